@@ -1,0 +1,106 @@
+"""What request bodies and queries are made of: nothing coerced, nothing unknown let through.
+
+DRF's own fields turn ``5`` into a text and ``"yes"`` into true. Where an amount or a yes decides something
+that cannot be taken back, a guess is worse than a refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from agentops.api.problem_document import Reason
+from agentops.api.problems import ApiError, describe
+
+Fields = dict[str, Any]  # Any: validated values, each of its field's type
+
+
+class TextField(serializers.CharField):
+    """A text, as it came: only a JSON string, white space kept.
+
+    Longer than REQUEST_TEXT_LIMIT characters is answered with 413, like a body that is too large.
+    """
+
+    default_error_messages = {"invalid": "A text is a JSON string."}
+
+    def __init__(self, **options: Any) -> None:  # Any: CharField's options
+        self.is_long = "max_length" not in options
+        options.setdefault("max_length", settings.REQUEST_TEXT_LIMIT)
+        super().__init__(trim_whitespace=False, **options)
+
+    def to_internal_value(self, data: Any) -> str:  # Any: an arbitrary JSON value
+        if not isinstance(data, str):
+            self.fail("invalid")
+        if self.is_long and len(data) > settings.REQUEST_TEXT_LIMIT:
+            limit = settings.REQUEST_TEXT_LIMIT
+            raise ApiError(413, "text_too_long", f"{self.field_name} has at most {limit} characters.")
+        return super().to_internal_value(data)
+
+
+class FlagField(serializers.BooleanField):
+    """True or false, not a word for it."""
+
+    def to_internal_value(self, data: Any) -> bool:  # Any: an arbitrary JSON value
+        if not isinstance(data, bool):
+            self.fail("invalid", input=type(data).__name__)
+        return data
+
+
+class NumberField(serializers.IntegerField):
+    """A whole number, not a text of digits."""
+
+    def to_internal_value(self, data: Any) -> int:  # Any: an arbitrary JSON value
+        if isinstance(data, bool) or not isinstance(data, int):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class WordField(serializers.ChoiceField):
+    """One of a few words."""
+
+    def to_internal_value(self, data: Any) -> Any:  # Any: an arbitrary JSON value
+        if not isinstance(data, str):
+            self.fail("invalid_choice", input=type(data).__name__)
+        return super().to_internal_value(data)
+
+
+class BodySerializer(serializers.Serializer[Any]):  # Any: bodies are plain values, no model instances
+    """A request body; a member that it does not know is refused, since it would be silently ignored."""
+
+    def to_internal_value(self, data: Any) -> Any:  # Any: an arbitrary JSON value
+        if isinstance(data, Mapping):
+            unknown = [name for name in data if name not in self.fields]
+            if unknown:
+                detail = serializers.ErrorDetail("There is no such member.", code="unknown_member")
+                raise serializers.ValidationError({name: [detail] for name in unknown})
+        return super().to_internal_value(data)
+
+
+class QuerySerializer(serializers.Serializer[Any]):  # Any: as above
+    """The filters of a list. Everything in a query is text, so here DRF's fields may convert."""
+
+
+def read_body(kind: type[BodySerializer], request: Request) -> Fields:
+    """Return the validated members of the body; raises DRF's ValidationError, which is answered with 422."""
+    serializer = kind(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
+def read_query(kind: type[QuerySerializer], request: Request) -> Fields:
+    """Return the validated filters; raises ApiError 400 for a value that none can have."""
+    serializer = kind(data=request.query_params)
+    try:
+        serializer.is_valid(raise_exception=True)
+    except serializers.ValidationError as error:
+        reasons = [
+            Reason(f"invalid_{(reason.pointer or '').removeprefix('#/')}", reason.detail)
+            for reason in describe(error).reasons
+        ]
+        detail = "; ".join(reason.detail for reason in reasons)
+        raise ApiError(400, "invalid_parameter", detail, reasons=reasons) from None
+    return dict(serializer.validated_data)

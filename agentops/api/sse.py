@@ -1,0 +1,105 @@
+"""A ledger stream as server-sent events (WHATWG HTML, 9.2): ``id`` is the entry's seq, ``event`` its kind.
+
+While it waits, a listener holds no database connection: reads borrow one, and waiting is `head_watch`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.db import connection as orm_connection
+from django.http import StreamingHttpResponse
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+
+from agentops.api.head_watch import head_watch
+from agentops.api.problems import ApiError
+from agentops.database import borrowed, orm_section
+from agentops.ledger.store import StoredEntry, read_entries
+
+KEEP_ALIVE_S = 15.0
+BATCH = 100
+MAX_SEQ = 2**31 - 1
+
+
+class EventStreamRenderer(JSONRenderer):
+    """Lets a view be asked for an event stream; renders only the problems that take its place."""
+
+    media_type = "text/event-stream"
+    format = "sse"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What one listener follows.
+
+    `render` turns an entry into the event's data, `is_last` tells the entry that ends the stream.
+    `may_go_on` is asked before every read and every keep-alive: access that was withdrawn ends here too.
+    """
+
+    stream: UUID
+    after: int
+    render: Callable[[StoredEntry], dict[str, Any]]  # Any: a JSON document
+    is_last: Callable[[StoredEntry], bool]
+    may_go_on: Callable[[], bool]
+
+
+def read_last_event_id(request: Request) -> int:
+    """Return the seq behind which to go on: Last-Event-ID, or the parameter ``after``, else 0.
+
+    Raises ApiError 400 when it is no seq.
+    """
+    given = request.headers.get("Last-Event-ID") or request.query_params.get("after") or "0"
+    if not (given.isascii() and given.isdigit() and len(given) <= 10 and int(given) <= MAX_SEQ):
+        raise ApiError(400, "invalid_parameter", "Last-Event-ID and after name the seq of an event.")
+    return int(given)
+
+
+def respond_with_events(subscription: Subscription) -> StreamingHttpResponse:
+    """Answer with the events of a subscription, past and coming, until the last one."""
+    response = StreamingHttpResponse(follow(subscription), content_type="text/event-stream; charset=utf-8")
+    response["Cache-Control"] = "no-store"
+    response["X-Accel-Buffering"] = "no"  # nginx would hold events back
+    return response
+
+
+async def follow(subscription: Subscription) -> AsyncIterator[str]:
+    """Yield frames until the last event, or until the subscriber may not go on."""
+    # Same thread as the view, whose ORM connection would otherwise stay open as long as the stream.
+    await sync_to_async(_give_back_connection)()
+    after = subscription.after
+    while await asyncio.to_thread(_is_allowed, subscription):
+        entries = await asyncio.to_thread(_read, subscription.stream, after)
+        for entry in entries:
+            yield _frame(entry, subscription.render(entry))
+            after = entry.seq
+        if any(subscription.is_last(entry) for entry in entries):
+            return
+        if not entries and not await head_watch().wait_beyond(subscription.stream, after, KEEP_ALIVE_S):
+            yield ": keep-alive\n\n"
+
+
+def _frame(entry: StoredEntry, data: dict[str, Any]) -> str:  # Any: a JSON document
+    text = json.dumps(data, separators=(",", ":"))  # escapes line breaks, which would end the field
+    return f"id: {entry.seq}\nevent: {entry.kind}\ndata: {text}\n\n"
+
+
+def _read(stream: UUID, after: int) -> list[StoredEntry]:
+    with borrowed() as connection, connection.cursor() as cursor:
+        return read_entries(cursor, stream, after=after, limit=BATCH, contents=True)
+
+
+def _is_allowed(subscription: Subscription) -> bool:
+    with orm_section():
+        return subscription.may_go_on()
+
+
+def _give_back_connection() -> None:
+    if not orm_connection.in_atomic_block:
+        orm_connection.close()

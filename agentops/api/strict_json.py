@@ -1,0 +1,92 @@
+"""JSON as RFC 7493 (I-JSON) narrows it: one meaning per text, whatever parser reads it next.
+
+Free of any framework, so that other inputs than request bodies can be read the same way.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+MAX_DEPTH = 32
+
+# Exact in an IEEE double; a larger integer would be another number to a JavaScript client (RFC 7493, 2.2).
+MAX_INTEGER = 2**53 - 1
+
+# Legal in a JSON string, yet neither PostgreSQL nor canonical JSON (RFC 8785) can hold them.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+class MalformedJSON(ValueError):
+    """The text is not one usable JSON value; the message quotes nothing of it."""
+
+
+def parse_json(raw: bytes) -> Any:  # Any: an arbitrary JSON value
+    """Return the JSON value in `raw`.
+
+    Raises MalformedJSON for broken syntax, text that is not UTF-8, a key that occurs twice, NaN and
+    infinities (1e999 too), integers beyond 2^53, nesting over 32, NUL and lone surrogates.
+    """
+    try:
+        value = _DECODER.decode(raw.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise MalformedJSON("not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise MalformedJSON(f"{error.msg} at character {error.pos}") from None
+    except RecursionError:
+        raise MalformedJSON(f"nested deeper than {MAX_DEPTH}") from None
+    for item, depth in _walk(value):
+        if depth > MAX_DEPTH:
+            raise MalformedJSON(f"nested deeper than {MAX_DEPTH}")
+        if isinstance(item, str) and _UNSTORABLE.search(item):
+            raise MalformedJSON("a text contains NUL or half of a surrogate pair")
+    return value
+
+
+def _walk(value: object) -> Iterator[tuple[object, int]]:
+    """Yield every key and value with the number of containers around it, without recursion."""
+    waiting: list[tuple[object, int]] = [(value, 0)]
+    while waiting:
+        item, depth = waiting.pop()
+        yield item, depth
+        if isinstance(item, dict):
+            waiting += [(inner, depth + 1) for pair in item.items() for inner in pair]
+        elif isinstance(item, list):
+            waiting += [(inner, depth + 1) for inner in item]
+
+
+def _unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Parsers differ in which of two equal keys counts: what was checked might not be what is stored.
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise MalformedJSON("a key occurs twice")
+    return value
+
+
+def _integer(digits: str) -> int:
+    # The length first: converting thousands of digits takes quadratic time.
+    if len(digits) > 17 or abs(int(digits)) > MAX_INTEGER:
+        raise MalformedJSON("an integer is beyond 2^53")
+    return int(digits)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise MalformedJSON("a number is out of range")
+    return number
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise MalformedJSON(f"{constant} is not JSON")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique_object,
+    parse_int=_integer,
+    parse_float=_finite,
+    parse_constant=_refuse_constant,
+)

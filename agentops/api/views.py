@@ -1,0 +1,73 @@
+"""The base of every view: trace, rate limit and pages, the same everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework.exceptions import NotFound
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
+
+from agentops.api.limits import RateLimit
+from agentops.api.pagination import CursorPage
+from agentops.api.tracing import TraceContext, continue_trace
+
+Row = TypeVar("Row", bound=Model)
+
+
+class ApiView(APIView):
+    """A view that continues the caller's trace and tells the caller where it stands."""
+
+    trace: TraceContext
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:  # Any: the URL's parameters
+        super().setup(request, *args, **kwargs)
+        self.trace = continue_trace(request.headers.get("traceparent"))
+        self.rate_limit = RateLimit()
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        return [self.rate_limit]
+
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        final = super().finalize_response(request, response, *args, **kwargs)
+        final["traceparent"] = self.trace.traceparent
+        if self.rate_limit.standing:
+            for name, value in self.rate_limit.standing.headers().items():
+                final[name] = value
+        return final
+
+
+class ListView(ApiView):
+    """A view that answers with a page of rows."""
+
+    pagination_class: type[CursorPage] = CursorPage
+
+    def answer_page(
+        self,
+        request: Request,
+        rows: QuerySet[Row],
+        render: Callable[[list[Row]], Sequence[Any]],  # Any: JSON documents
+    ) -> Response:
+        """Answer with one page; `render` turns its rows into JSON documents, all of them at once."""
+        paginator = self.pagination_class()
+        return paginator.get_paginated_response(render(paginator.paginate_queryset(rows, request, self)))
+
+
+class UnknownAddress(ApiView):
+    """What every address under the API's root that leads nowhere is answered with, whatever the method."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    schema = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:  # Any: the URL's parameters
+        raise NotFound("There is nothing at this address.")

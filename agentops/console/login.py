@@ -1,0 +1,56 @@
+"""Signing in: password and code on one form, without asking which device the code is from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django_otp.admin import OTPAdminAuthenticationForm
+from django_otp.models import Device
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from agentops.console.second_factor import second_factor_is_waived
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+
+TOTP_DIGITS = 6
+
+
+class ConsoleLoginForm(OTPAdminAuthenticationForm):
+    """Password plus second factor; only the demo on loopback may leave the code empty."""
+
+    otp_device = None
+    otp_challenge = None
+    otp_token = forms.CharField(
+        required=False,
+        label="Code",
+        help_text="From your authenticator app, or the one-time code you were given.",
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
+    )
+    otp_error_messages = {
+        **OTPAdminAuthenticationForm.otp_error_messages,
+        "token_required": "Enter the code from your authenticator app. If you have none yet, ask an administrator "
+        "for a one-time code.",
+        "invalid_token": "That code is not right, or was used already. Wait for the next one and try again.",
+    }
+
+    def clean_otp(self, user: AbstractBaseUser | None) -> None:
+        """Require the code unless the demo waives it here."""
+        given = self.cleaned_data.get("otp_token")
+        if not given and self.request is not None and second_factor_is_waived(self.request):
+            return
+        super().clean_otp(user)
+
+    def _chosen_device(self, user: AbstractBaseUser) -> Device | None:
+        # By the shape of the code, so that one device's code is not a failed attempt on another.
+        token = str(self.cleaned_data.get("otp_token") or "")
+        model: Any = TOTPDevice if len(token) == TOTP_DIGITS else StaticDevice  # Any: django-otp ships no types
+        device: Device | None = (
+            model.objects.select_for_update().filter(user_id=user.pk, confirmed=True).order_by("pk").first()
+        )
+        return device
+
+    def _update_form(self, user: AbstractBaseUser) -> None:
+        """Leave the form as it is: a password is not sent back to the browser."""

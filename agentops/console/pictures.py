@@ -1,0 +1,79 @@
+"""Pictures drawn on the server as SVG without styles or scripts; the page's table behind each has the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+BAR_WIDTH, BAR_HEIGHT = 200, 8
+LINE_WIDTH, LINE_HEIGHT = 96, 24
+NEARLY_USED_UP = Decimal("0.8")
+
+Number = int | float | Decimal
+
+
+def draw_bar(used: Number, limit: Number | None, label: str) -> SafeString:
+    """Draw how much of a limit is used; without a limit an empty track."""
+    share = min(Decimal(1), Decimal(used) / Decimal(limit)) if limit else Decimal(0)
+    level = "full" if share >= 1 else "high" if share >= NEARLY_USED_UP else "low"
+    return format_html(
+        '<svg class="bar bar-{}" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">'
+        '<rect class="bar-track" width="{}" height="{}" rx="4"/>'
+        '<rect class="bar-used" width="{}" height="{}" rx="4"/></svg>',
+        level,
+        BAR_WIDTH,
+        BAR_HEIGHT,
+        label,
+        BAR_WIDTH,
+        BAR_HEIGHT,
+        f"{share * BAR_WIDTH:.1f}",
+        BAR_HEIGHT,
+    )
+
+
+def draw_line(values: Sequence[Number], label: str) -> SafeString:
+    """Draw a trend, oldest value first."""
+    points = _points([float(value) for value in values])
+    return format_html(
+        '<svg class="spark" viewBox="0 0 {} {}" role="img" aria-label="{}"><polyline points="{}"/>{}</svg>',
+        LINE_WIDTH,
+        LINE_HEIGHT,
+        label,
+        " ".join(f"{x:.1f},{y:.1f}" for x, y in points),
+        format_html('<circle cx="{}" cy="{}" r="2"/>', *(f"{p:.1f}" for p in points[-1])) if points else "",
+    )
+
+
+def draw_columns(values: Sequence[Number], labels: Sequence[str], label: str) -> SafeString:
+    """Draw one column per value; each tells its own label on hover."""
+    most = max((float(value) for value in values), default=0.0) or 1.0
+    width = LINE_WIDTH / max(1, len(values))
+    columns = (
+        (f"{i * width:.2f}", f"{LINE_HEIGHT - height:.2f}", f"{width - 1:.2f}", f"{height:.2f}", text)
+        for i, (height, text) in enumerate(
+            (max(1.0, float(value) / most * LINE_HEIGHT), text) for value, text in zip(values, labels, strict=True)
+        )
+    )
+    return format_html(
+        '<svg class="columns" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>',
+        LINE_WIDTH,
+        LINE_HEIGHT,
+        label,
+        format_html_join(
+            "", '<rect x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>', columns
+        ),
+    )
+
+
+def _points(values: Sequence[float]) -> list[tuple[float, float]]:
+    if not values:
+        return []
+    low, high = min(values), max(values)
+    rise = (high - low) or 1.0
+    step = (LINE_WIDTH - 6) / max(1, len(values) - 1)
+    return [
+        (3 + i * step, LINE_HEIGHT - 3 - (value - low) / rise * (LINE_HEIGHT - 6)) for i, value in enumerate(values)
+    ]

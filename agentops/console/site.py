@@ -1,0 +1,128 @@
+"""The governance console: Django's admin behind a second factor, showing governed pages only."""
+
+from __future__ import annotations
+
+from base64 import b32encode
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+from django.contrib.admin import AdminSite, ModelAdmin
+from django.contrib.auth.models import AbstractUser
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, URLResolver, path, reverse
+from django_otp.admin import OTPAdminSite
+
+from agentops.console import enrolment
+from agentops.console.governed import GovernedAdmin
+from agentops.console.login import ConsoleLoginForm
+from agentops.console.navigation import Destination, register_destination, stops_for
+from agentops.console.panels import panels_for
+from agentops.console.second_factor import (
+    is_fresh,
+    is_verified,
+    must_enrol,
+    note_confirmation,
+    second_factor_is_waived,
+)
+from agentops.errors import ValidationFailed
+
+__all__ = ["ConsoleSite", "second_factor_is_waived"]
+
+register_destination(Destination("Dashboard", "admin:index", order=0))
+
+View = Callable[..., HttpResponseBase]
+
+
+class ConsoleSite(OTPAdminSite):
+    """An OTPAdminSite whose pages are read-only apart from actions that call services."""
+
+    site_header = "AgentOps"
+    site_title = "AgentOps"
+    index_title = "Dashboard"
+    site_url = None
+    enable_nav_sidebar = False
+    login_form = ConsoleLoginForm
+    login_template = "console/login.html"
+    index_template = "console/dashboard.html"
+
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+
+    def register(
+        self,
+        model_or_iterable: type[Model] | Iterable[type[Model]],
+        admin_class: type[ModelAdmin[Any]] | None = None,
+        **options: Any,
+    ) -> None:
+        """Take governed pages only: what third-party apps register would edit and bulk-delete past the services."""
+        if admin_class is not None and issubclass(admin_class, GovernedAdmin):
+            super().register(model_or_iterable, admin_class, **options)
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Let in staff with a second factor; the demo on loopback may go without."""
+        if second_factor_is_waived(request):
+            return AdminSite.has_permission(self, request)
+        return bool(super().has_permission(request))
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Add the rail, built only where a template shows it."""
+        context = super().each_context(request)
+        context["stops"] = lambda: stops_for(request) if context["has_permission"] else []
+        context["second_factor_waived"] = second_factor_is_waived(request)
+        return context
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """Show the dashboard."""
+        panels = {"panels": panels_for("dashboard", request)}
+        return super().index(request, {**panels, **(extra_context or {})})
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Sign in, and count the code as given just now."""
+        response = super().login(request, extra_context)
+        if request.method == "POST" and is_verified(request):
+            note_confirmation(request)
+        return response
+
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
+        """Send whoever came in with a one-time code to set up a device first."""
+        guarded = super().admin_view(view, cacheable)
+
+        def enrolled_view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            here = reverse("admin:second_factor")
+            if must_enrol(request) and request.path not in (here, reverse("admin:logout")):
+                return HttpResponseRedirect(here)
+            return guarded(request, *args, **kwargs)
+
+        return enrolled_view
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        """Add the page where a person sets up their second factor."""
+        own = path("second-factor/", self.admin_view(self.second_factor), name="second_factor")
+        return [own, *super().get_urls()]
+
+    def second_factor(self, request: HttpRequest) -> HttpResponse:
+        """Show the QR code of a new device and take it into service with its first code."""
+        user = cast(AbstractUser, request.user)
+        # Whoever finds an open session must not be able to make its second factor their own.
+        stale = not (must_enrol(request) or is_fresh(request))
+        context = {**self.each_context(request), "title": "Second factor", "problem": "", "stale": stale}
+        if stale:
+            return TemplateResponse(request, "console/second_factor.html", context)
+        if request.method == "POST":
+            try:
+                enrolment.confirm_device(request, user, request.POST.get("code", ""))
+            except ValidationFailed as error:
+                context["problem"] = error.detail
+            else:
+                return HttpResponseRedirect(reverse("admin:index"))
+        device = enrolment.pending_device(user)
+        context |= {"qr_code": enrolment.draw_qr_code(device), "secret": _spelled(device.bin_key)}
+        return TemplateResponse(request, "console/second_factor.html", context)
+
+
+def _spelled(key: bytes) -> str:
+    """Return a secret in base32, in groups that a person can type."""
+    text = b32encode(key).decode().rstrip("=")
+    return " ".join(text[i : i + 4] for i in range(0, len(text), 4))

@@ -1,0 +1,133 @@
+"""What the console's templates need to say numbers, times, states and JSON in plain words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from agentops.console import pictures, words
+
+register = template.Library()
+
+MOST_ROWS = 40  # of a list or an object that a tool answered; the rest is counted, the ledger has it all
+MOST_LEVELS = 3
+
+
+@register.filter
+def ago(at: datetime | None) -> SafeString:
+    """Say when, relative to now; the exact time is on hover, in the viewer's zone."""
+    return _time(at, words.ago(at, timezone.now()), "data-ago") if at else SafeString("")
+
+
+@register.filter
+def countdown(until: datetime | None) -> SafeString:
+    """Say what is left until a deadline; a small script lets it run."""
+    return _time(until, words.clock(until - timezone.now()), "data-until") if until else SafeString("")
+
+
+@register.filter
+def exactly(at: datetime | None) -> SafeString:
+    """Say when as a clock time; the script puts it into the viewer's zone."""
+    return _time(at, f"{at:%H:%M} UTC", "data-clock") if at else SafeString("")
+
+
+def _time(at: datetime, text: str, attribute: str) -> SafeString:
+    exact = f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    return format_html('<time datetime="{}" title="{}" {}>{}</time>', at.isoformat(), exact, attribute, text)
+
+
+@register.filter
+def badge(word: str) -> SafeString:
+    """Show a state: its word, and the tone that its colour stands for."""
+    return format_html('<span class="badge tone-{}">{}</span>', words.tone_of(word), words.plain_word(word))
+
+
+@register.filter
+def tone(word: str) -> str:
+    """Return the tone of a state."""
+    return words.tone_of(word)
+
+
+@register.filter
+def plain(code: str) -> str:
+    """Return a code as words."""
+    return words.plain_word(code)
+
+
+@register.filter
+def money(amount: Decimal | None, currency: str = "USD") -> str:
+    """Return an amount with its currency."""
+    return "" if amount is None else words.money(amount, currency)
+
+
+@register.filter
+def latency(milliseconds: int | None) -> str:
+    """Return how long something took."""
+    return "" if milliseconds is None else words.latency(milliseconds)
+
+
+@register.filter
+def span(seconds: float | None) -> str:
+    """Return a span of time."""
+    return "" if seconds is None else words.span(seconds)
+
+
+@register.filter
+def thousands(number: int) -> str:
+    """Return a number with its thousands marked."""
+    return f"{number:,}"
+
+
+@register.filter
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun; the plural after a comma where it is irregular."""
+    one, _, many = noun.partition(",")
+    return words.count(number, one, many)
+
+
+@register.filter
+def short(identifier: UUID | str) -> str:
+    """Return the end of an id: time-ordered ids of one minute begin alike."""
+    return str(identifier)[-8:]
+
+
+@register.simple_tag
+def bar(used: Any, limit: Any, label: str) -> SafeString:  # Any: int, float or Decimal, or None for no limit
+    """Draw how much of a limit is used."""
+    return pictures.draw_bar(used, limit, label)
+
+
+@register.simple_tag
+def line(values: Sequence[Any], label: str) -> SafeString:  # Any: as above
+    """Draw a trend."""
+    return pictures.draw_line(values, label)
+
+
+@register.filter
+def as_text(value: Any) -> str:  # Any: a JSON value
+    """Return a JSON value as indented text."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+@register.inclusion_tag("console/value.html")
+def show_value(value: Any, level: int = 0) -> dict[str, Any]:  # Any: a JSON value
+    """Show a JSON value as a table of its fields, to a bounded depth and length."""
+    if isinstance(value, dict) and level < MOST_LEVELS:
+        rows = list(value.items())
+        return {"kind": "fields", "rows": rows[:MOST_ROWS], "more": len(rows[MOST_ROWS:]), "level": level + 1}
+    if isinstance(value, list) and level < MOST_LEVELS:
+        return {"kind": "items", "rows": value[:MOST_ROWS], "more": len(value[MOST_ROWS:]), "level": level + 1}
+    if isinstance(value, dict | list):
+        return {"kind": "text", "text": as_text(value)}
+    if isinstance(value, str):
+        return {"kind": "prose" if len(value) > 60 or "\n" in value else "plain", "text": value}
+    return {"kind": "plain", "text": json.dumps(value, default=str)}

@@ -1,0 +1,79 @@
+"""Connections outside the ORM: one small pool per process, for statements that are a transaction of their own.
+
+A thread borrows a connection for one statement and gives it back, so a thousand runs that wait for models
+hold none.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.db import connection as orm_connection
+from django.db import transaction
+from psycopg_pool import ConnectionPool
+
+_CONNECT_KEYS = ("host", "port", "user", "password", "dbname", "options", "sslmode")
+_pools: dict[int, ConnectionPool] = {}  # by process: a pool must not cross a fork
+_opening = threading.Lock()
+
+
+def connection_parameters() -> dict[str, Any]:
+    """Return psycopg's keywords for the default database."""
+    parameters = orm_connection.get_connection_params()
+    return {key: parameters[key] for key in _CONNECT_KEYS if parameters.get(key)}
+
+
+def _open_pool() -> ConnectionPool:
+    pool: ConnectionPool = ConnectionPool(
+        kwargs={**connection_parameters(), "autocommit": True, "prepare_threshold": 2},
+        min_size=1,
+        max_size=settings.JOURNAL_POOL_SIZE,
+        timeout=30,
+        name="journal",
+        open=False,
+    )
+    pool.open()
+    return pool
+
+
+def pool() -> ConnectionPool:
+    """Return this process's pool, opening it on first use."""
+    process = os.getpid()
+    if process not in _pools:
+        with _opening:
+            if process not in _pools:
+                _pools[process] = _open_pool()
+    return _pools[process]
+
+
+def close_pool() -> None:
+    """Close this process's pool; the next use opens another."""
+    with _opening:
+        found = _pools.pop(os.getpid(), None)
+    if found is not None:
+        found.close()
+
+
+@contextmanager
+def borrowed() -> Iterator[psycopg.Connection]:
+    """Lend an autocommit connection for the statements in the block."""
+    with pool().connection() as lent:
+        yield lent
+
+
+@contextmanager
+def orm_section() -> Iterator[None]:
+    """Run a transaction through the ORM in a worker thread, and give its connection back afterwards."""
+    outermost = not orm_connection.in_atomic_block
+    try:
+        with transaction.atomic():
+            yield
+    finally:
+        if outermost:
+            orm_connection.close()

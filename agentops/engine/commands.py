@@ -1,0 +1,84 @@
+"""What the driver is told to do next: exactly one of these values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AskPlanner:
+    """Reserve the worst case, then ask the model for step ``step``."""
+
+    step: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class SettleLostAnswer:
+    """The model was asked, and the answer was lost with its driver: charge it in full, then go on."""
+
+    step: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class AssessCalls:
+    """Decide for each of these proposed calls whether it may run, must wait for people, or is refused."""
+
+    calls: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallTools:
+    """Carry out these calls: reads together, a write alone."""
+
+    calls: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SettleLostAttempt:
+    """An attempt was started and its outcome was lost: it is unknown."""
+
+    call: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """Ask the tool what became of an unknown attempt's key."""
+
+    call: int
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Leave an unknown outcome to a person."""
+
+    call: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do before ``until``; None waits for people. ``state`` is how the run shows meanwhile."""
+
+    until: datetime | None
+    state: str
+    for_people: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """End the run: ``event`` is the kind of the ending, ``reason`` its status reason."""
+
+    event: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """The run has ended."""
+
+
+Command = (
+    AskPlanner | SettleLostAnswer | AssessCalls | CallTools | SettleLostAttempt | ReadBack | Park | Wait | Finish | Rest
+)

@@ -1,0 +1,145 @@
+"""What to do next: one function from a state and the time to exactly one command."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from agentops.engine import events as e
+from agentops.engine.commands import (
+    AskPlanner,
+    AssessCalls,
+    CallTools,
+    Command,
+    Finish,
+    Park,
+    ReadBack,
+    Rest,
+    SettleLostAnswer,
+    SettleLostAttempt,
+    Wait,
+)
+from agentops.engine.loops import find_cycle
+from agentops.engine.state import CallState, RunState
+
+MODEL_ATTEMPTS = 3
+LOST = "lost"
+
+
+def next_command(state: RunState, now: datetime) -> Command:
+    """Return the one next command. Lost work is settled first, then what people asked for, then the plan."""
+    if state.has_ended:
+        return Rest()
+    return _settle_losses(state) or _heed_people(state, now) or _carry_on(state, now)
+
+
+def _settle_losses(state: RunState) -> Command | None:
+    """A driver that died left either a model call or attempts without an outcome."""
+    if state.phase == "asking":
+        return SettleLostAnswer(state.step, state.model_attempt)
+    for call in state.calls:
+        if call.status == "started":
+            return SettleLostAttempt(call.number)
+        if call.status == "parking":
+            return Park(call.number)
+    return None
+
+
+def _heed_people(state: RunState, now: datetime) -> Command | None:
+    if state.killed:
+        return Finish(e.RUN_HALTED, "killed")
+    if state.cancelling:
+        return Finish(e.RUN_CANCELLED, "cancelled_by_user")
+    if now >= state.expires_at:
+        return Finish(e.RUN_EXPIRED, "expired")
+    if state.paused:
+        return Wait(state.expires_at, "paused", for_people=True)
+    return None
+
+
+def _carry_on(state: RunState, now: datetime) -> Command:
+    if state.exhausted:
+        return Finish(e.RUN_HALTED, "budget_reached")
+    if state.phase == "answered":
+        return Finish(e.RUN_COMPLETED, "")
+    if find_cycle(state.recent, state.repeat_limit) and state.open_calls:
+        return Finish(e.RUN_HALTED, "stuck")
+    if state.phase == "calling" and state.open_calls:
+        return _next_for_calls(state, now)
+    return _halting_outcome(state) or _ask(state, now)
+
+
+def _halting_outcome(state: RunState) -> Command | None:
+    """A call that was skipped by its breaker halts the run where its tool says so."""
+    for call in state.calls:
+        if call.code == "circuit_open" and call.status == "refused" and call.on_breaker_open == "halt":
+            return Finish(e.RUN_HALTED, "circuit_open")
+    return None
+
+
+def _ask(state: RunState, now: datetime) -> Command:
+    retrying = bool(state.model_code) and state.model_attempt > 0
+    # A lost answer is no fault of the provider's; it was charged in full, so the budget bounds its repetition.
+    gave_up = not state.model_retryable or (state.model_attempt >= MODEL_ATTEMPTS and state.model_code != LOST)
+    if retrying and gave_up:
+        return Finish(e.RUN_FAILED, "planner_error")
+    if state.retry_at is not None and now < state.retry_at:
+        return Wait(state.retry_at, "in_progress", for_people=False)
+    if _out_of_time(state):
+        return Finish(e.RUN_HALTED, "budget_reached")
+    if retrying:
+        return AskPlanner(state.step, state.model_attempt + 1)
+    if state.spent.steps >= state.limits.steps:
+        return Finish(e.RUN_HALTED, "budget_reached")
+    return AskPlanner(state.step + 1, 1)
+
+
+def _out_of_time(state: RunState) -> bool:
+    return state.spent.worked_ms >= state.limits.seconds * 1000
+
+
+def _next_for_calls(state: RunState, now: datetime) -> Command:
+    proposed = tuple(call.number for call in state.calls if call.status == "proposed")
+    if proposed:
+        return AssessCalls(proposed)
+    if any(call.status == "parked" and call.on_unknown == "halt" for call in state.calls):
+        return Finish(e.RUN_HALTED, "outcome_unknown")
+    unknown = _first_due(state, "unknown", now)
+    if unknown:
+        return ReadBack(unknown.number)
+    runnable = _runnable(state, now)
+    if runnable and _out_of_time(state):
+        return Finish(e.RUN_HALTED, "budget_reached")
+    if runnable:
+        return CallTools(runnable)
+    return _wait_for_calls(state)
+
+
+def _first_due(state: RunState, status: str, now: datetime) -> CallState | None:
+    for call in state.calls:
+        if call.status == status and _is_due(call, now):
+            return call
+    return None
+
+
+def _is_due(call: CallState, now: datetime) -> bool:
+    return call.retry_at is None or now >= call.retry_at
+
+
+def _runnable(state: RunState, now: datetime) -> tuple[int, ...]:
+    """All reads that may run go together; of the writes only the first that is not settled, in proposed order."""
+    open_calls = state.open_calls
+    reads = tuple(c.number for c in open_calls if c.effect == "read" and c.may_run and _is_due(c, now))
+    if reads:
+        return reads
+    writes = [c for c in open_calls if c.effect != "read" and c.status != "asked"]
+    if writes and writes[0].may_run and _is_due(writes[0], now):
+        return (writes[0].number,)
+    return ()
+
+
+def _wait_for_calls(state: RunState) -> Command:
+    """Wait for the earliest time that something becomes due; people come by themselves, the run's end does not."""
+    times = [c.retry_at for c in state.open_calls if c.retry_at is not None and not c.waits_for_people]
+    for_people = any(call.waits_for_people for call in state.open_calls)
+    until = min([*times, state.expires_at])
+    return Wait(until, "requires_action" if for_people else "in_progress", for_people=state.waits_for_people)

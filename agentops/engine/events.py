@@ -1,0 +1,64 @@
+"""What can happen to a run. Kinds are past tense; facts are the non-personal JSON of the ledger entry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+RUN_STARTED = "run.started"
+MESSAGE_RECEIVED = "message.received"
+INPUT_RECEIVED = "input.received"
+HANDOVER_ANSWERED = "handover.answered"
+OUTCOME_SETTLED = "outcome.settled"
+RUN_PAUSED = "run.paused"
+RUN_UNPAUSED = "run.unpaused"
+CANCEL_REQUESTED = "run.cancel_requested"
+RUN_KILLED = "run.killed"
+
+MODEL_REQUESTED = "model.requested"
+STEP_DECIDED = "step.decided"
+MODEL_FAILED = "model.failed"
+CALL_ALLOWED = "call.allowed"
+CALL_GATED = "call.gated"
+CALL_REFUSED = "call.refused"
+CALL_ASKED = "call.asked"
+APPROVAL_GRANTED = "approval.granted"
+APPROVAL_REFUSED = "approval.refused"
+ATTEMPT_STARTED = "attempt.started"
+ATTEMPT_FAILED = "attempt.failed"
+CALL_DEFERRED = "call.deferred"
+CALL_SUCCEEDED = "call.succeeded"
+CALL_FAILED = "call.failed"
+CALL_UNKNOWN = "call.unknown"
+CALL_PARKED = "call.parked"
+BUDGET_DRAWN = "budget.drawn"
+BUDGET_EXHAUSTED = "budget.exhausted"
+
+RUN_COMPLETED = "run.completed"
+RUN_HALTED = "run.halted"
+RUN_FAILED = "run.failed"
+RUN_CANCELLED = "run.cancelled"
+RUN_EXPIRED = "run.expired"
+
+ENDINGS = {
+    RUN_COMPLETED: "completed",
+    RUN_HALTED: "halted",
+    RUN_FAILED: "failed",
+    RUN_CANCELLED: "cancelled",
+    RUN_EXPIRED: "expired",
+}
+
+ASK_USER = "ask_user"
+HAND_OVER = "hand_over"
+BUILT_IN_TOOLS = {ASK_USER: "input", HAND_OVER: "handover"}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One ledger entry as the engine sees it: without its personal content."""
+
+    seq: int
+    kind: str
+    facts: dict[str, Any]  # JSON
+    at: datetime

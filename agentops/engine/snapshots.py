@@ -1,0 +1,51 @@
+"""A state as JSON and back. A snapshot is a cache: one of another engine version is thrown away."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from agentops.engine.state import CallState, Drawn, Limits, Mark, RunState, Spent
+
+
+def dump_state(state: RunState) -> dict[str, Any]:
+    """Return the state as JSON: Decimals and times as strings."""
+    return {key: _plain(value) for key, value in asdict(state).items()}
+
+
+def _plain(value: Any) -> Any:  # Any: whatever a state holds
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def load_state(data: dict[str, Any]) -> RunState:
+    """Return the state that ``dump_state`` wrote."""
+    limits, spent, drawn = data["limits"], data["spent"], data["drawn"]
+    return RunState(
+        **{
+            **data,
+            "limits": Limits(**{**limits, "usd": Decimal(limits["usd"])}),
+            "spent": Spent(**{**spent, "usd": Decimal(spent["usd"])}),
+            "drawn": Drawn(**{**drawn, "usd": None if drawn["usd"] is None else Decimal(drawn["usd"])}),
+            "expires_at": datetime.fromisoformat(data["expires_at"]),
+            "reserved_usd": Decimal(data["reserved_usd"]),
+            "retry_at": _time(data["retry_at"]),
+            "working_since": _time(data["working_since"]),
+            "calls": tuple(CallState(**{**call, "retry_at": _time(call["retry_at"])}) for call in data["calls"]),
+            "recent": tuple(data["recent"]),
+            "marks": tuple(Mark(**mark) for mark in data["marks"]),
+        }
+    )
+
+
+def _time(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value)

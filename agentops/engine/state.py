@@ -1,0 +1,160 @@
+"""The state of a run: what a fold of its events amounts to. Bounded in size however long the run is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+
+# How many past proposals loop detection looks back on, and how many turns a context window may span.
+RECENT_LIMIT = 24
+MARKS_LIMIT = 400
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Ceilings of one run. ``seconds`` is working time: waiting for people does not count."""
+
+    steps: int
+    tokens: int
+    usd: Decimal
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Steps taken, tokens, USD, and milliseconds worked."""
+
+    steps: int = 0
+    tokens: int = 0
+    usd: Decimal = ZERO
+    worked_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What the run holds of shared budgets; None where no shared budget limits it."""
+
+    steps: int | None = None
+    tokens: int | None = None
+    usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallState:
+    """One proposed call of the current step."""
+
+    number: int
+    tool: str
+    args_digest: str
+    status: str = "proposed"
+    problem: str = ""
+    tool_version: str = ""
+    effect: str = ""
+    idempotency: str = ""
+    attempts: int = 0
+    max_attempts: int = 1
+    backoff_base_s: float = 0.5
+    backoff_cap_s: float = 30.0
+    on_unknown: str = "wait"
+    on_breaker_open: str = "halt"
+    approval: str = ""
+    retry_at: datetime | None = None
+    code: str = ""
+    in_doubt: bool = False
+    read_backs: int = 0
+
+    @property
+    def settled(self) -> bool:
+        return self.status in SETTLED
+
+    @property
+    def may_run(self) -> bool:
+        return self.status in RUNNABLE
+
+    @property
+    def waits_for_people(self) -> bool:
+        return self.status in WAITING_FOR_PEOPLE
+
+
+SETTLED = frozenset(("succeeded", "failed", "refused"))
+RUNNABLE = frozenset(("allowed", "approved", "retrying", "deferred"))
+WAITING_FOR_PEOPLE = frozenset(("waiting", "asked", "parked"))
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """An entry whose content belongs to the model's window: its seq, its step, its size in characters."""
+
+    seq: int
+    step: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """Everything that decides what happens next.
+
+    ``phase`` is ready (the planner may be asked), asking (it was, no answer yet), calling (a step's calls
+    are under way), answered (a final answer stands) or ended.
+    """
+
+    limits: Limits
+    expires_at: datetime
+    repeat_limit: int = 3
+    seq: int = 0
+    phase: str = "ready"
+    ending: str = ""
+    reason: str = ""
+    spent: Spent = field(default_factory=Spent)
+    drawn: Drawn = field(default_factory=Drawn)
+    reserved_tokens: int = 0
+    reserved_usd: Decimal = ZERO
+    step: int = 0
+    model_attempt: int = 0
+    model_code: str = ""
+    model_retryable: bool = True
+    retry_at: datetime | None = None
+    calls: tuple[CallState, ...] = ()
+    recent: tuple[str, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    paused: bool = False
+    cancelling: bool = False
+    killed: bool = False
+    exhausted: str = ""
+    unread: bool = False
+    working_since: datetime | None = None
+
+    @property
+    def open_calls(self) -> tuple[CallState, ...]:
+        return tuple(call for call in self.calls if not call.settled)
+
+    @property
+    def waits_for_people(self) -> bool:
+        """Whether only people can move the run on: this time is not working time.
+
+        A write that is ready but stands behind one that waits for people waits for people too.
+        """
+        if self.paused:
+            return True
+        open_calls = self.open_calls
+        reads = [call for call in open_calls if call.effect == "read"]
+        others = [call for call in open_calls if call.effect != "read" and call.status != "asked"]
+        return bool(open_calls) and all(call.waits_for_people for call in (*reads, *others[:1]))
+
+    def call(self, number: int) -> CallState:
+        """Return the call of the current step with this number; raises KeyError when there is none."""
+        for call in self.calls:
+            if call.number == number:
+                return call
+        raise KeyError(number)
+
+    def with_call(self, changed: CallState) -> RunState:
+        """Return the state with one call of the current step replaced."""
+        return replace(self, calls=tuple(changed if c.number == changed.number else c for c in self.calls))
+
+    @property
+    def has_ended(self) -> bool:
+        return self.phase == "ended"

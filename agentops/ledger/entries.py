@@ -1,0 +1,125 @@
+"""Sealing: how drafts become entries of a hash chain. Pure, so that a stand-alone verifier can repeat it.
+
+An entry's hash covers stream, seq, kind, time, actor, facts, the content's digest and the previous hash.
+The content itself is covered only through a salted digest: erasing content and salt leaves the chain
+verifiable and the text unrecoverable.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+GENESIS = bytes(32)
+
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a stream stands: the number and the hash of its last entry."""
+
+    seq: int = 0
+    hash: bytes = GENESIS
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is to be recorded: ``facts`` hold nothing personal, ``content`` is erasable JSON."""
+
+    kind: str
+    at: datetime
+    facts: dict[str, Any] = field(default_factory=dict)  # str, int, bool, None, lists and dicts of these: exact in jsonb
+    content: Any = None
+    actor: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SealedEntry:
+    stream: UUID
+    seq: int
+    kind: str
+    facts: str
+    content: str | None
+    salt: bytes | None
+    content_digest: bytes | None
+    prev_hash: bytes
+    hash: bytes
+    at: datetime
+    actor: UUID | None
+
+
+def dump_facts(facts: dict[str, Any]) -> str:
+    """Return the canonical text of facts; for their restricted types this equals RFC 8785."""
+    return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def dump_content(content: Any) -> str:
+    """Return content as ASCII JSON text, stored byte for byte (jsonb would refuse NUL and reorder keys)."""
+    return json.dumps(content, separators=(",", ":"), allow_nan=False)
+
+
+def digest_content(salt: bytes, content: str) -> bytes:
+    """Return the SHA-256 of salt and text."""
+    return hashlib.sha256(salt + content.encode()).digest()
+
+
+def chain_hash(
+    *,
+    stream: UUID,
+    seq: int,
+    kind: str,
+    at: datetime,
+    actor: UUID | None,
+    facts: str,
+    content_digest: bytes | None,
+    prev_hash: bytes,
+) -> bytes:
+    """Return the SHA-256 that binds an entry to everything before it."""
+    parts = (
+        str(stream),
+        str(seq),
+        kind,
+        at.astimezone(UTC).isoformat(timespec="microseconds"),
+        str(actor) if actor else "",
+        facts,
+        content_digest.hex() if content_digest else "",
+        prev_hash.hex(),
+    )
+    return hashlib.sha256("\n".join(parts).encode()).digest()
+
+
+def seal(
+    stream: UUID, head: Head, drafts: Iterable[Draft], new_salt: Callable[[], bytes]
+) -> tuple[list[SealedEntry], Head]:
+    """Chain drafts behind a head; return the sealed entries and the new head."""
+    entries: list[SealedEntry] = []
+    for draft in drafts:
+        entry = _seal_one(stream, head, draft, new_salt)
+        entries.append(entry)
+        head = Head(entry.seq, entry.hash)
+    return entries, head
+
+
+def _seal_one(stream: UUID, head: Head, draft: Draft, new_salt: Callable[[], bytes]) -> SealedEntry:
+    content = None if draft.content is None else dump_content(draft.content)
+    salt = None if content is None else new_salt()
+    digest = None if content is None or salt is None else digest_content(salt, content)
+    facts = dump_facts(draft.facts)
+    hashed = chain_hash(
+        stream=stream,
+        seq=head.seq + 1,
+        kind=draft.kind,
+        at=draft.at,
+        actor=draft.actor,
+        facts=facts,
+        content_digest=digest,
+        prev_hash=head.hash,
+    )
+    return SealedEntry(
+        stream, head.seq + 1, draft.kind, facts, content, salt, digest, head.hash, hashed, draft.at, draft.actor
+    )

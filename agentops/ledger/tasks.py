@@ -1,0 +1,17 @@
+"""Housekeeping of the ledger's tables."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.db import connection
+
+MONTHS_AHEAD = 12
+
+
+@shared_task(name="ledger.ensure_partitions")
+def ensure_partitions() -> int:
+    """Prepare the coming months; the database function runs with the owner's rights and does nothing else."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT ledger_ensure_partitions(%s)", (MONTHS_AHEAD,))
+        made: int = cursor.fetchone()[0]
+    return made

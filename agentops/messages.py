@@ -1,0 +1,51 @@
+"""Hints to workers: messages whose loss costs time, never work.
+
+What has to happen is in PostgreSQL, and a sweeper finds it there. So a publisher waits two seconds at the
+most, and whatever goes wrong is logged and forgotten.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+from celery import current_app
+from django.db import transaction
+from kombu import Connection
+from kombu.pools import producers
+
+logger = logging.getLogger(__name__)
+
+PUBLISH_TIMEOUT_S = 2.0
+
+
+def send_after_commit(task: str, *args: str, queue: str = "normal") -> None:
+    """Send a task by name once the surrounding transaction has committed; at once when there is none.
+
+    ``args`` are identifiers as text. Never raises for the broker's sake.
+    """
+    transaction.on_commit(partial(_publish, task, args, queue), robust=True)
+
+
+def _publish(task: str, args: tuple[str, ...], queue: str) -> None:
+    try:
+        with producers[_publishing_connection()].acquire(block=True, timeout=PUBLISH_TIMEOUT_S) as producer:
+            current_app.send_task(task, args=args, queue=queue, producer=producer, retry=False)
+    except Exception as error:  # a boundary: the broker's troubles are not those of the act that is committed
+        logger.warning("%s was not sent, the sweeper will find what is due: %s", task, error)
+
+
+def _publishing_connection() -> Connection:
+    """Return the broker's connection with limits that a consumer, which waits for hours, must not have."""
+    limits = {
+        "socket_timeout": PUBLISH_TIMEOUT_S,
+        "socket_connect_timeout": PUBLISH_TIMEOUT_S,
+        "retry_on_timeout": False,
+        # Kombu's own default is to connect again for ever.
+        "max_retries": 0,
+        "interval_start": 0,
+        "interval_step": 0,
+        "interval_max": 0,
+    }
+    options = {**current_app.conf.broker_transport_options, **limits}
+    return current_app.connection_for_write(transport_options=options)

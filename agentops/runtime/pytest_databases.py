@@ -1,0 +1,147 @@
+"""Databases of a test run: migrated once, copied for each worker, emptied behind each committing test."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import psycopg
+from psycopg import sql
+
+from agentops.runtime import service_urls
+from agentops.runtime.supervision import ROOT
+
+# Written by migrations and read by Django itself; Django's own flush would fill them again.
+KEPT_TABLES = ("django_migrations", "django_content_type", "auth_permission")
+
+TABLES = """
+SELECT relname, relkind = 'p' OR NOT relispartition AS is_root,
+       EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) AS has_triggers
+FROM pg_class c
+WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relname = ANY(%s)
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+ORDER BY relname
+"""
+
+
+def create_migrated_template(owner_url: str, name: str) -> None:
+    """Copy the database that the URL names and migrate the copy, which nobody else connects to.
+
+    Raises RuntimeError with the output when a migration fails.
+    """
+    copy_database(owner_url, service_urls.database_name(owner_url), name)
+    environment = {**os.environ, "DATABASE_OWNER_URL": service_urls.with_database(owner_url, name)}
+    migration = subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if migration.returncode:
+        raise RuntimeError(f"migrate failed:\n{migration.stdout}{migration.stderr}")
+
+
+def copy_database(owner_url: str, template: str, name: str) -> None:
+    """Create a database as a copy of one that has no connections."""
+    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+
+
+def drop_databases(owner_url: str, prefix: str) -> None:
+    """Drop every database of a test run on servers that outlive it."""
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        names = connection.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [prefix])
+        for (name,) in names.fetchall():
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def worker_environment(environment: Mapping[str, str], *, template: str, worker: str) -> dict[str, str]:
+    """Copy the template for one worker of the run; return the URLs of its database and of its Redis."""
+    owner_url = environment["DATABASE_OWNER_URL"]
+    name = f"{template}_{worker}"
+    copy_database(owner_url, template, name)
+    broker_url = environment.get("BROKER_URL") or environment["REDIS_URL"]
+    # The controller takes the number after the one it was given; its workers inherit that one and count on.
+    offset = int(worker.removeprefix("gw")) if worker.startswith("gw") else 0
+    number = service_urls.redis_database(environment["REDIS_URL"]) + 1 + offset
+    return {
+        "DATABASE_URL": service_urls.with_database(environment["DATABASE_URL"], name),
+        "DATABASE_OWNER_URL": service_urls.with_database(owner_url, name),
+        "REDIS_URL": service_urls.with_redis_database(environment["REDIS_URL"], number),
+        "BROKER_URL": service_urls.with_redis_database(broker_url, number),
+    }
+
+
+@dataclass
+class Cleaner:
+    """Brings a database back to what its migrations left, guards of the ledger notwithstanding.
+
+    The application role cannot truncate the ledger, and the owner's triggers refuse it too: the owner
+    switches them off within the one transaction that empties the tables.
+    """
+
+    connection: psycopg.Connection
+    seeds: dict[str, bytes]
+
+    @classmethod
+    def open(cls, owner_url: str) -> Self:
+        """Connect as owner and remember the rows that migrations wrote."""
+        connection = psycopg.connect(owner_url, autocommit=True)
+        # A connection that a test left in a transaction must show as an error, not as a hang.
+        connection.execute("SET lock_timeout = '20s'")
+        return cls(connection, {name: _copy_out(connection, name) for name in _written_tables(connection)})
+
+    def clean(self) -> None:
+        """Empty every table and write the migrations' rows again."""
+        tables = _tables(self.connection)
+        with self.connection.transaction():
+            for name in (name for name, _, has_triggers in tables if has_triggers):
+                self.connection.execute(_alter(name, "DISABLE"))
+            roots = [sql.Identifier(name) for name, is_root, _ in tables if is_root]
+            self.connection.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(roots)))
+            for name, rows in self.seeds.items():
+                _copy_in(self.connection, name, rows)
+            # Immediate, so that no deferred check is pending when the triggers come back.
+            self.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            for name in (name for name, _, has_triggers in tables if has_triggers):
+                self.connection.execute(_alter(name, "ENABLE"))
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self.connection.close()
+
+
+def _tables(connection: psycopg.Connection) -> list[tuple[str, bool, bool]]:
+    return connection.execute(TABLES, [list(KEPT_TABLES)]).fetchall()
+
+
+def _written_tables(connection: psycopg.Connection) -> list[str]:
+    roots = [name for name, is_root, _ in _tables(connection) if is_root]
+    return [
+        name
+        for name in roots
+        if connection.execute(sql.SQL("SELECT FROM {} LIMIT 1").format(sql.Identifier(name))).fetchone()
+        is not None
+    ]
+
+
+def _alter(table: str, verb: str) -> sql.Composed:
+    return sql.SQL("ALTER TABLE ONLY {} {} TRIGGER USER").format(sql.Identifier(table), sql.SQL(verb))
+
+
+def _copy_out(connection: psycopg.Connection, table: str) -> bytes:
+    statement = sql.SQL("COPY (SELECT * FROM {}) TO STDOUT").format(sql.Identifier(table))
+    with connection.cursor().copy(statement) as rows:
+        return b"".join(bytes(block) for block in rows)
+
+
+def _copy_in(connection: psycopg.Connection, table: str, rows: bytes) -> None:
+    with connection.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(table))) as target:
+        target.write(rows)

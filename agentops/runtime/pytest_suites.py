@@ -1,0 +1,84 @@
+"""pytest plugin: named suites, and no skip that nobody allowed.
+
+``--suite NAME`` runs the tests that carry the marker NAME; it is green only if one passed and none was
+skipped. Any other run tolerates a skip whose reason stands, word for word, in the ini option
+``allowed_skips``; every other skip turns the run red, because a skipped test proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import pytest
+
+from agentops.runtime.testing import SUITES
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare ``--suite`` and ``allowed_skips``."""
+    group = parser.getgroup("agentops")
+    group.addoption("--suite", choices=SUITES, help="run one named suite; a skip in it is a failure")
+    parser.addini(
+        "allowed_skips", "exact reasons for which a test may be skipped", type="linelist", default=[]
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Select the suite's tests and watch the skips."""
+    suite: str | None = config.getoption("suite")
+    if suite:
+        config.option.markexpr = suite
+    allowed: list[str] = [] if suite else config.getini("allowed_skips")
+    if not hasattr(config, "workerinput"):  # a worker of a parallel run reports to the controller
+        config.pluginmanager.register(SkipWatch(allowed, must_pass=bool(suite)), "agentops-skip-watch")
+
+
+class SkipWatch:
+    """Collects what was skipped and decides at the end whether that is acceptable."""
+
+    def __init__(self, allowed: Iterable[str], *, must_pass: bool) -> None:
+        self.allowed = frozenset(allowed)
+        self.must_pass = must_pass
+        self.skips: Counter[str] = Counter()
+        self.passed = 0
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count a test's skip (an expected failure is one too) or pass."""
+        self._note_skip(report)
+        self.passed += report.when == "call" and report.passed
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Count a whole module's skip."""
+        self._note_skip(report)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Turn a green run red when it skipped what it must not, or proved nothing."""
+        if exitstatus == pytest.ExitCode.OK and (self.refused() or (self.must_pass and not self.passed)):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print every reason and whether it is allowed."""
+        for reason, count in sorted(self.skips.items()):
+            verdict = "allowed" if reason in self.allowed else "NOT ALLOWED"
+            terminalreporter.write_line(f"skipped, {verdict}: {reason} ({count})")
+        if self.must_pass and not self.passed:
+            terminalreporter.write_line("NOT ALLOWED: no test of this suite passed")
+
+    def refused(self) -> list[str]:
+        """Return the reasons that are not on the list."""
+        return [reason for reason in self.skips if reason not in self.allowed]
+
+    def _note_skip(self, report: pytest.TestReport | pytest.CollectReport) -> None:
+        if report.skipped:
+            self.skips[skip_reason(report)] += 1
+
+
+def skip_reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """Return the reason as its author wrote it."""
+    expected_failure: str | None = getattr(report, "wasxfail", None)
+    if expected_failure is not None:
+        return f"expected failure: {expected_failure}"
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return text.removeprefix("Skipped: ")

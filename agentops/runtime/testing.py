@@ -1,0 +1,41 @@
+"""``agentops test``: the suite on real PostgreSQL and Valkey."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from agentops.runtime.supervision import ROOT
+
+SUITES = ("retail", "crash", "budget", "api", "browser")
+WORKERS = "2"
+
+
+def parse_arguments(argv: list[str]) -> tuple[str | None, list[str]]:
+    """Return the suite and what is meant for pytest."""
+    parser = argparse.ArgumentParser(
+        prog="agentops test",
+        allow_abbrev=False,
+        usage="agentops test [-h] [--suite NAME] [pytest's arguments ...]",
+        description="Install what is missing, start a throw-away PostgreSQL and Valkey, run the tests. "
+        "DATABASE_URL, DATABASE_OWNER_URL and REDIS_URL together name servers to use instead.",
+        epilog="Without --suite everything that is quick runs, in two processes.",
+    )
+    parser.add_argument(
+        "--suite", choices=SUITES, help="run one named suite whole; a skip in it is a failure"
+    )
+    arguments, rest = parser.parse_known_args(argv)
+    return arguments.suite, rest
+
+
+def pytest_arguments(suite: str | None, rest: list[str]) -> list[str]:
+    """Return pytest's arguments; later ones override the defaults."""
+    selection = ["--suite", suite] if suite else ["-n", WORKERS, "-m", "not slow"]
+    return [*selection, *rest]
+
+
+def run_tests(suite: str | None, rest: list[str]) -> int:
+    """Become pytest, whose exit code is then ours."""
+    os.chdir(ROOT)
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *pytest_arguments(suite, rest)])

@@ -1,0 +1,132 @@
+"""The inbox: who wants to do what to whom, and the decision. Every decision is ``approvals.services.decide``."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+
+from agentops.console.governed import GovernedAdmin
+from agentops.console.second_factor import confirm, is_fresh
+from agentops.errors import AgentOpsError, NotFound, PolicyDenied, StateConflict, ValidationFailed
+from approvals.admin.pages import decision_context, request_context
+from approvals.admin.queue import TABS, read_queue
+from approvals.models import ApprovalDecision, ApprovalRequest
+from approvals.services import decide
+from identities.models import User
+
+STATUS: dict[type[AgentOpsError], int] = {
+    NotFound: 404, StateConflict: 409, ValidationFailed: 422, PolicyDenied: 403,
+}  # fmt: skip
+WRONG_CODE = "That code is not right, or was used already. Nothing was decided; wait for the next code and try again."
+
+
+@admin.register(ApprovalRequest)
+class ApprovalRequestAdmin(GovernedAdmin):
+    """The list at the left, one request at the right; htmx replaces either, links work without it."""
+
+    actions = None
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the address that decisions are sent to."""
+        view = self.admin_site.admin_view(self.decision_view)
+        return [path("<uuid:pk>/decision/", view, name="approvals_approvalrequest_decision"), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the inbox with its first request open."""
+        queue = read_queue(request, _person(request))
+        if request.headers.get("HX-Target") == "queue":
+            return TemplateResponse(request, "approvals/queue.html", {"queue": queue, "tabs": TABS})
+        first = queue.requests[0] if queue.requests else None
+        context = request_context(request, _person(request), first) if first else {}
+        return self._render_inbox(request, {"queue": queue, "chosen": False, **context})
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show one request, with the inbox around it unless htmx asks for the request alone."""
+        asked = self.get_object(request, unquote(object_id))
+        if asked is None:
+            return self.refuse_unknown(request)
+        context = request_context(request, _person(request), asked)
+        if request.headers.get("HX-Target") == "request":
+            return TemplateResponse(request, "approvals/request.html", context)
+        queue = read_queue(request, _person(request))
+        return self._render_inbox(request, {"queue": queue, "chosen": True, **context})
+
+    def decision_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Take a decision (POST), or say what became of the request since the page was loaded (GET)."""
+        asked = self.get_object(request, str(pk))
+        if asked is None:
+            return self.refuse_unknown(request)
+        if request.method == "POST":
+            return self._decide(request, asked)
+        if request.method != "GET":
+            return HttpResponseNotAllowed(["GET", "POST"])
+        if asked.state == ApprovalRequest.State.WAITING:
+            return HttpResponse(status=204)
+        return self._render_decision(request, asked, {}, 200)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Load what the page names; Any: the admin's own signature."""
+        related = "identity", "tool", "tool_version", "principal", "application", "requested_by"
+        return super().get_queryset(request).select_related(*related)
+
+    def _decide(self, request: HttpRequest, asked: ApprovalRequest) -> HttpResponse:
+        code = request.POST.get("code", "").strip()
+        if code and not is_fresh(request) and not confirm(request, code):
+            return self._render_decision(request, asked, {"problem": WRONG_CODE}, 403)
+        try:
+            decided = decide(
+                actor=_person(request),
+                request=asked,
+                verdict=request.POST.get("verdict", ""),
+                reason=request.POST.get("reason", "").strip(),
+                digest=request.POST.get("digest", ""),
+                channel=ApprovalDecision.Channel.CONSOLE,
+                second_factor=is_fresh(request),
+            )
+        except AgentOpsError as error:
+            return self._refuse(request, asked, error)
+        if request.headers.get("HX-Request"):
+            return self._render_decision(request, self.get_object(request, str(asked.pk)), {"just_now": True}, 200)
+        messages.success(request, f"You {'approved' if decided.state == 'approved' else 'denied'} this request.")
+        return HttpResponseRedirect(self.page_url("change", asked.pk))
+
+    def _refuse(self, request: HttpRequest, asked: ApprovalRequest, error: AgentOpsError) -> HttpResponse:
+        status = next((number for kind, number in STATUS.items() if isinstance(error, kind)), 400)
+        present = self.get_object(request, str(asked.pk)) or asked
+        stale = isinstance(error, StateConflict)
+        return self._render_decision(request, present, {"problem": error.detail or error.code, "stale": stale}, status)
+
+    def _render_decision(
+        self, request: HttpRequest, asked: ApprovalRequest, extra: dict[str, Any], status: int
+    ) -> HttpResponse:
+        user = _person(request)
+        extra = {"given_reason": request.POST.get("reason", ""), **extra}
+        if request.headers.get("HX-Request"):
+            context = {**decision_context(request, user, asked), **extra}
+            response = TemplateResponse(request, "approvals/decision.html", context, status=status)
+            response["HX-Trigger"] = "decided"
+            return response
+        context = {"queue": read_queue(request, user), "chosen": True, **request_context(request, user, asked), **extra}
+        return self._render_inbox(request, context, status)
+
+    def _render_inbox(self, request: HttpRequest, context: dict[str, Any], status: int = 200) -> TemplateResponse:
+        everything = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Inbox",
+            "tabs": TABS,
+            **context,
+        }
+        return TemplateResponse(request, "approvals/inbox.html", everything, status=status)
+
+
+def _person(request: HttpRequest) -> User:
+    return cast(User, request.user)  # the site lets in staff only, and machines are never staff

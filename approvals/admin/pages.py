@@ -1,0 +1,49 @@
+"""What a person needs to see to decide about one request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count
+from django.http import HttpRequest
+
+from agentops.console.panels import panels_for
+from agentops.console.second_factor import is_fresh
+from approvals.models import ApprovalDecision, ApprovalRequest
+from approvals.policies import may_decide
+from approvals.services import read_evidence, read_reason
+from identities.models import User
+
+LIKE_IT = 50  # how many earlier requests of the same agent and tool are counted
+
+
+def request_context(request: HttpRequest, user: User, asked: ApprovalRequest) -> dict[str, Any]:
+    """Return the context of the pane at the right: the statement, its grounds, and the decision."""
+    evidence = read_evidence(asked)
+    return {
+        "asked": asked,
+        "evidence": evidence,
+        "erased": evidence is None,
+        "before": _decided_before(asked),
+        "panels": panels_for(ApprovalRequest._meta.label_lower, request, asked),
+        **decision_context(request, user, asked),
+    }
+
+
+def decision_context(request: HttpRequest, user: User, asked: ApprovalRequest) -> dict[str, Any]:
+    """Return the context of the decision: the form while it waits, who decided what when it does not."""
+    if asked.state == ApprovalRequest.State.WAITING:
+        refusal = may_decide(user, asked, second_factor=True)
+        return {"asked": asked, "refusal": refusal.detail, "needs_code": not is_fresh(request)}
+    decisions = ApprovalDecision.objects.filter(request=asked).select_related("decided_by")
+    return {"asked": asked, "decisions": list(decisions), "reason": read_reason(asked)}
+
+
+def _decided_before(asked: ApprovalRequest) -> dict[str, int]:
+    """Return what became of the latest like requests, by state."""
+    earlier = ApprovalRequest.objects.filter(
+        identity_id=asked.identity_id, tool_id=asked.tool_id, created_at__lt=asked.created_at
+    ).exclude(state="waiting")
+    latest = earlier.order_by("-created_at").values("pk")[:LIKE_IT]
+    counted = ApprovalRequest.objects.filter(pk__in=latest).order_by().values_list("state").annotate(Count("pk"))
+    return dict(counted)

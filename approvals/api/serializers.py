@@ -1,0 +1,78 @@
+"""Approvals, as the API shows them, and the decision that it takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from agentops.api.serializers import BodySerializer, QuerySerializer, TextField, WordField
+from approvals.models import ApprovalDecision, ApprovalRequest
+from approvals.services import REASON_LIMIT
+from tools.models import Effect
+
+Document = dict[str, Any]  # Any: a JSON document
+
+
+class ApprovalSerializer(serializers.Serializer[ApprovalRequest]):
+    """A question to people: may this agent make exactly this call?
+
+    `evidence` is what a person needs to see before deciding: the statement in plain words, the arguments,
+    on whose behalf, the user's words and the model's. It is null once it was erased.
+    """
+
+    id = serializers.UUIDField()
+    state = serializers.ChoiceField(ApprovalRequest.State.choices)
+    agent = serializers.CharField(source="identity.slug")
+    tool = serializers.CharField(source="tool.name")
+    tool_version = serializers.IntegerField(source="tool_version.number")
+    effect = serializers.ChoiceField(Effect.choices)
+    amount = serializers.DecimalField(20, 4, allow_null=True)
+    currency = serializers.CharField(allow_blank=True)
+    subject_ref = serializers.CharField(help_text="What waits for the decision: the id of a run.")
+    digest = serializers.CharField(help_text="What a decision is bound to; send it back with the verdict.")
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    decided_at = serializers.DateTimeField(allow_null=True)
+    consumed_at = serializers.DateTimeField(allow_null=True)
+    evidence = serializers.SerializerMethodField()
+
+    @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
+    def get_evidence(self, request: ApprovalRequest) -> Document | None:
+        evidence: Document | None = self.context["evidence"].get(request.pk)
+        return evidence
+
+
+class DecisionBody(BodySerializer):
+    verdict = WordField(ApprovalDecision.Verdict.choices)
+    reason = TextField(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=REASON_LIMIT,
+        help_text="Why. Required to deny: the agent is told, and the record keeps it.",
+    )
+    digest = TextField(
+        min_length=64, max_length=64, help_text="The digest of the request that you looked at."
+    )
+
+
+class DecidedSerializer(serializers.Serializer[ApprovalRequest]):
+    """What became of a request. Holds nothing personal, so it can be given again under the same key."""
+
+    id = serializers.UUIDField()
+    state = serializers.ChoiceField(ApprovalRequest.State.choices)
+    digest = serializers.CharField()
+    decided_at = serializers.DateTimeField()
+
+
+class ApprovalQuery(QuerySerializer):
+    state = serializers.ChoiceField(ApprovalRequest.State.choices, required=False)
+    agent = serializers.SlugField(required=False, source="identity__slug")
+    since = serializers.DateTimeField(
+        required=False, source="created_at__gte", help_text="Asked at this time or later."
+    )
+    decidable = serializers.BooleanField(
+        required=False, help_text="True: only those that you may decide now."
+    )

@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from approvals.api import views
+
+urlpatterns = [
+    path("approvals", views.Approvals.as_view(), name="approvals"),
+    path("approvals/<uuid:approval_id>", views.Approval.as_view(), name="approval"),
+    path("approvals/<uuid:approval_id>/decision", views.Decision.as_view(), name="approval-decision"),
+]

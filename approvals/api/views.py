@@ -1,0 +1,108 @@
+"""The inbox and the decision. The decision is the same service that the console calls."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agentops.api.idempotency import Answer, Operation, answer_once
+from agentops.api.openapi import REQUIRED_IDEMPOTENCY_KEY
+from agentops.api.serializers import read_body, read_query
+from agentops.api.views import ApiView, ListView
+from agentops.errors import NotFound
+from approvals.api.evidence import read_many
+from approvals.api.serializers import ApprovalQuery, ApprovalSerializer, DecidedSerializer, DecisionBody
+from approvals.models import ApprovalDecision, ApprovalRequest
+from approvals.services import decide
+from identities.api.authentication import caller, has_second_factor
+from identities.models import ApiKey, User
+
+
+class Approvals(ListView):
+    """The requests that the caller may see."""
+
+    @extend_schema(
+        operation_id="listApprovals",
+        tags=["approvals"],
+        parameters=[ApprovalQuery],
+        responses=ApprovalSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        """List requests for approval, newest first."""
+        filters = read_query(ApprovalQuery, request)
+        rows = _visible(caller(request))
+        if filters.pop("decidable", False):
+            rows = rows.filter(pk__in=ApprovalRequest.objects.decidable_by(caller(request)).values("pk"))
+        return self.answer_page(request, rows.filter(**filters), _render)
+
+
+class Approval(ApiView):
+    """One request."""
+
+    @extend_schema(operation_id="getApproval", tags=["approvals"], responses=ApprovalSerializer)
+    def get(self, request: Request, approval_id: UUID) -> Response:
+        """Return a request with the evidence for its decision."""
+        return Response(_render([_find(caller(request), approval_id)])[0])
+
+
+class Decision(ApiView):
+    """The decision about a request."""
+
+    @extend_schema(
+        operation_id="decideApproval",
+        tags=["approvals"],
+        parameters=[REQUIRED_IDEMPOTENCY_KEY],
+        request=DecisionBody,
+        responses=DecidedSerializer,
+    )
+    def post(self, request: Request, approval_id: UUID) -> Response:
+        """Approve or deny, as a person with a fresh second factor.
+
+        With an API key, open the window with `stepUp` first. Answers 409 when the request is decided or
+        expired, or when the call is not the one that the digest names.
+        """
+        found = _find(caller(request), approval_id)
+        body = read_body(DecisionBody, request)
+
+        def act() -> Answer:
+            decided = decide(
+                actor=caller(request),
+                request=found,
+                verdict=body["verdict"],
+                reason=body["reason"],
+                digest=body["digest"],
+                channel=ApprovalDecision.Channel.API,
+                second_factor=_is_verified(request),
+            )
+            return Answer(200, dict(DecidedSerializer(decided).data))
+
+        return answer_once(request, Operation(f"approvals/{approval_id}/decision"), act, required=True)
+
+
+def _is_verified(request: Request) -> bool:
+    """Return whether the caller's second factor counts now: the key's open window, or a verified session."""
+    until = request.auth.verified_until if isinstance(request.auth, ApiKey) else None
+    return (until is not None and timezone.now() < until) or has_second_factor(request._request)
+
+
+def _visible(user: User) -> QuerySet[ApprovalRequest]:
+    visible: QuerySet[ApprovalRequest] = ApprovalRequest.objects.visible_to(user)
+    return visible.select_related("identity", "tool", "tool_version")
+
+
+def _find(user: User, approval_id: UUID) -> ApprovalRequest:
+    found = _visible(user).filter(pk=approval_id).first()
+    if found is None:
+        raise NotFound("unknown_approval", "There is no such request, or it is not for you to see.")
+    return found
+
+
+def _render(requests: list[ApprovalRequest]) -> list[dict[str, Any]]:  # Any: JSON documents
+    context = {"evidence": read_many(each.pk for each in requests)}
+    return [dict(each) for each in ApprovalSerializer(requests, many=True, context=context).data]

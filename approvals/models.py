@@ -1,0 +1,99 @@
+"""Who must say yes: requests for a human decision, and the decisions.
+
+A request knows no run: ``subject_ref`` is opaque, and what a person needs to see is a snapshot in the
+request's own ledger stream, because it is personal and must be erasable.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from agentops.identifiers import new_id
+from approvals.querysets import ApprovalRequestQuerySet
+from identities.models import AgentIdentity, Application, Principal, Team, User
+from tools.models import Tool, ToolVersion
+
+
+class ApprovalRequest(models.Model):
+    """A question to people: may this identity make exactly this call? Its id is its ledger stream."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        APPROVED = "approved"
+        DENIED = "denied"
+        EXPIRED = "expired"
+        VOIDED = "voided"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="approvals")
+    tool = models.ForeignKey(Tool, on_delete=models.PROTECT, related_name="approvals")
+    tool_version = models.ForeignKey(ToolVersion, on_delete=models.PROTECT)
+    identity = models.ForeignKey(AgentIdentity, on_delete=models.PROTECT, related_name="approvals")
+    principal = models.ForeignKey(Principal, on_delete=models.PROTECT)
+    application = models.ForeignKey(Application, on_delete=models.PROTECT, null=True)
+    requested_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, related_name="+", help_text="The person who started the work."
+    )
+    subject_ref = models.CharField(max_length=80, db_index=True)
+    wake_task = models.CharField(max_length=80, help_text="The task that is told of the decision.")
+    key = models.CharField(max_length=120, help_text="The idempotency key of the one call it covers.")
+    digest = models.CharField(max_length=64, help_text="Binds tool version, arguments, identity, principal and terms.")
+    effect = models.CharField(max_length=16)
+    amount = models.DecimalField(max_digits=20, decimal_places=4, null=True)
+    currency = models.CharField(max_length=8, blank=True)
+    state = models.CharField(max_length=16, choices=State, default=State.WAITING)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+    consumed_at = models.DateTimeField(null=True)
+
+    objects = ApprovalRequestQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["created_at"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(consumed_at=None) | Q(state="approved"), name="approval_consumed_only_when_approved"
+            ),
+            models.UniqueConstraint(
+                fields=["key"], condition=Q(state__in=["waiting", "approved"]), name="approval_one_open_per_call"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["expires_at"], name="approval_waiting", condition=Q(state="waiting")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.identity} → {self.tool}"
+
+
+class ApprovalDecision(models.Model):
+    """One person's answer. The words of the reason are content of the request's stream."""
+
+    class Verdict(models.TextChoices):
+        APPROVE = "approve"
+        DENY = "deny"
+
+    class Channel(models.TextChoices):
+        CONSOLE = "console"
+        API = "api"
+        TERMINAL = "terminal"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    request = models.ForeignKey(ApprovalRequest, on_delete=models.PROTECT, related_name="decisions")
+    verdict = models.CharField(max_length=8, choices=Verdict)
+    decided_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="decisions")
+    channel = models.CharField(max_length=10, choices=Channel)
+    digest = models.CharField(max_length=64, help_text="The digest that the person was shown.")
+    decided_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["request", "decided_by"], name="decision_once_per_person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.verdict} by {self.decided_by}"

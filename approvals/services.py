@@ -1,0 +1,187 @@
+"""The gate: asking people, deciding, expiring, and the permit that a decision yields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from agentops.errors import NotFound, PolicyDenied, StateConflict, ValidationFailed
+from agentops.identifiers import new_id
+from agentops.ledger.entries import Draft
+from agentops.ledger.store import read_contents, record
+from agentops.messages import send_after_commit
+from approvals.models import ApprovalDecision, ApprovalRequest
+from approvals.policies import may_decide
+from identities.models import User
+from tools.assessment import Assessment
+
+STREAM_KIND = "approval"
+REASON_LIMIT = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """For what a decision is asked: an opaque reference, whom to wake, and whose work it is."""
+
+    ref: str
+    wake_task: str
+    team_id: UUID
+    principal_id: UUID
+    application_id: UUID | None
+    started_by_id: UUID | None
+
+
+def request_approval(
+    *, assessment: Assessment, subject: Subject, evidence: Mapping[str, Any], now: datetime
+) -> ApprovalRequest:
+    """Ask for a decision about exactly this call, in the caller's transaction.
+
+    ``evidence`` is what a person will see; it is personal and kept as erasable content.
+    """
+    call = assessment.call
+    _void(ApprovalRequest.objects.filter(key=call.key), "asked_anew", now)
+    request = ApprovalRequest.objects.create(
+        id=new_id(),
+        team_id=subject.team_id,
+        tool_id=call.spec.tool_id,
+        tool_version_id=call.spec.id,
+        identity_id=call.identity_id,
+        principal_id=subject.principal_id,
+        application_id=subject.application_id,
+        requested_by_id=subject.started_by_id,
+        subject_ref=subject.ref,
+        wake_task=subject.wake_task,
+        key=call.key,
+        digest=assessment.digest,
+        effect=call.spec.effect,
+        amount=assessment.amount,
+        currency=call.spec.currency,
+        created_at=now,
+        expires_at=now + timedelta(seconds=assessment.approval_ttl_s),
+    )
+    facts = {
+        "tool": str(call.spec.tool_id),
+        "tool_version": str(call.spec.id),
+        "digest": request.digest,
+        "effect": request.effect,
+        "amount": None if request.amount is None else str(request.amount),
+        "currency": request.currency,
+        "expires_at": request.expires_at.isoformat(),
+        "key": request.key,
+        "decision": assessment.verdict,
+        "reasons": [reason.code for reason in assessment.decision.reasons],
+    }
+    draft = Draft("approval.requested", now, facts, dict(evidence), call.identity_id)
+    record(request.id, STREAM_KIND, draft)
+    return request
+
+
+def decide(
+    *,
+    actor: User,
+    request: ApprovalRequest,
+    verdict: str,
+    reason: str,
+    digest: str,
+    channel: str,
+    second_factor: bool,
+) -> ApprovalRequest:
+    """Record a person's decision and wake what waits for it.
+
+    ``digest`` is what the person was shown. Raises NotFound for a request that is not theirs to see,
+    PolicyDenied for one they may not decide, StateConflict when it is decided, expired or has changed.
+    """
+    _check_words(verdict, reason)
+    with transaction.atomic():
+        locked = _lock_visible(actor, request.pk)
+        decision = may_decide(actor, locked, second_factor=second_factor)
+        if not decision.allowed:
+            raise PolicyDenied(decision.code, decision.detail)
+        now = timezone.now()
+        _check_open(locked, digest, now)
+        ApprovalDecision.objects.create(
+            request=locked, verdict=verdict, decided_by=actor, channel=channel, digest=digest, decided_at=now
+        )
+        facts = {"verdict": verdict, "channel": channel, "digest": digest}
+        _close(locked, "approved" if verdict == "approve" else "denied", now)
+        record(locked.id, STREAM_KIND, Draft("approval.decided", now, facts, {"reason": reason}, actor.pk))
+    return locked
+
+
+def _check_words(verdict: str, reason: str) -> None:
+    if verdict not in ApprovalDecision.Verdict.values:
+        raise ValidationFailed("bad_verdict", "a verdict is approve or deny")
+    if len(reason) > REASON_LIMIT:
+        raise ValidationFailed("reason_too_long", f"a reason has at most {REASON_LIMIT} characters")
+    if verdict == "deny" and not reason.strip():
+        raise ValidationFailed("reason_missing", "say why you deny: the agent is told, and the record keeps it")
+
+
+def _lock_visible(actor: User, request_id: UUID) -> ApprovalRequest:
+    if not ApprovalRequest.objects.visible_to(actor).filter(pk=request_id).exists():
+        raise NotFound("unknown_approval", "there is no such approval request")
+    return ApprovalRequest.objects.select_for_update().get(pk=request_id)
+
+
+def _check_open(request: ApprovalRequest, digest: str, now: datetime) -> None:
+    if request.state != ApprovalRequest.State.WAITING:
+        code = "approval_expired" if request.state == ApprovalRequest.State.EXPIRED else "approval_decided"
+        raise StateConflict(code, f"this request is {request.state}; nothing was changed")
+    if now >= request.expires_at:
+        raise StateConflict("approval_expired", "this request has expired; the agent was told so")
+    if digest != request.digest:
+        raise StateConflict("digest_changed", "the call has changed since you loaded it; look at it again")
+
+
+def _close(request: ApprovalRequest, state: str, now: datetime) -> None:
+    request.state = state
+    request.decided_at = now
+    request.save(update_fields=["state", "decided_at"])
+    send_after_commit(request.wake_task, request.subject_ref)
+
+
+def expire_requests(*, now: datetime, limit: int = 200) -> int:
+    """Expire what nobody decided in time, and wake what waited for it; return how many."""
+    with transaction.atomic():
+        waiting = ApprovalRequest.objects.filter(state="waiting", expires_at__lte=now).order_by("expires_at")
+        due = list(waiting.select_for_update(skip_locked=True)[:limit])
+        for request in due:
+            _close(request, "expired", now)
+            record(request.id, STREAM_KIND, Draft("approval.expired", now))
+    return len(due)
+
+
+def void_requests(*, subject_ref: str, code: str, now: datetime) -> int:
+    """Close the open requests of a subject that no longer asks, in the caller's transaction."""
+    return _void(ApprovalRequest.objects.filter(subject_ref=subject_ref), code, now)
+
+
+def _void(requests: QuerySet[ApprovalRequest], code: str, now: datetime) -> int:
+    unused = requests.select_for_update().filter(state__in=("waiting", "approved"), consumed_at=None)
+    voided = list(unused)
+    for request in voided:
+        ApprovalRequest.objects.filter(pk=request.pk).update(state="voided", decided_at=now)
+        record(request.id, STREAM_KIND, Draft("approval.voided", now, {"code": code}))
+    return len(voided)
+
+
+def read_evidence(request: ApprovalRequest) -> dict[str, Any] | None:
+    """Return what the person is shown, or None when it was erased."""
+    with connection.cursor() as cursor:
+        found = read_contents(cursor, request.id, [1])
+    content: dict[str, Any] | None = found.get(1)
+    return content
+
+
+def read_reason(request: ApprovalRequest) -> str:
+    """Return the words of the decision, or an empty string when there are none or they were erased."""
+    with connection.cursor() as cursor:
+        found = read_contents(cursor, request.id, [2])
+    return str(found.get(2, {}).get("reason", ""))

@@ -1,0 +1,13 @@
+"""The ASGI application that uvicorn serves."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+from agentops.api.bodies import bound_bodies
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+application = bound_bodies(get_asgi_application())

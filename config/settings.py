@@ -1,0 +1,248 @@
+"""Settings, all from the environment; what production must not miss has no default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import environ
+
+from config.redis_urls import for_celery
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+ENVIRONMENT = env.str("AGENTOPS_ENV", default="development")
+PRODUCTION = ENVIRONMENT == "production"
+DEMO = env.bool("AGENTOPS_DEMO", default=False) and not PRODUCTION
+DEBUG = False  # error pages never show settings, arguments or secrets, on no machine
+
+SECRET_KEY = env.str("SECRET_KEY")
+AGENTOPS_DIGEST_KEY = env.str("AGENTOPS_DIGEST_KEY")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[] if PRODUCTION else ["localhost", "127.0.0.1", "[::1]", "testserver"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+INSTALLED_APPS = [
+    "agentops.console",  # before the admin, whose templates it overrides
+    "agentops.console.admin_config.AgentOpsAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "guardian",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
+    "axes",
+    "csp",
+    "django_htmx",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "drf_standardized_errors",
+    "django_filters",
+    "agentops.ledger",
+    "agentops.api",
+    "identities",
+    "tools",
+    "approvals",
+    "runs",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_permissions_policy.PermissionsPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+DATABASES = {"default": env.db("DATABASE_URL")}
+DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
+DATABASES["default"]["CONN_MAX_AGE"] = 0
+DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 0, "max_size": env.int("ORM_POOL_SIZE", default=16)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+JOURNAL_POOL_SIZE = env.int("JOURNAL_POOL_SIZE", default=12)
+
+REDIS_URL = env.str("REDIS_URL")
+REDIS_PREFIX = env.str("REDIS_PREFIX", default="agentops")
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": REDIS_PREFIX}}
+
+AUTH_USER_MODEL = "identities.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+    "guardian.backends.ObjectPermissionBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+ANONYMOUS_USER_NAME = None  # guardian: anonymous visitors have no account and no permissions
+LOGIN_URL = "admin:login"
+AXES_FAILURE_LIMIT = 8
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_ENABLED = ENVIRONMENT != "test"
+OTP_TOTP_ISSUER = "AgentOps"
+STEP_UP_WINDOW_S = 60
+
+SESSION_COOKIE_AGE = 8 * 3600
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = False  # htmx reads it
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=PRODUCTION)
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'none'"],
+    }
+}
+PERMISSIONS_POLICY: dict[str, list[str]] = {"camera": [], "geolocation": [], "microphone": [], "payment": [], "usb": []}
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
+WHITENOISE_USE_FINDERS = not PRODUCTION
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+
+# Limits of what comes in; larger bodies are answered with 413.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+REQUEST_TEXT_LIMIT = 32_768
+
+REST_FRAMEWORK: dict[str, object] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "identities.api.authentication.ApiKeyAuthentication",
+        "identities.api.authentication.ConsoleSessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["agentops.api.parsers.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "agentops.api.openapi.ApiSchema",
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "agentops.api.problems.handle_exception",
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS: dict[str, object] = {
+    "TITLE": "AgentOps API",
+    "DESCRIPTION": "Start and steer runs of agents, decide about what they may do, and see what they did.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": False,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "RunState": "runs.models.RunState",
+        "ApprovalState": "approvals.models.ApprovalRequest.State",
+        "AgentState": "identities.models.AgentIdentity.State",
+        "ToolState": "tools.models.Tool.State",
+        "Effect": "tools.models.Effect",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "agentops.api.openapi.add_components",
+    ],
+}
+# Requests of one client per window of seconds; the answers say where it stands.
+RATE_LIMITS: dict[str, tuple[int, int]] = {
+    "read": (env.int("RATE_LIMIT_READS", default=12_000), 60),
+    "write": (env.int("RATE_LIMIT_WRITES", default=3_000), 60),
+}
+
+CELERY_BROKER_URL = for_celery(env.str("BROKER_URL", default=REDIS_URL))
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_DEFAULT_QUEUE = "normal"
+CELERY_TASK_ROUTES = {"runs.sweep": {"queue": "critical"}}
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 8.0
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A task runs for one time slice; a message is redelivered long after that at the earliest.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 600,
+    "global_keyprefix": f"{REDIS_PREFIX}:",
+    "socket_timeout": None,
+    "socket_connect_timeout": 2,
+}
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.1}
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "runs.sweep", "schedule": 2.0, "options": {"expires": 10}},
+    "expire-approvals": {"task": "approvals.expire", "schedule": 5.0, "options": {"expires": 10}},
+    "ledger-partitions": {"task": "ledger.ensure_partitions", "schedule": 86_400.0},
+    "drop-idempotent-answers": {"task": "api.drop_old_answers", "schedule": 3_600.0},
+}
+
+# The driver.
+LEASE_S = env.float("LEASE_S", default=15.0)
+TIME_SLICE_S = env.float("TIME_SLICE_S", default=20.0)
+DRIVER_THREADS = env.int("DRIVER_THREADS", default=64)
+SWEEP_BATCH = env.int("SWEEP_BATCH", default=200)
+
+# The model provider; the key never leaves this process's memory.
+OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", default="")
+OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
+MODEL_TIMEOUT_S = env.float("MODEL_TIMEOUT_S", default=60.0)
+
+TOOLS_PYTHON_MODULES = env.list("TOOLS_PYTHON_MODULES", default=[])
+TOOL_ADAPTERS: dict[str, str] = {}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING")},
+}
+
+# The null planner of the benchmarks.
+NULL_PLANNER_LATENCY_S = env.float("NULL_PLANNER_LATENCY_S", default=0.0)
+NULL_PLANNER_STEPS = env.int("NULL_PLANNER_STEPS", default=10)

@@ -1,0 +1,33 @@
+"""Addresses: the console under /admin/, the REST API under /api/v1/, health outside both."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+
+from agentops.api.document import DocsPage, OpenApiJson, OpenApiYaml
+from agentops.api.health import serve_liveness, serve_readiness
+from agentops.api.views import UnknownAddress
+
+api_patterns = [
+    path("", include("runs.api.urls")),
+    path("", include("approvals.api.urls")),
+    path("", include("tools.api.urls")),
+    path("", include("identities.api.urls")),
+    path("openapi.json", OpenApiJson.as_view(), name="openapi-json"),
+    path("openapi.yaml", OpenApiYaml.as_view(), name="openapi-yaml"),
+    path("docs", DocsPage.as_view(), name="docs"),
+]
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("api/v1/", include((api_patterns, "api"))),
+    re_path(r"^api/", UnknownAddress.as_view()),
+    path("healthz", serve_liveness),
+    path("readyz", serve_readiness),
+]
+
+handler400 = "agentops.api.fallbacks.bad_request"
+handler403 = "agentops.api.fallbacks.permission_denied"
+handler404 = "agentops.api.fallbacks.not_found"
+handler500 = "agentops.api.fallbacks.server_error"

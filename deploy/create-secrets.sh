@@ -1,0 +1,17 @@
+#!/bin/sh
+# Make the secret files that docker-compose.yml reads. What exists is kept.
+# The directory is closed; the files are readable, because the containers' account is not yours.
+set -eu
+
+directory=$(dirname "$0")/secrets
+mkdir -p "$directory"
+chmod 700 "$directory"
+
+random_hex() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
+
+for name in postgres_password owner_password app_password secret_key digest_key; do
+    [ -e "$directory/$name" ] || random_hex > "$directory/$name"
+done
+# Your model provider's key goes in here.
+[ -e "$directory/openai_api_key" ] || : > "$directory/openai_api_key"
+chmod 644 "$directory"/*

@@ -1,0 +1,176 @@
+"""People's accounts: who may sign in, and with what rights. Every change is a service call and a ledger entry."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+
+from agentops.console.actions import Confirmation, ask, offered_when
+from agentops.console.enrolment import issue_enrolment_code
+from agentops.console.forms import serve_form
+from agentops.console.governed import GovernedAdmin
+from agentops.console.navigation import Destination, register_destination
+from agentops.console.second_factor import is_fresh
+from agentops.console.streams import register_streams
+from agentops.errors import AgentOpsError
+from identities.acting import acting_person
+from identities.models import Team, User
+from identities.querysets import is_known_person
+from identities.services import create_person, update_person
+
+
+class RightsForm(forms.Form):
+    """What an account may do."""
+
+    staff = forms.BooleanField(required=False, label="May use the console")
+    superuser = forms.BooleanField(
+        required=False, label="Superuser", help_text="May set up everything. Approving calls is given tool by tool."
+    )
+    groups = forms.ModelMultipleChoiceField(
+        queryset=Group.objects.all(), required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+
+class PersonForm(RightsForm):
+    """A new account."""
+
+    username = forms.CharField(max_length=150)
+    password = forms.CharField(
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}), label="First password"
+    )
+    field_order = ("username", "password", "staff", "superuser", "groups")
+
+
+class ChangeForm(RightsForm):
+    """A known account."""
+
+    active = forms.BooleanField(required=False, label="May sign in")
+    field_order = ("active", "staff", "superuser", "groups")
+
+
+@admin.register(User)
+class PersonAdmin(GovernedAdmin):
+    """People; the service accounts of agents and applications are seen on their own pages."""
+
+    list_display = ("username", "first_name", "last_name", "is_active", "is_staff", "is_superuser", "last_login")
+    search_fields = ("username", "first_name", "last_name")
+    ordering = ("username",)
+    page_template = "identities/person.html"
+    actions = ("issue_code",)
+
+    def visible(self, queryset: Any, user: Any) -> QuerySet[User]:
+        """Limit people to the members of the viewer's teams, and the viewer."""
+        limited: QuerySet[User] = people_visible_to(user)
+        return limited
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Offer the form to those who may make accounts."""
+        return request.user.is_active and request.user.is_superuser
+
+    def has_code_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Who issues codes can become anybody."""
+        return request.user.is_active and request.user.is_superuser
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the form that changes rights."""
+        view = self.admin_site.admin_view(self.rights_view)
+        return [path("<uuid:pk>/rights/", view, name="identities_user_rights"), *super().get_urls()]
+
+    def page_context(self, request: HttpRequest, subject: User) -> dict[str, Any]:
+        """Add teams, groups and the second factor."""
+        return {
+            "title": subject.get_full_name() or subject.username,
+            "teams": subject.teams.all(),
+            "groups": subject.groups.all(),
+            "has_device": subject.totpdevice_set.filter(confirmed=True).exists(),
+            "may_change": self.has_add_permission(request),
+        }
+
+    def action_state(self, subject: User) -> str:
+        """Offer actions while the account is open."""
+        return "active" if subject.is_active else "closed"
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Make an account; its owner needs a one-time code to sign in first."""
+        if not self.has_add_permission(request):
+            return self.refuse_unknown(request)
+        context = {"title": "Add a person", "button": "Add", "back_url": self.page_url("changelist")}
+        return serve_form(self, request, PersonForm, partial(self._add, request), context)
+
+    def rights_view(self, request: HttpRequest, pk: object) -> HttpResponse:
+        """Change what an account may do."""
+        found = self.get_object(request, str(pk))
+        if found is None or not self.has_add_permission(request):
+            return self.refuse_unknown(request)
+        present = {
+            "active": found.is_active,
+            "staff": found.is_staff,
+            "superuser": found.is_superuser,
+            "groups": found.groups.all(),
+        }
+        context = {"title": f"Rights of {found}", "button": "Save", "back_url": self.page_url("change", found.pk)}
+        make_form = partial(ChangeForm, initial=present)
+        return serve_form(self, request, make_form, partial(self._change, request, found), context)
+
+    def _add(self, request: HttpRequest, values: dict[str, Any]) -> HttpResponse:
+        person = create_person(actor=acting_person(request), **values)
+        messages.success(request, f"{person} was added. Issue a one-time code, so that they can sign in.")
+        return HttpResponseRedirect(self.page_url("change", person.pk))
+
+    def _change(self, request: HttpRequest, person: User, values: dict[str, Any]) -> HttpResponse:
+        changed = update_person(actor=acting_person(request), person=person, **values)
+        messages.success(request, f"Changed: {', '.join(sorted(changed))}." if changed else "Nothing was different.")
+        return HttpResponseRedirect(self.page_url("change", person.pk))
+
+    @offered_when("active", danger=True)
+    @admin.action(permissions=["code"], description="Issue a one-time code")
+    def issue_code(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
+        """Show a code for one sign-in; the person's present second factor stops working."""
+        person = queryset.first()
+        if person is None or queryset.count() != 1:
+            messages.error(request, "Choose one person. Nothing was changed.")
+            return None
+        if "confirmed" not in request.POST:
+            asked = "Issue a one-time code? Their present second factor stops working."
+            return ask(self, request, [person], Confirmation(asked, "", reason="none"))
+        if not is_fresh(request):
+            messages.error(request, "Sign out and in again first: a code of yours, given just now, is needed for that.")
+            return None
+        try:
+            code = issue_enrolment_code(actor=acting_person(request), user=person)
+        except AgentOpsError as error:
+            messages.error(request, error.detail)
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "The one-time code, shown this once",
+            "original": person,
+            "code": code,
+        }
+        return TemplateResponse(request, "identities/issued_code.html", context)
+
+
+def people_visible_to(viewer: User) -> QuerySet[User]:
+    """Return the people of the viewer's teams, and the viewer; a superuser sees all."""
+    people = User.objects.filter(kind=User.Kind.PERSON)
+    if not is_known_person(viewer):
+        return people.none()
+    if viewer.is_superuser:
+        return people
+    shared = Team.members.through.objects.filter(team__members=viewer).values("user_id")
+    return people.filter(pk__in=shared) | people.filter(pk=viewer.pk)
+
+
+register_destination(Destination("People", "admin:identities_user_changelist", order=92, section="People and access"))
+register_streams("person", people_visible_to)

@@ -1,0 +1,76 @@
+"""Who calls the API: the holder of an API key, or a person with a verified session in the console."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
+from rest_framework.request import Request
+
+from agentops.console.site import second_factor_is_waived
+from identities.models import ApiKey, User
+from identities.services import authenticate
+
+REALM = 'Bearer realm="agentops"'
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """``Authorization: Bearer`` with the key of an application or of a person (RFC 6750)."""
+
+    def authenticate(self, request: Request) -> tuple[User, ApiKey] | None:
+        """Return account and key, None without a bearer; raises AuthenticationFailed for a bad one."""
+        scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+        if not scheme:
+            return None
+        key = authenticate(bearer.strip()) if scheme.lower() == "bearer" else None
+        # The service account of an agent holds permissions; it never acts through the API itself.
+        if key is None or key.user.kind == User.Kind.AGENT:
+            raise AuthenticationFailed("This credential is not valid.", "invalid_credential")
+        return key.user, key
+
+    def authenticate_header(self, request: Request) -> str:
+        """Return the challenge of a 401; the error is named only when there was a credential (RFC 6750, 3)."""
+        return f'{REALM}, error="invalid_token"' if request.headers.get("Authorization") else REALM
+
+
+class ConsoleSessionAuthentication(SessionAuthentication):
+    """A session of the console counts once its second factor is verified; writes carry a CSRF token."""
+
+    def authenticate(self, request: Request) -> tuple[User, None] | None:
+        """Return the person, or None for a session that the console itself would not let in."""
+        found = super().authenticate(request)
+        if found is None or not found[0].is_staff or not has_second_factor(request._request):
+            return None
+        return found[0], None
+
+
+def caller(request: Request) -> User:
+    """Return the authenticated account; raises NotAuthenticated for a stranger."""
+    user = request.user
+    if not isinstance(user, User):
+        raise NotAuthenticated
+    return user
+
+
+def read_caller_again(request: Request) -> User | None:
+    """Return the account as it is now, None when it or its credential no longer stands.
+
+    For answers that go on for long after they were authenticated.
+    """
+    if isinstance(request.auth, ApiKey):
+        standing = ApiKey.objects.filter(revoked_at=None, expires_at__gt=timezone.now())
+        if not standing.filter(pk=request.auth.pk).exists():
+            return None
+    elif not request.session.exists(request.session.session_key or ""):
+        return None
+    return User.objects.filter(pk=request.user.pk, is_active=True).first()
+
+
+def has_second_factor(request: HttpRequest) -> bool:
+    """Return whether the session's second factor is verified, or waived for the demo on this machine.
+
+    Without a session there is nothing verified: a key opens its own window by `step_up`.
+    """
+    verified = getattr(request.user, "is_verified", None)
+    return bool(verified and verified()) or second_factor_is_waived(request)

@@ -1,0 +1,62 @@
+"""Agents to look at, and the second factor of a person's key."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agentops.api.serializers import read_body, read_query
+from agentops.api.views import ApiView, ListView
+from agentops.errors import NotFound, PolicyDenied
+from identities.api.authentication import caller
+from identities.api.serializers import AgentQuery, AgentSerializer, StepUpBody, StepUpSerializer
+from identities.models import AgentIdentity, ApiKey, User
+from identities.services import step_up
+
+
+class Agents(ListView):
+    """The agents that the caller may start or govern."""
+
+    @extend_schema(
+        operation_id="listAgents",
+        tags=["agents"],
+        parameters=[AgentQuery],
+        responses=AgentSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        """List agents, newest first."""
+        filters = read_query(AgentQuery, request)
+        rows = AgentIdentity.objects.visible_to(caller(request)).filter(**filters).select_related("team")
+        return self.answer_page(request, rows, lambda page: AgentSerializer(page, many=True).data)
+
+
+class Agent(ApiView):
+    """One agent."""
+
+    @extend_schema(operation_id="getAgent", tags=["agents"], responses=AgentSerializer)
+    def get(self, request: Request, agent_id: UUID) -> Response:
+        """Return an agent."""
+        return Response(AgentSerializer(find_agent(caller(request), id=agent_id)).data)
+
+
+class StepUp(ApiView):
+    """The second factor of a person's key."""
+
+    @extend_schema(operation_id="stepUp", tags=["approvals"], request=StepUpBody, responses=StepUpSerializer)
+    def post(self, request: Request) -> Response:
+        """Open a window of at most 60 seconds in which this key may decide about approvals."""
+        if not isinstance(request.auth, ApiKey):
+            raise PolicyDenied("needs_api_key", "A session is verified in the console, not here.")
+        body = read_body(StepUpBody, request)
+        return Response(StepUpSerializer(step_up(key=request.auth, otp=body["otp"])).data)
+
+
+def find_agent(user: User, **by: object) -> AgentIdentity:
+    """Return the agent if the user may see it; raises NotFound."""
+    found = AgentIdentity.objects.visible_to(user).select_related("team").filter(**by).first()
+    if found is None:
+        raise NotFound("unknown_agent", "There is no such agent, or it is not for you to use.")
+    return found

@@ -1,0 +1,58 @@
+"""Who may govern: deny by default, every answer with its reason.
+
+These are the rules for people who set things up. A superuser passes them; approvals are decided by other
+rules, which no superuser passes by rank.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import models
+
+from agentops.errors import PolicyDenied
+from identities.models import AgentIdentity, Team, User
+from identities.querysets import is_known_person
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether somebody may, and why."""
+
+    allowed: bool
+    reasons: tuple[str, ...]
+
+
+def may_govern(
+    actor: User, permission: str, team: Team | None, subject: models.Model | None = None
+) -> Decision:
+    """Decide by team membership and ``permission`` ("app.codename", held for all or on ``subject``)."""
+    if not is_known_person(actor):
+        return Decision(False, ("only an active person's account may govern",))
+    if actor.is_superuser:
+        return Decision(True, ("superuser",))
+    if team is None:
+        return Decision(False, ("this is not any team's own: only a superuser may",))
+    if not team.members.filter(pk=actor.pk).exists():
+        return Decision(False, (f"not a member of team {team.slug}",))
+    if actor.has_perm(permission) or (subject is not None and actor.has_perm(permission, subject)):
+        return Decision(True, (f"has {permission} in team {team.slug}",))
+    return Decision(False, (f"lacks {permission}",))
+
+
+def may_stop_agent(actor: User, agent: AgentIdentity) -> Decision:
+    """Decide who may suspend or revoke an agent: its owner, besides those who may operate it."""
+    if is_known_person(actor) and agent.owner_id == actor.pk:
+        return Decision(True, ("owns the agent",))
+    return may_govern(actor, "identities.operate_agent", agent.team, agent)
+
+
+def enforce(decision: Decision) -> None:
+    """Raise PolicyDenied unless allowed."""
+    if not decision.allowed:
+        raise PolicyDenied("not_permitted", "; ".join(decision.reasons), reasons=decision.reasons)
+
+
+def require(actor: User, permission: str, team: Team | None, subject: models.Model | None = None) -> None:
+    """Raise PolicyDenied unless ``actor`` may govern."""
+    enforce(may_govern(actor, permission, team, subject))

@@ -1,0 +1,46 @@
+"""Which identities a person may see. The default is nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from django.db import models
+
+if TYPE_CHECKING:
+    from identities.models import AgentIdentity, Application, Team, User
+
+
+def is_known_person(user: Any) -> bool:  # Any: also an anonymous user
+    """Return whether this is an active person's account."""
+    return bool(user and user.is_authenticated and user.is_active and user.kind == "person")
+
+
+class TeamQuerySet(models.QuerySet["Team"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the teams a person belongs to; a superuser's are all."""
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(members=user)
+
+
+class AgentIdentityQuerySet(models.QuerySet["AgentIdentity"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the agents of a person's teams, or those that an application may start."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        if user.kind == "application":
+            return self.filter(
+                agentidentityuserobjectpermission__user=user,
+                agentidentityuserobjectpermission__permission__codename="start_run",
+            )
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(team__members=user)
+
+
+class ApplicationQuerySet(models.QuerySet["Application"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the applications of a person's teams."""
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(team__members=user)

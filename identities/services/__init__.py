@@ -1,0 +1,37 @@
+"""What may be done to identities. Every verb checks, locks, writes and records in one transaction."""
+
+from identities.services.agents import activate_agent, create_agent, revoke_agent, suspend_agent, update_agent
+from identities.services.applications import (
+    allow_start,
+    create_application,
+    forbid_start,
+    revoke_application,
+    update_application,
+)
+from identities.services.keys import authenticate, issue_api_key, revoke_api_key, step_up
+from identities.services.people import create_first_superuser, create_group, create_person, update_person
+from identities.services.teams import create_team, set_members, update_team
+
+__all__ = [
+    "activate_agent",
+    "allow_start",
+    "authenticate",
+    "create_agent",
+    "create_application",
+    "create_first_superuser",
+    "create_group",
+    "create_person",
+    "create_team",
+    "forbid_start",
+    "issue_api_key",
+    "revoke_agent",
+    "revoke_api_key",
+    "revoke_application",
+    "set_members",
+    "step_up",
+    "suspend_agent",
+    "update_agent",
+    "update_application",
+    "update_person",
+    "update_team",
+]

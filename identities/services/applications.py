@@ -1,0 +1,116 @@
+"""Applications: clients of the API that start runs for their users."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.db import transaction
+from django.utils import timezone
+from guardian.shortcuts import assign_perm, remove_perm
+
+from agentops.errors import StateConflict, ValidationFailed
+from agentops.ledger.entries import Draft
+from agentops.ledger.store import record
+from agentops.rows import Changes, insert_row, update_row
+from identities.models import AgentIdentity, AgentIdentityUserObjectPermission, Application, Team, User
+from identities.policies import require
+
+CHANGE = "identities.change_application"
+
+
+@transaction.atomic
+def create_application(
+    *, actor: User, team: Team, slug: str, name: str, may_assert_users: bool = False
+) -> Application:
+    """Create an application with its service account; it may start nothing yet."""
+    require(actor, "identities.add_application", team)
+    account = User(username=f"application.{slug}", kind=User.Kind.APPLICATION)
+    account.set_unusable_password()
+    application = Application(
+        team=team, slug=slug, name=name, service_account=account, may_assert_users=may_assert_users
+    )
+    insert_row(account)
+    insert_row(application)
+    facts = {"slug": slug, "team": str(team.id), "may_assert_users": may_assert_users}
+    _record(application, "application.created", actor, facts)
+    return application
+
+
+@transaction.atomic
+def update_application(
+    *, actor: User, application: Application, name: str, may_assert_users: bool
+) -> Changes:
+    """Change an application's name, or whether it is trusted to say for whom it acts; return what changed."""
+    locked = _lock(application)
+    require(actor, CHANGE, locked.team, locked)
+    changes = update_row(locked, {"name": name, "may_assert_users": may_assert_users})
+    if changes:
+        facts = {"fields": sorted(changes), "may_assert_users": may_assert_users}
+        _record(locked, "application.updated", actor, facts)
+    return changes
+
+
+@transaction.atomic
+def revoke_application(*, actor: User, application: Application, reason: str = "") -> Application:
+    """Close an application for good: its keys stop working with this commit."""
+    locked = _lock(application)
+    require(actor, CHANGE, locked.team, locked)
+    if locked.state == Application.State.REVOKED:
+        raise StateConflict("application_revoked", f"application {locked.slug} is revoked already")
+    locked.state = Application.State.REVOKED
+    locked.save(update_fields=["state"])
+    User.objects.filter(pk=locked.service_account_id).update(is_active=False)
+    content = {"reason": reason} if reason else None
+    draft = Draft("application.revoked", timezone.now(), content=content, actor=actor.id)
+    record(locked.id, "application", draft)
+    return locked
+
+
+@transaction.atomic
+def allow_start(*, actor: User, application: Application, agent: AgentIdentity) -> bool:
+    """Let an application start an agent's runs; return whether that is new.
+
+    Raises ValidationFailed across teams, StateConflict for a revoked application.
+    """
+    locked = _lock(application)
+    require(actor, CHANGE, locked.team, locked)
+    if locked.team_id != agent.team_id:
+        raise ValidationFailed("another_team", "an application starts agents of its own team only")
+    if locked.state == Application.State.REVOKED:
+        raise StateConflict("application_revoked", f"application {locked.slug} is revoked")
+    if may_start(locked, agent):
+        return False
+    assign_perm("start_run", locked.service_account, agent)
+    _record(locked, "application.start_allowed", actor, {"agent": str(agent.id)})
+    return True
+
+
+@transaction.atomic
+def forbid_start(*, actor: User, application: Application, agent: AgentIdentity) -> bool:
+    """Take that right away again; return whether it was there."""
+    locked = _lock(application)
+    require(actor, CHANGE, locked.team, locked)
+    if not may_start(locked, agent):
+        return False
+    remove_perm("start_run", locked.service_account, agent)
+    _record(locked, "application.start_forbidden", actor, {"agent": str(agent.id)})
+    return True
+
+
+def may_start(application: Application, agent: AgentIdentity) -> bool:
+    """Return whether the application was given the right to start this agent's runs."""
+    return AgentIdentityUserObjectPermission.objects.filter(
+        user=application.service_account_id, content_object=agent, permission__codename="start_run"
+    ).exists()
+
+
+def _lock(application: Application) -> Application:
+    return (
+        Application.objects.select_for_update(of=("self",))
+        .select_related("team", "service_account")
+        .get(pk=application.pk)
+    )
+
+
+def _record(application: Application, kind: str, actor: User, facts: Mapping[str, object]) -> None:
+    record(application.id, "application", Draft(kind, timezone.now(), dict(facts), actor=actor.id))

@@ -1,0 +1,103 @@
+"""People's accounts, for bootstrapping and demos: in a company they come from its own directory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from django.contrib.auth.models import Group
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from agentops.errors import StateConflict, ValidationFailed
+from agentops.ledger.entries import Draft
+from agentops.ledger.store import record
+from agentops.rows import Changes, insert_row, update_row
+from identities.models import User
+from identities.policies import require
+
+
+@transaction.atomic
+def create_first_superuser(*, username: str, password: str) -> User:
+    """Create the account that everything else is set up with; its own actor.
+
+    Raises StateConflict as soon as there is any active superuser.
+    """
+    if User.objects.filter(is_superuser=True, is_active=True).exists():
+        raise StateConflict("superuser_exists", "there is a superuser: ask them")
+    person = User(username=username, is_staff=True, is_superuser=True)
+    _set_password(person, password)
+    insert_row(person)
+    _record(person, "person.created", {"staff": True, "superuser": True}, person)
+    return person
+
+
+@transaction.atomic
+def create_person(
+    *,
+    actor: User,
+    username: str,
+    password: str | None,
+    staff: bool = True,
+    superuser: bool = False,
+    groups: Iterable[Group] = (),
+) -> User:
+    """Create a person's account; without a password nobody can sign in with it yet."""
+    require(actor, "identities.add_user", None)
+    person = User(username=username, is_staff=staff, is_superuser=superuser)
+    _set_password(person, password)
+    insert_row(person)
+    named = list(groups)
+    person.groups.set(named)
+    facts = {"staff": staff, "superuser": superuser, "groups": _names(named)}
+    _record(person, "person.created", facts, actor)
+    return person
+
+
+@transaction.atomic
+def update_person(
+    *, actor: User, person: User, active: bool, staff: bool, superuser: bool, groups: Iterable[Group]
+) -> Changes:
+    """Change what an account may do; return what changed. Raises StateConflict for one's own right."""
+    require(actor, "identities.change_user", None)
+    locked = User.objects.select_for_update().get(pk=person.pk, kind=User.Kind.PERSON)
+    if locked.pk == actor.pk and not (superuser and active):
+        raise StateConflict("own_rights", "nobody takes the superuser right from themselves")
+    changes = update_row(locked, {"is_active": active, "is_staff": staff, "is_superuser": superuser})
+    wanted, present = _names(groups), _names(locked.groups.all())
+    if wanted != present:
+        locked.groups.set(Group.objects.filter(name__in=wanted))
+        changes["groups"] = (present, wanted)
+    if changes:
+        facts = {"active": active, "staff": staff, "superuser": superuser, "groups": wanted}
+        _record(locked, "person.updated", facts, actor)
+    return changes
+
+
+@transaction.atomic
+def create_group(*, actor: User, name: str) -> Group:
+    """Create a group of people. Which calls a group may approve is said at each tool."""
+    require(actor, "auth.add_group", None)
+    group = Group(name=name)
+    insert_row(group)
+    return group
+
+
+def _names(groups: Iterable[Group]) -> list[str]:
+    return sorted(group.name for group in groups)
+
+
+def _set_password(person: User, password: str | None) -> None:
+    if password is None:
+        person.set_unusable_password()
+        return
+    try:
+        validate_password(password, person)
+    except ValidationError as error:
+        raise ValidationFailed("weak_password", " ".join(error.messages)) from error
+    person.set_password(password)
+
+
+def _record(person: User, kind: str, facts: Mapping[str, object], actor: User) -> None:
+    record(person.id, "person", Draft(kind, timezone.now(), dict(facts), actor=actor.id))

@@ -1,0 +1,104 @@
+"""A run's events, as pages of JSON or as a stream of server-sent events."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agentops.api.pagination import NumberedPage, page, parse_number, read_limit, read_place
+from agentops.api.problems import ApiError
+from agentops.api.serializers import read_query
+from agentops.api.sse import EventStreamRenderer, Subscription, read_last_event_id, respond_with_events
+from agentops.api.views import ApiView
+from agentops.engine.events import ENDINGS
+from agentops.ledger.store import StoredEntry, read_entries, read_head
+from identities.api.authentication import caller, read_caller_again
+from runs.api.bodies import EventQuery
+from runs.api.lookup import find_run
+from runs.api.serializers import EventSerializer
+from runs.models import Run
+
+LAST_EVENT_ID = OpenApiParameter(
+    "Last-Event-ID",
+    {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
+    OpenApiParameter.HEADER,
+    description="Event streams go on behind this seq; browsers send it when they reconnect.",
+)
+
+
+class Events(ApiView):
+    """The ledger entries of a run."""
+
+    renderer_classes = (JSONRenderer, EventStreamRenderer)
+    pagination_class = NumberedPage
+
+    @extend_schema(
+        operation_id="listEvents",
+        tags=["runs"],
+        parameters=[EventQuery, LAST_EVENT_ID],
+        responses={
+            (200, "application/json"): EventSerializer(many=True),
+            (200, "text/event-stream"): OpenApiResponse(
+                str, "`id` is the seq, `event` the kind, `data` an event as JSON. Ends with the run."
+            ),
+            204: OpenApiResponse(None, "An event stream of a run that has ended has nothing more to give."),
+        },
+    )
+    def get(self, request: Request, run_id: UUID) -> HttpResponseBase:
+        """List the events of a run, oldest first; with `Accept: text/event-stream`, follow them live.
+
+        A stream goes on behind `Last-Event-ID`, or behind `after`, sends a comment every 15 seconds and ends
+        with the event that ends the run.
+        """
+        run = find_run(caller(request), run_id)
+        if isinstance(request.accepted_renderer, EventStreamRenderer):
+            return _stream(request, run)
+        return _list(request, run)
+
+
+def _list(request: Request, run: Run) -> Response:
+    after = read_query(EventQuery, request).get("after", 0)
+    limit, place = read_limit(request), read_place(request, parse_number)
+    with connection.cursor() as cursor:
+        start = max(after, place or 0)
+        entries = read_entries(cursor, run.pk, after=start, limit=limit + 1, contents=True)
+    shown = entries[:limit]
+    return Response(page(_render(shown), shown[-1].seq if len(entries) > limit else None))
+
+
+def _stream(request: Request, run: Run) -> HttpResponseBase:
+    after = read_last_event_id(request)
+    with connection.cursor() as cursor:
+        head = read_head(cursor, run.pk).seq
+    if after > head:
+        raise ApiError(400, "invalid_parameter", "This run has no event with that seq yet.")
+    if run.has_ended and after == head:
+        return HttpResponse(status=204)  # tells an EventSource not to connect again
+    if request.method == "HEAD":
+        return HttpResponse(content_type="text/event-stream")
+    return respond_with_events(
+        Subscription(
+            stream=run.pk,
+            after=after,
+            render=lambda entry: _render([entry])[0],
+            is_last=lambda entry: entry.kind in ENDINGS,
+            may_go_on=lambda: _may_still_see(request, run),
+        )
+    )
+
+
+def _may_still_see(request: Request, run: Run) -> bool:
+    user = read_caller_again(request)
+    return user is not None and Run.objects.visible_to(user).filter(pk=run.pk).exists()
+
+
+def _render(entries: list[StoredEntry]) -> list[dict[str, Any]]:  # Any: JSON documents
+    return [dict(each) for each in EventSerializer(entries, many=True).data]

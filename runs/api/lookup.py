@@ -1,0 +1,47 @@
+"""Finding and showing runs: what the caller may not see does not exist."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from agentops.api.idempotency import Body, Operation
+from agentops.errors import NotFound
+from identities.models import User
+from runs.api.serializers import PrincipalSerializer, RunSerializer
+from runs.models import Run
+
+
+def visible_runs(user: User) -> QuerySet[Run]:
+    """Return the runs that a user may see, with what their representation needs."""
+    visible: QuerySet[Run] = Run.objects.visible_to(user)
+    return visible.select_related("identity", "agent_version", "principal")
+
+
+def find_run(user: User, run_id: UUID) -> Run:
+    """Return a run; raises NotFound, also for one that is not the user's to see."""
+    run = visible_runs(user).filter(pk=run_id).first()
+    if run is None:
+        raise NotFound("unknown_run", "There is no such run, or it is not for you to see.")
+    return run
+
+
+def show_run(run: Run) -> dict[str, Any]:  # Any: a JSON document
+    """Return the representation of a run without its answer."""
+    return dict(RunSerializer(run).data)
+
+
+def operation_on_run(name: str, principal: tuple[str, str] | tuple[()] = ()) -> Operation:
+    """Return an operation that is answered with a run, and whose kept answer names no person."""
+    return Operation(name, principal, conceal=_without_principal, restore=_with_principal)
+
+
+def _without_principal(body: Body) -> Body:
+    return {**body, "principal": None}
+
+
+def _with_principal(body: Body) -> Body:
+    run = Run.objects.select_related("principal").get(pk=body["id"])
+    return {**body, "principal": dict(PrincipalSerializer(run.principal).data)}

@@ -1,0 +1,36 @@
+"""What keeps an agent from being published."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agentops.api.views import ApiView
+from agentops.errors import NotFound
+from identities.api.authentication import caller
+from runs.api.serializers import PreflightSerializer
+from runs.models import AgentVersion
+from runs.preflight import check_version
+
+
+class Preflight(ApiView):
+    """The guardrails of an agent's newest version."""
+
+    @extend_schema(operation_id="getPreflight", tags=["agents"], responses=PreflightSerializer)
+    def get(self, request: Request, agent_id: UUID) -> Response:
+        """Check the newest version: every guardrail that is missing, with its remedy."""
+        versions = AgentVersion.objects.visible_to(caller(request)).select_related("identity")
+        newest = versions.filter(identity=agent_id).order_by("-number").first()
+        if newest is None:
+            raise NotFound("unknown_agent", "There is no such agent with a version that you may see.")
+        findings = check_version(newest)
+        report = {
+            "agent": newest.identity.slug,
+            "version": newest.number,
+            "ready": not findings,
+            "findings": findings,
+        }
+        return Response(PreflightSerializer(report).data)

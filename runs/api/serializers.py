@@ -1,0 +1,269 @@
+"""Runs, steps and events, as the API shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from agentops.ledger.store import StoredEntry
+from runs.models import Handover, Run, RunState, Step, ToolCall
+from tools.models import Effect
+
+Document = dict[str, Any]  # Any: a JSON document
+ANYTHING = {"description": "Any JSON value; null when there was none or it was erased."}
+
+
+class PrincipalSerializer(serializers.Serializer[Any]):  # Any: a Principal
+    """The end user on whose behalf the run acts."""
+
+    issuer = serializers.CharField()
+    subject = serializers.CharField()
+
+
+class RequiredActionSerializer(serializers.Serializer[Any]):  # Any: a plain document
+    """What people have to do before the run goes on.
+
+    approval: decide it. input: answer the agent's question. handover: take over the conversation.
+    outcome: find out whether a call took place.
+    """
+
+    type = serializers.ChoiceField(["approval", "input", "handover", "outcome"])
+    step = serializers.IntegerField()
+    call = serializers.IntegerField()
+    id = serializers.UUIDField(required=False, help_text="The approval's id.")
+    expires_at = serializers.CharField(required=False, allow_null=True)
+
+
+class LimitsSerializer(serializers.Serializer[Run]):
+    steps = serializers.IntegerField(source="max_steps")
+    tokens = serializers.IntegerField(source="max_tokens")
+    usd = serializers.DecimalField(12, 4, source="max_usd")
+    seconds = serializers.IntegerField(source="max_seconds")
+
+
+class UsedSerializer(serializers.Serializer[Run]):
+    steps = serializers.IntegerField()
+    tokens = serializers.IntegerField()
+    usd = serializers.DecimalField(16, 8)
+    seconds = serializers.SerializerMethodField(help_text="Working time; waiting for people does not count.")
+
+    def get_seconds(self, run: Run) -> float:
+        return run.worked_ms / 1000
+
+
+class BudgetSerializer(serializers.Serializer[Run]):
+    limits = LimitsSerializer(source="*")
+    used = UsedSerializer(source="*")
+
+
+class RunLinksSerializer(serializers.Serializer[Any]):  # Any: a plain document
+    self = serializers.CharField()
+    steps = serializers.CharField()
+    events = serializers.CharField()
+    trace = serializers.CharField()
+    agent = serializers.CharField()
+
+
+class RunSerializer(serializers.Serializer[Run]):
+    """One task given to an agent."""
+
+    id = serializers.UUIDField()
+    state = serializers.ChoiceField(RunState.choices)
+    status_reason = serializers.CharField(allow_blank=True, help_text="Why it is in this state, as a code.")
+    agent = serializers.CharField(source="identity.slug")
+    agent_version = serializers.IntegerField(source="agent_version.number")
+    principal = PrincipalSerializer()
+    required_actions = RequiredActionSerializer(many=True)
+    budget = BudgetSerializer(source="*")
+    tool_calls = serializers.IntegerField()
+    trace_id = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+    expires_at = serializers.DateTimeField()
+    links = serializers.SerializerMethodField()
+
+    @extend_schema_field(RunLinksSerializer)
+    def get_links(self, run: Run) -> dict[str, str]:
+        names = {"self": "run", "steps": "run-steps", "events": "run-events", "trace": "run-trace"}
+        links = {member: reverse(f"api:{name}", args=[run.pk]) for member, name in names.items()}
+        return {**links, "agent": reverse("api:agent", args=[run.identity_id])}
+
+
+class RunDetailSerializer(RunSerializer):
+    """One task given to an agent, with what came of it.
+
+    `answer` is the agent's answer once completed, `summary` what was done and what was not when it ended
+    otherwise. Both are null before, and after they were erased.
+    """
+
+    answer = serializers.SerializerMethodField()
+    summary = serializers.SerializerMethodField()
+
+    def get_answer(self, run: Run) -> str | None:
+        answer: str | None = self.context["ending"].get("answer")
+        return answer
+
+    def get_summary(self, run: Run) -> str | None:
+        summary: str | None = self.context["ending"].get("summary")
+        return summary
+
+
+class ToolCallSerializer(serializers.Serializer[ToolCall]):
+    """What was executed of a step: one proposed call, its gate and its outcome."""
+
+    call = serializers.IntegerField(source="number")
+    tool = serializers.CharField(source="tool_name")
+    effect = serializers.ChoiceField(Effect.choices, allow_blank=True)
+    state = serializers.CharField()
+    decision = serializers.CharField(allow_blank=True)
+    reasons = serializers.ListField(child=serializers.JSONField())
+    approval = serializers.UUIDField(source="approval_id", allow_null=True)
+    idempotency_key = serializers.CharField(source="key")
+    attempts = serializers.IntegerField()
+    code = serializers.CharField(allow_blank=True)
+    arguments = serializers.SerializerMethodField()
+    outcome = serializers.SerializerMethodField()
+    proposed_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+    latency_ms = serializers.IntegerField(allow_null=True)
+
+    @extend_schema_field(ANYTHING)
+    def get_arguments(self, call: ToolCall) -> Any:  # Any: an arbitrary JSON value
+        decided = self.context["contents"].get(call.decided_seq) or {}
+        return next(
+            (each["arguments"] for each in decided.get("calls", ()) if each["call"] == call.number), None
+        )
+
+    @extend_schema_field(ANYTHING)
+    def get_outcome(self, call: ToolCall) -> Any:  # Any: as above
+        return self.context["contents"].get(call.outcome_seq)
+
+
+class UsageSerializer(serializers.Serializer[Step]):
+    input_tokens = serializers.IntegerField()
+    cached_tokens = serializers.IntegerField()
+    output_tokens = serializers.IntegerField()
+    usd = serializers.DecimalField(16, 8)
+    estimated = serializers.BooleanField(help_text="The provider did not say; the reservation was charged.")
+    price_version = serializers.CharField(allow_blank=True)
+
+
+class StepSerializer(serializers.Serializer[Step]):
+    """One turn of the model: what the AI decided, and the calls that came of it."""
+
+    step = serializers.IntegerField(source="number")
+    state = serializers.CharField()
+    model = serializers.CharField(allow_blank=True)
+    attempts = serializers.IntegerField()
+    code = serializers.CharField(allow_blank=True)
+    thought = serializers.SerializerMethodField()
+    text = serializers.SerializerMethodField()
+    usage = UsageSerializer(source="*")
+    calls = serializers.SerializerMethodField()
+    asked_at = serializers.DateTimeField()
+    decided_at = serializers.DateTimeField(allow_null=True)
+
+    def get_thought(self, step: Step) -> str | None:
+        return self._said(step, "thought")
+
+    def get_text(self, step: Step) -> str | None:
+        return self._said(step, "text")
+
+    @extend_schema_field(ToolCallSerializer(many=True))
+    def get_calls(self, step: Step) -> list[Document]:
+        calls = self.context["calls"].get(step.number, [])
+        return [dict(each) for each in ToolCallSerializer(calls, many=True, context=self.context).data]
+
+    def _said(self, step: Step, member: str) -> str | None:
+        said: str | None = (self.context["contents"].get(step.decided_seq) or {}).get(member)
+        return said
+
+
+class EventSerializer(serializers.Serializer[StoredEntry]):
+    """One entry of the run's ledger stream."""
+
+    seq = serializers.IntegerField()
+    kind = serializers.CharField()
+    at = serializers.DateTimeField()
+    facts = serializers.DictField(help_text="What happened, without anything personal.")
+    content = serializers.SerializerMethodField()
+
+    @extend_schema_field(ANYTHING)
+    def get_content(self, entry: StoredEntry) -> Any:  # Any: an arbitrary JSON value
+        return entry.content
+
+
+class TraceItemSerializer(EventSerializer):
+    """One entry of the stream, told for people."""
+
+    lane = serializers.ChoiceField(["decided", "executed", "broke"])
+    title = serializers.CharField()
+    code = serializers.CharField(allow_blank=True)
+    step = serializers.IntegerField(allow_null=True)
+    call = serializers.IntegerField(allow_null=True)
+    tokens = serializers.IntegerField()
+    usd = serializers.DecimalField(16, 8)
+    latency_ms = serializers.IntegerField(allow_null=True)
+
+
+class TraceTotalsSerializer(serializers.Serializer[Any]):  # Any: TraceTotals
+    steps = serializers.IntegerField()
+    calls = serializers.IntegerField()
+    attempts = serializers.IntegerField()
+    broke = serializers.IntegerField()
+    tokens = serializers.IntegerField()
+    usd = serializers.DecimalField(16, 8)
+    model_ms = serializers.IntegerField()
+    tool_ms = serializers.IntegerField()
+
+
+class TraceSerializer(serializers.Serializer[Any]):  # Any: RunTrace
+    """What the run decided, what it executed, where it broke, and what it cost."""
+
+    items = TraceItemSerializer(many=True)
+    totals = TraceTotalsSerializer()
+
+
+class AnsweredHandoverSerializer(serializers.Serializer[Handover]):
+    """A conversation that an agent passed to a person, without its words."""
+
+    id = serializers.UUIDField()
+    run = serializers.UUIDField(source="run_id")
+    agent = serializers.CharField(source="run.identity.slug")
+    step = serializers.IntegerField()
+    call = serializers.IntegerField()
+    opened_at = serializers.DateTimeField()
+    answered_at = serializers.DateTimeField(allow_null=True)
+
+
+class HandoverSerializer(AnsweredHandoverSerializer):
+    """A conversation that an agent passed to a person; `reason` is the agent's, null once erased."""
+
+    reason = serializers.SerializerMethodField()
+
+    def get_reason(self, handover: Handover) -> str | None:
+        reason: str | None = self.context["reasons"].get((handover.run_id, handover.step, handover.call))
+        return reason
+
+
+class FindingSerializer(serializers.Serializer[Any]):  # Any: a Finding of the preflight
+    """A guardrail that is missing, and what to do about it."""
+
+    code = serializers.CharField()
+    subject = serializers.CharField()
+    problem = serializers.CharField()
+    remedy = serializers.CharField()
+
+
+class PreflightSerializer(serializers.Serializer[Any]):  # Any: a plain document
+    """Whether the newest version of an agent may be published."""
+
+    agent = serializers.CharField()
+    version = serializers.IntegerField()
+    ready = serializers.BooleanField()
+    findings = FindingSerializer(many=True)

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from runs.api import controls, events, handovers, preflight, views
+
+RUN = "runs/<uuid:run_id>"
+
+urlpatterns = [
+    path("runs", views.Runs.as_view(), name="runs"),
+    path(RUN, views.RunDetail.as_view(), name="run"),
+    path(f"{RUN}/steps", views.Steps.as_view(), name="run-steps"),
+    path(f"{RUN}/trace", views.Trace.as_view(), name="run-trace"),
+    path(f"{RUN}/events", events.Events.as_view(), name="run-events"),
+    path(f"{RUN}/cancel", controls.Cancel.as_view(), name="run-cancel"),
+    path(f"{RUN}/pause", controls.Pause.as_view(), name="run-pause"),
+    path(f"{RUN}/resume", controls.Resume.as_view(), name="run-resume"),
+    path(f"{RUN}/input", controls.Input.as_view(), name="run-input"),
+    path(f"{RUN}/messages", controls.Messages.as_view(), name="run-messages"),
+    path(f"{RUN}/calls/<int:step>/<int:call>/outcome", controls.Outcome.as_view(), name="call-outcome"),
+    path("handovers", handovers.Handovers.as_view(), name="handovers"),
+    path("handovers/<uuid:handover_id>/answer", handovers.HandoverAnswer.as_view(), name="handover-answer"),
+    path("agents/<uuid:agent_id>/preflight", preflight.Preflight.as_view(), name="agent-preflight"),
+]

@@ -1,0 +1,122 @@
+"""Starting runs and looking at them."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agentops.api.idempotency import Answer, answer_once
+from agentops.api.openapi import REQUIRED_IDEMPOTENCY_KEY
+from agentops.api.pagination import NumberedPage
+from agentops.api.serializers import read_body, read_query
+from agentops.api.views import ApiView, ListView
+from agentops.identifiers import first_id_at
+from identities.api.authentication import caller
+from identities.api.views import find_agent
+from identities.models import User
+from runs.api.bodies import RunQuery, StartRunBody, TraceQuery
+from runs.api.contents import read_ending, read_steps
+from runs.api.lookup import find_run, operation_on_run, show_run, visible_runs
+from runs.api.principals import principal_of
+from runs.api.serializers import RunDetailSerializer, RunSerializer, StepSerializer, TraceSerializer
+from runs.models import Step
+from runs.services import start_run
+from runs.trace import read_trace
+
+START_EXAMPLE = OpenApiExample(
+    "A customer's request",
+    request_only=True,
+    value={
+        "agent": "support-desk",
+        "message": "My kettle arrived broken, I want my money back. Order #1042.",
+        "principal": {"issuer": "https://shop.example", "subject": "customer-17"},
+    },
+)
+
+
+class Runs(ListView):
+    """The runs that the caller may see."""
+
+    @extend_schema(
+        operation_id="listRuns", tags=["runs"], parameters=[RunQuery], responses=RunSerializer(many=True)
+    )
+    def get(self, request: Request) -> Response:
+        """List runs, newest first."""
+        filters = read_query(RunQuery, request)
+        rows = visible_runs(caller(request))
+        if since := filters.pop("since", None):
+            rows = rows.filter(id__gte=first_id_at(max(0, int(since.timestamp() * 1000))))
+        return self.answer_page(
+            request, rows.filter(**filters), lambda page: RunSerializer(page, many=True).data
+        )
+
+    @extend_schema(
+        operation_id="startRun",
+        tags=["runs"],
+        parameters=[REQUIRED_IDEMPOTENCY_KEY],
+        request=StartRunBody,
+        responses={201: RunSerializer},
+        examples=[START_EXAMPLE],
+    )
+    def post(self, request: Request) -> Response:
+        """Give an agent a task.
+
+        Answers 403 `principal_not_proven` when the caller may not say for whom the run acts.
+        """
+        body = read_body(StartRunBody, request)
+        actor = caller(request)
+        principal = principal_of(actor, body.get("principal"))
+
+        def act() -> Answer:
+            run = start_run(
+                actor=actor,
+                agent=find_agent(actor, slug=body["agent"]),
+                message=body["message"],
+                issuer=principal[0],
+                subject=principal[1],
+                application=actor.application if actor.kind == User.Kind.APPLICATION else None,
+                traceparent=self.trace.traceparent,
+            )
+            shown = show_run(run)
+            return Answer(201, shown, shown["links"]["self"])
+
+        return answer_once(request, operation_on_run("runs", principal), act, required=True)
+
+
+class RunDetail(ApiView):
+    """One run."""
+
+    @extend_schema(operation_id="getRun", tags=["runs"], responses=RunDetailSerializer)
+    def get(self, request: Request, run_id: UUID) -> Response:
+        """Return a run, with its answer once it has ended."""
+        run = find_run(caller(request), run_id)
+        return Response(RunDetailSerializer(run, context={"ending": read_ending(run)}).data)
+
+
+class Steps(ListView):
+    """What the AI decided and what was executed."""
+
+    pagination_class = NumberedPage
+
+    @extend_schema(operation_id="listSteps", tags=["runs"], responses=StepSerializer(many=True))
+    def get(self, request: Request, run_id: UUID) -> Response:
+        """List the steps of a run, oldest first, with their calls, usage and cost."""
+        run = find_run(caller(request), run_id)
+
+        def render(page: list[Step]) -> list[object]:
+            return list(StepSerializer(page, many=True, context=read_steps(run, page)).data)
+
+        return self.answer_page(request, Step.objects.filter(run=run), render)
+
+
+class Trace(ApiView):
+    """The whole run, told for people."""
+
+    @extend_schema(operation_id="getTrace", tags=["runs"], parameters=[TraceQuery], responses=TraceSerializer)
+    def get(self, request: Request, run_id: UUID) -> Response:
+        """Return what the run decided, what it executed, where it broke, and what it cost."""
+        run = find_run(caller(request), run_id)
+        return Response(TraceSerializer(read_trace(run, **read_query(TraceQuery, request))).data)

@@ -1,0 +1,53 @@
+"""What an agent version is defined by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from typing import Any
+
+from agentops.canonical import plain_digest
+from runs.models import AgentVersion
+from tools.models import ToolVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """Everything that decides how an agent behaves. Fields are those of AgentVersion; no limit is None."""
+
+    instructions: str
+    model: str
+    catalogue: tuple[ToolVersion, ...] = ()
+    planner: str = "openai"
+    temperature: float | None = None
+    max_completion_tokens: int = 2_000
+    principal_source: str = ""
+    may_ask_user: bool = True
+    may_hand_over: bool = True
+    max_steps: int | None = 12
+    max_tokens: int | None = 100_000
+    max_usd: Decimal | None = Decimal("2.00")
+    max_seconds: int | None = 90
+    run_expires_after_s: int | None = 86_400
+    context_tokens: int = 24_000
+    repeat_limit: int = 3
+
+    def values(self) -> dict[str, Any]:
+        """Return the fields as a row holds them, without the catalogue."""
+        return {name: getattr(self, name) for name in FIELDS}
+
+    def digest(self) -> str:
+        """Return the digest that names this behaviour; the order of the catalogue is what the model sees."""
+        usd = None if self.max_usd is None else format(self.max_usd.normalize(), "f")
+        tools = [version.digest for version in self.catalogue]
+        return plain_digest({**self.values(), "max_usd": usd, "catalogue": tools})
+
+
+FIELDS = tuple(field.name for field in fields(Behaviour) if field.name != "catalogue")
+
+
+def behaviour_of(version: AgentVersion) -> Behaviour:
+    """Return the behaviour that a stored version has."""
+    links = AgentVersion.catalogue.through.objects.filter(agentversion=version).order_by("id")
+    tools = tuple(link.toolversion for link in links.select_related("toolversion__tool"))
+    return Behaviour(catalogue=tools, **{name: getattr(version, name) for name in FIELDS})

@@ -1,0 +1,157 @@
+"""The driver: lease a run, fold it, carry out one command after another, give it back.
+
+Effects happen outside any transaction and hold no database connection. Whatever is thrown at it, a run that
+the driver leaves is either waiting, ended, or due for the next driver.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection as orm_connection
+
+from agentops.database import borrowed, orm_section
+from agentops.engine import commands as c
+from agentops.engine import events as e
+from agentops.engine.decide import next_command
+from agentops.identifiers import new_id
+from agentops.ledger.entries import Draft
+from agentops.ledger.store import record
+from approvals.services import void_requests
+from runs import actions, escrow, journal, summaries, turns
+from runs.leases import leases
+from runs.session import GuardRefused, HeadMoved, LeaseLost, Session, open_session, utc_now
+
+logger = logging.getLogger(__name__)
+
+# A wait shorter than this is slept through: to give the run back and take it again would cost more.
+SHORT_WAIT_S = 1.0
+# After a fault of ours the run rests this long, so that a poisoned run does not spin a worker.
+REST_S = 30.0
+
+
+def drive(run_id: UUID) -> bool:
+    """Drive a run until it waits, ends, or its time slice is up; return whether it should go on at once."""
+    held = leases()
+    with borrowed() as connection, connection.cursor() as cursor:
+        taken = journal.take_lease(cursor, run_id, owner=held.owner, lease_s=settings.LEASE_S)
+        if taken is None:
+            journal.ring(cursor, run_id)
+            return False
+    epoch, due_at, context = taken
+    held.hold(run_id, epoch)
+    try:
+        return _drive_leased(open_session(context, epoch, due_at))
+    except LeaseLost:
+        logger.warning("run %s: lease lost", run_id)
+        return False
+    except Exception:
+        logger.exception("run %s: the driver failed; it rests for %s s", run_id, REST_S)
+        _rest(run_id, epoch)
+        return False
+    finally:
+        held.drop(run_id, epoch)
+
+
+def _rest(run_id: UUID, epoch: int) -> None:
+    wake_at = utc_now() + timedelta(seconds=REST_S)
+    with borrowed() as connection, connection.cursor() as cursor:
+        journal.take_bell(cursor, run_id, epoch)
+        journal.release_lease(cursor, run_id, epoch, wake_at=wake_at, seq=0, engine=0, state="{}", keep=False)
+
+
+def _drive_leased(session: Session) -> bool:
+    slice_ends = time.monotonic() + settings.TIME_SLICE_S
+    while True:
+        try:
+            if _carry_out_next(session):
+                return False
+        except (HeadMoved, GuardRefused):
+            session.rewind()
+        except LeaseLost:
+            _keep_evidence(session)
+            raise
+        if time.monotonic() >= slice_ends or leases().stopping.is_set():
+            session.commit()
+            return session.release(utc_now())
+
+
+def _carry_out_next(session: Session) -> bool:
+    """Carry out one command; return True when the run was given back."""
+    if not leases().holds(session.context.run_id, session.epoch):
+        raise LeaseLost("lease_lost", f"run {session.context.run_id} was taken over")
+    actions.heed_decisions(session)
+    command = next_command(session.state, utc_now())
+    if isinstance(command, c.Wait):
+        return _wait(session, command)
+    if isinstance(command, c.Finish):
+        _finish(session, command)
+        return False
+    if isinstance(command, c.Rest):
+        return session.release(None) or True
+    _EFFECTS[type(command)](session, command)
+    return False
+
+
+_EFFECTS: dict[type, Callable[[Session, Any], None]] = {
+    c.AskPlanner: lambda session, command: turns.ask_planner(session, command.step, command.attempt),
+    c.SettleLostAnswer: lambda session, command: turns.settle_lost_answer(session, command.step, command.attempt),
+    c.AssessCalls: lambda session, command: actions.assess_calls(session, command.calls),
+    c.CallTools: lambda session, command: actions.call_tools(session, command.calls),
+    c.SettleLostAttempt: lambda session, command: actions.settle_lost_attempt(session, command.call),
+    c.ReadBack: lambda session, command: actions.read_back(session, command.call),
+    c.Park: lambda session, command: actions.park(session, command.call),
+}
+
+
+def _wait(session: Session, command: c.Wait) -> bool:
+    """Give the run back until it is due; a short wait is slept through instead."""
+    session.commit()
+    seconds = None if command.until is None else (command.until - utc_now()).total_seconds()
+    if seconds is not None and seconds <= SHORT_WAIT_S:
+        time.sleep(max(0.0, seconds))
+        return False
+    if session.release(command.until):
+        return True
+    if not session.answer_bell():
+        raise LeaseLost("lease_lost", f"run {session.context.run_id} was taken over")
+    session.rewind()
+    return False
+
+
+def _finish(session: Session, command: c.Finish) -> None:
+    """End the run; its open approvals and what it holds of shared budgets end with it, in one transaction."""
+    content = summaries.write_ending(session, command)
+    waiting = any(call.approval for call in session.state.calls)
+    holds = session.state.drawn != type(session.state.drawn)()
+    session.note(command.event, {"reason": command.reason}, content)
+    if not waiting and not holds:
+        session.commit()
+        return
+    now = utc_now()
+    with session.orm_write() as write:
+        write()
+        void_requests(subject_ref=str(session.context.run_id), code="run_ended", now=now)
+        with orm_connection.cursor() as cursor:
+            escrow.settle(cursor, session.context.run_id, session.state.spent, now)
+
+
+def _keep_evidence(session: Session) -> None:
+    """A driver that lost its lease keeps what it saw happen, outside the run's stream, and writes nothing else."""
+    late = [draft for draft, _ in session.pending if draft.kind in _OUTCOMES]
+    if not late:
+        return
+    with orm_section():
+        for draft in late:
+            facts = {**draft.facts, "run": str(session.context.run_id), "kind": draft.kind, "epoch": session.epoch}
+            record(new_id(), "evidence", Draft("outcome.late", draft.at, facts, draft.content, draft.actor))
+
+
+_OUTCOMES = frozenset((e.CALL_SUCCEEDED, e.CALL_FAILED, e.CALL_UNKNOWN, e.ATTEMPT_FAILED, e.STEP_DECIDED))
+

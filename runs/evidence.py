@@ -1,0 +1,93 @@
+"""What a person is shown who decides about a call: plain words, whose they are, and what they rest on."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+from agentops.database import borrowed
+from agentops.engine import events as e
+from agentops.engine.state import CallState
+from agentops.ledger.store import read_contents
+from runs.session import Session
+from runs.window import Written
+from tools.assessment import Assessment
+
+EVIDENCE_LIMIT = 6
+EXCERPT_LIMIT = 1_500
+
+
+def size_of(value: Any) -> int:  # Any: JSON
+    """Return how many characters a value takes in the model's window."""
+    return len(value) if isinstance(value, str) else len(json.dumps(value, separators=(",", ":")))
+
+
+def collect(session: Session, call: CallState, assessment: Assessment) -> dict[str, Any]:
+    """Return the snapshot for an approval: who wants what, for whom, why, and on what evidence."""
+    context, spec = session.context, assessment.call.spec
+    decided = _decision(session)
+    return {
+        "agent": context.identity_name,
+        "statement": describe_call(spec.statement, spec.name, assessment.call.arguments),
+        "arguments": assessment.call.arguments,
+        "principal": {"issuer": context.issuer, "subject": context.subject},
+        "request": _request(session),
+        "why": decided.get("thought") or decided.get("text") or "",
+        "evidence": _observations(session),
+        "reasons": [{"source": r.source, "code": r.code, "detail": r.detail} for r in assessment.decision.reasons],
+        "step": session.state.step,
+        "call": call.number,
+    }
+
+
+def describe_call(template: str, tool: str, arguments: dict[str, Any]) -> str:
+    """Return a tool's statement with the arguments filled in; the arguments themselves where it has none."""
+    filled = template
+    for name, value in arguments.items():
+        filled = filled.replace("{" + name + "}", value if isinstance(value, str) else json.dumps(value))
+    return filled or f"call {tool} with {json.dumps(arguments, ensure_ascii=False)}"
+
+
+def _request(session: Session) -> str:
+    content = session.content_of(1) or {}
+    return str(content.get("message", ""))
+
+
+def _decision(session: Session) -> dict[str, Any]:
+    for mark in reversed(session.state.marks):
+        written = session.contents.get(mark.seq)
+        if mark.step == session.state.step and written is not None and written.kind == e.STEP_DECIDED:
+            return written.content or {}
+    return {}
+
+
+def _observations(session: Session) -> list[dict[str, Any]]:
+    """Return the newest results the model had seen, excerpted, each with where it came from."""
+    session.window()
+    seen = [(mark, session.contents[mark.seq]) for mark in session.state.marks if mark.seq in session.contents]
+    results = [(mark, written) for mark, written in seen if written.kind == e.CALL_SUCCEEDED]
+    return [_excerpt(session, mark.step, written) for mark, written in results[-EVIDENCE_LIMIT:]]
+
+
+def _excerpt(session: Session, step: int, written: Written) -> dict[str, Any]:
+    text = json.dumps((written.content or {}).get("value"), ensure_ascii=False)
+    tool = _tool_of(session, step, written.facts["call"])
+    return {"step": step, "call": written.facts["call"], "tool": tool, "excerpt": text[:EXCERPT_LIMIT]}
+
+
+def _tool_of(session: Session, step: int, number: int) -> str:
+    for mark in session.state.marks:
+        written = session.contents.get(mark.seq)
+        if written is not None and written.kind == e.STEP_DECIDED and written.facts["step"] == step:
+            return next((c["tool"] for c in written.facts["calls"] if c["call"] == number), "")
+    return ""
+
+
+def refusal_words(approval: UUID, code: str) -> str:
+    """Return what the model is told when people did not approve, with the reviewer's reason where there is one."""
+    if code != "denied_by_human":
+        return "nobody approved this in time" if code == "approval_expired" else "the approval was withdrawn"
+    with borrowed() as connection, connection.cursor() as cursor:
+        content = read_contents(cursor, approval, [2]).get(2) or {}
+    return f"a person denied this: {content.get('reason', '')}"

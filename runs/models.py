@@ -1,0 +1,333 @@
+"""What an agent is doing. Run, Step and ToolCall are projections of the run's ledger stream, written by the journal."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from agentops.identifiers import new_id
+from identities.models import AgentIdentity, Application, Principal, Team, User
+from runs.querysets import AgentVersionQuerySet, RunQuerySet
+from tools.models import ToolVersion
+
+
+class RunState(models.TextChoices):
+    QUEUED = "queued"
+    IN_PROGRESS = "in_progress"
+    REQUIRES_ACTION = "requires_action"
+    PAUSED = "paused"
+    CANCELLING = "cancelling"
+    COMPLETED = "completed"
+    HALTED = "halted"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+ENDED_STATES = ("completed", "halted", "failed", "cancelled", "expired")
+
+
+class Price(models.Model):
+    """What a model costs, USD per million tokens. A change is a new version; an unknown price is never zero."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    model = models.CharField(max_length=120)
+    version = models.CharField(max_length=60)
+    input_usd_per_mtok = models.DecimalField(max_digits=14, decimal_places=6)
+    output_usd_per_mtok = models.DecimalField(max_digits=14, decimal_places=6)
+    cached_input_usd_per_mtok = models.DecimalField(max_digits=14, decimal_places=6, null=True, blank=True)
+    cache_write_usd_per_mtok = models.DecimalField(max_digits=14, decimal_places=6, null=True, blank=True)
+    active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["model", "version"], name="price_version_once"),
+            models.UniqueConstraint(fields=["model"], condition=Q(active=True), name="price_one_active_per_model"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} ({self.version})"
+
+
+class AgentVersion(models.Model):
+    """Immutable published behaviour of an identity: instructions, model, catalogue, budget, context."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft"
+        PUBLISHED = "published"
+        RETIRED = "retired"
+
+    class PrincipalSource(models.TextChoices):
+        APPLICATION = "application", "asserted by a trusted application"
+        STAFF = "staff", "the member of staff who starts the run"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    identity = models.ForeignKey(AgentIdentity, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=16, choices=State, default=State.DRAFT)
+    instructions = models.TextField()
+    planner = models.CharField(max_length=16, default="openai", choices=[("openai", "openai"), ("null", "null")])
+    model = models.CharField(max_length=120)
+    temperature = models.FloatField(null=True, blank=True)
+    max_completion_tokens = models.PositiveIntegerField(default=2_000)
+    catalogue = models.ManyToManyField(ToolVersion, related_name="agent_versions", blank=True)
+    principal_source = models.CharField(max_length=16, choices=PrincipalSource, blank=True)
+    may_ask_user = models.BooleanField(default=True)
+    may_hand_over = models.BooleanField(default=True)
+    max_steps = models.PositiveIntegerField(null=True, default=12)
+    max_tokens = models.PositiveIntegerField(null=True, default=100_000)
+    max_usd = models.DecimalField(max_digits=12, decimal_places=4, null=True, default="2.00")
+    max_seconds = models.PositiveIntegerField(null=True, default=90)
+    run_expires_after_s = models.PositiveIntegerField(null=True, default=86_400)
+    context_tokens = models.PositiveIntegerField(default=24_000)
+    repeat_limit = models.PositiveSmallIntegerField(default=3)
+    digest = models.CharField(max_length=64, blank=True)
+    published_at = models.DateTimeField(null=True, blank=True)
+    published_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = AgentVersionQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["identity", "number"], name="agent_version_number_once"),
+            models.UniqueConstraint(
+                fields=["identity"], condition=Q(state="published"), name="agent_version_one_published"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.identity} v{self.number}"
+
+
+class Run(models.Model):
+    """One task given to an agent version, to its end. Its id is its ledger stream."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="runs")
+    identity = models.ForeignKey(AgentIdentity, on_delete=models.PROTECT, related_name="runs")
+    agent_version = models.ForeignKey(AgentVersion, on_delete=models.PROTECT, related_name="runs")
+    principal = models.ForeignKey(Principal, on_delete=models.PROTECT, related_name="runs")
+    application = models.ForeignKey(Application, on_delete=models.PROTECT, null=True, related_name="runs")
+    started_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    state = models.CharField(max_length=16, choices=RunState, default=RunState.QUEUED)
+    status_reason = models.CharField(max_length=48, blank=True)
+    required_actions = models.JSONField(default=list)
+    trace_id = models.CharField(max_length=32)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField()
+    # The lease of a driver: only a write under the current epoch counts.
+    lease_epoch = models.PositiveIntegerField(default=0)
+    lease_owner = models.CharField(max_length=80, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    wake_at = models.DateTimeField(null=True, help_text="When the sweeper should drive the run; null while it waits for people.")
+    # What has been spent, and of what.
+    max_steps = models.PositiveIntegerField()
+    max_tokens = models.PositiveIntegerField()
+    max_usd = models.DecimalField(max_digits=12, decimal_places=4)
+    max_seconds = models.PositiveIntegerField()
+    steps = models.PositiveIntegerField(default=0)
+    tool_calls = models.PositiveIntegerField(default=0)
+    tokens = models.PositiveBigIntegerField(default=0)
+    usd = models.DecimalField(max_digits=16, decimal_places=8, default=0)
+    worked_ms = models.PositiveBigIntegerField(default=0)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        permissions: ClassVar = [
+            ("control_run", "Can pause, resume and cancel runs"),
+            ("settle_outcome", "Can settle a call whose outcome is unknown"),
+            ("answer_handover", "Can answer a conversation handed over by an agent"),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["wake_at"],
+                name="run_due",
+                condition=Q(state__in=["queued", "in_progress", "requires_action", "paused", "cancelling"]),
+            ),
+            models.Index(fields=["team", "-id"], name="run_by_team"),
+            models.Index(fields=["state", "-id"], name="run_by_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Run {self.id}"
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state in ENDED_STATES
+
+
+class Step(models.Model):
+    """One planner turn: what the AI decided. Foreign keys of hot rows are not checked by the database."""
+
+    pk = models.CompositePrimaryKey("run_id", "number")
+    run = models.ForeignKey(Run, on_delete=models.DO_NOTHING, db_constraint=False, related_name="step_rows", db_index=False)
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=16)  # asking, decided, failed
+    model = models.CharField(max_length=120)
+    price_version = models.CharField(max_length=60, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=1)
+    asked_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+    input_tokens = models.PositiveIntegerField(default=0)
+    cached_tokens = models.PositiveIntegerField(default=0)
+    output_tokens = models.PositiveIntegerField(default=0)
+    usd = models.DecimalField(max_digits=16, decimal_places=8, default=0)
+    estimated = models.BooleanField(default=False)
+    code = models.CharField(max_length=48, blank=True)
+    decided_seq = models.PositiveIntegerField(null=True)
+
+    class Meta:
+        db_table = "runs_step"
+
+    def __str__(self) -> str:
+        return f"step {self.number}"
+
+
+class ToolCall(models.Model):
+    """One proposed action of a step, its gate and its outcome: what was executed."""
+
+    pk = models.CompositePrimaryKey("run_id", "step", "number")
+    run = models.ForeignKey(Run, on_delete=models.DO_NOTHING, db_constraint=False, related_name="call_rows", db_index=False)
+    step = models.PositiveIntegerField()
+    number = models.PositiveSmallIntegerField()
+    tool_name = models.CharField(max_length=64)
+    tool_version = models.ForeignKey(
+        ToolVersion, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="calls", db_index=False
+    )
+    effect = models.CharField(max_length=16, blank=True)
+    state = models.CharField(max_length=16)
+    decision = models.CharField(max_length=20, blank=True)
+    reasons = models.JSONField(default=list)
+    approval_id = models.UUIDField(null=True)
+    args_digest = models.CharField(max_length=64, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    code = models.CharField(max_length=48, blank=True)
+    proposed_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    latency_ms = models.PositiveIntegerField(null=True)
+    decided_seq = models.PositiveIntegerField(null=True)
+    outcome_seq = models.PositiveIntegerField(null=True)
+
+    class Meta:
+        db_table = "runs_tool_call"
+        indexes: ClassVar = [models.Index(fields=["tool_version", "-proposed_at"], name="call_by_tool")]
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def key(self) -> str:
+        """The idempotency key under which the effect is made."""
+        return f"{self.run_id}:{self.step}:{self.tool_name}:{self.number}"
+
+
+class RunSnapshot(models.Model):
+    """A fold up to ``seq``: a cache that may be thrown away. Another engine version ignores it."""
+
+    run = models.OneToOneField(Run, on_delete=models.CASCADE, primary_key=True, related_name="snapshot")
+    seq = models.PositiveIntegerField()
+    engine = models.PositiveSmallIntegerField()
+    state = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"{self.run_id} at {self.seq}"
+
+
+class Handover(models.Model):
+    """A conversation that an agent passed to a person. Its words are content of the run's stream."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="handovers")
+    step = models.PositiveIntegerField()
+    call = models.PositiveSmallIntegerField()
+    opened_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True)
+    answered_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        ordering: ClassVar = ["opened_at"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["run", "step", "call"], name="handover_once_per_call")]
+
+    def __str__(self) -> str:
+        return f"handover of {self.run_id}"
+
+
+class Budget(models.Model):
+    """A ceiling shared by the runs of an agent or of a team in every window."""
+
+    class Window(models.TextChoices):
+        HOUR = "hour"
+        DAY = "day"
+        MONTH = "month"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="budgets")
+    identity = models.ForeignKey(
+        AgentIdentity, on_delete=models.PROTECT, null=True, blank=True, related_name="budgets",
+        help_text="Empty: the budget is the whole team's.",
+    )
+    window = models.CharField(max_length=8, choices=Window)
+    max_steps = models.PositiveBigIntegerField(null=True, blank=True)
+    max_tokens = models.PositiveBigIntegerField(null=True, blank=True)
+    max_usd = models.DecimalField(max_digits=16, decimal_places=8, null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["team", "identity", "window"], name="budget_once_per_scope", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.identity or self.team} per {self.window}"
+
+
+class BudgetWindow(models.Model):
+    """How much of a budget is committed in one window: spent, or held by runs that are still going."""
+
+    id = models.BigAutoField(primary_key=True)
+    budget = models.ForeignKey(Budget, on_delete=models.CASCADE, related_name="windows")
+    starts_at = models.DateTimeField()
+    committed_steps = models.BigIntegerField(default=0)
+    committed_tokens = models.BigIntegerField(default=0)
+    committed_usd = models.DecimalField(max_digits=16, decimal_places=8, default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["budget", "starts_at"], name="budget_window_once"),
+            models.CheckConstraint(
+                condition=Q(committed_steps__gte=0, committed_tokens__gte=0, committed_usd__gte=0),
+                name="budget_window_never_negative",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.budget} from {self.starts_at}"
+
+
+class Escrow(models.Model):
+    """What a run has drawn of a shared budget and not yet returned."""
+
+    id = models.BigAutoField(primary_key=True)
+    window = models.ForeignKey(BudgetWindow, on_delete=models.CASCADE, related_name="escrows")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="escrows")
+    drawn_steps = models.BigIntegerField(default=0)
+    drawn_tokens = models.BigIntegerField(default=0)
+    drawn_usd = models.DecimalField(max_digits=16, decimal_places=8, default=0)
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["window", "run"], name="escrow_once_per_window")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} of {self.window}"

@@ -1,0 +1,72 @@
+"""What this installation lacks before it may run in production."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
+
+from runs.models import AgentVersion
+from runs.preflight.database import check_database
+from runs.preflight.findings import OUT_OF_SERVICE, Finding
+from runs.preflight.versions import check_version
+
+SHORTEST_KEY = 50  # as Django's own check of SECRET_KEY: 50 characters, 5 of them different
+FEWEST_CHARACTERS = 5
+GIVEAWAYS = ("insecure", "change", "example", "secret-key", "not-a-key", "placeholder", "default")
+
+
+def check_installation() -> list[Finding]:
+    """Return everything that stands against running this installation in production."""
+    findings = [*_check_keys(), *_check_web()]
+    try:
+        return [*findings, *check_database(), *_check_published_versions()]
+    except DatabaseError:
+        problem = "it cannot be reached, or has not been migrated"
+        return [*findings, Finding("database_unusable", "DATABASE_URL", problem, "Start it and run migrate")]
+
+
+def refuse_unsafe_start() -> None:
+    """Raise ImproperlyConfigured with every finding if this is production and there are any."""
+    findings = check_installation() if settings.PRODUCTION else []
+    if findings:
+        raise ImproperlyConfigured("production does not start:\n" + "\n".join(f"- {f}" for f in findings))
+
+
+def _check_keys() -> Iterator[Finding]:
+    for name in ("SECRET_KEY", "AGENTOPS_DIGEST_KEY"):
+        key = str(getattr(settings, name))
+        if len(key) < SHORTEST_KEY or len(set(key)) < FEWEST_CHARACTERS or _gives_itself_away(key):
+            remedy = f"Set at least {SHORTEST_KEY} random characters, such as `openssl rand -base64 48`"
+            yield Finding("weak_key", name, "it is short or can be guessed", remedy)
+    if settings.SECRET_KEY == settings.AGENTOPS_DIGEST_KEY:
+        problem = "it is the same as SECRET_KEY: who learns one would have both"
+        yield Finding("same_key_twice", "AGENTOPS_DIGEST_KEY", problem, "Set two different keys")
+
+
+def _gives_itself_away(key: str) -> bool:
+    return any(word in key.lower() for word in GIVEAWAYS)
+
+
+def _check_web() -> Iterator[Finding]:
+    if settings.DEBUG:
+        problem = "error pages would show settings and arguments to everybody"
+        yield Finding("debug", "DEBUG", problem, "Switch it off")
+    if not settings.ALLOWED_HOSTS or "*" in settings.ALLOWED_HOSTS:
+        problem = "requests for any host would be answered, or none"
+        yield Finding("no_allowed_hosts", "ALLOWED_HOSTS", problem, "Name the hosts that people use")
+
+
+def _check_published_versions() -> Iterator[Finding]:
+    versions = AgentVersion.objects.filter(state="published", identity__state="active")
+    published = list(versions.select_related("identity__owner"))
+    for version in published:
+        for finding in check_version(version):
+            if finding.code not in OUT_OF_SERVICE:
+                yield replace(finding, subject=f"{version}: {finding.subject}")
+    if not settings.OPENAI_API_KEY and any(version.planner == "openai" for version in published):
+        problem = "published agents ask a model, and there is no key for it"
+        yield Finding("no_model_key", "OPENAI_API_KEY", problem, "Set the provider's key")

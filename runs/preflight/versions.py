@@ -1,0 +1,120 @@
+"""What an agent version lacks before it may be published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.utils import timezone
+
+from identities.querysets import is_known_person
+from runs.models import AgentVersion, Price
+from runs.preflight.approvers import able_approvers
+from runs.preflight.findings import Finding
+from tools.models import Effect, Idempotency, Tool, ToolGrant, ToolVersion
+
+LIMITS = {
+    "max_steps": "steps",
+    "max_tokens": "tokens",
+    "max_usd": "US dollars",
+    "max_seconds": "seconds of working time",
+}
+
+
+def check_version(version: AgentVersion) -> list[Finding]:
+    """Return everything that is missing, in the order in which a person would set it up."""
+    tools = list(version.catalogue.select_related("tool").order_by("tool__name", "number"))
+    findings = [
+        *_check_agent(version),
+        *_check_limits(version),
+        *_check_price(version),
+        *_check_names(tools),
+    ]
+    for tool_version in tools:
+        findings += _check_declarations(tool_version)
+        findings += _check_authority(version, tool_version)
+    return findings
+
+
+def _check_agent(version: AgentVersion) -> Iterator[Finding]:
+    agent = version.identity
+    if agent.state != agent.State.ACTIVE:
+        yield Finding("agent_not_active", agent.slug, f"the agent is {agent.state}", "Activate the agent")
+    if agent.expires_at is not None and agent.expires_at <= timezone.now():
+        yield Finding("agent_expired", agent.slug, "the agent has expired", "Set a later end of the identity")
+    if not is_known_person(agent.owner):
+        remedy = "Name an active person as the owner"
+        yield Finding("owner_inactive", agent.slug, "nobody active answers for the agent", remedy)
+
+
+def _check_limits(version: AgentVersion) -> Iterator[Finding]:
+    subject = str(version)
+    for field, unit in LIMITS.items():
+        if not getattr(version, field):
+            yield Finding("no_budget", subject, f"no ceiling of {unit} per run", f"Set {field} above 0")
+    if not version.principal_source:
+        problem = "nothing says for whom its runs act"
+        yield Finding("no_principal_source", subject, problem, "Set principal_source to application or staff")
+    if version.identity.expires_at is None and not version.run_expires_after_s:
+        remedy = "Set run_expires_after_s, or an end of the agent identity"
+        yield Finding("no_expiry", subject, "its runs could wait for ever", remedy)
+
+
+def _check_price(version: AgentVersion) -> Iterator[Finding]:
+    if not Price.objects.filter(model=version.model, active=True).exists():
+        problem = f"nobody has said what the model {version.model or '(none)'} costs"
+        yield Finding("no_price", str(version), problem, "Add a price; a free model is priced at 0")
+
+
+def _check_names(tools: list[ToolVersion]) -> Iterator[Finding]:
+    names = [tool_version.tool.name for tool_version in tools]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Finding("tool_twice", name, "it is in the catalogue more than once", "Keep one version of it")
+
+
+def _check_declarations(tool_version: ToolVersion) -> Iterator[Finding]:
+    subject = str(tool_version)
+    if tool_version.effect not in Effect.values:
+        remedy = "Add a version that says read, reversible or irreversible"
+        yield Finding("no_effect_class", subject, "nothing says what it does to the world", remedy)
+    if not tool_version.timeout_s or tool_version.timeout_s <= 0:
+        yield Finding("no_timeout", subject, "a call could hang for ever", "Add a version with timeout_s")
+    if tool_version.idempotency not in Idempotency.values:
+        remedy = "Add a version that declares its idempotency"
+        yield Finding("no_idempotency", subject, "nothing says whether a call may be repeated", remedy)
+    if tool_version.tool.state != Tool.State.ACTIVE:
+        remedy = "Accept the tool again, or take it out of the catalogue"
+        yield Finding("tool_not_in_service", subject, f"the tool is {tool_version.tool.state}", remedy)
+
+
+def _check_authority(version: AgentVersion, tool_version: ToolVersion) -> Iterator[Finding]:
+    agent, tool = version.identity, tool_version.tool
+    grant = ToolGrant.objects.filter(identity=agent, tool=tool, state=ToolGrant.State.ACTIVE).first()
+    if grant is None:
+        remedy = f"Grant {tool.name} to {agent.slug}, or take it out of the catalogue"
+        yield Finding("no_grant", tool.name, "the agent has no grant for it", remedy)
+        return
+    yield from _check_grant(grant, tool_version)
+    irreversible = tool_version.effect == Effect.IRREVERSIBLE
+    asks_people = "REQUIRE_APPROVAL" in (grant.decision, grant.over_caps)
+    if (irreversible or asks_people) and not able_approvers(tool, agent).exists():
+        problem = "its calls wait for approval, and there is nobody who could give it"
+        remedy = (
+            "Let an active person with a second factor, who does not own the agent, "
+            f"approve calls of {tool.name}: themselves or through a group"
+        )
+        yield Finding("no_approver", tool.name, problem, remedy)
+
+
+def _check_grant(grant: ToolGrant, tool_version: ToolVersion) -> Iterator[Finding]:
+    now, subject = timezone.now(), grant.tool.name
+    if grant.decision == ToolGrant.Decision.DENY:
+        remedy = "Take it out of the catalogue, or grant it"
+        yield Finding("grant_denies", subject, "the agent's grant denies it", remedy)
+    if grant.valid_until is not None and grant.valid_until <= now:
+        yield Finding("grant_expired", subject, "the agent's grant has run out", "Grant it again")
+    skips_people = grant.decision in (ToolGrant.Decision.ALLOW, ToolGrant.Decision.ALLOW_WITH_CAPS)
+    waived = grant.waiver_expires_at is not None and grant.waiver_expires_at > now
+    if tool_version.effect == Effect.IRREVERSIBLE and skips_people and not waived:
+        problem = "it is irreversible, and the grant asks nobody"
+        remedy = "Grant it with REQUIRE_APPROVAL, or have two people sign a waiver"
+        yield Finding("irreversible_without_human", subject, problem, remedy)

@@ -1,0 +1,198 @@
+"""Projections: what an event changes in the rows of steps and tool calls. Pure, so that rows can be rebuilt.
+
+None in a column means "as it was".
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from agentops.engine import events as e
+from agentops.engine.events import Event
+from agentops.engine.state import CallState, RunState
+
+
+@dataclass(slots=True)
+class StepRow:
+    number: int
+    state: str | None = None
+    model: str | None = None
+    price_version: str | None = None
+    attempts: int | None = None
+    asked_at: datetime | None = None
+    decided_at: datetime | None = None
+    input_tokens: int | None = None
+    cached_tokens: int | None = None
+    output_tokens: int | None = None
+    usd: Decimal | None = None
+    estimated: bool | None = None
+    code: str | None = None
+    decided_seq: int | None = None
+
+
+@dataclass(slots=True)
+class CallRow:
+    step: int
+    number: int
+    tool_name: str | None = None
+    tool_version_id: UUID | None = None
+    effect: str | None = None
+    state: str | None = None
+    decision: str | None = None
+    reasons: str | None = None
+    approval_id: UUID | None = None
+    args_digest: str | None = None
+    attempts: int | None = None
+    code: str | None = None
+    proposed_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    latency_ms: int | None = None
+    decided_seq: int | None = None
+    outcome_seq: int | None = None
+
+
+@dataclass(slots=True)
+class EffectStart:
+    """A write is about to be attempted under its key."""
+
+    key: str
+    args_digest: str
+    dedupe_digest: str
+    tool_version_id: UUID
+    started_at: datetime
+
+
+@dataclass(slots=True)
+class EffectEnd:
+    """What became of the effect under a key."""
+
+    key: str
+    state: str
+    outcome_seq: int
+    ended_at: datetime
+
+
+@dataclass(slots=True)
+class Projection:
+    """The row changes of one append."""
+
+    steps: dict[int, StepRow] = field(default_factory=dict)
+    calls: dict[tuple[int, int], CallRow] = field(default_factory=dict)
+    starts: dict[str, EffectStart] = field(default_factory=dict)
+    ends: dict[str, EffectEnd] = field(default_factory=dict)
+
+    def step(self, number: int) -> StepRow:
+        return self.steps.setdefault(number, StepRow(number))
+
+    def call(self, facts: dict[str, Any]) -> CallRow:
+        key = (facts["step"], facts["call"])
+        return self.calls.setdefault(key, CallRow(*key))
+
+
+def project(projection: Projection, event: Event, after: RunState) -> None:
+    """Note what one event changes; ``after`` is the state with the event folded in."""
+    facts = event.facts
+    if event.kind == e.MODEL_REQUESTED:
+        _requested(projection.step(facts["step"]), event)
+    elif event.kind == e.STEP_DECIDED:
+        _decided(projection, event)
+    elif event.kind == e.MODEL_FAILED:
+        row = projection.step(facts["step"])
+        row.state, row.code, row.usd, row.estimated = "failed", facts["code"], Decimal(facts["usd"]), facts["estimated"]
+    elif "call" in facts:
+        _call_changed(projection, event, after)
+
+
+def _requested(row: StepRow, event: Event) -> None:
+    facts = event.facts
+    row.state, row.model, row.price_version = "asking", facts["model"], facts["price_version"]
+    row.attempts, row.asked_at = facts["attempt"], event.at
+
+
+def _decided(projection: Projection, event: Event) -> None:
+    facts, usage = event.facts, event.facts["usage"]
+    row = projection.step(facts["step"])
+    row.state, row.decided_at, row.decided_seq, row.code = "decided", event.at, event.seq, ""
+    row.input_tokens, row.cached_tokens, row.output_tokens = usage["input"], usage["cached"], usage["output"]
+    row.usd, row.estimated = Decimal(facts["usd"]), facts["estimated"]
+    for proposed in facts["calls"]:
+        call = projection.call({"step": facts["step"], "call": proposed["call"]})
+        call.tool_name, call.args_digest, call.state = proposed["tool"], proposed["args_digest"], "proposed"
+        call.proposed_at, call.decided_seq = event.at, event.seq
+
+
+def _call_changed(projection: Projection, event: Event, after: RunState) -> None:
+    facts = event.facts
+    if facts["step"] != after.step:
+        return
+    row, call = projection.call(facts), after.call(facts["call"])
+    row.state = call.status
+    row.code = facts.get("code")
+    if event.kind in (e.CALL_ALLOWED, e.CALL_GATED):
+        row.tool_version_id, row.effect = UUID(facts["tool_version"]), facts["effect"]
+    if "decision" in facts:
+        row.decision, row.reasons = facts["decision"], json.dumps(facts["reasons"])
+    if facts.get("approval"):
+        row.approval_id = UUID(facts["approval"])
+    if event.kind == e.ATTEMPT_STARTED:
+        row.attempts, row.started_at = facts["attempt"], event.at
+    if "latency_ms" in facts:
+        row.latency_ms = facts["latency_ms"]
+    if call.settled:
+        row.ended_at, row.outcome_seq = event.at, event.seq
+    _effect_changed(projection, event, call)
+
+
+def _effect_changed(projection: Projection, event: Event, call: CallState) -> None:
+    """Keep the idempotency ledger in step: it knows writes only."""
+    facts = event.facts
+    if event.kind == e.ATTEMPT_STARTED and facts["effect"] != "read":
+        projection.starts[facts["key"]] = EffectStart(
+            facts["key"], call.args_digest, facts["dedupe"], UUID(call.tool_version), event.at
+        )
+    elif facts.get("key") and event.kind in _EFFECT_ENDS:
+        state = _EFFECT_ENDS[event.kind] or ("succeeded" if facts["happened"] else "failed")
+        projection.ends[facts["key"]] = EffectEnd(facts["key"], state, event.seq, event.at)
+
+
+# A key is in the facts of an outcome only when a write was attempted under it.
+_EFFECT_ENDS = {
+    e.CALL_SUCCEEDED: "succeeded",
+    e.CALL_FAILED: "failed",
+    e.CALL_UNKNOWN: "unknown",
+    e.ATTEMPT_FAILED: "failed",
+    e.OUTCOME_SETTLED: "",
+}
+
+
+def required_actions(state: RunState, approvals: dict[str, str]) -> list[dict[str, Any]]:
+    """Return what the run waits for people to do; ``approvals`` gives the expiry of each request."""
+    actions: list[dict[str, Any]] = []
+    for call in state.open_calls:
+        where = {"step": state.step, "call": call.number}
+        if call.status == "waiting":
+            expires_at = approvals.get(call.approval)
+            actions.append({"type": "approval", "id": call.approval, **where, "expires_at": expires_at})
+        elif call.status == "asked":
+            actions.append({"type": call.code, **where})
+        elif call.status == "parked":
+            actions.append({"type": "outcome", **where})
+    return actions
+
+
+def run_state(state: RunState) -> str:
+    """Return how the run shows: the words that developers know."""
+    if state.has_ended:
+        return state.ending
+    if state.cancelling or state.killed:
+        return "cancelling"
+    if state.paused:
+        return "paused"
+    waiting = any(call.waits_for_people for call in state.open_calls)
+    return "requires_action" if waiting and state.waits_for_people else "in_progress"

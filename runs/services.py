@@ -1,0 +1,268 @@
+"""Verbs on runs, called alike by the API, the console and the command line.
+
+Each one checks, locks the run, appends to its stream and rings its driver, in one transaction.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from agentops.engine import ENGINE_VERSION
+from agentops.engine import events as e
+from agentops.engine.events import Event
+from agentops.engine.fold import UnfoldableEvent, fold, fold_all
+from agentops.engine.state import RunState as State
+from agentops.errors import NotFound, PolicyDenied, StateConflict, ValidationFailed
+from agentops.identifiers import new_id
+from agentops.ledger.entries import Draft
+from agentops.ledger.store import append, open_stream, read_entries, read_head, record
+from agentops.messages import send_after_commit
+from identities.models import AgentIdentity, Application, Principal, User
+from runs import escrow
+from runs.models import AgentVersion, Handover, Run
+from runs.policies import may_control, may_start
+
+DRIVE = "runs.drive"
+
+
+def start_run(
+    *,
+    actor: User,
+    agent: AgentIdentity,
+    message: str,
+    issuer: str,
+    subject: str,
+    application: Application | None,
+    traceparent: str = "",
+) -> Run:
+    """Start a run of the agent's published version on behalf of a principal.
+
+    Raises PolicyDenied when the actor may not, StateConflict when the agent has nothing published or is not
+    active, ValidationFailed for an empty or oversized message.
+    """
+    _check_text(message)
+    decision = may_start(actor, agent, application, subject)
+    if not decision.allowed:
+        raise PolicyDenied(decision.code, decision.detail)
+    with transaction.atomic():
+        version = _published_version(agent)
+        principal = _find_principal(agent, issuer, subject)
+        run = _create_run(actor, agent, version, principal, application, traceparent)
+        _record_start(run, version, actor, message)
+        send_after_commit(DRIVE, str(run.pk))
+    return run
+
+
+def _check_text(text: str) -> None:
+    if not text.strip():
+        raise ValidationFailed("message_missing", "say what is to be done")
+    if len(text) > settings.REQUEST_TEXT_LIMIT:
+        raise ValidationFailed("message_too_long", f"at most {settings.REQUEST_TEXT_LIMIT} characters")
+
+
+def _published_version(agent: AgentIdentity) -> AgentVersion:
+    if not agent.may_act(timezone.now()):
+        raise StateConflict("agent_not_active", f"the agent is {agent.state}, or has expired")
+    version = AgentVersion.objects.filter(identity=agent, state=AgentVersion.State.PUBLISHED).first()
+    if version is None:
+        raise StateConflict("nothing_published", "the agent has no published version")
+    return version
+
+
+def _find_principal(agent: AgentIdentity, issuer: str, subject: str) -> Principal:
+    for name, value in (("issuer", issuer), ("subject", subject)):
+        if not value.strip() or len(value) > 200 or not value.isprintable():
+            raise ValidationFailed("bad_principal", f"the principal's {name} has 1 to 200 printable characters")
+    principal, _ = Principal.objects.get_or_create(team_id=agent.team_id, issuer=issuer, subject=subject)
+    return principal
+
+
+def _create_run(
+    actor: User,
+    agent: AgentIdentity,
+    version: AgentVersion,
+    principal: Principal,
+    application: Application | None,
+    traceparent: str,
+) -> Run:
+    now = timezone.now()
+    return Run.objects.create(
+        id=new_id(),
+        team_id=agent.team_id,
+        identity=agent,
+        agent_version=version,
+        principal=principal,
+        application=application,
+        started_by=actor if actor.kind == User.Kind.PERSON else None,
+        trace_id=trace_id_of(traceparent),
+        created_at=now,
+        updated_at=now,
+        expires_at=now + timedelta(seconds=version.run_expires_after_s or 0),
+        wake_at=now,
+        max_steps=version.max_steps or 0,
+        max_tokens=version.max_tokens or 0,
+        max_usd=version.max_usd or 0,
+        max_seconds=version.max_seconds or 0,
+    )
+
+
+def trace_id_of(traceparent: str) -> str:
+    """Return the trace id of a W3C traceparent, or a new one where there is none worth continuing."""
+    parts = traceparent.split("-")
+    valid = len(parts) >= 4 and len(parts[1]) == 32 and set(parts[1]) <= set("0123456789abcdef")
+    return parts[1] if valid and parts[1] != "0" * 32 else secrets.token_hex(16)
+
+
+def _record_start(run: Run, version: AgentVersion, actor: User, message: str) -> None:
+    with connection.cursor() as cursor:
+        shared = escrow.limited_by(cursor, run.team_id, run.identity_id)
+    facts: dict[str, Any] = {
+        "engine": ENGINE_VERSION,
+        "agent_version": str(version.pk),
+        "identity": str(run.identity_id),
+        "principal": str(run.principal_id),
+        "application": str(run.application_id) if run.application_id else None,
+        "started_by": str(run.started_by_id) if run.started_by_id else None,
+        "asserted_by": "application" if run.application_id else "staff",
+        "trace_id": run.trace_id,
+        "limits": {
+            "steps": run.max_steps,
+            "tokens": run.max_tokens,
+            "usd": str(run.max_usd),
+            "seconds": run.max_seconds,
+        },
+        "shared": shared,
+        "expires_at": run.expires_at.isoformat(),
+        "repeat_limit": version.repeat_limit,
+        "size": len(message),
+    }
+    record(run.pk, "run", Draft(e.RUN_STARTED, run.created_at, facts, {"message": message}, actor.pk))
+
+
+def _append(actor: User, run: Run, kind: str, facts: dict[str, Any], content: Any = None) -> Run:
+    """Append a person's event to a run that is still going, make it due, and ring."""
+    with transaction.atomic():
+        locked = Run.objects.select_for_update().get(pk=run.pk)
+        if locked.has_ended:
+            raise StateConflict("run_ended", f"the run is {locked.state}; nothing was changed")
+        with connection.cursor() as cursor:
+            head = read_head(cursor, run.pk, lock=True)
+            now = timezone.now()
+            state = _fold(run.pk)
+            _try_fold(state, Event(head.seq + 1, kind, facts, now))
+            append(cursor, run.pk, head, [Draft(kind, now, facts, content, actor.pk)])
+            cursor.execute("UPDATE runs_run SET wake_at = clock_timestamp(), updated_at = %s WHERE id = %s", (now, run.pk))
+        send_after_commit(DRIVE, str(run.pk), queue="critical")
+    locked.refresh_from_db()
+    return locked
+
+
+def _fold(run_id: UUID) -> State:
+    with connection.cursor() as cursor:
+        entries = read_entries(cursor, run_id)
+    return fold_all(Event(entry.seq, entry.kind, entry.facts, entry.at) for entry in entries)
+
+
+def _try_fold(state: State, event: Event) -> None:
+    try:
+        fold(state, event)
+    except UnfoldableEvent as error:
+        raise StateConflict("not_awaited", "the run does not wait for this; look at it again") from error
+
+
+def _control(actor: User, run: Run, kind: str, reason: str) -> Run:
+    decision = may_control(actor, run)
+    if not decision.allowed:
+        raise PolicyDenied(decision.code, decision.detail)
+    return _append(actor, run, kind, {}, {"reason": reason})
+
+
+def cancel_run(*, actor: User, run: Run, reason: str = "") -> Run:
+    """Ask a run to stop at the next command; what has happened stays. Raises StateConflict when it has ended."""
+    return _show(_control(actor, run, e.CANCEL_REQUESTED, reason), "cancelling")
+
+
+def pause_run(*, actor: User, run: Run, reason: str = "") -> Run:
+    """Let a run rest before its next command; its expiry goes on."""
+    return _show(_control(actor, run, e.RUN_PAUSED, reason), "paused")
+
+
+def resume_run(*, actor: User, run: Run, reason: str = "") -> Run:
+    """Let a paused run go on."""
+    if run.state != "paused":
+        raise StateConflict("not_paused", f"the run is {run.state}, not paused")
+    return _show(_control(actor, run, e.RUN_UNPAUSED, reason), "in_progress")
+
+
+def kill_run(*, actor: User, run: Run, reason: str = "") -> Run:
+    """Halt a run as an operator: no further call, the reason on its record."""
+    return _show(_control(actor, run, e.RUN_KILLED, reason), "cancelling")
+
+
+def _show(run: Run, state: str) -> Run:
+    """Show what was asked for at once; the driver's next write says what became of it."""
+    Run.objects.filter(pk=run.pk).exclude(state__in=("completed", "halted", "failed", "cancelled", "expired")).update(
+        state=state
+    )
+    run.refresh_from_db()
+    return run
+
+
+def add_message(*, actor: User, run: Run, text: str) -> Run:
+    """Add a follow-up message of the user to a run that is still going."""
+    _check_text(text)
+    return _append(actor, run, e.MESSAGE_RECEIVED, {"size": len(text)}, {"text": text})
+
+
+def answer_input(*, actor: User, run: Run, text: str, step: int | None = None, call: int | None = None) -> Run:
+    """Answer the question that the agent asked the user; without step and call, the oldest open one."""
+    _check_text(text)
+    where = _awaited(run, "input", step, call)
+    return _append(actor, run, e.INPUT_RECEIVED, {**where, "size": len(text)}, {"text": text})
+
+
+def _awaited(run: Run, kind: str, step: int | None, call: int | None) -> dict[str, int]:
+    for action in run.required_actions:
+        matches = action["type"] == kind and step in (None, action["step"]) and call in (None, action["call"])
+        if matches:
+            return {"step": action["step"], "call": action["call"]}
+    raise StateConflict("not_awaited", f"the run does not wait for {kind}")
+
+
+def answer_handover(*, actor: User, handover: Handover, text: str) -> Handover:
+    """Answer a conversation that an agent handed over; the agent goes on with the answer."""
+    _check_text(text)
+    with transaction.atomic():
+        locked = Handover.objects.select_for_update().get(pk=handover.pk)
+        if locked.answered_at is not None:
+            raise StateConflict("handover_answered", "somebody has answered this already")
+        decision = may_control(actor, locked.run)
+        if not decision.allowed:
+            raise PolicyDenied(decision.code, decision.detail)
+        facts = {"step": locked.step, "call": locked.call, "size": len(text)}
+        _append(actor, locked.run, e.HANDOVER_ANSWERED, facts, {"text": text})
+        locked.answered_at, locked.answered_by = timezone.now(), actor
+        locked.save(update_fields=["answered_at", "answered_by"])
+    return locked
+
+
+def settle_outcome(*, actor: User, run: Run, step: int, call: int, happened: bool, note: str) -> Run:
+    """Say, as a person who looked, whether a call of unknown outcome has taken effect."""
+    if not note.strip():
+        raise ValidationFailed("note_missing", "say how you know; the record keeps it")
+    decision = may_control(actor, run)
+    if not decision.allowed:
+        raise PolicyDenied(decision.code, decision.detail)
+    where = _awaited(run, "outcome", step, call)
+    found = run.call_rows.filter(step=step, number=call).first()
+    if found is None:
+        raise NotFound("unknown_call", "the run has no such call")
+    facts = {**where, "happened": happened, "key": found.key}
+    return _append(actor, run, e.OUTCOME_SETTLED, facts, {"note": note})

@@ -1,0 +1,233 @@
+"""A drive of one run: its folded state, what is not yet written, and the writing of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import takewhile
+from typing import Any
+
+from django.db import connection as orm_connection
+
+from agentops.database import borrowed, orm_section
+from agentops.engine import ENGINE_VERSION
+from agentops.engine import events as e
+from agentops.engine.events import Event
+from agentops.engine.fold import fold, fold_all
+from agentops.engine.snapshots import dump_state, load_state
+from agentops.engine.state import RunState
+from agentops.errors import AgentOpsError, StateConflict
+from agentops.ledger.entries import Draft, Head, SealedEntry
+from agentops.ledger.store import Cursor, read_contents, read_entries, read_head
+from runs import journal
+from runs.journal import Appended, RunContext, RunRow, Write
+from runs.projection import Projection, project, required_actions, run_state
+from runs.versions import VersionSpec, read_version
+from runs.window import Shown, Written, arrange, choose_marks, render
+
+# Not yet carried out when it is written: if the stream moved meanwhile, it is decided anew.
+INTENTS = frozenset((e.MODEL_REQUESTED, e.ATTEMPT_STARTED, e.CALL_GATED, e.BUDGET_DRAWN, *e.ENDINGS))
+
+# A guard does something that must stand or fall with the append; False undoes the whole transaction.
+Guard = Callable[[Cursor], bool]
+
+
+class LeaseLost(AgentOpsError):
+    """Somebody else drives the run now: stop, and write nothing more."""
+
+
+class HeadMoved(AgentOpsError):
+    """People added to the stream meanwhile: the state is folded again, what was to be done is decided anew."""
+
+
+class GuardRefused(AgentOpsError):
+    """A guard said no (a cap is used up, an approval was voided): nothing was written."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class Session:
+    """One driver's hold on one run, for one lease epoch."""
+
+    context: RunContext
+    epoch: int
+    state: RunState
+    head: Head
+    pending: list[tuple[Draft, RunState]] = field(default_factory=list)
+    contents: dict[int, Written] = field(default_factory=dict)
+    rendered: dict[int, list[Shown]] = field(default_factory=dict)
+    approvals: dict[str, str] = field(default_factory=dict)
+    idle_ms: int = 0
+    kept_seq: int = 0
+
+    @property
+    def version(self) -> VersionSpec:
+        return read_version(self.context.agent_version_id)
+
+    # --- writing ----------------------------------------------------------------------------------------
+
+    def note(self, kind: str, facts: dict[str, Any], content: Any = None) -> None:
+        """Keep an outcome to be written with the next commit; the state already knows it."""
+        if self.idle_ms:
+            facts, self.idle_ms = {**facts, "idle_ms": self.idle_ms}, 0
+        self._add(Draft(kind, utc_now(), facts, content, self.context.identity_id))
+
+    def _add(self, draft: Draft) -> None:
+        self.state = fold(self.state, Event(self.state.seq + 1, draft.kind, draft.facts, draft.at))
+        self.pending.append((draft, self.state))
+        self.contents[self.state.seq] = Written(draft.kind, draft.facts, draft.content)
+
+    def commit(self, guards: Sequence[Guard] = ()) -> None:
+        """Write what is pending in one statement; with guards, in one transaction with them.
+
+        Raises LeaseLost, HeadMoved or GuardRefused; after the latter two, ``rewind``.
+        """
+        if self.pending:
+            self._append(lambda write: self._write_guarded(write, guards) if guards else self._write(write))
+
+    def _append(self, perform: Callable[[Write], Appended]) -> None:
+        drafts = [draft for draft, _ in self.pending]
+        entries, after = journal.seal_drafts(self.context.run_id, self.head, drafts)
+        result = perform(self._prepare(entries, after))
+        if result == "lease_lost":
+            raise LeaseLost("lease_lost", f"run {self.context.run_id} has another driver")
+        if result == "head_moved":
+            raise HeadMoved("head_moved", f"run {self.context.run_id} has moved on")
+        self.head, self.pending = after, []
+
+    @contextmanager
+    def orm_write(self) -> Iterator[Callable[[], None]]:
+        """Lend a Django transaction, and the verb that writes what is pending in it."""
+
+        def write() -> None:
+            with orm_connection.cursor() as cursor:
+                self._append(lambda prepared: journal.append(cursor, prepared))
+
+        with orm_section():
+            yield write
+
+    def _prepare(self, entries: Sequence[SealedEntry], after: Head) -> Write:
+        projection = Projection()
+        calls = 0
+        for draft, state in self.pending:
+            project(projection, Event(state.seq, draft.kind, draft.facts, draft.at), state)
+            calls += len(draft.facts["calls"]) if draft.kind == e.STEP_DECIDED else 0
+        return Write(
+            self.context.run_id, self.context.identity_id, self.epoch, self.head, after, entries,
+            self._row(calls), projection,
+        )  # fmt: skip
+
+    def _row(self, calls: int) -> RunRow:
+        state, now = self.state, utc_now()
+        ended = now if state.has_ended else None
+        actions = [] if state.has_ended else required_actions(state, self.approvals)
+        return RunRow(
+            run_state(state), state.reason, actions, state.spent.steps, calls, state.spent.tokens,
+            state.spent.usd, state.spent.worked_ms, now, ended,
+        )  # fmt: skip
+
+    def _write(self, write: Write) -> Appended:
+        with borrowed() as connection, connection.cursor() as cursor:
+            return journal.append(cursor, write)
+
+    def _write_guarded(self, write: Write, guards: Sequence[Guard]) -> Appended:
+        with orm_section(), orm_connection.cursor() as cursor:
+            result = journal.append(cursor, write)
+            if result == "appended":
+                for guard in guards:
+                    if not guard(cursor):
+                        raise GuardRefused("guard_refused", "what the call needs was taken meanwhile")
+            return result
+
+    # --- reading ----------------------------------------------------------------------------------------
+
+    def rewind(self) -> None:
+        """Fold again what the ledger says, and keep what has happened; what was only intended is dropped."""
+        happened = list(takewhile(lambda draft: draft.kind not in INTENTS, (draft for draft, _ in self.pending)))
+        with borrowed() as connection, connection.cursor() as cursor:
+            self.head = read_head(cursor, self.context.run_id)
+            self.state = read_state(cursor, self.context)
+        self.pending = []
+        self.contents.clear()
+        self.rendered.clear()
+        for draft in happened:
+            self._add(draft)
+
+    def window(self) -> list[Shown]:
+        """Return the messages that the model is shown, without the system message."""
+        marks = choose_marks(self.state.marks, self.version.context_tokens)
+        self._load([mark.seq for mark in marks if mark.seq not in self.contents])
+        wanted = {mark.seq for mark in marks}
+        for seq in [seq for seq in self.contents if seq not in wanted]:
+            del self.contents[seq]
+        for mark in marks:
+            if mark.seq not in self.rendered:
+                self.rendered[mark.seq] = render(self.contents[mark.seq], mark.step)
+        for seq in [seq for seq in self.rendered if seq not in wanted]:
+            del self.rendered[seq]
+        return arrange([(mark, self.contents[mark.seq], self.rendered[mark.seq]) for mark in marks])
+
+    def _load(self, seqs: Sequence[int]) -> None:
+        if not seqs:
+            return
+        with borrowed() as connection:
+            rows = connection.execute(
+                "SELECT seq, kind, facts, content FROM ledger_entry WHERE stream = %s AND seq = ANY(%s)",
+                (self.context.run_id, list(seqs)),
+            ).fetchall()
+        for seq, kind, facts, content in rows:
+            self.contents[seq] = Written(kind, facts, None if content is None else json.loads(content))
+
+    def content_of(self, seq: int) -> Any:  # Any: JSON
+        """Return an entry's content, from memory or from the ledger."""
+        if seq not in self.contents:
+            with borrowed() as connection, connection.cursor() as cursor:
+                return read_contents(cursor, self.context.run_id, [seq]).get(seq)
+        return self.contents[seq].content
+
+    # --- giving back ------------------------------------------------------------------------------------
+
+    def release(self, wake_at: datetime | None) -> bool:
+        """Give the run back with a snapshot; False when it was rung, so that the drive goes on."""
+        keep = self.state.seq - self.kept_seq >= 20
+        with borrowed() as connection, connection.cursor() as cursor:
+            return journal.release_lease(
+                cursor, self.context.run_id, self.epoch, wake_at=wake_at, seq=self.state.seq,
+                engine=ENGINE_VERSION, state=json.dumps(dump_state(self.state)) if keep else "{}", keep=keep,
+            )  # fmt: skip
+
+    def answer_bell(self) -> bool:
+        with borrowed() as connection, connection.cursor() as cursor:
+            return journal.take_bell(cursor, self.context.run_id, self.epoch)
+
+
+def read_state(cursor: Cursor, context: RunContext) -> RunState:
+    """Fold the run's stream, from its last snapshot where this engine version can read it."""
+    kept = journal.read_snapshot(cursor, context.run_id, ENGINE_VERSION)
+    state = None if kept is None else load_state(kept[1])
+    entries = read_entries(cursor, context.run_id, after=0 if state is None else state.seq)
+    return fold_all((Event(x.seq, x.kind, x.facts, x.at) for x in entries), state)
+
+
+def open_session(context: RunContext, epoch: int, due_at: datetime | None) -> Session:
+    """Return a session on a run whose lease was just taken."""
+    with borrowed() as connection, connection.cursor() as cursor:
+        kept = journal.read_snapshot(cursor, context.run_id, ENGINE_VERSION)
+        head = read_head(cursor, context.run_id)
+        state = read_state(cursor, context)
+        if state.seq != head.seq:  # somebody appended between the two reads
+            head = read_head(cursor, context.run_id)
+            state = read_state(cursor, context)
+    if state.seq != head.seq:
+        raise StateConflict("stream_busy", f"run {context.run_id} is being written to")
+    session = Session(context, epoch, state, head, kept_seq=kept[0] if kept else 0)
+    if state.working_since is not None:
+        due = max(due_at or utc_now(), state.working_since)
+        session.idle_ms = max(0, int((utc_now() - due).total_seconds() * 1000))
+    return session

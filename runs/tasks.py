@@ -1,0 +1,52 @@
+"""Celery tasks: ids in, one call, and the answer to "again?"."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from celery import shared_task
+from celery.signals import worker_shutting_down
+from django.conf import settings
+
+from agentops.database import borrowed
+from agentops.messages import send_after_commit
+from runs import journal
+from runs.driver import drive as drive_run
+from runs.leases import leases
+
+
+@shared_task(name="runs.drive")
+def drive(run_id: str) -> None:
+    """Drive a run for one time slice; when there is more to do, say so to whoever is free."""
+    if drive_run(UUID(run_id)):
+        send_after_commit("runs.drive", run_id)
+
+
+@shared_task(name="runs.sweep")
+def sweep() -> int:
+    """Find what is due, abandoned, or decided without being told, and send it round again."""
+    with borrowed() as connection, connection.cursor() as cursor:
+        due = journal.find_due(cursor, settings.SWEEP_BATCH)
+    for run_id in due:
+        send_after_commit("runs.drive", str(run_id))
+    return len(due)
+
+
+@shared_task(name="runs.wake_agent")
+def wake_agent(identity_id: str) -> int:
+    """Drive the runs of an agent whose standing has changed, so that they notice at once."""
+    with borrowed() as connection:
+        rows = connection.execute(
+            "SELECT id FROM runs_run WHERE identity_id = %s AND state IN"
+            " ('queued', 'in_progress', 'requires_action') LIMIT 1000",
+            (identity_id,),
+        ).fetchall()
+    for (run_id,) in rows:
+        send_after_commit("runs.drive", str(run_id))
+    return len(rows)
+
+
+@worker_shutting_down.connect  # type: ignore[untyped-decorator]
+def stop_driving(**_: object) -> None:
+    """Give runs back at the next command, so that another worker goes on with them."""
+    leases().stopping.set()

@@ -1,0 +1,121 @@
+"""The words for what happened to a run, and the lane that each stands in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from agentops.engine import events as e
+
+Lane = Literal["decided", "executed", "broke"]
+Facts = dict[str, Any]  # Any: the non-personal JSON of an entry
+
+LANES: dict[str, Lane] = {
+    **dict.fromkeys((e.RUN_STARTED, e.MESSAGE_RECEIVED, e.INPUT_RECEIVED, e.HANDOVER_ANSWERED), "decided"),
+    **dict.fromkeys((e.OUTCOME_SETTLED, e.RUN_PAUSED, e.RUN_UNPAUSED, e.CANCEL_REQUESTED), "decided"),
+    **dict.fromkeys(
+        (e.MODEL_REQUESTED, e.STEP_DECIDED, e.CALL_ALLOWED, e.CALL_GATED, e.CALL_ASKED), "decided"
+    ),
+    **dict.fromkeys((e.APPROVAL_GRANTED, e.APPROVAL_REFUSED, e.RUN_COMPLETED, e.RUN_CANCELLED), "decided"),
+    **dict.fromkeys((e.ATTEMPT_STARTED, e.CALL_SUCCEEDED, e.BUDGET_DRAWN), "executed"),
+    **dict.fromkeys(
+        (e.MODEL_FAILED, e.CALL_REFUSED, e.ATTEMPT_FAILED, e.CALL_DEFERRED, e.CALL_FAILED), "broke"
+    ),
+    **dict.fromkeys((e.CALL_UNKNOWN, e.CALL_PARKED, e.BUDGET_EXHAUSTED, e.RUN_KILLED), "broke"),
+    **dict.fromkeys((e.RUN_HALTED, e.RUN_FAILED, e.RUN_EXPIRED), "broke"),
+}
+
+
+def lane_of(kind: str) -> Lane:
+    """Return the lane of a kind of entry; what is new here counts as executed."""
+    return LANES.get(kind, "executed")
+
+
+def title_of(kind: str, facts: Facts, tool: str) -> str:
+    """Return a plain sentence about an entry; `tool` is the name of the call's tool, if it has one."""
+    title = TITLES.get(kind)
+    if title is None:
+        return kind.replace(".", " ").replace("_", " ").capitalize()
+    return title(_LenientFacts(facts), tool) if callable(title) else title
+
+
+class _LenientFacts(Facts):
+    """Facts in which what is missing is None: an entry that an older version wrote is still to be told."""
+
+    def __missing__(self, name: str) -> None:
+        return None
+
+
+def _words(code: object) -> str:
+    return str(code or "no reason given").replace("_", " ")
+
+
+def _decided(facts: Facts, _: str) -> str:
+    if facts["calls"]:
+        return f"Step {facts['step']}: wants to call " + ", ".join(call["tool"] for call in facts["calls"])
+    return f"Step {facts['step']}: answers"
+
+
+def _allowed(facts: Facts, tool: str) -> str:
+    waived = any("waiver" in str(reason.get("code")) for reason in facts["reasons"] or ())
+    return f"{tool}: allowed, no human: waiver" if waived else f"{tool}: allowed"
+
+
+def _asked(facts: Facts, _: str) -> str:
+    return "Hands over to a person" if facts["action"] == "handover" else "Asks the user"
+
+
+def _started(facts: Facts, tool: str) -> str:
+    return (
+        f"{tool}: called"
+        if facts.get("attempt", 1) == 1
+        else f"{tool}: called again, attempt {facts['attempt']}"
+    )
+
+
+def _succeeded(facts: Facts, tool: str) -> str:
+    if facts["replayed"]:
+        return f"{tool}: had been done before, its recorded outcome counts"
+    return f"{tool}: found to be done" if facts["read_back"] else f"{tool}: done"
+
+
+def _settled(facts: Facts, tool: str) -> str:
+    return f"{tool}: a person found that it had {'' if facts['happened'] else 'not '}happened"
+
+
+TITLES: dict[str, str | Callable[[Facts, str], str]] = {
+    e.RUN_STARTED: "The run starts",
+    e.MESSAGE_RECEIVED: "The user writes",
+    e.INPUT_RECEIVED: "The user answers",
+    e.HANDOVER_ANSWERED: "A person answers for the agent",
+    e.OUTCOME_SETTLED: _settled,
+    e.RUN_PAUSED: "Paused by a person",
+    e.RUN_UNPAUSED: "Resumed by a person",
+    e.CANCEL_REQUESTED: "A person asks to cancel",
+    e.RUN_KILLED: "Killed by an operator",
+    e.MODEL_REQUESTED: lambda facts, _: f"Step {facts['step']}: {facts['model']} is asked",
+    e.STEP_DECIDED: _decided,
+    e.MODEL_FAILED: lambda facts, _: f"Step {facts['step']}: the model failed, {_words(facts['code'])}",
+    e.CALL_ALLOWED: _allowed,
+    e.CALL_GATED: lambda _, tool: f"{tool}: waits for a person's decision",
+    e.CALL_REFUSED: lambda facts, tool: f"{tool}: refused, {_words(facts['code'])}",
+    e.CALL_ASKED: _asked,
+    e.APPROVAL_GRANTED: lambda _, tool: f"{tool}: approved by a person",
+    e.APPROVAL_REFUSED: lambda facts, tool: f"{tool}: {_words(facts['verdict'])}, not approved",
+    e.ATTEMPT_STARTED: _started,
+    e.ATTEMPT_FAILED: lambda facts, tool: (
+        f"{tool}: attempt {facts['attempt']} failed, {_words(facts['code'])}"
+    ),
+    e.CALL_DEFERRED: lambda _, tool: f"{tool}: waits, its circuit is open",
+    e.CALL_SUCCEEDED: _succeeded,
+    e.CALL_FAILED: lambda facts, tool: f"{tool}: failed, {_words(facts['code'])}",
+    e.CALL_UNKNOWN: lambda facts, tool: f"{tool}: nobody knows whether it happened, {_words(facts['code'])}",
+    e.CALL_PARKED: lambda _, tool: f"{tool}: a person has to find out whether it happened",
+    e.BUDGET_DRAWN: "Draws on shared budgets",
+    e.BUDGET_EXHAUSTED: lambda facts, _: f"Out of budget: {_words(facts['limit'])}",
+    e.RUN_COMPLETED: "Completed",
+    e.RUN_HALTED: lambda facts, _: f"Halted: {_words(facts['reason'])}",
+    e.RUN_FAILED: lambda facts, _: f"Failed: {_words(facts['reason'])}",
+    e.RUN_CANCELLED: "Cancelled",
+    e.RUN_EXPIRED: "Expired",
+}

@@ -1,0 +1,224 @@
+"""A turn of the planner: reserve the worst case, ask, settle, record what it decided."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+
+from agentops.canonical import keyed_digest
+from agentops.engine import events as e
+from agentops.engine.budgets import Reservation, Shortfall, plan_reservation
+from agentops.engine.decide import LOST
+from agentops.errors import NotFound, ValidationFailed
+from runs import escrow
+from runs.planner import Planner, build_planner
+from runs.planner.answers import PlannerAnswer, PlannerFailure, ProposedCall, Usage
+from runs.planner.messages import PlannerRequest
+from runs.planner.prices import Price, cost
+from runs.session import Session
+from runs.versions import dearest_rates, read_price
+from runs.window import Shown, system_message
+
+BACKOFF_BASE_S, BACKOFF_CAP_S = 0.5, 20.0
+
+
+@cache
+def planner_of(kind: str) -> Planner:
+    """Return this process's planner of a kind."""
+    if kind == "null":
+        return build_planner("null", latency_s=settings.NULL_PLANNER_LATENCY_S, steps=settings.NULL_PLANNER_STEPS)
+    return build_planner(
+        "openai",
+        base_url=settings.OPENAI_BASE_URL,
+        api_key=settings.OPENAI_API_KEY,
+        total_timeout_s=settings.MODEL_TIMEOUT_S,
+    )
+
+
+def new_traceparent(trace_id: str) -> str:
+    """Return a W3C traceparent with a new span of the run's trace."""
+    return f"00-{trace_id}-{secrets.token_hex(8)}-01"
+
+
+def ask_planner(session: Session, step: int, attempt: int) -> None:
+    """Reserve, commit the reservation (C1), ask, and note the decision or the failure."""
+    version = session.version
+    try:
+        price = read_price(version.model)
+    except NotFound as error:
+        _note_unpriced(session, error)
+        return
+    window = session.window()
+    reservation = _reserve(session, window, price)
+    if reservation is None:
+        return
+    _note_request(session, step, attempt, price, reservation)
+    session.commit()
+    started = time.monotonic()
+    answer = planner_of(version.planner).ask(_request(session, window, reservation))
+    latency_ms = round((time.monotonic() - started) * 1000)
+    if isinstance(answer, PlannerFailure):
+        _note_failure(session, step, attempt, answer, price, latency_ms)
+    else:
+        _note_decision(session, step, answer, price, latency_ms)
+
+
+def _note_unpriced(session: Session, error: NotFound) -> None:
+    session.note(e.BUDGET_EXHAUSTED, {"limit": "price", "left": "0", "needed": error.detail})
+
+
+def _reserve(session: Session, window: list[Shown], price: Price) -> Reservation | None:
+    """Return the reservation; None when a budget is exhausted, which is then noted."""
+    version = session.version
+    prompt = version.schema_tokens + len(version.instructions.encode()) * 2 + 1024
+    prompt += sum(shown.tokens for shown in window)
+    for _ in range(2):
+        plan = plan_reservation(
+            session.state,
+            prompt_tokens=prompt,
+            completion_tokens=version.max_completion_tokens,
+            rates=dearest_rates(price),
+        )
+        if isinstance(plan, Reservation):
+            return plan
+        if not plan.shared or not escrow.draw(session, plan):
+            break
+    assert isinstance(plan, Shortfall)  # noqa: S101  the loop ends otherwise
+    limit = f"shared_{plan.limit}" if plan.shared else plan.limit
+    session.note(e.BUDGET_EXHAUSTED, {"limit": limit, "left": plan.left, "needed": plan.needed})
+    return None
+
+
+def _note_request(session: Session, step: int, attempt: int, price: Price, reservation: Reservation) -> None:
+    facts = {
+        "step": step,
+        "attempt": attempt,
+        "model": session.version.model,
+        "price_version": price.version,
+        "reserved_tokens": reservation.tokens,
+        "reserved_usd": str(reservation.usd),
+        "max_completion_tokens": reservation.max_completion_tokens,
+    }
+    session.note(e.MODEL_REQUESTED, facts)
+
+
+def _request(session: Session, window: list[Shown], reservation: Reservation) -> PlannerRequest:
+    version = session.version
+    return PlannerRequest(
+        model=version.model,
+        messages=(system_message(version.instructions), *(shown.message for shown in window)),
+        tools=version.schemas,
+        max_completion_tokens=reservation.max_completion_tokens,
+        timeout_s=settings.MODEL_TIMEOUT_S,
+        traceparent=new_traceparent(session.context.trace_id),
+        temperature=version.temperature,
+    )
+
+
+def settle_lost_answer(session: Session, step: int, attempt: int) -> None:
+    """Charge a model call whose answer died with its driver in full, and go on."""
+    state = session.state
+    facts = {
+        "step": step,
+        "attempt": attempt,
+        "code": LOST,
+        "retryable": True,
+        "delay_ms": 0,
+        "tokens": state.reserved_tokens,
+        "usd": str(state.reserved_usd),
+        "estimated": True,
+        "latency_ms": 0,
+    }
+    session.note(e.MODEL_FAILED, facts, {"detail": "the driver died before the answer was recorded"})
+
+
+def _charge(session: Session, usage: Usage | None, price: Price) -> dict[str, Any]:
+    """Return tokens and USD by the provider's usage; without one, the whole reservation, marked estimated."""
+    if usage is None:
+        state = session.state
+        return {"tokens": state.reserved_tokens, "usd": str(state.reserved_usd), "estimated": True}
+    return {"tokens": usage.input_tokens + usage.output_tokens, "usd": str(cost(price, usage)), "estimated": False}
+
+
+def _note_failure(
+    session: Session, step: int, attempt: int, failure: PlannerFailure, price: Price, latency_ms: int
+) -> None:
+    nothing = {"tokens": 0, "usd": "0", "estimated": False}
+    known = failure.usage is not None or failure.charge == "estimated"
+    charge = _charge(session, failure.usage, price) if known else nothing
+    ceiling = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2 ** (attempt - 1))
+    delay_s = max(random.random() * ceiling, failure.retry_after_s or 0.0)  # noqa: S311  jitter, not a secret
+    facts = {
+        "step": step,
+        "attempt": attempt,
+        "code": failure.code,
+        "retryable": failure.retryable,
+        "delay_ms": round(delay_s * 1000),
+        "latency_ms": latency_ms,
+        **charge,
+    }
+    session.note(e.MODEL_FAILED, facts, {"detail": failure.detail})
+
+
+def _note_decision(session: Session, step: int, answer: PlannerAnswer, price: Price, latency_ms: int) -> None:
+    usage = answer.usage or Usage(0, 0, 0, 0, 0)
+    facts = {
+        "step": step,
+        "model": answer.model[:120],
+        "price_version": price.version,
+        "finish_reason": answer.finish_reason[:40],
+        "response_id": answer.response_id[:80],
+        "latency_ms": latency_ms,
+        "usage": {
+            "input": usage.input_tokens,
+            "cached": usage.cached_input_tokens,
+            "cache_write": usage.cache_write_tokens,
+            "output": usage.output_tokens,
+            "reasoning": usage.reasoning_tokens,
+        },
+        "calls": [_call_facts(number, call) for number, call in enumerate(answer.calls, start=1)],
+        "final": not answer.calls,
+        "problem": answer.problem,
+        "size": _size(answer),
+        **_charge(session, answer.usage, price),
+    }
+    content = {
+        "thought": answer.thought,
+        "text": answer.text,
+        "refusal": answer.refusal,
+        "calls": [_call_content(number, call) for number, call in enumerate(answer.calls, start=1)],
+    }
+    session.note(e.STEP_DECIDED, facts, content)
+
+
+def _size(answer: PlannerAnswer) -> int:
+    return len(answer.text) + sum(len(call.raw_arguments) + len(call.name) + 40 for call in answer.calls)
+
+
+def _call_facts(number: int, call: ProposedCall) -> dict[str, Any]:
+    problem: str | None = call.problem
+    try:
+        digest = keyed_digest([call.name, call.raw_arguments if problem else call.arguments])
+    except ValidationFailed:  # integers beyond 2^53, lone surrogates: no exact JSON, so nothing to sign
+        digest, problem = keyed_digest([call.name, ascii(call.raw_arguments)]), "malformed_arguments"
+    return {"call": number, "tool": _printable(call.name), "args_digest": digest, "problem": problem}
+
+
+def _call_content(number: int, call: ProposedCall) -> dict[str, Any]:
+    return {
+        "call": number,
+        "tool": _printable(call.name),
+        "arguments": call.arguments,
+        "raw": call.raw_arguments if call.problem else None,
+        "problem_detail": call.problem_detail,
+    }
+
+
+def _printable(name: str) -> str:
+    """A name is the model's invention: keep it short and harmless, it goes into facts."""
+    return "".join(char if char.isascii() and (char.isalnum() or char in "_-") else "_" for char in name[:64]) or "_"

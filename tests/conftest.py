@@ -1,0 +1,50 @@
+"""What every test can rely on: a migrated database of its worker, clean before it and after it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import redis
+from django.test import TransactionTestCase
+from hypothesis import settings
+from pytest_django import DjangoDbBlocker
+
+from agentops.runtime.pytest_databases import Cleaner
+from tests.cast import cast
+
+__all__ = ["cast"]  # a fixture for everybody
+
+# The machine's speed decides no test.
+settings.register_profile("agentops", deadline=None)
+settings.load_profile("agentops")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Use the database that the run prepared, and clean it past the ledger's guards.
+
+    Django's own flush would truncate the ledger as the application role, which the database refuses.
+    """
+    cleaner = Cleaner.open(os.environ["DATABASE_OWNER_URL"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: cleaner.clean())
+        yield
+    cleaner.close()
+
+
+@pytest.fixture(scope="session")
+def worker_redis() -> Iterator[redis.Redis]:
+    """Connect to the Redis database of this worker."""
+    with redis.Redis.from_url(os.environ["REDIS_URL"]) as client:
+        client.flushdb()
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def _empty_redis(worker_redis: redis.Redis) -> Iterator[None]:
+    """Leave nothing behind in Redis; processes that outlive a test need a stack of their own."""
+    yield
+    if worker_redis.dbsize():
+        worker_redis.flushdb()

@@ -1,0 +1,36 @@
+"""Approval requests."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.utils import timezone
+from factory.django import DjangoModelFactory
+
+from agentops.identifiers import new_id
+from approvals.models import ApprovalRequest
+from tests.factories.declarations import LazyAttribute, LazyFunction, SelfAttribute, SubFactory
+from tests.factories.identities import AgentFactory, PrincipalFactory
+from tests.factories.tools import ToolVersionFactory
+
+
+class ApprovalRequestFactory(DjangoModelFactory[ApprovalRequest]):
+    """A waiting request, without the evidence in its ledger stream."""
+
+    class Meta:
+        model = ApprovalRequest
+
+    identity = SubFactory(AgentFactory)
+    team = SelfAttribute("identity.team")
+    tool_version = SubFactory(
+        ToolVersionFactory, irreversible=True, tool__team=SelfAttribute("...identity.team")
+    )
+    tool = SelfAttribute("tool_version.tool")
+    principal = SubFactory(PrincipalFactory, team=SelfAttribute("..team"))
+    subject_ref = LazyFunction(lambda: str(new_id()))
+    wake_task = "runs.wake_run"
+    key = LazyAttribute(lambda request: f"{request.subject_ref}:1:{request.tool.name}:1")
+    digest = LazyFunction(lambda: new_id().hex * 2)
+    effect = "irreversible"
+    created_at = LazyFunction(timezone.now)
+    expires_at = LazyAttribute(lambda request: request.created_at + timedelta(minutes=10))

@@ -1,0 +1,196 @@
+"""The production files, without a container engine: checked against their schema, scripts run for real."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+
+from agentops.runtime import postgres
+from agentops.runtime.services import temporary_stack
+from agentops.runtime.supervision import ROOT
+
+COMPOSE_FILE = ROOT / "docker-compose.yml"
+SECRETS = (
+    "app_password",
+    "digest_key",
+    "openai_api_key",
+    "owner_password",
+    "postgres_password",
+    "secret_key",
+)
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    """Return docker-compose.yml; YAML is whatever it is."""
+    return dict(yaml.safe_load(COMPOSE_FILE.read_text()))
+
+
+def test_compose_fits_the_specification() -> None:
+    schema = ["--builtin-schema", "vendor.compose-spec"]
+    subprocess.run([sys.executable, "-m", "check_jsonschema", *schema, str(COMPOSE_FILE)], check=True)
+
+
+def test_everything_that_is_referred_to_exists(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        assert set(service.get("depends_on", {})) <= compose["services"].keys()
+        assert set(service.get("secrets", [])) <= compose["secrets"].keys()
+        assert set(service["networks"]) <= compose["networks"].keys()
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            assert (ROOT / source).exists() if source.startswith(".") else source in compose["volumes"]
+
+
+def test_every_service_that_stays_has_a_health_check(compose: dict[str, Any]) -> None:
+    staying = {name for name, service in compose["services"].items() if service["restart"] != "no"}
+
+    assert staying == {"postgres", "valkey", "web", "worker", "beat"}
+    assert all("healthcheck" in compose["services"][name] for name in staying)
+
+
+def test_a_service_waits_only_for_what_can_become_true(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        for name, wait in service.get("depends_on", {}).items():
+            other = compose["services"][name]
+            once = wait["condition"] == "service_completed_successfully"
+            assert other["restart"] == "no" if once else "healthcheck" in other
+
+
+def test_secrets_are_files_outside_the_repository(compose: dict[str, Any]) -> None:
+    for name, secret in compose["secrets"].items():
+        assert secret == {"file": f"deploy/secrets/{name}"}
+        ignored = subprocess.run(["git", "check-ignore", "--quiet", secret["file"]], cwd=ROOT, check=False)
+        assert ignored.returncode == 0
+    for service in compose["services"].values():
+        for name, value in service.get("environment", {}).items():
+            sensitive = any(word in name for word in ("PASSWORD", "SECRET", "KEY", "TOKEN", "DATABASE_URL"))
+            assert not sensitive or str(value).startswith("/run/secrets/")
+            assert "@" not in str(value)
+
+
+def test_only_the_migration_gets_the_owners_password(compose: dict[str, Any]) -> None:
+    holders = {
+        name
+        for name, service in compose["services"].items()
+        if "owner_password" in service.get("secrets", [])
+    }
+
+    assert holders == {"postgres", "migrate"}
+    assert "app_password" not in compose["services"]["migrate"]["secrets"]
+
+
+def test_the_data_services_cannot_be_reached_from_outside(compose: dict[str, Any]) -> None:
+    assert compose["networks"]["backend"]["internal"] is True
+    for name in ("postgres", "valkey"):
+        assert compose["services"][name]["networks"] == ["backend"]
+        assert "ports" not in compose["services"][name]
+    assert compose["services"]["web"]["ports"] == ["127.0.0.1:8000:8000"]
+
+
+def test_the_image_installs_by_hash_and_does_not_run_as_root() -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    users = [line.split()[1] for line in lines if line.startswith("USER ")]
+
+    assert any("--require-hashes -r /tmp/requirements.lock" in line for line in lines)
+    assert users[-1:] == ["10001"]
+    assert "deploy/secrets" in (ROOT / ".dockerignore").read_text().splitlines()
+
+
+@pytest.fixture
+def deploy(tmp_path: Path) -> Path:
+    """Copy the deployment's scripts, so that the secrets made by a test stay in the test."""
+    ignore = shutil.ignore_patterns("secrets")
+    return Path(shutil.copytree(ROOT / "deploy", tmp_path / "deploy", ignore=ignore))
+
+
+def test_secrets_are_made_once_and_behind_a_closed_door(deploy: Path) -> None:
+    def create() -> dict[str, str]:
+        subprocess.run([deploy / "create-secrets.sh"], check=True)
+        return {path.name: path.read_text() for path in sorted((deploy / "secrets").iterdir())}
+
+    secrets = create()
+
+    assert tuple(secrets) == SECRETS
+    random = [value for name, value in secrets.items() if name != "openai_api_key"]
+    assert all(len(value) == 64 for value in random)
+    assert len(set(random)) == len(random)
+    assert stat.S_IMODE((deploy / "secrets").stat().st_mode) == 0o700
+    assert create() == secrets
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (
+            ["app_password", "secret_key"],
+            {
+                "DATABASE_URL": "postgresql://agentops_app:<app_password>@db/agentops",
+                "SECRET_KEY": "<secret_key>",
+            },
+        ),
+        (
+            ["owner_password", "digest_key"],
+            {
+                "DATABASE_URL": "postgresql://agentops_owner:<owner_password>@db/agentops",
+                "DATABASE_OWNER_URL": "postgresql://agentops_owner:<owner_password>@db/agentops",
+                "AGENTOPS_DIGEST_KEY": "<digest_key>",
+            },
+        ),
+    ],
+)
+def test_a_container_knows_only_the_secrets_it_was_given(
+    deploy: Path, tmp_path: Path, given: list[str], expected: dict[str, str]
+) -> None:
+    secrets = tmp_path / "run-secrets"
+    secrets.mkdir()
+    for name in given:
+        (secrets / name).write_text(f"<{name}>")
+    script = deploy / "entrypoint.sh"
+    script.write_text(script.read_text().replace("/run/secrets", str(secrets)))
+    environment = {"PATH": os.environ["PATH"], "POSTGRES_HOST": "db"}
+    shown = subprocess.check_output([script, "env"], env=environment, text=True)
+    variables = dict(line.split("=", 1) for line in shown.splitlines())
+
+    assert {name: value for name, value in variables.items() if "<" in value} == expected
+
+
+def test_the_roles_of_a_real_server_sign_in_with_passwords_and_create_no_databases() -> None:
+    with temporary_stack(durable=False) as stack:
+        stack.start_postgres()
+        url = stack.environment()["DATABASE_URL"].replace(postgres.APPLICATION_ROLE, postgres.SUPERUSER)
+        psql = postgres.find_binaries(postgres.Account()) / "psql"
+        for _ in range(2):  # a second time changes nothing
+            subprocess.run(
+                [
+                    *(psql, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--set=database=governed"),
+                    *(
+                        "--set=owner_password=it's",
+                        "--set=app_password=quoted",
+                        "--file",
+                        postgres.ROLES_SQL,
+                        url,
+                    ),
+                ],
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
+        with psycopg.connect(url) as connection:
+            roles = connection.execute(
+                "SELECT rolname::text, rolcreatedb, rolpassword LIKE 'SCRAM-SHA-256$%' FROM pg_authid"
+                " WHERE rolname LIKE 'agentops%' ORDER BY 1"
+            ).fetchall()
+            owner = connection.execute(
+                "SELECT datdba::regrole::text FROM pg_database WHERE datname = 'governed'"
+            ).fetchone()
+
+    assert roles == [("agentops_app", False, True), ("agentops_owner", False, True)]
+    assert owner == ("agentops_owner",)

@@ -1,0 +1,47 @@
+"""Choosing ports."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from agentops.runtime import ports
+
+
+def test_a_busy_port_yields_the_next_free_one() -> None:
+    with socket.socket() as busy:
+        busy.bind((ports.LOOPBACK, 0))
+        busy.listen()
+        taken = busy.getsockname()[1]
+
+        assert taken < ports.free_port(taken) < taken + ports.TRIED
+        assert ports.accepts(taken)
+
+
+def test_free_ports_differ_and_are_free() -> None:
+    chosen = ports.free_ports(5)
+
+    assert len(set(chosen)) == 5
+    assert not any(map(ports.accepts, chosen))
+
+
+def test_giving_up_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "is_free", lambda _port: False)
+
+    with pytest.raises(OSError, match="choose another with --port"):
+        ports.free_port(8000)
+
+
+def test_the_highest_port_is_the_last_one_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def is_busy(port: int) -> bool:
+        tried.append(port)
+        return False
+
+    monkeypatch.setattr(ports, "is_free", is_busy)
+
+    with pytest.raises(OSError, match="busy"):
+        ports.free_port(65530)
+    assert tried == [65530, 65531, 65532, 65533, 65534, 65535]

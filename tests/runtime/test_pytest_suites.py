@@ -1,0 +1,99 @@
+"""Suites and skips, with a real pytest on files made for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agentops.runtime.supervision import ROOT
+
+PASSES = "def test_passes(): pass\n"
+IN_SUITE = "import pytest\npytestmark = pytest.mark.crash\n"
+SKIPS = "import pytest\ndef test_skips(): pytest.skip('{reason}')\n"
+FAILS = "def test_fails(): assert False\n"
+EXPECTED_FAILURE = "import pytest\n@pytest.mark.xfail(reason='some day')\ndef test_fails(): assert False\n"
+MODULE_SKIP = "import pytest\npytest.skip('no module', allow_module_level=True)\n"
+INI = """
+[pytest]
+addopts = -p agentops.runtime.pytest_suites -p xdist --strict-markers
+markers =
+    crash: a suite
+allowed_skips =
+    the data is absent
+"""
+
+
+VARIABLES = {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+
+
+def run_pytest(directory: Path, files: list[str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run pytest on files with these texts."""
+    (directory / "pytest.ini").write_text(INI)
+    for number, text in enumerate(files):
+        (directory / f"test_{number}.py").write_text(text)
+    # A run inside a worker of a parallel run is no worker of that run.
+    outer = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+        cwd=directory,
+        env={**outer, **VARIABLES},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize(
+    ("files", "exit_code", "says"),
+    [
+        ([PASSES], 0, "1 passed"),
+        ([PASSES, FAILS], 1, "1 failed"),
+        ([PASSES, SKIPS.format(reason="the data is absent")], 0, "skipped, allowed: the data is absent (1)"),
+        ([PASSES, SKIPS.format(reason="not today")], 1, "skipped, NOT ALLOWED: not today (1)"),
+        ([PASSES, SKIPS.format(reason="the data is absent, too")], 1, "NOT ALLOWED: the data is absent, too"),
+        ([PASSES, MODULE_SKIP], 1, "NOT ALLOWED: no module"),
+        ([PASSES, EXPECTED_FAILURE], 1, "NOT ALLOWED: expected failure: some day"),
+    ],
+)
+def test_a_skip_needs_a_reason_on_the_list(
+    tmp_path: Path, workers: str, files: list[str], exit_code: int, says: str
+) -> None:
+    run = run_pytest(tmp_path, files, "-n", workers)
+
+    assert run.returncode == exit_code, run.stdout
+    assert says in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("files", "exit_code", "says"),
+    [
+        ([IN_SUITE + PASSES, FAILS], 0, "1 passed, 1 deselected"),
+        ([IN_SUITE + FAILS], 1, "1 failed"),
+        (
+            [IN_SUITE + PASSES, IN_SUITE + SKIPS.format(reason="the data is absent")],
+            1,
+            "NOT ALLOWED: the data",
+        ),
+        ([IN_SUITE + SKIPS.format(reason="the data is absent")], 1, "no test of this suite passed"),
+        ([PASSES], 5, "1 deselected"),
+    ],
+)
+def test_a_suite_is_green_only_if_all_of_it_ran(
+    tmp_path: Path, files: list[str], exit_code: int, says: str
+) -> None:
+    run = run_pytest(tmp_path, files, "--suite", "crash")
+
+    assert run.returncode == exit_code, run.stdout
+    assert says in run.stdout
+
+
+def test_an_unknown_suite_is_refused(tmp_path: Path) -> None:
+    run = run_pytest(tmp_path, [PASSES], "--suite", "cras")
+
+    assert run.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "invalid choice" in run.stderr

@@ -1,0 +1,21 @@
+"""What ``agentops test`` asks of pytest."""
+
+from __future__ import annotations
+
+import pytest
+
+from agentops.runtime import testing
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([], ["-n", "2", "-m", "not slow"]),
+        (["-k", "ledger", "-x"], ["-n", "2", "-m", "not slow", "-k", "ledger", "-x"]),
+        (["tests/engine"], ["-n", "2", "-m", "not slow", "tests/engine"]),
+        (["--suite", "crash"], ["--suite", "crash"]),
+        (["--suite", "budget", "-x"], ["--suite", "budget", "-x"]),
+    ],
+)
+def test_the_arguments_of_pytest(given: list[str], expected: list[str]) -> None:
+    assert testing.pytest_arguments(*testing.parse_arguments(given)) == expected

@@ -1,0 +1,131 @@
+"""From what was seen of an exchange to an outcome; the table is in the package's docstring."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import NoReturn
+
+from tools.adapters.base import NOT_EXECUTED, accept_value
+from tools.adapters.http.wire import Exchange
+from tools.calls import Call
+from tools.outcomes import Outcome, doubt, fail
+
+LONGEST_RETRY_AFTER_S = 86_400.0
+
+_MEDIA_TYPE = re.compile(r"[\w.+-]{1,40}/[\w.+-]{1,60}")
+
+LOST = {
+    "timeout": "The tool did not answer in time.",
+    "connection_lost": "The connection broke before the answer was complete.",
+}
+
+
+def judge(call: Call, exchange: Exchange, limit_bytes: int) -> Outcome:
+    """Return the outcome of an attempt."""
+    if not exchange.sent:
+        return _judge_unsent(exchange)
+    status = exchange.status
+    if status == 0 or (exchange.fault in LOST and 200 <= status < 300):
+        return doubt(call.spec.effect, exchange.fault, LOST[exchange.fault])
+    if 200 <= status < 300:
+        return _judge_success(call, exchange, limit_bytes)
+    if 400 <= status < 500 and status != 408:
+        return _judge_refusal(call, exchange)
+    if status in (307, 308):  # "send the same there": it was not carried out here
+        return fail("redirected", "The tool's address redirects; redirects are not followed.")
+    retryable = status == 408 or status >= 500
+    return doubt(
+        call.spec.effect,
+        f"http_{status}",
+        _describe(exchange),
+        retryable=retryable,
+        retry_after_s=_retry_after_s(exchange),
+    )
+
+
+def judge_read_back(call: Call, exchange: Exchange, limit_bytes: int) -> Outcome:
+    """Return what a read-back says; whatever is neither 200 nor 404 says nothing."""
+    # A 404 in HTML is a proxy's or a router's, not the tool's word about a key.
+    if exchange.status == 404 and "html" not in exchange.headers.get("content-type", ""):
+        return fail(NOT_EXECUTED, "The tool knows no effect under this key.", retryable=True)
+    if exchange.status in (200, 404) or not exchange.sent or exchange.status == 0:
+        return judge(call, exchange, limit_bytes)
+    return doubt(call.spec.effect, f"http_{exchange.status}", _describe(exchange))
+
+
+def _judge_unsent(exchange: Exchange) -> Outcome:
+    if exchange.fault == "saturated":
+        return fail("saturated", "No connection was free in this process.", retryable=True)
+    detail = "The tool could not be reached; nothing was sent."
+    return fail("unreachable", detail, retryable=True, counts_against_breaker=True)
+
+
+def _judge_success(call: Call, exchange: Exchange, limit_bytes: int) -> Outcome:
+    effect = call.spec.effect
+    if exchange.fault == "too_large":
+        detail = f"The answer is larger than {limit_bytes} bytes."
+        return doubt(effect, "bad_output", detail, retryable=False)
+    if exchange.status in (204, 205) and not exchange.body:
+        return accept_value(call, None, limit_bytes)
+    try:
+        if exchange.headers.get("content-encoding", "identity") != "identity":
+            raise ValueError
+        value = _DECODER.decode(exchange.body.decode())
+    except (ValueError, RecursionError):
+        # Retryable: an empty or HTML answer with a 2xx is the mark of a proxy or of a half-started server.
+        return doubt(effect, "bad_output", f"The answer is not JSON{_name_kind(exchange)}.")
+    return accept_value(call, value, limit_bytes)
+
+
+def _name_kind(exchange: Exchange) -> str:
+    if not exchange.body:
+        return " but empty"
+    kind = exchange.headers.get("content-type", "").partition(";")[0].strip()
+    return f" but {kind}" if _MEDIA_TYPE.fullmatch(kind) else ""
+
+
+def _judge_refusal(call: Call, exchange: Exchange) -> Outcome:
+    # 425 and 429: not carried out, may be sent again (RFC 8470, RFC 6585). 409 to a repeated key can mean
+    # that the first request under it is still at work (draft-ietf-httpapi-idempotency-key-header).
+    key_is_repeated = call.attempt > 1 and call.spec.idempotency == "honours_key"
+    first_may_be_at_work = exchange.status == 409 and key_is_repeated
+    return fail(
+        f"http_{exchange.status}",
+        _describe(exchange),
+        retryable=exchange.status in (425, 429) or first_may_be_at_work,
+        retry_after_s=_retry_after_s(exchange),
+    )
+
+
+def _describe(exchange: Exchange) -> str:
+    """Return the title and detail of a problem (RFC 9457), or the bare status."""
+    plain = f"The tool answered {exchange.status}."
+    try:
+        problem = json.loads(exchange.body)
+    except (ValueError, RecursionError):
+        return plain
+    words = [problem.get("title"), problem.get("detail")] if isinstance(problem, dict) else []
+    return ": ".join(word for word in words if isinstance(word, str) and word.strip()) or plain
+
+
+def _retry_after_s(exchange: Exchange) -> float | None:
+    """Return Retry-After in seconds (RFC 9110: a number or a date), at most a day; None if there is none."""
+    text = exchange.headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), LONGEST_RETRY_AFTER_S)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return min(max((aware - datetime.now(UTC)).total_seconds(), 0.0), LONGEST_RETRY_AFTER_S)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER: json.JSONDecoder = json.JSONDecoder(parse_constant=_refuse_constant)

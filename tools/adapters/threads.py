@@ -1,0 +1,100 @@
+"""Runs functions that may never return, in a bounded number of threads.
+
+A thread cannot be stopped from outside. One that overruns its time is left alone, keeps its place until it
+ends, and is counted as stuck; when half of the places are stuck, new work is refused rather than queued.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar, cast
+
+T = TypeVar("T")
+
+
+class Saturated(Exception):
+    """No thread was free: the function was not started."""
+
+
+class Overrun(Exception):
+    """The function was started and did not return in time. It may still be at work."""
+
+
+class Raised(Exception):
+    """The function raised `error`; wrapped, or what befalls the waiting thread would be mistaken for it."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+class _Job(Generic[T]):
+    def __init__(self, function: Callable[[], T]) -> None:
+        self.function = function
+        self.ended = threading.Event()
+        self.abandoned = False
+        self.result: T | None = None
+        self.error: BaseException | None = None
+
+
+class BoundedThreads:
+    """At most `limit` functions at once in this process, each with its own time limit."""
+
+    def __init__(self, limit: int, name: str) -> None:
+        self._limit = limit
+        self._name = name
+        self._start_afresh()
+
+    def run(self, function: Callable[[], T], timeout_s: float) -> T:
+        """Run a function in a thread, with the caller's context variables; return what it returns.
+
+        Waits up to `timeout_s` for a free thread and then as long again for the function. Raises Saturated if
+        it was not started, Overrun if it did not return, Raised if it raised.
+        """
+        if self._pid != os.getpid():  # forked: the parent's threads do not exist here
+            self._start_afresh()
+        if self.stuck * 2 >= self._limit or not self._places.acquire(timeout=timeout_s):
+            raise Saturated
+        job = _Job(function)
+        thread = threading.Thread(
+            target=contextvars.copy_context().run, args=(self._work, job), name=self._name, daemon=True
+        )
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system gives no more threads
+            self._places.release()
+            raise Saturated from error
+        if not job.ended.wait(timeout_s) and self._abandon(job):
+            raise Overrun
+        if job.error is not None:
+            raise Raised(job.error)
+        return cast(T, job.result)
+
+    def _start_afresh(self) -> None:
+        self._places = threading.BoundedSemaphore(self._limit)
+        self._lock = threading.Lock()
+        self.stuck = 0
+        self._pid = os.getpid()  # last: whoever sees it sees the rest
+
+    def _work(self, job: _Job[T]) -> None:
+        try:
+            job.result = job.function()
+        except BaseException as error:  # a thread's boundary: the caller gets it, whatever it is
+            job.error = error
+        with self._lock:
+            job.ended.set()
+            if job.abandoned:
+                self.stuck -= 1
+        self._places.release()
+
+    def _abandon(self, job: _Job[T]) -> bool:
+        """Count a job as stuck; return False if it ended in this very moment."""
+        with self._lock:
+            if job.ended.is_set():
+                return False
+            job.abandoned = True
+            self.stuck += 1
+            return True

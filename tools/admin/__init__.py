@@ -1,0 +1,7 @@
+"""What may be done: tools with their breakers, and grants."""
+
+from tools.admin import panels
+from tools.admin.grants import ToolGrantAdmin
+from tools.admin.tools import ToolAdmin
+
+__all__ = ["ToolAdmin", "ToolGrantAdmin", "panels"]

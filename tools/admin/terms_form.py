@@ -1,0 +1,97 @@
+"""The form in which a person proposes terms; ``tools.services`` checks and writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+
+from identities.models import AgentIdentity
+from tools.models import Tool, ToolGrant
+from tools.services import Terms
+
+PERIODS = (("call", "a call"), ("run", "a run"), ("hour", "an hour"), ("day", "a day"), ("month", "a month"))
+DECISIONS = (
+    (ToolGrant.Decision.REQUIRE_APPROVAL, "Ask a person every time"),
+    (ToolGrant.Decision.ALLOW_WITH_CAPS, "Allow up to caps"),
+    (ToolGrant.Decision.ALLOW, "Allow freely"),
+    (ToolGrant.Decision.DENY, "Deny"),
+)
+OVER_CAPS = (("DENY", "deny"), ("REQUIRE_APPROVAL", "ask a person"))
+
+
+def _moment(**attributes: Any) -> forms.DateTimeField:
+    return forms.DateTimeField(
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"), **attributes
+    )
+
+
+class TermsForm(forms.Form):
+    """Who may use what, on which terms. Empty caps are no caps."""
+
+    identity = forms.ModelChoiceField(queryset=AgentIdentity.objects.none(), label="Agent")
+    tool = forms.ModelChoiceField(queryset=Tool.objects.none())
+    decision = forms.ChoiceField(choices=DECISIONS, label="What happens when it wants to use it")
+    over_caps = forms.ChoiceField(choices=OVER_CAPS, label="Beyond the caps")
+    approval_ttl_s = forms.IntegerField(
+        min_value=1, initial=600, label="Seconds a person has to answer", help_text="After that the call is not made."
+    )
+    valid_until = _moment(required=False, label="Valid until (UTC)")
+
+    def __init__(
+        self, *args: Any, agents: QuerySet[AgentIdentity], tools: QuerySet[Tool], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        for name, rows in (("identity", agents), ("tool", tools)):
+            field = self.fields[name]
+            assert isinstance(field, forms.ModelChoiceField)
+            field.queryset = rows
+        for per, words in PERIODS:
+            if per != "call":
+                self.fields[f"{per}_count"] = forms.IntegerField(required=False, min_value=1, label=f"Calls {words}")
+            self.fields[f"{per}_amount"] = forms.DecimalField(
+                required=False, min_value=0, max_digits=16, decimal_places=4, label=f"Amount {words}"
+            )
+
+    def terms(self) -> Terms:
+        """Return the terms that a valid form holds."""
+        values = self.cleaned_data
+        return Terms(
+            decision=values["decision"],
+            caps=tuple(self._caps()),
+            over_caps=values["over_caps"],
+            approval_ttl_s=values["approval_ttl_s"],
+            valid_until=values["valid_until"],
+        )
+
+    def _caps(self) -> Iterator[dict[str, Any]]:
+        for per, _ in PERIODS:
+            count, amount = self.cleaned_data.get(f"{per}_count"), self.cleaned_data.get(f"{per}_amount")
+            cap = {"per": per, "count": count, "amount": None if amount is None else str(amount)}
+            if count is not None or amount is not None:
+                yield {name: value for name, value in cap.items() if value is not None}
+
+
+class WaiverForm(TermsForm):
+    """Terms under which no person is asked: signed by two people, with caps and an end."""
+
+    reason = forms.CharField(max_length=300, widget=forms.Textarea(attrs={"rows": 2}), label="Why no person is needed")
+    expires_at = _moment(label="The waiver ends (UTC)")
+
+
+def initial_of(grant: ToolGrant) -> dict[str, Any]:
+    """Return the values with which the form shows a grant."""
+    caps = {f"{cap['per']}_{name}": cap[name] for cap in grant.caps for name in ("count", "amount") if name in cap}
+    end: datetime | None = grant.valid_until
+    return {
+        "identity": grant.identity_id,
+        "tool": grant.tool_id,
+        "decision": grant.decision,
+        "over_caps": grant.over_caps,
+        "approval_ttl_s": grant.approval_ttl_s,
+        "valid_until": end,
+        **caps,
+    }

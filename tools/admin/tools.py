@@ -1,0 +1,157 @@
+"""Tools: what they do to the world, who may use them, and the breaker with its switches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+
+from agentops.console.actions import Confirmation, offered_when, perform
+from agentops.console.governed import GovernedAdmin
+from agentops.console.navigation import Destination, register_destination
+from agentops.console.rights import holds_somewhere
+from agentops.console.streams import register_streams
+from agentops.console.templatetags.console import badge
+from identities.acting import acting_person
+from identities.policies import may_govern
+from tools.admin.words import describe_schema, describe_terms
+from tools.execution import breaker
+from tools.models import Tool, ToolGrant, ToolGroupObjectPermission, ToolUserObjectPermission
+from tools.services import accept_tool, force_breaker_open, lift_forced_breaker, quarantine_tool, reset_breaker
+
+OPERATE, CHANGE = "tools.operate_tool", "tools.change_tool"
+
+
+@admin.register(Tool)
+class ToolAdmin(GovernedAdmin):
+    """The tools of the viewer's teams."""
+
+    page_template = "tools/tool.html"
+    list_display = ("name", "state_badge", "breaker_badge", "team", "created_at")
+    list_filter = ("state", ("team", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("team", "breaker_state")
+    search_fields = ("name",)
+    actions = ("force_open", "lift", "reset", "quarantine", "accept")
+
+    @admin.display(description="state", ordering="state")
+    def state_badge(self, tool: Tool) -> SafeString:
+        """Show the state in its tone."""
+        return badge(tool.state)
+
+    @admin.display(description="breaker")
+    def breaker_badge(self, tool: Tool) -> SafeString:
+        """Show the breaker as a person last saw it."""
+        return badge(breaker_word(tool))
+
+    def has_operate_permission(self, request: HttpRequest, obj: Tool | None = None) -> bool:
+        """Whether this person may work the breaker, of this tool or some tool."""
+        return _may(request, OPERATE, obj)
+
+    def has_accept_permission(self, request: HttpRequest, obj: Tool | None = None) -> bool:
+        """Whether this person may put the tool, or some tool, back into service."""
+        return _may(request, CHANGE, obj)
+
+    @offered_when("active", "active held", danger=True)
+    @admin.action(permissions=["operate"], description="Stop all calls")
+    def force_open(self, request: HttpRequest, queryset: QuerySet[Tool]) -> HttpResponse:
+        """Force breakers open."""
+        person = acting_person(request)
+        asked = Confirmation("Stop all calls of this tool until a person lifts it?", "stopped: no call goes out")
+        return perform(
+            self,
+            request,
+            queryset,
+            lambda tool, reason: force_breaker_open(actor=person, tool=tool, reason=reason),
+            asked,
+        )
+
+    @offered_when("active forced", "quarantined forced")
+    @admin.action(permissions=["operate"], description="Let calls through again")
+    def lift(self, request: HttpRequest, queryset: QuerySet[Tool]) -> HttpResponse:
+        """Lift forced breakers."""
+        person = acting_person(request)
+        asked = Confirmation("Let calls through again?", "lifted: the automatic breaker decides again", reason="none")
+        return perform(
+            self, request, queryset, lambda tool, _: lift_forced_breaker(actor=person, tool=tool), asked
+        )
+
+    @offered_when("active held", "active forced")
+    @admin.action(permissions=["operate"], description="Reset the breaker")
+    def reset(self, request: HttpRequest, queryset: QuerySet[Tool]) -> HttpResponse:
+        """Close automatic breakers and forget their failures."""
+        person = acting_person(request)
+        asked = Confirmation("Close the automatic breaker and forget its failures?", "reset", reason="none")
+        return perform(self, request, queryset, lambda tool, _: reset_breaker(actor=person, tool=tool), asked)
+
+    @offered_when("active", "active held", "active forced", danger=True)
+    @admin.action(permissions=["operate"], description="Quarantine")
+    def quarantine(self, request: HttpRequest, queryset: QuerySet[Tool]) -> HttpResponse:
+        """Take tools out of service."""
+        person = acting_person(request)
+        asked = Confirmation("Take this tool out of service until somebody accepts it again?", "quarantined")
+        return perform(
+            self, request, queryset, lambda tool, reason: quarantine_tool(actor=person, tool=tool, reason=reason), asked
+        )
+
+    @offered_when("quarantined", "quarantined forced", "quarantined held")
+    @admin.action(permissions=["accept"], description="Accept again")
+    def accept(self, request: HttpRequest, queryset: QuerySet[Tool]) -> HttpResponse:
+        """Put quarantined tools back into service."""
+        person = acting_person(request)
+        asked = Confirmation("Put this tool back into service?", "back in service", reason="optional")
+        return perform(
+            self, request, queryset, lambda tool, reason: accept_tool(actor=person, tool=tool, reason=reason), asked
+        )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Load what every page about a tool names."""
+        return super().get_queryset(request).select_related("team", "breaker_state", "forced_open_by")
+
+    def action_state(self, subject: Tool) -> str:
+        """Combine service and breaker: "active", "active held" (open by itself), "active forced"."""
+        word = breaker_word(subject)
+        held = {"closed": "", "forced_open": " forced"}.get(word, " held")
+        return f"{subject.state}{held}"
+
+    def page_context(self, request: HttpRequest, subject: Tool) -> dict[str, Any]:
+        """Add the newest version, its arguments, the breaker, and the people and agents that may."""
+        versions = list(subject.versions.order_by("-number")[:10])
+        latest = versions[0] if versions else None
+        grants = ToolGrant.objects.filter(tool=subject, state="active").select_related("identity")
+        return {
+            "latest": latest,
+            "versions": versions,
+            "arguments": describe_schema(latest.input_schema) if latest else [],
+            "grants": [(grant, describe_terms(grant, latest)) for grant in grants.order_by("identity__slug")[:50]],
+            "approvers": read_approvers(subject),
+            "breaker_word": breaker_word(subject),
+            "breaker": breaker().snapshot(subject.pk),
+        }
+
+
+def _may(request: HttpRequest, permission: str, tool: Tool | None) -> bool:
+    person = acting_person(request)
+    return holds_somewhere(person, permission) if tool is None else may_govern(person, permission, tool.team, tool).allowed
+
+
+def breaker_word(tool: Tool) -> str:
+    """Return forced_open, or the automatic breaker's state as last mirrored."""
+    if tool.forced_open_at is not None:
+        return "forced_open"
+    mirrored = getattr(tool, "breaker_state", None)
+    return mirrored.state if mirrored is not None else "closed"
+
+
+def read_approvers(tool: Tool) -> list[str]:
+    """Return the names of the people and groups that may approve the tool's calls."""
+    people = ToolUserObjectPermission.objects.filter(content_object=tool, permission__codename="approve_calls")
+    groups = ToolGroupObjectPermission.objects.filter(content_object=tool, permission__codename="approve_calls")
+    named = [f"the group {name}" for name in groups.order_by("group__name").values_list("group__name", flat=True)]
+    return [*people.order_by("user__username").values_list("user__username", flat=True), *named]
+
+
+register_destination(Destination("Tools", "admin:tools_tool_changelist", order=50, section="Govern"))
+register_streams("tool", Tool.objects.visible_to)

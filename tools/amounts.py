@@ -1,0 +1,40 @@
+"""Reading the amount that a call moves out of its arguments."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from agentops.errors import ValidationFailed
+
+
+def read_amount(arguments: dict[str, Any], path: str) -> Decimal:
+    """Return the amount at a dotted path; ``*`` sums over a list.
+
+    Raises ValidationFailed when it is missing, not a number, negative, or finer than 1/10,000.
+    """
+    values = [arguments]
+    for part in path.split("."):
+        values = [found for value in values for found in _descend(value, part)]
+    if not values:
+        raise ValidationFailed("amount_missing", f"no amount at {path!r}")
+    return sum((_to_amount(value, path) for value in values), Decimal(0))
+
+
+def _descend(value: Any, part: str) -> list[Any]:  # Any: JSON
+    if part == "*":
+        return list(value) if isinstance(value, list) else []
+    return [value[part]] if isinstance(value, dict) and part in value else []
+
+
+def _to_amount(value: Any, path: str) -> Decimal:  # Any: JSON
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValidationFailed("amount_not_a_number", f"the amount at {path!r} is not a number")
+    try:
+        amount = Decimal(str(value).strip())
+        exact = amount == amount.quantize(Decimal("0.0001"))
+    except InvalidOperation:
+        raise ValidationFailed("amount_not_a_number", f"the amount at {path!r} is not a number") from None
+    if not amount.is_finite() or amount < 0 or not exact:
+        raise ValidationFailed("amount_out_of_range", f"the amount at {path!r} is negative or too fine")
+    return amount

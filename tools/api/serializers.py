@@ -1,0 +1,75 @@
+"""Tools, as the API shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from agentops.api.serializers import QuerySerializer
+from tools.models import Effect, Idempotency, Tool, ToolVersion
+
+Document = dict[str, Any]  # Any: a JSON document
+
+
+class ToolVersionSerializer(serializers.Serializer[ToolVersion]):
+    """The newest definition of a tool. Where it leads and with which credential is not shown."""
+
+    number = serializers.IntegerField()
+    description = serializers.CharField()
+    statement = serializers.CharField()
+    effect = serializers.ChoiceField(Effect.choices)
+    idempotency = serializers.ChoiceField(Idempotency.choices)
+    input_schema = serializers.DictField()
+    output_schema = serializers.DictField(allow_null=True)
+    timeout_s = serializers.FloatField()
+    max_attempts = serializers.IntegerField()
+    digest = serializers.CharField()
+
+
+class BreakerSerializer(serializers.Serializer[Any]):  # Any: put together from the tool and its mirror row
+    """Whether the tool is being called at present."""
+
+    state = serializers.ChoiceField(["closed", "open", "half_open", "forced_open"])
+    changed_at = serializers.DateTimeField(allow_null=True)
+    retry_at = serializers.DateTimeField(allow_null=True)
+    reason = serializers.CharField(allow_blank=True)
+
+
+class ToolSerializer(serializers.Serializer[Tool]):
+    """One thing that agents may do; `version` is null until it is defined."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    team = serializers.CharField(source="team.slug")
+    state = serializers.ChoiceField(Tool.State.choices)
+    version = serializers.SerializerMethodField()
+    breaker = serializers.SerializerMethodField()
+    created_at = serializers.DateTimeField()
+
+    @extend_schema_field(ToolVersionSerializer(allow_null=True))
+    def get_version(self, tool: Tool) -> Document | None:
+        newest = next(iter(tool.versions.all()), None)
+        return None if newest is None else dict(ToolVersionSerializer(newest).data)
+
+    @extend_schema_field(BreakerSerializer)
+    def get_breaker(self, tool: Tool) -> Document:
+        return dict(BreakerSerializer(_breaker_of(tool)).data)
+
+
+class ToolQuery(QuerySerializer):
+    name = serializers.CharField(required=False, max_length=64)
+    state = serializers.ChoiceField(Tool.State.choices, required=False)
+
+
+def _breaker_of(tool: Tool) -> Document:
+    """Return the breaker as a person left it, else as its last transition left it."""
+    if tool.forced_open_at is not None:
+        opened = {"changed_at": tool.forced_open_at, "retry_at": None, "reason": tool.forced_open_reason}
+        return {"state": "forced_open", **opened}
+    mirror = getattr(tool, "breaker_state", None)
+    if mirror is None:
+        return {"state": "closed", "changed_at": None, "retry_at": None, "reason": ""}
+    names = ("state", "changed_at", "retry_at", "reason")
+    return {name: getattr(mirror, name) for name in names}

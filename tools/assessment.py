@@ -1,0 +1,137 @@
+"""Assessing a call: allow-list, schema, idempotency, policy. Nothing is changed; the answer explains itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from agentops.canonical import keyed_digest
+from agentops.database import borrowed
+from agentops.errors import ValidationFailed
+from tools.amounts import read_amount
+from tools.calls import Call, ToolSpec
+from tools.policy import Ask, Decision, Reason, Standing, decide
+from tools.schemas import Problem, validate_arguments
+from tools.standing import SeenEffect, read_seen, read_standing
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What may become of a call. ``digest`` binds what a person would sign; ``args_digest`` the arguments alone."""
+
+    call: Call
+    decision: Decision
+    digest: str
+    args_digest: str
+    dedupe_digest: str
+    amount: Decimal | None
+    grant_id: UUID | None
+    approval_ttl_s: int
+    forced_open: bool
+    detail: str = ""
+    replay: SeenEffect | None = None
+
+    @property
+    def verdict(self) -> str:
+        return self.decision.verdict
+
+
+def assess(call: Call, *, application_id: UUID | None, now: datetime) -> Assessment:
+    """Decide about one call, from the database as it stands now. An error while deciding is a denial."""
+    problems = validate_arguments(call.spec, call.arguments)
+    if problems:
+        return _refuse(call, "invalid_arguments", _describe(problems), "run")
+    try:
+        return _assess_valid(call, application_id, now)
+    except ValidationFailed as error:
+        return _refuse(call, error.code, error.detail, "tool")
+
+
+def _assess_valid(call: Call, application_id: UUID | None, now: datetime) -> Assessment:
+    spec = call.spec
+    amount = read_amount(call.arguments, spec.amount_argument) if spec.amount_argument else None
+    args_digest = digest_arguments(spec, call.arguments)
+    dedupe_digest = digest_for_dedupe(spec, call.arguments)
+    with borrowed() as connection:
+        standing, forced_open = read_standing(
+            connection,
+            identity_id=call.identity_id,
+            tool_id=spec.tool_id,
+            application_id=application_id,
+            run_id=call.run_id,
+            now=now,
+        )
+        since = now - timedelta(seconds=spec.dedupe_window_s)
+        seen = [] if spec.effect == "read" else read_seen(connection, call.key, dedupe_digest, since)
+    decision = decide(Ask(call.run_id, spec.name, spec.effect, amount, now), standing)
+    replay, refusal = _heed_seen(call, args_digest, seen)
+    if refusal and decision.verdict != "DENY":
+        decision = Decision("DENY", refusal.code, (*decision.reasons, refusal))
+    return Assessment(
+        call,
+        decision,
+        digest=_digest_call(call, standing),
+        args_digest=args_digest,
+        dedupe_digest=dedupe_digest,
+        amount=amount,
+        grant_id=standing.grant.id if standing.grant else None,
+        approval_ttl_s=standing.grant.approval_ttl_s if standing.grant else 0,
+        forced_open=forced_open,
+        detail=decision.reasons[-1].detail,
+        replay=replay,
+    )
+
+
+def _heed_seen(
+    call: Call, args_digest: str, seen: list[SeenEffect]
+) -> tuple[SeenEffect | None, Reason | None]:
+    """A known key with the same arguments has its outcome already; with others it is an error."""
+    for effect in seen:
+        if effect.key != call.key:
+            detail = f"the same effect was already proposed as {effect.key} and is {effect.state}"
+            return None, Reason("tool", "duplicate_effect", detail)
+        if effect.args_digest != args_digest:
+            return None, Reason("tool", "key_reused", f"the key {call.key} was used with other arguments")
+        if effect.state == "succeeded":
+            return effect, None
+    return None, None
+
+
+def _digest_call(call: Call, standing: Standing) -> str:
+    """Bind tool version, exact arguments, identity, principal and resolved terms."""
+    grant = standing.grant
+    return keyed_digest(
+        {
+            "tool_version": call.spec.digest,
+            "arguments": call.arguments,
+            "identity": str(call.identity_id),
+            "principal": [call.principal_issuer, call.principal_subject],
+            "key": call.key,
+            "grant": [str(grant.id), grant.version, grant.decision] if grant else None,
+        }
+    )
+
+
+def digest_arguments(spec: ToolSpec, arguments: dict[str, Any]) -> str:
+    """Return the keyed digest that names these arguments of this tool version."""
+    return keyed_digest([spec.digest, arguments])
+
+
+def digest_for_dedupe(spec: ToolSpec, arguments: dict[str, Any]) -> str:
+    """Return what two proposals of the same effect have in common, or an empty string."""
+    if not spec.dedupe_on or spec.effect == "read":
+        return ""
+    return keyed_digest([str(spec.tool_id), [[name, arguments.get(name)] for name in spec.dedupe_on]])
+
+
+def _refuse(call: Call, code: str, detail: str, source: Any) -> Assessment:  # Any: a Reason's source
+    decision = Decision("DENY", code, (Reason(source, code, detail),))
+    return Assessment(call, decision, "", "", "", None, None, 0, False, detail)
+
+
+def _describe(problems: Iterable[Problem]) -> str:
+    return "; ".join(f"{problem.path or 'the arguments'} {problem.message}" for problem in problems)

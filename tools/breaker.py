@@ -1,0 +1,177 @@
+"""The circuit breaker of each tool: shared by all workers through Redis, local to this process without it.
+
+A person's forced-open is a row in PostgreSQL, not a state here: callers pass it in, so a flushed Redis
+does not lift it.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from agentops.engine import breaker as rules
+from agentops.engine.breaker import Admission, BreakerSettings, BreakerState, Mode, Transition
+from agentops.errors import AgentOpsError
+from tools.shared_breaker import SharedBreaker
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+REDIS_TIMEOUT_S = 0.5
+REDIS_PAUSE_S = 5.0  # after a failure Redis is left alone this long, or every call would wait for its timeout
+MOST_LOCAL_BREAKERS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerSnapshot:
+    """What a page about a tool shows: counts are those of the window."""
+
+    state: Mode
+    consecutive: int
+    calls: int
+    failures: int
+    trips: int
+    retry_at: datetime | None
+    local: bool
+
+
+class LocalBreaker:
+    """The same breakers, remembered by this process alone; the tools used least recently are forgotten."""
+
+    def __init__(self, clock_ms: Callable[[], int] | None = None) -> None:
+        self._clock_ms = clock_ms or (lambda: time.time_ns() // 1_000_000)
+        self._states: OrderedDict[UUID, BreakerState] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def admit(self, tool_id: UUID, settings: BreakerSettings, token: str) -> Admission:
+        with self._lock:
+            state, admission = rules.admit(self._get(tool_id), settings, self._clock_ms(), token)
+            self._put(tool_id, state)
+        return replace(admission, local=True)
+
+    def record(
+        self, tool_id: UUID, settings: BreakerSettings, ok: bool | None, token: str | None
+    ) -> Transition | None:
+        with self._lock:
+            state, transition = rules.record(self._get(tool_id), settings, self._clock_ms(), ok, token)
+            self._put(tool_id, state)
+        return transition
+
+    def read(self, tool_id: UUID) -> tuple[BreakerState, int]:
+        """Return the state and the present time in ms."""
+        with self._lock:
+            return self._get(tool_id), self._clock_ms()
+
+    def reset(self, tool_id: UUID) -> None:
+        with self._lock:
+            self._states.pop(tool_id, None)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._states.clear()
+
+    def _get(self, tool_id: UUID) -> BreakerState:
+        return self._states.get(tool_id, BreakerState())
+
+    def _put(self, tool_id: UUID, state: BreakerState) -> None:
+        self._states[tool_id] = state
+        self._states.move_to_end(tool_id)
+        if len(self._states) > MOST_LOCAL_BREAKERS:
+            self._states.popitem(last=False)
+
+
+class Breaker:
+    """Admit calls and take in their verdicts: through Redis while it answers, locally while it does not."""
+
+    def __init__(self, client: redis.Redis, prefix: str) -> None:
+        self._shared = SharedBreaker(client, prefix)
+        self._local = LocalBreaker()
+        self._redis_due_at = 0.0  # monotonic; 0 while Redis is well
+
+    def admit(self, tool_id: UUID, settings: BreakerSettings, *, forced_open: bool = False) -> Admission:
+        """Decide whether a call may go out now. An allowed call owes one `record`."""
+        if forced_open:
+            return Admission(allowed=False, state="forced_open")
+        token = secrets.token_hex(8)
+        return self._ask(
+            lambda: self._shared.admit(tool_id, settings, token),
+            lambda: self._local.admit(tool_id, settings, token),
+        )
+
+    def record(
+        self, tool_id: UUID, settings: BreakerSettings, ok: bool | None, probe_token: str | None = None
+    ) -> Transition | None:
+        """Take in a verdict (`tools.outcomes.breaker_verdict`); return the transition it caused, if any.
+
+        `ok` None gives a probe back unused: the tool was never asked.
+        """
+        return self._ask(
+            lambda: self._shared.record(tool_id, settings, ok, probe_token),
+            lambda: self._local.record(tool_id, settings, ok, probe_token),
+        )
+
+    def snapshot(self, tool_id: UUID, settings: BreakerSettings | None = None) -> BreakerSnapshot:
+        """Describe a breaker for people; `settings` give the window that is counted."""
+        (state, now_ms), local = self._ask(
+            lambda: (self._shared.read(tool_id), False), lambda: (self._local.read(tool_id), True)
+        )
+        calls, failures = rules.tally(state, settings or BreakerSettings(), now_ms)
+        retry_at = rules.moment(state.retry_at_ms) if state.retry_at_ms else None
+        return BreakerSnapshot(state.mode, state.consecutive, calls, failures, state.trips, retry_at, local)
+
+    def reset(self, tool_id: UUID) -> None:
+        """Close a breaker and forget what it counted. Raises AgentOpsError while Redis does not answer."""
+        self._local.reset(tool_id)
+        try:
+            self._shared.reset(tool_id)
+        except redis.RedisError as error:
+            raise AgentOpsError(
+                "breaker_unreachable", "The shared breaker does not answer; try again.", retryable=True
+            ) from error
+
+    def _ask(self, shared: Callable[[], T], local: Callable[[], T]) -> T:
+        due_at = self._redis_due_at
+        if due_at:
+            if time.monotonic() < due_at:
+                return local()
+            self._redis_due_at = time.monotonic() + REDIS_PAUSE_S  # one caller tries, the others stay local
+        try:
+            answer = shared()
+        except redis.RedisError as error:
+            if not due_at:
+                logger.warning("breaker goes local, Redis fails: %s", error)
+            self._redis_due_at = time.monotonic() + REDIS_PAUSE_S
+            return local()
+        if due_at:
+            logger.warning("breaker is shared again")
+            self._redis_due_at = 0.0
+            self._local.clear()  # the next outage starts from what is known then, not from this one
+        return answer
+
+
+def connect_breaker(url: str, prefix: str = "") -> Breaker:
+    """Return a breaker on a Redis client of its own; `url` as redis-py takes it (redis://, rediss://, unix://).
+
+    Short timeouts and no retries: a bad Redis costs a call half a second.
+    """
+    client = redis.Redis.from_url(
+        url,
+        socket_timeout=REDIS_TIMEOUT_S,
+        socket_connect_timeout=REDIS_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
+        max_connections=1000,  # as many as threads admit at one instant; one beyond that is judged locally
+    )
+    return Breaker(client, prefix)

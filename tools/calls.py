@@ -1,0 +1,69 @@
+"""A tool as the execution path sees it, and one call of it: plain values, built from rows by the caller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from agentops.engine.breaker import BreakerSettings
+from agentops.engine.retry import Effect, Idempotency
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """One version of a tool. Built once per version and cached: `digest` names it, so it never changes."""
+
+    id: UUID
+    tool_id: UUID
+    name: str
+    version: int
+    description: str
+    input_schema: dict[str, Any]  # Any: JSON Schema nests
+    output_schema: dict[str, Any] | None
+    effect: Effect
+    idempotency: Idempotency
+    timeout_s: float
+    max_attempts: int
+    backoff_base_s: float
+    backoff_cap_s: float
+    breaker: BreakerSettings
+    on_breaker_open: Literal["wait", "skip", "halt"]
+    on_unknown: Literal["wait", "halt"]
+    adapter: str
+    config: dict[str, Any]  # Any: each adapter defines and checks its own
+    dedupe_on: tuple[str, ...]
+    dedupe_window_s: float
+    digest: str
+    statement: str = ""  # plain words for people, with {argument} placeholders
+    amount_argument: str = ""  # dotted path; `*` sums over a list
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One attempt at a tool on behalf of a principal. `key` stays the same over all attempts."""
+
+    spec: ToolSpec
+    arguments: dict[str, Any]  # Any: checked against the tool's schema before
+    key: str
+    attempt: int
+    run_id: UUID
+    identity_id: UUID
+    identity_name: str
+    principal_issuer: str
+    principal_subject: str
+    traceparent: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """What a Python tool may know about its call: take a parameter named `call` to receive it."""
+
+    key: str
+    attempt: int
+    run_id: UUID
+    identity_name: str
+    principal_issuer: str
+    principal_subject: str
+    traceparent: str

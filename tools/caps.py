@@ -1,0 +1,186 @@
+"""Caps: ceilings on counts and amounts, per call, per run and per window, reserved before the effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+from agentops.errors import ValidationFailed
+
+PERIODS = ("call", "run", "hour", "day", "month")
+_STARTS = {"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d", "month": "%Y-%m"}
+
+
+class Asked(Protocol):
+    """The part of a call that caps are about."""
+
+    @property
+    def run_id(self) -> UUID: ...
+    @property
+    def amount(self) -> Decimal | None: ...
+    @property
+    def now(self) -> datetime: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """At most ``count`` calls, and ``amount`` in all, per period. None is no ceiling."""
+
+    per: str
+    count: int | None
+    amount: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class CapClaim:
+    """What one call takes of one cap's window."""
+
+    window: str
+    amount: Decimal
+    count_limit: int | None
+    amount_limit: Decimal | None
+
+
+def parse_caps(rows: Iterable[dict[str, Any]]) -> tuple[Cap, ...]:
+    """Return caps from a grant's JSON; raises ValidationFailed for anything it does not understand."""
+    return tuple(_parse_cap(row) for row in rows)
+
+
+def _parse_cap(row: dict[str, Any]) -> Cap:
+    unknown = set(row) - {"per", "count", "amount"}
+    if unknown or row.get("per") not in PERIODS or ("count" not in row and "amount" not in row):
+        raise ValidationFailed("bad_cap", f"a cap has per ({', '.join(PERIODS)}), and count or amount: {row}")
+    amount = row.get("amount")
+    return Cap(row["per"], row.get("count"), None if amount is None else Decimal(str(amount)))
+
+
+def window_of(per: str, run_id: UUID, now: datetime) -> str:
+    """Return the name of the window that a call falls into (UTC)."""
+    return f"run:{run_id}" if per == "run" else f"{per}:{now.strftime(_STARTS[per])}"
+
+
+def windows_of(caps: Sequence[Cap], run_id: UUID, now: datetime) -> list[str]:
+    """Return the windows whose usage a decision has to know."""
+    return [window_of(cap.per, run_id, now) for cap in caps if cap.per != "call"]
+
+
+def exceeded_per_call(caps: Sequence[Cap], amount: Decimal | None) -> str:
+    """Return words for the first cap per call that this amount exceeds, or an empty string."""
+    for cap in caps:
+        if cap.amount is not None and amount is None:
+            return "an amount is capped, and the call names none"
+        if cap.per == "call" and cap.amount is not None and amount is not None and amount > cap.amount:
+            return f"{amount} is more than {cap.amount} per call"
+    return ""
+
+
+def exceeded_windows(caps: Sequence[Cap], ask: Asked, used: dict[str, tuple[int, Decimal]]) -> str:
+    """Return words for the first window that has no room for this call, or an empty string."""
+    for cap in caps:
+        if cap.per == "call":
+            continue
+        count, amount = used.get(window_of(cap.per, ask.run_id, ask.now), (0, Decimal(0)))
+        if cap.count is not None and count + 1 > cap.count:
+            return f"{count} of {cap.count} calls per {cap.per} are used"
+        if cap.amount is not None and amount + (ask.amount or 0) > cap.amount:
+            return f"{amount} of {cap.amount} per {cap.per} is used, {ask.amount} more would exceed it"
+    return ""
+
+
+def claim_caps(caps: Sequence[Cap], ask: Asked) -> tuple[CapClaim, ...]:
+    """Return what the call has to reserve."""
+    amount = ask.amount or Decimal(0)
+    return tuple(
+        CapClaim(window_of(cap.per, ask.run_id, ask.now), amount, cap.count, cap.amount)
+        for cap in caps
+        if cap.per != "call"
+    )
+
+
+class Cursor(Protocol):
+    def execute(self, query: Any, params: Any = None) -> Any: ...  # Any: psycopg's types differ from Django's
+    def fetchall(self) -> Any: ...
+
+
+_OPEN = """
+INSERT INTO tools_capusage (identity_id, tool_id, "window", used_count, used_amount)
+SELECT %(identity)s, %(tool)s, w, 0, 0 FROM unnest(%(windows)s::text[]) AS w ORDER BY w ON CONFLICT DO NOTHING
+"""
+# Rows are locked in the order of their windows, so that two calls never wait for each other in a circle.
+_RESERVE = """
+WITH claim AS (
+    SELECT * FROM unnest(%(windows)s::text[], %(amounts)s::numeric[], %(counts)s::bigint[], %(limits)s::numeric[])
+        AS c("window", amount, count_limit, amount_limit)
+), locked AS (
+    SELECT u.id FROM tools_capusage u JOIN claim USING ("window")
+    WHERE u.identity_id = %(identity)s AND u.tool_id = %(tool)s ORDER BY u."window" FOR UPDATE OF u
+)
+UPDATE tools_capusage u SET used_count = u.used_count + 1, used_amount = u.used_amount + c.amount
+FROM claim c, locked
+WHERE u.id = locked.id AND u."window" = c."window"
+    AND (c.count_limit IS NULL OR u.used_count + 1 <= c.count_limit)
+    AND (c.amount_limit IS NULL OR u.used_amount + c.amount <= c.amount_limit)
+RETURNING 1
+"""
+_RELEASE = """
+UPDATE tools_capusage SET used_count = used_count - 1, used_amount = used_amount - c.amount
+FROM unnest(%(windows)s::text[], %(amounts)s::numeric[]) AS c("window", amount)
+WHERE identity_id = %(identity)s AND tool_id = %(tool)s AND tools_capusage."window" = c."window" AND used_count > 0
+"""
+
+
+def reserve_caps(cursor: Cursor, identity_id: UUID, tool_id: UUID, claims: Sequence[CapClaim]) -> bool:
+    """Reserve all claims or none; the caller rolls its transaction back on False."""
+    merged = _merge(claims)
+    values = {
+        "identity": identity_id,
+        "tool": tool_id,
+        "windows": [claim.window for claim in merged],
+        "amounts": [claim.amount for claim in merged],
+        "counts": [claim.count_limit for claim in merged],
+        "limits": [claim.amount_limit for claim in merged],
+    }
+    cursor.execute(_OPEN, values)
+    cursor.execute(_RESERVE, values)
+    return len(cursor.fetchall()) == len(merged)
+
+
+def release_caps(cursor: Cursor, identity_id: UUID, tool_id: UUID, claims: Sequence[CapClaim]) -> None:
+    """Give back what a call reserved that surely had no effect."""
+    merged = _merge(claims)
+    cursor.execute(
+        _RELEASE,
+        {
+            "identity": identity_id,
+            "tool": tool_id,
+            "windows": [claim.window for claim in merged],
+            "amounts": [claim.amount for claim in merged],
+        },
+    )
+
+
+def _merge(claims: Sequence[CapClaim]) -> list[CapClaim]:
+    """Two caps on one window (a count here, an amount there) are one row: keep the tighter of each limit."""
+    merged: dict[str, CapClaim] = {}
+    for claim in claims:
+        other = merged.get(claim.window)
+        merged[claim.window] = claim if other is None else CapClaim(
+            claim.window,
+            claim.amount,
+            _tighter(claim.count_limit, other.count_limit),
+            _tighter(claim.amount_limit, other.amount_limit),
+        )
+    return sorted(merged.values(), key=lambda claim: claim.window)
+
+
+N = TypeVar("N", int, Decimal)
+
+
+def _tighter(one: N | None, other: N | None) -> N | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)

@@ -1,0 +1,33 @@
+"""Tool versions as the execution path sees them. A version never changes, so a spec is built once per process."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from agentops.database import borrowed
+from agentops.engine.breaker import BreakerSettings
+from agentops.errors import NotFound
+from tools.cache import BoundedCache
+from tools.calls import ToolSpec
+
+_specs: BoundedCache[UUID, ToolSpec] = BoundedCache(2_000)
+
+_QUERY = """
+SELECT v.id, t.id, t.name, v.number, v.description, v.input_schema, v.output_schema, v.effect, v.idempotency,
+    v.timeout_s, v.max_attempts, v.backoff_base_s, v.backoff_cap_s, v.breaker, v.on_breaker_open, v.on_unknown,
+    v.adapter, v.config, v.dedupe_on, v.dedupe_window_s, v.digest, v.statement, v.amount_argument, v.currency
+FROM tools_toolversion v JOIN tools_tool t ON t.id = v.tool_id WHERE v.id = %s
+"""
+
+
+def read_spec(version_id: UUID) -> ToolSpec:
+    """Return a tool version; raises NotFound."""
+    return _specs.get_or_build(version_id, lambda: _load(version_id))
+
+
+def _load(version_id: UUID) -> ToolSpec:
+    with borrowed() as connection:
+        row = connection.execute(_QUERY, (version_id,)).fetchone()
+    if row is None:
+        raise NotFound("unknown_tool_version", f"there is no tool version {version_id}")
+    return ToolSpec(*row[:13], BreakerSettings(**row[13]), *row[14:18], tuple(row[18]), *row[19:])

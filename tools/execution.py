@@ -1,0 +1,77 @@
+"""Executing a permitted call: breaker, adapter, verdict. There is no other way to an adapter."""
+
+from __future__ import annotations
+
+import os
+
+from django.conf import settings
+
+from agentops.engine.breaker import Admission, Transition
+from tools.adapters import get_adapter
+from tools.adapters.base import Adapter, AdapterOptions
+from tools.assessment import Assessment
+from tools.breaker import Breaker, connect_breaker
+from tools.calls import Call, ToolSpec
+from tools.outcomes import Outcome, breaker_verdict, fail
+from tools.permits import Permit, use_permit
+
+_breakers: dict[int, Breaker] = {}  # by process: a Redis client must not cross a fork
+
+
+def breaker() -> Breaker:
+    """Return this process's view of the shared breakers."""
+    process = os.getpid()
+    if process not in _breakers:
+        _breakers[process] = connect_breaker(settings.REDIS_URL, settings.REDIS_PREFIX)
+    return _breakers[process]
+
+
+def admit(spec: ToolSpec, *, forced_open: bool) -> Admission:
+    """Ask the tool's breaker; an allowed admission owes one ``execute`` or ``give_back``."""
+    return breaker().admit(spec.tool_id, spec.breaker, forced_open=forced_open)
+
+
+def give_back(spec: ToolSpec, admission: Admission) -> None:
+    """Return an admission unused: the call was not made after all."""
+    breaker().record(spec.tool_id, spec.breaker, None, admission.probe_token)
+
+
+def execute(assessment: Assessment, permit: Permit, admission: Admission) -> tuple[Outcome, Transition | None]:
+    """Make one attempt; return its outcome and the breaker's transition, if it caused one.
+
+    Raises PolicyDenied unless the permit was issued for exactly this attempt and is unused.
+    """
+    call = assessment.call
+    use_permit(permit, assessment)
+    outcome = _attempt(call)
+    transition = breaker().record(
+        call.spec.tool_id, call.spec.breaker, breaker_verdict(outcome), admission.probe_token
+    )
+    return outcome, transition
+
+
+def read_back(call: Call) -> Outcome | None:
+    """Ask the tool what became of the call's key; makes no effect, so it needs no permit."""
+    adapter = _adapter(call.spec)
+    return None if adapter is None else adapter.read_back(call, timeout_s=call.spec.timeout_s)
+
+
+def _attempt(call: Call) -> Outcome:
+    adapter = _adapter(call.spec)
+    if adapter is None:
+        return fail("bad_config", f"the adapter {call.spec.adapter!r} of {call.spec.name} cannot be loaded")
+    return adapter.invoke(call, timeout_s=call.spec.timeout_s)
+
+
+def _adapter(spec: ToolSpec) -> Adapter | None:
+    try:
+        return get_adapter(spec.adapter, _options())
+    except (LookupError, ImportError, AttributeError):
+        return None
+
+
+def _options() -> AdapterOptions:
+    return AdapterOptions(
+        python_modules=tuple(settings.TOOLS_PYTHON_MODULES),
+        added=tuple(settings.TOOL_ADAPTERS.items()),
+    )

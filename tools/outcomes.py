@@ -1,0 +1,79 @@
+"""What became of one attempt of a tool call.
+
+`failed` means that it surely had no effect (or that the tool refused); `unknown` means that it may have had
+one. Everything downstream rests on that line, so whoever is not sure says `unknown`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from agentops.engine.retry import Effect
+
+Status = Literal["succeeded", "failed", "unknown"]
+JSON = dict[str, Any] | list[Any] | str | int | float | bool | None  # Any: JSON nests, and tools decide what
+
+DETAIL_LIMIT = 500  # characters; details go to the model and into the trace
+
+# The call never reached the tool, so it says nothing about the tool's health.
+NEVER_ASKED = frozenset({"saturated", "bad_config", "bad_argument", "not_allowed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One attempt's end. `retryable`: another attempt may come out differently.
+
+    `detail` is for the model and for people, at most 500 characters; `retry_after_s` is the tool's own wish.
+    """
+
+    status: Status
+    code: str
+    detail: str = ""
+    value: JSON = None
+    retryable: bool = False
+    retry_after_s: float | None = None
+    counts_against_breaker: bool = False
+    latency_ms: int = 0
+
+
+def succeed(value: JSON) -> Outcome:
+    return Outcome("succeeded", "ok", value=value)
+
+
+def fail(
+    code: str,
+    detail: str,
+    *,
+    retryable: bool = False,
+    retry_after_s: float | None = None,
+    counts_against_breaker: bool = False,
+) -> Outcome:
+    """Report that the attempt surely had no effect."""
+    return Outcome(
+        "failed", code, bound_detail(detail), None, retryable, retry_after_s, counts_against_breaker
+    )
+
+
+def doubt(
+    effect: Effect, code: str, detail: str, *, retryable: bool = True, retry_after_s: float | None = None
+) -> Outcome:
+    """Report that the attempt reached the tool and went wrong there: `unknown`, but `failed` for a read."""
+    status: Status = "failed" if effect == "read" else "unknown"
+    return Outcome(status, code, bound_detail(detail), None, retryable, retry_after_s, True)
+
+
+def breaker_verdict(outcome: Outcome) -> bool | None:
+    """Return what the breaker has to hear: the tool works, it does not, or (None) it was not asked.
+
+    A tool that refuses a call is a tool that works.
+    """
+    if outcome.counts_against_breaker:
+        return False
+    return None if outcome.code in NEVER_ASKED else True
+
+
+def bound_detail(text: str) -> str:
+    """Return one printable line of at most DETAIL_LIMIT characters: the text may be a stranger's."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in text[: 2 * DETAIL_LIMIT]).split())
+    return line if len(line) <= DETAIL_LIMIT else line[: DETAIL_LIMIT - 1] + "…"

@@ -1,0 +1,73 @@
+"""Permits: the right to make one attempt of one call. Sealed with a secret that never leaves this process.
+
+Only this module makes them, from an assessment that allows, or from one that a person approved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from agentops.errors import PolicyDenied
+from tools.assessment import Assessment, digest_arguments
+
+_SECRET = secrets.token_bytes(32)
+_REMEMBERED = 50_000
+_used: OrderedDict[str, None] = OrderedDict()
+_using = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """The right to execute one attempt: fits one key, one attempt and one set of arguments, once."""
+
+    key: str
+    attempt: int
+    approval_id: UUID | None
+    seal: str
+
+    @property
+    def reference(self) -> str:
+        """Return what the trace may show of the permit."""
+        return hashlib.sha256(self.seal.encode()).hexdigest()[:16]
+
+
+def _seal(assessment: Assessment, approval_id: UUID | None) -> str:
+    """Seal what is about to be executed: the arguments are digested afresh, whoever carried them here."""
+    call = assessment.call
+    arguments = digest_arguments(call.spec, call.arguments)
+    text = "\n".join((call.key, str(call.attempt), assessment.digest, arguments, str(approval_id or "")))
+    return hmac.new(_SECRET, text.encode(), hashlib.sha256).hexdigest()
+
+
+def issue_permit(assessment: Assessment, *, approval_id: UUID | None = None) -> Permit:
+    """Return a permit for the assessed attempt; raises PolicyDenied when the assessment gives no right to one.
+
+    ``approval_id`` names the approval that was checked against this very assessment's digest.
+    """
+    covered: tuple[Literal["ALLOW", "REQUIRE_APPROVAL"], ...] = ("ALLOW",)
+    if approval_id is not None:
+        covered = ("ALLOW", "REQUIRE_APPROVAL")
+    if assessment.verdict not in covered or not assessment.digest:
+        raise PolicyDenied(assessment.decision.code, assessment.detail)
+    call = assessment.call
+    return Permit(call.key, call.attempt, approval_id, _seal(assessment, approval_id))
+
+
+def use_permit(permit: Permit, assessment: Assessment) -> None:
+    """Spend a permit on an assessed call; raises PolicyDenied for a forged, foreign or used one."""
+    fits = isinstance(permit, Permit) and hmac.compare_digest(permit.seal, _seal(assessment, permit.approval_id))
+    if not fits:
+        raise PolicyDenied("permit_does_not_fit", "this permit was not issued for this call")
+    with _using:
+        if permit.seal in _used:
+            raise PolicyDenied("permit_used", "this permit was used already")
+        _used[permit.seal] = None
+        while len(_used) > _REMEMBERED:
+            _used.popitem(last=False)

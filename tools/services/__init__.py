@@ -1,0 +1,28 @@
+"""What may be done to tools and grants. Every verb checks, locks, writes and records in one transaction."""
+
+from tools.services.approvers import add_approver, remove_approver
+from tools.services.breakers import force_breaker_open, lift_forced_breaker, reset_breaker
+from tools.services.catalogue import accept_tool, add_version, create_tool, quarantine_tool, retire_tool
+from tools.services.definition import ToolDefinition
+from tools.services.grants import revoke_grant, set_grant
+from tools.services.terms import Terms
+from tools.services.waivers import Waiver, sign_waiver
+
+__all__ = [
+    "Terms",
+    "ToolDefinition",
+    "Waiver",
+    "accept_tool",
+    "add_approver",
+    "add_version",
+    "create_tool",
+    "force_breaker_open",
+    "lift_forced_breaker",
+    "quarantine_tool",
+    "remove_approver",
+    "reset_breaker",
+    "retire_tool",
+    "revoke_grant",
+    "set_grant",
+    "sign_waiver",
+]

@@ -1,0 +1,118 @@
+"""Grants: what an identity may do with a tool. A change is a new version of the grant, the old one stays."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+from guardian.shortcuts import assign_perm, remove_perm
+
+from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
+from agentops.ledger.entries import Draft
+from agentops.ledger.store import record
+from identities.models import AgentIdentity, User
+from identities.policies import require
+from tools.models import Tool, ToolGrant, ToolVersion
+from tools.services.catalogue import latest_version
+from tools.services.terms import Terms, check_terms, skips_people
+
+PERMISSION = "tools.add_toolgrant"
+
+
+@transaction.atomic
+def set_grant(*, actor: User, identity: AgentIdentity, tool: Tool, terms: Terms) -> ToolGrant:
+    """Replace what an identity may do with a tool; the same terms again change nothing.
+
+    Raises PolicyDenied (irreversible_needs_human) for terms that would let an irreversible tool run without
+    a person: that takes two signatures, see ``sign_waiver``.
+    """
+    locked = lock_for_grant(actor, identity, tool)
+    version = version_to_grant(tool)
+    check_terms(terms, version)
+    if skips_people(terms, version):
+        raise PolicyDenied(
+            "irreversible_needs_human",
+            f"{tool.name} is irreversible: a person decides about every call, or two people sign a waiver",
+        )
+    return write_grant(actor, locked, tool, terms, {})
+
+
+@transaction.atomic
+def revoke_grant(*, actor: User, grant: ToolGrant, reason: str = "") -> ToolGrant:
+    """Take a grant away; the next call is denied. Raises StateConflict unless it is the active one."""
+    identity = lock_for_grant(actor, grant.identity, grant.tool)
+    present = ToolGrant.objects.select_for_update().get(pk=grant.pk)
+    if present.state != ToolGrant.State.ACTIVE:
+        raise StateConflict("grant_not_active", f"this grant is {present.state}")
+    present.state = ToolGrant.State.REVOKED
+    present.save(update_fields=["state"])
+    remove_perm("use_tool", identity.service_account, grant.tool)
+    facts = {"grant": str(present.id), "tool": str(present.tool_id), "version": present.version}
+    content = {"reason": reason} if reason else None
+    record(identity.id, "identity", Draft("grant.revoked", timezone.now(), facts, content, actor.id))
+    return present
+
+
+def lock_for_grant(actor: User, identity: AgentIdentity, tool: Tool) -> AgentIdentity:
+    """Return the identity, locked so that its grants change one at a time, if ``actor`` may change them."""
+    locked = (
+        AgentIdentity.objects.select_for_update(of=("self",))
+        .select_related("team", "service_account")
+        .get(pk=identity.pk)
+    )
+    require(actor, PERMISSION, locked.team, locked)
+    if tool.team_id != locked.team_id:
+        raise ValidationFailed("another_team", "a tool is granted to agents of its own team only")
+    if locked.state == AgentIdentity.State.REVOKED:
+        raise StateConflict("agent_revoked", f"agent {locked.slug} is revoked for good")
+    return locked
+
+
+def version_to_grant(tool: Tool) -> ToolVersion:
+    """Return the version that terms are checked against; raises StateConflict if there is none."""
+    version = latest_version(tool)
+    if version is None or tool.state == Tool.State.RETIRED:
+        raise StateConflict("tool_not_grantable", f"tool {tool.name} is retired, or has no version yet")
+    return version
+
+
+def write_grant(
+    actor: User, identity: AgentIdentity, tool: Tool, terms: Terms, waiver: dict[str, Any]
+) -> ToolGrant:
+    """Write the next version of a grant whose identity is locked and whose terms are checked.
+
+    ``waiver`` holds the row's waiver fields, empty without one.
+    """
+    values = {**terms.values(), **waiver}
+    present = active_grant(identity, tool)
+    if present is not None:
+        same = all(getattr(present, name) == value for name, value in values.items())
+        if same and bool(present.waived_by_id) == bool(waiver):
+            return present
+        present.state = ToolGrant.State.SUPERSEDED
+        present.save(update_fields=["state"])
+    last = ToolGrant.objects.filter(identity=identity, tool=tool).aggregate(last=Max("version"))["last"] or 0
+    grant = ToolGrant.objects.create(
+        identity=identity, tool=tool, version=last + 1, created_by=actor, **values
+    )
+    # The object permission is the necessary condition of every call; a denial must not leave one behind.
+    change_permission = remove_perm if terms.decision == ToolGrant.Decision.DENY else assign_perm
+    change_permission("use_tool", identity.service_account, tool)
+    facts = {"grant": str(grant.id), "tool": str(tool.id), "version": grant.version, **terms.as_facts()}
+    if waiver:
+        signers = [str(waiver["waived_by"].id), str(waiver["countersigned_by"].id)]
+        facts["waiver"] = {"signed_by": signers, "expires_at": _text(waiver["waiver_expires_at"])}
+    record(identity.id, "identity", Draft("grant.set", timezone.now(), facts, actor=actor.id))
+    return grant
+
+
+def active_grant(identity: AgentIdentity, tool: Tool) -> ToolGrant | None:
+    """Return the grant that counts now."""
+    return ToolGrant.objects.filter(identity=identity, tool=tool, state=ToolGrant.State.ACTIVE).first()
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat()

@@ -1,0 +1,98 @@
+"""The terms of a grant as a person proposes them, and the rules that they have to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.utils import timezone
+
+from agentops.errors import ValidationFailed
+from tools.caps import PERIODS
+from tools.models import Effect, ToolGrant, ToolVersion
+
+Decision = ToolGrant.Decision
+SMALLEST_AMOUNT = Decimal("0.0001")
+LONGEST_TTL_S = 7 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an identity is to be allowed; caps are ``{"per": …, "count": n, "amount": "0.00"}``."""
+
+    decision: str
+    caps: tuple[Mapping[str, Any], ...] = ()  # Any: typed in by people, checked here
+    over_caps: str = "DENY"
+    approval_ttl_s: int = 600
+    valid_until: datetime | None = None
+
+    def values(self) -> dict[str, Any]:
+        """Return the fields as a row holds them."""
+        return {
+            "decision": self.decision,
+            "caps": [dict(cap) for cap in self.caps],
+            "over_caps": self.over_caps,
+            "approval_ttl_s": self.approval_ttl_s,
+            "valid_until": self.valid_until,
+        }
+
+    def as_facts(self) -> dict[str, Any]:
+        """Return the fields as the ledger and digests take them."""
+        end = None if self.valid_until is None else self.valid_until.isoformat()
+        return {**self.values(), "valid_until": end}
+
+
+def check_terms(terms: Terms, version: ToolVersion) -> None:
+    """Raise ValidationFailed with every fault of the terms for this tool."""
+    faults = [*_find_faults(terms), *_find_cap_faults(terms, version)]
+    if faults:
+        raise ValidationFailed("invalid_terms", "; ".join(faults), problems=faults)
+
+
+def skips_people(terms: Terms, version: ToolVersion) -> bool:
+    """Return whether calls would do something irreversible without a person's word."""
+    open_decision = terms.decision in (Decision.ALLOW, Decision.ALLOW_WITH_CAPS)
+    return open_decision and version.effect == Effect.IRREVERSIBLE
+
+
+def _find_faults(terms: Terms) -> Iterator[str]:
+    if terms.decision not in Decision.values:
+        yield f"decision: choose one of {', '.join(Decision.values)}"
+    if terms.over_caps not in ("DENY", "REQUIRE_APPROVAL"):
+        yield "over_caps: choose DENY or REQUIRE_APPROVAL"
+    if not 0 < terms.approval_ttl_s <= LONGEST_TTL_S:
+        yield f"approval_ttl_s: set 1 to {LONGEST_TTL_S} seconds"
+    if terms.valid_until is not None and terms.valid_until <= timezone.now():
+        yield "valid_until: this moment has passed"
+    if terms.decision == Decision.ALLOW_WITH_CAPS and not terms.caps:
+        yield "caps: ALLOW_WITH_CAPS needs at least one"
+    if terms.decision in (Decision.ALLOW, Decision.DENY) and terms.caps:
+        yield f"caps: {terms.decision} takes none"
+
+
+def _find_cap_faults(terms: Terms, version: ToolVersion) -> Iterator[str]:
+    for place, cap in enumerate(terms.caps):
+        where = f"caps/{place}"
+        if set(cap) - {"per", "count", "amount"} or cap.get("per") not in PERIODS:
+            yield f"{where}: has per (one of {', '.join(PERIODS)}) and count or amount"
+            continue
+        count, amount = cap.get("count"), cap.get("amount")
+        if count is None and amount is None:
+            yield f"{where}: set count or amount"
+        if count is not None and (type(count) is not int or count < 1 or cap["per"] == "call"):
+            yield f"{where}/count: a whole number from 1, not per call"
+        if amount is not None and not _is_amount(amount):
+            yield f'{where}/amount: a decimal in quotes, more than 0, such as "50.00"'
+        if amount is not None and not version.amount_argument:
+            yield f"{where}/amount: the tool names no amount_argument to take amounts from"
+
+
+def _is_amount(text: object) -> bool:
+    try:
+        amount = Decimal(text) if isinstance(text, str) else Decimal(0)
+        return bool(amount.is_finite() and amount > 0 and amount == amount.quantize(SMALLEST_AMOUNT))
+    except InvalidOperation:
+        return False

@@ -1,0 +1,195 @@
+"""The breaker's rules as one Redis script, so that all workers share one state per tool and one clock.
+
+The script repeats `agentops.engine.breaker` in Lua because a decision taken in the worker would race with
+the other workers'. One hash per tool, at most 6 fields and 12 buckets, which expires by itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from uuid import UUID
+
+import redis
+from redis.commands.core import Script
+
+from agentops.engine.breaker import (
+    BUCKETS,
+    Admission,
+    BreakerSettings,
+    BreakerState,
+    Bucket,
+    Transition,
+    moment,
+)
+
+KEPT_S = 3600  # how long an idle breaker is remembered, beyond the longest time that it may stay open
+
+SCRIPT = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local key, verb, token, verdict = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local threshold, rate, minimum = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local bucket_ms, buckets = tonumber(ARGV[7]), tonumber(ARGV[8])
+local open_s, cap_s, lease_ms, kept_ms = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), ARGV[12]
+
+local known = redis.call('HMGET', key,
+  'mode', 'consecutive', 'trips', 'retry_at', 'probe_token', 'probe_until')
+local mode, consecutive, trips = known[1] or 'closed', tonumber(known[2] or 0), tonumber(known[3] or 0)
+
+local function text(number)
+  return string.format('%.0f', number)
+end
+
+local function trip(reason)
+  trips = trips + 1
+  local retry_at = now + math.floor(math.min(cap_s, open_s * 2 ^ math.min(trips - 1, 30)) * 1000)
+  redis.call('DEL', key)
+  redis.call('HSET', key, 'mode', 'open', 'trips', text(trips), 'retry_at', text(retry_at))
+  redis.call('PEXPIRE', key, kept_ms)
+  return {mode, 'open', reason, retry_at}
+end
+
+if verb == 'admit' then
+  if mode == 'closed' then
+    return {1, mode, 0}
+  end
+  local blocked_until = tonumber((mode == 'open') and known[4] or known[6])
+  if now < blocked_until then
+    return {0, mode, blocked_until}
+  end
+  redis.call('HSET', key, 'mode', 'half_open', 'probe_token', token, 'probe_until', text(now + lease_ms))
+  redis.call('PEXPIRE', key, kept_ms)
+  return {1, 'half_open', 0}
+end
+
+if mode == 'half_open' and token == known[5] then
+  if verdict == 'ok' then
+    redis.call('DEL', key)
+    return {mode, 'closed', 'probe_succeeded', 0}
+  elseif verdict == 'failed' then
+    return trip('probe_failed')
+  end
+  redis.call('HSET', key, 'probe_until', text(now))
+  return false
+end
+if mode ~= 'closed' or verdict == 'not_asked' then
+  return false
+end
+
+local start = now - now % bucket_ms
+local field = 'bucket' .. text((start / bucket_ms) % buckets)
+local failed = (verdict == 'failed') and 1 or 0
+consecutive = (failed == 1) and consecutive + 1 or 0
+local began, calls, failures = string.match(redis.call('HGET', key, field) or '', '(%d+):(%d+):(%d+)')
+if began ~= text(start) then
+  calls, failures = 0, 0
+end
+redis.call('HSET', key, 'consecutive', text(consecutive),
+  field, text(start) .. ':' .. text(calls + 1) .. ':' .. text(failures + failed))
+redis.call('PEXPIRE', key, kept_ms)
+if failed == 0 then
+  return false
+end
+if consecutive >= threshold then
+  return trip('consecutive_failures')
+end
+local all_calls, all_failures = 0, 0
+for slot = 0, buckets - 1 do
+  local packed = redis.call('HGET', key, 'bucket' .. slot)
+  if packed then
+    local b, c, f = string.match(packed, '(%d+):(%d+):(%d+)')
+    local age = now - tonumber(b)
+    if age >= 0 and age < bucket_ms * buckets then
+      all_calls, all_failures = all_calls + c, all_failures + f
+    end
+  end
+end
+if all_calls >= minimum and all_failures >= rate * all_calls then
+  return trip('failure_rate')
+end
+return false
+"""
+
+
+class SharedBreaker:
+    """The breakers of all tools in one Redis. Methods raise `redis.RedisError` when it does not answer."""
+
+    def __init__(self, client: redis.Redis, prefix: str, script: str = SCRIPT) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._script: Script = client.register_script(script)
+
+    def admit(self, tool_id: UUID, settings: BreakerSettings, token: str) -> Admission:
+        allowed, state, blocked_until_ms = self._run(tool_id, settings, "admit", token, "")
+        mode = _text(state)
+        return Admission(
+            allowed=bool(allowed),
+            state=cast(Any, mode),  # Any: the script answers with one of the three modes
+            retry_at=moment(blocked_until_ms) if not allowed else None,
+            probe_token=token if allowed and mode == "half_open" else None,
+        )
+
+    def record(
+        self, tool_id: UUID, settings: BreakerSettings, ok: bool | None, token: str | None
+    ) -> Transition | None:
+        verdict = "not_asked" if ok is None else "ok" if ok else "failed"
+        answer = self._run(tool_id, settings, "record", token or "", verdict)
+        if answer is None:
+            return None
+        before, after, reason, retry_at_ms = answer
+        return Transition(
+            before=cast(Any, _text(before)),  # Any: as above
+            after=cast(Any, _text(after)),
+            reason=cast(Any, _text(reason)),
+            retry_at=moment(retry_at_ms) if retry_at_ms else None,
+        )
+
+    def read(self, tool_id: UUID) -> tuple[BreakerState, int]:
+        """Return the state and Redis' present time in ms."""
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.hgetall(self._key(tool_id))
+            pipe.time()
+            fields, (seconds, microseconds) = pipe.execute()
+        return _decode(fields), int(seconds) * 1000 + int(microseconds) // 1000
+
+    def reset(self, tool_id: UUID) -> None:
+        self._client.delete(self._key(tool_id))
+
+    def _key(self, tool_id: UUID) -> str:
+        return f"{self._prefix}breaker:{tool_id}"
+
+    def _run(self, tool_id: UUID, settings: BreakerSettings, verb: str, token: str, verdict: str) -> Any:
+        """Run the script; Any: Redis answers with integers and texts in lists, as the script built them."""
+        arguments = (
+            verb,
+            token,
+            verdict,
+            settings.consecutive_failures,
+            repr(settings.failure_rate),
+            settings.minimum_calls,
+            settings.bucket_ms,
+            BUCKETS,
+            repr(settings.open_s),
+            repr(settings.open_cap_s),
+            int(settings.probe_lease_s * 1000),
+            int((KEPT_S + settings.open_cap_s + settings.window_s) * 1000),
+        )
+        return self._script(keys=[self._key(tool_id)], args=arguments)
+
+
+def _decode(fields: dict[Any, Any]) -> BreakerState:  # Any: bytes or text, as the client was set up
+    known = {_text(name): _text(value) for name, value in fields.items()}
+    packed = (known[name].split(":") for name in known if name.startswith("bucket"))
+    return BreakerState(
+        mode=cast(Any, known.get("mode", "closed")),  # Any: the script writes one of the three modes
+        consecutive=int(known.get("consecutive", 0)),
+        trips=int(known.get("trips", 0)),
+        retry_at_ms=int(known.get("retry_at", 0)),
+        probe_token=known.get("probe_token", ""),
+        probe_until_ms=int(known.get("probe_until", 0)),
+        buckets=tuple(sorted((Bucket(*map(int, parts)) for parts in packed), key=lambda b: b.start_ms)),
+    )
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
