@@ -77,6 +77,7 @@ def _assess_one(session: Session, call: CallState, spec: ToolSpec) -> None:
         _note_denied(session, call, assessment)
     elif assessment.verdict == "ALLOW":
         session.note(e.CALL_ALLOWED, _terms(session, call, assessment))
+        session.fresh[call.number] = assessment
     else:
         ask_people(session, call, assessment)
 
@@ -237,7 +238,7 @@ def _make_ready(session: Session, number: int) -> Ready | None:
     """Return the call with its permit and admission, or None after noting why it may not go out."""
     call = session.state.call(number)
     spec = session.version.catalogue[call.tool]
-    assessment = _assess(session, call, spec)
+    assessment = session.fresh.pop(number, None) or _assess(session, call, spec)
     if assessment.replay is not None:
         _note_replay(session, call, assessment)
         return None

@@ -6,3 +6,7 @@ from django.apps import AppConfig
 class RunsConfig(AppConfig):
     name = "runs"
     verbose_name = "Runs"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from runs import checks  # noqa: F401

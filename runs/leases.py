@@ -71,4 +71,7 @@ _leases: dict[int, Leases] = {}
 
 def leases() -> Leases:
     """Return this process's leases (a forked child holds none of its parent's)."""
-    return _leases.setdefault(os.getpid(), Leases())
+    process = os.getpid()
+    if process not in _leases:
+        _leases.setdefault(process, Leases())
+    return _leases[process]

@@ -5,7 +5,6 @@ None in a column means "as it was".
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -44,7 +43,7 @@ class CallRow:
     effect: str | None = None
     state: str | None = None
     decision: str | None = None
-    reasons: str | None = None
+    reasons: list[dict[str, str]] | None = None
     approval_id: UUID | None = None
     args_digest: str | None = None
     attempts: int | None = None
@@ -137,7 +136,7 @@ def _call_changed(projection: Projection, event: Event, after: RunState) -> None
     if event.kind in (e.CALL_ALLOWED, e.CALL_GATED):
         row.tool_version_id, row.effect = UUID(facts["tool_version"]), facts["effect"]
     if "decision" in facts:
-        row.decision, row.reasons = facts["decision"], json.dumps(facts["reasons"])
+        row.decision, row.reasons = facts["decision"], facts["reasons"]
     if facts.get("approval"):
         row.approval_id = UUID(facts["approval"])
     if event.kind == e.ATTEMPT_STARTED:

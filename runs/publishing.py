@@ -1,4 +1,4 @@
-"""Agent versions: drafted, published after preflight, retired by the next. What is published never changes."""
+"""Agent versions: drafted, published after preflight, then unchangeable, and retired by the next one."""
 
 from __future__ import annotations
 

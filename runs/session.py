@@ -27,6 +27,7 @@ from runs.journal import Appended, RunContext, RunRow, Write
 from runs.projection import Projection, project, required_actions, run_state
 from runs.versions import VersionSpec, read_version
 from runs.window import Shown, Written, arrange, choose_marks, render
+from tools.assessment import Assessment
 
 # Not yet carried out when it is written: if the stream moved meanwhile, it is decided anew.
 INTENTS = frozenset((e.MODEL_REQUESTED, e.ATTEMPT_STARTED, e.CALL_GATED, e.BUDGET_DRAWN, *e.ENDINGS))
@@ -63,6 +64,8 @@ class Session:
     contents: dict[int, Written] = field(default_factory=dict)
     rendered: dict[int, list[Shown]] = field(default_factory=dict)
     approvals: dict[str, str] = field(default_factory=dict)
+    # Assessments made since the last write: no effect and no wait lies between them and the call.
+    fresh: dict[int, Assessment] = field(default_factory=dict)
     idle_ms: int = 0
     kept_seq: int = 0
 
@@ -100,14 +103,14 @@ class Session:
         if result == "head_moved":
             raise HeadMoved("head_moved", f"run {self.context.run_id} has moved on")
         self.head, self.pending = after, []
+        self.fresh.clear()
 
     @contextmanager
     def orm_write(self) -> Iterator[Callable[[], None]]:
         """Lend a Django transaction, and the verb that writes what is pending in it."""
 
         def write() -> None:
-            with orm_connection.cursor() as cursor:
-                self._append(lambda prepared: journal.append(cursor, prepared))
+            self._append(lambda prepared: journal.append(orm_connection.connection, prepared))
 
         with orm_section():
             yield write
@@ -133,12 +136,12 @@ class Session:
         )  # fmt: skip
 
     def _write(self, write: Write) -> Appended:
-        with borrowed() as connection, connection.cursor() as cursor:
-            return journal.append(cursor, write)
+        with borrowed() as connection:
+            return journal.append(connection, write)
 
     def _write_guarded(self, write: Write, guards: Sequence[Guard]) -> Appended:
         with orm_section(), orm_connection.cursor() as cursor:
-            result = journal.append(cursor, write)
+            result = journal.append(orm_connection.connection, write)
             if result == "appended":
                 for guard in guards:
                     if not guard(cursor):
@@ -154,6 +157,7 @@ class Session:
             self.head = read_head(cursor, self.context.run_id)
             self.state = read_state(cursor, self.context)
         self.pending = []
+        self.fresh.clear()
         self.contents.clear()
         self.rendered.clear()
         for draft in happened:

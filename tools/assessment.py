@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,7 +16,7 @@ from tools.amounts import read_amount
 from tools.calls import Call, ToolSpec
 from tools.policy import Ask, Decision, Reason, Standing, decide
 from tools.schemas import Problem, validate_arguments
-from tools.standing import SeenEffect, read_seen, read_standing
+from tools.standing import Question, SeenEffect, read_standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +56,16 @@ def _assess_valid(call: Call, application_id: UUID | None, now: datetime) -> Ass
     amount = read_amount(call.arguments, spec.amount_argument) if spec.amount_argument else None
     args_digest = digest_arguments(spec, call.arguments)
     dedupe_digest = digest_for_dedupe(spec, call.arguments)
+    question = Question(
+        call.identity_id, spec.tool_id, application_id, call.run_id, now,
+        key="" if spec.effect == "read" else call.key,
+        dedupe_digest=dedupe_digest, dedupe_since=now - timedelta(seconds=spec.dedupe_window_s),
+    )  # fmt: skip
     with borrowed() as connection:
-        standing, forced_open = read_standing(
-            connection,
-            identity_id=call.identity_id,
-            tool_id=spec.tool_id,
-            application_id=application_id,
-            run_id=call.run_id,
-            now=now,
-        )
-        since = now - timedelta(seconds=spec.dedupe_window_s)
-        seen = [] if spec.effect == "read" else read_seen(connection, call.key, dedupe_digest, since)
+        answer = read_standing(connection, question)
+    standing = answer.standing
     decision = decide(Ask(call.run_id, spec.name, spec.effect, amount, now), standing)
-    replay, refusal = _heed_seen(call, args_digest, seen)
+    replay, refusal = _heed_seen(call, args_digest, answer.seen)
     if refusal and decision.verdict != "DENY":
         decision = Decision("DENY", refusal.code, (*decision.reasons, refusal))
     return Assessment(
@@ -80,14 +77,14 @@ def _assess_valid(call: Call, application_id: UUID | None, now: datetime) -> Ass
         amount=amount,
         grant_id=standing.grant.id if standing.grant else None,
         approval_ttl_s=standing.grant.approval_ttl_s if standing.grant else 0,
-        forced_open=forced_open,
+        forced_open=answer.forced_open,
         detail=decision.reasons[-1].detail,
         replay=replay,
     )
 
 
 def _heed_seen(
-    call: Call, args_digest: str, seen: list[SeenEffect]
+    call: Call, args_digest: str, seen: Sequence[SeenEffect]
 ) -> tuple[SeenEffect | None, Reason | None]:
     """A known key with the same arguments has its outcome already; with others it is an error."""
     for effect in seen:

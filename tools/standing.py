@@ -16,33 +16,33 @@ import psycopg
 from tools.caps import parse_caps, windows_of
 from tools.policy import GrantTerms, Standing
 
-_STANDING = """
+_STANDING_TEMPLATE = """
 SELECT i.state, i.expires_at, account.is_active AND account.kind = 'agent',
     (SELECT a.state = 'active' FROM identities_application a WHERE a.id = %(application)s),
     t.state, t.forced_open_at IS NOT NULL,
     EXISTS (SELECT 1 FROM tools_tooluserobjectpermission p JOIN auth_permission c ON c.id = p.permission_id
         WHERE p.user_id = i.service_account_id AND p.content_object_id = t.id AND c.codename = 'use_tool'),
     g.id, g.version, g.decision, g.caps, g.over_caps, g.approval_ttl_s, g.valid_until,
-    g.waived_by_id IS NOT NULL AND g.countersigned_by_id IS NOT NULL, g.waiver_expires_at
+    g.waived_by_id IS NOT NULL AND g.countersigned_by_id IS NOT NULL, g.waiver_expires_at, {seen}
 FROM identities_agentidentity i
 JOIN identities_user account ON account.id = i.service_account_id
 JOIN tools_tool t ON t.id = %(tool)s
 LEFT JOIN tools_toolgrant g ON g.identity_id = i.id AND g.tool_id = t.id AND g.state = 'active'
 WHERE i.id = %(identity)s
 """
+# What the idempotency ledger holds under this key, and the latest like effect under another.
+_SEEN = """(SELECT json_agg(seen) FROM (
+    SELECT key, args_digest, state, stream_id, outcome_seq FROM tools_effectrecord WHERE key = %(key)s
+    UNION ALL
+    (SELECT key, args_digest, state, stream_id, outcome_seq FROM tools_effectrecord
+     WHERE dedupe_digest = %(dedupe)s AND dedupe_digest <> '' AND key <> %(key)s AND state <> 'failed'
+       AND started_at > %(since)s ORDER BY started_at DESC LIMIT 1)) AS seen)"""
+_STANDING_OF_READ = _STANDING_TEMPLATE.format(seen="NULL")
+_STANDING_OF_WRITE = _STANDING_TEMPLATE.format(seen=_SEEN)
 _USED = """
 SELECT "window", used_count, used_amount FROM tools_capusage
 WHERE identity_id = %s AND tool_id = %s AND "window" = ANY(%s)
 """
-_SEEN = """
-SELECT key, args_digest, state, stream_id, outcome_seq FROM tools_effectrecord WHERE key = %(key)s
-UNION ALL
-(SELECT key, args_digest, state, stream_id, outcome_seq FROM tools_effectrecord
- WHERE dedupe_digest = %(dedupe)s AND dedupe_digest <> '' AND key <> %(key)s AND state <> 'failed'
-   AND started_at > %(since)s ORDER BY started_at DESC LIMIT 1)
-"""
-
-
 @dataclass(frozen=True, slots=True)
 class SeenEffect:
     """An effect that the idempotency ledger knows already."""
@@ -54,24 +54,49 @@ class SeenEffect:
     outcome_seq: int | None
 
 
-def read_standing(
-    connection: psycopg.Connection[Any],
-    *,
-    identity_id: UUID,
-    tool_id: UUID,
-    application_id: UUID | None,
-    run_id: UUID,
-    now: datetime,
-) -> tuple[Standing, bool]:
-    """Return the standing, and whether a person has forced the tool's breaker open."""
-    row = connection.execute(
-        _STANDING, {"identity": identity_id, "tool": tool_id, "application": application_id}
-    ).fetchone()
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Whose standing is asked for, and which effects would be repeated; ``key`` is empty for a read."""
+
+    identity_id: UUID
+    tool_id: UUID
+    application_id: UUID | None
+    run_id: UUID
+    now: datetime
+    key: str
+    dedupe_digest: str
+    dedupe_since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The standing, whether a person has forced the breaker open, and the effects that are known already."""
+
+    standing: Standing
+    forced_open: bool
+    seen: tuple[SeenEffect, ...] = ()
+
+
+def read_standing(connection: psycopg.Connection[Any], question: Question) -> Answer:
+    """Return everything that the decision about one call depends on."""
+    values = {
+        "identity": question.identity_id,
+        "tool": question.tool_id,
+        "application": question.application_id,
+        "key": question.key,
+        "dedupe": question.dedupe_digest,
+        "since": question.dedupe_since,
+    }
+    query = _STANDING_OF_WRITE if question.key else _STANDING_OF_READ
+    row = connection.execute(query, values).fetchone()
     if row is None:
-        return Standing("unknown", None, False, None, "unknown", None, False), False
+        return Answer(Standing("unknown", None, False, None, "unknown", None, False), False)
     grant = None if row[7] is None else GrantTerms(*row[7:10], parse_caps(row[10]), *row[11:16])
-    used = _read_used(connection, identity_id, tool_id, grant, run_id, now)
-    return Standing(row[0], row[1], row[2], row[3], row[4], grant, row[6], used), row[5]
+    used = _read_used(connection, question.identity_id, question.tool_id, grant, question.run_id, question.now)
+    seen = tuple(
+        SeenEffect(e["key"], e["args_digest"], e["state"], UUID(e["stream_id"]), e["outcome_seq"]) for e in row[16] or ()
+    )
+    return Answer(Standing(row[0], row[1], row[2], row[3], row[4], grant, row[6], used), row[5], seen)
 
 
 def _read_used(
@@ -88,10 +113,3 @@ def _read_used(
     rows = connection.execute(_USED, (identity_id, tool_id, windows)).fetchall()
     return {window: (count, amount) for window, count, amount in rows}
 
-
-def read_seen(
-    connection: psycopg.Connection[Any], key: str, dedupe_digest: str, since: datetime
-) -> list[SeenEffect]:
-    """Return what the idempotency ledger holds under this key, and the latest like effect under another."""
-    rows = connection.execute(_SEEN, {"key": key, "dedupe": dedupe_digest, "since": since}).fetchall()
-    return [SeenEffect(*row) for row in rows]

@@ -1,0 +1,67 @@
+"""The measured company: one agent with one null tool, everything that governs a real one switched on."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.db import transaction
+from guardian.shortcuts import assign_perm
+
+from agentops.canonical import plain_digest
+from identities.models import AgentIdentity, Application, Team, User
+from runs.models import AgentVersion, Price
+from tools.models import Tool, ToolGrant, ToolVersion
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"turn": {"type": "integer"}, "padding": {"type": "string"}},
+    "required": ["turn", "padding"],
+    "additionalProperties": False,
+}
+RESULT_SCHEMA = {
+    "type": "object",
+    "properties": {"ok": {"type": "boolean"}, "turn": {"type": "integer"}},
+    "required": ["ok", "turn"],
+}
+
+
+@transaction.atomic
+def create_company(steps: int) -> tuple[Application, AgentIdentity]:
+    """Create the company, with budgets that ``steps`` steps per run fit into."""
+    team = Team.objects.create(slug="bench", name="Bench")
+    owner = User.objects.create(username="bench-owner")
+    account = User.objects.create(username="bench-agent", kind="agent")
+    client = User.objects.create(username="bench-client", kind="application")
+    agent = AgentIdentity.objects.create(
+        team=team, slug="bench", name="Bench agent", purpose="to be measured", owner=owner,
+        service_account=account, state="active",
+    )  # fmt: skip
+    application = Application.objects.create(
+        team=team, slug="bench", name="Bench client", service_account=client, may_assert_users=True
+    )
+    assign_perm("start_run", client, agent)
+    _create_version(agent, _create_tool(team, agent), steps)
+    return application, agent
+
+
+def _create_tool(team: Team, agent: AgentIdentity) -> ToolVersion:
+    tool = Tool.objects.create(team=team, name="noop")
+    assign_perm("use_tool", agent.service_account, tool)
+    ToolGrant.objects.create(identity=agent, tool=tool, version=1, decision="ALLOW")
+    return ToolVersion.objects.create(
+        tool=tool, number=1, description="Does nothing.", statement="do nothing", input_schema=SCHEMA,
+        output_schema=RESULT_SCHEMA, effect="reversible", idempotency="honours_key", adapter="python",
+        config={"function": "runs.bench.noop:noop"}, digest=plain_digest(SCHEMA),
+    )  # fmt: skip
+
+
+def _create_version(agent: AgentIdentity, tool_version: ToolVersion, steps: int) -> None:
+    Price.objects.create(model="null", version="bench", input_usd_per_mtok=1, output_usd_per_mtok=2)
+    version = AgentVersion.objects.create(
+        identity=agent, number=1, instructions="Do nothing, step by step.", planner="null", model="null",
+        principal_source="application", max_steps=steps + 2, max_tokens=10_000_000, max_usd=Decimal(1000),
+        max_seconds=86_400,
+    )  # fmt: skip
+    version.catalogue.add(tool_version)
+    version.state = "published"
+    version.save()

@@ -1,0 +1,146 @@
+"""``bench steps``: durable, governed steps per second through Celery and the real driver."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from celery import current_app
+from django.conf import settings
+from django.db import connection
+
+from identities.models import AgentIdentity, Application
+from runs.bench.meter import Counters, cpu_ms, postmaster, read_counters, settle_statistics
+from runs.models import Run
+from runs.services import start_run
+
+RUNS = {1: 30, 8: 96, 32: 256, 128: 384}
+WORKERS = 2
+BOOT_TIMEOUT_S = 60.0
+WARM_UP = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One row of the benchmark: how many runs at once, of how many steps, with how slow a model."""
+
+    concurrency: int
+    latency_ms: int
+    steps: int
+    runs: int
+
+
+def measure(load: Load, application: Application, agent: AgentIdentity) -> dict[str, Any]:
+    """Run one load and return its figures."""
+    warm_up = _create_runs(application, agent, WARM_UP)
+    runs = _create_runs(application, agent, load.runs)
+    current_app.control.purge()
+    with _workers(load) as workers:
+        _send(warm_up)
+        _await_ended(warm_up)
+        roots = [*(worker.pid for worker in workers), postmaster()]
+        before, cpu_before, started = read_counters(), cpu_ms(roots), time.monotonic()
+        _send(runs)
+        polls = _await_ended(runs)
+        elapsed, cpu = time.monotonic() - started, cpu_ms(roots) - cpu_before
+    settle_statistics()
+    return _figures(load, elapsed, cpu, before, read_counters(), polls, _count_steps(runs))
+
+
+def _create_runs(application: Application, agent: AgentIdentity, count: int) -> list[UUID]:
+    created = [
+        start_run(
+            actor=application.service_account, agent=agent, message="Do nothing.", issuer="bench",
+            subject="nobody", application=application,
+        )
+        for _ in range(count)
+    ]  # fmt: skip
+    return [run.pk for run in created]
+
+
+def _send(runs: list[UUID]) -> None:
+    with current_app.producer_pool.acquire(block=True) as producer:
+        for run in runs:
+            current_app.send_task("runs.drive", args=[str(run)], queue="normal", producer=producer)
+
+
+def _await_ended(runs: list[UUID]) -> int:
+    """Wait for all to end; return how many statements the waiting cost."""
+    for polls in range(1, 1_000_000):
+        if not Run.objects.filter(pk__in=runs, ended_at=None).exists():
+            return polls
+        time.sleep(0.05)
+    raise TimeoutError("the runs did not end")
+
+
+def _count_steps(runs: list[UUID]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sum(tool_calls) FROM runs_run WHERE id = ANY(%s) AND state = 'completed'", (runs,))
+        return int(cursor.fetchone()[0] or 0)
+
+
+@contextmanager
+def _workers(load: Load) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Start the workers that this load needs, threads in two processes; stop them at the end."""
+    count = 1 if load.concurrency == 1 else WORKERS
+    started = [_start_worker(number, load, load.concurrency // count) for number in range(count)]
+    try:
+        _await_workers(count)
+        yield started
+    finally:
+        for worker in started:
+            worker.terminate()
+        for worker in started:
+            worker.wait(30)
+
+
+def _start_worker(number: int, load: Load, threads: int) -> subprocess.Popen[bytes]:
+    argv = [sys.executable, "-m", "celery", "-A", "config", "worker", "-P", "threads", "-c", str(threads)]
+    options = ["-Q", "normal,critical", "-n", f"bench{number}@%h", "--without-gossip", "--without-mingle"]
+    env = {
+        **os.environ,
+        "NULL_PLANNER_LATENCY_S": str(load.latency_ms / 1000),
+        "NULL_PLANNER_STEPS": str(load.steps),
+        "TOOLS_PYTHON_MODULES": "runs.bench.noop",
+        "TIME_SLICE_S": str(max(settings.TIME_SLICE_S, 60)),
+    }
+    return subprocess.Popen(  # noqa: S603
+        [*argv, *options, "-l", "ERROR"], env=env, cwd=settings.BASE_DIR, stdout=subprocess.DEVNULL
+    )
+
+
+def _await_workers(count: int) -> None:
+    deadline = time.monotonic() + BOOT_TIMEOUT_S
+    while time.monotonic() < deadline:
+        with suppress(OSError):
+            if len(current_app.control.ping(timeout=0.5)) >= count:
+                return
+    raise TimeoutError("the workers did not come up")
+
+
+def _figures(
+    load: Load, elapsed: float, cpu: float, before: Counters, after: Counters, polls: int, steps: int
+) -> dict[str, Any]:
+    if steps != load.runs * load.steps:
+        raise RuntimeError(f"{steps} of {load.runs * load.steps} steps were made: the figures would be wrong")
+    per_run_step_ms = elapsed * 1000 * load.concurrency / steps
+    return {
+        "concurrency": load.concurrency,
+        "model_latency_ms": load.latency_ms,
+        "steps_per_run": load.steps,
+        "runs": load.runs,
+        "seconds": round(elapsed, 2),
+        "steps_per_s": round(steps / elapsed, 1),
+        "cpu_ms_per_step": round(cpu / steps, 2),
+        "overhead_ms_per_step": round(per_run_step_ms - load.latency_ms * (load.steps + 1) / load.steps, 2),
+        "statements_per_step": round((after.transactions - before.transactions - polls) / steps, 2),
+        "commits_per_step": round((after.commits - before.commits) / steps, 2),
+        "wal_bytes_per_step": round((after.wal_bytes - before.wal_bytes) / steps),
+    }

@@ -1,0 +1,93 @@
+"""``manage.py apply FILE``: make everything as a provisioning document says."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from agentops.errors import AgentOpsError
+from identities.models import User
+from runs.preflight import Finding
+from runs.provisioning import Plan, apply_document
+from runs.provisioning.reading import SIZE_LIMIT_BYTES
+
+
+class Command(BaseCommand):
+    help = "Create or update identities, tools, grants, agent versions and budgets from one YAML document."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the command line."""
+        parser.add_argument("file", metavar="FILE", help="the document; - reads standard input")
+        parser.add_argument("--dry-run", action="store_true", help="show what would change, change nothing")
+        parser.add_argument("--as", dest="username", metavar="USERNAME", help="act as this person")
+        parser.add_argument("--yes", action="store_true", help="do not ask before changing anything")
+
+    def handle(self, *_: Any, file: str, username: str | None, dry_run: bool, yes: bool, **__: Any) -> None:
+        """Show the plan, ask, apply."""
+        text, actor = read_document(file), find_actor(username)
+        try:
+            plan = apply_document(actor=actor, text=text, dry_run=True)
+            self.stdout.write(str(plan))
+            if dry_run or not wants_more(plan):
+                return
+            if not yes:
+                self._ask(file)
+            apply_document(actor=actor, text=text, expected=plan)
+        except AgentOpsError as error:
+            raise CommandError(describe(error)) from error
+        self.stdout.write(f"applied as {actor.username}")
+
+    def _ask(self, file: str) -> None:
+        if file == "-" or not sys.stdin.isatty():
+            raise CommandError("nobody can be asked here: add --yes to apply this, or --dry-run to look only")
+        if input("Apply these changes? [y/N] ").strip().lower() not in ("y", "yes"):
+            raise CommandError("nothing was changed")
+
+
+def wants_more(plan: Plan) -> bool:
+    """Return whether applying the plan would write anything; a signature on a waiver is only a note in it."""
+    return not plan.is_empty or any("signed by" in note for note in plan.notes)
+
+
+def read_document(file: str) -> str:
+    """Return the document's text; raises CommandError for a file that cannot be read."""
+    try:
+        if file == "-":
+            return sys.stdin.read(SIZE_LIMIT_BYTES + 1)
+        with Path(file).open(encoding="utf-8") as opened:
+            return opened.read(SIZE_LIMIT_BYTES + 1)
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"cannot read {file}: {error}") from error
+
+
+def find_actor(username: str | None) -> User:
+    """Return who acts: the named person, or the only superuser there is. Raises CommandError."""
+    people = User.objects.filter(kind="person", is_active=True)
+    if username is not None:
+        person = people.filter(username=username).first()
+        if person is None:
+            raise CommandError(f"there is no active person {username!r}")
+        return person
+    superusers = list(people.filter(is_superuser=True)[:2])
+    if len(superusers) == 1:
+        return superusers[0]
+    hint = (
+        "there are several superusers"
+        if superusers
+        else "there is no superuser: create one with createsuperuser"
+    )
+    raise CommandError(f"{hint}; say who acts with --as USERNAME")
+
+
+def describe(error: AgentOpsError) -> str:
+    """Return an error in lines, preflight findings with their remedies."""
+    problems = getattr(error, "problems", ())
+    findings = [f"  - {problem}" for problem in problems if isinstance(problem, Finding)]
+    if findings:
+        place, _, _ = error.detail.partition(": ")
+        return "\n".join([f"{place}: preflight found", *findings, "nothing was changed"])
+    return f"{error.detail or error.code}\nnothing was changed"

@@ -1,0 +1,46 @@
+"""``agentops bench steps``: one JSON object per load."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from runs.bench.company import create_company
+from runs.bench.steps import RUNS, Load, measure
+
+
+class Command(BaseCommand):
+    help = "Measure durable, governed steps through Celery and the real driver, on a database that is thrown away."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("what", choices=["steps"])
+        parser.add_argument("--json", action="store_true", help="one JSON object per line, nothing else")
+        parser.add_argument("--concurrency", default="1,8,32,128", help="runs at once, comma-separated")
+        parser.add_argument("--latency-ms", default="0,500", help="latencies of the model, comma-separated")
+        parser.add_argument("--steps", type=int, default=10, help="steps per run")
+        parser.add_argument("--runs", type=int, help="runs per load (default: by concurrency)")
+
+    def handle(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
+        application, agent = create_company(options["steps"])
+        for latency in _numbers(options["latency_ms"]):
+            for concurrency in _numbers(options["concurrency"]):
+                runs = options["runs"] or _runs(concurrency, latency)
+                figures = measure(Load(concurrency, latency, options["steps"], runs), application, agent)
+                self.stdout.write(json.dumps(figures) if options["json"] else _line(figures))
+                self.stdout.flush()
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+def _runs(concurrency: int, latency: int) -> int:
+    """A slow model needs fewer runs: two rounds tell enough."""
+    return 2 * concurrency if latency else RUNS.get(concurrency, 2 * concurrency)
+
+
+def _line(figures: dict[str, Any]) -> str:
+    return "  ".join(f"{name} {value}" for name, value in figures.items())

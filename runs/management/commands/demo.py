@@ -1,0 +1,123 @@
+"""``agentops demo``: one governed run in the terminal, with its approval and its trace."""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from agentops.demo.planner.script import SHIPPED, load_scripts
+from agentops.errors import AgentOpsError
+from approvals.models import ApprovalRequest
+from approvals.services import decide, read_evidence
+from identities.models import Application, User
+from runs.models import Run
+from runs.services import cancel_run, start_run
+from runs.trace import read_trace
+
+STORY = "refund_broken_kettle"
+APPLICATION, AGENT, APPROVER, CUSTOMER = "shop-app", "refunds-agent", "fiona", "ann.lee@example.com"
+LANE_MARKS = {"decided": "decided ", "executed": "executed", "broke": "BROKE   "}
+
+
+class Command(BaseCommand):
+    help = (
+        "Run the demo's story in the terminal: a request, a proposal, your approval, the effect, the trace."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--decide", choices=["approve", "deny"], help="answer for scripts, instead of asking"
+        )
+        parser.add_argument("--story", default=STORY, help="which of the shipped requests to play")
+        parser.add_argument("--timeout", type=float, default=120.0, help="seconds to wait for the run's end")
+
+    def handle(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
+        if not settings.DEMO:
+            raise CommandError("the demo company is loaded only with AGENTOPS_DEMO=1; never in production")
+        run = self._start(options["story"])
+        deadline = time.monotonic() + options["timeout"]
+        while not run.has_ended:
+            if time.monotonic() > deadline:
+                raise CommandError(
+                    f"run {run.pk} is {run.state} after {options['timeout']:.0f} s; are workers running?"
+                )
+            self._answer(run, options["decide"])
+            time.sleep(0.2)
+            run.refresh_from_db()
+        self._show(run)
+        if run.state != "completed":
+            raise CommandError(f"the run ended {run.state}: {run.status_reason}", returncode=1)
+
+    def _start(self, story: str) -> Run:
+        scripts = load_scripts(SHIPPED)
+        if story not in scripts:
+            raise CommandError(f"there is no story {story!r}; there are: {', '.join(sorted(scripts))}")
+        message = scripts[story].request
+        application = Application.objects.select_related("service_account").get(slug=APPLICATION)
+        agent = application.team.agents.get(slug=AGENT)
+        self.stdout.write(f"Customer: {message}\n")
+        return start_run(
+            actor=application.service_account,
+            agent=agent,
+            message=message,
+            issuer="https://shop.example",
+            subject=CUSTOMER,
+            application=application,
+        )
+
+    def _answer(self, run: Run, answer: str | None) -> None:
+        for request in ApprovalRequest.objects.filter(subject_ref=str(run.pk), state="waiting"):
+            self._present(request)
+            verdict = answer or self._ask()
+            approver = User.objects.get(username=APPROVER)
+            reason = "approved in the terminal" if verdict == "approve" else "denied in the terminal"
+            try:
+                # Whoever sits at this machine's terminal is its operator; the demo runs nowhere else.
+                decide(
+                    actor=approver, request=request, verdict=verdict, reason=reason,
+                    digest=request.digest, channel="terminal", second_factor=True,
+                )  # fmt: skip
+            except AgentOpsError as error:
+                self.stdout.write(f"  not decided: {error}")
+            else:
+                self.stdout.write(f"  {approver.username} decided: {verdict}\n")
+        if any(action["type"] != "approval" for action in run.required_actions):
+            cancel_run(
+                actor=run.application.service_account, run=run, reason="the demo answers approvals only"
+            )
+
+    def _present(self, request: ApprovalRequest) -> None:
+        shown = read_evidence(request) or {}
+        seconds = (request.expires_at - request.created_at).total_seconds()
+        self.stdout.write(f"Waiting for a person: {shown.get('agent')} wants to {shown.get('statement')}")
+        self.stdout.write(f"  on behalf of   {shown.get('principal', {}).get('subject')}")
+        self.stdout.write(f"  the model says “{shown.get('why')}”")
+        self.stdout.write(
+            f"  effect         {request.effect}; unanswered it is refused after {seconds:.0f} s"
+        )
+
+    def _ask(self) -> str:
+        while True:
+            answer = input("  approve or deny? ").strip().lower()
+            if answer in ("approve", "deny"):
+                return answer
+
+    def _show(self, run: Run) -> None:
+        trace = read_trace(run)
+        self.stdout.write("Trace")
+        for item in trace.items:
+            cost = f"  {item.tokens} tokens, {item.usd} USD" if item.tokens else ""
+            self.stdout.write(
+                f"  {item.at:%H:%M:%S.%f}"[:-3] + f"  {LANE_MARKS[item.lane]}  {item.title}{cost}"
+            )
+        ending = trace.items[-1].content or {}
+        self.stdout.write(f"\nAgent: {ending.get('answer') or ending.get('summary')}\n")
+        totals = trace.totals
+        self.stdout.write(
+            f"{run.state}: {totals.steps} steps, {totals.calls} calls, {totals.tokens} tokens, {totals.usd} USD; "
+            f"run {run.pk}, trace {run.trace_id}"
+        )
