@@ -30,8 +30,11 @@ def connection_parameters() -> dict[str, Any]:
 
 
 def _open_pool() -> ConnectionPool:
+    parameters = connection_parameters()
+    # Every statement here is prepared and looks up by keys: to plan it anew costs more than to run it.
+    options = f"{parameters.get('options', '')} -c plan_cache_mode=force_generic_plan".strip()
     pool: ConnectionPool = ConnectionPool(
-        kwargs={**connection_parameters(), "autocommit": True, "prepare_threshold": 2},
+        kwargs={**parameters, "options": options, "autocommit": True, "prepare_threshold": 1},
         min_size=1,
         max_size=settings.JOURNAL_POOL_SIZE,
         timeout=30,

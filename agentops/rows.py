@@ -14,8 +14,14 @@ Changes = dict[str, tuple[object, object]]  # name → (before, after)
 
 def check_fields(row: models.Model) -> None:
     """Check every field by itself; raises ValidationFailed whose problems name field and fault."""
+    # A column that takes NULL takes None: ``blank`` is a rule of forms.
+    absent = {
+        field.name
+        for field in row._meta.concrete_fields
+        if field.null and getattr(row, field.attname) is None
+    }
     try:
-        row.clean_fields()
+        row.clean_fields(exclude=absent)
     except ValidationError as error:
         problems = [f"{field}: {' '.join(texts)}" for field, texts in error.message_dict.items()]
         raise ValidationFailed("invalid_fields", "; ".join(problems), problems=problems) from error

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import cast
 
+from asgiref.typing import ASGI3Application
 from django.core.asgi import get_asgi_application
 
 from agentops.api.bodies import bound_bodies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-application = bound_bodies(get_asgi_application())
+application = bound_bodies(cast(ASGI3Application, get_asgi_application()))

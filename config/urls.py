@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import include, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from agentops.api.document import DocsPage, OpenApiJson, OpenApiYaml
 from agentops.api.health import serve_liveness, serve_readiness
 from agentops.api.views import UnknownAddress
 
-api_patterns = [
+api_patterns: list[URLPattern | URLResolver] = [
     path("", include("runs.api.urls")),
     path("", include("approvals.api.urls")),
     path("", include("tools.api.urls")),
@@ -22,7 +22,7 @@ api_patterns = [
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include((api_patterns, "api"))),
-    re_path(r"^api/", UnknownAddress.as_view()),
+    re_path(r"^api(/|$)", UnknownAddress.as_view()),
     path("healthz", serve_liveness),
     path("readyz", serve_readiness),
 ]

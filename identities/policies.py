@@ -35,9 +35,14 @@ def may_govern(
         return Decision(False, ("this is not any team's own: only a superuser may",))
     if not team.members.filter(pk=actor.pk).exists():
         return Decision(False, (f"not a member of team {team.slug}",))
-    if actor.has_perm(permission) or (subject is not None and actor.has_perm(permission, subject)):
+    if actor.has_perm(permission) or (subject is not None and _holds_on(actor, permission, subject)):
         return Decision(True, (f"has {permission} in team {team.slug}",))
     return Decision(False, (f"lacks {permission}",))
+
+
+def _holds_on(actor: User, permission: str, subject: models.Model) -> bool:
+    """Ask for the row about one object; guardian raises for a permission of another app."""
+    return permission.startswith(f"{subject._meta.app_label}.") and actor.has_perm(permission, subject)
 
 
 def may_stop_agent(actor: User, agent: AgentIdentity) -> Decision:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -23,7 +24,7 @@ from approvals import gate
 from approvals.services import Subject, request_approval
 from runs import evidence
 from runs.handovers import open_handover
-from runs.session import Guard, Session, utc_now
+from runs.session import Guard, GuardRefused, Session, utc_now
 from runs.turns import new_traceparent
 from tools import execution, mirror
 from tools.assessment import Assessment, assess
@@ -57,6 +58,7 @@ def _readers() -> ThreadPoolExecutor:
 
 def assess_calls(session: Session, numbers: Sequence[int]) -> None:
     """Note for each proposed call whether it may run, waits for people, or is refused."""
+    session.one_by_one = False
     for number in numbers:
         call = session.state.call(number)
         spec = session.version.catalogue.get(call.tool)
@@ -97,7 +99,8 @@ def _assess(session: Session, call: CallState, spec: ToolSpec) -> Assessment:
         principal_subject=context.subject,
         traceparent=new_traceparent(context.trace_id),
     )
-    return assess(planned, application_id=context.application_id, now=utc_now())
+    held = {window: Decimal(amount) for window, amount in call.claims}
+    return assess(planned, application_id=context.application_id, now=utc_now(), held=held)
 
 
 def key_of(session: Session, call: CallState) -> str:
@@ -150,7 +153,13 @@ def _terms(session: Session, call: CallState, assessment: Assessment) -> dict[st
 
 
 def _note_refused(session: Session, call: CallState, code: str, detail: str, **facts: Any) -> None:
-    session.note(e.CALL_REFUSED, {**_where(session, call), "tool": call.tool, "code": code, **facts}, {"detail": detail})
+    """Note why a call may not go out; one in doubt is left to a person, for "refused" would claim no effect."""
+    facts = {**_where(session, call), "tool": call.tool, "code": code, **facts}
+    if call.in_doubt:
+        doubt = {"attempt": call.attempts, "latency_ms": 0, "then": "park", "delay_ms": 0}
+        session.note(e.CALL_UNKNOWN, {**facts, **doubt}, {"detail": detail})
+    else:
+        session.note(e.CALL_REFUSED, facts, {"detail": detail}, give_caps_back(session, call))
 
 
 def _note_denied(session: Session, call: CallState, assessment: Assessment) -> None:
@@ -168,10 +177,9 @@ def _note_asked(session: Session, call: CallState) -> None:
         _note_refused(session, call, "invalid_arguments", f"{call.tool} needs words")
         return
     action = BUILT_IN_TOOLS[call.tool]
-    session.note(e.CALL_ASKED, {**_where(session, call), "action": action}, {"question": question[:4000]})
-    if action == "handover":
-        where = (session.context.run_id, session.state.step, call.number)
-        session.commit([lambda cursor: open_handover(cursor, *where)])
+    where = (session.context.run_id, session.state.step, call.number)
+    queue: Guard | None = (lambda cursor: open_handover(cursor, *where)) if action == "handover" else None
+    session.note(e.CALL_ASKED, {**_where(session, call), "action": action}, {"question": question[:4000]}, queue)
 
 
 # --- asking people --------------------------------------------------------------------------------------
@@ -189,7 +197,6 @@ def ask_people(session: Session, call: CallState, assessment: Assessment) -> Non
     with session.orm_write() as write:
         request = request_approval(assessment=assessment, subject=subject, evidence=shown, now=now)
         expires_at = request.expires_at.isoformat()
-        session.approvals[str(request.id)] = expires_at
         facts = {**_terms(session, call, assessment), "approval": str(request.id), "expires_at": expires_at}
         session.note(e.CALL_GATED, facts)
         write()
@@ -208,7 +215,8 @@ def heed_decisions(session: Session) -> None:
         else:
             code = {"denied": "denied_by_human", "expired": "approval_expired"}.get(verdict, "approval_voided")
             detail = evidence.refusal_words(approval, code)
-            session.note(e.APPROVAL_REFUSED, {**facts, "code": code}, {"detail": detail})
+            facts["code"] = code
+            session.note(e.APPROVAL_REFUSED, facts, {"detail": detail}, give_caps_back(session, call))
 
 
 # --- executing ------------------------------------------------------------------------------------------
@@ -216,14 +224,14 @@ def heed_decisions(session: Session) -> None:
 
 def call_tools(session: Session, numbers: Sequence[int]) -> None:
     """Assess again, get permits, ask the breakers, commit the attempts (C2), and only then make them."""
-    ready = [found for number in numbers if (found := _make_ready(session, number)) is not None]
-    if not ready:
-        return
-    guards = [guard for item in ready for guard in _guards(session, item)]
-    for item in ready:
-        _note_attempt(session, item)
+    ready: list[Ready] = []
     try:
-        session.commit(guards)
+        for number in numbers[:1] if session.one_by_one else numbers:
+            if (found := _make_ready(session, number)) is not None:
+                ready.append(found)
+        if not ready:
+            return
+        _commit_attempts(session, ready)
     except BaseException:
         for item in ready:
             give_back(item.assessment.call.spec, item.admission)
@@ -232,6 +240,18 @@ def call_tools(session: Session, numbers: Sequence[int]) -> None:
         _note_outcome(session, item, outcome)
         if transition is not None:
             mirror.record_transition(item.assessment.call.spec, transition)
+
+
+def _commit_attempts(session: Session, ready: Sequence[Ready]) -> None:
+    # In the order of their tools: two runs that take caps of the same tools must not wait for each other.
+    ordered = sorted(ready, key=lambda item: item.assessment.call.spec.tool_id)
+    for item in ready:
+        _note_attempt(session, item)
+    try:
+        session.commit([guard for item in ordered for guard in _guards(session, item)])
+    except GuardRefused:
+        session.one_by_one = len(ready) > 1  # together they may ask for more than is left
+        raise
 
 
 def _make_ready(session: Session, number: int) -> Ready | None:
@@ -248,8 +268,11 @@ def _make_ready(session: Session, number: int) -> Ready | None:
     except PolicyDenied:
         _note_denied(session, call, assessment)
         return None
-    except ApprovalRequired:
-        ask_people(session, call, assessment)
+    except ApprovalRequired as error:
+        if call.in_doubt:  # a person's denial would come too late for what may have happened
+            _note_refused(session, call, error.code, error.detail)
+        else:
+            ask_people(session, call, assessment)
         return None
     except StateConflict as error:
         _note_refused(session, call, error.code, error.detail)
@@ -275,10 +298,8 @@ def _guards(session: Session, item: Ready) -> list[Guard]:
     """Return what must hold in the very transaction that commits the attempt."""
     assessment, call = item.assessment, item.assessment.call
     guards: list[Guard] = []
-    if assessment.call.attempt > 1:
-        return _approval_guard(item)  # caps and dedupe were taken with the first attempt
-    if assessment.decision.claims:
-        claims = assessment.decision.claims
+    if assessment.claims:
+        claims = assessment.claims
         guards.append(lambda cursor: reserve_caps(cursor, call.identity_id, call.spec.tool_id, claims))
     if assessment.dedupe_digest:
         guards.append(lambda cursor: is_first_of_its_kind(cursor, assessment, utc_now()))
@@ -305,6 +326,7 @@ def _note_attempt(session: Session, item: Ready) -> None:
         "key": assessment.call.key,
         "effect": assessment.call.spec.effect,
         "permit": item.permit.reference,
+        "claims": [[claim.window, str(claim.amount)] for claim in assessment.claims],
         "dedupe": assessment.dedupe_digest,
         "breaker": item.admission.state,
         "local_breaker": item.admission.local,
@@ -327,15 +349,19 @@ def _execute_all(ready: Sequence[Ready]) -> list[tuple[Outcome, Transition | Non
 def _note_outcome(session: Session, item: Ready, outcome: Outcome) -> None:
     call = session.state.call(item.number)
     note_outcome(session, call, item.assessment.call.spec, outcome)
-    if session.state.call(item.number).status == "failed" and item.assessment.decision.claims:
-        release(session, item.assessment)
 
 
-def release(session: Session, assessment: Assessment) -> None:
-    """Give back caps that a call reserved and surely did not use."""
-    call = assessment.call
-    with borrowed() as connection, connection.cursor() as cursor:
-        release_caps(cursor, call.identity_id, call.spec.tool_id, assessment.decision.claims)
+def give_caps_back(session: Session, call: CallState) -> Guard | None:
+    """Return the duty to give back what a call holds of caps and surely did not use."""
+    if not call.claims:
+        return None
+    identity, tool = session.context.identity_id, session.version.catalogue[call.tool].tool_id
+
+    def release(cursor: Cursor) -> bool:
+        release_caps(cursor, identity, tool, call.claims)
+        return True
+
+    return release
 
 
 def note_outcome(
@@ -380,7 +406,8 @@ def _note_trouble(
     )
     doubtful = outcome.status == "unknown" or in_doubt
     if isinstance(follow, GiveUp):
-        session.note(e.CALL_FAILED, {**facts, "size": len(outcome.detail)}, content)
+        facts["size"] = len(outcome.detail)
+        session.note(e.CALL_FAILED, facts, content, give_caps_back(session, call))
     elif isinstance(follow, Retry) and not doubtful:
         delay = {"retryable": True, "delay_ms": round(follow.delay_s * 1000)}
         session.note(e.ATTEMPT_FAILED, {**facts, **delay}, content)

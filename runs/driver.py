@@ -72,14 +72,22 @@ def _drive_leased(session: Session) -> bool:
         try:
             if _carry_out_next(session):
                 return False
+            if time.monotonic() >= slice_ends or leases().stopping.is_set():
+                return _hand_on(session)
         except (HeadMoved, GuardRefused):
             session.rewind()
         except LeaseLost:
             _keep_evidence(session)
             raise
-        if time.monotonic() >= slice_ends or leases().stopping.is_set():
-            session.commit()
-            return session.release(utc_now())
+
+
+def _hand_on(session: Session) -> bool:
+    """Give a run back that has more to do, whether or not somebody rang meanwhile."""
+    session.commit()
+    while not session.release(utc_now()):
+        if not session.answer_bell():
+            raise LeaseLost("lease_lost", f"run {session.context.run_id} was taken over")
+    return True
 
 
 def _carry_out_next(session: Session) -> bool:

@@ -84,18 +84,15 @@ WITH fence AS (
         started_at = coalesce(c.started_at, excluded.started_at), ended_at = coalesce(excluded.ended_at, c.ended_at),
         latency_ms = coalesce(excluded.latency_ms, c.latency_ms),
         outcome_seq = coalesce(excluded.outcome_seq, c.outcome_seq)
-), starts AS (
+), effects AS (
     INSERT INTO tools_effectrecord AS f (key, identity_id, tool_version_id, args_digest, dedupe_digest, state,
-        stream_id, started_at)
-    SELECT n.key, ($7::jsonb ->> 'identity')::uuid, n.tool_version_id, n.args_digest, n.dedupe_digest, 'started',
-        head.id, n.started_at
-    FROM head, jsonb_to_recordset($7::jsonb -> 'starts') AS n(key text, args_digest text, dedupe_digest text,
-        tool_version_id uuid, started_at timestamptz)
-    ON CONFLICT (key) DO UPDATE SET state = 'started' WHERE f.args_digest = excluded.args_digest
-), ends AS (
-    UPDATE tools_effectrecord f SET state = n.state, outcome_seq = n.outcome_seq, ended_at = n.ended_at
-    FROM head, jsonb_to_recordset($7::jsonb -> 'ends') AS n(key text, state text, outcome_seq int, ended_at timestamptz)
-    WHERE f.key = n.key
+        stream_id, started_at, outcome_seq, ended_at)
+    SELECT n.key, ($7::jsonb ->> 'identity')::uuid, n.tool_version_id, n.args_digest, coalesce(n.dedupe_digest, ''),
+        n.state, head.id, n.at, n.outcome_seq, CASE WHEN n.outcome_seq IS NOT NULL THEN n.at END
+    FROM head, jsonb_to_recordset($7::jsonb -> 'effects') AS n(key text, args_digest text, dedupe_digest text,
+        tool_version_id uuid, state text, at timestamptz, outcome_seq int)
+    ON CONFLICT (key) DO UPDATE SET state = excluded.state, outcome_seq = excluded.outcome_seq,
+        ended_at = excluded.ended_at WHERE f.args_digest = excluded.args_digest
 )
 SELECT (SELECT count(*) FROM fence), (SELECT count(*) FROM head)
 """
@@ -138,11 +135,11 @@ SELECT count(*) FROM released
 """
 _TAKE_BELL = "UPDATE runs_run SET wake_at = NULL WHERE id = %s AND lease_epoch = %s RETURNING 1"
 _SNAPSHOT = "SELECT seq, state FROM runs_runsnapshot WHERE run_id = %s AND engine = %s"
-_DUE = f"""
+_DUE = """
 SELECT id FROM runs_run
-WHERE state NOT IN {ENDED} AND coalesce(lease_until, wake_at) <= clock_timestamp()
+WHERE ended_at IS NULL AND coalesce(lease_until, wake_at) <= clock_timestamp()
 ORDER BY coalesce(lease_until, wake_at) LIMIT %s
-"""  # noqa: S608
+"""
 # A decision whose message was lost: the run still waits for a request that waits no more.
 _DECIDED = """
 SELECT r.id FROM runs_run r, jsonb_array_elements(r.required_actions) AS action
@@ -224,8 +221,7 @@ def _document(write: Write) -> dict[str, Any]:
         "run": _columns(write.row),
         "steps": [_columns(row) for row in projection.steps.values()],
         "calls": [_columns(row) for row in projection.calls.values()],
-        "starts": [_columns(row) for row in projection.starts.values()],
-        "ends": [_columns(row) for row in projection.ends.values()],
+        "effects": [_columns(row) for row in projection.effects.values()],
     }
 
 

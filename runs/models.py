@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from agentops.identifiers import new_id
 from identities.models import AgentIdentity, Application, Principal, Team, User
@@ -147,11 +148,7 @@ class Run(models.Model):
             ("answer_handover", "Can answer a conversation handed over by an agent"),
         ]
         indexes: ClassVar = [
-            models.Index(
-                fields=["wake_at"],
-                name="run_due",
-                condition=Q(state__in=["queued", "in_progress", "requires_action", "paused", "cancelling"]),
-            ),
+            models.Index(Coalesce("lease_until", "wake_at"), name="run_due", condition=Q(ended_at=None)),
             models.Index(fields=["team", "-id"], name="run_by_team"),
             models.Index(fields=["state", "-id"], name="run_by_state"),
         ]

@@ -15,6 +15,8 @@ from agentops.engine import events as e
 from agentops.engine.events import Event
 from agentops.engine.state import CallState, RunState
 
+CODE_LIMIT = 48  # the columns' width: a tool's code may be longer, and the ledger has it whole
+
 
 @dataclass(slots=True)
 class StepRow:
@@ -57,24 +59,16 @@ class CallRow:
 
 
 @dataclass(slots=True)
-class EffectStart:
-    """A write is about to be attempted under its key."""
+class EffectRow:
+    """What is known about the effect under a key: attempted, or what became of it."""
 
     key: str
     args_digest: str
-    dedupe_digest: str
     tool_version_id: UUID
-    started_at: datetime
-
-
-@dataclass(slots=True)
-class EffectEnd:
-    """What became of the effect under a key."""
-
-    key: str
     state: str
-    outcome_seq: int
-    ended_at: datetime
+    at: datetime
+    dedupe_digest: str | None = None
+    outcome_seq: int | None = None
 
 
 @dataclass(slots=True)
@@ -83,8 +77,7 @@ class Projection:
 
     steps: dict[int, StepRow] = field(default_factory=dict)
     calls: dict[tuple[int, int], CallRow] = field(default_factory=dict)
-    starts: dict[str, EffectStart] = field(default_factory=dict)
-    ends: dict[str, EffectEnd] = field(default_factory=dict)
+    effects: dict[str, EffectRow] = field(default_factory=dict)
 
     def step(self, number: int) -> StepRow:
         return self.steps.setdefault(number, StepRow(number))
@@ -111,7 +104,7 @@ def project(projection: Projection, event: Event, after: RunState) -> None:
 def _requested(row: StepRow, event: Event) -> None:
     facts = event.facts
     row.state, row.model, row.price_version = "asking", facts["model"], facts["price_version"]
-    row.attempts, row.asked_at = facts["attempt"], event.at
+    row.attempts, row.asked_at, row.code = facts["attempt"], event.at, ""
 
 
 def _decided(projection: Projection, event: Event) -> None:
@@ -132,7 +125,7 @@ def _call_changed(projection: Projection, event: Event, after: RunState) -> None
         return
     row, call = projection.call(facts), after.call(facts["call"])
     row.state = call.status
-    row.code = facts.get("code")
+    row.code = (facts.get("code") or "")[:CODE_LIMIT] or row.code
     if event.kind in (e.CALL_ALLOWED, e.CALL_GATED):
         row.tool_version_id, row.effect = UUID(facts["tool_version"]), facts["effect"]
     if "decision" in facts:
@@ -152,12 +145,14 @@ def _effect_changed(projection: Projection, event: Event, call: CallState) -> No
     """Keep the idempotency ledger in step: it knows writes only."""
     facts = event.facts
     if event.kind == e.ATTEMPT_STARTED and facts["effect"] != "read":
-        projection.starts[facts["key"]] = EffectStart(
-            facts["key"], call.args_digest, facts["dedupe"], UUID(call.tool_version), event.at
-        )
+        state, outcome_seq = "started", None
     elif facts.get("key") and event.kind in _EFFECT_ENDS:
-        state = _EFFECT_ENDS[event.kind] or ("succeeded" if facts["happened"] else "failed")
-        projection.ends[facts["key"]] = EffectEnd(facts["key"], state, event.seq, event.at)
+        state, outcome_seq = _EFFECT_ENDS[event.kind] or ("succeeded" if facts["happened"] else "failed"), event.seq
+    else:
+        return
+    projection.effects[facts["key"]] = EffectRow(
+        facts["key"], call.args_digest, UUID(call.tool_version), state, event.at, facts.get("dedupe"), outcome_seq
+    )
 
 
 # A key is in the facts of an outcome only when a write was attempted under it.
@@ -170,14 +165,13 @@ _EFFECT_ENDS = {
 }
 
 
-def required_actions(state: RunState, approvals: dict[str, str]) -> list[dict[str, Any]]:
-    """Return what the run waits for people to do; ``approvals`` gives the expiry of each request."""
+def required_actions(state: RunState) -> list[dict[str, Any]]:
+    """Return what the run waits for people to do."""
     actions: list[dict[str, Any]] = []
     for call in state.open_calls:
         where = {"step": state.step, "call": call.number}
         if call.status == "waiting":
-            expires_at = approvals.get(call.approval)
-            actions.append({"type": "approval", "id": call.approval, **where, "expires_at": expires_at})
+            actions.append({"type": "approval", "id": call.approval, **where, "expires_at": call.expires_at})
         elif call.status == "asked":
             actions.append({"type": call.code, **where})
         elif call.status == "parked":

@@ -27,7 +27,7 @@ def draft_version(*, actor: User, identity: AgentIdentity, behaviour: Behaviour)
     Raises ValidationFailed for fields that no version can have, StateConflict for a revoked agent.
     """
     locked = _lock_identity(identity)
-    require(actor, "runs.add_agentversion", locked.team, locked)
+    require(actor, "runs.add_agentversion", locked.team)
     if locked.state == AgentIdentity.State.REVOKED:
         raise StateConflict("agent_revoked", f"agent {locked.slug} is revoked for good")
     latest = locked.versions.order_by("-number").first()
@@ -54,7 +54,7 @@ def publish_version(*, actor: User, version: AgentVersion) -> AgentVersion:
     """
     _lock_identity(version.identity)  # publications of one agent come one after the other
     locked = _lock_version(version)
-    require(actor, "runs.change_agentversion", locked.identity.team, locked.identity)
+    require(actor, "runs.change_agentversion", locked.identity.team)
     if locked.state != State.DRAFT:
         raise StateConflict("not_a_draft", f"{locked} is {locked.state}: draft a new version")
     findings = check_version(locked)
@@ -75,7 +75,7 @@ def publish_version(*, actor: User, version: AgentVersion) -> AgentVersion:
 def retire_version(*, actor: User, version: AgentVersion) -> AgentVersion:
     """Take a published version out of use: no new runs; those that are going keep it to their end."""
     locked = _lock_version(version)
-    require(actor, "runs.change_agentversion", locked.identity.team, locked.identity)
+    require(actor, "runs.change_agentversion", locked.identity.team)
     if locked.state != State.PUBLISHED:
         raise StateConflict("not_published", f"{locked} is {locked.state}")
     _retire(locked, actor)

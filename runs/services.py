@@ -6,9 +6,9 @@ Each one checks, locks the run, appends to its stream and rings its driver, in o
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -16,18 +16,18 @@ from django.utils import timezone
 
 from agentops.engine import ENGINE_VERSION
 from agentops.engine import events as e
-from agentops.engine.events import Event
-from agentops.engine.fold import UnfoldableEvent, fold, fold_all
 from agentops.engine.state import RunState as State
 from agentops.errors import NotFound, PolicyDenied, StateConflict, ValidationFailed
 from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
-from agentops.ledger.store import append, open_stream, read_entries, read_head, record
+from agentops.ledger.store import Cursor, record
 from agentops.messages import send_after_commit
 from identities.models import AgentIdentity, Application, Principal, User
-from runs import escrow
+from runs import escrow, journal
 from runs.models import AgentVersion, Handover, Run
 from runs.policies import may_control, may_start
+from runs.steering import write_by_person
+from tools.caps import release_caps
 
 DRIVE = "runs.drive"
 
@@ -146,35 +146,26 @@ def _record_start(run: Run, version: AgentVersion, actor: User, message: str) ->
     record(run.pk, "run", Draft(e.RUN_STARTED, run.created_at, facts, {"message": message}, actor.pk))
 
 
-def _append(actor: User, run: Run, kind: str, facts: dict[str, Any], content: Any = None) -> Run:
-    """Append a person's event to a run that is still going, make it due, and ring."""
+Duty = Callable[[Cursor, State], None]
+
+
+def _append(
+    actor: User, run: Run, kind: str, facts: dict[str, Any], content: Any = None, duty: Duty | None = None
+) -> Run:
+    """Append a person's event to a run that is still going, with its duty; make it due, and ring its driver."""
     with transaction.atomic():
         locked = Run.objects.select_for_update().get(pk=run.pk)
         if locked.has_ended:
             raise StateConflict("run_ended", f"the run is {locked.state}; nothing was changed")
+        draft = Draft(kind, timezone.now(), facts, content, actor.pk)
         with connection.cursor() as cursor:
-            head = read_head(cursor, run.pk, lock=True)
-            now = timezone.now()
-            state = _fold(run.pk)
-            _try_fold(state, Event(head.seq + 1, kind, facts, now))
-            append(cursor, run.pk, head, [Draft(kind, now, facts, content, actor.pk)])
-            cursor.execute("UPDATE runs_run SET wake_at = clock_timestamp(), updated_at = %s WHERE id = %s", (now, run.pk))
+            after = write_by_person(cursor, locked, draft)
+            if duty is not None:
+                duty(cursor, after)
+            journal.ring(cursor, run.pk)
         send_after_commit(DRIVE, str(run.pk), queue="critical")
     locked.refresh_from_db()
     return locked
-
-
-def _fold(run_id: UUID) -> State:
-    with connection.cursor() as cursor:
-        entries = read_entries(cursor, run_id)
-    return fold_all(Event(entry.seq, entry.kind, entry.facts, entry.at) for entry in entries)
-
-
-def _try_fold(state: State, event: Event) -> None:
-    try:
-        fold(state, event)
-    except UnfoldableEvent as error:
-        raise StateConflict("not_awaited", "the run does not wait for this; look at it again") from error
 
 
 def _control(actor: User, run: Run, kind: str, reason: str) -> Run:
@@ -186,33 +177,24 @@ def _control(actor: User, run: Run, kind: str, reason: str) -> Run:
 
 def cancel_run(*, actor: User, run: Run, reason: str = "") -> Run:
     """Ask a run to stop at the next command; what has happened stays. Raises StateConflict when it has ended."""
-    return _show(_control(actor, run, e.CANCEL_REQUESTED, reason), "cancelling")
+    return _control(actor, run, e.CANCEL_REQUESTED, reason)
 
 
 def pause_run(*, actor: User, run: Run, reason: str = "") -> Run:
     """Let a run rest before its next command; its expiry goes on."""
-    return _show(_control(actor, run, e.RUN_PAUSED, reason), "paused")
+    return _control(actor, run, e.RUN_PAUSED, reason)
 
 
 def resume_run(*, actor: User, run: Run, reason: str = "") -> Run:
     """Let a paused run go on."""
     if run.state != "paused":
         raise StateConflict("not_paused", f"the run is {run.state}, not paused")
-    return _show(_control(actor, run, e.RUN_UNPAUSED, reason), "in_progress")
+    return _control(actor, run, e.RUN_UNPAUSED, reason)
 
 
 def kill_run(*, actor: User, run: Run, reason: str = "") -> Run:
     """Halt a run as an operator: no further call, the reason on its record."""
-    return _show(_control(actor, run, e.RUN_KILLED, reason), "cancelling")
-
-
-def _show(run: Run, state: str) -> Run:
-    """Show what was asked for at once; the driver's next write says what became of it."""
-    Run.objects.filter(pk=run.pk).exclude(state__in=("completed", "halted", "failed", "cancelled", "expired")).update(
-        state=state
-    )
-    run.refresh_from_db()
-    return run
+    return _control(actor, run, e.RUN_KILLED, reason)
 
 
 def add_message(*, actor: User, run: Run, text: str) -> Run:
@@ -265,4 +247,9 @@ def settle_outcome(*, actor: User, run: Run, step: int, call: int, happened: boo
     if found is None:
         raise NotFound("unknown_call", "the run has no such call")
     facts = {**where, "happened": happened, "key": found.key}
-    return _append(actor, run, e.OUTCOME_SETTLED, facts, {"note": note})
+
+    def give_caps_back(cursor: Cursor, state: State) -> None:
+        if not happened and found.tool_version is not None:
+            release_caps(cursor, run.identity_id, found.tool_version.tool_id, state.call(call).claims)
+
+    return _append(actor, run, e.OUTCOME_SETTLED, facts, {"note": note}, give_caps_back)

@@ -63,9 +63,11 @@ class Session:
     pending: list[tuple[Draft, RunState]] = field(default_factory=list)
     contents: dict[int, Written] = field(default_factory=dict)
     rendered: dict[int, list[Shown]] = field(default_factory=dict)
-    approvals: dict[str, str] = field(default_factory=dict)
     # Assessments made since the last write: no effect and no wait lies between them and the call.
     fresh: dict[int, Assessment] = field(default_factory=dict)
+    # What has to be written in the transaction of what is pending: caps given back, a place in a queue.
+    duties: list[Guard] = field(default_factory=list)
+    one_by_one: bool = False
     idle_ms: int = 0
     kept_seq: int = 0
 
@@ -75,11 +77,13 @@ class Session:
 
     # --- writing ----------------------------------------------------------------------------------------
 
-    def note(self, kind: str, facts: dict[str, Any], content: Any = None) -> None:
-        """Keep an outcome to be written with the next commit; the state already knows it."""
+    def note(self, kind: str, facts: dict[str, Any], content: Any = None, duty: Guard | None = None) -> None:
+        """Keep an outcome to be written with the next commit, and its duty with it; the state already knows it."""
         if self.idle_ms:
             facts, self.idle_ms = {**facts, "idle_ms": self.idle_ms}, 0
         self._add(Draft(kind, utc_now(), facts, content, self.context.identity_id))
+        if duty is not None:
+            self.duties.append(duty)
 
     def _add(self, draft: Draft) -> None:
         self.state = fold(self.state, Event(self.state.seq + 1, draft.kind, draft.facts, draft.at))
@@ -92,7 +96,8 @@ class Session:
         Raises LeaseLost, HeadMoved or GuardRefused; after the latter two, ``rewind``.
         """
         if self.pending:
-            self._append(lambda write: self._write_guarded(write, guards) if guards else self._write(write))
+            demands = [*self.duties, *guards]
+            self._append(lambda write: self._write_guarded(write, demands) if demands else self._write(write))
 
     def _append(self, perform: Callable[[Write], Appended]) -> None:
         drafts = [draft for draft, _ in self.pending]
@@ -102,7 +107,7 @@ class Session:
             raise LeaseLost("lease_lost", f"run {self.context.run_id} has another driver")
         if result == "head_moved":
             raise HeadMoved("head_moved", f"run {self.context.run_id} has moved on")
-        self.head, self.pending = after, []
+        self.head, self.pending, self.duties = after, [], []
         self.fresh.clear()
 
     @contextmanager
@@ -110,7 +115,7 @@ class Session:
         """Lend a Django transaction, and the verb that writes what is pending in it."""
 
         def write() -> None:
-            self._append(lambda prepared: journal.append(orm_connection.connection, prepared))
+            self._append(lambda prepared: self._write_with(prepared, self.duties))
 
         with orm_section():
             yield write
@@ -129,7 +134,7 @@ class Session:
     def _row(self, calls: int) -> RunRow:
         state, now = self.state, utc_now()
         ended = now if state.has_ended else None
-        actions = [] if state.has_ended else required_actions(state, self.approvals)
+        actions = [] if state.has_ended else required_actions(state)
         return RunRow(
             run_state(state), state.reason, actions, state.spent.steps, calls, state.spent.tokens,
             state.spent.usd, state.spent.worked_ms, now, ended,
@@ -140,7 +145,12 @@ class Session:
             return journal.append(connection, write)
 
     def _write_guarded(self, write: Write, guards: Sequence[Guard]) -> Appended:
-        with orm_section(), orm_connection.cursor() as cursor:
+        with orm_section():
+            return self._write_with(write, guards)
+
+    def _write_with(self, write: Write, guards: Sequence[Guard]) -> Appended:
+        """Append in the caller's transaction, which a guard that says no undoes."""
+        with orm_connection.cursor() as cursor:
             result = journal.append(orm_connection.connection, write)
             if result == "appended":
                 for guard in guards:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from agentops.database import borrowed
 from agentops.engine import events as e
 from agentops.engine.commands import Finish
+from agentops.engine.state import CallState
 from runs.session import Session
 
 _WHY = {
@@ -19,10 +22,10 @@ _WHY = {
     "planner_error": "The model could not be asked.",
     "expired": "It waited longer than it may.",
 }
-_CALLS = """
-SELECT tool_name, effect, state, count(*) FROM runs_tool_call WHERE run_id = %s GROUP BY 1, 2, 3 ORDER BY 1, 3
+_DONE = """
+SELECT tool_name, count(*) FROM runs_tool_call
+WHERE run_id = %s AND state = 'succeeded' AND effect IN ('reversible', 'irreversible') GROUP BY 1 ORDER BY 1
 """
-OPEN = {"proposed", "allowed", "approved", "waiting", "asked", "deferred", "retrying"}
 
 
 def write_ending(session: Session, command: Finish) -> dict[str, Any]:
@@ -31,16 +34,26 @@ def write_ending(session: Session, command: Finish) -> dict[str, Any]:
         return {"answer": _answer(session)}
     session.commit()
     with borrowed() as connection:
-        rows = connection.execute(_CALLS, (session.context.run_id,)).fetchall()
-    done = [f"{count} × {tool}" for tool, effect, state, count in rows if state == "succeeded" and effect != "read"]
-    open_calls = [f"{count} × {tool} ({state})" for tool, _, state, count in rows if state in OPEN]
-    doubtful = [f"{count} × {tool}" for tool, _, state, count in rows if state in ("unknown", "parked", "started")]
+        rows = connection.execute(_DONE, (session.context.run_id,)).fetchall()
+    done = [f"{count} × {tool}" for tool, count in rows]
+    open_calls = session.state.open_calls
+    undone = _count(f"{call.tool} ({call.status})" for call in open_calls if not _is_doubtful(call))
+    doubtful = _count(call.tool for call in open_calls if _is_doubtful(call))
     return {
-        "summary": _compose(command.reason, done, open_calls, doubtful),
+        "summary": _compose(command.reason, done, undone, doubtful),
         "done": done,
-        "not_done": open_calls,
+        "not_done": undone,
         "unknown": doubtful,
     }
+
+
+def _is_doubtful(call: CallState) -> bool:
+    """A call that waits to be tried again may have had its effect the first time."""
+    return call.in_doubt or call.status in ("unknown", "parked", "started")
+
+
+def _count(names: Iterable[str]) -> list[str]:
+    return [f"{count} × {name}" for name, count in Counter(names).items()]
 
 
 def _compose(reason: str, done: list[str], open_calls: list[str], doubtful: list[str]) -> str:

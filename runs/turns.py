@@ -114,10 +114,16 @@ def _request(session: Session, window: list[Shown], reservation: Reservation) ->
         messages=(system_message(version.instructions), *(shown.message for shown in window)),
         tools=version.schemas,
         max_completion_tokens=reservation.max_completion_tokens,
-        timeout_s=settings.MODEL_TIMEOUT_S,
+        timeout_s=_time_left(session),
         traceparent=new_traceparent(session.context.trace_id),
         temperature=version.temperature,
     )
+
+
+def _time_left(session: Session) -> float:
+    """Return how long the model may take: a call that outlasts the run's deadline is of no use."""
+    left = session.state.limits.seconds - session.state.spent.worked_ms / 1000
+    return max(1.0, min(settings.MODEL_TIMEOUT_S, left))
 
 
 def settle_lost_answer(session: Session, step: int, attempt: int) -> None:

@@ -7,18 +7,23 @@ from typing import Any
 
 from agentops.errors import ValidationFailed
 
+LARGEST = Decimal(10**12)  # what usage adds up to has to fit its column
+
 
 def read_amount(arguments: dict[str, Any], path: str) -> Decimal:
     """Return the amount at a dotted path; ``*`` sums over a list.
 
-    Raises ValidationFailed when it is missing, not a number, negative, or finer than 1/10,000.
+    Raises ValidationFailed when it is missing, not a number, negative, finer than 1/10,000, or over 10^12.
     """
     values = [arguments]
     for part in path.split("."):
         values = [found for value in values for found in _descend(value, part)]
     if not values:
         raise ValidationFailed("amount_missing", f"no amount at {path!r}")
-    return sum((_to_amount(value, path) for value in values), Decimal(0))
+    total = sum((_to_amount(value, path) for value in values), Decimal(0))
+    if total > LARGEST:
+        raise ValidationFailed("amount_out_of_range", f"the amount at {path!r} is more than {LARGEST}")
+    return total
 
 
 def _descend(value: Any, part: str) -> list[Any]:  # Any: JSON

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -14,9 +15,12 @@ from agentops.database import borrowed
 from agentops.errors import ValidationFailed
 from tools.amounts import read_amount
 from tools.calls import Call, ToolSpec
+from tools.caps import CapClaim
 from tools.policy import Ask, Decision, Reason, Standing, decide
 from tools.schemas import Problem, validate_arguments
 from tools.standing import Question, SeenEffect, read_standing
+
+NOTHING_HELD: Mapping[str, Decimal] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +43,31 @@ class Assessment:
     def verdict(self) -> str:
         return self.decision.verdict
 
+    @property
+    def claims(self) -> tuple[CapClaim, ...]:
+        """Return what has to be reserved of caps before the effect."""
+        return self.decision.claims
 
-def assess(call: Call, *, application_id: UUID | None, now: datetime) -> Assessment:
-    """Decide about one call, from the database as it stands now. An error while deciding is a denial."""
+
+def assess(
+    call: Call, *, application_id: UUID | None, now: datetime, held: Mapping[str, Decimal] = NOTHING_HELD
+) -> Assessment:
+    """Decide about one call, from the database as it stands now. An error while deciding is a denial.
+
+    ``held`` is what an earlier attempt of this call took of caps, by window.
+    """
     problems = validate_arguments(call.spec, call.arguments)
     if problems:
         return _refuse(call, "invalid_arguments", _describe(problems), "run")
     try:
-        return _assess_valid(call, application_id, now)
+        return _assess_valid(call, application_id, now, held)
     except ValidationFailed as error:
         return _refuse(call, error.code, error.detail, "tool")
 
 
-def _assess_valid(call: Call, application_id: UUID | None, now: datetime) -> Assessment:
+def _assess_valid(
+    call: Call, application_id: UUID | None, now: datetime, held: Mapping[str, Decimal]
+) -> Assessment:
     spec = call.spec
     amount = read_amount(call.arguments, spec.amount_argument) if spec.amount_argument else None
     args_digest = digest_arguments(spec, call.arguments)
@@ -64,7 +80,7 @@ def _assess_valid(call: Call, application_id: UUID | None, now: datetime) -> Ass
     with borrowed() as connection:
         answer = read_standing(connection, question)
     standing = answer.standing
-    decision = decide(Ask(call.run_id, spec.name, spec.effect, amount, now), standing)
+    decision = decide(Ask(call.run_id, spec.name, spec.effect, amount, now, held), standing)
     replay, refusal = _heed_seen(call, args_digest, answer.seen)
     if refusal and decision.verdict != "DENY":
         decision = Decision("DENY", refusal.code, (*decision.reasons, refusal))
@@ -114,8 +130,8 @@ def _digest_call(call: Call, standing: Standing) -> str:
 
 
 def digest_arguments(spec: ToolSpec, arguments: dict[str, Any]) -> str:
-    """Return the keyed digest that names these arguments of this tool version."""
-    return keyed_digest([spec.digest, arguments])
+    """Return the keyed digest that names a proposal: the tool and its exact arguments."""
+    return keyed_digest([spec.name, arguments])
 
 
 def digest_for_dedupe(spec: ToolSpec, arguments: dict[str, Any]) -> str:

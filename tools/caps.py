@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -24,6 +24,8 @@ class Asked(Protocol):
     def amount(self) -> Decimal | None: ...
     @property
     def now(self) -> datetime: ...
+    @property
+    def held(self) -> Mapping[str, Decimal]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +81,17 @@ def exceeded_per_call(caps: Sequence[Cap], amount: Decimal | None) -> str:
 
 
 def exceeded_windows(caps: Sequence[Cap], ask: Asked, used: dict[str, tuple[int, Decimal]]) -> str:
-    """Return words for the first window that has no room for this call, or an empty string."""
+    """Return words for the first window that has no room for this call, or an empty string.
+
+    A window that the call holds its share of already has room for it.
+    """
     for cap in caps:
         if cap.per == "call":
             continue
-        count, amount = used.get(window_of(cap.per, ask.run_id, ask.now), (0, Decimal(0)))
+        window = window_of(cap.per, ask.run_id, ask.now)
+        if window in ask.held:
+            continue
+        count, amount = used.get(window, (0, Decimal(0)))
         if cap.count is not None and count + 1 > cap.count:
             return f"{count} of {cap.count} calls per {cap.per} are used"
         if cap.amount is not None and amount + (ask.amount or 0) > cap.amount:
@@ -92,13 +100,14 @@ def exceeded_windows(caps: Sequence[Cap], ask: Asked, used: dict[str, tuple[int,
 
 
 def claim_caps(caps: Sequence[Cap], ask: Asked) -> tuple[CapClaim, ...]:
-    """Return what the call has to reserve."""
+    """Return what the call has to reserve: one claim per window, none for what it holds already."""
     amount = ask.amount or Decimal(0)
-    return tuple(
+    claims = [
         CapClaim(window_of(cap.per, ask.run_id, ask.now), amount, cap.count, cap.amount)
         for cap in caps
         if cap.per != "call"
-    )
+    ]
+    return tuple(claim for claim in _merge(claims) if claim.window not in ask.held)
 
 
 class Cursor(Protocol):
@@ -127,40 +136,36 @@ WHERE u.id = locked.id AND u."window" = c."window"
 RETURNING 1
 """
 _RELEASE = """
-UPDATE tools_capusage SET used_count = used_count - 1, used_amount = used_amount - c.amount
-FROM unnest(%(windows)s::text[], %(amounts)s::numeric[]) AS c("window", amount)
-WHERE identity_id = %(identity)s AND tool_id = %(tool)s AND tools_capusage."window" = c."window" AND used_count > 0
+WITH claim AS (
+    SELECT * FROM unnest(%(windows)s::text[], %(amounts)s::numeric[]) AS c("window", amount)
+), locked AS (
+    SELECT u.id FROM tools_capusage u JOIN claim USING ("window")
+    WHERE u.identity_id = %(identity)s AND u.tool_id = %(tool)s ORDER BY u."window" FOR UPDATE OF u
+)
+UPDATE tools_capusage u SET used_count = u.used_count - 1, used_amount = u.used_amount - c.amount
+FROM claim c, locked WHERE u.id = locked.id AND u."window" = c."window" AND u.used_count > 0
 """
 
 
 def reserve_caps(cursor: Cursor, identity_id: UUID, tool_id: UUID, claims: Sequence[CapClaim]) -> bool:
-    """Reserve all claims or none; the caller rolls its transaction back on False."""
-    merged = _merge(claims)
+    """Reserve all claims, which name different windows, or none: on False the caller rolls back."""
     values = {
         "identity": identity_id,
         "tool": tool_id,
-        "windows": [claim.window for claim in merged],
-        "amounts": [claim.amount for claim in merged],
-        "counts": [claim.count_limit for claim in merged],
-        "limits": [claim.amount_limit for claim in merged],
+        "windows": [claim.window for claim in claims],
+        "amounts": [claim.amount for claim in claims],
+        "counts": [claim.count_limit for claim in claims],
+        "limits": [claim.amount_limit for claim in claims],
     }
     cursor.execute(_OPEN, values)
     cursor.execute(_RESERVE, values)
-    return len(cursor.fetchall()) == len(merged)
+    return len(cursor.fetchall()) == len(claims)
 
 
-def release_caps(cursor: Cursor, identity_id: UUID, tool_id: UUID, claims: Sequence[CapClaim]) -> None:
-    """Give back what a call reserved that surely had no effect."""
-    merged = _merge(claims)
-    cursor.execute(
-        _RELEASE,
-        {
-            "identity": identity_id,
-            "tool": tool_id,
-            "windows": [claim.window for claim in merged],
-            "amounts": [claim.amount for claim in merged],
-        },
-    )
+def release_caps(cursor: Cursor, identity_id: UUID, tool_id: UUID, held: Sequence[tuple[str, str]]) -> None:
+    """Give back what a call that surely had no effect holds, as (window, amount)."""
+    windows, amounts = [window for window, _ in held], [amount for _, amount in held]
+    cursor.execute(_RELEASE, {"identity": identity_id, "tool": tool_id, "windows": windows, "amounts": amounts})
 
 
 def _merge(claims: Sequence[CapClaim]) -> list[CapClaim]:

@@ -6,6 +6,7 @@ decides, and what was looked at before it is in the reasons.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -57,13 +58,14 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """The call as far as policy cares."""
+    """The call as far as policy cares; ``held`` is what an earlier attempt took of caps, by window."""
 
     run_id: UUID
     tool: str
     effect: str
     amount: Decimal | None
     now: datetime
+    held: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,8 @@ def _decide_irreversible(
 ) -> Decision:
     """An irreversible call needs a human every time, unless a two-person waiver with caps stands."""
     standing_waiver = grant.waived and grant.waiver_expires_at is not None and ask.now < grant.waiver_expires_at
-    if standing_waiver and claims and grant.decision == "ALLOW_WITH_CAPS":
+    capped = any(cap.per != "call" for cap in grant.caps)
+    if standing_waiver and capped and grant.decision == "ALLOW_WITH_CAPS":
         reasons.append(Reason("agent", "no_human_waiver", "no human: a waiver signed by two people stands"))
         return Decision("ALLOW", "waived", tuple(reasons), claims)
     reasons.append(Reason("tool", "irreversible", "irreversible: a person decides about every call"))

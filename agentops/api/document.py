@@ -25,7 +25,8 @@ from agentops.api.views import ApiView
 @cache
 def read_document() -> dict[str, Any]:  # Any: an OpenAPI document
     """Return the document; it takes a second to make, and is made once per process."""
-    document: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+    generator = SchemaGenerator()  # type: ignore[no-untyped-call]
+    document = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     # Through JSON: lazy translations and ordered dictionaries become plain values.
     plain: dict[str, Any] = json.loads(OpenApiJsonRenderer().render(document))
     return plain

@@ -19,7 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agentops.api.models import IdempotentAnswer
-from agentops.api.problems import ApiError
+from agentops.api.refusals import ApiError
 from agentops.canonical import keyed_digest
 from agentops.errors import AgentOpsError
 
@@ -129,7 +129,7 @@ def _keep(scope: str, fingerprint: str, operation: Operation, answer: Answer) ->
 def _replay(kept: IdempotentAnswer, fingerprint: str, operation: Operation) -> Response:
     if kept.fingerprint != fingerprint:
         raise ApiError(422, "idempotency_key_reused", "This key was used with another request body.")
-    stored: Mapping[str, Any] = kept.body  # Any: as _keep wrote it
+    stored = kept.body or {}
     answer = Answer(kept.status or 200, operation.restore(stored["body"]), stored["location"])
     return _respond(answer, {REPLAYED: "true"})
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import Direction, OpenApiParameter
 from rest_framework.permissions import AllowAny
 
 from agentops.api.problem_document import PROBLEM_MEDIA_TYPE
@@ -38,6 +38,26 @@ PROBLEM: Schema = {
                 },
             },
         },
+    },
+}
+
+SUCCESSES = {
+    "200": "What was asked for.",
+    "201": "It was created.",
+    "202": "It was accepted; the run acts on it in its own time.",
+    "204": "There is nothing more.",
+}
+HEADERS: Schema = {
+    "RateLimit": {"description": "What is left of this window.", "schema": {"type": "string"}},
+    "RateLimit-Policy": {"description": "How many requests a window admits.", "schema": {"type": "string"}},
+    "traceparent": {"description": "The span of this request (W3C).", "schema": {"type": "string"}},
+    "Location": {
+        "description": "Where it is.",
+        "schema": {"type": "string", "format": "uri-reference"},
+    },
+    "Idempotent-Replayed": {
+        "description": "`true` on the answer to a repeated request.",
+        "schema": {"const": "true"},
     },
 }
 
@@ -74,6 +94,7 @@ def add_components(result: Schema, **_: object) -> Schema:
     """Add what every operation refers to: the problem, and one response per refusal."""
     components = result.setdefault("components", {})
     components.setdefault("schemas", {})["Problem"] = PROBLEM
+    components["headers"] = HEADERS
     components["responses"] = {_response_name(status): _response(status) for status in REFUSALS}
     return result
 
@@ -81,14 +102,27 @@ def add_components(result: Schema, **_: object) -> Schema:
 class ApiSchema(AutoSchema):
     """Describes an operation with its refusals; bodies admit no unknown members."""
 
-    def _get_response_bodies(self, direction: str = "response") -> Schema:
+    def _get_response_bodies(self, direction: Direction = "response") -> Schema:
         responses: Schema = super()._get_response_bodies(direction)
+        for status, response in responses.items():
+            response["description"] = response["description"] or SUCCESSES[status]
+            response["headers"] = {name: _header(name) for name in self._headers(status)}
         for status in self._refusals():
             responses.setdefault(status, {"$ref": f"#/components/responses/{_response_name(status)}"})
         return dict(sorted(responses.items()))
 
     def get_paginated_name(self, serializer_name: str) -> str:
         return f"{serializer_name}Page"
+
+    def get_summary(self) -> str:
+        """Return the first sentence of the description."""
+        return self.get_description().split(". ")[0].split("\n")[0].rstrip(".")
+
+    def _headers(self, status: str) -> list[str]:
+        names = ["RateLimit", "RateLimit-Policy", "traceparent"]
+        if IDEMPOTENCY_KEY.name in [each["name"] for each in self._get_parameters()]:
+            names.append("Idempotent-Replayed")
+        return [*names, "Location"] if status == "201" else names
 
     def _refusals(self) -> list[str]:
         statuses = ["400", "404", "406", "429"]
@@ -99,10 +133,14 @@ class ApiSchema(AutoSchema):
         return statuses
 
     def _postprocess_serializer_schema(self, schema: Schema, serializer: Any, direction: str) -> Schema:
-        processed: Schema = super()._postprocess_serializer_schema(schema, serializer, direction)
+        processed: Schema = super()._postprocess_serializer_schema(schema, serializer, direction)  # type: ignore[no-untyped-call]
         if isinstance(serializer, BodySerializer):
             processed["additionalProperties"] = False
         return processed
+
+
+def _header(name: str) -> Schema:
+    return {"$ref": f"#/components/headers/{name}"}
 
 
 def _response_name(status: str) -> str:
@@ -121,7 +159,7 @@ def _response(status: str) -> Schema:
     return response
 
 
-class BearerKeyScheme(OpenApiAuthenticationExtension):
+class BearerKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """The API key as a security scheme."""
 
     target_class = "identities.api.authentication.ApiKeyAuthentication"
@@ -135,7 +173,7 @@ class BearerKeyScheme(OpenApiAuthenticationExtension):
         }
 
 
-class ConsoleSessionScheme(OpenApiAuthenticationExtension):
+class ConsoleSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """The console's session as a security scheme."""
 
     target_class = "identities.api.authentication.ConsoleSessionAuthentication"

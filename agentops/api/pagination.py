@@ -12,14 +12,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from agentops.api.problem_document import Reason
-from agentops.api.problems import ApiError
+from agentops.api.refusals import ApiError
 
 DEFAULT_LIMIT = 25
 MAX_LIMIT = 100
@@ -81,10 +81,9 @@ class CursorPage(BasePagination):
     descending = True
     next_place: object | None = None
 
-    def paginate_queryset(
-        self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
-    ) -> list[Any]:
-        """Return one page of rows, reading one more than it holds to know whether there is another."""
+    # Any: the stubs of DRF admit any sequence here, this takes querysets.
+    def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any]:
+        """Return one page of a queryset; one row more is read, to know whether it is the last."""
         limit, place = read_limit(request), read_place(request, self.parse)
         ordered = queryset.order_by(f"-{self.field}" if self.descending else self.field)
         if place is not None:

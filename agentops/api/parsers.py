@@ -10,7 +10,7 @@ from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 from rest_framework.utils.mediatypes import _MediaType
 
-from agentops.api.problems import ApiError
+from agentops.api.refusals import ApiError
 from agentops.api.strict_json import MalformedJSON, parse_json
 
 

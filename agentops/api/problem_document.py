@@ -1,4 +1,4 @@
-"""The problem document itself (RFC 9457), free of any framework: also what stands before Django answers with it."""
+"""The problem document itself (RFC 9457), free of any framework: layers in front of Django use it too."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from math import ceil
 from typing import Any
 
@@ -20,6 +20,7 @@ from rest_framework.views import set_rollback
 
 from agentops import errors
 from agentops.api.problem_document import PROBLEM_MEDIA_TYPE, Problem, Reason
+from agentops.api.refusals import ApiError
 
 # The most derived class that matches decides; what is not listed is our own fault: 500.
 STATUSES: dict[type[Exception], int] = {
@@ -35,16 +36,6 @@ STATUSES: dict[type[Exception], int] = {
 
 _CODE = re.compile(r"[a-z][a-z0-9_.:-]{0,63}")
 _log = logging.getLogger(__name__)
-
-
-class ApiError(exceptions.APIException):
-    """A refusal by the API itself, before any service is asked."""
-
-    def __init__(self, status: int, code: str, detail: str, *, reasons: Sequence[Reason] = ()) -> None:
-        super().__init__(detail, code)
-        self.status_code = status
-        self.code = code
-        self.reasons = tuple(reasons)
 
 
 def handle_exception(error: Exception, context: Mapping[str, Any]) -> Response:  # Any: DRF's context

@@ -6,17 +6,19 @@ that cannot be taken back, a guess is worse than a refusal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
+from django.core.validators import RegexValidator
 from rest_framework import serializers
 from rest_framework.request import Request
 
 from agentops.api.problem_document import Reason
-from agentops.api.problems import ApiError, describe
+from agentops.api.problems import describe
+from agentops.api.refusals import ApiError
 
-Fields = dict[str, Any]  # Any: validated values, each of its field's type
+Fields = dict[str, Any]  # Any: JSON values, or validated values of each field's type
 
 
 class TextField(serializers.CharField):
@@ -31,6 +33,8 @@ class TextField(serializers.CharField):
         self.is_long = "max_length" not in options
         options.setdefault("max_length", settings.REQUEST_TEXT_LIMIT)
         super().__init__(trim_whitespace=False, **options)
+        if not self.allow_blank:
+            self.validators.append(RegexValidator(r"\S", "There is nothing in this text.", "blank"))
 
     def to_internal_value(self, data: Any) -> str:  # Any: an arbitrary JSON value
         if not isinstance(data, str):
@@ -82,6 +86,18 @@ class BodySerializer(serializers.Serializer[Any]):  # Any: bodies are plain valu
 
 class QuerySerializer(serializers.Serializer[Any]):  # Any: as above
     """The filters of a list. Everything in a query is text, so here DRF's fields may convert."""
+
+
+def render_rows(
+    kind: type[serializers.BaseSerializer[Any]], rows: Sequence[object], **context: object
+) -> list[Fields]:
+    """Return rows as JSON documents."""
+    return [dict(each) for each in kind(list(rows), many=True, context=context).data]
+
+
+def render_row(kind: type[serializers.BaseSerializer[Any]], row: object, **context: object) -> Fields:
+    """Return one row as a JSON document."""
+    return dict(kind(row, context=context).data)
 
 
 def read_body(kind: type[BodySerializer], request: Request) -> Fields:

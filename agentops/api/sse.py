@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,13 +20,15 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
 from agentops.api.head_watch import head_watch
-from agentops.api.problems import ApiError
+from agentops.api.refusals import ApiError
 from agentops.database import borrowed, orm_section
 from agentops.ledger.store import StoredEntry, read_entries
 
 KEEP_ALIVE_S = 15.0
 BATCH = 100
 MAX_SEQ = 2**31 - 1
+
+_log = logging.getLogger(__name__)
 
 
 class EventStreamRenderer(JSONRenderer):
@@ -40,7 +43,7 @@ class Subscription:
     """What one listener follows.
 
     `render` turns an entry into the event's data, `is_last` tells the entry that ends the stream.
-    `may_go_on` is asked before every read and every keep-alive: access that was withdrawn ends here too.
+    `may_go_on` is asked with every read and every keep-alive: access that was withdrawn ends here too.
     """
 
     stream: UUID
@@ -70,17 +73,31 @@ def respond_with_events(subscription: Subscription) -> StreamingHttpResponse:
 
 
 async def follow(subscription: Subscription) -> AsyncIterator[str]:
-    """Yield frames until the last event, or until the subscriber may not go on."""
+    """Yield frames until the last event, or until the subscriber may not go on.
+
+    Also ends when the entries cannot be read: a listener without the last event comes back for more.
+    """
     # Same thread as the view, whose ORM connection would otherwise stay open as long as the stream.
     await sync_to_async(_give_back_connection)()
+    try:
+        async for frame in _follow(subscription):
+            yield frame
+    except Exception:  # a boundary: there is no status left to answer with
+        _log.exception("event stream of %s", subscription.stream)
+
+
+async def _follow(subscription: Subscription) -> AsyncIterator[str]:
     after = subscription.after
-    while await asyncio.to_thread(_is_allowed, subscription):
+    while True:
         entries = await asyncio.to_thread(_read, subscription.stream, after)
+        # Asked after reading: nothing that happened after a withdrawal is shown.
+        if not await asyncio.to_thread(_is_allowed, subscription):
+            return
         for entry in entries:
             yield _frame(entry, subscription.render(entry))
             after = entry.seq
-        if any(subscription.is_last(entry) for entry in entries):
-            return
+            if subscription.is_last(entry):
+                return
         if not entries and not await head_watch().wait_beyond(subscription.stream, after, KEEP_ALIVE_S):
             yield ": keep-alive\n\n"
 

@@ -39,7 +39,7 @@ def parse_json(raw: bytes) -> Any:  # Any: an arbitrary JSON value
     except RecursionError:
         raise MalformedJSON(f"nested deeper than {MAX_DEPTH}") from None
     for item, depth in _walk(value):
-        if depth > MAX_DEPTH:
+        if depth >= MAX_DEPTH and isinstance(item, dict | list):
             raise MalformedJSON(f"nested deeper than {MAX_DEPTH}")
         if isinstance(item, str) and _UNSTORABLE.search(item):
             raise MalformedJSON("a text contains NUL or half of a surrogate pair")

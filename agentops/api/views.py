@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.http.response import HttpResponseBase
 from rest_framework.exceptions import NotFound
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -17,6 +16,7 @@ from rest_framework.views import APIView
 
 from agentops.api.limits import RateLimit
 from agentops.api.pagination import CursorPage
+from agentops.api.serializers import Fields
 from agentops.api.tracing import TraceContext, continue_trace
 
 Row = TypeVar("Row", bound=Model)
@@ -25,6 +25,7 @@ Row = TypeVar("Row", bound=Model)
 class ApiView(APIView):
     """A view that continues the caller's trace and tells the caller where it stands."""
 
+    http_method_names = ("get", "head", "post")
     trace: TraceContext
 
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:  # Any: the URL's parameters
@@ -35,9 +36,8 @@ class ApiView(APIView):
     def get_throttles(self) -> list[BaseThrottle]:
         return [self.rate_limit]
 
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
+    # Any: some answers are streams, for which the stubs of DRF have no place.
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         final = super().finalize_response(request, response, *args, **kwargs)
         final["traceparent"] = self.trace.traceparent
         if self.rate_limit.standing:
@@ -55,7 +55,7 @@ class ListView(ApiView):
         self,
         request: Request,
         rows: QuerySet[Row],
-        render: Callable[[list[Row]], Sequence[Any]],  # Any: JSON documents
+        render: Callable[[list[Row]], list[Fields]],
     ) -> Response:
         """Answer with one page; `render` turns its rows into JSON documents, all of them at once."""
         paginator = self.pagination_class()

@@ -55,9 +55,9 @@ def offered_when(*states: str, danger: bool = False) -> Callable[[F], F]:
 def offered_buttons(page: GovernedAdmin, request: HttpRequest, subject: Any) -> list[ActionButton]:
     """Return the actions that fit the object's state and that this user may take on it."""
     buttons = []
-    for function, name, label in page.get_actions(request).values():
+    for function, name, label in filter(None, page.get_actions(request).values()):
         fits = page.action_state(subject) in getattr(function, "offered_states", ())
-        needed = getattr(function, "allowed_permissions", ())
+        needed: Sequence[str] = getattr(function, "allowed_permissions", None) or ()
         if fits and all(getattr(page, f"has_{word}_permission")(request, subject) for word in needed):
             buttons.append(ActionButton(name, str(label), getattr(function, "danger", False)))
     return buttons
@@ -66,7 +66,7 @@ def offered_buttons(page: GovernedAdmin, request: HttpRequest, subject: Any) -> 
 def perform(
     page: GovernedAdmin, request: HttpRequest, queryset: QuerySet[Any], act: Act, confirmation: Confirmation
 ) -> HttpResponse:
-    """Ask first; once confirmed, call ``act`` with each object and the reason, and say what happened to how many.
+    """Ask first; once confirmed, call ``act`` with each object and the reason, and say what happened.
 
     What a service refuses is shown in its own words, beside the object's name.
     """

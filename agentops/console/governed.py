@@ -1,4 +1,4 @@
-"""The base of every page in the console: read-only, limited to what the user may see, acting through services."""
+"""The base of every page: read-only, limited to what the user may see, acting through services."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.text import capfirst
 
 from agentops.console.actions import offered_buttons
 from agentops.console.panels import panels_for
@@ -37,12 +38,17 @@ class BoundedPaginator(StockPaginator):
 
 
 class GovernedAdmin(StockAdmin):
-    """Shows what ``visible_to`` gives; nothing is added, changed or deleted but by actions that call services.
+    """Shows what ``visible_to`` gives; rows are added and changed by services only, and never deleted.
 
-    ``page_template`` replaces the stock form by a page about one object.
+    ``page_template`` replaces the stock form by a page about one object; ``add_label`` names the form that
+    asks a service for a new one.
     """
 
     page_template = ""
+    add_label = ""
+    list_title = ""
+    empty_value_display = ""
+    show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
     show_full_result_count = False
     paginator = BoundedPaginator
@@ -76,8 +82,22 @@ class GovernedAdmin(StockAdmin):
         limited: QuerySet[Any] = queryset.visible_to(user)
         return limited
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list under its plain name."""
+        words = {
+            "title": self.list_title or capfirst(str(self.opts.verbose_name_plural)),
+            "add_label": self.add_label,
+        }
+        return super().changelist_view(request, {**words, **(extra_context or {})})
+
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Show the page of one object, or the stock read-only form where there is no such page."""
         if not self.page_template:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django_otp.admin import OTPAdminAuthenticationForm
+from django.contrib.admin.forms import AdminAuthenticationForm
 from django_otp.models import Device
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -15,10 +15,19 @@ from agentops.console.second_factor import second_factor_is_waived
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
 
+    class OTPLoginForm(AdminAuthenticationForm):
+        """What django-otp, which ships no types, adds to the admin's form."""
+
+        otp_error_messages: dict[str, Any]
+
+        def clean_otp(self, user: AbstractBaseUser | None) -> None: ...
+else:
+    from django_otp.admin import OTPAdminAuthenticationForm as OTPLoginForm
+
 TOTP_DIGITS = 6
 
 
-class ConsoleLoginForm(OTPAdminAuthenticationForm):
+class ConsoleLoginForm(OTPLoginForm):
     """Password plus second factor; only the demo on loopback may leave the code empty."""
 
     otp_device = None
@@ -30,9 +39,9 @@ class ConsoleLoginForm(OTPAdminAuthenticationForm):
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
     )
     otp_error_messages = {
-        **OTPAdminAuthenticationForm.otp_error_messages,
-        "token_required": "Enter the code from your authenticator app. If you have none yet, ask an administrator "
-        "for a one-time code.",
+        **OTPLoginForm.otp_error_messages,
+        "token_required": "Enter the code from your authenticator app. If you have none yet, "
+        "ask an administrator for a one-time code.",
         "invalid_token": "That code is not right, or was used already. Wait for the next one and try again.",
     }
 
@@ -46,7 +55,9 @@ class ConsoleLoginForm(OTPAdminAuthenticationForm):
     def _chosen_device(self, user: AbstractBaseUser) -> Device | None:
         # By the shape of the code, so that one device's code is not a failed attempt on another.
         token = str(self.cleaned_data.get("otp_token") or "")
-        model: Any = TOTPDevice if len(token) == TOTP_DIGITS else StaticDevice  # Any: django-otp ships no types
+        model: Any = (
+            TOTPDevice if len(token) == TOTP_DIGITS else StaticDevice
+        )  # Any: django-otp ships no types
         device: Device | None = (
             model.objects.select_for_update().filter(user_id=user.pk, confirmed=True).order_by("pk").first()
         )

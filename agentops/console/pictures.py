@@ -1,4 +1,4 @@
-"""Pictures drawn on the server as SVG without styles or scripts; the page's table behind each has the numbers."""
+"""Pictures as SVG without styles or scripts; beside each the page has its numbers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ def draw_columns(values: Sequence[Number], labels: Sequence[str], label: str) ->
     columns = (
         (f"{i * width:.2f}", f"{LINE_HEIGHT - height:.2f}", f"{width - 1:.2f}", f"{height:.2f}", text)
         for i, (height, text) in enumerate(
-            (max(1.0, float(value) / most * LINE_HEIGHT), text) for value, text in zip(values, labels, strict=True)
+            (max(1.0, float(value) / most * LINE_HEIGHT), text)
+            for value, text in zip(values, labels, strict=True)
         )
     )
     return format_html(
@@ -62,9 +63,7 @@ def draw_columns(values: Sequence[Number], labels: Sequence[str], label: str) ->
         LINE_WIDTH,
         LINE_HEIGHT,
         label,
-        format_html_join(
-            "", '<rect x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>', columns
-        ),
+        format_html_join("", '<rect x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>', columns),
     )
 
 
@@ -75,5 +74,6 @@ def _points(values: Sequence[float]) -> list[tuple[float, float]]:
     rise = (high - low) or 1.0
     step = (LINE_WIDTH - 6) / max(1, len(values) - 1)
     return [
-        (3 + i * step, LINE_HEIGHT - 3 - (value - low) / rise * (LINE_HEIGHT - 6)) for i, value in enumerate(values)
+        (3 + i * step, LINE_HEIGHT - 3 - (value - low) / rise * (LINE_HEIGHT - 6))
+        for i, value in enumerate(values)
     ]

@@ -26,7 +26,7 @@ def is_verified(request: HttpRequest) -> bool:
 
 
 def is_fresh(request: HttpRequest) -> bool:
-    """Return whether the factor was given at most ``STEP_UP_WINDOW_S`` seconds ago, as a decision requires."""
+    """Return whether the factor was given within ``STEP_UP_WINDOW_S`` seconds, as a decision requires."""
     if second_factor_is_waived(request):
         return True
     given_at = float(request.session.get(SESSION_KEY, 0))
@@ -46,7 +46,9 @@ def confirm(request: HttpRequest, token: str) -> bool:
     """
     with transaction.atomic():
         devices = TOTPDevice.objects.select_for_update().filter(user_id=request.user.pk, confirmed=True)
-        device = next((d for d in devices if d.verify_is_allowed()[0] and d.verify_token(token.strip())), None)
+        device = next(
+            (d for d in devices if d.verify_is_allowed()[0] and d.verify_token(token.strip())), None
+        )
     if device is None:
         return False
     remember_device(request, device)

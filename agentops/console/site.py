@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from base64 import b32encode
-from collections.abc import Callable, Iterable
-from typing import Any, cast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib.admin import AdminSite, ModelAdmin
 from django.contrib.auth.models import AbstractUser
@@ -12,7 +12,6 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
-from django_otp.admin import OTPAdminSite
 
 from agentops.console import enrolment
 from agentops.console.governed import GovernedAdmin
@@ -30,9 +29,12 @@ from agentops.errors import ValidationFailed
 
 __all__ = ["ConsoleSite", "second_factor_is_waived"]
 
-register_destination(Destination("Dashboard", "admin:index", order=0))
+if TYPE_CHECKING:
+    OTPAdminSite = AdminSite  # django-otp ships no types
+else:
+    from django_otp.admin import OTPAdminSite
 
-View = Callable[..., HttpResponseBase]
+register_destination(Destination("Dashboard", "admin:index", order=0))
 
 
 class ConsoleSite(OTPAdminSite):
@@ -56,7 +58,7 @@ class ConsoleSite(OTPAdminSite):
         admin_class: type[ModelAdmin[Any]] | None = None,
         **options: Any,
     ) -> None:
-        """Take governed pages only: what third-party apps register would edit and bulk-delete past the services."""
+        """Take governed pages only: what libraries register would edit and delete past the services."""
         if admin_class is not None and issubclass(admin_class, GovernedAdmin):
             super().register(model_or_iterable, admin_class, **options)
 
@@ -85,7 +87,7 @@ class ConsoleSite(OTPAdminSite):
             note_confirmation(request)
         return response
 
-    def admin_view(self, view: View, cacheable: bool = False) -> View:
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:  # Any: a view, as the base has it
         """Send whoever came in with a one-time code to set up a device first."""
         guarded = super().admin_view(view, cacheable)
 

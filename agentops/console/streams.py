@@ -21,10 +21,15 @@ def register_streams(kind: str, visible: Visible) -> None:
 
 
 def streams_visible_to(user: AbstractUser) -> QuerySet[Stream]:
-    """Return the streams that a person may read: all of them with ``ledger.view_entry``, else their teams'."""
+    """Return the streams that a person may read: all with ``ledger.view_entry``, else their teams'."""
     if user.has_perm("ledger.view_entry"):
         return Stream.objects.all()
     seen = Q(pk__in=[])
     for kind, visible in _kinds.items():
         seen |= Q(kind=kind, pk__in=visible(user).values("pk"))
     return Stream.objects.filter(seen)
+
+
+def known_kinds() -> list[str]:
+    """Return the kinds of stream that can be searched for."""
+    return sorted(_kinds)

@@ -7,9 +7,10 @@ from decimal import Decimal
 
 # A word names a state, a tone says what a person should make of it: the one meaning that colour has here.
 _TONES = {
-    "waiting": "waiting requires_action asked paused draft deferred quarantined parked unknown half_open pending retrying",
-    "running": "queued in_progress cancelling allowed approved started asking proposed",
-    "done": "completed succeeded active decided closed published verified answered consumed",
+    "waiting": "waiting requires_action asked paused draft deferred quarantined parked unknown half_open"
+    " pending retrying",
+    "running": "queued in_progress cancelling allowed started asking proposed",
+    "done": "completed succeeded approved active decided closed published verified answered consumed",
     "halted": "halted cancelled expired superseded retired suspended skipped voided",
     "broken": "failed revoked refused denied open forced_open broken",
 }
@@ -73,6 +74,14 @@ def money(amount: Decimal, currency: str = "USD") -> str:
     else:
         number = f"{amount:.4f}" if abs(amount) >= Decimal("0.0001") else f"{amount:.6f}"
     return f"{number} {currency}".strip()
+
+
+def compact(number: Decimal | int) -> str:
+    """Return a large number to three digits: "1.2 M", "35 k"; small ones as they are."""
+    for unit, size in (("M", 1_000_000), ("k", 1_000)):
+        if number >= size:
+            return f"{float(number) / size:.3g} {unit}"
+    return f"{number:.0f}"
 
 
 def count(number: int, one: str, many: str = "") -> str:

@@ -68,9 +68,17 @@ def _carry_on(state: RunState, now: datetime) -> Command:
     return _halting_outcome(state) or _ask(state, now)
 
 
+# Whoever acts has lost the right to: no other call of this run could fare better.
+LOST_AUTHORITY = frozenset(
+    ("identity_suspended", "identity_revoked", "identity_expired", "account_inactive", "application_revoked")
+)
+
+
 def _halting_outcome(state: RunState) -> Command | None:
-    """A call that was skipped by its breaker halts the run where its tool says so."""
+    """A call refused for want of authority halts the run; so does an open breaker where the tool says so."""
     for call in state.calls:
+        if call.status == "refused" and call.code in LOST_AUTHORITY:
+            return Finish(e.RUN_HALTED, call.code)
         if call.code == "circuit_open" and call.status == "refused" and call.on_breaker_open == "halt":
             return Finish(e.RUN_HALTED, "circuit_open")
     return None

@@ -212,8 +212,9 @@ def _call_allowed(state: RunState, facts: Facts, event: Event) -> RunState:
 
 
 def _call_gated(state: RunState, facts: Facts, event: Event) -> RunState:
-    call = _pick(state, facts, "proposed", "allowed", "approved", "deferred")
-    return state.with_call(replace(_with_terms(call, facts, "waiting"), approval=facts["approval"]))
+    call = _pick(state, facts, "proposed", "allowed", "approved", "retrying", "deferred")
+    asked = replace(_with_terms(call, facts, "waiting"), approval=facts["approval"], expires_at=facts["expires_at"])
+    return state.with_call(asked)
 
 
 def _with_terms(call: CallState, facts: Facts, status: str) -> CallState:
@@ -256,7 +257,9 @@ def _attempt_started(state: RunState, facts: Facts, event: Event) -> RunState:
     call = _pick(state, facts, "allowed", "approved", "retrying", "deferred")
     if facts["attempt"] != call.attempts + 1:
         raise ValueError(f"attempt {facts['attempt']} cannot follow {call.attempts}")
-    return state.with_call(replace(call, status="started", attempts=facts["attempt"], retry_at=None))
+    claims = call.claims + tuple((window, amount) for window, amount in facts["claims"])
+    started = replace(call, status="started", attempts=facts["attempt"], retry_at=None, claims=claims)
+    return state.with_call(started)
 
 
 def _attempt_failed(state: RunState, facts: Facts, event: Event) -> RunState:
@@ -284,7 +287,8 @@ def _call_ended(status: str) -> Callable[[RunState, Facts, Event], RunState]:
 
 
 def _call_unknown(state: RunState, facts: Facts, event: Event) -> RunState:
-    call = _pick(state, facts, "started", "unknown")
+    # A call in doubt that may not be repeated any more was retrying or deferred.
+    call = _pick(state, facts, "started", "unknown", *(("retrying", "deferred") if facts["then"] == "park" else ()))
     retry_at = event.at + timedelta(milliseconds=facts["delay_ms"])
     changed = replace(call, code=facts["code"], retry_at=retry_at, in_doubt=True)
     if facts["then"] == "retry":

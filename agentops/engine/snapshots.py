@@ -40,11 +40,16 @@ def load_state(data: dict[str, Any]) -> RunState:
             "reserved_usd": Decimal(data["reserved_usd"]),
             "retry_at": _time(data["retry_at"]),
             "working_since": _time(data["working_since"]),
-            "calls": tuple(CallState(**{**call, "retry_at": _time(call["retry_at"])}) for call in data["calls"]),
+            "calls": tuple(_load_call(call) for call in data["calls"]),
             "recent": tuple(data["recent"]),
             "marks": tuple(Mark(**mark) for mark in data["marks"]),
         }
     )
+
+
+def _load_call(data: dict[str, Any]) -> CallState:
+    claims = tuple((window, amount) for window, amount in data["claims"])
+    return CallState(**{**data, "retry_at": _time(data["retry_at"]), "claims": claims})
 
 
 def _time(value: str | None) -> datetime | None:

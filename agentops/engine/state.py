@@ -65,6 +65,9 @@ class CallState:
     code: str = ""
     in_doubt: bool = False
     read_backs: int = 0
+    # What the call holds of caps, as (window, amount): taken with its first attempt, given back if it fails.
+    claims: tuple[tuple[str, str], ...] = ()
+    expires_at: str = ""  # of the approval that it waits for
 
     @property
     def settled(self) -> bool:

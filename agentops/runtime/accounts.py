@@ -74,7 +74,8 @@ def reachable_directory(wanted: Path, account: Account) -> Path:
 def socket_directory(wanted: Path, account: Account) -> Path:
     """Make a directory for Unix sockets that only the account may enter; a short one if the path is long."""
     if len(os.fsencode(wanted)) > LONGEST_SOCKET_DIRECTORY:
-        wanted = Path(tempfile.mkdtemp(prefix="agentops-"))
+        # Not where TMPDIR points to: that may be long, too.
+        wanted = Path(tempfile.mkdtemp(prefix="agentops-", dir="/tmp"))
     wanted.mkdir(mode=0o700, exist_ok=True)
     account.own(wanted)
     return wanted

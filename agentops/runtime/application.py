@@ -18,6 +18,12 @@ CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "config")
 QUEUES = "critical,normal,bulk"
 CONCURRENCY = "64"  # threads: a run that waits for a model needs one, and little else
 WORKER_GRACE_S = 15.0
+WORKER_VARIABLES = {
+    # SIGTERM becomes Celery's cold shutdown: a warm one would wait for whole runs, and leases outlive us.
+    "REMAP_SIGTERM": "SIGQUIT",
+    # Root is usual in a container, and this worker listens to nobody outside the machine.
+    "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
+}
 
 
 @dataclass(frozen=True)
@@ -90,13 +96,7 @@ def spawn_demo_servers(stack: Stack, ports: DemoPorts) -> None:
 def spawn_worker(stack: Stack) -> Process:
     """Start the Celery worker; it gets time to end the steps in its hands."""
     argv = [*CELERY, "worker", "-P", "threads", "-c", CONCURRENCY]
-    environment = {
-        # SIGTERM becomes Celery's cold shutdown: a warm one would wait for whole runs, and leases outlive us.
-        "REMAP_SIGTERM": "SIGQUIT",
-        # Root is usual in a container, and this worker listens to nobody outside the machine.
-        "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
-    }
-    return stack.spawn("worker", [*argv, "-Q", QUEUES], env=environment, grace_s=WORKER_GRACE_S)
+    return stack.spawn("worker", [*argv, "-Q", QUEUES], env=WORKER_VARIABLES, grace_s=WORKER_GRACE_S)
 
 
 def spawn_beat(stack: Stack) -> Process:

@@ -13,6 +13,7 @@ import agentops
 from agentops.runtime import bootstrap, commands, testing, up
 
 USAGE_ERROR = 2
+INTERRUPTED = 130  # what a shell reports after Ctrl-C
 
 
 @dataclass(frozen=True)
@@ -95,3 +96,5 @@ def main(argv: list[str]) -> int:
     except bootstrap.BootstrapError as error:
         print(f"agentops: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED

@@ -72,14 +72,10 @@ def run_manage(name: str, arguments: list[str], environment: Mapping[str, str]) 
     """Run ``manage.py`` at this terminal with these variables; return its exit code as a shell would."""
     command = [] if name == "manage" else [name]
     argv = [sys.executable, str(ROOT / "manage.py"), *command, *arguments]
-    try:
-        # In this process's group: it may ask questions, and Ctrl-C at the terminal is meant for it too.
-        result = subprocess.run(
-            tied_argv(argv, stop_signal=signal.SIGTERM), env={**os.environ, **environment}, check=False
-        )
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
-    return result.returncode if result.returncode >= 0 else 128 - result.returncode
+    # In this process's group: it may ask questions, and Ctrl-C at the terminal is meant for it too.
+    command_line = tied_argv(argv, stop_signal=signal.SIGTERM)
+    code = subprocess.run(command_line, env={**os.environ, **environment}, check=False).returncode
+    return code if code >= 0 else 128 - code
 
 
 def wants_help(arguments: list[str]) -> bool:

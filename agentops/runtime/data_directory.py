@@ -49,11 +49,10 @@ def create_data_directory(data: Path) -> Path:
 def hold(data: Path, command: str) -> Iterator[Path]:
     """Hold the data directory alone; raise DataInUse, naming the holder, if another command has it.
 
-    From then on this process and its children write files that only their owner can read.
+    Meanwhile this process and its children write files that only their owner can read.
     """
     data = create_data_directory(data)
-    os.umask(0o077)
-    with (data / LOCK_FILE).open("a+") as file:
+    with (data / LOCK_FILE).open("a+") as file, _private_files():
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -63,6 +62,15 @@ def hold(data: Path, command: str) -> Iterator[Path]:
         file.write(f"`agentops {command}`, process {os.getpid()}")
         file.flush()
         yield data
+
+
+@contextmanager
+def _private_files() -> Iterator[None]:
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def announce(data: Path, stack: RunningStack) -> None:

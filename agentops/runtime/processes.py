@@ -32,7 +32,7 @@ class StackStopped(Exception):
     """Somebody asked the stack to stop while it was still starting."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Process:
     """One running child, the leader of its own process group."""
 

@@ -27,13 +27,25 @@ WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT re
 ORDER BY relname
 """
 
+# With the underscore: one run's number may be the beginning of another run's.
+OWN_DATABASES = """
+SELECT datname FROM pg_database WHERE datname = %(run)s OR starts_with(datname, %(run)s || '_')
+"""
+END_SESSIONS = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+WHERE usename = current_user AND (datname = %(run)s OR starts_with(datname, %(run)s || '_'))
+"""
+
 
 def create_migrated_template(owner_url: str, name: str) -> None:
     """Copy the database that the URL names and migrate the copy, which nobody else connects to.
 
-    Raises RuntimeError with the output when a migration fails.
+    Raises RuntimeError with the reason when the copy or a migration fails.
     """
-    copy_database(owner_url, service_urls.database_name(owner_url), name)
+    try:
+        copy_database(owner_url, service_urls.database_name(owner_url), name)
+    except psycopg.Error as error:
+        raise RuntimeError(f"the owner role cannot copy its database: {error}") from error
     environment = {**os.environ, "DATABASE_OWNER_URL": service_urls.with_database(owner_url, name)}
     migration = subprocess.run(
         [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
@@ -54,12 +66,14 @@ def copy_database(owner_url: str, template: str, name: str) -> None:
         connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
 
 
-def drop_databases(owner_url: str, prefix: str) -> None:
-    """Drop every database of a test run on servers that outlive it."""
-    with psycopg.connect(owner_url, autocommit=True) as connection:
-        names = connection.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [prefix])
-        for (name,) in names.fetchall():
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+def drop_databases(urls: Mapping[str, str], template: str) -> None:
+    """Drop a template and the copies made of it, on servers that outlive the test run."""
+    with psycopg.connect(urls["DATABASE_URL"], autocommit=True) as application:
+        # Pools live as long as their process, and the owner may not end another role's sessions.
+        application.execute(END_SESSIONS, {"run": template})
+    with psycopg.connect(urls["DATABASE_OWNER_URL"], autocommit=True) as owner:
+        for (name,) in owner.execute(OWN_DATABASES, {"run": template}).fetchall():
+            owner.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def worker_environment(environment: Mapping[str, str], *, template: str, worker: str) -> dict[str, str]:

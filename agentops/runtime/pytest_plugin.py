@@ -13,7 +13,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from agentops.runtime import pytest_databases, service_urls
+from agentops.runtime import local_keys, pytest_databases, service_urls
+from agentops.runtime.processes import StackError
 from agentops.runtime.services import temporary_stack
 
 TEMPLATE = "AGENTOPS_TEST_TEMPLATE"
@@ -51,21 +52,21 @@ def start_run(config: pytest.Config) -> None:
     cleanup = ExitStack()
     config.add_cleanup(cleanup.close)
     external = service_urls.are_given(os.environ)
-    if not external:
-        stack = cleanup.enter_context(temporary_stack(durable=False))
-        stack.start_postgres()
-        stack.start_valkey()
-        os.environ.update(stack.environment())
-    for name in ("SECRET_KEY", "AGENTOPS_DIGEST_KEY"):
-        os.environ.setdefault(name, service_urls.PLACEHOLDERS[name])
-    template = f"agentops_test_{os.getpid()}"
-    os.environ[TEMPLATE] = template
-    owner_url = os.environ["DATABASE_OWNER_URL"]
-    if external:
-        cleanup.callback(pytest_databases.drop_databases, owner_url, template)
+    template = os.environ[TEMPLATE] = f"agentops_test_{os.getpid()}"
     try:
+        if not external:
+            stack = cleanup.enter_context(temporary_stack(durable=False))
+            stack.start_postgres()
+            stack.start_valkey()
+            os.environ.update(stack.environment())
+        for key in local_keys.NAMES:
+            os.environ.setdefault(key, service_urls.PLACEHOLDERS[key])
+        owner_url = os.environ["DATABASE_OWNER_URL"]
+        if external:
+            urls = {name: os.environ[name] for name in service_urls.NEEDED}
+            cleanup.callback(pytest_databases.drop_databases, urls, template)
         pytest_databases.create_migrated_template(owner_url, template)
-    except RuntimeError as error:
+    except (RuntimeError, StackError) as error:
         raise pytest.UsageError(str(error)) from error
 
 

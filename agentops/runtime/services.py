@@ -117,7 +117,10 @@ class Stack(Supervisor):
         stop_signal: signal.Signals = signal.SIGTERM,
         grace_s: float = 10,
     ) -> Process:
-        """Start a process of the application, in the checkout, with ``env`` over the stack's variables."""
+        """Start a process of the application, in the checkout, with ``env`` over the stack's variables.
+
+        Call it from a thread that lives as long as the process, see ``processes.launch``.
+        """
         variables = {**os.environ, **self.environment(), "PYTHONUNBUFFERED": "1", **(env or {})}
         return self.launch(
             name, argv, env=variables, stop_signal=stop_signal, grace_s=grace_s, output=self._output

@@ -1,8 +1,8 @@
-"""The inbox: who wants to do what to whom, and the decision. Every decision is ``approvals.services.decide``."""
+"""The inbox: who wants to do what to whom, and the decision, which is ``approvals.services.decide``."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -14,16 +14,18 @@ from django.urls import URLPattern, path
 from agentops.console.governed import GovernedAdmin
 from agentops.console.second_factor import confirm, is_fresh
 from agentops.errors import AgentOpsError, NotFound, PolicyDenied, StateConflict, ValidationFailed
-from approvals.admin.pages import decision_context, request_context
+from approvals.admin.pages import after_context, decision_context, request_context
 from approvals.admin.queue import TABS, read_queue
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.services import decide
-from identities.models import User
+from identities.acting import acting_person
 
 STATUS: dict[type[AgentOpsError], int] = {
     NotFound: 404, StateConflict: 409, ValidationFailed: 422, PolicyDenied: 403,
 }  # fmt: skip
-WRONG_CODE = "That code is not right, or was used already. Nothing was decided; wait for the next code and try again."
+WRONG_CODE = (
+    "That code is not right, or was used already. Nothing was decided; wait for the next code and try again."
+)
 
 
 @admin.register(ApprovalRequest)
@@ -35,28 +37,39 @@ class ApprovalRequestAdmin(GovernedAdmin):
     def get_urls(self) -> list[URLPattern]:
         """Add the address that decisions are sent to."""
         view = self.admin_site.admin_view(self.decision_view)
-        return [path("<uuid:pk>/decision/", view, name="approvals_approvalrequest_decision"), *super().get_urls()]
+        return [
+            path("<uuid:pk>/decision/", view, name="approvals_approvalrequest_decision"),
+            *super().get_urls(),
+        ]
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """Show the inbox with its first request open."""
-        queue = read_queue(request, _person(request))
+        queue = read_queue(request, acting_person(request))
         if request.headers.get("HX-Target") == "queue":
             return TemplateResponse(request, "approvals/queue.html", {"queue": queue, "tabs": TABS})
         first = queue.requests[0] if queue.requests else None
-        context = request_context(request, _person(request), first) if first else {}
+        context = request_context(request, acting_person(request), first) if first else {}
         return self._render_inbox(request, {"queue": queue, "chosen": False, **context})
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Show one request, with the inbox around it unless htmx asks for the request alone."""
         asked = self.get_object(request, unquote(object_id))
         if asked is None:
             return self.refuse_unknown(request)
-        context = request_context(request, _person(request), asked)
+        if request.headers.get("HX-Target") == "request-after":
+            return TemplateResponse(request, "approvals/after.html", after_context(request, asked))
+        context = request_context(request, acting_person(request), asked)
         if request.headers.get("HX-Target") == "request":
             return TemplateResponse(request, "approvals/request.html", context)
-        queue = read_queue(request, _person(request))
+        queue = read_queue(request, acting_person(request))
         return self._render_inbox(request, {"queue": queue, "chosen": True, **context})
 
     def decision_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -70,7 +83,7 @@ class ApprovalRequestAdmin(GovernedAdmin):
             return HttpResponseNotAllowed(["GET", "POST"])
         if asked.state == ApprovalRequest.State.WAITING:
             return HttpResponse(status=204)
-        return self._render_decision(request, asked, {}, 200)
+        return self._show_outcome(request, asked)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Load what the page names; Any: the admin's own signature."""
@@ -83,7 +96,7 @@ class ApprovalRequestAdmin(GovernedAdmin):
             return self._render_decision(request, asked, {"problem": WRONG_CODE}, 403)
         try:
             decided = decide(
-                actor=_person(request),
+                actor=acting_person(request),
                 request=asked,
                 verdict=request.POST.get("verdict", ""),
                 reason=request.POST.get("reason", "").strip(),
@@ -94,30 +107,48 @@ class ApprovalRequestAdmin(GovernedAdmin):
         except AgentOpsError as error:
             return self._refuse(request, asked, error)
         if request.headers.get("HX-Request"):
-            return self._render_decision(request, self.get_object(request, str(asked.pk)), {"just_now": True}, 200)
-        messages.success(request, f"You {'approved' if decided.state == 'approved' else 'denied'} this request.")
+            return self._show_outcome(request, self.get_queryset(request).get(pk=asked.pk), just_now=True)
+        done = "approved" if decided.state == ApprovalRequest.State.APPROVED else "denied"
+        messages.success(request, f"You {done} this request.")
         return HttpResponseRedirect(self.page_url("change", asked.pk))
+
+    def _show_outcome(
+        self, request: HttpRequest, asked: ApprovalRequest, *, just_now: bool = False
+    ) -> HttpResponse:
+        """Show the decided request in place of the one with the form, on the same page."""
+        context = {**request_context(request, acting_person(request), asked), "just_now": just_now}
+        response = TemplateResponse(request, "approvals/request.html", context)
+        response["HX-Retarget"] = "#request"
+        response["HX-Trigger"] = "decided"
+        return response
 
     def _refuse(self, request: HttpRequest, asked: ApprovalRequest, error: AgentOpsError) -> HttpResponse:
         status = next((number for kind, number in STATUS.items() if isinstance(error, kind)), 400)
         present = self.get_object(request, str(asked.pk)) or asked
         stale = isinstance(error, StateConflict)
-        return self._render_decision(request, present, {"problem": error.detail or error.code, "stale": stale}, status)
+        return self._render_decision(
+            request, present, {"problem": error.detail or error.code, "stale": stale}, status
+        )
 
     def _render_decision(
         self, request: HttpRequest, asked: ApprovalRequest, extra: dict[str, Any], status: int
     ) -> HttpResponse:
-        user = _person(request)
+        user = acting_person(request)
         extra = {"given_reason": request.POST.get("reason", ""), **extra}
         if request.headers.get("HX-Request"):
             context = {**decision_context(request, user, asked), **extra}
-            response = TemplateResponse(request, "approvals/decision.html", context, status=status)
-            response["HX-Trigger"] = "decided"
-            return response
-        context = {"queue": read_queue(request, user), "chosen": True, **request_context(request, user, asked), **extra}
+            return TemplateResponse(request, "approvals/decision.html", context, status=status)
+        context = {
+            "queue": read_queue(request, user),
+            "chosen": True,
+            **request_context(request, user, asked),
+            **extra,
+        }
         return self._render_inbox(request, context, status)
 
-    def _render_inbox(self, request: HttpRequest, context: dict[str, Any], status: int = 200) -> TemplateResponse:
+    def _render_inbox(
+        self, request: HttpRequest, context: dict[str, Any], status: int = 200
+    ) -> TemplateResponse:
         everything = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -126,7 +157,3 @@ class ApprovalRequestAdmin(GovernedAdmin):
             **context,
         }
         return TemplateResponse(request, "approvals/inbox.html", everything, status=status)
-
-
-def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)  # the site lets in staff only, and machines are never staff

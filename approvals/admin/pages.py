@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.db.models import Count
@@ -22,12 +23,28 @@ def request_context(request: HttpRequest, user: User, asked: ApprovalRequest) ->
     evidence = read_evidence(asked)
     return {
         "asked": asked,
-        "evidence": evidence,
+        "evidence": evidence or {},
         "erased": evidence is None,
+        "seen": [_readable(item) for item in (evidence or {}).get("evidence", ())],
         "before": _decided_before(asked),
-        "panels": panels_for(ApprovalRequest._meta.label_lower, request, asked),
+        **after_context(request, asked),
         **decision_context(request, user, asked),
     }
+
+
+def after_context(request: HttpRequest, asked: ApprovalRequest) -> dict[str, Any]:
+    """Return the panels of the apps above, and whether one of them says that things are still moving."""
+    panels = panels_for(ApprovalRequest._meta.label_lower, request, asked)
+    return {"asked": asked, "panels": panels, "moving": any(shown.context.get("moving") for shown in panels)}
+
+
+def _readable(item: dict[str, Any]) -> dict[str, Any]:
+    """Return an excerpt as the JSON that it is, or as text where it was cut off."""
+    excerpt = item.get("excerpt", "")
+    try:
+        return {**item, "value": json.loads(excerpt)}
+    except ValueError:
+        return {**item, "value": f"{excerpt}…"}
 
 
 def decision_context(request: HttpRequest, user: User, asked: ApprovalRequest) -> dict[str, Any]:
@@ -45,5 +62,7 @@ def _decided_before(asked: ApprovalRequest) -> dict[str, int]:
         identity_id=asked.identity_id, tool_id=asked.tool_id, created_at__lt=asked.created_at
     ).exclude(state="waiting")
     latest = earlier.order_by("-created_at").values("pk")[:LIKE_IT]
-    counted = ApprovalRequest.objects.filter(pk__in=latest).order_by().values_list("state").annotate(Count("pk"))
+    counted = (
+        ApprovalRequest.objects.filter(pk__in=latest).order_by().values_list("state").annotate(Count("pk"))
+    )
     return dict(counted)

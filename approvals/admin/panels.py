@@ -1,8 +1,8 @@
-"""What the inbox puts on other pages: the count in the rail, what waits on the dashboard and at an agent or tool."""
+"""What the inbox puts elsewhere: its count in the rail, what waits on the pages of others."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.http import HttpRequest
 
@@ -10,20 +10,21 @@ from agentops.console.navigation import Destination, register_destination
 from agentops.console.panels import Panel, register_panel
 from agentops.console.streams import register_streams
 from approvals.models import ApprovalRequest
-from identities.models import User
+from identities.acting import acting_person
 
-SHOWN = 6
+SHOWN = 4
+TITLE = "Waiting for a decision"
 INBOX = "admin:approvals_approvalrequest_changelist"
 
 
 def count_waiting(request: HttpRequest) -> int:
     """Count what this person could decide now."""
-    return ApprovalRequest.objects.decidable_by(cast(User, request.user)).count()
+    return ApprovalRequest.objects.decidable_by(acting_person(request)).count()
 
 
 def read_waiting(request: HttpRequest, subject: Any) -> dict[str, Any]:
-    """Return the requests that have waited longest, with the number of all; Any: the dashboard has no subject."""
-    user = cast(User, request.user)
+    """Return the requests that have waited longest; Any: the dashboard has no subject."""
+    user = acting_person(request)
     waiting = ApprovalRequest.objects.visible_to(user).filter(state="waiting").order_by("created_at")
     shown = list(waiting.select_related("identity", "tool", "principal")[:SHOWN])
     mine = ApprovalRequest.objects.decidable_by(user).filter(pk__in=[row.pk for row in shown])
@@ -33,7 +34,7 @@ def read_waiting(request: HttpRequest, subject: Any) -> dict[str, Any]:
 
 def read_waiting_of(request: HttpRequest, subject: Any) -> dict[str, Any] | None:
     """Return what waits because of this agent or tool; nothing when nothing does."""
-    user = cast(User, request.user)
+    user = acting_person(request)
     about = {"identity" if subject._meta.model_name == "agentidentity" else "tool": subject}
     waiting = ApprovalRequest.objects.visible_to(user).filter(state="waiting", **about).order_by("created_at")
     shown = list(waiting.select_related("identity", "tool", "principal")[:SHOWN])
@@ -43,8 +44,7 @@ def read_waiting_of(request: HttpRequest, subject: Any) -> dict[str, Any] | None
 register_destination(Destination("Inbox", INBOX, order=10, waiting=count_waiting))
 register_streams("approval", ApprovalRequest.objects.visible_to)
 register_panel(
-    Panel("dashboard", "Waiting for a decision", "approvals/waiting.html", read_waiting, order=10, url_name=INBOX,
-          size="two-thirds")
-)  # fmt: skip
+    Panel("dashboard", TITLE, "approvals/waiting.html", read_waiting, 10, url_name=INBOX, size="two-thirds")
+)
 for place in ("identities.agentidentity", "tools.tool"):
-    register_panel(Panel(place, "Waiting for a decision", "approvals/waiting.html", read_waiting_of, 10, INBOX, "full"))
+    register_panel(Panel(place, TITLE, "approvals/waiting.html", read_waiting_of, 10, INBOX, "full"))

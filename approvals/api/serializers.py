@@ -53,9 +53,7 @@ class DecisionBody(BodySerializer):
         max_length=REASON_LIMIT,
         help_text="Why. Required to deny: the agent is told, and the record keeps it.",
     )
-    digest = TextField(
-        min_length=64, max_length=64, help_text="The digest of the request that you looked at."
-    )
+    digest = TextField(min_length=64, max_length=64, help_text="The digest of what you looked at.")
 
 
 class DecidedSerializer(serializers.Serializer[ApprovalRequest]):

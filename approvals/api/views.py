@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -13,7 +12,7 @@ from rest_framework.response import Response
 
 from agentops.api.idempotency import Answer, Operation, answer_once
 from agentops.api.openapi import REQUIRED_IDEMPOTENCY_KEY
-from agentops.api.serializers import read_body, read_query
+from agentops.api.serializers import Fields, read_body, read_query, render_row, render_rows
 from agentops.api.views import ApiView, ListView
 from agentops.errors import NotFound
 from approvals.api.evidence import read_many
@@ -80,7 +79,7 @@ class Decision(ApiView):
                 channel=ApprovalDecision.Channel.API,
                 second_factor=_is_verified(request),
             )
-            return Answer(200, dict(DecidedSerializer(decided).data))
+            return Answer(200, render_row(DecidedSerializer, decided))
 
         return answer_once(request, Operation(f"approvals/{approval_id}/decision"), act, required=True)
 
@@ -103,6 +102,5 @@ def _find(user: User, approval_id: UUID) -> ApprovalRequest:
     return found
 
 
-def _render(requests: list[ApprovalRequest]) -> list[dict[str, Any]]:  # Any: JSON documents
-    context = {"evidence": read_many(each.pk for each in requests)}
-    return [dict(each) for each in ApprovalSerializer(requests, many=True, context=context).data]
+def _render(requests: list[ApprovalRequest]) -> list[Fields]:
+    return render_rows(ApprovalSerializer, requests, evidence=read_many(each.pk for each in requests))

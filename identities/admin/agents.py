@@ -7,14 +7,13 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils.safestring import SafeString
 
 from agentops.console.actions import Confirmation, offered_when, perform
+from agentops.console.columns import state_column
 from agentops.console.governed import GovernedAdmin
 from agentops.console.navigation import Destination, register_destination
 from agentops.console.rights import holds_somewhere
 from agentops.console.streams import register_streams
-from agentops.console.templatetags.console import badge
 from identities.acting import acting_person
 from identities.models import AgentIdentity, ApiKey
 from identities.policies import may_govern, may_stop_agent
@@ -28,16 +27,11 @@ class AgentIdentityAdmin(GovernedAdmin):
     """The agents of the viewer's teams."""
 
     page_template = "identities/agent.html"
-    list_display = ("name", "state_badge", "purpose", "owner", "team", "expires_at")
+    list_display = ("name", state_column(), "purpose", "owner", "team")
     list_filter = ("state", ("team", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("team", "owner")
     search_fields = ("name", "slug", "purpose")
     actions = ("activate", "suspend", "revoke")
-
-    @admin.display(description="state", ordering="state")
-    def state_badge(self, agent: AgentIdentity) -> SafeString:
-        """Show the state in its tone."""
-        return badge(agent.state)
 
     def has_stop_permission(self, request: HttpRequest, obj: AgentIdentity | None = None) -> bool:
         """Whether this person may stop the agent, or some agent."""
@@ -59,7 +53,11 @@ class AgentIdentityAdmin(GovernedAdmin):
         """Let agents act."""
         asked = Confirmation("Let this agent act?", "may act now", reason="none")
         return perform(
-            self, request, queryset, lambda agent, _: activate_agent(actor=acting_person(request), agent=agent), asked
+            self,
+            request,
+            queryset,
+            lambda agent, _: activate_agent(actor=acting_person(request), agent=agent),
+            asked,
         )
 
     @offered_when("active")
@@ -105,5 +103,7 @@ class AgentIdentityAdmin(GovernedAdmin):
         return {"starters": [(row.user.application, used.get(row.user_id)) for row in starters]}
 
 
-register_destination(Destination("Agents", "admin:identities_agentidentity_changelist", order=40, section="Govern"))
+register_destination(
+    Destination("Agents", "admin:identities_agentidentity_changelist", order=40, section="Govern")
+)
 register_streams("identity", AgentIdentity.objects.visible_to)

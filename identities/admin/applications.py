@@ -7,14 +7,13 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils.safestring import SafeString
 
 from agentops.console.actions import Confirmation, offered_when, perform
+from agentops.console.columns import moment_column, state_column
 from agentops.console.governed import GovernedAdmin
 from agentops.console.navigation import Destination, register_destination
 from agentops.console.rights import holds_somewhere
 from agentops.console.streams import register_streams
-from agentops.console.templatetags.console import badge
 from identities.acting import acting_person
 from identities.models import AgentIdentity, Application
 from identities.policies import may_govern
@@ -28,21 +27,26 @@ class ApplicationAdmin(GovernedAdmin):
     """The applications of the viewer's teams."""
 
     page_template = "identities/application.html"
-    list_display = ("name", "state_badge", "team", "may_assert_users", "created_at")
+    list_display = (
+        "name",
+        state_column(),
+        "team",
+        "may_assert_users",
+        moment_column("created_at", "created"),
+    )
     list_filter = ("state", ("team", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("team",)
     search_fields = ("name", "slug")
     actions = ("revoke",)
 
-    @admin.display(description="state", ordering="state")
-    def state_badge(self, application: Application) -> SafeString:
-        """Show the state in its tone."""
-        return badge(application.state)
-
     def has_revoke_permission(self, request: HttpRequest, obj: Application | None = None) -> bool:
         """Whether this person may close the application, or some application."""
         person = acting_person(request)
-        return holds_somewhere(person, CHANGE) if obj is None else may_govern(person, CHANGE, obj.team, obj).allowed
+        return (
+            holds_somewhere(person, CHANGE)
+            if obj is None
+            else may_govern(person, CHANGE, obj.team, obj).allowed
+        )
 
     @offered_when("active", danger=True)
     @admin.action(permissions=["revoke"], description="Revoke for good")
@@ -53,7 +57,9 @@ class ApplicationAdmin(GovernedAdmin):
             self,
             request,
             queryset,
-            lambda application, reason: revoke_application(actor=person, application=application, reason=reason),
+            lambda application, reason: revoke_application(
+                actor=person, application=application, reason=reason
+            ),
             Confirmation("Revoke this application for good? Its keys stop working at once.", "revoked"),
         )
 
@@ -72,6 +78,8 @@ class ApplicationAdmin(GovernedAdmin):
 
 
 register_destination(
-    Destination("Applications", "admin:identities_application_changelist", order=90, section="People and access")
+    Destination(
+        "Applications", "admin:identities_application_changelist", order=90, section="People and access"
+    )
 )
 register_streams("application", Application.objects.visible_to)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from agentops.console.actions import Confirmation, offered_when, perform
+from agentops.console.columns import moment_column
 from agentops.console.forms import serve_form
 from agentops.console.governed import GovernedAdmin
 from agentops.console.navigation import Destination, register_destination
@@ -30,14 +31,15 @@ class IssueForm(forms.Form):
     """For whom, what for, and how long."""
 
     holder = forms.ChoiceField(label="For")
-    label = forms.CharField(max_length=120, label="What for", help_text="So that others know what stops with it.")
+    label = forms.CharField(
+        max_length=120, label="What for", help_text="So that others know what stops with it."
+    )
     days = forms.IntegerField(min_value=1, max_value=366, initial=90, label="Days until it ends")
 
     def __init__(self, *args: Any, applications: QuerySet[Application], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         named = [(str(application.pk), f"the application {application.name}") for application in applications]
-        holder = self.fields["holder"]
-        assert isinstance(holder, forms.ChoiceField)
+        holder = cast(forms.ChoiceField, self.fields["holder"])
         holder.choices = [*named, (MYSELF, "myself")]
 
 
@@ -45,11 +47,28 @@ class IssueForm(forms.Form):
 class ApiKeyAdmin(GovernedAdmin):
     """The viewer's own keys and those of their teams' applications."""
 
-    list_display = ("label", "key_id", "user", "state_badge", "created_at", "expires_at", "last_used_at")
+    add_label = "Issue a key"
+    list_display = (
+        "label",
+        "key_id",
+        "user",
+        "state_badge",
+        moment_column("created_at", "issued"),
+        moment_column("expires_at", "ends"),
+        moment_column("last_used_at", "last used"),
+    )
     list_select_related = ("user",)
     search_fields = ("label", "key_id")
     ordering = ("-created_at",)
-    fields = readonly_fields = ("label", "key_id", "user", "created_at", "expires_at", "revoked_at", "last_used_at")
+    fields = readonly_fields = (
+        "label",
+        "key_id",
+        "user",
+        "created_at",
+        "expires_at",
+        "revoked_at",
+        "last_used_at",
+    )
     actions = ("revoke",)
 
     @admin.display(description="state")
@@ -109,14 +128,23 @@ class ApiKeyAdmin(GovernedAdmin):
             request,
             queryset,
             lambda key, _: revoke_api_key(actor=person, key=key),
-            Confirmation("Revoke this key? Whatever uses it stops working at once.", "revoked", reason="none"),
+            Confirmation(
+                "Revoke this key? Whatever uses it stops working at once.", "revoked", reason="none"
+            ),
         )
 
 
 def _holder(person: User, chosen: str) -> User:
     if chosen == MYSELF:
         return person
-    return Application.objects.visible_to(person).select_related("service_account").get(pk=chosen).service_account
+    return (
+        Application.objects.visible_to(person)
+        .select_related("service_account")
+        .get(pk=chosen)
+        .service_account
+    )
 
 
-register_destination(Destination("API keys", "admin:identities_apikey_changelist", order=91, section="People and access"))
+register_destination(
+    Destination("API keys", "admin:identities_apikey_changelist", order=91, section="People and access")
+)

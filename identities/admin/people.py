@@ -1,4 +1,4 @@
-"""People's accounts: who may sign in, and with what rights. Every change is a service call and a ledger entry."""
+"""People's accounts: who may sign in, and with what rights. Every change is a service call."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from agentops.console.actions import Confirmation, ask, offered_when
+from agentops.console.columns import moment_column
 from agentops.console.enrolment import issue_enrolment_code
 from agentops.console.forms import serve_form
 from agentops.console.governed import GovernedAdmin
@@ -32,7 +34,9 @@ class RightsForm(forms.Form):
 
     staff = forms.BooleanField(required=False, label="May use the console")
     superuser = forms.BooleanField(
-        required=False, label="Superuser", help_text="May set up everything. Approving calls is given tool by tool."
+        required=False,
+        label="Superuser",
+        help_text="May set up everything. Approving calls is given tool by tool.",
     )
     groups = forms.ModelMultipleChoiceField(
         queryset=Group.objects.all(), required=False, widget=forms.CheckboxSelectMultiple
@@ -60,10 +64,20 @@ class ChangeForm(RightsForm):
 class PersonAdmin(GovernedAdmin):
     """People; the service accounts of agents and applications are seen on their own pages."""
 
-    list_display = ("username", "first_name", "last_name", "is_active", "is_staff", "is_superuser", "last_login")
+    list_display = (
+        "username",
+        "first_name",
+        "last_name",
+        "is_active",
+        "is_staff",
+        "is_superuser",
+        moment_column("last_login", "last sign-in"),
+    )
+    list_title = "People"
     search_fields = ("username", "first_name", "last_name")
     ordering = ("username",)
     page_template = "identities/person.html"
+    add_label = "Add a person"
     actions = ("issue_code",)
 
     def visible(self, queryset: Any, user: Any) -> QuerySet[User]:
@@ -90,7 +104,7 @@ class PersonAdmin(GovernedAdmin):
             "title": subject.get_full_name() or subject.username,
             "teams": subject.teams.all(),
             "groups": subject.groups.all(),
-            "has_device": subject.totpdevice_set.filter(confirmed=True).exists(),
+            "has_device": TOTPDevice.objects.filter(user=subject, confirmed=True).exists(),
             "may_change": self.has_add_permission(request),
         }
 
@@ -118,7 +132,11 @@ class PersonAdmin(GovernedAdmin):
             "superuser": found.is_superuser,
             "groups": found.groups.all(),
         }
-        context = {"title": f"Rights of {found}", "button": "Save", "back_url": self.page_url("change", found.pk)}
+        context = {
+            "title": f"Rights of {found}",
+            "button": "Save",
+            "back_url": self.page_url("change", found.pk),
+        }
         make_form = partial(ChangeForm, initial=present)
         return serve_form(self, request, make_form, partial(self._change, request, found), context)
 
@@ -129,7 +147,9 @@ class PersonAdmin(GovernedAdmin):
 
     def _change(self, request: HttpRequest, person: User, values: dict[str, Any]) -> HttpResponse:
         changed = update_person(actor=acting_person(request), person=person, **values)
-        messages.success(request, f"Changed: {', '.join(sorted(changed))}." if changed else "Nothing was different.")
+        messages.success(
+            request, f"Changed: {', '.join(sorted(changed))}." if changed else "Nothing was different."
+        )
         return HttpResponseRedirect(self.page_url("change", person.pk))
 
     @offered_when("active", danger=True)
@@ -144,7 +164,9 @@ class PersonAdmin(GovernedAdmin):
             asked = "Issue a one-time code? Their present second factor stops working."
             return ask(self, request, [person], Confirmation(asked, "", reason="none"))
         if not is_fresh(request):
-            messages.error(request, "Sign out and in again first: a code of yours, given just now, is needed for that.")
+            messages.error(
+                request, "Sign out and in again first: a code of yours, given just now, is needed for that."
+            )
             return None
         try:
             code = issue_enrolment_code(actor=acting_person(request), user=person)
@@ -172,5 +194,7 @@ def people_visible_to(viewer: User) -> QuerySet[User]:
     return people.filter(pk__in=shared) | people.filter(pk=viewer.pk)
 
 
-register_destination(Destination("People", "admin:identities_user_changelist", order=92, section="People and access"))
+register_destination(
+    Destination("People", "admin:identities_user_changelist", order=92, section="People and access")
+)
 register_streams("person", people_visible_to)

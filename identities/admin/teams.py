@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
+from agentops.console.columns import moment_column
 from agentops.console.governed import GovernedAdmin
 from agentops.console.navigation import Destination, register_destination
 from agentops.console.streams import register_streams
@@ -19,7 +20,7 @@ class TeamAdmin(GovernedAdmin):
     """The viewer's teams."""
 
     page_template = "identities/team.html"
-    list_display = ("name", "slug", "agents_count", "members_count", "created_at")
+    list_display = ("name", "slug", "agents_count", "members_count", moment_column("created_at", "created"))
     search_fields = ("name", "slug")
     actions = None
 
@@ -48,5 +49,7 @@ class TeamAdmin(GovernedAdmin):
         }
 
 
-register_destination(Destination("Teams", "admin:identities_team_changelist", order=93, section="People and access"))
+register_destination(
+    Destination("Teams", "admin:identities_team_changelist", order=93, section="People and access")
+)
 register_streams("team", Team.objects.visible_to)

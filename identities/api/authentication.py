@@ -30,7 +30,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         return key.user, key
 
     def authenticate_header(self, request: Request) -> str:
-        """Return the challenge of a 401; the error is named only when there was a credential (RFC 6750, 3)."""
+        """Return the challenge of a 401; it names an error only when there was a credential (RFC 6750, 3)."""
         return f'{REALM}, error="invalid_token"' if request.headers.get("Authorization") else REALM
 
 
@@ -64,7 +64,7 @@ def read_caller_again(request: Request) -> User | None:
             return None
     elif not request.session.exists(request.session.session_key or ""):
         return None
-    return User.objects.filter(pk=request.user.pk, is_active=True).first()
+    return User.objects.filter(pk=caller(request).pk, is_active=True).first()
 
 
 def has_second_factor(request: HttpRequest) -> bool:

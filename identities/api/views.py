@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agentops.api.serializers import read_body, read_query
+from agentops.api.serializers import read_body, read_query, render_row, render_rows
 from agentops.api.views import ApiView, ListView
 from agentops.errors import NotFound, PolicyDenied
 from identities.api.authentication import caller
@@ -30,7 +31,7 @@ class Agents(ListView):
         """List agents, newest first."""
         filters = read_query(AgentQuery, request)
         rows = AgentIdentity.objects.visible_to(caller(request)).filter(**filters).select_related("team")
-        return self.answer_page(request, rows, lambda page: AgentSerializer(page, many=True).data)
+        return self.answer_page(request, rows, partial(render_rows, AgentSerializer))
 
 
 class Agent(ApiView):
@@ -39,7 +40,7 @@ class Agent(ApiView):
     @extend_schema(operation_id="getAgent", tags=["agents"], responses=AgentSerializer)
     def get(self, request: Request, agent_id: UUID) -> Response:
         """Return an agent."""
-        return Response(AgentSerializer(find_agent(caller(request), id=agent_id)).data)
+        return Response(render_row(AgentSerializer, find_agent(caller(request), id=agent_id)))
 
 
 class StepUp(ApiView):
@@ -51,7 +52,7 @@ class StepUp(ApiView):
         if not isinstance(request.auth, ApiKey):
             raise PolicyDenied("needs_api_key", "A session is verified in the console, not here.")
         body = read_body(StepUpBody, request)
-        return Response(StepUpSerializer(step_up(key=request.auth, otp=body["otp"])).data)
+        return Response(render_row(StepUpSerializer, step_up(key=request.auth, otp=body["otp"])))
 
 
 def find_agent(user: User, **by: object) -> AgentIdentity:

@@ -8,8 +8,9 @@ from identities.services.applications import (
     revoke_application,
     update_application,
 )
+from identities.services.groups import create_group, set_group_permissions
 from identities.services.keys import authenticate, issue_api_key, revoke_api_key, step_up
-from identities.services.people import create_first_superuser, create_group, create_person, update_person
+from identities.services.people import create_first_superuser, create_person, set_password, update_person
 from identities.services.teams import create_team, set_members, update_team
 
 __all__ = [
@@ -27,7 +28,9 @@ __all__ = [
     "revoke_agent",
     "revoke_api_key",
     "revoke_application",
+    "set_group_permissions",
     "set_members",
+    "set_password",
     "step_up",
     "suspend_agent",
     "update_agent",

@@ -39,16 +39,17 @@ def issue_api_key(
 
     Applications get keys from those who may govern them, people only from themselves, agents none.
     """
-    enforce(_may_issue(actor, user))
+    account = User.objects.select_for_update().get(pk=user.pk)
+    enforce(_may_issue(actor, account))
     now = timezone.now()
     end = now + DEFAULT_LIFE if expires_at is None else expires_at
     if not now < end <= now + LONGEST_LIFE:
         raise ValidationFailed("invalid_expiry", f"a key ends within {LONGEST_LIFE.days} days")
-    if not _is_open(user):
+    if not _is_open(account):
         raise StateConflict("account_closed", "this account is closed: it gets no keys")
     secret = secrets.token_urlsafe(32)
     key = ApiKey(
-        key_id=secrets.token_hex(6), secret_hash=_hash(secret), user=user, label=label, expires_at=end
+        key_id=secrets.token_hex(6), secret_hash=_hash(secret), user=account, label=label, expires_at=end
     )
     insert_row(key)
     _record(key, "key.issued", actor.id, {"expires_at": end.isoformat()})

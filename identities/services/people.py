@@ -76,12 +76,13 @@ def update_person(
 
 
 @transaction.atomic
-def create_group(*, actor: User, name: str) -> Group:
-    """Create a group of people. Which calls a group may approve is said at each tool."""
-    require(actor, "auth.add_group", None)
-    group = Group(name=name)
-    insert_row(group)
-    return group
+def set_password(*, actor: User, person: User, password: str) -> None:
+    """Set a person's password; raises ValidationFailed for a weak one."""
+    require(actor, "identities.change_user", None)
+    locked = User.objects.select_for_update().get(pk=person.pk, kind=User.Kind.PERSON)
+    _set_password(locked, password)
+    locked.save(update_fields=["password"])
+    _record(locked, "person.password_set", {}, actor)
 
 
 def _names(groups: Iterable[Group]) -> list[str]:

@@ -11,9 +11,7 @@ from runs.models import RunState
 class PrincipalBody(BodySerializer):
     """The end user on whose behalf the run is to act."""
 
-    issuer = TextField(
-        min_length=1, max_length=200, help_text="Who knows the user, such as the shop's address."
-    )
+    issuer = TextField(min_length=1, max_length=200, help_text="Who knows the user: the shop's address.")
     subject = TextField(min_length=1, max_length=200, help_text="The user's id there.")
 
 

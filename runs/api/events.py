@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -14,12 +13,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agentops.api.pagination import NumberedPage, page, parse_number, read_limit, read_place
-from agentops.api.problems import ApiError
-from agentops.api.serializers import read_query
+from agentops.api.refusals import ApiError
+from agentops.api.serializers import Fields, read_query, render_rows
 from agentops.api.sse import EventStreamRenderer, Subscription, read_last_event_id, respond_with_events
 from agentops.api.views import ApiView
 from agentops.engine.events import ENDINGS
-from agentops.ledger.store import StoredEntry, read_entries, read_head
+from agentops.ledger.store import Cursor, StoredEntry, read_entries, read_head
 from identities.api.authentication import caller, read_caller_again
 from runs.api.bodies import EventQuery
 from runs.api.lookup import find_run
@@ -77,11 +76,10 @@ def _list(request: Request, run: Run) -> Response:
 def _stream(request: Request, run: Run) -> HttpResponseBase:
     after = read_last_event_id(request)
     with connection.cursor() as cursor:
-        head = read_head(cursor, run.pk).seq
-    if after > head:
-        raise ApiError(400, "invalid_parameter", "This run has no event with that seq yet.")
-    if run.has_ended and after == head:
-        return HttpResponse(status=204)  # tells an EventSource not to connect again
+        if after > read_head(cursor, run.pk).seq:
+            raise ApiError(400, "invalid_parameter", "This run has no event with that seq yet.")
+        if run.has_ended and not _ends_after(cursor, run, after):
+            return HttpResponse(status=204)  # tells an EventSource not to connect again
     if request.method == "HEAD":
         return HttpResponse(content_type="text/event-stream")
     return respond_with_events(
@@ -95,10 +93,19 @@ def _stream(request: Request, run: Run) -> HttpResponseBase:
     )
 
 
+def _ends_after(cursor: Cursor, run: Run, after: int) -> bool:
+    """Return whether the event that ended the run is still to come; what is noted later ends no stream."""
+    cursor.execute(
+        "SELECT 1 FROM ledger_entry WHERE stream = %s AND seq > %s AND kind = ANY(%s) LIMIT 1",
+        [run.pk, after, list(ENDINGS)],
+    )
+    return cursor.fetchone() is not None
+
+
 def _may_still_see(request: Request, run: Run) -> bool:
     user = read_caller_again(request)
     return user is not None and Run.objects.visible_to(user).filter(pk=run.pk).exists()
 
 
-def _render(entries: list[StoredEntry]) -> list[dict[str, Any]]:  # Any: JSON documents
-    return [dict(each) for each in EventSerializer(entries, many=True).data]
+def _render(entries: list[StoredEntry]) -> list[Fields]:
+    return render_rows(EventSerializer, entries)

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from agentops.api.idempotency import Answer, Operation, answer_once
 from agentops.api.openapi import IDEMPOTENCY_KEY
-from agentops.api.serializers import read_body, read_query
+from agentops.api.serializers import Fields, read_body, read_query, render_row, render_rows
 from agentops.api.views import ApiView, ListView
 from agentops.errors import NotFound
 from identities.api.authentication import caller
@@ -39,9 +39,8 @@ class Handovers(ListView):
         if is_open is not None:
             rows = rows.filter(answered_at__isnull=is_open)
 
-        def render(page: list[Handover]) -> list[object]:
-            context = {"reasons": read_reasons(page)}
-            return list(HandoverSerializer(page, many=True, context=context).data)
+        def render(page: list[Handover]) -> list[Fields]:
+            return render_rows(HandoverSerializer, page, reasons=read_reasons(page))
 
         return self.answer_page(request, rows, render)
 
@@ -64,7 +63,7 @@ class HandoverAnswer(ApiView):
 
         def act() -> Answer:
             answer_handover(actor=actor, handover=handover, text=body["text"])
-            return Answer(202, dict(AnsweredHandoverSerializer(_find(actor, handover_id)).data))
+            return Answer(202, render_row(AnsweredHandoverSerializer, _find(actor, handover_id)))
 
         return answer_once(request, Operation(request.path), act)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
 
 from agentops.api.idempotency import Body, Operation
+from agentops.api.serializers import Fields, render_row
 from agentops.errors import NotFound
 from identities.models import User
 from runs.api.serializers import PrincipalSerializer, RunSerializer
@@ -28,9 +28,9 @@ def find_run(user: User, run_id: UUID) -> Run:
     return run
 
 
-def show_run(run: Run) -> dict[str, Any]:  # Any: a JSON document
+def show_run(run: Run) -> Fields:
     """Return the representation of a run without its answer."""
-    return dict(RunSerializer(run).data)
+    return render_row(RunSerializer, run)
 
 
 def operation_on_run(name: str, principal: tuple[str, str] | tuple[()] = ()) -> Operation:
@@ -44,4 +44,4 @@ def _without_principal(body: Body) -> Body:
 
 def _with_principal(body: Body) -> Body:
     run = Run.objects.select_related("principal").get(pk=body["id"])
-    return {**body, "principal": dict(PrincipalSerializer(run.principal).data)}
+    return {**body, "principal": render_row(PrincipalSerializer, run.principal)}

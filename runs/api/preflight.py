@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agentops.api.serializers import render_row
 from agentops.api.views import ApiView
 from agentops.errors import NotFound
 from identities.api.authentication import caller
@@ -33,4 +34,4 @@ class Preflight(ApiView):
             "ready": not findings,
             "findings": findings,
         }
-        return Response(PreflightSerializer(report).data)
+        return Response(render_row(PreflightSerializer, report))

@@ -21,9 +21,7 @@ def principal_of(actor: User, named: Mapping[str, str] | None) -> tuple[str, str
         return _asserted_by_application(actor, named)
     own = (STAFF_ISSUER, actor.get_username())
     if named is not None and (named["issuer"], named["subject"]) != own:
-        raise PolicyDenied(
-            "principal_not_proven", "A person starts runs for themselves: leave principal out."
-        )
+        raise PolicyDenied("principal_not_proven", "People start runs for themselves: leave principal out.")
     return own
 
 

@@ -8,6 +8,7 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from agentops.api.serializers import render_rows
 from agentops.ledger.store import StoredEntry
 from runs.models import Handover, Run, RunState, Step, ToolCall
 from tools.models import Effect
@@ -33,8 +34,8 @@ class RequiredActionSerializer(serializers.Serializer[Any]):  # Any: a plain doc
     type = serializers.ChoiceField(["approval", "input", "handover", "outcome"])
     step = serializers.IntegerField()
     call = serializers.IntegerField()
-    id = serializers.UUIDField(required=False, help_text="The approval's id.")
-    expires_at = serializers.CharField(required=False, allow_null=True)
+    id = serializers.UUIDField(allow_null=True, help_text="The approval's id; null for the others.")
+    expires_at = serializers.CharField(allow_null=True)
 
 
 class LimitsSerializer(serializers.Serializer[Run]):
@@ -177,7 +178,7 @@ class StepSerializer(serializers.Serializer[Step]):
     @extend_schema_field(ToolCallSerializer(many=True))
     def get_calls(self, step: Step) -> list[Document]:
         calls = self.context["calls"].get(step.number, [])
-        return [dict(each) for each in ToolCallSerializer(calls, many=True, context=self.context).data]
+        return render_rows(ToolCallSerializer, calls, **self.context)
 
     def _said(self, step: Step, member: str) -> str | None:
         said: str | None = (self.context["contents"].get(step.decided_seq) or {}).get(member)

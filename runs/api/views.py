@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
@@ -11,7 +12,7 @@ from rest_framework.response import Response
 from agentops.api.idempotency import Answer, answer_once
 from agentops.api.openapi import REQUIRED_IDEMPOTENCY_KEY
 from agentops.api.pagination import NumberedPage
-from agentops.api.serializers import read_body, read_query
+from agentops.api.serializers import Fields, read_body, read_query, render_row, render_rows
 from agentops.api.views import ApiView, ListView
 from agentops.identifiers import first_id_at
 from identities.api.authentication import caller
@@ -49,9 +50,7 @@ class Runs(ListView):
         rows = visible_runs(caller(request))
         if since := filters.pop("since", None):
             rows = rows.filter(id__gte=first_id_at(max(0, int(since.timestamp() * 1000))))
-        return self.answer_page(
-            request, rows.filter(**filters), lambda page: RunSerializer(page, many=True).data
-        )
+        return self.answer_page(request, rows.filter(**filters), partial(render_rows, RunSerializer))
 
     @extend_schema(
         operation_id="startRun",
@@ -93,7 +92,7 @@ class RunDetail(ApiView):
     def get(self, request: Request, run_id: UUID) -> Response:
         """Return a run, with its answer once it has ended."""
         run = find_run(caller(request), run_id)
-        return Response(RunDetailSerializer(run, context={"ending": read_ending(run)}).data)
+        return Response(render_row(RunDetailSerializer, run, ending=read_ending(run)))
 
 
 class Steps(ListView):
@@ -106,8 +105,8 @@ class Steps(ListView):
         """List the steps of a run, oldest first, with their calls, usage and cost."""
         run = find_run(caller(request), run_id)
 
-        def render(page: list[Step]) -> list[object]:
-            return list(StepSerializer(page, many=True, context=read_steps(run, page)).data)
+        def render(page: list[Step]) -> list[Fields]:
+            return render_rows(StepSerializer, page, **read_steps(run, page))
 
         return self.answer_page(request, Step.objects.filter(run=run), render)
 
@@ -119,4 +118,4 @@ class Trace(ApiView):
     def get(self, request: Request, run_id: UUID) -> Response:
         """Return what the run decided, what it executed, where it broke, and what it cost."""
         run = find_run(caller(request), run_id)
-        return Response(TraceSerializer(read_trace(run, **read_query(TraceQuery, request))).data)
+        return Response(render_row(TraceSerializer, read_trace(run, **read_query(TraceQuery, request))))

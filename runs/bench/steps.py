@@ -45,11 +45,12 @@ def measure(load: Load, application: Application, agent: AgentIdentity) -> dict[
     with _workers(load) as workers:
         _send(warm_up)
         _await_ended(warm_up)
-        roots = [*(worker.pid for worker in workers), postmaster()]
-        before, cpu_before, started = read_counters(), cpu_ms(roots), time.monotonic()
+        roots, server = [worker.pid for worker in workers], [postmaster()]
+        before, cpu_before, started = read_counters(), (cpu_ms(roots), cpu_ms(server)), time.monotonic()
         _send(runs)
         polls = _await_ended(runs)
-        elapsed, cpu = time.monotonic() - started, cpu_ms(roots) - cpu_before
+        elapsed = time.monotonic() - started
+        cpu = cpu_ms(roots) - cpu_before[0], cpu_ms(server) - cpu_before[1]
     settle_statistics()
     return _figures(load, elapsed, cpu, before, read_counters(), polls, _count_steps(runs))
 
@@ -126,7 +127,7 @@ def _await_workers(count: int) -> None:
 
 
 def _figures(
-    load: Load, elapsed: float, cpu: float, before: Counters, after: Counters, polls: int, steps: int
+    load: Load, elapsed: float, cpu: tuple[float, float], before: Counters, after: Counters, polls: int, steps: int
 ) -> dict[str, Any]:
     if steps != load.runs * load.steps:
         raise RuntimeError(f"{steps} of {load.runs * load.steps} steps were made: the figures would be wrong")
@@ -138,7 +139,9 @@ def _figures(
         "runs": load.runs,
         "seconds": round(elapsed, 2),
         "steps_per_s": round(steps / elapsed, 1),
-        "cpu_ms_per_step": round(cpu / steps, 2),
+        "cpu_ms_per_step": round(sum(cpu) / steps, 2),
+        "cpu_ms_workers": round(cpu[0] / steps, 2),
+        "cpu_ms_postgres": round(cpu[1] / steps, 2),
         "overhead_ms_per_step": round(per_run_step_ms - load.latency_ms * (load.steps + 1) / load.steps, 2),
         "statements_per_step": round((after.transactions - before.transactions - polls) / steps, 2),
         "commits_per_step": round((after.commits - before.commits) / steps, 2),

@@ -1,4 +1,4 @@
-"""The rules themselves; `tests/tools/test_breaker.py` runs one table on the local and on the shared breaker."""
+"""The rules themselves; `tests/tools/test_breaker.py` runs one table on local and shared breakers."""
 
 from __future__ import annotations
 
@@ -62,9 +62,7 @@ def test_the_window_forgets() -> None:
 
 
 events = st.lists(
-    st.tuples(
-        st.integers(0, 40_000), st.sampled_from(["admit", "ok", "failed", "not_asked"]), st.booleans()
-    ),
+    st.tuples(st.integers(0, 40_000), st.sampled_from(["admit", "ok", "failed", "not_asked"]), st.booleans()),
     max_size=80,
 )
 

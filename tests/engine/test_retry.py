@@ -7,7 +7,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from agentops.engine.retry import RETRY_AFTER_LIMIT_S, GiveUp, Park, ReadBack, Retry, RetryDecision, decide_retry
+from agentops.engine.retry import (
+    RETRY_AFTER_LIMIT_S,
+    GiveUp,
+    Park,
+    ReadBack,
+    Retry,
+    RetryDecision,
+    decide_retry,
+)
 
 DEFAULTS: dict[str, Any] = {  # Any: keyword arguments of several types
     "effect": "irreversible",
@@ -46,7 +54,10 @@ def decide(**changes: Any) -> RetryDecision:  # Any: as above
         ({"outcome_status": "unknown", "effect": "reversible"}, Park("cannot_be_repeated")),
         ({"outcome_status": "unknown", "idempotency": "honours_key"}, Retry(0.5)),
         ({"outcome_status": "unknown", "idempotency": "honours_key", "attempt": 3}, Park("still_unknown")),
-        ({"outcome_status": "unknown", "idempotency": "honours_key", "retryable": False}, Park("still_unknown")),
+        (
+            {"outcome_status": "unknown", "idempotency": "honours_key", "retryable": False},
+            Park("still_unknown"),
+        ),
         (
             {"outcome_status": "unknown", "idempotency": "honours_key", "retry_budget_left": False},
             Park("still_unknown"),
@@ -77,7 +88,9 @@ def test_decision(changes: dict[str, Any], expected: RetryDecision) -> None:  # 
     assert decide(**changes) == expected
 
 
-@pytest.mark.parametrize("changes", [{"jitter": 1.0}, {"jitter": -0.1}, {"jitter": float("nan")}, {"attempt": 0}])
+@pytest.mark.parametrize(
+    "changes", [{"jitter": 1.0}, {"jitter": -0.1}, {"jitter": float("nan")}, {"attempt": 0}]
+)
 def test_arguments_out_of_range_are_refused(changes: dict[str, Any]) -> None:  # Any: as above
     with pytest.raises(ValueError, match="jitter"):
         decide(**changes)
@@ -132,6 +145,4 @@ def test_repeating_comes_to_an_end(case: dict[str, Any]) -> None:
 def test_without_budget_or_attempts_a_known_failure_is_never_repeated() -> None:
     for attempt, budget, retryable in product((1, 3), (True, False), (True, False)):
         if attempt == 3 or not budget or not retryable:
-            assert isinstance(
-                decide(attempt=attempt, retry_budget_left=budget, retryable=retryable), GiveUp
-            )
+            assert isinstance(decide(attempt=attempt, retry_budget_left=budget, retryable=retryable), GiveUp)

@@ -50,15 +50,6 @@ def held_by_another(data: Path) -> Iterator[subprocess.Popen[str]]:
         holder.kill()
 
 
-@pytest.fixture(autouse=True)
-def _same_umask() -> Iterator[None]:
-    """Take back what ``hold`` does to the whole process."""
-    umask = os.umask(0o022)
-    os.umask(umask)
-    yield
-    os.umask(umask)
-
-
 def test_a_second_holder_is_refused_and_told_who_is_first(tmp_path: Path) -> None:
     with held_by_another(tmp_path) as holder:
         expected = rf"in use by `agentops up`, process {holder.pid}"
@@ -98,9 +89,11 @@ def test_no_data_directory_is_no_running_stack(tmp_path: Path) -> None:
 def test_holding_makes_the_directory_and_keeps_its_files_private(tmp_path: Path) -> None:
     with hold(tmp_path / "new" / "data", "up") as data:
         (data / "sign-in.txt").write_text("password")
+    (data / "afterwards").touch()
 
-        assert stat.S_IMODE(data.stat().st_mode) & 0o044 == 0
-        assert stat.S_IMODE((data / "sign-in.txt").stat().st_mode) == 0o600
+    assert stat.S_IMODE(data.stat().st_mode) & 0o044 == 0
+    assert stat.S_IMODE((data / "sign-in.txt").stat().st_mode) == 0o600
+    assert stat.S_IMODE((data / "afterwards").stat().st_mode) != 0o600
 
 
 def test_the_place_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ def scratch_database() -> Iterator[str]:
     name = f"scratch_{uuid.uuid4().hex[:8]}"
     copy_database(owner_url, "template1", name)
     yield with_database(owner_url, name)
-    drop_databases(owner_url, name)
+    drop_databases(os.environ, name)
     with psycopg.connect(owner_url) as owner:
         left = owner.execute("SELECT FROM pg_database WHERE starts_with(datname, %s)", [name])
         assert left.fetchone() is None
@@ -103,6 +103,15 @@ def test_rows_that_migrations_wrote_come_back_and_others_do_not() -> None:
             assert new == (4,)
         finally:
             cleaner.close()
+
+
+def test_only_the_runs_own_databases_are_dropped() -> None:
+    with scratch_database() as scratch_url:
+        name = database_name(scratch_url)
+        drop_databases(os.environ, name[:-1])  # as run 12 beside run 123
+
+        with psycopg.connect(scratch_url) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_each_worker_has_its_own_numbers() -> None:

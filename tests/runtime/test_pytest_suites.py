@@ -47,7 +47,6 @@ def run_pytest(directory: Path, files: list[str], *arguments: str) -> subprocess
     )
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
 @pytest.mark.parametrize(
     ("files", "exit_code", "says"),
     [
@@ -61,12 +60,22 @@ def run_pytest(directory: Path, files: list[str], *arguments: str) -> subprocess
     ],
 )
 def test_a_skip_needs_a_reason_on_the_list(
-    tmp_path: Path, workers: str, files: list[str], exit_code: int, says: str
+    tmp_path: Path, files: list[str], exit_code: int, says: str
 ) -> None:
-    run = run_pytest(tmp_path, files, "-n", workers)
+    run = run_pytest(tmp_path, files)
 
     assert run.returncode == exit_code, run.stdout
     assert says in run.stdout
+
+
+def test_skips_in_parallel_workers_count_as_much(tmp_path: Path) -> None:
+    allowed, refused = SKIPS.format(reason="the data is absent"), SKIPS.format(reason="not today")
+    run = run_pytest(tmp_path, [PASSES, allowed, refused, MODULE_SKIP], "-n", "2")
+
+    assert run.returncode == pytest.ExitCode.TESTS_FAILED, run.stdout
+    assert "skipped, allowed: the data is absent (1)" in run.stdout
+    assert "skipped, NOT ALLOWED: not today (1)" in run.stdout
+    assert "skipped, NOT ALLOWED: no module (1)" in run.stdout
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import shutil
 import signal
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,15 +26,6 @@ def stack() -> Iterator[Stack]:
         stack.start_postgres()
         stack.start_valkey()
         yield stack
-
-
-@pytest.fixture
-def open_directory() -> Iterator[Path]:
-    """Make a directory that the account of PostgreSQL can walk to, which pytest's own is not."""
-    with tempfile.TemporaryDirectory(prefix="agentops-test-") as name:
-        directory = Path(name)
-        directory.chmod(0o711)
-        yield directory
 
 
 def ask(url: str, query: str) -> object:

@@ -1,4 +1,4 @@
-"""Specs and calls for tests of the execution path, with the fields that a test does not care about filled in."""
+"""Specs and calls for tests of the execution path; what a test does not care about is filled in."""
 
 from __future__ import annotations
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import socket
 import socketserver
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,6 +39,7 @@ class RudeServer:
     seen: list[Seen] = field(default_factory=list)
     connections: int = 0
     released: threading.Event = field(default_factory=threading.Event)
+    hung_up: threading.Event = field(default_factory=threading.Event)
 
 
 Behaviour = Callable[["_Connection", Seen], bool]
@@ -122,6 +125,11 @@ def _slow(connection: _Connection, seen: Seen) -> bool:
     return connection.send(200, b"{}")
 
 
+def _late(connection: _Connection, seen: Seen) -> bool:
+    connection.state.released.wait(1.5)
+    return connection.send(200, b"{}")
+
+
 def _drip_head(connection: _Connection, seen: Seen) -> bool:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
     connection.drip([head, *[b"X-Drip: 1\r\n"] * 60, b"\r\n{}"])
@@ -165,6 +173,14 @@ def _drop(connection: _Connection, seen: Seen) -> bool:
     return False
 
 
+def _answer_and_hang_up(connection: _Connection, seen: Seen) -> bool:
+    """Close an idle connection without having announced it, as servers do after their keep-alive time."""
+    connection.send(200, b"{}")
+    connection.connection.shutdown(socket.SHUT_RDWR)
+    connection.state.hung_up.set()
+    return False
+
+
 def _redirect(connection: _Connection, seen: Seen) -> bool:
     return connection.send(int(seen.target.split("/")[2]), b"", Location="/echo/after-redirect")
 
@@ -182,6 +198,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "status": _status,
     "busy-for-hours": _busy_for_hours,
     "slow": _slow,
+    "late": _late,
     "drip-head": _drip_head,
     "drip-body": _drip_body,
     "refuse-and-drip": _refuse_and_drip,
@@ -190,6 +207,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "truncated": _truncated,
     "garbled": _garbled,
     "drop": _drop,
+    "answer-and-hang-up": _answer_and_hang_up,
     "redirect": _redirect,
     "gzip": _gzip,
     "ok": _body(b'{"fine": true}'),
@@ -212,12 +230,15 @@ BEHAVIOURS: dict[str, Behaviour] = {
 
 
 @contextmanager
-def rude_server() -> Iterator[RudeServer]:
+def rude_server(tls: ssl.SSLContext | None = None) -> Iterator[RudeServer]:
     """Serve on a free loopback port until the block ends."""
     state = RudeServer()
     with _Server(("127.0.0.1", 0), _Connection) as server:
         server.state = state
-        state.url = f"http://127.0.0.1:{cast(Any, server.server_address)[1]}"  # Any: a family's address
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        scheme = "https" if tls else "http"
+        state.url = f"{scheme}://127.0.0.1:{cast(Any, server.server_address)[1]}"  # Any: a family's address
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         try:

@@ -41,7 +41,9 @@ class Clock:
     def turn(self, seconds: float) -> None:
         self.now_ms += round(seconds * 1000)
         with self._client.pipeline() as pipe:
-            pipe.delete("clock").rpush("clock", self.now_ms // 1000, self.now_ms % 1000 * 1000).execute()
+            pipe.delete("clock")
+            pipe.rpush("clock", self.now_ms // 1000, self.now_ms % 1000 * 1000)
+            pipe.execute()
 
 
 Either = LocalBreaker | SharedBreaker
@@ -52,7 +54,7 @@ def local_breaker(_client: redis.Redis, clock: Clock) -> Either:
 
 
 def clocked_shared_breaker(client: redis.Redis, _clock: Clock) -> Either:
-    return SharedBreaker(client, "test:", CLOCKED_SCRIPT)
+    return SharedBreaker(client, f"{uuid4()}:", CLOCKED_SCRIPT)
 
 
 class Caller:
@@ -148,7 +150,10 @@ RATED = "closed>open:failure_rate"
         ("f f f f f o p F a", [TRIPPED, "no:open"]),
         ("f f f f f w30 a o f a", [TRIPPED, "half_open", "no:half_open"]),
         # A prober that died loses its lease after 15 s; its late word then counts for nothing.
-        ("f f f f f w30 a w14.999 a w0.001 a a", [TRIPPED, "half_open", "no:half_open", "half_open", "no:half_open"]),
+        (
+            "f f f f f w30 a w14.999 a w0.001 a a",
+            [TRIPPED, "half_open", "no:half_open", "half_open", "no:half_open"],
+        ),
         ("f f f f f w30 a w16 p a", [TRIPPED, "half_open", "half_open>closed:probe_succeeded", "closed"]),
         # A probe given back unused goes to the next caller; when closed there is nothing to give back.
         ("f f f f f w30 a n a a", [TRIPPED, "half_open", "half_open", "no:half_open"]),
@@ -230,9 +235,7 @@ class Agreement(RuleBasedStateMachine):
         factor: float,
         lease_s: float,
     ) -> None:
-        self.settings = BreakerSettings(
-            threshold, rate, minimum, window_s, open_s, open_s * factor, lease_s
-        )
+        self.settings = BreakerSettings(threshold, rate, minimum, window_s, open_s, open_s * factor, lease_s)
         self.client.flushdb()
         self.clock = Clock(self.client)
         self.shared = SharedBreaker(self.client, "agree:", CLOCKED_SCRIPT)
@@ -280,7 +283,14 @@ class Agreement(RuleBasedStateMachine):
 
 def strip(state: BreakerState) -> tuple[object, ...]:
     """Return what both must agree on; of the buckets only what they sum up to, see the tally."""
-    return (state.mode, state.consecutive, state.trips, state.retry_at_ms, state.probe_token, state.probe_until_ms)
+    return (
+        state.mode,
+        state.consecutive,
+        state.trips,
+        state.retry_at_ms,
+        state.probe_token,
+        state.probe_until_ms,
+    )
 
 
 def test_script_and_rules_agree(worker_redis: redis.Redis) -> None:
@@ -420,12 +430,12 @@ def test_an_outage_is_survived_locally_and_forgotten_after(
     own_valkey.kill()
     admission = breaker.admit(TOOL, BreakerSettings())
     assert (admission.allowed, admission.local) == (True, True)
+    with pytest.raises(AgentOpsError, match="does not answer"):
+        breaker.reset(TOOL)
     trip(breaker, BreakerSettings())
     refusal = breaker.admit(TOOL, BreakerSettings())
     assert (refusal.allowed, refusal.local) == (False, True)
     assert breaker.snapshot(TOOL).local is True
-    with pytest.raises(AgentOpsError, match="does not answer"):
-        breaker.reset(TOOL)
 
     own_valkey.start()
     monkeypatch.setattr(breaker, "_redis_due_at", time.monotonic())

@@ -142,7 +142,7 @@ def _bind(target: Target, call: Call, arguments: dict[str, Any]) -> dict[str, An
 
 
 def _call_and_clean_up(function: Callable[..., Any], keywords: dict[str, Any]) -> Any:
-    """Call the function. Its thread is new and ends with it, so a database connection it opened is closed."""
+    """Call the function, and close the database connections that it opened: its thread may idle for hours."""
     try:
         return function(**keywords)
     finally:

@@ -10,7 +10,8 @@ import contextvars
 import os
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar, cast
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -33,11 +34,18 @@ class Raised(Exception):
 
 class _Job(Generic[T]):
     def __init__(self, function: Callable[[], T]) -> None:
-        self.function = function
+        self._context = contextvars.copy_context()
+        self._function = function
         self.ended = threading.Event()
         self.abandoned = False
         self.result: T | None = None
         self.error: BaseException | None = None
+
+    def do(self) -> None:
+        try:
+            self.result = self._context.run(self._function)
+        except BaseException as error:  # a thread's boundary: the caller gets it, whatever it is
+            self.error = error
 
 
 class BoundedThreads:
@@ -51,7 +59,7 @@ class BoundedThreads:
     def run(self, function: Callable[[], T], timeout_s: float) -> T:
         """Run a function in a thread, with the caller's context variables; return what it returns.
 
-        Waits up to `timeout_s` for a free thread and then as long again for the function. Raises Saturated if
+        Waits up to `timeout_s` for a free place and then as long again for the function. Raises Saturated if
         it was not started, Overrun if it did not return, Raised if it raised.
         """
         if self._pid != os.getpid():  # forked: the parent's threads do not exist here
@@ -59,14 +67,7 @@ class BoundedThreads:
         if self.stuck * 2 >= self._limit or not self._places.acquire(timeout=timeout_s):
             raise Saturated
         job = _Job(function)
-        thread = threading.Thread(
-            target=contextvars.copy_context().run, args=(self._work, job), name=self._name, daemon=True
-        )
-        try:
-            thread.start()
-        except RuntimeError as error:  # the system gives no more threads
-            self._places.release()
-            raise Saturated from error
+        self._hand_over(job)
         if not job.ended.wait(timeout_s) and self._abandon(job):
             raise Overrun
         if job.error is not None:
@@ -75,22 +76,37 @@ class BoundedThreads:
 
     def _start_afresh(self) -> None:
         self._places = threading.BoundedSemaphore(self._limit)
+        self._jobs: SimpleQueue[_Job[Any]] = SimpleQueue()  # Any: each job has its own type of result
         self._lock = threading.Lock()
+        self._idle = 0
         self.stuck = 0
         self._pid = os.getpid()  # last: whoever sees it sees the rest
 
-    def _work(self, job: _Job[T]) -> None:
-        try:
-            job.result = job.function()
-        except BaseException as error:  # a thread's boundary: the caller gets it, whatever it is
-            job.error = error
+    def _hand_over(self, job: _Job[Any]) -> None:
+        """Give a job that has a place to an idle thread, or to a new one."""
         with self._lock:
-            job.ended.set()
-            if job.abandoned:
-                self.stuck -= 1
-        self._places.release()
+            start = self._idle == 0
+            self._idle -= not start
+        try:
+            if start:
+                threading.Thread(target=self._work, name=self._name, daemon=True).start()
+        except RuntimeError as error:  # the system gives no more threads
+            self._places.release()
+            raise Saturated from error
+        self._jobs.put(job)
 
-    def _abandon(self, job: _Job[T]) -> bool:
+    def _work(self) -> None:
+        while True:
+            job = self._jobs.get()
+            job.do()
+            with self._lock:
+                job.ended.set()
+                self.stuck -= job.abandoned
+                self._idle += 1
+            del job  # or an idle thread would keep the last result alive
+            self._places.release()
+
+    def _abandon(self, job: _Job[Any]) -> bool:
         """Count a job as stuck; return False if it ended in this very moment."""
         with self._lock:
             if job.ended.is_set():

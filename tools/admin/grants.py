@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from django import forms
@@ -10,14 +9,13 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
-from django.utils.safestring import SafeString
 
 from agentops.console.actions import Confirmation, offered_when, perform
+from agentops.console.columns import moment_column, state_column
 from agentops.console.forms import serve_form
 from agentops.console.governed import GovernedAdmin
 from agentops.console.navigation import Destination, register_destination
 from agentops.console.rights import holds_somewhere
-from agentops.console.templatetags.console import badge
 from identities.acting import acting_person
 from identities.models import AgentIdentity
 from identities.policies import may_govern
@@ -35,7 +33,16 @@ class ToolGrantAdmin(GovernedAdmin):
     """Who may use what: the grants of the agents of the viewer's teams, with their history."""
 
     page_template = "tools/grant.html"
-    list_display = ("grant_name", "state_badge", "decision", "valid_until", "waiver_expires_at", "created_at")
+    add_label = "Set what an agent may do"
+    list_display = (
+        "grant_name",
+        state_column(),
+        "decision",
+        moment_column("valid_until", "ends"),
+        moment_column("waiver_expires_at", "waiver ends"),
+        moment_column("created_at", "set"),
+    )
+    list_title = "Grants"
     list_filter = ("state", "decision", ("identity", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("identity", "tool")
     search_fields = ("identity__name", "identity__slug", "tool__name")
@@ -46,11 +53,6 @@ class ToolGrantAdmin(GovernedAdmin):
     def grant_name(self, grant: ToolGrant) -> str:
         """Name the two sides and the version."""
         return f"{grant.identity} · {grant.tool} · version {grant.version}"
-
-    @admin.display(description="state", ordering="state")
-    def state_badge(self, grant: ToolGrant) -> SafeString:
-        """Show the state in its tone."""
-        return badge(grant.state)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Offer the form to those who may grant anything."""
@@ -92,8 +94,8 @@ class ToolGrantAdmin(GovernedAdmin):
         context = {
             "title": "Set what an agent may do with a tool",
             "button": "Set these terms",
-            "lead": "The terms replace what stands now; the old version stays readable. Calls that are already "
-            "waiting are checked against the new terms before they go out.",
+            "lead": "The terms replace what stands now; the old version stays readable. "
+            "Calls that wait already are checked against the new terms before they go out.",
         }
         return self._serve(request, TermsForm, self._set, context)
 
@@ -102,8 +104,8 @@ class ToolGrantAdmin(GovernedAdmin):
         context = {
             "title": "Sign a waiver",
             "button": "Sign in my name",
-            "lead": "A waiver lets an irreversible tool run without a person, within caps and until a day. It takes "
-            "the same form, filled in alike, from two people.",
+            "lead": "A waiver lets an irreversible tool run without a person, within caps and until a day. "
+            "It takes the same form, filled in alike, from two people.",
         }
         return self._serve(request, WaiverForm, self._sign, context)
 
@@ -127,7 +129,14 @@ class ToolGrantAdmin(GovernedAdmin):
             return made[-1]
 
         back = {"back_url": self.page_url("changelist")}
-        return serve_form(self, request, make_form, lambda _: submit(request, made[-1]), {**context, **back})
+        return serve_form(
+            self,
+            request,
+            make_form,
+            lambda _: submit(request, made[-1]),
+            {**context, **back},
+            "tools/terms_form.html",
+        )
 
     def _initial(self, request: HttpRequest) -> dict[str, Any]:
         source = self.get_object(request, request.GET.get("from", ""))
@@ -138,7 +147,9 @@ class ToolGrantAdmin(GovernedAdmin):
         grant = set_grant(
             actor=acting_person(request), identity=values["identity"], tool=values["tool"], terms=form.terms()
         )
-        messages.success(request, f"{grant.identity} and {grant.tool}: version {grant.version} of the terms counts now.")
+        messages.success(
+            request, f"{grant.identity} and {grant.tool}: version {grant.version} of the terms counts now."
+        )
         return HttpResponseRedirect(self.page_url("change", grant.pk))
 
     def _sign(self, request: HttpRequest, form: WaiverForm) -> HttpResponse:
@@ -153,7 +164,9 @@ class ToolGrantAdmin(GovernedAdmin):
         if grant is None:
             messages.success(request, "Signed. It counts once another person has signed the very same terms.")
             return HttpResponseRedirect(self.page_url("changelist"))
-        messages.success(request, f"Signed by two: {grant.identity} may use {grant.tool} without a person now.")
+        messages.success(
+            request, f"Signed by two: {grant.identity} may use {grant.tool} without a person now."
+        )
         return HttpResponseRedirect(self.page_url("change", grant.pk))
 
     @offered_when("active", danger=True)

@@ -18,7 +18,9 @@ SHOWN = 5
 
 def read_authority(request: HttpRequest, subject: AgentIdentity) -> dict[str, Any]:
     """Return what an agent may do, the tools that a person is not asked for last."""
-    grants = ToolGrant.objects.filter(identity=subject, state="active").select_related("tool", "waived_by", "countersigned_by")
+    grants = ToolGrant.objects.filter(identity=subject, state="active").select_related(
+        "tool", "waived_by", "countersigned_by"
+    )
     rows = list(grants.order_by("tool__name")[:100])
     latest = latest_versions([grant.tool for grant in rows])
     told = [
@@ -36,13 +38,24 @@ def read_authority(request: HttpRequest, subject: AgentIdentity) -> dict[str, An
 def read_open_breakers(request: HttpRequest, subject: Any) -> dict[str, Any]:
     """Return the tools that are not being called; Any: the dashboard has no subject."""
     stopped = Q(forced_open_at__isnull=False) | Q(breaker_state__state__in=("open", "half_open"))
-    tools = Tool.objects.visible_to(acting_person(request)).filter(stopped).select_related("breaker_state", "forced_open_by")
+    tools = (
+        Tool.objects.visible_to(acting_person(request))
+        .filter(stopped)
+        .select_related("breaker_state", "forced_open_by")
+    )
     rows = list(tools[: SHOWN + 1])
     return {"tools": rows[:SHOWN], "more": len(rows) > SHOWN}
 
 
 register_panel(
-    Panel("identities.agentidentity", "What it may do", "tools/authority.html", read_authority, order=20, size="full")
+    Panel(
+        "identities.agentidentity",
+        "What it may do",
+        "tools/authority.html",
+        read_authority,
+        order=20,
+        size="full",
+    )
 )
 register_panel(
     Panel("dashboard", "Open breakers", "tools/breakers.html", read_open_breakers, order=40,

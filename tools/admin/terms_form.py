@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.db.models import QuerySet
@@ -37,7 +37,10 @@ class TermsForm(forms.Form):
     decision = forms.ChoiceField(choices=DECISIONS, label="What happens when it wants to use it")
     over_caps = forms.ChoiceField(choices=OVER_CAPS, label="Beyond the caps")
     approval_ttl_s = forms.IntegerField(
-        min_value=1, initial=600, label="Seconds a person has to answer", help_text="After that the call is not made."
+        min_value=1,
+        initial=600,
+        label="Seconds a person has to answer",
+        help_text="After that the call is not made.",
     )
     valid_until = _moment(required=False, label="Valid until (UTC)")
 
@@ -46,15 +49,26 @@ class TermsForm(forms.Form):
     ) -> None:
         super().__init__(*args, **kwargs)
         for name, rows in (("identity", agents), ("tool", tools)):
-            field = self.fields[name]
-            assert isinstance(field, forms.ModelChoiceField)
-            field.queryset = rows
+            cast(Any, self.fields[name]).queryset = rows  # Any: generic in the stubs only
         for per, words in PERIODS:
             if per != "call":
-                self.fields[f"{per}_count"] = forms.IntegerField(required=False, min_value=1, label=f"Calls {words}")
+                self.fields[f"{per}_count"] = forms.IntegerField(
+                    required=False, min_value=1, label=f"Calls {words}"
+                )
             self.fields[f"{per}_amount"] = forms.DecimalField(
                 required=False, min_value=0, max_digits=16, decimal_places=4, label=f"Amount {words}"
             )
+
+    def cap_rows(self) -> list[tuple[str, forms.BoundField | None, forms.BoundField]]:
+        """Return the caps as rows: the period in words, the field of counts, the field of amounts."""
+        return [
+            (words, self[f"{per}_count"] if per != "call" else None, self[f"{per}_amount"])
+            for per, words in PERIODS
+        ]
+
+    def other_fields(self) -> list[forms.BoundField]:
+        """Return the visible fields that are no caps."""
+        return [field for field in self.visible_fields() if not field.name.endswith(("_count", "_amount"))]
 
     def terms(self) -> Terms:
         """Return the terms that a valid form holds."""
@@ -78,13 +92,17 @@ class TermsForm(forms.Form):
 class WaiverForm(TermsForm):
     """Terms under which no person is asked: signed by two people, with caps and an end."""
 
-    reason = forms.CharField(max_length=300, widget=forms.Textarea(attrs={"rows": 2}), label="Why no person is needed")
+    reason = forms.CharField(
+        max_length=300, widget=forms.Textarea(attrs={"rows": 2}), label="Why no person is needed"
+    )
     expires_at = _moment(label="The waiver ends (UTC)")
 
 
 def initial_of(grant: ToolGrant) -> dict[str, Any]:
     """Return the values with which the form shows a grant."""
-    caps = {f"{cap['per']}_{name}": cap[name] for cap in grant.caps for name in ("count", "amount") if name in cap}
+    caps = {
+        f"{cap['per']}_{name}": cap[name] for cap in grant.caps for name in ("count", "amount") if name in cap
+    }
     end: datetime | None = grant.valid_until
     return {
         "identity": grant.identity_id,

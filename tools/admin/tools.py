@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from agentops.console.actions import Confirmation, offered_when, perform
+from agentops.console.columns import moment_column, state_column
 from agentops.console.governed import GovernedAdmin
 from agentops.console.navigation import Destination, register_destination
 from agentops.console.rights import holds_somewhere
@@ -20,7 +21,13 @@ from identities.policies import may_govern
 from tools.admin.words import describe_schema, describe_terms
 from tools.execution import breaker
 from tools.models import Tool, ToolGrant, ToolGroupObjectPermission, ToolUserObjectPermission
-from tools.services import accept_tool, force_breaker_open, lift_forced_breaker, quarantine_tool, reset_breaker
+from tools.services import (
+    accept_tool,
+    force_breaker_open,
+    lift_forced_breaker,
+    quarantine_tool,
+    reset_breaker,
+)
 
 OPERATE, CHANGE = "tools.operate_tool", "tools.change_tool"
 
@@ -30,16 +37,11 @@ class ToolAdmin(GovernedAdmin):
     """The tools of the viewer's teams."""
 
     page_template = "tools/tool.html"
-    list_display = ("name", "state_badge", "breaker_badge", "team", "created_at")
+    list_display = ("name", state_column(), "breaker_badge", "team", moment_column("created_at", "created"))
     list_filter = ("state", ("team", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("team", "breaker_state")
     search_fields = ("name",)
     actions = ("force_open", "lift", "reset", "quarantine", "accept")
-
-    @admin.display(description="state", ordering="state")
-    def state_badge(self, tool: Tool) -> SafeString:
-        """Show the state in its tone."""
-        return badge(tool.state)
 
     @admin.display(description="breaker")
     def breaker_badge(self, tool: Tool) -> SafeString:
@@ -59,7 +61,9 @@ class ToolAdmin(GovernedAdmin):
     def force_open(self, request: HttpRequest, queryset: QuerySet[Tool]) -> HttpResponse:
         """Force breakers open."""
         person = acting_person(request)
-        asked = Confirmation("Stop all calls of this tool until a person lifts it?", "stopped: no call goes out")
+        asked = Confirmation(
+            "Stop all calls of this tool until a person lifts it?", "stopped: no call goes out"
+        )
         return perform(
             self,
             request,
@@ -73,7 +77,9 @@ class ToolAdmin(GovernedAdmin):
     def lift(self, request: HttpRequest, queryset: QuerySet[Tool]) -> HttpResponse:
         """Lift forced breakers."""
         person = acting_person(request)
-        asked = Confirmation("Let calls through again?", "lifted: the automatic breaker decides again", reason="none")
+        asked = Confirmation(
+            "Let calls through again?", "lifted: the automatic breaker decides again", reason="none"
+        )
         return perform(
             self, request, queryset, lambda tool, _: lift_forced_breaker(actor=person, tool=tool), asked
         )
@@ -93,7 +99,11 @@ class ToolAdmin(GovernedAdmin):
         person = acting_person(request)
         asked = Confirmation("Take this tool out of service until somebody accepts it again?", "quarantined")
         return perform(
-            self, request, queryset, lambda tool, reason: quarantine_tool(actor=person, tool=tool, reason=reason), asked
+            self,
+            request,
+            queryset,
+            lambda tool, reason: quarantine_tool(actor=person, tool=tool, reason=reason),
+            asked,
         )
 
     @offered_when("quarantined", "quarantined forced", "quarantined held")
@@ -103,7 +113,11 @@ class ToolAdmin(GovernedAdmin):
         person = acting_person(request)
         asked = Confirmation("Put this tool back into service?", "back in service", reason="optional")
         return perform(
-            self, request, queryset, lambda tool, reason: accept_tool(actor=person, tool=tool, reason=reason), asked
+            self,
+            request,
+            queryset,
+            lambda tool, reason: accept_tool(actor=person, tool=tool, reason=reason),
+            asked,
         )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -125,7 +139,9 @@ class ToolAdmin(GovernedAdmin):
             "latest": latest,
             "versions": versions,
             "arguments": describe_schema(latest.input_schema) if latest else [],
-            "grants": [(grant, describe_terms(grant, latest)) for grant in grants.order_by("identity__slug")[:50]],
+            "grants": [
+                (grant, describe_terms(grant, latest)) for grant in grants.order_by("identity__slug")[:50]
+            ],
             "approvers": read_approvers(subject),
             "breaker_word": breaker_word(subject),
             "breaker": breaker().snapshot(subject.pk),
@@ -134,7 +150,11 @@ class ToolAdmin(GovernedAdmin):
 
 def _may(request: HttpRequest, permission: str, tool: Tool | None) -> bool:
     person = acting_person(request)
-    return holds_somewhere(person, permission) if tool is None else may_govern(person, permission, tool.team, tool).allowed
+    return (
+        holds_somewhere(person, permission)
+        if tool is None
+        else may_govern(person, permission, tool.team, tool).allowed
+    )
 
 
 def breaker_word(tool: Tool) -> str:
@@ -147,9 +167,15 @@ def breaker_word(tool: Tool) -> str:
 
 def read_approvers(tool: Tool) -> list[str]:
     """Return the names of the people and groups that may approve the tool's calls."""
-    people = ToolUserObjectPermission.objects.filter(content_object=tool, permission__codename="approve_calls")
-    groups = ToolGroupObjectPermission.objects.filter(content_object=tool, permission__codename="approve_calls")
-    named = [f"the group {name}" for name in groups.order_by("group__name").values_list("group__name", flat=True)]
+    people = ToolUserObjectPermission.objects.filter(
+        content_object=tool, permission__codename="approve_calls"
+    )
+    groups = ToolGroupObjectPermission.objects.filter(
+        content_object=tool, permission__codename="approve_calls"
+    )
+    named = [
+        f"the group {name}" for name in groups.order_by("group__name").values_list("group__name", flat=True)
+    ]
     return [*people.order_by("user__username").values_list("user__username", flat=True), *named]
 
 

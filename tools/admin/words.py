@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from agentops.console.words import money, span
+from agentops.console.words import count, money, span
 from tools.models import Tool, ToolGrant, ToolVersion
 
 DEEPEST = 3
@@ -51,7 +51,9 @@ def _fields(schema: Mapping[str, Any], prefix: str, level: int) -> Iterator[Sche
     for name, rule in properties.items():
         if not isinstance(rule, dict):
             continue
-        yield SchemaField(f"{prefix}{name}", _kind(rule), name in required, _rules(rule), str(rule.get("description", "")))
+        yield SchemaField(
+            f"{prefix}{name}", _kind(rule), name in required, _rules(rule), str(rule.get("description", ""))
+        )
         items = rule.get("items")
         yield from _fields(rule, f"{prefix}{name}.", level + 1)
         if isinstance(items, dict):
@@ -97,7 +99,7 @@ def join_caps(caps: list[dict[str, Any]], currency: str) -> str:
 def _cap(cap: Mapping[str, Any], currency: str) -> str:
     parts = []
     if cap.get("count") is not None:
-        parts.append(f"{cap['count']} calls")
+        parts.append(count(cap["count"], "call"))
     if cap.get("amount") is not None:
         parts.append(_amount(cap["amount"], currency))
     return f"{' and '.join(parts)} a {cap.get('per', '')}"

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from agentops.api.serializers import QuerySerializer
+from agentops.api.serializers import QuerySerializer, render_row
 from tools.models import Effect, Idempotency, Tool, ToolVersion
 
 Document = dict[str, Any]  # Any: a JSON document
@@ -51,11 +51,11 @@ class ToolSerializer(serializers.Serializer[Tool]):
     @extend_schema_field(ToolVersionSerializer(allow_null=True))
     def get_version(self, tool: Tool) -> Document | None:
         newest = next(iter(tool.versions.all()), None)
-        return None if newest is None else dict(ToolVersionSerializer(newest).data)
+        return None if newest is None else render_row(ToolVersionSerializer, newest)
 
     @extend_schema_field(BreakerSerializer)
     def get_breaker(self, tool: Tool) -> Document:
-        return dict(BreakerSerializer(_breaker_of(tool)).data)
+        return render_row(BreakerSerializer, _breaker_of(tool))
 
 
 class ToolQuery(QuerySerializer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
 from django.db.models import Prefetch, QuerySet
@@ -9,7 +10,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agentops.api.serializers import read_query
+from agentops.api.serializers import read_query, render_row, render_rows
 from agentops.api.views import ApiView, ListView
 from agentops.errors import NotFound
 from identities.api.authentication import caller
@@ -27,7 +28,7 @@ class Tools(ListView):
     def get(self, request: Request) -> Response:
         """List tools, newest first."""
         rows = _visible_tools(caller(request)).filter(**read_query(ToolQuery, request))
-        return self.answer_page(request, rows, lambda page: ToolSerializer(page, many=True).data)
+        return self.answer_page(request, rows, partial(render_rows, ToolSerializer))
 
 
 class ToolDetail(ApiView):
@@ -39,10 +40,10 @@ class ToolDetail(ApiView):
         tool = _visible_tools(caller(request)).filter(pk=tool_id).first()
         if tool is None:
             raise NotFound("unknown_tool", "There is no such tool, or it is not for you to know.")
-        return Response(ToolSerializer(tool).data)
+        return Response(render_row(ToolSerializer, tool))
 
 
 def _visible_tools(user: User) -> QuerySet[Tool]:
-    newest = ToolVersion.objects.order_by("tool", "-number").distinct("tool")
+    newest = ToolVersion.objects.order_by("tool_id", "-number").distinct("tool_id")
     visible: QuerySet[Tool] = Tool.objects.visible_to(user).select_related("team", "breaker_state")
     return visible.prefetch_related(Prefetch("versions", newest))

@@ -63,7 +63,7 @@ def lock_for_grant(actor: User, identity: AgentIdentity, tool: Tool) -> AgentIde
         .select_related("team", "service_account")
         .get(pk=identity.pk)
     )
-    require(actor, PERMISSION, locked.team, locked)
+    require(actor, PERMISSION, locked.team)
     if tool.team_id != locked.team_id:
         raise ValidationFailed("another_team", "a tool is granted to agents of its own team only")
     if locked.state == AgentIdentity.State.REVOKED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -19,7 +20,11 @@ from agentops.console import pictures, words
 register = template.Library()
 
 MOST_ROWS = 40  # of a list or an object that a tool answered; the rest is counted, the ledger has it all
-MOST_LEVELS = 3
+MOST_LEVELS = 4
+MOST_COLUMNS = 6
+MOST_INLINE = 60
+MOST_FACTS = 5
+IDENTIFIER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64}")
 
 
 @register.filter
@@ -35,6 +40,12 @@ def countdown(until: datetime | None) -> SafeString:
 
 
 @register.filter
+def due(at: datetime) -> SafeString:
+    """Say when something may happen; what might have happened already is due."""
+    return ago(at) if at > timezone.now() else SafeString("due")
+
+
+@register.filter
 def exactly(at: datetime | None) -> SafeString:
     """Say when as a clock time; the script puts it into the viewer's zone."""
     return _time(at, f"{at:%H:%M} UTC", "data-clock") if at else SafeString("")
@@ -43,6 +54,12 @@ def exactly(at: datetime | None) -> SafeString:
 def _time(at: datetime, text: str, attribute: str) -> SafeString:
     exact = f"{at:%Y-%m-%d %H:%M:%S} UTC"
     return format_html('<time datetime="{}" title="{}" {}>{}</time>', at.isoformat(), exact, attribute, text)
+
+
+@register.filter
+def to_the_second(at: datetime) -> SafeString:
+    """Say when as a clock time with its seconds."""
+    return _time(at, f"{at:%H:%M:%S} UTC", "data-seconds")
 
 
 @register.filter
@@ -88,6 +105,12 @@ def thousands(number: int) -> str:
 
 
 @register.filter
+def compact(number: Decimal | int) -> str:
+    """Return a large number to three digits."""
+    return words.compact(number)
+
+
+@register.filter
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun; the plural after a comma where it is irregular."""
     one, _, many = noun.partition(",")
@@ -98,6 +121,24 @@ def counted(number: int, noun: str) -> str:
 def short(identifier: UUID | str) -> str:
     """Return the end of an id: time-ordered ids of one minute begin alike."""
     return str(identifier)[-8:]
+
+
+@register.filter
+def brief(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the telling facts of an entry, shortened: what is empty is left out."""
+    told = [(name, _brief(value)) for name, value in facts.items() if value not in (None, "", [], {})]
+    return told[:MOST_FACTS]
+
+
+def _brief(value: Any) -> str:  # Any: a JSON value
+    if isinstance(value, list):
+        return ", ".join(_brief(item) for item in value[:3]) + ("…" if len(value) > 3 else "")
+    if isinstance(value, dict):
+        return " ".join(_brief(item) for item in value.values())
+    text = str(value)
+    if IDENTIFIER.fullmatch(text):
+        return f"…{text[-8:]}"
+    return text if len(text) <= MOST_INLINE else f"{text[:24]}…"
 
 
 @register.simple_tag
@@ -120,14 +161,43 @@ def as_text(value: Any) -> str:  # Any: a JSON value
 
 @register.inclusion_tag("console/value.html")
 def show_value(value: Any, level: int = 0) -> dict[str, Any]:  # Any: a JSON value
-    """Show a JSON value as a table of its fields, to a bounded depth and length."""
-    if isinstance(value, dict) and level < MOST_LEVELS:
-        rows = list(value.items())
-        return {"kind": "fields", "rows": rows[:MOST_ROWS], "more": len(rows[MOST_ROWS:]), "level": level + 1}
-    if isinstance(value, list) and level < MOST_LEVELS:
-        return {"kind": "items", "rows": value[:MOST_ROWS], "more": len(value[MOST_ROWS:]), "level": level + 1}
-    if isinstance(value, dict | list):
-        return {"kind": "text", "text": as_text(value)}
+    """Show a JSON value as tables of its fields, to a bounded depth and length."""
+    if value is None or value == "":
+        return {"kind": "empty"}
     if isinstance(value, str):
-        return {"kind": "prose" if len(value) > 60 or "\n" in value else "plain", "text": value}
-    return {"kind": "plain", "text": json.dumps(value, default=str)}
+        return {"kind": "prose" if len(value) > MOST_INLINE or "\n" in value else "plain", "text": value}
+    if not isinstance(value, dict | list):
+        return {"kind": "plain", "text": json.dumps(value, default=str)}
+    if level >= MOST_LEVELS:
+        return {"kind": "text", "text": as_text(value)}
+    if isinstance(value, list):
+        columns = _columns(value)
+        shown = (
+            [[row.get(name, "") for name in columns] for row in value[:MOST_ROWS]]
+            if columns
+            else value[:MOST_ROWS]
+        )
+        kind = "grid" if columns else "items"
+        return {
+            "kind": kind,
+            "columns": columns,
+            "rows": shown,
+            "more": len(value[MOST_ROWS:]),
+            "level": level + 1,
+        }
+    rows = list(value.items())
+    kind = "inline" if level and _is_short(value) else "fields"
+    return {"kind": kind, "rows": rows[:MOST_ROWS], "more": len(rows[MOST_ROWS:]), "level": level + 1}
+
+
+def _columns(rows: list[Any]) -> list[str]:
+    """Return the fields that all rows of a list have, if they are alike enough to be columns of a table."""
+    if not rows or not all(isinstance(row, dict) for row in rows[:MOST_ROWS]):
+        return []
+    columns = list(dict.fromkeys(name for row in rows[:MOST_ROWS] for name in row))
+    return columns if len(columns) <= MOST_COLUMNS else []
+
+
+def _is_short(value: dict[str, Any]) -> bool:
+    plain = all(item is None or isinstance(item, str | int | float | bool) for item in value.values())
+    return plain and sum(len(str(name)) + len(str(item)) for name, item in value.items()) <= MOST_INLINE

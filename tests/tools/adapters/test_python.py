@@ -101,9 +101,7 @@ def test_a_tools_own_words_are_passed_on_and_an_accidents_are_not(adapter: Pytho
     assert "hunter2" not in accident.detail
 
 
-@pytest.mark.parametrize(
-    ("kind", "value"), [("tuple", [1, 2]), ("number-keys", {"1": 2}), ("none", None)]
-)
+@pytest.mark.parametrize(("kind", "value"), [("tuple", [1, 2]), ("number-keys", {"1": 2}), ("none", None)])
 def test_results_become_plain_json(adapter: PythonAdapter, kind: str, value: object) -> None:
     outcome = adapter.invoke(call_to("answer", {"kind": kind}), timeout_s=5)
     assert (outcome.status, outcome.value) == ("succeeded", value)

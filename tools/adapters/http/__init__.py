@@ -46,13 +46,8 @@ from typing import Any
 
 from tools.adapters.base import AdapterOptions, measure, settle_read_back
 from tools.adapters.http.answers import judge, judge_read_back
-from tools.adapters.http.request import (
-    Endpoint,
-    build_request,
-    find_faults,
-    parse_endpoint,
-    parse_read_back,
-)
+from tools.adapters.http.config import Endpoint, find_faults, parse_endpoint, parse_read_back
+from tools.adapters.http.request import build_request
 from tools.adapters.http.wire import Wire
 from tools.cache import BoundedCache
 from tools.calls import Call

@@ -5,6 +5,8 @@
   const exact = new Intl.DateTimeFormat(undefined, {dateStyle: "medium", timeStyle: "long"});
   const clock = new Intl.DateTimeFormat(undefined, {hour: "2-digit", minute: "2-digit"});
 
+  const seconds = new Intl.DateTimeFormat(undefined, {hour: "2-digit", minute: "2-digit", second: "2-digit"});
+
   function span(seconds) {
     if (seconds < 60) return `${seconds} s`;
     if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
@@ -48,12 +50,21 @@
         text = ago(at, now);
       } else if ("clock" in element.dataset) {
         text = clock.format(at);
+      } else if ("seconds" in element.dataset) {
+        text = seconds.format(at);
       }
       if (text !== null && element.textContent !== text) element.textContent = text;
     }
   }
 
-  // What a person has opened, typed or reached stays so when htmx replaces a live part of the page.
+  // A part that somebody is filling in is left alone until it is sent.
+  function isTyping(part) {
+    const fields = Array.from(part.querySelectorAll("textarea, input[type=text]"));
+    return part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select")
+      || fields.some((field) => field.value !== field.defaultValue);
+  }
+
+  // What a person has opened stays so when htmx replaces a live part of the page.
   function keepPlace() {
     let opened = [];
     document.addEventListener("htmx:beforeSwap", (event) => {
@@ -66,14 +77,13 @@
     });
     document.addEventListener("htmx:beforeRequest", (event) => {
       const live = event.detail.elt;
-      const typing = live.hasAttribute("data-live") && live.contains(document.activeElement)
-        && document.activeElement.matches("input, textarea, select");
-      if (typing || (live.hasAttribute("data-live") && document.hidden)) event.preventDefault();
+      if (live.hasAttribute("data-live") && (document.hidden || isTyping(live))) event.preventDefault();
     });
   }
 
   document.addEventListener("DOMContentLoaded", () => {
     tick();
+    document.querySelector(".rail-stops [aria-current]")?.scrollIntoView({block: "nearest", inline: "center"});
     window.setInterval(tick, SECOND);
     keepPlace();
   });

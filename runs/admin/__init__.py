@@ -1,0 +1,17 @@
+"""What agents are doing: runs, handovers, agent versions, budgets, prices, and the dashboard's panels."""
+
+from runs.admin import dashboard, related
+from runs.admin.budgets import BudgetAdmin, PriceAdmin
+from runs.admin.handovers import HandoverAdmin
+from runs.admin.runs import RunAdmin
+from runs.admin.versions import AgentVersionAdmin
+
+__all__ = [
+    "AgentVersionAdmin",
+    "BudgetAdmin",
+    "HandoverAdmin",
+    "PriceAdmin",
+    "RunAdmin",
+    "dashboard",
+    "related",
+]

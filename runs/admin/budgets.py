@@ -1,0 +1,91 @@
+"""Budgets with what is committed of them now, and the prices that models are metered by."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from agentops.console.columns import moment_column, money_column
+from agentops.console.governed import GovernedAdmin
+from agentops.console.navigation import Destination, register_destination
+from agentops.console.pictures import draw_bar
+from agentops.console.streams import register_streams
+from agentops.console.words import money
+from runs.admin.spending import budgets_visible_to, read_committed
+from runs.models import Budget, BudgetWindow, Price
+
+
+@admin.register(Budget)
+class BudgetAdmin(GovernedAdmin):
+    """The budgets of the viewer's teams and of their agents; they are set by ``apply``."""
+
+    list_display = ("whose", "window", "used", money_column("max_usd", "limit"), "max_tokens", "max_steps")
+    list_filter = ("window", ("team", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("team", "identity")
+    ordering = ("team__slug", "identity__slug", "window")
+    fields = readonly_fields = (
+        "team",
+        "identity",
+        "window",
+        "max_usd",
+        "max_tokens",
+        "max_steps",
+        "created_at",
+    )
+    actions = None
+
+    @admin.display(description="budget of")
+    def whose(self, budget: Budget) -> str:
+        """Name the agent, or the team whose budget it is."""
+        return str(budget.identity or f"all of {budget.team}")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Load the windows that are open now with the rows."""
+        return read_committed(super().get_queryset(request))
+
+    def visible(self, queryset: Any, user: Any) -> QuerySet[Budget]:
+        """Limit budgets to those of the viewer's teams."""
+        return budgets_visible_to(user)
+
+    @admin.display(description="used now")
+    def used(self, budget: Any) -> SafeString:
+        """Draw what is committed; Any: the windows are prefetched onto the row."""
+        windows: list[BudgetWindow] = budget.open_windows
+        committed = windows[0].committed_usd if windows else Decimal(0)
+        words = f"{money(committed)} committed this {budget.window}"
+        return format_html(
+            '{}<span class="small">{}</span>', draw_bar(committed, budget.max_usd, words), words
+        )
+
+
+@admin.register(Price)
+class PriceAdmin(GovernedAdmin):
+    """What models cost; the same for every team."""
+
+    list_display = (
+        "model",
+        "version",
+        "active",
+        "input_usd_per_mtok",
+        "output_usd_per_mtok",
+        moment_column("created_at", "set"),
+    )
+    list_filter = ("active",)
+    search_fields = ("model", "version")
+    ordering = ("model", "-created_at")
+    actions = None
+
+    def visible(self, queryset: Any, user: Any) -> QuerySet[Price]:
+        """Let everybody on the staff see prices."""
+        return Price.objects.all()
+
+
+register_destination(Destination("Budgets", "admin:runs_budget_changelist", order=70, section="Govern"))
+register_destination(Destination("Prices", "admin:runs_price_changelist", order=75, section="Govern"))
+register_streams("budget", budgets_visible_to)

@@ -1,0 +1,93 @@
+"""What runs put on other pages: an agent's versions and runs, a tool's calls, the run behind an approval."""
+
+from __future__ import annotations
+
+from collections import Counter
+from statistics import median
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+
+from agentops.console.panels import Panel, register_panel
+from approvals.models import ApprovalRequest
+from identities.acting import acting_person
+from identities.models import AgentIdentity
+from runs.admin.spending import budgets_visible_to, list_spending
+from runs.models import AgentVersion, Run, ToolCall
+from runs.trace import read_trace
+from tools.models import Tool
+
+RUNS_SHOWN = 8
+CALLS_SHOWN = 12
+CALLS_MEASURED = 200
+LINES_SHOWN = 5
+SETTLED = ("succeeded", "failed", "refused", "parked", "unknown")
+
+
+def read_runs(request: HttpRequest, subject: AgentIdentity) -> dict[str, Any]:
+    """Return an agent's latest runs, its versions and its budgets."""
+    user = acting_person(request)
+    runs = Run.objects.visible_to(user).filter(identity=subject).select_related("principal", "agent_version")
+    versions = AgentVersion.objects.filter(identity=subject).order_by("-number")[:5]
+    spending = list_spending(
+        budgets_visible_to(user).filter(identity=subject).select_related("team", "identity"), 3
+    )
+    return {
+        "agent": subject,
+        "runs": list(runs[:RUNS_SHOWN]),
+        "versions": list(versions),
+        "spending": spending,
+    }
+
+
+def read_calls(request: HttpRequest, subject: Tool) -> dict[str, Any]:
+    """Return a tool's latest calls, with what became of them and how long they took."""
+    versions = list(subject.versions.order_by("-number").values_list("pk", flat=True)[:10])
+    calls = ToolCall.objects.filter(tool_version__in=versions).select_related("run__identity")
+    latest = list(calls.order_by("-proposed_at")[:CALLS_MEASURED])
+    took = [call.latency_ms for call in latest if call.latency_ms is not None]
+    return {
+        "calls": latest[:CALLS_SHOWN],
+        "measured": len(latest),
+        "outcomes": Counter(call.state for call in latest).most_common(),
+        "median_ms": int(median(took)) if took else None,
+        "slowest_ms": max(took, default=None),
+        "latencies": took[:60][::-1],
+    }
+
+
+def read_run_behind(request: HttpRequest, subject: ApprovalRequest) -> dict[str, Any] | None:
+    """Return the run that asked, in its last lines, and what came of the call once it went out."""
+    run_id = _as_id(subject.subject_ref)
+    run = Run.objects.visible_to(acting_person(request)).filter(pk=run_id).first() if run_id else None
+    if run is None:
+        return None
+    call = ToolCall.objects.filter(run=run, approval_id=subject.pk).first()
+    lines = [item for item in read_trace(run, contents=False).items if item.kind != "budget.drawn"]
+    approved = subject.state == ApprovalRequest.State.APPROVED
+    moving = approved and not run.has_ended and (call is None or call.state not in SETTLED)
+    return {"run": run, "call": call, "lines": lines[-LINES_SHOWN:], "moving": moving}
+
+
+def _as_id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+register_panel(
+    Panel("identities.agentidentity", "Runs and versions", "runs/of_agent.html", read_runs, 30, size="full")
+)
+register_panel(Panel("tools.tool", "Calls and outcomes", "runs/of_tool.html", read_calls, 30, size="full"))
+register_panel(
+    Panel(
+        "approvals.approvalrequest",
+        "The run so far",
+        "runs/behind_request.html",
+        read_run_behind,
+        30,
+        size="full",
+    )
+)

@@ -1,0 +1,249 @@
+"""Runs: the list, the page with its timeline, and what a person may do to a run."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+
+from agentops.console.actions import Confirmation, offered_buttons, offered_when, perform
+from agentops.console.columns import moment_column, money_column, state_column
+from agentops.console.forms import serve_form
+from agentops.console.governed import GovernedAdmin
+from agentops.console.navigation import Destination, register_destination
+from agentops.console.streams import register_streams
+from agentops.console.templatetags.console import short
+from agentops.errors import AgentOpsError, NotFound, ValidationFailed
+from identities.acting import acting_person
+from identities.models import AgentIdentity
+from runs.admin.pages import live_context, read_seen
+from runs.models import Handover, Run
+from runs.policies import may_control
+from runs.services import (
+    answer_handover,
+    answer_input,
+    cancel_run,
+    kill_run,
+    pause_run,
+    resume_run,
+    settle_outcome,
+    start_run,
+)
+
+GOING = ("queued", "in_progress", "requires_action")
+
+
+class StartForm(forms.Form):
+    """A task for an agent, in the starter's own name."""
+
+    agent = forms.ModelChoiceField(queryset=AgentIdentity.objects.none())
+    message = forms.CharField(widget=forms.Textarea(attrs={"rows": 4}), label="What is to be done")
+
+
+@admin.register(Run)
+class RunAdmin(GovernedAdmin):
+    """The runs of the viewer's teams."""
+
+    page_template = "runs/run.html"
+    add_label = "Start a run"
+    list_display = (
+        "run_name",
+        state_column(),
+        "why",
+        "for_whom",
+        "steps",
+        money_column("usd", "cost"),
+        moment_column("created_at", "started"),
+    )
+    list_filter = ("state", ("identity", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("identity", "principal", "agent_version")
+    search_fields = ("=id", "=trace_id", "identity__name", "principal__subject")
+    ordering = ("-id",)
+    actions = ("pause", "resume", "cancel", "kill")
+
+    @admin.display(description="run")
+    def run_name(self, run: Run) -> str:
+        """Name the agent, and the end of the run's id."""
+        return f"{run.identity} · {short(run.pk)}"
+
+    @admin.display(description="why")
+    def why(self, run: Run) -> str:
+        """Say why it stands so."""
+        return run.status_reason.replace("_", " ")
+
+    @admin.display(description="for")
+    def for_whom(self, run: Run) -> str:
+        """Name the end user."""
+        return str(run.principal)
+
+    def has_control_permission(self, request: HttpRequest, obj: Run | None = None) -> bool:
+        """Whether this person may steer the run; of a list the queryset holds the ones that they may."""
+        if obj is None:
+            return self.admin_site.has_permission(request)
+        return may_control(acting_person(request), obj).allowed
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Offer the form; the service decides for whom."""
+        return self.admin_site.has_permission(request)
+
+    @offered_when(*GOING)
+    @admin.action(permissions=["control"], description="Pause")
+    def pause(self, request: HttpRequest, queryset: QuerySet[Run]) -> HttpResponse:
+        """Let runs rest before their next command."""
+        person = acting_person(request)
+        asked = Confirmation("Pause this run before its next step?", "paused", reason="optional")
+        return perform(
+            self, request, queryset, lambda run, why: pause_run(actor=person, run=run, reason=why), asked
+        )
+
+    @offered_when("paused")
+    @admin.action(permissions=["control"], description="Resume")
+    def resume(self, request: HttpRequest, queryset: QuerySet[Run]) -> HttpResponse:
+        """Let paused runs go on."""
+        person = acting_person(request)
+        asked = Confirmation("Let this run go on?", "resumed", reason="none")
+        return perform(self, request, queryset, lambda run, _: resume_run(actor=person, run=run), asked)
+
+    @offered_when(*GOING, "paused")
+    @admin.action(permissions=["control"], description="Cancel")
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Run]) -> HttpResponse:
+        """Ask runs to stop; what has happened stays."""
+        person = acting_person(request)
+        asked = Confirmation(
+            "Cancel this run? It stops before its next step; what has happened stays.", "asked to stop"
+        )
+        return perform(
+            self, request, queryset, lambda run, why: cancel_run(actor=person, run=run, reason=why), asked
+        )
+
+    @offered_when(*GOING, "paused", "cancelling", danger=True)
+    @admin.action(permissions=["control"], description="Kill")
+    def kill(self, request: HttpRequest, queryset: QuerySet[Run]) -> HttpResponse:
+        """Halt runs as an operator."""
+        person = acting_person(request)
+        asked = Confirmation("Kill this run? No further call goes out, and no answer is written.", "killed")
+        return perform(
+            self, request, queryset, lambda run, why: kill_run(actor=person, run=run, reason=why), asked
+        )
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the address that answers are sent to."""
+        view = self.admin_site.admin_view(self.answer_view)
+        return [path("<uuid:pk>/answer/", view, name="runs_run_answer"), *super().get_urls()]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Load what every page about a run names."""
+        related = "identity", "agent_version", "principal", "application", "started_by", "team"
+        return super().get_queryset(request).select_related(*related)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show a run; to a page that follows it, only what is new since, or nothing (204)."""
+        if request.headers.get("HX-Target") != "run-live":
+            return super().change_view(request, object_id, form_url, extra_context)
+        run = self.get_object(request, unquote(object_id))
+        if run is None:
+            return HttpResponse(status=404)
+        if request.GET.get("seen") == str(read_seen(run)):
+            return HttpResponse(status=204)
+        return TemplateResponse(request, "runs/live.html", self._live(request, run))
+
+    def page_context(self, request: HttpRequest, subject: Run) -> dict[str, Any]:
+        """Add everything that the timeline shows."""
+        return {"title": f"{subject.identity} · {short(subject.pk)}", **self._live(request, subject)}
+
+    def _live(self, request: HttpRequest, run: Run) -> dict[str, Any]:
+        buttons = {
+            "action_buttons": offered_buttons(self, request, run),
+            "action_url": self.page_url("changelist"),
+        }
+        return {**live_context(request, run), **buttons, "original": run, "problem": ""}
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Start a run in one's own name."""
+        agents = AgentIdentity.objects.visible_to(acting_person(request)).filter(
+            state="active", versions__state="published"
+        )
+
+        def make_form(*data: Any) -> forms.Form:
+            form = StartForm(data[0] if data else None, initial=request.GET.dict())
+            cast(Any, form.fields["agent"]).queryset = agents.distinct()
+            return form
+
+        context = {"title": "Start a run", "button": "Start", "back_url": self.page_url("changelist")}
+        context["lead"] = (
+            "The agent acts on your behalf: you are its principal, and your colleagues decide what it asks."
+        )
+        return serve_form(self, request, make_form, lambda values: self._start(request, values), context)
+
+    def _start(self, request: HttpRequest, values: dict[str, Any]) -> HttpResponse:
+        person = acting_person(request)
+        run = start_run(
+            actor=person,
+            agent=values["agent"],
+            message=values["message"],
+            issuer=request.build_absolute_uri("/"),
+            subject=person.get_username(),
+            application=None,
+        )
+        return HttpResponseRedirect(self.page_url("change", run.pk))
+
+    def answer_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Give a run what it waits for: the user's answer, a person's answer, or what became of a call."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        run = self.get_object(request, str(pk))
+        if run is None:
+            return self.refuse_unknown(request)
+        try:
+            messages.success(request, self._answer(request, run))
+        except AgentOpsError as error:
+            messages.error(request, f"{(error.detail or error.code).capitalize()}. Nothing was changed.")
+        return HttpResponseRedirect(self.page_url("change", run.pk))
+
+    def _answer(self, request: HttpRequest, run: Run) -> str:
+        person, given = acting_person(request), request.POST
+        text, (step, call) = given.get("text", "").strip(), _place(given)
+        kind = given.get("type")
+        if kind == "input":
+            answer_input(actor=person, run=run, text=text, step=step, call=call)
+            return "Your answer went to the agent."
+        if kind == "handover":
+            handover = Handover.objects.filter(run=run, step=step, call=call).first()
+            if handover is None:
+                raise NotFound("unknown_handover", "there is no such conversation")
+            answer_handover(actor=person, handover=handover, text=text)
+            return "Your answer went to the agent, which goes on with it."
+        if kind == "outcome" and given.get("happened") in ("yes", "no"):
+            happened = given["happened"] == "yes"
+            settle_outcome(actor=person, run=run, step=step, call=call, happened=happened, note=text)
+            return (
+                f"Noted: the call {'happened' if happened else 'did not happen'}. The run goes on with that."
+            )
+        raise ValidationFailed("unknown_answer", "say whether it happened")
+
+
+def _place(given: Any) -> tuple[int, int]:
+    """Return step and call of a posted form; Any: a QueryDict."""
+    try:
+        return int(given.get("step", "")), int(given.get("call", ""))
+    except ValueError as error:
+        raise ValidationFailed("unknown_place", "this form is not complete; load the page again") from error
+
+
+register_destination(Destination("Runs", "admin:runs_run_changelist", order=20))
+register_streams("run", Run.objects.visible_to)

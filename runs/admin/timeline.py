@@ -1,0 +1,149 @@
+"""A run's trace laid out for a page: what belongs to one call told once, grouped by step, in three lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from agentops.engine import events as e
+from runs.trace import TraceItem
+
+MOST_SHOWN = 250
+LANES = ("decided", "executed", "broke")
+
+# Entries that only lead up to another one: left out as soon as that one is there.
+LED_UP_TO = {
+    e.MODEL_REQUESTED: {e.STEP_DECIDED, e.MODEL_FAILED},
+    e.CALL_ALLOWED: {e.CALL_SUCCEEDED, e.CALL_FAILED, e.CALL_UNKNOWN, e.ATTEMPT_STARTED},
+    e.ATTEMPT_STARTED: {e.CALL_SUCCEEDED, e.CALL_FAILED, e.CALL_UNKNOWN, e.ATTEMPT_FAILED},
+    e.BUDGET_DRAWN: {e.MODEL_REQUESTED},
+}
+OUTCOMES = (e.CALL_SUCCEEDED, e.CALL_FAILED, e.CALL_UNKNOWN, e.CALL_PARKED, e.CALL_REFUSED, e.CALL_GATED)
+
+Place = tuple[int | None, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One item of the timeline. What a call was given, and why it was allowed, stands with its outcome."""
+
+    item: TraceItem
+    arguments: Any = None  # Any: the JSON that the model proposed
+    reasons: Sequence[Any] = ()
+    approval: str = ""
+    result: Any = None
+
+    @property
+    def title(self) -> str:
+        """Return the item's sentence without the number of the step, which stands above it."""
+        title = self.item.title.removeprefix(f"Step {self.item.step}: ")
+        return title[:1].upper() + title[1:] if title != self.item.title else title
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """Return the entry's erasable words; empty when there are none, or when they were erased."""
+        return self.item.content if isinstance(self.item.content, dict) else {}
+
+
+@dataclass(slots=True)
+class Group:
+    """The items of one step, or of what happened between two steps."""
+
+    step: int | None
+    at: datetime
+    told: list[Told] = field(default_factory=list)
+    tokens: int = 0
+    usd: Decimal = Decimal(0)
+    running_usd: Decimal = Decimal(0)
+
+    @property
+    def lanes(self) -> list[tuple[str, list[Told]]]:
+        """Return what was decided, executed, and what broke, side by side."""
+        return [(lane, [told for told in self.told if told.item.lane == lane]) for lane in LANES]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    groups: list[Group]
+    left_out: int
+    costs: list[Decimal]
+
+
+def lay_out(items: Sequence[TraceItem]) -> Timeline:
+    """Return the newest items in groups, with the cost that had run up by each step."""
+    proposed, allowed = _proposals(items), _permissions(items)
+    told = [_tell(item, proposed, allowed) for item in _without_preludes(items)]
+    shown = told[-MOST_SHOWN:]
+    groups = _group(shown)
+    spent = sum((item.usd for item in items), Decimal(0)) - sum((group.usd for group in groups), Decimal(0))
+    for group in groups:
+        spent += group.usd
+        group.running_usd = spent
+    return Timeline(groups, len(told) - len(shown), _running_costs(items))
+
+
+def _proposals(items: Iterable[TraceItem]) -> dict[Place, Any]:
+    proposed: dict[Place, Any] = {}
+    for item in items:
+        if item.kind == e.STEP_DECIDED and isinstance(item.content, dict):
+            for call in item.content.get("calls") or ():
+                proposed[item.step, call.get("call")] = call.get("arguments") or call.get("raw")
+    return proposed
+
+
+def _permissions(items: Iterable[TraceItem]) -> dict[Place, TraceItem]:
+    return {(item.step, item.call): item for item in items if item.kind in (e.CALL_ALLOWED, e.CALL_GATED)}
+
+
+def _without_preludes(items: Sequence[TraceItem]) -> list[TraceItem]:
+    kept: list[TraceItem] = []
+    followed: set[tuple[str, Place]] = set()
+    for item in reversed(items):
+        ends = LED_UP_TO.get(item.kind)
+        place = (item.step, item.call)
+        if item.kind == e.BUDGET_DRAWN:
+            continue
+        if ends is None or not any((kind, place) in followed for kind in ends):
+            kept.append(item)
+        followed.add((item.kind, place))
+    return kept[::-1]
+
+
+def _tell(item: TraceItem, proposed: dict[Place, Any], allowed: dict[Place, TraceItem]) -> Told:
+    place = (item.step, item.call)
+    if item.kind not in OUTCOMES:
+        return Told(item)
+    permission = allowed.get(place)
+    facts = permission.facts if permission else item.facts
+    content = item.content if isinstance(item.content, dict) else {}
+    return Told(
+        item,
+        arguments=proposed.get(place),
+        reasons=facts.get("reasons") or (),
+        approval=str(facts.get("approval") or ""),
+        result=content.get("value"),
+    )
+
+
+def _group(told: Iterable[Told]) -> list[Group]:
+    groups: list[Group] = []
+    for each in told:
+        item = each.item
+        if not groups or (item.step is not None and item.step != groups[-1].step):
+            groups.append(Group(item.step, item.at))
+        groups[-1].told.append(each)
+        groups[-1].tokens += item.tokens
+        groups[-1].usd += item.usd
+    return groups
+
+
+def _running_costs(items: Iterable[TraceItem]) -> list[Decimal]:
+    costs, spent = [Decimal(0)], Decimal(0)
+    for item in items:
+        if item.usd:
+            spent += item.usd
+            costs.append(spent)
+    return costs

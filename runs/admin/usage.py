@@ -1,0 +1,80 @@
+"""What agent versions did in the last week: runs, endings, cost per run by day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models.functions import TruncDate
+
+from agentops.identifiers import first_id_at
+from identities.models import User
+from runs.models import Run
+
+BROKEN = ("failed", "halted", "expired")
+TREND_DAYS = 7
+
+
+@dataclass(slots=True)
+class Usage:
+    """One agent version's week; ``daily`` is the cost of a run in USD, oldest day first."""
+
+    agent_id: UUID
+    name: str
+    number: int
+    runs: int = 0
+    done: int = 0
+    broken: int = 0
+    spent: Decimal = Decimal(0)
+    daily: list[Decimal] = field(default_factory=lambda: [Decimal(0)] * TREND_DAYS)
+
+    @property
+    def per_run(self) -> Decimal:
+        """Return what a run cost on average, in USD."""
+        return self.spent / self.runs
+
+
+def runs_since(user: User, moment: datetime) -> QuerySet[Run]:
+    """Return the visible runs started since; ids are ordered by time, so this is a range of the key."""
+    return Run.objects.visible_to(user).filter(pk__gte=first_id_at(int(moment.timestamp() * 1000)))
+
+
+def weekly_usage(user: User, today: datetime, most: int) -> list[Usage]:
+    """Return the busiest versions of the last seven days, in one query."""
+    first = today - timedelta(days=TREND_DAYS - 1)
+    found: dict[UUID, Usage] = {}
+    for day in _by_day(runs_since(user, first)):
+        usage = found.setdefault(
+            day["agent_version_id"],
+            Usage(day["identity_id"], day["identity__name"], day["agent_version__number"]),
+        )
+        _add_day(usage, day, first.date())
+    return sorted(found.values(), key=lambda usage: usage.runs, reverse=True)[:most]
+
+
+def _by_day(runs: QuerySet[Run]) -> Any:  # Any: rows of annotations
+    names = ("agent_version_id", "agent_version__number", "identity_id", "identity__name")
+    return (
+        runs.order_by()
+        .values(*names, day=TruncDate("created_at"))
+        .annotate(
+            runs=Count("pk"),
+            done=Count("pk", filter=Q(state="completed")),
+            broken=Count("pk", filter=Q(state__in=BROKEN)),
+            spent=Sum("usd"),
+        )
+    )
+
+
+def _add_day(usage: Usage, day: dict[str, Any], first: date) -> None:
+    usage.runs += day["runs"]
+    usage.done += day["done"]
+    usage.broken += day["broken"]
+    usage.spent += day["spent"]
+    place = (day["day"] - first).days
+    if 0 <= place < TREND_DAYS:
+        usage.daily[place] = day["spent"] / day["runs"]

@@ -1,0 +1,95 @@
+"""Agent versions: what was published, what a draft lacks, and the switch that publishes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from agentops.console.actions import Confirmation, offered_when, perform
+from agentops.console.columns import moment_column, money_column, state_column
+from agentops.console.governed import GovernedAdmin
+from agentops.console.navigation import Destination, register_destination
+from agentops.console.rights import holds_somewhere
+from agentops.console.streams import register_streams
+from identities.acting import acting_person
+from identities.policies import may_govern
+from runs.models import AgentVersion, Price
+from runs.preflight import check_version
+from runs.publishing import publish_version, retire_version
+
+CHANGE = "runs.change_agentversion"
+
+
+@admin.register(AgentVersion)
+class AgentVersionAdmin(GovernedAdmin):
+    """The versions of the agents of the viewer's teams."""
+
+    page_template = "runs/version.html"
+    list_display = (
+        "version_name",
+        state_column(),
+        "model",
+        "max_steps",
+        money_column("max_usd", "limit of a run"),
+        moment_column("published_at", "published"),
+    )
+    list_filter = ("state", ("identity", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("identity",)
+    search_fields = ("identity__name", "identity__slug", "model")
+    ordering = ("identity__slug", "-number")
+    actions = ("publish", "retire")
+
+    @admin.display(description="version")
+    def version_name(self, version: AgentVersion) -> str:
+        """Name agent and number."""
+        return str(version)
+
+    def has_publish_permission(self, request: HttpRequest, obj: AgentVersion | None = None) -> bool:
+        """Whether this person may publish and retire versions of the agent, or of some agent."""
+        person = acting_person(request)
+        if obj is None:
+            return holds_somewhere(person, CHANGE)
+        return may_govern(person, CHANGE, obj.identity.team, obj.identity).allowed
+
+    @offered_when("draft")
+    @admin.action(permissions=["publish"], description="Publish")
+    def publish(self, request: HttpRequest, queryset: QuerySet[AgentVersion]) -> HttpResponse:
+        """Publish drafts that lack nothing."""
+        person = acting_person(request)
+        asked = Confirmation(
+            "Publish this version? New runs use it, and the present one is retired.", "published", "none"
+        )
+        return perform(
+            self, request, queryset, lambda version, _: publish_version(actor=person, version=version), asked
+        )
+
+    @offered_when("published", danger=True)
+    @admin.action(permissions=["publish"], description="Retire")
+    def retire(self, request: HttpRequest, queryset: QuerySet[AgentVersion]) -> HttpResponse:
+        """Take versions out of use."""
+        person = acting_person(request)
+        asked = Confirmation("Retire this version? No new run of the agent starts.", "retired", "none")
+        return perform(
+            self, request, queryset, lambda version, _: retire_version(actor=person, version=version), asked
+        )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Load what the page names."""
+        return super().get_queryset(request).select_related("identity__team", "published_by")
+
+    def page_context(self, request: HttpRequest, subject: AgentVersion) -> dict[str, Any]:
+        """Add the catalogue, the price, and for a draft everything that keeps it from being published."""
+        return {
+            "catalogue": subject.catalogue.select_related("tool").order_by("tool__name"),
+            "price": Price.objects.filter(model=subject.model, active=True).first(),
+            "findings": check_version(subject) if subject.state == AgentVersion.State.DRAFT else [],
+        }
+
+
+register_destination(
+    Destination("Versions", "admin:runs_agentversion_changelist", order=45, section="Govern")
+)
+register_streams("version", AgentVersion.objects.visible_to)

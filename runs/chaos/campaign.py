@@ -1,0 +1,147 @@
+"""A campaign: runs go on, processes are killed, and in the end everything is accounted for."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from agentops.ledger.verification import verify_streams
+from runs.chaos.arena import TOOLS, Arena
+from runs.chaos.client import Client, Feeder, count_going
+from runs.chaos.fencing import find_stale_writes
+from runs.chaos.kills import KINDS, Killer, draw_kills
+from runs.chaos.verdict import SHOWN, find_leaks, read_calls, settle_account
+
+GOING = 8
+PROGRESS_S = 60.0  # without an effect for so long, something is broken that no kill explains
+EXPECTED_ENDINGS = frozenset({"completed", "halted/outcome_unknown"})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a campaign does. ``settle_s``: how long runs may take to end after the last kill."""
+
+    kills: int
+    seed: int
+    kinds: tuple[str, ...] = KINDS
+    going: int = GOING
+    settle_s: float = 180.0
+
+
+@dataclass(slots=True)
+class Result:
+    """What a campaign found. ``problems`` names what must not be; none of them is the proof."""
+
+    runs_started: int = 0
+    runs_ended: int = 0
+    effects_expected: int = 0
+    effects_seen: int = 0
+    duplicates: int = 0
+    lost: int = 0
+    unrecorded: int = 0
+    parked: int = 0
+    parked_effects: int = 0
+    stale_writes: int = 0
+    late_outcomes: int = 0
+    ledger_ok: bool = False
+    budgets_ok: bool = False
+    endings: dict[str, int] = field(default_factory=dict)
+    kills: dict[str, int] = field(default_factory=dict)
+    seed: int = 0
+    seconds: float = 0.0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON, with the first problems only."""
+        return {**asdict(self), "ok": self.ok, "problems": self.problems[:SHOWN]}
+
+
+def run_campaign(arena: Arena, plan: Plan) -> Result:
+    """Kill as planned while runs go on in an open arena; wait until they have ended, and account for all."""
+    started = time.monotonic()
+    client = Client(arena)
+    dice = random.Random(plan.seed)  # noqa: S311  a campaign can be repeated
+    feeder = Feeder(client, arena.database_url(), going=plan.going, seed=dice.randrange(1 << 32))
+    result = Result(seed=plan.seed)
+    with psycopg.connect(arena.database_url(), autocommit=True) as connection:
+        feeder.start()
+        kills = draw_kills(plan.kills, plan.kinds, dice)
+        result.kills = dict(Counter(_kill_all(arena, Killer(arena, connection, dice), kills, dice)))
+        feeder.finish()
+        _await_endings(connection, plan.settle_s)
+        _judge(arena, connection, list(client.started.values()), result)
+    result.seconds = round(time.monotonic() - started, 1)
+    return result
+
+
+def _kill_all(arena: Arena, killer: Killer, kills: list[str], dice: random.Random) -> list[str]:
+    """Carry the kills out, each into work that goes on; return them."""
+    for kind in kills:
+        _await_progress(arena)
+        time.sleep(dice.uniform(0.0, 0.7))
+        while not killer.kill(kind):
+            _await_progress(arena)
+    return kills
+
+
+def _await_progress(arena: Arena) -> None:
+    before, deadline = arena.progress(), time.monotonic() + PROGRESS_S
+    while arena.progress() == before:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"no run has made an effect for {PROGRESS_S:.0f} s")
+        time.sleep(0.05)
+
+
+def _await_endings(connection: psycopg.Connection, timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while count_going(connection) and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+
+def _judge(arena: Arena, connection: psycopg.Connection, runs: list[UUID], result: Result) -> None:
+    _judge_runs(connection, runs, result)
+    calls = read_calls(connection, runs)
+    for tool in TOOLS:
+        account = settle_account(calls, arena.effects(tool), tool)
+        result.effects_expected += account.expected
+        result.effects_seen += account.seen
+        result.parked += account.parked
+        result.parked_effects += account.parked_effects
+        for name in ("duplicates", "lost", "unrecorded"):
+            found = getattr(account, name)
+            setattr(result, name, getattr(result, name) + len(found))
+            result.problems += [f"{tool}: {name}: {each}" for each in found]
+    stale = find_stale_writes(connection, arena.writers)
+    result.stale_writes = len(stale)
+    leaks = find_leaks(connection, calls)
+    result.budgets_ok = not leaks
+    faults = verify_streams(connection.cursor()).faults
+    result.ledger_ok = not faults
+    result.problems += [*stale, *leaks, *map(str, faults)]
+
+
+def _judge_runs(connection: psycopg.Connection, runs: list[UUID], result: Result) -> None:
+    rows = connection.execute("SELECT id, state, status_reason, ended_at FROM runs_run").fetchall()
+    known = {row[0] for row in rows}
+    endings = Counter("/".join(filter(None, row[1:3])) for row in rows)
+    result.runs_started, result.runs_ended = len(runs), sum(row[3] is not None for row in rows)
+    result.endings = dict(sorted(endings.items()))
+    result.problems += [f"run {run} was acknowledged and is not there" for run in runs if run not in known]
+    result.problems += [f"run {run} was never acknowledged" for run in known - set(runs)]
+    result.problems += [
+        f"run {row[0]} is {row[1]} ({row[2]})"
+        for row in rows
+        if "/".join(filter(None, row[1:3])) not in EXPECTED_ENDINGS
+    ]
+    late = connection.execute("SELECT count(*) FROM ledger_entry WHERE kind = 'outcome.late'").fetchone()
+    result.late_outcomes = int(late[0]) if late else 0

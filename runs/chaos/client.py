@@ -1,0 +1,99 @@
+"""The campaign's client: it starts runs through the REST API and insists until each start is acknowledged."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from uuid import UUID
+
+import httpx2
+import psycopg
+
+from runs.chaos.arena import Arena
+from runs.chaos.work import Order, draw_order
+
+# How long one start is tried: the web server may be dead, or starting.
+PATIENCE_S = 90.0
+_GOING = """
+SELECT count(*) FROM runs_run WHERE state NOT IN ('completed', 'halted', 'failed', 'cancelled', 'expired')
+"""
+
+
+class Refused(Exception):
+    """The API refused what it must not refuse, or stayed away for too long."""
+
+
+class Client:
+    """Starts runs; ``started`` holds the acknowledged ones by the order's name."""
+
+    def __init__(self, arena: Arena) -> None:
+        self._arena = arena
+        self._http = httpx2.Client(timeout=10)
+        self.started: dict[str, UUID] = {}
+
+    def start_run(self, order: Order) -> UUID:
+        """Start the order's run, once however often it has to be asked for; return its id."""
+        script = order.script(self._arena.timing.model_delay_s)
+        self._http.put(f"{self._arena.planner_url}/scripts/{order.name}", json=script).raise_for_status()
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            answer = self._post(order)
+            if answer is not None and answer.status_code == 201:
+                break
+            if answer is not None and answer.status_code not in (409, 500, 503):
+                raise Refused(f"the start of {order.name} was refused: {answer.status_code} {answer.text}")
+            if time.monotonic() > deadline:
+                raise Refused(f"{order.name} could not be started within {PATIENCE_S:.0f} s")
+            time.sleep(0.2)
+        self.started[order.name] = UUID(answer.json()["id"])
+        return self.started[order.name]
+
+    def _post(self, order: Order) -> httpx2.Response | None:
+        """Ask once; None when there was no answer. The key makes a repetition harmless."""
+        body = {
+            "agent": "chaos",
+            "message": order.message,
+            "principal": {"issuer": "https://chaos.example", "subject": order.name},
+        }
+        headers = {"Authorization": f"Bearer {self._arena.api_key}", "Idempotency-Key": order.name}
+        try:
+            return self._http.post(f"{self._arena.web_url}/api/v1/runs", json=body, headers=headers)
+        except httpx2.TransportError:
+            return None
+
+
+class Feeder(threading.Thread):
+    """Keeps a number of runs going until it is told to stop; ``error`` says why it stopped by itself."""
+
+    def __init__(self, client: Client, database_url: str, *, going: int, seed: int) -> None:
+        super().__init__(name="feeder", daemon=True)
+        self._client = client
+        self._database_url = database_url
+        self._going = going
+        self._dice = random.Random(seed)  # noqa: S311  a campaign can be repeated
+        self._stopping = threading.Event()
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        """Start a run whenever there are too few."""
+        try:
+            with psycopg.connect(self._database_url, autocommit=True) as connection:
+                while not self._stopping.wait(0.05):
+                    if count_going(connection) < self._going:
+                        self._client.start_run(draw_order(len(self._client.started) + 1, self._dice))
+        except Exception as error:  # a thread's boundary: the campaign reports it
+            self.error = error
+
+    def finish(self) -> None:
+        """Start no more runs; return when the last start is acknowledged."""
+        self._stopping.set()
+        self.join()
+        if self.error is not None:
+            raise self.error
+
+
+def count_going(connection: psycopg.Connection) -> int:
+    """Return how many runs have not ended."""
+    row = connection.execute(_GOING).fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,61 @@
+"""Applications, and which agents they may start."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agentops.rows import Changes
+from identities.models import AgentIdentity, Application
+from identities.services import allow_start, create_application, revoke_application, update_application
+from runs.provisioning.session import Session, at
+
+
+def apply_applications(session: Session) -> None:
+    """Create or change applications; the right to start an agent is added, never taken away."""
+    for slug, entry in session.section("applications").items():
+        with at(f"applications/{slug}"):
+            application = Application.objects.filter(slug=slug).first()
+            if application is None:
+                _create(session, slug, entry)
+            else:
+                session.changed("application", slug, _update(session, application, entry))
+
+
+def _create(session: Session, slug: str, entry: dict[str, Any]) -> None:
+    fields = {"name": entry["name"], "may_assert_users": entry.get("may_assert_users", False)}
+    application = create_application(
+        actor=session.actor, team=session.team(entry["team"]), slug=slug, **fields
+    )
+    for name in entry.get("may_start", []):
+        allow_start(actor=session.actor, application=application, agent=session.agent(name))
+    session.created("application", slug, {**fields, "may_start": entry.get("may_start", [])})
+
+
+def _update(session: Session, application: Application, entry: dict[str, Any]) -> Changes:
+    if entry.get("state") == Application.State.REVOKED:
+        if application.state == Application.State.REVOKED:
+            return {}
+        revoke_application(actor=session.actor, application=application)
+        return {"state": ("active", "revoked")}
+    changes = update_application(
+        actor=session.actor,
+        application=application,
+        name=entry["name"],
+        may_assert_users=entry.get("may_assert_users", False),
+    )
+    wanted = entry.get("may_start", [])
+    added = [
+        name
+        for name in wanted
+        if allow_start(actor=session.actor, application=application, agent=session.agent(name))
+    ]
+    if added:
+        changes["may_start"] = ("", f"+ {', '.join(added)}")
+    _note_others(session, application, wanted)
+    return changes
+
+
+def _note_others(session: Session, application: Application, wanted: list[str]) -> None:
+    startable = AgentIdentity.objects.visible_to(application.service_account)
+    for slug in startable.exclude(slug__in=wanted).values_list("slug", flat=True):
+        session.notes.append(f"application {application.slug} may also start {slug}; that stays")

@@ -1,0 +1,130 @@
+"""Tools: their versions, whether they are in service, and who approves their calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.auth.models import Group
+
+from agentops.rows import Changes
+from identities.models import User
+from runs.provisioning.session import Session, at
+from tools.models import Tool, ToolGroupObjectPermission, ToolUserObjectPermission, ToolVersion
+from tools.services import (
+    ToolDefinition,
+    accept_tool,
+    add_approver,
+    add_version,
+    create_tool,
+    quarantine_tool,
+    retire_tool,
+)
+from tools.services.catalogue import latest_version
+from tools.services.definition import definition_of
+
+MOVES = {"active": accept_tool, "quarantined": quarantine_tool, "retired": retire_tool}
+DEFINING = frozenset(ToolDefinition.__dataclass_fields__)
+
+
+def apply_tools(session: Session) -> None:
+    """Create tools and add versions where the definition differs from the latest."""
+    for name, entry in session.section("tools").items():
+        with at(f"tools/{name}"):
+            team = session.team(entry["team"])
+            tool = Tool.objects.filter(team=team, name=name).first()
+            is_new = tool is None
+            if tool is None:
+                tool = create_tool(actor=session.actor, team=team, name=name)
+            changes = {**_apply_definition(session, tool, entry), **_apply_approvers(session, tool, entry)}
+            changes |= _apply_state(session, tool, entry)
+            if is_new:
+                session.created("tool", name, {field: after for field, (_, after) in changes.items()})
+            else:
+                session.changed("tool", name, changes)
+
+
+def with_definitions(schema: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema with the shared definitions that it refers to (``#/$defs/name``), and no others."""
+    needed = dict(schema.get("$defs", {}))
+    todo = [schema]
+    while todo:
+        for name in set(_references(todo.pop())) - needed.keys():
+            if name in shared:
+                needed[name] = shared[name]
+                todo.append(shared[name])
+    return {**schema, "$defs": needed} if needed else schema
+
+
+def _references(value: Any) -> Iterator[str]:  # Any: JSON, nested
+    if isinstance(value, dict):
+        reference = value.get("$ref")
+        if isinstance(reference, str) and reference.startswith("#/$defs/"):
+            yield reference.removeprefix("#/$defs/")
+        for item in value.values():
+            yield from _references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _references(item)
+
+
+def _apply_definition(session: Session, tool: Tool, entry: dict[str, Any]) -> Changes:
+    if tool.state == Tool.State.RETIRED or entry.get("state") == Tool.State.RETIRED:
+        return {}
+    definition = _definition(session, entry)
+    before = latest_version(tool)
+    after = add_version(actor=session.actor, tool=tool, definition=definition)
+    if before is not None and before.pk == after.pk:
+        return {}
+    changes: Changes = {"version": (before.number if before else None, after.number)}
+    return {**changes, **_differences(before, definition)}
+
+
+def _definition(session: Session, entry: dict[str, Any]) -> ToolDefinition:
+    shared = session.section("schemas")
+    values = {name: value for name, value in entry.items() if name in DEFINING}
+    for name in ("input_schema", "output_schema"):
+        if isinstance(values.get(name), dict):
+            values[name] = with_definitions(values[name], shared)
+    for name in ("timeout_s", "backoff_base_s", "backoff_cap_s"):
+        if name in values:  # 5 and 5.0 are the same seconds, and have to be the same digest
+            values[name] = float(values[name])
+    return ToolDefinition(**{**values, "dedupe_on": tuple(values.get("dedupe_on", ()))})
+
+
+def _differences(before: ToolVersion | None, definition: ToolDefinition) -> Changes:
+    after = definition.values()
+    if before is None:
+        return {name: (None, after[name]) for name in ("effect", "idempotency", "adapter")}
+    stored = definition_of(before).values()
+    return {name: (stored[name], value) for name, value in after.items() if stored[name] != value}
+
+
+def _apply_approvers(session: Session, tool: Tool, entry: dict[str, Any]) -> Changes:
+    listed = entry.get("approvers", {})
+    people, groups = listed.get("people", []), listed.get("groups", [])
+    approvers: list[User | Group] = [*map(session.person, people), *map(session.group, groups)]
+    added = [
+        str(approver)
+        for approver in approvers
+        if add_approver(actor=session.actor, tool=tool, approver=approver)
+    ]
+    _note_other_approvers(session, tool, people, groups)
+    return {"approvers": ("", f"+ {', '.join(added)}")} if added else {}
+
+
+def _note_other_approvers(session: Session, tool: Tool, people: list[str], groups: list[str]) -> None:
+    rows = {"content_object": tool, "permission__codename": "approve_calls"}
+    users = ToolUserObjectPermission.objects.filter(**rows).exclude(user__username__in=people)
+    others = [f"person {name}" for name in users.values_list("user__username", flat=True)]
+    in_groups = ToolGroupObjectPermission.objects.filter(**rows).exclude(group__name__in=groups)
+    others += [f"group {name}" for name in in_groups.values_list("group__name", flat=True)]
+    session.notes += [f"{other} may also approve calls of {tool.name}; that stays" for other in others]
+
+
+def _apply_state(session: Session, tool: Tool, entry: dict[str, Any]) -> Changes:
+    wanted = entry.get("state", tool.state)
+    if wanted == tool.state:
+        return {}
+    MOVES[wanted](actor=session.actor, tool=tool)
+    return {"state": (tool.state, wanted)}

@@ -1,0 +1,76 @@
+"""Prices of models, and budgets that runs share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from agentops.errors import ValidationFailed
+from runs.budgeting import set_budget
+from runs.models import Budget
+from runs.planner.prices import Price, seed_prices
+from runs.pricing import RATES, set_price
+from runs.provisioning.session import Session, at
+
+PUBLIC = "genai-prices"
+
+
+def apply_prices(session: Session) -> None:
+    """Put each listed price into force."""
+    for model, entry in session.section("prices").items():
+        with at(f"prices/{model}"):
+            price = (
+                public_price(model)
+                if entry.get("source") == PUBLIC
+                else stated_price(model, entry["version"], entry)
+            )
+            _, changes = set_price(actor=session.actor, price=price)
+            if changes.get("version", ("", ""))[0] is None:
+                session.created("price", model, {name: after for name, (_, after) in changes.items()})
+            else:
+                session.changed("price", model, changes)
+
+
+def apply_budgets(session: Session) -> None:
+    """Set each listed budget."""
+    for place, entry in enumerate(session.document.get("budgets", [])):
+        with at(f"budgets/{place}"):
+            team = session.team(entry["team"])
+            agent = session.agent(entry["agent"]) if "agent" in entry else None
+            window = entry["window"]
+            is_new = not Budget.objects.filter(team=team, identity=agent, window=window).exists()
+            usd = entry.get("max_usd")
+            budget, changes = set_budget(
+                actor=session.actor,
+                team=team,
+                identity=agent,
+                window=window,
+                max_steps=entry.get("max_steps"),
+                max_tokens=entry.get("max_tokens"),
+                max_usd=None if usd is None else Decimal(usd),
+            )
+            if is_new:
+                session.created("budget", str(budget), {name: after for name, (_, after) in changes.items()})
+            else:
+                session.changed("budget", str(budget), changes)
+
+
+def public_price(model: str) -> Price:
+    """Return a model's public price; raises ValidationFailed for one that is not known."""
+    try:
+        return seed_prices([model])[0]
+    except LookupError as error:
+        problem = f"no public price of {model!r} is known: state its rates"
+        raise ValidationFailed("unknown_price", problem) from error
+
+
+def stated_price(model: str, version: str, rates: Mapping[str, str]) -> Price:
+    """Return a price from texts; a rate that is not stated costs what plain input does.
+
+    ``rates`` are those of ``RATES``. Raises ValidationFailed for what is not a decimal.
+    """
+    try:
+        known = {name: Decimal(rates.get(name) or rates["input_usd_per_mtok"]) for name in RATES}
+        return Price(model=model, version=version, **known)
+    except (ArithmeticError, ValueError) as error:
+        raise ValidationFailed("invalid_price", f"the rates of {model!r} are not decimals from 0") from error

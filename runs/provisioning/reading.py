@@ -1,0 +1,86 @@
+"""From YAML text to plain data, within limits. Only what JSON has as well, so nothing is guessed.
+
+No aliases (a few lines of them can unfold into gigabytes), no tags, no second document, no duplicate keys;
+dates, ``yes`` and ``0777`` are texts, as they look.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+from yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, DocumentStartEvent, NodeEvent
+from yaml.events import Event as YamlEvent
+
+from agentops.errors import ValidationFailed
+
+SIZE_LIMIT_BYTES = 512 * 1024
+DEPTH_LIMIT = 40
+EVENT_LIMIT = 100_000
+
+_TAG = "tag:yaml.org,2002:"
+
+
+class StrictLoader(yaml.SafeLoader):
+    """Build dicts with text keys, each at most once, and scalars as JSON knows them."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse what PyYAML takes silently: the last of two equal keys would win."""
+        seen: set[str] = set()
+        for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag != f"{_TAG}str":
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a key must be a text", key_node.start_mark
+                )
+            if key_node.value in seen:
+                problem = f"the key {key_node.value!r} stands here twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
+            seen.add(key_node.value)
+        return super().construct_mapping(node, deep=deep)
+
+
+for _tag, _pattern, _first in (
+    ("null", r"null|~|", ["n", "~", ""]),
+    ("bool", r"true|false", list("tf")),
+    ("int", r"-?(?:0|[1-9][0-9]*)", list("-0123456789")),
+    ("float", r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?", list("-0123456789")),
+):
+    StrictLoader.add_implicit_resolver(_TAG + _tag, re.compile(f"(?:{_pattern})$"), _first)
+
+
+def read_yaml(text: str) -> Any:  # Any: not checked against the document's schema yet
+    """Return the one document of a text; raises ValidationFailed naming the line."""
+    if len(text.encode(errors="surrogatepass")) > SIZE_LIMIT_BYTES:
+        raise ValidationFailed("document_too_large", f"a document has at most {SIZE_LIMIT_BYTES // 1024} KiB")
+    try:
+        _check_events(text)
+        return yaml.load(text, Loader=StrictLoader)  # noqa: S506  a SafeLoader, and stricter
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise ValidationFailed("invalid_yaml", f"{line}{error.problem or 'not YAML'}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ValidationFailed("invalid_yaml", f"not YAML: {error}") from error
+
+
+def _check_events(text: str) -> None:
+    """Look at the stream of tokens before anything is built of it; raises ValidationFailed."""
+    depth = documents = 0
+    for number, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader)):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        documents += isinstance(event, DocumentStartEvent)
+        if number > EVENT_LIMIT or depth > DEPTH_LIMIT:
+            _refuse(event, f"more than {DEPTH_LIMIT} levels or {EVENT_LIMIT} parts")
+        if documents > 1:
+            _refuse(event, "a second document: one file holds one")
+        if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
+            _refuse(event, "an anchor or alias: write it out")
+        if isinstance(event, NodeEvent) and getattr(event, "tag", None):
+            _refuse(event, "a tag: plain values only")
+
+
+def _refuse(event: YamlEvent, problem: str) -> None:
+    line = event.start_mark.line + 1 if event.start_mark else 1
+    raise ValidationFailed("invalid_yaml", f"line {line}: {problem}")

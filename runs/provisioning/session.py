@@ -1,0 +1,98 @@
+"""One application of a document: who acts, what has been found and changed so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+from django.contrib.auth.models import Group
+from django.db import models
+
+from agentops.errors import AgentOpsError, ValidationFailed
+from identities.models import AgentIdentity, Team, User
+from runs.provisioning.plan import Change, Plan
+from tools.models import Tool
+
+M = TypeVar("M", bound=models.Model)
+Section = dict[str, dict[str, Any]]  # Any: checked against the document's schema
+
+
+@dataclass
+class Session:
+    """References in the document resolve to rows, which earlier sections may just have made."""
+
+    actor: User
+    document: dict[str, Any]  # Any: as above
+    variables: Mapping[str, str]
+    changes: list[Change] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def section(self, name: str) -> Section:
+        """Return a section of the document, empty if it is absent."""
+        found: Section = self.document.get(name, {})
+        return found
+
+    def created(self, kind: str, name: str, fields: Mapping[str, object]) -> None:
+        """Note something new."""
+        shown = {field: (None, value) for field, value in fields.items() if value not in (None, "", [], {})}
+        self.changes.append(Change("create", kind, name, shown))
+
+    def changed(self, kind: str, name: str, fields: Mapping[str, tuple[object, object]]) -> None:
+        """Note what became of something that was there before."""
+        self.changes.append(Change("update" if fields else "unchanged", kind, name, dict(fields)))
+
+    def plan(self) -> Plan:
+        """Return everything noted so far."""
+        return Plan(tuple(self.changes), tuple(self.notes))
+
+    def team(self, slug: str) -> Team:
+        """Return a team; raises ValidationFailed for an unknown one, as the methods below do."""
+        return _find(Team.objects.filter(slug=slug), "team", slug)
+
+    def person(self, username: str) -> User:
+        """Return a person's account."""
+        return _find(User.objects.filter(kind="person", username=username), "person", username)
+
+    def group(self, name: str) -> Group:
+        """Return a group of people."""
+        return _find(Group.objects.filter(name=name), "group", name)
+
+    def agent(self, slug: str) -> AgentIdentity:
+        """Return an agent identity."""
+        return _find(AgentIdentity.objects.filter(slug=slug), "agent", slug)
+
+    def tool(self, team: Team, name: str) -> Tool:
+        """Return a team's tool."""
+        return _find(Tool.objects.filter(team=team, name=name), f"tool of team {team.slug}", name)
+
+
+@contextmanager
+def at(path: str) -> Iterator[None]:
+    """Put the place in the document in front of whatever is refused in the block."""
+    try:
+        yield
+    except AgentOpsError as error:
+        error.detail = f"{path}: {error.detail or error.code}"
+        raise
+
+
+def parse_moment(text: str | None) -> datetime | None:
+    """Return a moment with its zone; raises ValidationFailed for one without."""
+    if text is None:
+        return None
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValidationFailed("no_time_zone", f"{text} needs a zone, such as {text}Z")
+    return moment
+
+
+def _find(rows: models.QuerySet[M], kind: str, name: str) -> M:
+    row = rows.first()
+    if row is None:
+        raise ValidationFailed(
+            "unknown_reference", f"there is no {kind} {name!r}, in the document or before it"
+        )
+    return row

@@ -1,0 +1,58 @@
+"""What people add to a run's stream: the same append as the driver's, under the epoch of whoever drives."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+
+from agentops.engine.events import Event
+from agentops.engine.fold import UnfoldableEvent, fold, fold_all
+from agentops.engine.state import RunState
+from agentops.errors import StateConflict
+from agentops.ledger.entries import Draft
+from agentops.ledger.store import Cursor, read_entries, read_head
+from runs import journal
+from runs.journal import RunRow, Write
+from runs.models import Run
+from runs.projection import Projection, project, required_actions, run_state
+
+
+def write_by_person(cursor: Cursor, run: Run, draft: Draft) -> RunState:
+    """Append one event of a person to a run whose row the caller has locked, with its projections.
+
+    Return the state after it. Raises StateConflict when the run does not wait for such an event. The driver meets a moved head, folds
+    again, and goes on from there.
+    """
+    head = read_head(cursor, run.pk, lock=True)
+    event = Event(head.seq + 1, draft.kind, draft.facts, draft.at)
+    after = _fold_one_more(cursor, run, event)
+    entries, moved = journal.seal_drafts(run.pk, head, [draft])
+    projection = Projection()
+    project(projection, event, after)
+    row = _row(run, after, draft)
+    write = Write(run.pk, run.identity_id, run.lease_epoch, head, moved, entries, row, projection)
+    result = journal.append(connection.connection, write)
+    if result != "appended":
+        raise StateConflict("run_busy", "the run moved on while you were writing; look at it again")
+    return after
+
+
+def _fold_one_more(cursor: Cursor, run: Run, event: Event) -> RunState:
+    entries = read_entries(cursor, run.pk)
+    state = fold_all(Event(entry.seq, entry.kind, entry.facts, entry.at) for entry in entries)
+    try:
+        return fold(state, event)
+    except UnfoldableEvent as error:
+        raise StateConflict("not_awaited", "the run does not wait for this; look at it again") from error
+
+
+def _row(run: Run, after: RunState, draft: Draft) -> RunRow:
+    actions: list[dict[str, Any]] = required_actions(after)
+    # Before its first driver a run is queued: a word of a person does not set it going.
+    state = run.state if run.state == "queued" and not after.cancelling and not after.paused else run_state(after)
+    return RunRow(
+        state, "", actions, after.spent.steps, 0, after.spent.tokens, Decimal(after.spent.usd),
+        after.spent.worked_ms, draft.at, None,
+    )  # fmt: skip

@@ -1,0 +1,109 @@
+"""Agents, tools and the preflight, to look at."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from runs.models import AgentVersion
+from tests.api.caller import Caller
+from tests.api.conftest import Callers
+from tests.cast import Cast
+from tests.factories import AgentFactory, GrantFactory, ToolFactory, ToolVersionFactory
+from tools.models import BreakerState, Tool
+
+
+@pytest.fixture
+def tool(cast: Cast) -> Tool:
+    made: Tool = ToolFactory(team=cast.team, name="refund")
+    ToolVersionFactory(tool=made, description="Old.", config={"url": "http://canary-address"})
+    ToolVersionFactory(tool=made, description="New.", config={"url": "http://canary-address"})
+    return made
+
+
+def test_a_tool_shows_its_newest_version_and_not_where_it_leads(callers: Callers, tool: Tool) -> None:
+    answer = callers.bob.get(f"/tools/{tool.pk}")
+    assert (answer.body["name"], answer.body["state"], answer.body["team"]) == ("refund", "active", "support")
+    assert (answer.body["version"]["number"], answer.body["version"]["description"]) == (2, "New.")
+    assert answer.body["breaker"] == {"state": "closed", "changed_at": None, "retry_at": None, "reason": ""}
+    assert b"canary-address" not in answer.content
+
+
+def test_a_tool_without_a_version(callers: Callers, cast: Cast) -> None:
+    made = ToolFactory(team=cast.team)
+    assert callers.bob.get(f"/tools/{made.pk}").body["version"] is None
+
+
+def test_the_breaker_is_the_persons_before_it_is_the_machines(
+    callers: Callers, tool: Tool, cast: Cast
+) -> None:
+    BreakerState.objects.create(tool=tool, state="open", changed_at=timezone.now(), reason="failure_rate")
+    assert callers.bob.get(f"/tools/{tool.pk}").body["breaker"]["state"] == "open"
+    Tool.objects.filter(pk=tool.pk).update(
+        forced_open_at=timezone.now(), forced_open_by=cast.alice, forced_open_reason="leaking"
+    )
+    shown = callers.bob.get(f"/tools/{tool.pk}").body["breaker"]
+    assert (shown["state"], shown["reason"]) == ("forced_open", "leaking")
+
+
+def test_tools_are_the_teams_and_those_that_an_applications_agents_may_use(
+    callers: Callers, cast: Cast, tool: Tool
+) -> None:
+    assert callers.charlie.get(f"/tools/{tool.pk}").code == "unknown_tool"
+    assert callers.app.get("/tools").body["data"] == []
+    GrantFactory(identity=cast.agent, tool=tool)
+    for who, expected in ((callers.app, 1), (callers.bob, 1), (callers.charlie, 0)):
+        assert len(who.get("/tools").body["data"]) == expected
+
+
+def test_tools_are_filtered(callers: Callers, tool: Tool) -> None:
+    assert len(callers.bob.get("/tools?name=refund&state=active").body["data"]) == 1
+    assert callers.bob.get("/tools?name=other").body["data"] == []
+    assert callers.bob.get("/tools?state=broken").code == "invalid_parameter"
+
+
+def test_agents_are_those_that_may_be_started_or_governed(callers: Callers, cast: Cast) -> None:
+    AgentFactory(team=cast.team, slug="not-granted")
+    assert [agent["slug"] for agent in callers.app.get("/agents").body["data"]] == ["refunds-agent"]
+    assert {agent["slug"] for agent in callers.bob.get("/agents").body["data"]} == {
+        "refunds-agent",
+        "not-granted",
+    }
+    assert callers.charlie.get("/agents").body["data"] == []
+    shown = callers.app.get(f"/agents/{cast.agent.pk}").body
+    assert (shown["slug"], shown["state"], shown["team"]) == ("refunds-agent", "active", "support")
+    assert callers.charlie.get(f"/agents/{cast.agent.pk}").code == "unknown_agent"
+    assert callers.stranger.get(f"/agents/{cast.agent.pk}").status == 401
+    assert len(callers.bob.get("/agents?slug=refunds-agent&state=active").body["data"]) == 1
+
+
+def test_the_preflight_lists_what_is_missing_with_its_remedy(
+    callers: Callers, cast: Cast, version: AgentVersion
+) -> None:
+    report = callers.bob.get(f"/agents/{cast.agent.pk}/preflight").body
+    assert (report["agent"], report["version"], report["ready"]) == ("refunds-agent", 1, False)
+    assert all(finding["remedy"] for finding in report["findings"])
+    assert "price" in str(report["findings"])
+
+
+@pytest.mark.usefixtures("version")
+def test_the_preflight_is_the_teams(callers: Callers, cast: Cast) -> None:
+    for who in (callers.charlie, callers.app):
+        assert who.get(f"/agents/{cast.agent.pk}/preflight").code == "unknown_agent"
+
+
+@pytest.mark.parametrize("path", ["/tools", "/agents"])
+def test_queries_do_not_grow_with_rows(callers: Callers, cast: Cast, tool: Tool, path: str) -> None:
+    def count(caller: Caller) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert caller.get(f"{path}?limit=100").status == 200
+        return len(queries)
+
+    callers.bob.get(path)
+    with_one = count(callers.bob)
+    for _ in range(4):
+        AgentFactory(team=cast.team)
+        ToolVersionFactory(tool__team=cast.team)
+    assert count(callers.bob) == with_one

@@ -1,0 +1,104 @@
+"""The live server against its OpenAPI document: schemathesis, all checks, with and without a token."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from agentops import database
+from agentops.ledger.entries import Draft
+from agentops.ledger.store import record
+from runs.models import AgentVersion, Handover, Run
+from tests.api.caller import Caller
+from tests.api.conftest import Callers
+from tests.api.live import serve_api
+from tests.cast import Cast
+from tests.factories import ApprovalRequestFactory, GrantFactory, RunFactory, ToolVersionFactory
+
+pytestmark = [pytest.mark.api, pytest.mark.slow]
+
+# Enough for every boundary of every parameter (the coverage phase is exhaustive) and some surprises.
+EXAMPLES = 12
+SEED = 20_261_122
+LIMIT_S = 170
+
+# Ids of things that exist, so that the operations below them are reached and not only their 404.
+CONFIG = """
+[parameters]
+run_id = "{run}"
+approval_id = "{approval}"
+agent_id = "{agent}"
+tool_id = "{tool}"
+handover_id = "{handover}"
+
+[checks.positive_data_acceptance]
+# Valid as JSON, refused by a rule that no schema can say: such as a principal with a control character.
+expected-statuses = ["2xx", "401", "403", "404", "409", "422"]
+"""
+
+
+@pytest.fixture
+def config(cast: Cast, version: AgentVersion, tmp_path: Path) -> Path:
+    """Write the configuration, and the rows that it names."""
+    tool_version = ToolVersionFactory(tool__team=cast.team)
+    GrantFactory(identity=cast.agent, tool=tool_version.tool)
+    run = RunFactory(agent_version=version, application=cast.application)
+    with transaction.atomic():
+        record(run.pk, "run", Draft("run.started", timezone.now(), {}, {"message": "Refund me."}))
+        record(run.pk, "run", Draft("run.completed", timezone.now(), {}, {"answer": "Done."}))
+    Run.objects.filter(pk=run.pk).update(state="completed")  # an event stream of it ends
+    handover = Handover.objects.create(run=run, step=1, call=1, opened_at=timezone.now())
+    approval = ApprovalRequestFactory(identity=cast.agent, tool_version=tool_version)
+    path = tmp_path / "schemathesis.toml"
+    path.write_text(
+        CONFIG.format(
+            run=run.pk,
+            approval=approval.pk,
+            agent=cast.agent.pk,
+            tool=tool_version.tool.pk,
+            handover=handover.pk,
+        )
+    )
+    return path
+
+
+@pytest.fixture
+def address(transactional_db: None, caplog: pytest.LogCaptureFixture) -> Iterator[str]:
+    caplog.set_level(logging.ERROR, "django.request")  # thousands of refusals are the point
+    with serve_api() as served:
+        yield served
+    connection.close()
+    database.close_pool()
+
+
+@pytest.mark.parametrize("who", ["app", "bob", "stranger"])
+def test_the_live_server_does_what_its_document_says(
+    who: str, address: str, callers: Callers, config: Path, tmp_path: Path
+) -> None:
+    caller: Caller = getattr(callers, who)
+    credential = ["--header", f"Authorization: Bearer {caller.bearer}"] if caller.bearer else []
+    command = [
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config)),
+        *("run", f"{address}/api/v1/openapi.json"),
+        *("--checks", "all", "--max-examples", str(EXAMPLES), "--seed", str(SEED)),
+        *("--no-color", "--request-timeout", "20"),
+        *credential,
+    ]
+    finished = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONWARNINGS": "ignore"},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr

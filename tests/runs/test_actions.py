@@ -1,0 +1,438 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+
+from identities.models import AgentIdentity
+from runs.models import Run
+from runs.services import kill_run, settle_outcome
+from tests.runs.company import ORDER, Company, proposes, says
+from tests.runs.deeds import Result, busy, lose_reply, lose_request, meanwhile, refuse
+from tools.models import CapUsage, EffectRecord, Tool, ToolGrant
+
+WRITE_KINDS = ["attempt.started", "call.succeeded"]
+
+
+def kinds_of_calls(company: Company, run: Run) -> list[str]:
+    return [kind for kind in company.kinds(run) if kind.startswith(("call.", "attempt."))]
+
+
+# --- proposals that never reach a tool --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("proposal", "code"),
+    [
+        (("fly", {}), "not_allow_listed"),
+        (("cancel", ORDER), "not_allow_listed"),
+        (("refund", '{"order_id": '), "malformed_arguments"),
+        (("refund", '{"order_id": "A", "order_id": "B"}'), "malformed_arguments"),
+        (("refund", {"order_id": 7}), "invalid_arguments"),
+        (("refund", {}), "invalid_arguments"),
+        (("refund", {**ORDER, "extra": 1}), "invalid_arguments"),
+        (("re fund", ORDER), "invalid_name"),
+        (("refund", {"order_id": "A", "amount": 2**60}), "malformed_arguments"),
+    ],
+)
+def test_a_proposal_that_cannot_be_meant_is_refused_and_the_model_is_told(
+    company: Company, proposal: tuple[str, object], code: str
+) -> None:
+    company.add_tool("refund")
+    run = company.run(proposes(proposal), says("I cannot."))
+    assert (run.state, company.states(run)) == ("completed", [("refused", code)])
+    assert company.observations()[0]["error"] == code
+    assert company.world.attempts == []
+
+
+def test_a_tool_without_a_grant_is_denied(company: Company) -> None:
+    company.add_tool("refund", grant=None)
+    run = company.run(proposes(("refund", ORDER)), says("I cannot."))
+    assert company.states(run) == [("refused", "no_grant")]
+    row = company.calls(run)[0]
+    assert (row.decision, row.reasons[-1]["code"]) == ("DENY", "no_grant")
+    assert company.world.attempts == []
+
+
+# --- order ------------------------------------------------------------------------------------------------
+
+
+def test_the_reads_of_a_step_run_together_and_its_writes_in_the_proposed_order(company: Company) -> None:
+    company.add_reads()
+    company.add_tool("refund")
+    company.add_tool("cancel")
+    together = threading.Barrier(2)
+
+    def wait_for_the_other(do: Callable[[], Result]) -> Result:
+        together.wait(20)
+        return do()
+
+    company.world.mishaps.extend([wait_for_the_other, wait_for_the_other])
+    calls = (("cancel", ORDER), ("look_up", ORDER), ("refund", ORDER), ("look_up", {"order_id": "A-2"}))
+    run = company.run(proposes(*calls), says("Done."))
+    assert company.states(run) == [("succeeded", "ok")] * 4
+    assert company.world.attempts == ["look_up", "look_up", "cancel", "refund"]
+    assert len(company.observations()) == 4, "the next turn comes when all have settled"
+
+
+# --- what became of an attempt ----------------------------------------------------------------------------
+
+
+def test_a_write_that_had_no_effect_is_tried_again_under_its_key(company: Company) -> None:
+    company.add_tool("refund")
+    company.world.mishaps.extend([busy, busy])
+    run = company.run(proposes(("refund", ORDER)), says("Refunded."))
+    assert company.states(run) == [("succeeded", "ok")]
+    assert [facts["attempt"] for facts in company.facts(run, "attempt.started")] == [1, 2, 3]
+    assert {caller.key for caller in company.world.callers} == {f"{run.pk}:1:refund:1"}
+    assert company.calls(run)[0].attempts == 3
+    assert EffectRecord.objects.get().state == "succeeded"
+
+
+def test_attempts_end(company: Company) -> None:
+    company.add_tool("refund", max_attempts=2)
+    company.world.mishaps.extend([busy, busy, busy])
+    run = company.run(proposes(("refund", ORDER)), says("Sorry."))
+    assert (run.state, company.states(run)) == ("completed", [("failed", "busy")])
+    assert len(company.world.attempts) == 2
+    assert company.observations() == [{"error": "busy", "detail": "try later"}]
+    assert EffectRecord.objects.get().state == "failed"
+
+
+def test_a_refusal_by_the_tool_is_final(company: Company) -> None:
+    company.add_tool("refund")
+    company.world.mishaps.extend([refuse])
+    run = company.run(proposes(("refund", ORDER)), says("Sorry."))
+    assert company.states(run) == [("failed", "not_refundable")]
+    assert len(company.world.attempts) == 1
+
+
+def test_a_lost_reply_is_asked_for_again_under_a_key_that_is_honoured(company: Company) -> None:
+    company.add_tool("refund", idempotency="honours_key")
+    company.world.mishaps.extend([lose_reply])
+    run = company.run(proposes(("refund", ORDER)), says("Refunded."))
+    assert company.states(run) == [("succeeded", "ok")]
+    assert len(company.world.attempts) == 2
+    assert len(company.world.effects) == 1
+    assert kinds_of_calls(company, run) == [
+        "call.allowed",
+        "attempt.started",
+        "call.unknown",
+        "attempt.started",
+        "call.succeeded",
+    ]
+
+
+@pytest.mark.parametrize(("mishap", "attempts"), [(lose_reply, 1), (lose_request, 2)])
+def test_a_tool_that_can_be_asked_is_asked_what_became_of_the_key(
+    company: Company, mishap: Callable[[Callable[[], Result]], Result], attempts: int
+) -> None:
+    company.add_tool("refund", idempotency="read_back")
+    company.world.honours_keys = False
+    company.world.mishaps.extend([mishap])
+    run = company.run(proposes(("refund", ORDER)), says("Refunded."))
+    assert company.states(run)[0][0] == "succeeded"
+    assert (len(company.world.attempts), len(company.world.effects)) == (attempts, 1)
+
+
+def test_a_tool_that_cannot_say_what_became_of_the_key_leaves_it_to_a_person(company: Company) -> None:
+    company.add_tool("refund", idempotency="read_back", read_back="forget")
+    company.world.mishaps.extend([lose_reply])
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    assert (run.state, company.states(run)[0][0]) == ("requires_action", "parked")
+    assert company.kinds(run).count("call.unknown") == 4, "one lost reply, three vain questions"
+    assert len(company.world.attempts) == 1
+
+
+@pytest.mark.parametrize(("happened", "state"), [(True, "succeeded"), (False, "failed")])
+def test_a_person_settles_a_parked_call(company: Company, happened: bool, state: str) -> None:
+    company.add_tool("refund", idempotency="none")
+    company.world.mishaps.extend([lose_reply])
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    assert run.required_actions == [{"type": "outcome", "step": 1, "call": 1}]
+    assert EffectRecord.objects.get().state == "unknown"
+    settle_outcome(
+        actor=company.cast.alice, run=run, step=1, call=1, happened=happened, note="I called the bank."
+    )
+    run = company.drive(run)
+    assert (run.state, run.required_actions) == ("completed", [])
+    assert company.states(run)[0][0] == state
+    assert EffectRecord.objects.get().state == state
+    assert len(company.world.attempts) == 1, "never twice"
+    assert company.observations()[0]["settled_by"] == "a person"
+
+
+def test_an_unknown_outcome_halts_the_run_where_the_tool_says_so(company: Company) -> None:
+    company.add_tool("refund", idempotency="none", on_unknown="halt")
+    company.world.mishaps.extend([lose_reply])
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    assert (run.state, run.status_reason) == ("halted", "outcome_unknown")
+    assert company.content(run, "run.halted")["unknown"] == ["1 × refund"]
+
+
+# --- what changes while a call is under way ---------------------------------------------------------------
+
+
+def test_a_suspended_agent_makes_no_further_call(company: Company) -> None:
+    company.add_tool("refund")
+    company.add_tool("cancel")
+    agents = AgentIdentity.objects.filter(pk=company.cast.agent.pk)
+    company.world.mishaps.extend([meanwhile(lambda: agents.update(state="suspended"))])
+    run = company.run(proposes(("refund", ORDER), ("cancel", ORDER)), says("Done."))
+    assert company.states(run) == [("succeeded", "ok"), ("refused", "identity_suspended")]
+    assert company.world.attempts == ["refund"]
+
+
+def test_a_call_in_doubt_that_may_not_be_repeated_any_more_is_left_to_a_person(company: Company) -> None:
+    """To tell the model "denied" would claim that nothing happened."""
+    company.add_tool("refund", idempotency="honours_key")
+    agents = AgentIdentity.objects.filter(pk=company.cast.agent.pk)
+
+    def suspend_and_lose(do: Callable[[], Result]) -> Result:
+        agents.update(state="suspended")
+        return lose_reply(do)
+
+    company.world.mishaps.extend([suspend_and_lose])
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    assert (run.state, company.states(run)[0][0]) == ("requires_action", "parked")
+    assert EffectRecord.objects.get().state == "unknown"
+    assert company.world.attempts == ["refund"]
+
+
+def test_a_retry_that_policy_no_longer_allows_is_refused(company: Company) -> None:
+    company.add_tool("refund")
+    agents = AgentIdentity.objects.filter(pk=company.cast.agent.pk)
+
+    def suspend_and_fail(do: Callable[[], Result]) -> Result:
+        agents.update(state="suspended")
+        return busy(do)
+
+    company.world.mishaps.extend([suspend_and_fail])
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    assert company.states(run) == [("refused", "identity_suspended")]
+    assert EffectRecord.objects.get().state == "failed"
+
+
+def test_a_retry_whose_grant_now_asks_for_a_person_waits_for_one(company: Company) -> None:
+    version = company.add_tool("refund")
+    company.let_decide(version.tool)
+
+    def tighten_and_fail(do: Callable[[], Result]) -> Result:
+        company.grant(version.tool, "REQUIRE_APPROVAL")
+        return busy(do)
+
+    company.world.mishaps.extend([tighten_and_fail])
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    assert (run.state, company.states(run)[0][0]) == ("requires_action", "waiting")
+    company.decide()
+    run = company.drive(run)
+    assert (run.state, company.states(run)) == ("completed", [("succeeded", "ok")])
+
+
+# --- caps -------------------------------------------------------------------------------------------------
+
+
+def caps(*rows: dict[str, object]) -> list[dict[str, object]]:
+    return list(rows)
+
+
+def test_a_cap_on_the_count_of_a_run(company: Company) -> None:
+    company.add_tool("refund", grant="ALLOW_WITH_CAPS", grant_caps=caps({"per": "run", "count": 2}))
+    turns = [proposes(("refund", {"order_id": f"A-{n}"})) for n in range(3)]
+    run = company.run(*turns, says("Done."))
+    assert company.states(run) == [("succeeded", "ok"), ("succeeded", "ok"), ("refused", "cap_exceeded")]
+
+
+def test_a_retry_is_counted_once(company: Company) -> None:
+    company.add_tool("refund", grant="ALLOW_WITH_CAPS", grant_caps=caps({"per": "run", "count": 1}))
+    company.world.mishaps.extend([busy])
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    assert company.states(run) == [("succeeded", "ok")]
+    assert CapUsage.objects.get().used_count == 1
+
+
+def test_a_call_that_surely_had_no_effect_gives_its_caps_back(company: Company) -> None:
+    company.add_tool(
+        "refund",
+        grant="ALLOW_WITH_CAPS",
+        grant_caps=caps({"per": "day", "count": 1, "amount": "5.00"}),
+        amount_argument="amount",
+    )
+    company.world.mishaps.extend([refuse])
+    turns = [proposes(("refund", {"order_id": f"A-{n}", "amount": "4.00"})) for n in range(3)]
+    run = company.run(*turns, says("Done."))
+    assert [state for state, _ in company.states(run)] == ["failed", "succeeded", "refused"]
+    usage = CapUsage.objects.get()
+    assert (usage.used_count, usage.used_amount) == (1, Decimal(4))
+
+
+def test_a_call_in_doubt_keeps_its_caps(company: Company) -> None:
+    company.add_tool(
+        "refund", idempotency="none", grant="ALLOW_WITH_CAPS", grant_caps=caps({"per": "day", "count": 1})
+    )
+    company.world.mishaps.extend([lose_reply])
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    assert CapUsage.objects.get().used_count == 1
+    settle_outcome(actor=company.cast.alice, run=run, step=1, call=1, happened=False, note="I looked.")
+    company.drive(run)
+    assert CapUsage.objects.get().used_count == 0
+
+
+def test_parallel_reads_get_no_more_than_their_cap(company: Company) -> None:
+    company.add_tool(
+        "look_up", effect="read", grant="ALLOW_WITH_CAPS", grant_caps=caps({"per": "run", "count": 3})
+    )
+    orders = [("look_up", {"order_id": f"A-{n}"}) for n in range(5)]
+    run = company.run(proposes(*orders), says("Done."))
+    assert (run.state, sorted(company.states(run))) == (
+        "completed",
+        [("refused", "cap_exceeded")] * 2 + [("succeeded", "ok")] * 3,
+    )
+    assert CapUsage.objects.get().used_count == 3
+
+
+def test_an_amount_that_no_column_could_hold_is_refused(company: Company) -> None:
+    company.add_tool(
+        "refund",
+        grant="ALLOW_WITH_CAPS",
+        grant_caps=caps({"per": "day", "count": 9}),
+        amount_argument="amount",
+    )
+    run = company.run(proposes(("refund", {**ORDER, "amount": "1e20"})), says("Sorry."))
+    assert (run.state, company.states(run)) == ("completed", [("refused", "amount_out_of_range")])
+
+
+# --- the same effect twice --------------------------------------------------------------------------------
+
+
+def test_the_same_effect_proposed_twice_is_one(company: Company) -> None:
+    company.add_tool("refund", dedupe_on=["order_id"])
+    run = company.run(
+        proposes(("refund", {**ORDER, "amount": "1.00"})),
+        proposes(("refund", {**ORDER, "amount": "1.01"})),
+        says("Done."),
+    )
+    assert company.states(run) == [("succeeded", "ok"), ("refused", "duplicate_effect")]
+    assert len(company.world.effects) == 1
+
+
+def test_an_effect_that_failed_may_be_proposed_again(company: Company) -> None:
+    company.add_tool("refund", dedupe_on=["order_id"])
+    company.world.mishaps.extend([refuse])
+    run = company.run(proposes(("refund", ORDER)), proposes(("refund", ORDER)), says("Done."))
+    assert [state for state, _ in company.states(run)] == ["failed", "succeeded"]
+
+
+def test_a_key_that_was_used_with_other_arguments_is_an_error(company: Company) -> None:
+    version = company.add_tool("refund")
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.start()
+    EffectRecord.objects.create(
+        key=f"{run.pk}:1:refund:1",
+        identity=company.cast.agent,
+        tool_version=version,
+        args_digest="0" * 64,
+        state="succeeded",
+        stream_id=run.pk,
+        started_at=run.created_at,
+    )
+    run = company.drive(run)
+    assert company.states(run) == [("refused", "key_reused")]
+    assert company.world.attempts == []
+
+
+# --- breakers ---------------------------------------------------------------------------------------------
+
+
+def force_open(company: Company) -> None:
+    Tool.objects.filter(name="refund").update(
+        forced_open_at=company.versions[0].created_at, forced_open_reason="maintenance"
+    )
+
+
+def test_an_open_breaker_halts_the_run_by_default(company: Company) -> None:
+    company.add_tool("refund")
+    force_open(company)
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    assert (run.state, run.status_reason) == ("halted", "circuit_open")
+    assert company.states(run) == [("refused", "circuit_open")]
+    assert company.world.attempts == []
+
+
+def test_a_run_goes_on_without_a_tool_that_may_be_skipped(company: Company) -> None:
+    company.add_tool("refund", on_breaker_open="skip")
+    force_open(company)
+    run = company.run(proposes(("refund", ORDER)), says("Later."))
+    assert (run.state, company.states(run)) == ("completed", [("refused", "circuit_open")])
+    assert company.observations()[0]["error"] == "circuit_open"
+
+
+def test_a_run_waits_for_a_tool_that_it_is_told_to_wait_for(company: Company) -> None:
+    company.add_tool("refund", on_breaker_open="wait", breaker={"open_s": 0.05, "open_cap_s": 0.1})
+    force_open(company)
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.start()
+    lift = threading.Timer(0.3, lambda: _lift())
+    lift.start()
+    run = company.drive(run)
+    lift.join()
+    assert (run.state, company.states(run)[0][0]) == ("completed", "succeeded")
+    assert company.kinds(run).count("call.deferred") >= 1
+    assert company.kinds(run).count("attempt.started") == 1
+
+
+def _lift() -> None:
+    from django.db import connection
+
+    Tool.objects.update(forced_open_at=None, forced_open_reason="")
+    connection.close()
+
+
+def test_a_call_in_doubt_whose_breaker_has_opened_is_left_to_a_person(company: Company) -> None:
+    company.add_tool("refund", idempotency="honours_key")
+
+    def lose_and_open(do: Callable[[], Result]) -> Result:
+        force_open(company)
+        return lose_reply(do)
+
+    company.world.mishaps.extend([lose_and_open])
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    assert (run.state, company.states(run)[0][0]) == ("requires_action", "parked")
+
+
+def test_a_tool_that_keeps_failing_trips_its_breaker(company: Company) -> None:
+    company.add_tool("refund", max_attempts=5, breaker={"consecutive_failures": 2, "open_s": 60, "open_cap_s": 60})
+    company.world.mishaps.extend([busy] * 5)
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    assert (run.state, run.status_reason) == ("halted", "circuit_open")
+    assert len(company.world.attempts) == 2
+
+
+# --- endings ----------------------------------------------------------------------------------------------
+
+
+def test_the_summary_does_not_call_an_effect_in_doubt_undone(company: Company) -> None:
+    company.add_tool("refund", idempotency="honours_key", backoff_base_s=30, backoff_cap_s=60)
+    company.world.mishaps.extend([lose_reply])
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    assert company.states(run)[0][0] == "retrying"
+    kill_run(actor=company.cast.alice, run=run)
+    run = company.drive(run)
+    ending = company.content(run, "run.halted")
+    assert (ending["unknown"], ending["not_done"]) == (["1 × refund"], [])
+
+
+def test_a_long_code_of_a_tool_loses_no_outcome(company: Company) -> None:
+    from agentops.errors import Permanent
+
+    company.add_tool("refund")
+
+    def refuse_at_length(do: Callable[[], Result]) -> Result:
+        raise Permanent("a" * 64, "no")
+
+    company.world.mishaps.extend([refuse_at_length])
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    assert (run.state, company.states(run)[0][0]) == ("completed", "failed")
+    assert ToolGrant.objects.exists()

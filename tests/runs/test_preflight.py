@@ -1,0 +1,428 @@
+"""Preflight: each missing guardrail is found, named, and gone once it is there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, LiteralString
+
+import psycopg
+import pytest
+from django.conf import LazySettings
+from django.core.checks import run_checks
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from guardian.shortcuts import assign_perm
+from psycopg import sql
+
+from identities.models import User
+from runs.models import AgentVersion, Price
+from runs.preflight import check_installation, check_version, refuse_unsafe_start
+from runs.preflight import database as database_preflight
+from tests.cast import Cast
+from tests.factories import (
+    AgentVersionFactory,
+    GrantFactory,
+    PersonFactory,
+    PriceFactory,
+    ToolVersionFactory,
+    give_second_factor,
+)
+from tools.models import Tool, ToolGrant
+
+ROOT = Path(__file__).resolve().parents[2]
+LONG_KEYS = {
+    "SECRET_KEY": "Zr8vQ1xW4nT7kB2mY5pL9cD3gH6jF0sAqEuIoXyRzNtMbVwKdPa8h",
+    "AGENTOPS_DIGEST_KEY": "b9K3rT6yU1iO4pA7sD0fG2hJ5kL8zX3cV6bN9mQwErTyUiOpAsWq7d",
+}
+
+
+def codes(version: AgentVersion) -> set[str]:
+    fresh = AgentVersion.objects.get(pk=version.pk)
+    return {finding.code for finding in check_version(fresh)}
+
+
+@pytest.fixture
+def version(cast: Cast) -> AgentVersion:
+    """A version that lacks nothing: one read tool, one irreversible tool that Fiona approves."""
+    PriceFactory.create()
+    read = ToolVersionFactory.create(tool__team=cast.team, tool__name="look_up", reads=True)
+    refund = ToolVersionFactory.create(tool__team=cast.team, tool__name="refund", irreversible=True)
+    GrantFactory.create(identity=cast.agent, tool=read.tool)
+    GrantFactory.create(identity=cast.agent, tool=refund.tool, decision="REQUIRE_APPROVAL")
+    assign_perm("approve_calls", cast.finance, refund.tool)
+    made: AgentVersion = AgentVersionFactory.create(identity=cast.agent, catalogue=[read, refund])
+    return made
+
+
+def test_complete_version_has_no_findings(version: AgentVersion) -> None:
+    assert check_version(version) == []
+
+
+def change(rows: Any, **values: Any) -> Callable[[Cast], None]:
+    return lambda cast: rows(cast).update(**values)
+
+
+def agents(cast: Cast) -> Any:
+    return type(cast.agent).objects.filter(pk=cast.agent.pk)
+
+
+def versions(cast: Cast) -> Any:
+    return cast.agent.versions.all()
+
+
+def tool(name: str) -> Callable[[Cast], Any]:
+    return lambda cast: Tool.objects.filter(team=cast.team, name=name)
+
+
+def grant(name: str) -> Callable[[Cast], Any]:
+    return lambda cast: ToolGrant.objects.filter(identity=cast.agent, tool__name=name)
+
+
+def lose_fiona(cast: Cast) -> None:
+    User.objects.filter(pk=cast.fiona.pk).update(is_active=False)
+
+
+def leave_group(cast: Cast) -> None:
+    cast.fiona.groups.clear()
+
+
+def lose_device(cast: Cast) -> None:
+    TOTPDevice.objects.filter(user=cast.fiona).update(confirmed=False)
+
+
+def own_the_agent(cast: Cast) -> None:
+    agents(cast).update(owner=cast.fiona)
+
+
+def long_ago() -> Any:
+    return timezone.now() - timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (change(versions, max_steps=None), "no_budget"),
+        (change(versions, max_tokens=None), "no_budget"),
+        (change(versions, max_usd=None), "no_budget"),
+        (change(versions, max_seconds=None), "no_budget"),
+        (change(versions, max_usd=0), "no_budget"),
+        (change(versions, max_steps=0), "no_budget"),
+        (change(versions, principal_source=""), "no_principal_source"),
+        (change(versions, run_expires_after_s=None), "no_expiry"),
+        (change(versions, model="unpriced"), "no_price"),
+        (change(lambda _: Price.objects.all(), active=False), "no_price"),
+        (change(agents, state="suspended"), "agent_not_active"),
+        (change(agents, state="draft"), "agent_not_active"),
+        (change(agents, expires_at=long_ago()), "agent_expired"),
+        (change(lambda cast: User.objects.filter(pk=cast.alice.pk), is_active=False), "owner_inactive"),
+        (change(tool("look_up"), state="quarantined"), "tool_not_in_service"),
+        (change(tool("look_up"), state="retired"), "tool_not_in_service"),
+        (change(grant("look_up"), state="revoked"), "no_grant"),
+        (change(grant("look_up"), decision="DENY"), "grant_denies"),
+        (change(grant("look_up"), valid_until=long_ago()), "grant_expired"),
+        (change(grant("refund"), decision="ALLOW"), "irreversible_without_human"),
+        (change(grant("refund"), decision="ALLOW_WITH_CAPS"), "irreversible_without_human"),
+        (lose_fiona, "no_approver"),
+        (leave_group, "no_approver"),
+        (lose_device, "no_approver"),
+        (own_the_agent, "no_approver"),
+    ],
+)
+def test_each_missing_guardrail_is_found(
+    cast: Cast, version: AgentVersion, spoil: Callable[[Cast], None], code: str
+) -> None:
+    spoil(cast)
+
+    findings = check_version(AgentVersion.objects.get(pk=version.pk))
+    assert {finding.code for finding in findings} == {code}
+    assert all(finding.subject and finding.problem and finding.remedy for finding in findings)
+
+
+def test_every_missing_limit_is_a_finding(cast: Cast, version: AgentVersion) -> None:
+    versions(cast).update(max_steps=None, max_tokens=None, max_usd=None, max_seconds=None)
+
+    findings = check_version(AgentVersion.objects.get(pk=version.pk))
+    assert [finding.code for finding in findings] == ["no_budget"] * 4
+
+
+def test_end_of_the_identity_is_an_expiry_too(cast: Cast, version: AgentVersion) -> None:
+    versions(cast).update(run_expires_after_s=None)
+    agents(cast).update(expires_at=timezone.now() + timedelta(days=1))
+
+    assert codes(version) == set()
+
+
+def test_approver_may_be_named_in_person(cast: Cast, version: AgentVersion) -> None:
+    cast.fiona.groups.clear()
+    dora = PersonFactory.create()
+    give_second_factor(dora)
+    assign_perm("approve_calls", dora, Tool.objects.get(name="refund"))
+
+    assert codes(version) == set()
+
+
+def test_superuser_is_no_approver_by_rank(cast: Cast, version: AgentVersion) -> None:
+    cast.fiona.groups.clear()
+    give_second_factor(cast.ada)
+
+    assert codes(version) == {"no_approver"}
+
+
+def test_no_machine_is_an_approver(cast: Cast, version: AgentVersion) -> None:
+    cast.fiona.groups.clear()
+    account = cast.application.service_account
+    give_second_factor(account)
+    assign_perm("approve_calls", account, Tool.objects.get(name="refund"))
+
+    assert codes(version) == {"no_approver"}
+
+
+def test_demo_does_without_the_device_only(cast: Cast, version: AgentVersion, settings: LazySettings) -> None:
+    settings.DEMO = True
+    lose_device(cast)
+    assert codes(version) == set()
+    lose_fiona(cast)
+    assert codes(version) == {"no_approver"}
+
+
+def test_reversible_tool_over_its_caps_needs_an_approver(cast: Cast, version: AgentVersion) -> None:
+    grant("look_up")(cast).update(decision="ALLOW_WITH_CAPS", over_caps="REQUIRE_APPROVAL")
+
+    assert codes(version) == {"no_approver"}
+
+
+def test_standing_waiver_is_a_human_twice_over(cast: Cast, version: AgentVersion) -> None:
+    grant("refund")(cast).update(
+        decision="ALLOW_WITH_CAPS",
+        waived_by=cast.ada,
+        countersigned_by=cast.bob,
+        waiver_reason="small sums",
+        waiver_expires_at=timezone.now() + timedelta(days=1),
+    )
+    assert codes(version) == set()
+    grant("refund")(cast).update(waiver_expires_at=long_ago())
+    assert codes(version) == {"irreversible_without_human"}
+
+
+def test_two_versions_of_one_tool(cast: Cast, version: AgentVersion) -> None:
+    newer = ToolVersionFactory.create(tool=Tool.objects.get(name="look_up"), reads=True)
+    version.catalogue.add(newer)
+
+    assert codes(version) == {"tool_twice"}
+
+
+# --- the installation ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def production(settings: LazySettings) -> LazySettings:
+    """Settings that lack nothing."""
+    settings.PRODUCTION = True
+    settings.DEMO = False
+    settings.DEBUG = False
+    settings.ALLOWED_HOSTS = ["agents.example"]
+    settings.OPENAI_API_KEY = "sk-something"
+    settings.SECRET_KEY = LONG_KEYS["SECRET_KEY"]
+    settings.AGENTOPS_DIGEST_KEY = LONG_KEYS["AGENTOPS_DIGEST_KEY"]
+    return settings
+
+
+def installation_codes() -> set[str]:
+    return {finding.code for finding in check_installation()}
+
+
+@pytest.mark.usefixtures("db", "production")
+def test_good_installation_has_no_findings() -> None:
+    assert check_installation() == []
+    refuse_unsafe_start()
+
+
+@pytest.mark.usefixtures("db")
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("SECRET_KEY", "short", "weak_key"),
+        ("SECRET_KEY", "a" * 64, "weak_key"),
+        ("SECRET_KEY", "django-insecure-" + LONG_KEYS["SECRET_KEY"], "weak_key"),
+        ("AGENTOPS_DIGEST_KEY", "", "weak_key"),
+        ("AGENTOPS_DIGEST_KEY", "please-change-me-please-change-me-please-change-me!", "weak_key"),
+        ("AGENTOPS_DIGEST_KEY", LONG_KEYS["SECRET_KEY"], "same_key_twice"),
+        ("DEBUG", True, "debug"),
+        ("ALLOWED_HOSTS", [], "no_allowed_hosts"),
+        ("ALLOWED_HOSTS", ["*"], "no_allowed_hosts"),
+    ],
+)
+def test_each_weak_setting_is_found(production: LazySettings, name: str, value: object, code: str) -> None:
+    setattr(production, name, value)
+
+    assert installation_codes() == {code}
+    with pytest.raises(ImproperlyConfigured, match=name):
+        refuse_unsafe_start()
+
+
+@pytest.mark.usefixtures("production")
+def test_published_versions_count(cast: Cast, version: AgentVersion) -> None:
+    versions(cast).update(principal_source="")
+    assert installation_codes() == set()
+    versions(cast).update(state="published")
+    assert installation_codes() == {"no_principal_source"}
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        change(agents, state="suspended"),
+        change(agents, state="revoked"),
+        change(tool("look_up"), state="quarantined"),
+        change(grant("look_up"), decision="DENY"),
+        change(grant("look_up"), state="revoked"),
+    ],
+)
+@pytest.mark.usefixtures("production")
+def test_emergency_stops_do_not_keep_production_down(
+    cast: Cast, version: AgentVersion, spoil: Callable[[Cast], None]
+) -> None:
+    versions(cast).update(state="published")
+    spoil(cast)
+
+    assert installation_codes() == set()
+
+
+def test_published_agents_need_a_model_key(
+    cast: Cast, version: AgentVersion, production: LazySettings
+) -> None:
+    production.OPENAI_API_KEY = ""
+    assert installation_codes() == set()
+    versions(cast).update(state="published")
+    assert installation_codes() == {"no_model_key"}
+
+
+@pytest.mark.usefixtures("db")
+def test_nothing_is_held_against_a_demo(settings: LazySettings) -> None:
+    settings.PRODUCTION, settings.SECRET_KEY = False, "short"
+
+    refuse_unsafe_start()
+    found = run_checks(include_deployment_checks=True)
+    assert not [message for message in found if str(message.id).startswith("agentops.")]
+
+
+@pytest.mark.usefixtures("db")
+def test_system_checks_show_the_same_list(production: LazySettings) -> None:
+    production.SECRET_KEY, production.ALLOWED_HOSTS = "short", []
+
+    found = [m for m in run_checks(include_deployment_checks=True) if str(m.id).startswith("agentops.")]
+    assert [(m.id, m.obj, m.msg, m.hint) for m in found] == [
+        (f"agentops.{f.code}", f.subject, f.problem, f.remedy) for f in check_installation()
+    ]
+    assert {m.id for m in found} == {"agentops.weak_key", "agentops.no_allowed_hosts"}
+
+
+# --- the database role -----------------------------------------------------------------------------------
+
+
+def database_codes() -> set[str]:
+    return {finding.code for finding in database_preflight.check_database()}
+
+
+@pytest.mark.usefixtures("db")
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("SELECT 1", {"database_owner"}),
+        ("ALTER TABLE ledger_entry DISABLE TRIGGER ledger_entry_row", {"database_owner", "ledger_unguarded"}),
+        ("DROP TRIGGER ledger_entry_truncate ON ledger_entry", {"database_owner", "ledger_unguarded"}),
+    ],
+)
+def test_owner_could_change_the_ledger(
+    monkeypatch: pytest.MonkeyPatch, statement: LiteralString, expected: set[str]
+) -> None:
+    with psycopg.connect(os.environ["DATABASE_OWNER_URL"]) as owner:
+        owner.execute(statement)
+        monkeypatch.setattr(database_preflight, "connection", owner)
+        assert database_codes() == expected
+        owner.rollback()
+
+
+@pytest.mark.usefixtures("db")
+@pytest.mark.parametrize(
+    ("right", "table"),
+    [
+        ("UPDATE (facts)", "ledger_entry"),
+        ("UPDATE (hash)", "ledger_entry"),
+        ("DELETE", "ledger_entry"),
+        ("TRUNCATE", "ledger_entry"),
+        ("DELETE", "ledger_entry_other"),
+        ("UPDATE", "ledger_entry_other"),
+        ("INSERT", "ledger_entry_other"),
+    ],
+)
+def test_one_right_too_many_is_found(right: LiteralString, table: LiteralString) -> None:
+    names = {"right": sql.SQL(right), "table": sql.Identifier(table)}
+    with psycopg.connect(os.environ["DATABASE_OWNER_URL"], autocommit=True) as owner:
+        owner.execute(sql.SQL("GRANT {right} ON {table} TO agentops_app").format(**names))
+        try:
+            assert database_codes() == {"ledger_writable"}
+        finally:
+            owner.execute(sql.SQL("REVOKE {right} ON {table} FROM agentops_app").format(**names))
+
+
+@pytest.mark.usefixtures("db")
+def test_application_role_passes() -> None:
+    assert list(database_preflight.check_database()) == []
+
+
+@pytest.mark.usefixtures("db")
+def test_database_that_cannot_be_used(production: LazySettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_preflight, "_ROLE", "SELECT nonsense")
+    with connection.cursor() as cursor:
+        cursor.execute("SAVEPOINT before")
+        assert installation_codes() == {"database_unusable"}
+        cursor.execute("ROLLBACK TO SAVEPOINT before")
+
+
+# --- the command -------------------------------------------------------------------------------------------
+
+
+def check_deploy(**environment: str) -> subprocess.CompletedProcess[str]:
+    production = {
+        **os.environ,
+        **LONG_KEYS,
+        "AGENTOPS_ENV": "production",
+        "ALLOWED_HOSTS": "agents.example",
+        **environment,
+    }
+    return subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        cwd=ROOT,
+        env=production,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_check_deploy_is_clean_in_a_good_environment() -> None:
+    result = check_deploy()
+    assert (result.returncode, "no issues" in result.stdout) == (0, True), result.stderr
+
+
+@pytest.mark.django_db(transaction=True)
+def test_check_deploy_names_every_finding() -> None:
+    same = LONG_KEYS["SECRET_KEY"]
+    result = check_deploy(
+        AGENTOPS_DIGEST_KEY=same, ALLOWED_HOSTS="*", DATABASE_URL=os.environ["DATABASE_OWNER_URL"]
+    )
+
+    assert result.returncode == 1
+    for code in ("same_key_twice", "no_allowed_hosts", "database_owner"):
+        assert f"agentops.{code}" in result.stderr
+    assert "HINT" in result.stderr
+    assert same not in result.stderr

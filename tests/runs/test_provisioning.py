@@ -1,0 +1,472 @@
+"""Provisioning documents: what is read, what is refused and where, what is changed, and nothing twice."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import yaml
+from django.conf import LazySettings
+from django.utils import timezone
+
+from agentops.errors import AgentOpsError, PolicyDenied, StateConflict, ValidationFailed
+from agentops.ledger.models import Entry
+from identities.models import AgentIdentity, Application, Team, User
+from identities.services import activate_agent, suspend_agent
+from runs.models import AgentVersion, Budget, Price
+from runs.provisioning import Plan, apply_document
+from tests.cast import Cast
+from tools.models import Tool, ToolGrant
+
+BASE = """
+format: agentops/1
+groups:
+  approvers: {permissions: [ledger.view_entry]}
+people:
+  gina: {groups: [approvers], password_from: APPLY_PASSWORD_GINA}
+  hugo: {}
+teams:
+  desk: {name: Desk, members: [gina, hugo]}
+schemas:
+  money: {type: string, pattern: "^[0-9.]+$"}
+  line: {type: object, properties: {price: {$ref: "#/$defs/money"}}}
+  unused: {type: string}
+tools:
+  look_up:
+    team: desk
+    description: Looks an order up.
+    effect: read
+    idempotency: none
+    adapter: http
+    config: {method: GET, url: "${APPLY_SHOP:-http://127.0.0.1:9}/orders/{order_id}"}
+    input_schema: {type: object, properties: {order_id: {type: string}}, required: [order_id]}
+    output_schema: {type: object, properties: {line: {$ref: "#/$defs/line"}}}
+  refund:
+    team: desk
+    description: Pays money back.
+    statement: refund {amount} for {order_id}
+    effect: irreversible
+    idempotency: honours_key
+    adapter: http
+    config: {method: POST, url: "http://127.0.0.1:9/refund"}
+    timeout_s: 3
+    amount_argument: amount
+    currency: USD
+    dedupe_on: [order_id]
+    approvers: {people: [gina], groups: [approvers]}
+    input_schema:
+      type: object
+      properties: {order_id: {type: string}, amount: {$ref: "#/$defs/money"}}
+prices:
+  little-model: {version: "1", input_usd_per_mtok: "0.10", output_usd_per_mtok: "0.40"}
+agents:
+  desk-agent:
+    team: desk
+    name: Desk agent
+    purpose: Helps.
+    owner: hugo
+    grants:
+      look_up: {decision: ALLOW}
+      refund: {decision: REQUIRE_APPROVAL, caps: [{per: day, amount: "100.00"}]}
+versions:
+  desk-agent:
+    instructions: Help the customer.
+    model: little-model
+    principal_source: application
+    catalogue: [refund, look_up]
+    budget: {max_steps: 5, max_tokens: 1000, max_usd: "0.50", max_seconds: 30}
+applications:
+  desk-app: {team: desk, name: Desk app, may_assert_users: true, may_start: [desk-agent]}
+budgets:
+  - {team: desk, window: day, max_usd: "5.00"}
+  - {team: desk, agent: desk-agent, window: day, max_usd: "2.50", max_steps: 100}
+"""
+VARIABLES = {"APPLY_PASSWORD_GINA": "correct horse battery"}
+
+
+@pytest.fixture(autouse=True)
+def _demo(settings: LazySettings) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.DEMO = True  # Gina has no authenticator
+
+
+@pytest.fixture
+def ada(cast: Cast) -> User:
+    return cast.ada
+
+
+def apply(actor: User, text: str = BASE, **options: Any) -> Plan:
+    return apply_document(actor=actor, text=text, variables=VARIABLES, **options)
+
+
+def edited(edit: Callable[[dict[str, Any]], object]) -> str:
+    """Return the base document with an edit."""
+    document = yaml.safe_load(BASE)
+    edit(document)
+    return json.dumps(document)  # YAML too
+
+
+def changed(plan: Plan) -> dict[str, str]:
+    return {
+        f"{change.kind} {change.name}": change.action
+        for change in plan.changes
+        if change.action != "unchanged"
+    }
+
+
+def test_document_sets_everything_up(ada: User) -> None:
+    apply(ada)
+
+    agent = AgentIdentity.objects.get(slug="desk-agent")
+    version = agent.versions.get()
+    assert (agent.state, agent.owner.username, agent.team.slug) == ("active", "hugo", "desk")
+    assert (version.state, version.max_usd, version.published_by) == ("published", Decimal("0.5"), ada)
+    order = AgentVersion.catalogue.through.objects.order_by("id").values_list(
+        "toolversion__tool__name", flat=True
+    )
+    assert list(order) == ["refund", "look_up"]
+    grants = {grant.tool.name: grant.decision for grant in agent.grants.all()}
+    assert grants == {"look_up": "ALLOW", "refund": "REQUIRE_APPROVAL"}
+    assert agent.service_account.has_perm("use_tool", Tool.objects.get(name="refund"))
+    gina = User.objects.get(username="gina")
+    assert gina.check_password(VARIABLES["APPLY_PASSWORD_GINA"])
+    assert gina.has_perm("approve_calls", Tool.objects.get(name="refund"))
+    assert gina.has_perm("ledger.view_entry")
+    assert not User.objects.get(username="hugo").has_usable_password()
+    application = Application.objects.get(slug="desk-app")
+    assert application.service_account.has_perm("start_run", agent)
+    assert Price.objects.get(model="little-model").cached_input_usd_per_mtok == Decimal("0.10")
+    assert Budget.objects.get(identity=agent).max_usd == Decimal("2.5")
+
+
+def test_second_time_there_is_nothing_to_change(ada: User) -> None:
+    apply(ada)
+    entries = Entry.objects.count()
+
+    plan = apply(ada)
+    assert plan.is_empty
+    assert str(plan) == "nothing to change"
+    assert Entry.objects.count() == entries
+
+
+def test_every_act_is_in_the_ledger(ada: User) -> None:
+    apply(ada)
+
+    kinds = set(Entry.objects.filter(actor=ada.id).values_list("kind", flat=True))
+    assert kinds >= {
+        "agent.created",
+        "agent.activated",
+        "application.created",
+        "application.start_allowed",
+        "approver.added",
+        "budget.set",
+        "document.applied",
+        "grant.set",
+        "person.created",
+        "price.set",
+        "team.created",
+        "team.members_changed",
+        "tool.created",
+        "tool.version_added",
+        "version.drafted",
+        "version.published",
+    }
+    assert not Entry.objects.filter(facts__icontains="gina").exists()
+
+
+def test_dry_run_shows_the_same_and_changes_nothing(
+    ada: User, django_capture_on_commit_callbacks: Any
+) -> None:
+    before = Entry.objects.count()
+
+    with django_capture_on_commit_callbacks() as callbacks:
+        shown = apply(ada, dry_run=True)
+    assert callbacks == []
+    assert not Team.objects.filter(slug="desk").exists()
+    assert Entry.objects.count() == before
+    assert str(apply(ada)) == str(shown)
+
+
+def test_shared_schemas_come_along_as_far_as_needed(ada: User) -> None:
+    apply(ada)
+
+    output = Tool.objects.get(name="look_up").versions.get().output_schema
+    assert output is not None
+    assert set(output["$defs"]) == {"line", "money"}
+
+
+def test_variables_fill_texts(ada: User) -> None:
+    apply(ada)
+    assert Tool.objects.get(name="look_up").versions.get().config["url"].startswith("http://127.0.0.1:9/")
+
+    plan = apply_document(actor=ada, text=BASE, variables={**VARIABLES, "APPLY_SHOP": "https://shop.example"})
+    assert changed(plan) == {"tool look_up": "update", "version desk-agent v2": "create"}
+    assert "config.url: http://127.0.0.1:9/orders/{order_id} → https://shop.example/orders/{order_id}" in str(
+        plan
+    )
+
+
+@pytest.mark.parametrize(
+    ("edit", "expected"),
+    [
+        (lambda d: d["teams"]["desk"].update(name="Help desk"), {"team desk": "update"}),
+        (lambda d: d["teams"]["desk"].update(members=["hugo"]), {"team desk": "update"}),
+        (lambda d: d["groups"]["approvers"].update(permissions=[]), {"group approvers": "update"}),
+        (lambda d: d["people"]["hugo"].update(staff=False), {"person hugo": "update"}),
+        (lambda d: d["agents"]["desk-agent"].update(purpose="Helps a lot."), {"agent desk-agent": "update"}),
+        (lambda d: d["agents"]["desk-agent"].update(state="suspended"), {"agent desk-agent": "update"}),
+        (
+            lambda d: d["agents"]["desk-agent"]["grants"].update(look_up={"decision": "DENY"}),
+            {"grant desk-agent → look_up": "update"},
+        ),
+        (
+            lambda d: d["agents"]["desk-agent"]["grants"].update(look_up={"state": "revoked"}),
+            {"grant desk-agent → look_up": "update"},
+        ),
+        (
+            lambda d: d["versions"]["desk-agent"].update(instructions="Help more."),
+            {"version desk-agent v2": "create"},
+        ),
+        (
+            lambda d: d["versions"].update({"desk-agent": {"state": "retired"}}),
+            {"version Desk agent v1": "update"},
+        ),
+        (
+            lambda d: d["tools"]["look_up"].update(timeout_s=2.5),
+            {"tool look_up": "update", "version desk-agent v2": "create"},
+        ),
+        (lambda d: d["tools"]["refund"].update(state="quarantined"), {"tool refund": "update"}),
+        (
+            lambda d: d["applications"]["desk-app"].update(may_assert_users=False),
+            {"application desk-app": "update"},
+        ),
+        (lambda d: d["applications"]["desk-app"].update(state="revoked"), {"application desk-app": "update"}),
+        (
+            lambda d: d["prices"]["little-model"].update(version="2", output_usd_per_mtok="0.50"),
+            {"price little-model": "update"},
+        ),
+        (lambda d: d["budgets"][0].update(max_usd="6.00"), {"budget Desk per day": "update"}),
+    ],
+)
+def test_what_differs_is_changed_and_then_settled(
+    ada: User, edit: Callable[[dict[str, Any]], object], expected: dict[str, str]
+) -> None:
+    apply(ada)
+    text = edited(edit)
+
+    assert changed(apply(ada, text)) == expected
+    assert apply(ada, text).is_empty
+
+
+def test_leaving_something_out_removes_nothing(ada: User) -> None:
+    apply(ada)
+
+    def leave_out(document: dict[str, Any]) -> None:
+        del document["agents"]["desk-agent"]["grants"]["refund"]
+        document["applications"]["desk-app"]["may_start"] = []
+        document["tools"]["refund"]["approvers"] = {}
+        del document["tools"]["look_up"], document["people"]["gina"], document["budgets"]
+        document["teams"]["desk"].pop("members")
+        del document["versions"]
+
+    plan = apply(ada, edited(leave_out))
+    assert plan.is_empty
+    notes = "\n".join(plan.notes)
+    for left in ("also granted refund", "person gina", "group approvers", "also start desk-agent"):
+        assert left in notes
+    assert "that stays" in str(plan)
+    assert ToolGrant.objects.filter(state="active").count() == 2
+
+
+def test_operators_word_stands_against_a_document_that_says_nothing(ada: User) -> None:
+    apply(ada)
+    agent = AgentIdentity.objects.get(slug="desk-agent")
+    suspend_agent(actor=ada, agent=agent)
+
+    assert apply(ada).is_empty
+    agent.refresh_from_db()
+    assert agent.state == "suspended"
+    activate_agent(actor=ada, agent=agent)
+
+
+def test_password_is_set_with_the_account_only(ada: User) -> None:
+    apply(ada)
+    User.objects.filter(username="gina").update(password="!")
+
+    plan = apply_document(actor=ada, text=BASE, variables={})
+    assert plan.is_empty
+
+
+def test_refusal_leaves_nothing_behind_and_names_the_place(ada: User) -> None:
+    def break_it(document: dict[str, Any]) -> None:
+        document["agents"]["desk-agent"]["grants"]["refund"] = {"decision": "ALLOW"}
+
+    with pytest.raises(PolicyDenied, match=r"agents/desk-agent/grants/refund: .*irreversible"):
+        apply(ada, edited(break_it))
+    assert not Team.objects.filter(slug="desk").exists()
+
+
+def test_preflight_is_part_of_applying(ada: User) -> None:
+    def break_it(document: dict[str, Any]) -> None:
+        document["tools"]["refund"].pop("approvers")
+        document["versions"]["desk-agent"].pop("principal_source")
+
+    with pytest.raises(ValidationFailed, match="versions/desk-agent: ") as refusal:
+        apply(ada, edited(break_it), dry_run=True)
+    assert {finding.code for finding in refusal.value.problems} == {"no_approver", "no_principal_source"}
+
+
+def test_draft_is_not_published(ada: User) -> None:
+    text = edited(lambda document: document["versions"]["desk-agent"].update(state="draft"))
+
+    apply(ada, text)
+    assert AgentVersion.objects.get().state == "draft"
+    assert changed(apply(ada)) == {"version desk-agent v1": "update"}
+    assert AgentVersion.objects.get().state == "published"
+
+
+def test_two_people_apply_a_waiver(cast: Cast) -> None:
+    end = (timezone.now() + timedelta(days=20)).replace(microsecond=0).isoformat()
+    terms = {
+        "decision": "ALLOW_WITH_CAPS",
+        "caps": [{"per": "day", "count": 3, "amount": "50.00"}],
+        "waiver": {"reason": "Small sums.", "expires_at": end},
+    }
+    text = edited(lambda document: document["agents"]["desk-agent"]["grants"].update(refund=terms))
+    apply(cast.ada)
+    User.objects.filter(pk=cast.bob.pk).update(is_superuser=True)
+    cast.bob.refresh_from_db()
+
+    for _ in range(2):
+        plan = apply(cast.ada, text)
+        assert plan.is_empty
+        assert "a second person has to apply it too" in str(plan)
+    assert changed(apply(cast.bob, text)) == {"grant desk-agent → refund": "update"}
+    grant = ToolGrant.objects.get(tool__name="refund", state="active")
+    assert (grant.waived_by, grant.countersigned_by) == (cast.ada, cast.bob)
+    assert apply(cast.ada, text).is_empty
+
+
+def test_outsiders_and_machines_apply_nothing(cast: Cast) -> None:
+    for actor in (cast.alice, cast.charlie, cast.agent.service_account):
+        with pytest.raises(PolicyDenied):
+            apply(actor)
+
+
+def test_team_governs_what_is_its_own(cast: Cast) -> None:
+    text = """
+        format: agentops/1
+        tools:
+          look_up:
+            {team: support, description: Looks up., effect: read, idempotency: none, adapter: http,
+             config: {method: GET, url: "http://127.0.0.1:9/"}, input_schema: {type: object}}
+        agents:
+          refunds-agent:
+            {team: support, name: Refunds, purpose: Helps., owner: alice,
+             grants: {look_up: {decision: ALLOW}}}
+    """
+    with pytest.raises(PolicyDenied, match="tools/look_up: not a member of team support"):
+        apply(cast.charlie, textwrap.dedent(text))
+    plan = apply(cast.alice, textwrap.dedent(text))
+    assert list(changed(plan)) == ["tool look_up", "agent refunds-agent", "grant refunds-agent → look_up"]
+
+
+def test_plan_that_no_longer_holds_is_not_applied(ada: User) -> None:
+    plan = apply(ada, dry_run=True)
+    Team.objects.create(slug="desk", name="Something else")
+
+    with pytest.raises(StateConflict, match="plan_changed"):
+        apply(ada, expected=plan)
+    assert Team.objects.get(slug="desk").name == "Something else"
+
+
+@pytest.mark.parametrize(
+    ("edit", "place"),
+    [
+        (lambda d: d.pop("format"), "format"),
+        (lambda d: d.update(format="agentops/2"), "format"),
+        (lambda d: d.update(surprise=1), "surprise"),
+        (lambda d: d["agents"]["desk-agent"].pop("owner"), "agents/desk-agent"),
+        (lambda d: d["agents"]["desk-agent"].update(owner="nobody"), "agents/desk-agent"),
+        (lambda d: d["agents"]["desk-agent"].update(expires_at="tomorrow"), "agents/desk-agent/expires_at"),
+        (lambda d: d["agents"]["desk-agent"].update(state="asleep"), "agents/desk-agent/state"),
+        (lambda d: d["agents"]["desk-agent"]["grants"]["look_up"].update(decision="YES"), "grants/look_up"),
+        (lambda d: d["agents"]["desk-agent"]["grants"].update(fly={"decision": "ALLOW"}), "grants/fly"),
+        (lambda d: d["agents"]["desk-agent"]["grants"].update(look_up={}), "grants/look_up"),
+        (lambda d: d["versions"]["desk-agent"]["budget"].update(max_usd=2.0), "budget/max_usd"),
+        (lambda d: d["versions"]["desk-agent"]["budget"].update(max_usd="-2"), "budget/max_usd"),
+        (lambda d: d["versions"]["desk-agent"]["budget"].update(max_steps=0), "budget/max_steps"),
+        (lambda d: d["versions"]["desk-agent"].update(catalogue=["fly"]), "versions/desk-agent"),
+        (lambda d: d["versions"].update({"no-agent": d["versions"]["desk-agent"]}), "versions/no-agent"),
+        (lambda d: d["tools"]["refund"].update(team="nowhere"), "tools/refund"),
+        (lambda d: d["tools"]["refund"].update(effect="harmless"), "tools/refund/effect"),
+        (lambda d: d["tools"]["refund"].update(timeout_s=0), "tools/refund/timeout_s"),
+        (lambda d: d["tools"]["refund"].update(dedupe_on=["colour"]), "tools/refund"),
+        (lambda d: d["tools"]["refund"]["input_schema"].update(type="array"), "tools/refund"),
+        (lambda d: d["tools"]["refund"]["approvers"].update(people=["nobody"]), "tools/refund"),
+        (lambda d: d["tools"].update(ask_user=d["tools"]["look_up"]), "tools/ask_user"),
+        (lambda d: d["people"]["gina"].update(password="secret"), "people/gina"),
+        (lambda d: d["people"]["hugo"].update(password_from="SECRET_KEY"), "people/hugo"),
+        (lambda d: d["people"]["hugo"].update(password_from="APPLY_UNSET"), "people/hugo"),
+        (lambda d: d["people"]["hugo"].update(groups=["ghosts"]), "people/hugo"),
+        (lambda d: d["groups"].update(ghosts={"permissions": ["no.such"]}), "groups/ghosts"),
+        (lambda d: d["teams"]["desk"].update(members=["nobody"]), "teams/desk"),
+        (lambda d: d["prices"]["little-model"].update(input_usd_per_mtok="free"), "prices/little-model"),
+        (lambda d: d["prices"].update({"no-such-model": {"source": "genai-prices"}}), "prices/no-such-model"),
+        (lambda d: d["applications"]["desk-app"].update(may_start=["no-agent"]), "applications/desk-app"),
+        (lambda d: d["budgets"][1].update(agent="no-agent"), "budgets/1"),
+        (lambda d: d["budgets"].append({"team": "desk", "window": "day"}), "budgets/2"),
+        (
+            lambda d: d["budgets"].append({"team": "desk", "window": "year", "max_steps": 1}),
+            "budgets/2/window",
+        ),
+        (lambda d: d["tools"]["refund"].update(description="${SECRET_KEY}"), "/tools/refund/description"),
+        (lambda d: d["tools"]["refund"].update(description="${APPLY_NOTHING}"), "/tools/refund/description"),
+    ],
+)
+def test_what_is_wrong_is_refused_with_its_place(
+    ada: User, edit: Callable[[dict[str, Any]], object], place: str
+) -> None:
+    with pytest.raises(AgentOpsError) as refusal:
+        apply(ada, edited(edit))
+    assert place in refusal.value.detail
+    assert not Team.objects.filter(slug="desk").exists()
+
+
+def test_public_price_of_a_model(ada: User) -> None:
+    text = "format: agentops/1\nprices: {gpt-5-mini: {source: genai-prices}}"
+
+    assert changed(apply(ada, text)) == {"price gpt-5-mini": "create"}
+    assert apply(ada, text).is_empty
+    price = Price.objects.get(model="gpt-5-mini")
+    assert price.input_usd_per_mtok > 0
+    assert price.version.startswith("genai-prices ")
+
+
+def test_price_is_never_edited(ada: User) -> None:
+    apply(ada)
+    text = edited(lambda d: d["prices"]["little-model"].update(output_usd_per_mtok="9.00"))
+    with pytest.raises(ValidationFailed, match="price_version_reused"):
+        apply(ada, text)
+
+
+def test_earlier_price_comes_back_under_its_version(ada: User) -> None:
+    apply(ada)
+    later = edited(lambda d: d["prices"]["little-model"].update(version="2", output_usd_per_mtok="0.50"))
+    apply(ada, later)
+    apply(ada)
+
+    assert Price.objects.get(model="little-model", active=True).version == "1"
+    assert Price.objects.filter(model="little-model").count() == 2
+
+
+def test_new_agent_is_heard_of_after_the_commit(ada: User, django_capture_on_commit_callbacks: Any) -> None:
+    with django_capture_on_commit_callbacks() as callbacks:
+        apply(ada)
+    assert len(callbacks) == 1
+    assert "runs.wake_agent" in repr(callbacks[0])
