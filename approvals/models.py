@@ -35,12 +35,18 @@ class ApprovalRequest(models.Model):
     principal = models.ForeignKey(Principal, on_delete=models.PROTECT)
     application = models.ForeignKey(Application, on_delete=models.PROTECT, null=True)
     requested_by = models.ForeignKey(
-        User, on_delete=models.PROTECT, null=True, related_name="+", help_text="The person who started the work."
+        User,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="The person who started the work.",
     )
     subject_ref = models.CharField(max_length=80, db_index=True)
     wake_task = models.CharField(max_length=80, help_text="The task that is told of the decision.")
     key = models.CharField(max_length=120, help_text="The idempotency key of the one call it covers.")
-    digest = models.CharField(max_length=64, help_text="Binds tool version, arguments, identity, principal and terms.")
+    digest = models.CharField(
+        max_length=64, help_text="Binds tool version, arguments, identity, principal and terms."
+    )
     effect = models.CharField(max_length=16)
     amount = models.DecimalField(max_digits=20, decimal_places=4, null=True)
     currency = models.CharField(max_length=8, blank=True)
@@ -56,10 +62,13 @@ class ApprovalRequest(models.Model):
         ordering: ClassVar = ["created_at"]
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=Q(consumed_at=None) | Q(state="approved"), name="approval_consumed_only_when_approved"
+                condition=Q(consumed_at=None) | Q(state="approved"),
+                name="approval_consumed_only_when_approved",
             ),
             models.UniqueConstraint(
-                fields=["key"], condition=Q(state__in=["waiting", "approved"]), name="approval_one_open_per_call"
+                fields=["key"],
+                condition=Q(state__in=["waiting", "approved"]),
+                name="approval_one_open_per_call",
             ),
         ]
         indexes: ClassVar = [

@@ -23,9 +23,15 @@ def may_decide(actor: User, request: ApprovalRequest, *, second_factor: bool) ->
     if not ApprovalRequest.objects.filter(may_approve(actor), pk=request.pk).exists():
         return MayDecide(False, "not_an_approver", "you were not given this tool's calls to approve")
     if request.identity.owner_id == actor.pk:
-        return MayDecide(False, "owns_the_agent", "the agent's owner does not approve its calls; ask a colleague")
+        return MayDecide(
+            False, "owns_the_agent", "the agent's owner does not approve its calls; ask a colleague"
+        )
     if request.requested_by_id == actor.pk:
-        return MayDecide(False, "started_the_run", "who started the work does not approve it; ask a colleague")
+        return MayDecide(
+            False, "started_the_run", "who started the work does not approve it; ask a colleague"
+        )
     if not second_factor:
-        return MayDecide(False, "second_factor_required", "confirm with your second factor, then decide again")
+        return MayDecide(
+            False, "second_factor_required", "confirm with your second factor, then decide again"
+        )
     return MayDecide(True)

@@ -11,7 +11,7 @@ from identities.querysets import is_known_person
 from tools.models import ToolGroupObjectPermission, ToolUserObjectPermission
 
 if TYPE_CHECKING:
-    from approvals.models import ApprovalRequest
+    from approvals.models import ApprovalRequest  # noqa: F401  named in strings
     from identities.models import User
 
 

@@ -121,13 +121,16 @@ def _check_words(verdict: str, reason: str) -> None:
     if len(reason) > REASON_LIMIT:
         raise ValidationFailed("reason_too_long", f"a reason has at most {REASON_LIMIT} characters")
     if verdict == "deny" and not reason.strip():
-        raise ValidationFailed("reason_missing", "say why you deny: the agent is told, and the record keeps it")
+        raise ValidationFailed(
+            "reason_missing", "say why you deny: the agent is told, and the record keeps it"
+        )
 
 
 def _lock_visible(actor: User, request_id: UUID) -> ApprovalRequest:
     if not ApprovalRequest.objects.visible_to(actor).filter(pk=request_id).exists():
         raise NotFound("unknown_approval", "there is no such approval request")
-    return ApprovalRequest.objects.select_for_update().get(pk=request_id)
+    locked: ApprovalRequest = ApprovalRequest.objects.select_for_update().get(pk=request_id)
+    return locked
 
 
 def _check_open(request: ApprovalRequest, digest: str, now: datetime) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db import models
 
 if TYPE_CHECKING:
-    from identities.models import AgentIdentity, Application, Team, User
+    from identities.models import AgentIdentity, Application, Team, User  # noqa: F401  named in strings
 
 
 def is_known_person(user: Any) -> bool:  # Any: also an anonymous user

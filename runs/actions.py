@@ -12,7 +12,6 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from agentops.database import borrowed
 from agentops.engine import events as e
 from agentops.engine.breaker import Admission, Transition
 from agentops.engine.events import BUILT_IN_TOOLS
@@ -32,7 +31,7 @@ from tools.calls import Call, ToolSpec
 from tools.caps import release_caps, reserve_caps
 from tools.dedupe import is_first_of_its_kind
 from tools.execution import execute, give_back
-from tools.outcomes import Outcome
+from tools.outcomes import Outcome, Status
 from tools.permits import Permit
 
 WAKE_TASK = "runs.drive"
@@ -68,7 +67,9 @@ def assess_calls(session: Session, numbers: Sequence[int]) -> None:
             _note_asked(session, call)
         elif spec is None:
             known = ", ".join(session.version.catalogue)
-            _note_refused(session, call, "not_allow_listed", f"there is no tool {call.tool}; there are: {known}")
+            _note_refused(
+                session, call, "not_allow_listed", f"there is no tool {call.tool}; there are: {known}"
+            )
         else:
             _assess_one(session, call, spec)
 
@@ -179,7 +180,9 @@ def _note_asked(session: Session, call: CallState) -> None:
     action = BUILT_IN_TOOLS[call.tool]
     where = (session.context.run_id, session.state.step, call.number)
     queue: Guard | None = (lambda cursor: open_handover(cursor, *where)) if action == "handover" else None
-    session.note(e.CALL_ASKED, {**_where(session, call), "action": action}, {"question": question[:4000]}, queue)
+    session.note(
+        e.CALL_ASKED, {**_where(session, call), "action": action}, {"question": question[:4000]}, queue
+    )
 
 
 # --- asking people --------------------------------------------------------------------------------------
@@ -213,7 +216,9 @@ def heed_decisions(session: Session) -> None:
         if verdict == "approved":
             session.note(e.APPROVAL_GRANTED, facts)
         else:
-            code = {"denied": "denied_by_human", "expired": "approval_expired"}.get(verdict, "approval_voided")
+            code = {"denied": "denied_by_human", "expired": "approval_expired"}.get(
+                verdict, "approval_voided"
+            )
             detail = evidence.refusal_words(approval, code)
             facts["code"] = code
             session.note(e.APPROVAL_REFUSED, facts, {"detail": detail}, give_caps_back(session, call))
@@ -421,7 +426,7 @@ def settle_lost_attempt(session: Session, number: int) -> None:
     """An attempt was started and its driver died: for a write nobody knows, for a read nothing is lost."""
     call = session.state.call(number)
     spec = session.version.catalogue[call.tool]
-    status = "failed" if spec.effect == "read" else "unknown"
+    status: Status = "failed" if spec.effect == "read" else "unknown"
     detail = "the driver died before the outcome was recorded"
     note_outcome(session, call, spec, Outcome(status, "lost", detail, retryable=True))
 
@@ -446,5 +451,11 @@ def _note_replay(session: Session, call: CallState, assessment: Assessment) -> N
     """The key is known and its effect succeeded: note the recorded outcome instead of making a second effect."""
     seen = assessment.replay
     content = session.content_of(seen.outcome_seq) if seen and seen.outcome_seq else None
-    facts = {**_where(session, call), "attempt": call.attempts, "code": "replayed", "replayed": True, "latency_ms": 0}
+    facts = {
+        **_where(session, call),
+        "attempt": call.attempts,
+        "code": "replayed",
+        "replayed": True,
+        "latency_ms": 0,
+    }
     session.note(e.CALL_SUCCEEDED, facts, content or {"value": None})

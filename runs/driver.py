@@ -95,7 +95,7 @@ def _carry_out_next(session: Session) -> bool:
     if not leases().holds(session.context.run_id, session.epoch):
         raise LeaseLost("lease_lost", f"run {session.context.run_id} was taken over")
     actions.heed_decisions(session)
-    command = next_command(session.state, utc_now())
+    command = next_command(session.state, utc_now(), session.idle_ms)
     if isinstance(command, c.Wait):
         return _wait(session, command)
     if isinstance(command, c.Finish):
@@ -109,7 +109,9 @@ def _carry_out_next(session: Session) -> bool:
 
 _EFFECTS: dict[type, Callable[[Session, Any], None]] = {
     c.AskPlanner: lambda session, command: turns.ask_planner(session, command.step, command.attempt),
-    c.SettleLostAnswer: lambda session, command: turns.settle_lost_answer(session, command.step, command.attempt),
+    c.SettleLostAnswer: lambda session, command: turns.settle_lost_answer(
+        session, command.step, command.attempt
+    ),
     c.AssessCalls: lambda session, command: actions.assess_calls(session, command.calls),
     c.CallTools: lambda session, command: actions.call_tools(session, command.calls),
     c.SettleLostAttempt: lambda session, command: actions.settle_lost_attempt(session, command.call),
@@ -157,9 +159,13 @@ def _keep_evidence(session: Session) -> None:
         return
     with orm_section():
         for draft in late:
-            facts = {**draft.facts, "run": str(session.context.run_id), "kind": draft.kind, "epoch": session.epoch}
+            facts = {
+                **draft.facts,
+                "run": str(session.context.run_id),
+                "kind": draft.kind,
+                "epoch": session.epoch,
+            }
             record(new_id(), "evidence", Draft("outcome.late", draft.at, facts, draft.content, draft.actor))
 
 
 _OUTCOMES = frozenset((e.CALL_SUCCEEDED, e.CALL_FAILED, e.CALL_UNKNOWN, e.ATTEMPT_FAILED, e.STEP_DECIDED))
-

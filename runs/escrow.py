@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -78,7 +79,9 @@ def limited_by(cursor: Cursor, team_id: UUID, identity_id: UUID) -> list[str]:
     """Return which of steps, tokens and usd a shared budget limits for runs of this agent."""
     cursor.execute(_SCOPE, (team_id, identity_id))
     rows = cursor.fetchall()
-    return [name for number, name in enumerate(("steps", "tokens", "usd")) if any(row[number] for row in rows)]
+    return [
+        name for number, name in enumerate(("steps", "tokens", "usd")) if any(row[number] for row in rows)
+    ]
 
 
 def draw(session: Session, shortfall: Shortfall) -> bool:
@@ -87,7 +90,7 @@ def draw(session: Session, shortfall: Shortfall) -> bool:
     for amount in (_chunk(session, least), least):
         session.note(e.BUDGET_DRAWN, {"steps": amount.steps, "tokens": amount.tokens, "usd": str(amount.usd)})
         try:
-            session.commit([lambda cursor, wanted=amount: commit_amount(cursor, session, wanted)])
+            session.commit([partial(commit_amount, session=session, wanted=amount)])
         except GuardRefused:
             session.rewind()
         else:

@@ -35,7 +35,9 @@ def collect(session: Session, call: CallState, assessment: Assessment) -> dict[s
         "request": _request(session),
         "why": decided.get("thought") or decided.get("text") or "",
         "evidence": _observations(session),
-        "reasons": [{"source": r.source, "code": r.code, "detail": r.detail} for r in assessment.decision.reasons],
+        "reasons": [
+            {"source": r.source, "code": r.code, "detail": r.detail} for r in assessment.decision.reasons
+        ],
         "step": session.state.step,
         "call": call.number,
     }
@@ -65,7 +67,9 @@ def _decision(session: Session) -> dict[str, Any]:
 def _observations(session: Session) -> list[dict[str, Any]]:
     """Return the newest results the model had seen, excerpted, each with where it came from."""
     session.window()
-    seen = [(mark, session.contents[mark.seq]) for mark in session.state.marks if mark.seq in session.contents]
+    seen = [
+        (mark, session.contents[mark.seq]) for mark in session.state.marks if mark.seq in session.contents
+    ]
     results = [(mark, written) for mark, written in seen if written.kind == e.CALL_SUCCEEDED]
     return [_excerpt(session, mark.step, written) for mark, written in results[-EVIDENCE_LIMIT:]]
 

@@ -110,8 +110,8 @@ WITH taken AS (
     RETURNING *
 ), before AS (SELECT wake_at FROM runs_run WHERE id = %(run)s)
 SELECT r.lease_epoch, before.wake_at, {_CONTEXT}
-FROM taken r JOIN identities_agentidentity i ON i.id = r.identity_id JOIN identities_principal p ON p.id = r.principal_id,
-    before
+FROM taken r JOIN identities_agentidentity i ON i.id = r.identity_id
+    JOIN identities_principal p ON p.id = r.principal_id, before
 """  # noqa: S608  constants only
 _RING = f"""
 UPDATE runs_run SET wake_at = clock_timestamp() WHERE id = %s AND state NOT IN {ENDED} RETURNING 1
@@ -268,10 +268,26 @@ def renew_leases(cursor: Cursor, held: Sequence[tuple[UUID, int]], lease_s: floa
 
 
 def release_lease(
-    cursor: Cursor, run: UUID, epoch: int, *, wake_at: datetime | None, seq: int, engine: int, state: str, keep: bool
+    cursor: Cursor,
+    run: UUID,
+    epoch: int,
+    *,
+    wake_at: datetime | None,
+    seq: int,
+    engine: int,
+    state: str,
+    keep: bool,
 ) -> bool:
     """Give the run back, with a snapshot to start from; False when it was rung meanwhile, or the lease is lost."""
-    values = {"run": run, "epoch": epoch, "wake_at": wake_at, "seq": seq, "engine": engine, "state": state, "keep": keep}
+    values = {
+        "run": run,
+        "epoch": epoch,
+        "wake_at": wake_at,
+        "seq": seq,
+        "engine": engine,
+        "state": state,
+        "keep": keep,
+    }
     cursor.execute(_RELEASE, values)
     return bool(cursor.fetchone()[0])
 

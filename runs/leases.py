@@ -57,7 +57,10 @@ class Leases:
         try:
             with borrowed() as connection, connection.cursor() as cursor:
                 kept = journal.renew_leases(cursor, held, settings.LEASE_S)
-        except (psycopg.Error, PoolTimeout) as error:  # the next beat tries again; the fence decides meanwhile
+        except (
+            psycopg.Error,
+            PoolTimeout,
+        ) as error:  # the next beat tries again; the fence decides meanwhile
             logger.warning("leases were not renewed: %s", error)
             return
         for run, epoch in held:

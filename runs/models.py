@@ -46,7 +46,9 @@ class Price(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["model", "version"], name="price_version_once"),
-            models.UniqueConstraint(fields=["model"], condition=Q(active=True), name="price_one_active_per_model"),
+            models.UniqueConstraint(
+                fields=["model"], condition=Q(active=True), name="price_one_active_per_model"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -70,7 +72,9 @@ class AgentVersion(models.Model):
     number = models.PositiveIntegerField()
     state = models.CharField(max_length=16, choices=State, default=State.DRAFT)
     instructions = models.TextField()
-    planner = models.CharField(max_length=16, default="openai", choices=[("openai", "openai"), ("null", "null")])
+    planner = models.CharField(
+        max_length=16, default="openai", choices=[("openai", "openai"), ("null", "null")]
+    )
     model = models.CharField(max_length=120)
     temperature = models.FloatField(null=True, blank=True)
     max_completion_tokens = models.PositiveIntegerField(default=2_000)
@@ -126,7 +130,9 @@ class Run(models.Model):
     lease_epoch = models.PositiveIntegerField(default=0)
     lease_owner = models.CharField(max_length=80, blank=True)
     lease_until = models.DateTimeField(null=True)
-    wake_at = models.DateTimeField(null=True, help_text="When the sweeper should drive the run; null while it waits for people.")
+    wake_at = models.DateTimeField(
+        null=True, help_text="When the sweeper should drive the run; null while it waits for people."
+    )
     # What has been spent, and of what.
     max_steps = models.PositiveIntegerField()
     max_tokens = models.PositiveIntegerField()
@@ -165,7 +171,9 @@ class Step(models.Model):
     """One planner turn: what the AI decided. Foreign keys of hot rows are not checked by the database."""
 
     pk = models.CompositePrimaryKey("run_id", "number")
-    run = models.ForeignKey(Run, on_delete=models.DO_NOTHING, db_constraint=False, related_name="step_rows", db_index=False)
+    run = models.ForeignKey(
+        Run, on_delete=models.DO_NOTHING, db_constraint=False, related_name="step_rows", db_index=False
+    )
     number = models.PositiveIntegerField()
     state = models.CharField(max_length=16)  # asking, decided, failed
     model = models.CharField(max_length=120)
@@ -192,12 +200,19 @@ class ToolCall(models.Model):
     """One proposed action of a step, its gate and its outcome: what was executed."""
 
     pk = models.CompositePrimaryKey("run_id", "step", "number")
-    run = models.ForeignKey(Run, on_delete=models.DO_NOTHING, db_constraint=False, related_name="call_rows", db_index=False)
+    run = models.ForeignKey(
+        Run, on_delete=models.DO_NOTHING, db_constraint=False, related_name="call_rows", db_index=False
+    )
     step = models.PositiveIntegerField()
     number = models.PositiveSmallIntegerField()
     tool_name = models.CharField(max_length=64)
     tool_version = models.ForeignKey(
-        ToolVersion, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="calls", db_index=False
+        ToolVersion,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        null=True,
+        related_name="calls",
+        db_index=False,
     )
     effect = models.CharField(max_length=16, blank=True)
     state = models.CharField(max_length=16)
@@ -252,7 +267,9 @@ class Handover(models.Model):
 
     class Meta:
         ordering: ClassVar = ["opened_at"]
-        constraints: ClassVar = [models.UniqueConstraint(fields=["run", "step", "call"], name="handover_once_per_call")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["run", "step", "call"], name="handover_once_per_call")
+        ]
 
     def __str__(self) -> str:
         return f"handover of {self.run_id}"
@@ -269,7 +286,11 @@ class Budget(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="budgets")
     identity = models.ForeignKey(
-        AgentIdentity, on_delete=models.PROTECT, null=True, blank=True, related_name="budgets",
+        AgentIdentity,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="budgets",
         help_text="Empty: the budget is the whole team's.",
     )
     window = models.CharField(max_length=8, choices=Window)
@@ -324,7 +345,9 @@ class Escrow(models.Model):
     settled_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["window", "run"], name="escrow_once_per_window")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["window", "run"], name="escrow_once_per_window")
+        ]
 
     def __str__(self) -> str:
         return f"{self.run_id} of {self.window}"

@@ -96,7 +96,12 @@ def project(projection: Projection, event: Event, after: RunState) -> None:
         _decided(projection, event)
     elif event.kind == e.MODEL_FAILED:
         row = projection.step(facts["step"])
-        row.state, row.code, row.usd, row.estimated = "failed", facts["code"], Decimal(facts["usd"]), facts["estimated"]
+        row.state, row.code, row.usd, row.estimated = (
+            "failed",
+            facts["code"],
+            Decimal(facts["usd"]),
+            facts["estimated"],
+        )
     elif "call" in facts:
         _call_changed(projection, event, after)
 
@@ -147,11 +152,20 @@ def _effect_changed(projection: Projection, event: Event, call: CallState) -> No
     if event.kind == e.ATTEMPT_STARTED and facts["effect"] != "read":
         state, outcome_seq = "started", None
     elif facts.get("key") and event.kind in _EFFECT_ENDS:
-        state, outcome_seq = _EFFECT_ENDS[event.kind] or ("succeeded" if facts["happened"] else "failed"), event.seq
+        state, outcome_seq = (
+            _EFFECT_ENDS[event.kind] or ("succeeded" if facts["happened"] else "failed"),
+            event.seq,
+        )
     else:
         return
     projection.effects[facts["key"]] = EffectRow(
-        facts["key"], call.args_digest, UUID(call.tool_version), state, event.at, facts.get("dedupe"), outcome_seq
+        facts["key"],
+        call.args_digest,
+        UUID(call.tool_version),
+        state,
+        event.at,
+        facts.get("dedupe"),
+        outcome_seq,
     )
 
 

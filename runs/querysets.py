@@ -10,7 +10,7 @@ from identities.querysets import is_known_person
 
 if TYPE_CHECKING:
     from identities.models import User
-    from runs.models import AgentVersion, Run
+    from runs.models import AgentVersion, Run  # noqa: F401  named in strings
 
 
 class RunQuerySet(models.QuerySet["Run"]):

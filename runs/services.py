@@ -70,7 +70,9 @@ def _check_text(text: str) -> None:
 def _published_version(agent: AgentIdentity) -> AgentVersion:
     if not agent.may_act(timezone.now()):
         raise StateConflict("agent_not_active", f"the agent is {agent.state}, or has expired")
-    version = AgentVersion.objects.filter(identity=agent, state=AgentVersion.State.PUBLISHED).first()
+    version: AgentVersion | None = AgentVersion.objects.filter(
+        identity=agent, state=AgentVersion.State.PUBLISHED
+    ).first()
     if version is None:
         raise StateConflict("nothing_published", "the agent has no published version")
     return version
@@ -79,7 +81,9 @@ def _published_version(agent: AgentIdentity) -> AgentVersion:
 def _find_principal(agent: AgentIdentity, issuer: str, subject: str) -> Principal:
     for name, value in (("issuer", issuer), ("subject", subject)):
         if not value.strip() or len(value) > 200 or not value.isprintable():
-            raise ValidationFailed("bad_principal", f"the principal's {name} has 1 to 200 printable characters")
+            raise ValidationFailed(
+                "bad_principal", f"the principal's {name} has 1 to 200 printable characters"
+            )
     principal, _ = Principal.objects.get_or_create(team_id=agent.team_id, issuer=issuer, subject=subject)
     return principal
 
@@ -203,7 +207,9 @@ def add_message(*, actor: User, run: Run, text: str) -> Run:
     return _append(actor, run, e.MESSAGE_RECEIVED, {"size": len(text)}, {"text": text})
 
 
-def answer_input(*, actor: User, run: Run, text: str, step: int | None = None, call: int | None = None) -> Run:
+def answer_input(
+    *, actor: User, run: Run, text: str, step: int | None = None, call: int | None = None
+) -> Run:
     """Answer the question that the agent asked the user; without step and call, the oldest open one."""
     _check_text(text)
     where = _awaited(run, "input", step, call)

@@ -162,7 +162,9 @@ class Session:
 
     def rewind(self) -> None:
         """Fold again what the ledger says, and keep what has happened; what was only intended is dropped."""
-        happened = list(takewhile(lambda draft: draft.kind not in INTENTS, (draft for draft, _ in self.pending)))
+        happened = list(
+            takewhile(lambda draft: draft.kind not in INTENTS, (draft for draft, _ in self.pending))
+        )
         with borrowed() as connection, connection.cursor() as cursor:
             self.head = read_head(cursor, self.context.run_id)
             self.state = read_state(cursor, self.context)

@@ -22,8 +22,8 @@ from runs.projection import Projection, project, required_actions, run_state
 def write_by_person(cursor: Cursor, run: Run, draft: Draft) -> RunState:
     """Append one event of a person to a run whose row the caller has locked, with its projections.
 
-    Return the state after it. Raises StateConflict when the run does not wait for such an event. The driver meets a moved head, folds
-    again, and goes on from there.
+    Return the state after it. Raises StateConflict when the run does not wait for such an event. The driver
+    meets a moved head, folds again, and goes on from there.
     """
     head = read_head(cursor, run.pk, lock=True)
     event = Event(head.seq + 1, draft.kind, draft.facts, draft.at)
@@ -51,7 +51,9 @@ def _fold_one_more(cursor: Cursor, run: Run, event: Event) -> RunState:
 def _row(run: Run, after: RunState, draft: Draft) -> RunRow:
     actions: list[dict[str, Any]] = required_actions(after)
     # Before its first driver a run is queued: a word of a person does not set it going.
-    state = run.state if run.state == "queued" and not after.cancelling and not after.paused else run_state(after)
+    state = (
+        run.state if run.state == "queued" and not after.cancelling and not after.paused else run_state(after)
+    )
     return RunRow(
         state, "", actions, after.spent.steps, 0, after.spent.tokens, Decimal(after.spent.usd),
         after.spent.worked_ms, draft.at, None,

@@ -46,7 +46,7 @@ def wake_agent(identity_id: str) -> int:
     return len(rows)
 
 
-@worker_shutting_down.connect  # type: ignore[untyped-decorator]
+@worker_shutting_down.connect
 def stop_driving(**_: object) -> None:
     """Give runs back at the next command, so that another worker goes on with them."""
     leases().stopping.set()

@@ -31,7 +31,9 @@ BACKOFF_BASE_S, BACKOFF_CAP_S = 0.5, 20.0
 def planner_of(kind: str) -> Planner:
     """Return this process's planner of a kind."""
     if kind == "null":
-        return build_planner("null", latency_s=settings.NULL_PLANNER_LATENCY_S, steps=settings.NULL_PLANNER_STEPS)
+        return build_planner(
+            "null", latency_s=settings.NULL_PLANNER_LATENCY_S, steps=settings.NULL_PLANNER_STEPS
+        )
     return build_planner(
         "openai",
         base_url=settings.OPENAI_BASE_URL,
@@ -123,7 +125,8 @@ def _request(session: Session, window: list[Shown], reservation: Reservation) ->
 def _time_left(session: Session) -> float:
     """Return how long the model may take: a call that outlasts the run's deadline is of no use."""
     left = session.state.limits.seconds - session.state.spent.worked_ms / 1000
-    return max(1.0, min(settings.MODEL_TIMEOUT_S, left))
+    longest: float = settings.MODEL_TIMEOUT_S
+    return max(1.0, min(longest, left))
 
 
 def settle_lost_answer(session: Session, step: int, attempt: int) -> None:
@@ -148,7 +151,11 @@ def _charge(session: Session, usage: Usage | None, price: Price) -> dict[str, An
     if usage is None:
         state = session.state
         return {"tokens": state.reserved_tokens, "usd": str(state.reserved_usd), "estimated": True}
-    return {"tokens": usage.input_tokens + usage.output_tokens, "usd": str(cost(price, usage)), "estimated": False}
+    return {
+        "tokens": usage.input_tokens + usage.output_tokens,
+        "usd": str(cost(price, usage)),
+        "estimated": False,
+    }
 
 
 def _note_failure(
@@ -227,4 +234,7 @@ def _call_content(number: int, call: ProposedCall) -> dict[str, Any]:
 
 def _printable(name: str) -> str:
     """A name is the model's invention: keep it short and harmless, it goes into facts."""
-    return "".join(char if char.isascii() and (char.isalnum() or char in "_-") else "_" for char in name[:64]) or "_"
+    return (
+        "".join(char if char.isascii() and (char.isalnum() or char in "_-") else "_" for char in name[:64])
+        or "_"
+    )

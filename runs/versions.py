@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+from typing import Any
 from uuid import UUID
 
 from agentops.database import borrowed
@@ -77,7 +78,9 @@ class VersionSpec:
     @cached_property
     def schemas(self) -> tuple[ToolSchema, ...]:
         """Return the tools as the model is shown them."""
-        shown = [ToolSchema(spec.name, spec.description, spec.input_schema) for spec in self.catalogue.values()]
+        shown = [
+            ToolSchema(spec.name, spec.description, spec.input_schema) for spec in self.catalogue.values()
+        ]
         return (*shown, *(_BUILT_IN[name] for name in self.built_in))
 
     @cached_property
@@ -105,7 +108,8 @@ def _load(version_id: UUID) -> VersionSpec:
     if row is None:
         raise NotFound("unknown_agent_version", f"there is no agent version {version_id}")
     specs = [read_spec(tool_version) for tool_version in row[10]]
-    return VersionSpec(*row[:10], {spec.name: spec for spec in specs})
+    values: tuple[Any, ...] = (*row[:10], {spec.name: spec for spec in specs})
+    return VersionSpec(*values)
 
 
 def read_price(model: str) -> Price:

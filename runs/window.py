@@ -72,7 +72,10 @@ def render(written: Written, step: int) -> list[Shown]:
     """Return an entry as messages."""
     renderer = _RENDERERS.get(written.kind)
     messages = renderer(written, step) if renderer else []
-    return [Shown(message, upper_bound_tokens((message,), ()) - upper_bound_tokens((), ())) for message in messages]
+    return [
+        Shown(message, upper_bound_tokens((message,), ()) - upper_bound_tokens((), ()))
+        for message in messages
+    ]
 
 
 def _user_text(key: str) -> Callable[[Written, int], list[Message]]:
@@ -158,7 +161,9 @@ _RENDERERS: dict[str, Callable[[Written, int], list[Message]]] = {
 
 def arrange(shown: Sequence[tuple[Mark, Written, list[Shown]]]) -> list[Shown]:
     """Order the messages as chat models demand: a decision, all its observations, then what the user added."""
-    ordered = sorted(shown, key=lambda item: (item[0].step, _rank(item[1]), item[1].facts.get("call", 0), item[0].seq))
+    ordered = sorted(
+        shown, key=lambda item: (item[0].step, _rank(item[1]), item[1].facts.get("call", 0), item[0].seq)
+    )
     return [message for _, _, messages in ordered for message in messages]
 
 

@@ -28,7 +28,7 @@ class LivePlatform:
 
 
 @contextmanager
-def live_platform(data: Path, environment: Mapping[str, str] = {}) -> Iterator[LivePlatform]:  # noqa: B006  read only
+def live_platform(data: Path, environment: Mapping[str, str] = {}) -> Iterator[LivePlatform]:
     """Start web, worker and beat on the databases of this test worker; stop them at the end."""
     with Stack(data, durable=False) as stack:
         stack.variables |= {name: os.environ[name] for name in GIVEN if os.environ.get(name)}

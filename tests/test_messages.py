@@ -21,7 +21,7 @@ QUEUE = "hints-of-a-test"
 def sent(client: redis.Redis) -> list[str]:
     """Return the names of the tasks in the queue."""
     messages = client.lrange(f"{settings.REDIS_PREFIX}:{QUEUE}", 0, -1)
-    return [json.loads(message)["headers"]["task"] for message in messages]  # type: ignore[union-attr]
+    return [json.loads(message)["headers"]["task"] for message in messages]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -165,7 +165,9 @@ def reserve_caps(cursor: Cursor, identity_id: UUID, tool_id: UUID, claims: Seque
 def release_caps(cursor: Cursor, identity_id: UUID, tool_id: UUID, held: Sequence[tuple[str, str]]) -> None:
     """Give back what a call that surely had no effect holds, as (window, amount)."""
     windows, amounts = [window for window, _ in held], [amount for _, amount in held]
-    cursor.execute(_RELEASE, {"identity": identity_id, "tool": tool_id, "windows": windows, "amounts": amounts})
+    cursor.execute(
+        _RELEASE, {"identity": identity_id, "tool": tool_id, "windows": windows, "amounts": amounts}
+    )
 
 
 def _merge(claims: Sequence[CapClaim]) -> list[CapClaim]:
@@ -173,11 +175,15 @@ def _merge(claims: Sequence[CapClaim]) -> list[CapClaim]:
     merged: dict[str, CapClaim] = {}
     for claim in claims:
         other = merged.get(claim.window)
-        merged[claim.window] = claim if other is None else CapClaim(
-            claim.window,
-            claim.amount,
-            _tighter(claim.count_limit, other.count_limit),
-            _tighter(claim.amount_limit, other.amount_limit),
+        merged[claim.window] = (
+            claim
+            if other is None
+            else CapClaim(
+                claim.window,
+                claim.amount,
+                _tighter(claim.count_limit, other.count_limit),
+                _tighter(claim.amount_limit, other.amount_limit),
+            )
         )
     return sorted(merged.values(), key=lambda claim: claim.window)
 

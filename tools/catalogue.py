@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from agentops.database import borrowed
@@ -30,4 +31,5 @@ def _load(version_id: UUID) -> ToolSpec:
         row = connection.execute(_QUERY, (version_id,)).fetchone()
     if row is None:
         raise NotFound("unknown_tool_version", f"there is no tool version {version_id}")
-    return ToolSpec(*row[:13], BreakerSettings(**row[13]), *row[14:18], tuple(row[18]), *row[19:])
+    values: tuple[Any, ...] = (*row[:13], BreakerSettings(**row[13]), *row[14:18], tuple(row[18]), *row[19:])
+    return ToolSpec(*values)

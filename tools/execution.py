@@ -36,7 +36,9 @@ def give_back(spec: ToolSpec, admission: Admission) -> None:
     breaker().record(spec.tool_id, spec.breaker, None, admission.probe_token)
 
 
-def execute(assessment: Assessment, permit: Permit, admission: Admission) -> tuple[Outcome, Transition | None]:
+def execute(
+    assessment: Assessment, permit: Permit, admission: Admission
+) -> tuple[Outcome, Transition | None]:
     """Make one attempt; return its outcome and the breaker's transition, if it caused one.
 
     Raises PolicyDenied unless the permit was issued for exactly this attempt and is unused.

@@ -57,7 +57,9 @@ class Tool(models.Model):
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["team", "name"], name="tool_name_once_per_team"),
-            models.CheckConstraint(condition=Q(name__regex=r"^[A-Za-z0-9_-]{1,64}$"), name="tool_name_is_callable"),
+            models.CheckConstraint(
+                condition=Q(name__regex=r"^[A-Za-z0-9_-]{1,64}$"), name="tool_name_is_callable"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -80,7 +82,9 @@ class ToolVersion(models.Model):
     number = models.PositiveIntegerField()
     description = models.TextField()
     statement = models.CharField(
-        max_length=300, blank=True, help_text="Plain words for people, such as: refund {amount} USD for order {order_id}."
+        max_length=300,
+        blank=True,
+        help_text="Plain words for people, such as: refund {amount} USD for order {order_id}.",
     )
     input_schema = models.JSONField()
     output_schema = models.JSONField(null=True, blank=True)
@@ -93,7 +97,9 @@ class ToolVersion(models.Model):
     backoff_base_s = models.FloatField(default=0.5)
     backoff_cap_s = models.FloatField(default=30.0)
     breaker = models.JSONField(default=dict, blank=True)
-    on_breaker_open = models.CharField(max_length=8, default="halt", choices=[(w, w) for w in ("wait", "skip", "halt")])
+    on_breaker_open = models.CharField(
+        max_length=8, default="halt", choices=[(w, w) for w in ("wait", "skip", "halt")]
+    )
     on_unknown = models.CharField(max_length=8, default="wait", choices=[(w, w) for w in ("wait", "halt")])
     dedupe_on = models.JSONField(default=list, blank=True)
     dedupe_window_s = models.PositiveIntegerField(default=86_400)
@@ -105,7 +111,9 @@ class ToolVersion(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["tool", "number"], name="tool_version_number_once"),
-            models.CheckConstraint(condition=Q(effect__in=Effect.values), name="tool_version_has_effect_class"),
+            models.CheckConstraint(
+                condition=Q(effect__in=Effect.values), name="tool_version_has_effect_class"
+            ),
             models.CheckConstraint(condition=Q(timeout_s__gt=0), name="tool_version_has_timeout"),
             models.CheckConstraint(
                 condition=Q(idempotency__in=Idempotency.values), name="tool_version_declares_idempotency"
@@ -136,7 +144,9 @@ class ToolGrant(models.Model):
     version = models.PositiveIntegerField()
     decision = models.CharField(max_length=20, choices=Decision)
     caps = models.JSONField(
-        default=list, blank=True, help_text='List of {"per": call|run|hour|day, "count": n, "amount": "0.00"}.'
+        default=list,
+        blank=True,
+        help_text='List of {"per": call|run|hour|day, "count": n, "amount": "0.00"}.',
     )
     over_caps = models.CharField(
         max_length=20, default="DENY", choices=[("DENY", "deny"), ("REQUIRE_APPROVAL", "ask a person")]
@@ -147,7 +157,9 @@ class ToolGrant(models.Model):
     # A waiver lets an irreversible tool run without a human: two named people, an end, caps.
     waiver_reason = models.CharField(max_length=300, blank=True)
     waived_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    countersigned_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    countersigned_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     waiver_expires_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -163,7 +175,11 @@ class ToolGrant(models.Model):
             models.CheckConstraint(
                 condition=Q(waived_by=None, countersigned_by=None)
                 | (
-                    Q(waived_by__isnull=False, countersigned_by__isnull=False, waiver_expires_at__isnull=False)
+                    Q(
+                        waived_by__isnull=False,
+                        countersigned_by__isnull=False,
+                        waiver_expires_at__isnull=False,
+                    )
                     & ~Q(waived_by=models.F("countersigned_by"))
                     & ~Q(waiver_reason="")
                 ),
@@ -228,7 +244,9 @@ class EffectRecord(models.Model):
 class BreakerState(models.Model):
     """The breaker of a tool as people see it: the last transition, mirrored from Redis."""
 
-    tool = models.OneToOneField(Tool, on_delete=models.CASCADE, primary_key=True, related_name="breaker_state")
+    tool = models.OneToOneField(
+        Tool, on_delete=models.CASCADE, primary_key=True, related_name="breaker_state"
+    )
     state = models.CharField(max_length=16, default="closed")
     changed_at = models.DateTimeField()
     retry_at = models.DateTimeField(null=True)

@@ -62,7 +62,9 @@ def issue_permit(assessment: Assessment, *, approval_id: UUID | None = None) -> 
 
 def use_permit(permit: Permit, assessment: Assessment) -> None:
     """Spend a permit on an assessed call; raises PolicyDenied for a forged, foreign or used one."""
-    fits = isinstance(permit, Permit) and hmac.compare_digest(permit.seal, _seal(assessment, permit.approval_id))
+    fits = isinstance(permit, Permit) and hmac.compare_digest(
+        permit.seal, _seal(assessment, permit.approval_id)
+    )
     if not fits:
         raise PolicyDenied("permit_does_not_fit", "this permit was not issued for this call")
     with _using:

@@ -92,13 +92,17 @@ def decide(ask: Ask, standing: Standing) -> Decision:
 
 def _check_user(ask: Ask, standing: Standing) -> tuple[Reason, bool]:
     if standing.application_active is False:
-        return Reason("user", "application_revoked", "the application that asserted the user is revoked"), False
+        return Reason(
+            "user", "application_revoked", "the application that asserted the user is revoked"
+        ), False
     return Reason("user", "principal_known", "the run acts for a known principal"), True
 
 
 def _check_agent(ask: Ask, standing: Standing) -> tuple[Reason, bool]:
     if standing.identity_state != "active":
-        return Reason("agent", f"identity_{standing.identity_state}", "the agent identity is not active"), False
+        return Reason(
+            "agent", f"identity_{standing.identity_state}", "the agent identity is not active"
+        ), False
     if standing.identity_expires_at is not None and ask.now >= standing.identity_expires_at:
         return Reason("agent", "identity_expired", "the agent identity has expired"), False
     if not standing.account_active:
@@ -117,9 +121,13 @@ def _check_grant(ask: Ask, standing: Standing) -> tuple[Reason, bool]:
     if grant is None:
         return Reason("agent", "no_grant", f"nobody granted {ask.tool} to this agent"), False
     if grant.decision == "DENY":
-        return Reason("agent", "denied_by_grant", f"the grant (version {grant.version}) denies {ask.tool}"), False
+        return Reason(
+            "agent", "denied_by_grant", f"the grant (version {grant.version}) denies {ask.tool}"
+        ), False
     if not standing.guarded:
-        return Reason("agent", "no_object_permission", "the agent's account lacks the object permission"), False
+        return Reason(
+            "agent", "no_object_permission", "the agent's account lacks the object permission"
+        ), False
     if grant.valid_until is not None and ask.now >= grant.valid_until:
         return Reason("agent", "grant_expired", f"the grant (version {grant.version}) has run out"), False
     detail = f"granted as {grant.decision} (version {grant.version})"
@@ -146,7 +154,9 @@ def _decide_irreversible(
     ask: Ask, grant: GrantTerms, reasons: list[Reason], claims: tuple[CapClaim, ...]
 ) -> Decision:
     """An irreversible call needs a human every time, unless a two-person waiver with caps stands."""
-    standing_waiver = grant.waived and grant.waiver_expires_at is not None and ask.now < grant.waiver_expires_at
+    standing_waiver = (
+        grant.waived and grant.waiver_expires_at is not None and ask.now < grant.waiver_expires_at
+    )
     capped = any(cap.per != "call" for cap in grant.caps)
     if standing_waiver and capped and grant.decision == "ALLOW_WITH_CAPS":
         reasons.append(Reason("agent", "no_human_waiver", "no human: a waiver signed by two people stands"))

@@ -10,7 +10,7 @@ from identities.querysets import is_known_person
 
 if TYPE_CHECKING:
     from identities.models import User
-    from tools.models import Tool, ToolGrant
+    from tools.models import Tool, ToolGrant  # noqa: F401  named in strings
 
 
 class ToolQuerySet(models.QuerySet["Tool"]):

@@ -43,6 +43,8 @@ _USED = """
 SELECT "window", used_count, used_amount FROM tools_capusage
 WHERE identity_id = %s AND tool_id = %s AND "window" = ANY(%s)
 """
+
+
 @dataclass(frozen=True, slots=True)
 class SeenEffect:
     """An effect that the idempotency ledger knows already."""
@@ -91,10 +93,14 @@ def read_standing(connection: psycopg.Connection[Any], question: Question) -> An
     row = connection.execute(query, values).fetchone()
     if row is None:
         return Answer(Standing("unknown", None, False, None, "unknown", None, False), False)
-    grant = None if row[7] is None else GrantTerms(*row[7:10], parse_caps(row[10]), *row[11:16])
-    used = _read_used(connection, question.identity_id, question.tool_id, grant, question.run_id, question.now)
+    terms: tuple[Any, ...] = (*row[7:10], parse_caps(row[10] or ()), *row[11:16])
+    grant = None if row[7] is None else GrantTerms(*terms)
+    used = _read_used(
+        connection, question.identity_id, question.tool_id, grant, question.run_id, question.now
+    )
     seen = tuple(
-        SeenEffect(e["key"], e["args_digest"], e["state"], UUID(e["stream_id"]), e["outcome_seq"]) for e in row[16] or ()
+        SeenEffect(e["key"], e["args_digest"], e["state"], UUID(e["stream_id"]), e["outcome_seq"])
+        for e in row[16] or ()
     )
     return Answer(Standing(row[0], row[1], row[2], row[3], row[4], grant, row[6], used), row[5], seen)
 
@@ -112,4 +118,3 @@ def _read_used(
         return {}
     rows = connection.execute(_USED, (identity_id, tool_id, windows)).fetchall()
     return {window: (count, amount) for window, count, amount in rows}
-

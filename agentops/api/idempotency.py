@@ -60,10 +60,15 @@ class Operation:
     restore: Callable[[Body], Body] = _unchanged
 
 
-def read_key(request: Request) -> str | None:
-    """Return the key, bare or quoted; ApiError 400 unless it is 1 to 255 printable ASCII characters."""
+def read_key(request: Request, *, required: bool = False) -> str | None:
+    """Return the key, bare or quoted.
+
+    Raises ApiError 400 when a required key is missing, or one is not 1 to 255 printable ASCII characters.
+    """
     given = request.headers.get(HEADER)
     if given is None:
+        if required:
+            raise ApiError(400, "idempotency_key_missing", f"This operation needs an {HEADER} header.")
         return None
     given = given.strip()
     quoted = _QUOTED.fullmatch(given)
@@ -82,9 +87,7 @@ def answer_once(
     Raises ApiError 400 when a required key is missing or a key is malformed, 409 while the first request is
     in flight, 422 when the key came with another body.
     """
-    key = read_key(request)
-    if key is None and required:
-        raise ApiError(400, "idempotency_key_missing", f"This operation needs an {HEADER} header.")
+    key = read_key(request, required=required)
     if key is None:
         return _respond(act())
     scope = keyed_digest([str(request.user.pk), list(operation.principal), operation.name, key])

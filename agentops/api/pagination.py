@@ -55,7 +55,7 @@ def read_limit(request: Request) -> int:
 def read_place(request: Request, parse: Callable[[str], Place]) -> Place | None:
     """Return where the page starts, None for the beginning; raises ApiError 400 for a foreign cursor."""
     cursor = request.query_params.get("cursor")
-    return decode_cursor(cursor, parse) if cursor else None
+    return None if cursor is None else decode_cursor(cursor, parse)
 
 
 def parse_number(text: str) -> int:
@@ -105,7 +105,7 @@ class CursorPage(BasePagination):
             "type": "object",
             "required": ["data", "has_more", "next_cursor"],
             "properties": {
-                "data": {"type": "array", "items": schema},
+                "data": schema,
                 "has_more": {"type": "boolean"},
                 "next_cursor": {
                     "type": ["string", "null"],

@@ -49,7 +49,9 @@ def plan_reservation(
     """
     tokens_left = state.limits.tokens - state.spent.tokens
     usd_left = state.limits.usd - state.spent.usd
-    completion = min(completion_tokens, tokens_left - prompt_tokens, _affordable(usd_left, prompt_tokens, rates))
+    completion = min(
+        completion_tokens, tokens_left - prompt_tokens, _affordable(usd_left, prompt_tokens, rates)
+    )
     if completion < SMALLEST_COMPLETION:
         return _own_shortfall(tokens_left, usd_left, prompt_tokens, rates)
     reservation = _reserve(prompt_tokens, completion, rates)
@@ -78,7 +80,7 @@ def _own_shortfall(tokens_left: int, usd_left: Decimal, prompt_tokens: int, rate
 
 def _shared_shortfall(state: RunState, wanted: Reservation) -> Shortfall | None:
     held, spent = state.drawn, state.spent
-    if held.steps is not None and held.steps < state.step + 1:
+    if held.steps is not None and held.steps < state.next_step:
         return Shortfall("steps", str(held.steps - spent.steps), "1", shared=True)
     if held.tokens is not None and held.tokens - spent.tokens < wanted.tokens:
         return Shortfall("tokens", str(held.tokens - spent.tokens), str(wanted.tokens), shared=True)

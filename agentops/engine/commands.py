@@ -80,5 +80,14 @@ class Rest:
 
 
 Command = (
-    AskPlanner | SettleLostAnswer | AssessCalls | CallTools | SettleLostAttempt | ReadBack | Park | Wait | Finish | Rest
+    AskPlanner
+    | SettleLostAnswer
+    | AssessCalls
+    | CallTools
+    | SettleLostAttempt
+    | ReadBack
+    | Park
+    | Wait
+    | Finish
+    | Rest
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from agentops.engine import events as e
 from agentops.engine.commands import (
@@ -25,11 +25,21 @@ MODEL_ATTEMPTS = 3
 LOST = "lost"
 
 
-def next_command(state: RunState, now: datetime) -> Command:
-    """Return the one next command. Lost work is settled first, then what people asked for, then the plan."""
+def next_command(state: RunState, now: datetime, idle_ms: int = 0) -> Command:
+    """Return the one next command. Lost work is settled first, then what people asked for, then the plan.
+
+    ``idle_ms`` is how long the run, being due, has waited for a driver since its last event: no working time.
+    """
     if state.has_ended:
         return Rest()
-    return _settle_losses(state) or _heed_people(state, now) or _carry_on(state, now)
+    deadline = find_deadline(state, now, idle_ms)
+    return _settle_losses(state) or _heed_people(state, now) or _carry_on(state, now, deadline)
+
+
+def find_deadline(state: RunState, now: datetime, idle_ms: int) -> datetime:
+    """Return when the run's working time is used up, should nothing happen until then."""
+    left_ms = state.limits.seconds * 1000 - state.spent.worked_ms
+    return (state.working_since or now) + timedelta(milliseconds=left_ms + idle_ms)
 
 
 def _settle_losses(state: RunState) -> Command | None:
@@ -56,7 +66,7 @@ def _heed_people(state: RunState, now: datetime) -> Command | None:
     return None
 
 
-def _carry_on(state: RunState, now: datetime) -> Command:
+def _carry_on(state: RunState, now: datetime, deadline: datetime) -> Command:
     if state.exhausted:
         return Finish(e.RUN_HALTED, "budget_reached")
     if state.phase == "answered":
@@ -64,8 +74,8 @@ def _carry_on(state: RunState, now: datetime) -> Command:
     if find_cycle(state.recent, state.repeat_limit) and state.open_calls:
         return Finish(e.RUN_HALTED, "stuck")
     if state.phase == "calling" and state.open_calls:
-        return _next_for_calls(state, now)
-    return _halting_outcome(state) or _ask(state, now)
+        return _next_for_calls(state, now, deadline)
+    return _halting_outcome(state) or _ask(state, now, deadline)
 
 
 # Whoever acts has lost the right to: no other call of this run could fare better.
@@ -84,28 +94,26 @@ def _halting_outcome(state: RunState) -> Command | None:
     return None
 
 
-def _ask(state: RunState, now: datetime) -> Command:
-    retrying = bool(state.model_code) and state.model_attempt > 0
+def _ask(state: RunState, now: datetime, deadline: datetime) -> Command:
+    retrying = state.asks_again
     # A lost answer is no fault of the provider's; it was charged in full, so the budget bounds its repetition.
-    gave_up = not state.model_retryable or (state.model_attempt >= MODEL_ATTEMPTS and state.model_code != LOST)
+    gave_up = not state.model_retryable or (
+        state.model_attempt >= MODEL_ATTEMPTS and state.model_code != LOST
+    )
     if retrying and gave_up:
         return Finish(e.RUN_FAILED, "planner_error")
-    if state.retry_at is not None and now < state.retry_at:
-        return Wait(state.retry_at, "in_progress", for_people=False)
-    if _out_of_time(state):
+    if max(now, state.retry_at or now) >= deadline:
         return Finish(e.RUN_HALTED, "budget_reached")
+    if state.retry_at is not None and now < state.retry_at:
+        return Wait(min(state.retry_at, state.expires_at), "in_progress", for_people=False)
     if retrying:
         return AskPlanner(state.step, state.model_attempt + 1)
     if state.spent.steps >= state.limits.steps:
         return Finish(e.RUN_HALTED, "budget_reached")
-    return AskPlanner(state.step + 1, 1)
+    return AskPlanner(state.next_step, 1)
 
 
-def _out_of_time(state: RunState) -> bool:
-    return state.spent.worked_ms >= state.limits.seconds * 1000
-
-
-def _next_for_calls(state: RunState, now: datetime) -> Command:
+def _next_for_calls(state: RunState, now: datetime, deadline: datetime) -> Command:
     proposed = tuple(call.number for call in state.calls if call.status == "proposed")
     if proposed:
         return AssessCalls(proposed)
@@ -115,11 +123,14 @@ def _next_for_calls(state: RunState, now: datetime) -> Command:
     if unknown:
         return ReadBack(unknown.number)
     runnable = _runnable(state, now)
-    if runnable and _out_of_time(state):
-        return Finish(e.RUN_HALTED, "budget_reached")
+    if now >= deadline:
+        # What may have happened is still found out: after the run's end nobody could say any more.
+        runnable = tuple(number for number in runnable if state.call(number).in_doubt)
+        if not state.waits_for_people and not any(call.in_doubt for call in state.open_calls):
+            return Finish(e.RUN_HALTED, "budget_reached")
     if runnable:
         return CallTools(runnable)
-    return _wait_for_calls(state)
+    return _wait_for_calls(state, now, deadline)
 
 
 def _first_due(state: RunState, status: str, now: datetime) -> CallState | None:
@@ -145,9 +156,11 @@ def _runnable(state: RunState, now: datetime) -> tuple[int, ...]:
     return ()
 
 
-def _wait_for_calls(state: RunState) -> Command:
+def _wait_for_calls(state: RunState, now: datetime, deadline: datetime) -> Command:
     """Wait for the earliest time that something becomes due; people come by themselves, the run's end does not."""
     times = [c.retry_at for c in state.open_calls if c.retry_at is not None and not c.waits_for_people]
+    if not state.waits_for_people:
+        times.append(deadline)
     for_people = any(call.waits_for_people for call in state.open_calls)
-    until = min([*times, state.expires_at])
+    until = min([time for time in times if time > now] + [state.expires_at])
     return Wait(until, "requires_action" if for_people else "in_progress", for_people=state.waits_for_people)

@@ -19,7 +19,6 @@ from agentops.engine.state import (
     Limits,
     Mark,
     RunState,
-    Spent,
 )
 
 Facts = dict[str, Any]  # Any: JSON
@@ -135,7 +134,11 @@ def _killed(state: RunState, facts: Facts, event: Event) -> RunState:
 
 def _model_requested(state: RunState, facts: Facts, event: Event) -> RunState:
     step = facts["step"]
-    if state.phase not in ("ready", "calling") or step not in (state.step, state.step + 1) or state.open_calls:
+    if (
+        state.phase not in ("ready", "calling")
+        or step not in (state.step, state.step + 1)
+        or state.open_calls
+    ):
         raise ValueError("the planner may not be asked now")
     return replace(
         state,
@@ -164,16 +167,14 @@ def _step_decided(state: RunState, facts: Facts, event: Event) -> RunState:
     if state.phase != "asking" or facts["step"] != state.step:
         raise ValueError("no answer is awaited")
     calls = tuple(
-        CallState(c["call"], c["tool"], c["args_digest"], problem=c.get("problem") or "") for c in facts["calls"]
+        CallState(c["call"], c["tool"], c["args_digest"], problem=c.get("problem") or "")
+        for c in facts["calls"]
     )
     recent = state.recent + tuple(f"{c.tool}:{c.args_digest}" for c in calls)
-    if facts["final"]:
-        phase = "ready" if state.unread else "answered"
-    else:
-        phase = "calling"
+    final = "ready" if state.unread else "answered"
     settled = replace(
         _settle_model(state, facts),
-        phase=phase,
+        phase=final if facts["final"] else "calling",
         calls=calls,
         recent=recent[-RECENT_LIMIT:],
         model_attempt=0,
@@ -213,7 +214,9 @@ def _call_allowed(state: RunState, facts: Facts, event: Event) -> RunState:
 
 def _call_gated(state: RunState, facts: Facts, event: Event) -> RunState:
     call = _pick(state, facts, "proposed", "allowed", "approved", "retrying", "deferred")
-    asked = replace(_with_terms(call, facts, "waiting"), approval=facts["approval"], expires_at=facts["expires_at"])
+    asked = replace(
+        _with_terms(call, facts, "waiting"), approval=facts["approval"], expires_at=facts["expires_at"]
+    )
     return state.with_call(asked)
 
 
@@ -267,7 +270,9 @@ def _attempt_failed(state: RunState, facts: Facts, event: Event) -> RunState:
     retry_at = event.at + timedelta(milliseconds=facts["delay_ms"])
     # A read-back that found nothing has settled the doubt about earlier attempts.
     in_doubt = call.in_doubt and not facts.get("read_back", False)
-    return state.with_call(replace(call, status="retrying", code=facts["code"], retry_at=retry_at, in_doubt=in_doubt))
+    return state.with_call(
+        replace(call, status="retrying", code=facts["code"], retry_at=retry_at, in_doubt=in_doubt)
+    )
 
 
 def _call_deferred(state: RunState, facts: Facts, event: Event) -> RunState:
@@ -279,7 +284,11 @@ def _call_deferred(state: RunState, facts: Facts, event: Event) -> RunState:
 def _call_ended(status: str) -> Callable[[RunState, Facts, Event], RunState]:
     def change(state: RunState, facts: Facts, event: Event) -> RunState:
         # A replayed outcome was recorded under this key before: no attempt is made for it.
-        before = ("allowed", "approved", "retrying", "deferred") if facts.get("replayed") else ("started", "unknown")
+        before = (
+            ("allowed", "approved", "retrying", "deferred")
+            if facts.get("replayed")
+            else ("started", "unknown")
+        )
         call = _pick(state, facts, *before)
         return _mark(state.with_call(replace(call, status=status, code=facts["code"], retry_at=None)), event)
 
@@ -288,7 +297,9 @@ def _call_ended(status: str) -> Callable[[RunState, Facts, Event], RunState]:
 
 def _call_unknown(state: RunState, facts: Facts, event: Event) -> RunState:
     # A call in doubt that may not be repeated any more was retrying or deferred.
-    call = _pick(state, facts, "started", "unknown", *(("retrying", "deferred") if facts["then"] == "park" else ()))
+    call = _pick(
+        state, facts, "started", "unknown", *(("retrying", "deferred") if facts["then"] == "park" else ())
+    )
     retry_at = event.at + timedelta(milliseconds=facts["delay_ms"])
     changed = replace(call, code=facts["code"], retry_at=retry_at, in_doubt=True)
     if facts["then"] == "retry":
@@ -326,8 +337,12 @@ def _budget_exhausted(state: RunState, facts: Facts, event: Event) -> RunState:
 
 def _ended(state: RunState, facts: Facts, event: Event) -> RunState:
     return replace(
-        state, phase="ended", ending=e.ENDINGS[event.kind], reason=facts.get("reason", ""),
-        reserved_tokens=0, reserved_usd=ZERO,
+        state,
+        phase="ended",
+        ending=e.ENDINGS[event.kind],
+        reason=facts.get("reason", ""),
+        reserved_tokens=0,
+        reserved_usd=ZERO,
     )
 
 

@@ -147,6 +147,16 @@ class RunState:
         others = [call for call in open_calls if call.effect != "read" and call.status != "asked"]
         return bool(open_calls) and all(call.waits_for_people for call in (*reads, *others[:1]))
 
+    @property
+    def asks_again(self) -> bool:
+        """Whether the planner has yet to answer the present step: its last attempt failed."""
+        return bool(self.model_code) and self.model_attempt > 0
+
+    @property
+    def next_step(self) -> int:
+        """Return the step that the planner is asked for next."""
+        return self.step if self.asks_again else self.step + 1
+
     def call(self, number: int) -> CallState:
         """Return the call of the current step with this number; raises KeyError when there is none."""
         for call in self.calls:

@@ -18,7 +18,6 @@ from uuid import UUID
 GENESIS = bytes(32)
 
 
-
 @dataclass(frozen=True, slots=True)
 class Head:
     """Where a stream stands: the number and the hash of its last entry."""
@@ -33,7 +32,9 @@ class Draft:
 
     kind: str
     at: datetime
-    facts: dict[str, Any] = field(default_factory=dict)  # str, int, bool, None, lists and dicts of these: exact in jsonb
+    facts: dict[str, Any] = field(
+        default_factory=dict
+    )  # str, int, bool, None, lists and dicts of these: exact in jsonb
     content: Any = None
     actor: UUID | None = None
 
@@ -121,5 +122,15 @@ def _seal_one(stream: UUID, head: Head, draft: Draft, new_salt: Callable[[], byt
         prev_hash=head.hash,
     )
     return SealedEntry(
-        stream, head.seq + 1, draft.kind, facts, content, salt, digest, head.hash, hashed, draft.at, draft.actor
+        stream,
+        head.seq + 1,
+        draft.kind,
+        facts,
+        content,
+        salt,
+        digest,
+        head.hash,
+        hashed,
+        draft.at,
+        draft.actor,
     )

@@ -1,4 +1,4 @@
-"""The two tables of the ledger. Rows are written by ``agentops.ledger.store`` and by the run journal, never by the ORM."""
+"""The two tables of the ledger. Their rows are written by ``store`` and by the run journal, never by the ORM."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Entry(models.Model):
     seq = models.PositiveIntegerField()
     kind = models.CharField(max_length=48)
     facts = models.JSONField()
-    content = models.TextField(null=True)
+    content = models.TextField(null=True)  # noqa: DJ001  null is erased, or never was
     salt = models.BinaryField(null=True)
     content_digest = models.BinaryField(null=True)
     prev_hash = models.BinaryField()

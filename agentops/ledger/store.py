@@ -80,10 +80,13 @@ def open_stream(cursor: Cursor, stream: UUID, kind: str) -> None:
     )
 
 
+_READ_HEAD = "SELECT head_seq, head_hash FROM ledger_stream WHERE id = %s"
+_LOCK_HEAD = f"{_READ_HEAD} FOR UPDATE"
+
+
 def read_head(cursor: Cursor, stream: UUID, *, lock: bool = False) -> Head:
     """Return the stream's head; raises NotFound for an unknown stream."""
-    suffix = " FOR UPDATE" if lock else ""
-    cursor.execute("SELECT head_seq, head_hash FROM ledger_stream WHERE id = %s" + suffix, (stream,))
+    cursor.execute(_LOCK_HEAD if lock else _READ_HEAD, (stream,))
     row = cursor.fetchone()
     if row is None:
         raise NotFound("unknown_stream", f"no ledger stream {stream}")
@@ -105,7 +108,9 @@ def record(stream: UUID, kind: str, *drafts: Draft) -> Head:
     ``kind`` is the kind of the stream ("identity", "tool", …). The stream's head is locked until commit.
     """
     if not connection.in_atomic_block:
-        raise transaction.TransactionManagementError("a ledger entry is written in the transaction of its act")
+        raise transaction.TransactionManagementError(
+            "a ledger entry is written in the transaction of its act"
+        )
     with connection.cursor() as cursor:
         open_stream(cursor, stream, kind)
         return append(cursor, stream, read_head(cursor, stream, lock=True), drafts)

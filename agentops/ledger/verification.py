@@ -73,8 +73,10 @@ def verify_streams(cursor: Cursor, streams: Iterable[UUID] | None = None) -> Rep
 
 
 def _read_heads(cursor: Cursor, wanted: list[UUID] | None) -> dict[UUID, tuple[int, bytes]]:
-    only = "" if wanted is None else " WHERE id = ANY(%s)"
-    cursor.execute("SELECT id, head_seq, head_hash FROM ledger_stream" + only, None if wanted is None else (wanted,))
+    cursor.execute(
+        "SELECT id, head_seq, head_hash FROM ledger_stream WHERE %s::uuid[] IS NULL OR id = ANY(%s)",
+        (wanted, wanted),
+    )
     return {stream: (seq, bytes(hashed)) for stream, seq, hashed in cursor.fetchall()}
 
 
@@ -125,6 +127,10 @@ def _check_head(position: _Position | None, heads: dict[UUID, tuple[int, bytes]]
     if position.broken:
         return
     if position.seq < head[0]:
-        report.faults.append(Fault(position.stream, position.seq + 1, "truncated", f"the head stands at {head[0]}"))
+        report.faults.append(
+            Fault(position.stream, position.seq + 1, "truncated", f"the head stands at {head[0]}")
+        )
     elif (position.seq, position.hash) != head:
-        report.faults.append(Fault(position.stream, position.seq, "extended", f"the head stands at {head[0]}"))
+        report.faults.append(
+            Fault(position.stream, position.seq, "extended", f"the head stands at {head[0]}")
+        )

@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agentops.api.idempotency import Answer, Operation, answer_once
+from agentops.api.idempotency import Answer, Operation, answer_once, read_key
 from agentops.api.openapi import REQUIRED_IDEMPOTENCY_KEY
 from agentops.api.serializers import Fields, read_body, read_query, render_row, render_rows
 from agentops.api.views import ApiView, ListView
@@ -66,6 +66,7 @@ class Decision(ApiView):
         With an API key, open the window with `stepUp` first. Answers 409 when the request is decided or
         expired, or when the call is not the one that the digest names.
         """
+        read_key(request, required=True)
         found = _find(caller(request), approval_id)
         body = read_body(DecisionBody, request)
 

@@ -9,7 +9,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agentops.api.idempotency import Answer, answer_once
+from agentops.api.idempotency import Answer, answer_once, read_key
 from agentops.api.openapi import REQUIRED_IDEMPOTENCY_KEY
 from agentops.api.pagination import NumberedPage
 from agentops.api.serializers import Fields, read_body, read_query, render_row, render_rows
@@ -65,6 +65,7 @@ class Runs(ListView):
 
         Answers 403 `principal_not_proven` when the caller may not say for whom the run acts.
         """
+        read_key(request, required=True)
         body = read_body(StartRunBody, request)
         actor = caller(request)
         principal = principal_of(actor, body.get("principal"))

@@ -83,7 +83,9 @@ def _await_ended(runs: list[UUID]) -> int:
 
 def _count_steps(runs: list[UUID]) -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT sum(tool_calls) FROM runs_run WHERE id = ANY(%s) AND state = 'completed'", (runs,))
+        cursor.execute(
+            "SELECT sum(tool_calls) FROM runs_run WHERE id = ANY(%s) AND state = 'completed'", (runs,)
+        )
         return int(cursor.fetchone()[0] or 0)
 
 
@@ -112,7 +114,7 @@ def _start_worker(number: int, load: Load, threads: int) -> subprocess.Popen[byt
         "TOOLS_PYTHON_MODULES": "runs.bench.noop",
         "TIME_SLICE_S": str(max(settings.TIME_SLICE_S, 60)),
     }
-    return subprocess.Popen(  # noqa: S603
+    return subprocess.Popen(
         [*argv, *options, "-l", "ERROR"], env=env, cwd=settings.BASE_DIR, stdout=subprocess.DEVNULL
     )
 
@@ -121,13 +123,19 @@ def _await_workers(count: int) -> None:
     deadline = time.monotonic() + BOOT_TIMEOUT_S
     while time.monotonic() < deadline:
         with suppress(OSError):
-            if len(current_app.control.ping(timeout=0.5)) >= count:
+            if len(current_app.control.ping(timeout=0.5) or ()) >= count:
                 return
     raise TimeoutError("the workers did not come up")
 
 
 def _figures(
-    load: Load, elapsed: float, cpu: tuple[float, float], before: Counters, after: Counters, polls: int, steps: int
+    load: Load,
+    elapsed: float,
+    cpu: tuple[float, float],
+    before: Counters,
+    after: Counters,
+    polls: int,
+    steps: int,
 ) -> dict[str, Any]:
     if steps != load.runs * load.steps:
         raise RuntimeError(f"{steps} of {load.runs * load.steps} steps were made: the figures would be wrong")

@@ -168,7 +168,7 @@ class Arena:
         started = [self._start_planner()]
         for tool, port in self.tool_ports.items():
             keys = "honoured" if tool == "credit" else "ignored"
-            options = ["--port", str(port), "--file", self._effects_path(tool), "--keys", keys]
+            options = ["--port", str(port), "--file", str(self._effects_path(tool)), "--keys", keys]
             argv = [sys.executable, "-m", "runs.chaos.toolserver", *options]
             started.append((self.stack.spawn(f"tool-{tool}", argv), port))
         for process, port in started:
@@ -177,7 +177,7 @@ class Arena:
     def _start_planner(self) -> tuple[Process, int]:
         scripts = self.stack.data / "scripts"
         scripts.mkdir(exist_ok=True)
-        options = ["--port", str(self.planner_port), "--scripts", scripts]
+        options = ["--port", str(self.planner_port), "--scripts", str(scripts)]
         argv = [sys.executable, "-m", "agentops.demo.planner", *options]
         return self.stack.spawn("planner", argv), self.planner_port
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 
 from agentops.ledger.verification import verify_streams
-from runs.chaos.arena import TOOLS, Arena
+from runs.chaos.arena import TOOLS, Arena, Tool
 from runs.chaos.client import Client, Feeder, count_going
 from runs.chaos.fencing import find_stale_writes
 from runs.chaos.kills import KINDS, Killer, draw_kills
@@ -25,11 +25,15 @@ EXPECTED_ENDINGS = frozenset({"completed", "halted/outcome_unknown"})
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a campaign does. ``settle_s``: how long runs may take to end after the last kill."""
+    """What a campaign does: how many kills, of which kinds, at which tools' servers where that matters.
+
+    ``going`` runs are kept going meanwhile; after the last kill they have ``settle_s`` seconds to end.
+    """
 
     kills: int
     seed: int
     kinds: tuple[str, ...] = KINDS
+    tools: tuple[Tool, ...] = TOOLS
     going: int = GOING
     settle_s: float = 180.0
 
@@ -69,14 +73,14 @@ class Result:
 def run_campaign(arena: Arena, plan: Plan) -> Result:
     """Kill as planned while runs go on in an open arena; wait until they have ended, and account for all."""
     started = time.monotonic()
-    client = Client(arena)
     dice = random.Random(plan.seed)  # noqa: S311  a campaign can be repeated
-    feeder = Feeder(client, arena.database_url(), going=plan.going, seed=dice.randrange(1 << 32))
-    result = Result(seed=plan.seed)
-    with psycopg.connect(arena.database_url(), autocommit=True) as connection:
+    kills = draw_kills(plan.kills, plan.kinds, dice)
+    result = Result(seed=plan.seed, kills=dict(Counter(kills)))
+    with Client(arena) as client, psycopg.connect(arena.database_url(), autocommit=True) as connection:
+        feeder = Feeder(client, arena.database_url(), going=plan.going, seed=dice.randrange(1 << 32))
         feeder.start()
-        kills = draw_kills(plan.kills, plan.kinds, dice)
-        result.kills = dict(Counter(_kill_all(arena, Killer(arena, connection, dice), kills, dice)))
+        with Killer(arena, connection, dice, plan.tools) as killer:
+            _kill_all(arena, killer, kills, dice)
         feeder.finish()
         _await_endings(connection, plan.settle_s)
         _judge(arena, connection, list(client.started.values()), result)
@@ -84,14 +88,13 @@ def run_campaign(arena: Arena, plan: Plan) -> Result:
     return result
 
 
-def _kill_all(arena: Arena, killer: Killer, kills: list[str], dice: random.Random) -> list[str]:
-    """Carry the kills out, each into work that goes on; return them."""
+def _kill_all(arena: Arena, killer: Killer, kills: list[str], dice: random.Random) -> None:
+    """Carry the kills out, each into work that goes on."""
     for kind in kills:
         _await_progress(arena)
         time.sleep(dice.uniform(0.0, 0.7))
         while not killer.kill(kind):
             _await_progress(arena)
-    return kills
 
 
 def _await_progress(arena: Arena) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from typing import Self
 from uuid import UUID
 
 import httpx2
@@ -31,6 +32,12 @@ class Client:
         self._arena = arena
         self._http = httpx2.Client(timeout=10)
         self.started: dict[str, UUID] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
 
     def start_run(self, order: Order) -> UUID:
         """Start the order's run, once however often it has to be asked for; return its id."""

@@ -7,13 +7,14 @@ import signal
 import time
 from collections.abc import Callable
 from itertools import cycle, islice
+from typing import Self
 from uuid import UUID
 
 import httpx2
 import psycopg
 
 from agentops.runtime.processes import Process
-from runs.chaos.arena import TOOLS, Arena, Tool
+from runs.chaos.arena import Arena, Tool
 from runs.chaos.trap import Side, Verdict
 
 # In this order a short campaign takes its kinds; a long one takes all of them, some more often than others.
@@ -34,13 +35,22 @@ TAKEOVER_S = 15.0  # beyond the lease: the sweeper has to come by, on a busy mac
 
 
 class Killer:
-    """Kills one process at a time and brings it back."""
+    """Kills one process at a time and brings it back; traps are set at the servers of ``tools``."""
 
-    def __init__(self, arena: Arena, connection: psycopg.Connection, dice: random.Random) -> None:
+    def __init__(
+        self, arena: Arena, connection: psycopg.Connection, dice: random.Random, tools: tuple[Tool, ...]
+    ) -> None:
         self._arena = arena
         self._connection = connection
         self._dice = dice
+        self._tools = tools
         self._http = httpx2.Client(timeout=CATCH_S + 5)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
 
     def kill(self, kind: str) -> bool:
         """Carry one kill out; False when there was nothing to catch."""
@@ -115,7 +125,7 @@ class Killer:
 
     def _catch(self, side: Side) -> tuple[Tool, Process, UUID] | None:
         """Hold the next effect at some server; return where, whose and of which run it is."""
-        tool = self._dice.choice(TOOLS)
+        tool = self._dice.choice(self._tools)
         question = {"side": side, "timeout_s": CATCH_S}
         answer = self._http.post(f"{self._arena.tool_url(tool)}/trap/catch", json=question)
         if answer.status_code != 200:

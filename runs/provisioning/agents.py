@@ -75,10 +75,11 @@ def _apply_grants(session: Session, agent: AgentIdentity, grants: dict[str, dict
         with at(f"agents/{agent.slug}/grants/{name}"):
             _apply_grant(session, agent, session.tool(agent.team, name), entry)
     others = ToolGrant.objects.filter(identity=agent, state="active").exclude(tool__name__in=grants)
-    for grant in others.select_related("tool"):
+    names = sorted(others.values_list("tool__name", flat=True))
+    if names:
         session.notes.append(
-            f"{agent.slug} is also granted {grant.tool.name} ({grant.decision}); that stays, "
-            "unless the document lists it with state: revoked"
+            f"{agent.slug} is also granted {', '.join(names)}: not listed, so that stays; "
+            "state: revoked takes a grant away"
         )
 
 

@@ -57,5 +57,6 @@ def _update(session: Session, application: Application, entry: dict[str, Any]) -
 
 def _note_others(session: Session, application: Application, wanted: list[str]) -> None:
     startable = AgentIdentity.objects.visible_to(application.service_account)
-    for slug in startable.exclude(slug__in=wanted).values_list("slug", flat=True):
-        session.notes.append(f"application {application.slug} may also start {slug}; that stays")
+    others = sorted(startable.exclude(slug__in=wanted).values_list("slug", flat=True))
+    if others:
+        session.notes.append(f"application {application.slug} may also start {', '.join(others)}; that stays")

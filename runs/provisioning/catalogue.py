@@ -119,7 +119,8 @@ def _note_other_approvers(session: Session, tool: Tool, people: list[str], group
     others = [f"person {name}" for name in users.values_list("user__username", flat=True)]
     in_groups = ToolGroupObjectPermission.objects.filter(**rows).exclude(group__name__in=groups)
     others += [f"group {name}" for name in in_groups.values_list("group__name", flat=True)]
-    session.notes += [f"{other} may also approve calls of {tool.name}; that stays" for other in others]
+    if others:
+        session.notes.append(f"{', '.join(others)} may also approve calls of {tool.name}; that stays")
 
 
 def _apply_state(session: Session, tool: Tool, entry: dict[str, Any]) -> Changes:

@@ -40,8 +40,11 @@ tool_id = "{tool}"
 handover_id = "{handover}"
 
 [checks.positive_data_acceptance]
-# Valid as JSON, refused by a rule that no schema can say: such as a principal with a control character.
-expected-statuses = ["2xx", "401", "403", "404", "409", "422"]
+# What no schema can say: a cursor is given out, not made up (400); a principal is printable (422).
+expected-statuses = ["2xx", "400", "401", "403", "404", "409", "422"]
+
+[checks.negative_data_rejection]
+expected-statuses = ["4xx"]  # 413 is the refusal of a text that is too long
 """
 
 
@@ -56,7 +59,9 @@ def config(cast: Cast, version: AgentVersion, tmp_path: Path) -> Path:
         record(run.pk, "run", Draft("run.completed", timezone.now(), {}, {"answer": "Done."}))
     Run.objects.filter(pk=run.pk).update(state="completed")  # an event stream of it ends
     handover = Handover.objects.create(run=run, step=1, call=1, opened_at=timezone.now())
-    approval = ApprovalRequestFactory(identity=cast.agent, tool_version=tool_version)
+    approval = ApprovalRequestFactory(
+        identity=cast.agent, tool_version=tool_version, application=cast.application
+    )
     path = tmp_path / "schemathesis.toml"
     path.write_text(
         CONFIG.format(

@@ -101,7 +101,11 @@ def test_the_key_is_required_where_it_must_be() -> None:
 
 @pytest.mark.parametrize(
     ("name", "media_type"),
-    [("json", "application/json"), ("json", "application/vnd.oai.openapi+json"), ("yaml", "application/yaml")],
+    [
+        ("json", "application/json"),
+        ("json", "application/vnd.oai.openapi+json"),
+        ("yaml", "application/yaml"),
+    ],
 )
 def test_everybody_may_read_it(client: Client, name: str, media_type: str) -> None:
     answer = client.get(f"/api/v1/openapi.{name}", headers={"Accept": media_type})

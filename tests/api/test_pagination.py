@@ -66,7 +66,7 @@ def test_exactly_one_page_has_no_next(cast: Cast, callers: Callers) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=101", "limit=x", "limit=", "limit=-1", "cursor=nonsense"]
+    "query", ["limit=0", "limit=101", "limit=x", "limit=", "limit=-1", "cursor=nonsense", "cursor=", "state="]
 )
 def test_a_bad_page_is_refused(callers: Callers, query: str) -> None:
     answer = callers.bob.get(f"/runs?{query}")

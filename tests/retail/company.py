@@ -23,11 +23,18 @@ def build_document(tools: list[RetailTool], shop_url: str) -> str:
             "people": {"olga": {}, "rita": {"groups": ["retail-approvers"]}},
             "teams": {"retail": {"name": "Retail", "members": ["olga", "rita"]}},
             "tools": {tool.name: _tool(tool, shop_url) for tool in tools},
-            "prices": {"scripted": {"version": "1", "input_usd_per_mtok": "0.10", "output_usd_per_mtok": "0.40"}},
+            "prices": {
+                "scripted": {"version": "1", "input_usd_per_mtok": "0.10", "output_usd_per_mtok": "0.40"}
+            },
             "agents": {"retail-agent": _agent(tools)},
             "versions": {"retail-agent": _version(tools)},
             "applications": {
-                "retail-app": {"team": "retail", "name": "Shop", "may_assert_users": True, "may_start": ["retail-agent"]}
+                "retail-app": {
+                    "team": "retail",
+                    "name": "Shop",
+                    "may_assert_users": True,
+                    "may_start": ["retail-agent"],
+                }
             },
         }
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agentops.demo.planner.app import build_app as build_planner
+from agentops.demo.toolserver import Problem
 from identities.models import Application, User
 from identities.services import issue_api_key
 from runs.provisioning.document import apply_document
@@ -69,7 +71,11 @@ class Desk:
 def desk(tmp_path: Path) -> Iterator[Desk]:
     shops = ShopOfPrincipal(build_shops(load_database(), load_tools()))
     with running(shops) as shop_url, running(build_planner({})) as planner_url:
-        environment = {"OPENAI_BASE_URL": f"{planner_url}/v1", "OPENAI_API_KEY": "scripted", "TIME_SLICE_S": "10"}
+        environment = {
+            "OPENAI_BASE_URL": f"{planner_url}/v1",
+            "OPENAI_API_KEY": "scripted",
+            "TIME_SLICE_S": "10",
+        }
         key, approver_key, device = _provision(shop_url)
         with live_platform(tmp_path, environment) as platform:
             yield Desk(platform, shop_url, planner_url, key, approver_key, device)
@@ -149,10 +155,8 @@ def _expected_digest(request: dict[str, Any]) -> str:
     """Apply the recorded calls directly, without any platform."""
     shop = RetailShop(load_database())
     for action in request["actions"]:
-        try:
+        with suppress(Problem):  # a refusal is part of the record, and changes nothing
             shop.call(action["name"], action["arguments"])
-        except Exception as problem:  # noqa: BLE001  a refusal is part of the record, and changes nothing
-            assert hasattr(problem, "detail")
     return shop.digest()
 
 

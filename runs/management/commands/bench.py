@@ -1,4 +1,4 @@
-"""``agentops bench steps``: one JSON object per load."""
+"""``agentops bench steps``: one JSON object per load. ``agentops bench growth``: one object in all."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from runs.bench.company import create_company
+from runs.bench.growth import LONG, measure_growth
 from runs.bench.steps import RUNS, Load, measure
 
 
@@ -16,14 +17,24 @@ class Command(BaseCommand):
     help = "Measure durable, governed steps through Celery and the real driver, on a database that is thrown away."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("what", choices=["steps"])
+        parser.add_argument("what", choices=["steps", "growth"])
         parser.add_argument("--json", action="store_true", help="one JSON object per line, nothing else")
         parser.add_argument("--concurrency", default="1,8,32,128", help="runs at once, comma-separated")
         parser.add_argument("--latency-ms", default="0,500", help="latencies of the model, comma-separated")
         parser.add_argument("--steps", type=int, default=10, help="steps per run")
+        parser.add_argument(
+            "--rows", type=int, default=1_000_000, help="growth: steps to fill the tables with"
+        )
         parser.add_argument("--runs", type=int, help="runs per load (default: by concurrency)")
 
     def handle(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
+        if options["what"] == "growth":
+            application, agent = create_company(LONG)
+            self.stdout.write(json.dumps(measure_growth(application, agent, options["rows"])))
+        else:
+            self._measure_steps(options)
+
+    def _measure_steps(self, options: dict[str, Any]) -> None:
         application, agent = create_company(options["steps"])
         for latency in _numbers(options["latency_ms"]):
             for concurrency in _numbers(options["concurrency"]):

@@ -56,7 +56,7 @@ class Command(BaseCommand):
         scripts = load_scripts(SHIPPED)
         if story not in scripts:
             raise CommandError(f"there is no story {story!r}; there are: {', '.join(sorted(scripts))}")
-        message = scripts[story].request
+        message = scripts[story].request or ""
         application = Application.objects.select_related("service_account").get(slug=APPLICATION)
         agent = application.team.agents.get(slug=AGENT)
         self.stdout.write(f"Customer: {message}\n")
@@ -85,7 +85,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"  not decided: {error}")
             else:
                 self.stdout.write(f"  {approver.username} decided: {verdict}\n")
-        if any(action["type"] != "approval" for action in run.required_actions):
+        if run.application and any(action["type"] != "approval" for action in run.required_actions):
             cancel_run(
                 actor=run.application.service_account, run=run, reason="the demo answers approvals only"
             )

@@ -36,5 +36,9 @@ def _as_text(report: Report) -> str:
 
 
 def _as_json(report: Report) -> str:
-    faults = [{"stream": str(f.stream), "seq": f.seq, "code": f.code, "detail": f.detail} for f in report.faults]
-    return json.dumps({"ok": report.ok, "entries": report.entries, "streams": report.streams, "faults": faults})
+    faults = [
+        {"stream": str(f.stream), "seq": f.seq, "code": f.code, "detail": f.detail} for f in report.faults
+    ]
+    return json.dumps(
+        {"ok": report.ok, "entries": report.entries, "streams": report.streams, "faults": faults}
+    )

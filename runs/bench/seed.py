@@ -1,0 +1,66 @@
+"""Filling the tables, so that a benchmark can tell whether a step gets dearer in a large installation."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.db import connection
+
+from identities.models import AgentIdentity
+from runs.models import Run
+
+STEPS_PER_RUN = 10
+ENTRIES_PER_STEP = 5
+
+# The same ids in every statement: the application's role may not create a table, not even a temporary one.
+_SEEDED = """(SELECT (lpad(to_hex(%(milliseconds)s::bigint - n), 12, '0') || '7000'
+    || substr(md5(n::text), 1, 16))::uuid AS id FROM generate_series(1, %(runs)s) AS n) AS seeded"""
+
+_RUNS = """
+INSERT INTO runs_run (id, team_id, identity_id, agent_version_id, principal_id, application_id, state, status_reason,
+    required_actions, trace_id, created_at, updated_at, ended_at, expires_at, lease_epoch, lease_owner, max_steps,
+    max_tokens, max_usd, max_seconds, steps, tool_calls, tokens, usd, worked_ms)
+SELECT seeded.id, r.team_id, r.identity_id, r.agent_version_id, r.principal_id, r.application_id, 'completed', '', '[]',
+    r.trace_id, r.created_at, r.created_at, r.created_at, r.expires_at, 1, '', r.max_steps, r.max_tokens, r.max_usd,
+    r.max_seconds, 10, 10, 1200, 0.001, 100
+FROM runs_run r, {seeded} WHERE r.id = %(template)s
+"""
+_STATEMENTS = (
+    """INSERT INTO ledger_stream (id, kind, head_seq, head_hash)
+        SELECT seeded.id, 'run', 50, sha256(seeded.id::text::bytea) FROM {seeded}""",
+    """INSERT INTO ledger_entry (stream, seq, kind, facts, content, salt, content_digest, prev_hash, hash, at)
+        SELECT seeded.id, seq, 'step.decided', '{{"step": 1, "call": 1}}', repeat('x', 300), '\\x00', '\\x00',
+            '\\x00', '\\x00', now()
+        FROM {seeded}, generate_series(1, %(entries)s) AS seq""",
+    """INSERT INTO runs_step (run_id, number, state, model, price_version, attempts, asked_at, decided_at, input_tokens,
+        cached_tokens, output_tokens, usd, estimated, code)
+        SELECT seeded.id, k, 'decided', 'null', 'bench', 1, now(), now(), 100, 0, 20, 0.0001, false, ''
+        FROM {seeded}, generate_series(1, %(steps)s) AS k""",
+    """INSERT INTO runs_tool_call (run_id, step, number, tool_name, tool_version_id, effect, state, decision, reasons,
+        args_digest, attempts, code, proposed_at)
+        SELECT seeded.id, k, 1, 'noop', %(tool_version)s, 'reversible', 'succeeded', 'ALLOW', '[]', md5(k::text), 1,
+            'ok', now()
+        FROM {seeded}, generate_series(1, %(steps)s) AS k""",
+    """INSERT INTO tools_effectrecord (key, identity_id, tool_version_id, args_digest, dedupe_digest, state, stream_id,
+        started_at)
+        SELECT seeded.id || ':' || k || ':noop:1', %(identity)s, %(tool_version)s, md5(k::text), '', 'succeeded',
+            seeded.id, now() FROM {seeded}, generate_series(1, %(steps)s) AS k""",
+)
+
+
+def seed_steps(steps: int, agent: AgentIdentity, template: Run) -> None:
+    """Write rows as ``steps`` steps leave them, shaped like those of a run that exists; their hashes are void."""
+    tool_version = agent.versions.get().catalogue.get()
+    values: dict[str, Any] = {
+        "runs": steps // STEPS_PER_RUN,
+        "milliseconds": time.time_ns() // 1_000_000,
+        "template": template.pk,
+        "steps": STEPS_PER_RUN,
+        "entries": STEPS_PER_RUN * ENTRIES_PER_STEP,
+        "identity": agent.pk,
+        "tool_version": tool_version.pk,
+    }
+    with connection.cursor() as cursor:
+        for statement in (*_STATEMENTS, _RUNS):
+            cursor.execute(statement.format(seeded=_SEEDED), values)

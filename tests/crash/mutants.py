@@ -1,0 +1,46 @@
+"""Workers with one safeguard taken out: ``python -m tests.crash.mutants NAME CELERY_ARGUMENTS…``.
+
+A campaign against such a worker has to fail, or it proves nothing about the real one.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+
+from celery.__main__ import main
+
+from agentops.engine import events as e
+from runs import journal
+from runs.leases import Leases
+from runs.session import Guard, Session
+
+FENCE = re.compile(r"lease_epoch = (\$\d+)")
+
+
+def forget_starts() -> None:
+    """Write nothing before an effect: its attempt is recorded with its outcome."""
+    commit = Session.commit
+
+    def commit_later(session: Session, guards: Sequence[Guard] = ()) -> None:
+        if any(draft.kind == e.ATTEMPT_STARTED for draft, _ in session.pending[-1:]):
+            return
+        commit(session, guards)
+
+    Session.commit = commit_later  # type: ignore[assignment, method-assign]
+
+
+def open_the_fence() -> None:
+    """Let a driver write without holding the lease."""
+    journal._APPEND, gates = FENCE.subn(r"\1::int IS NOT NULL", journal._APPEND)
+    if gates != 1:
+        raise RuntimeError(f"the journal has {gates} fences to open, not one")
+    Leases.holds = lambda *_: True  # type: ignore[method-assign]
+
+
+MUTANTS: dict[str, Callable[[], None]] = {"forget_starts": forget_starts, "open_the_fence": open_the_fence}
+
+if __name__ == "__main__":
+    MUTANTS[sys.argv.pop(1)]()
+    main()

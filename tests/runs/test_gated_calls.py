@@ -1,0 +1,271 @@
+"""Calls that wait for a person's decision, through the driver."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from agentops.errors import StateConflict
+from approvals.models import ApprovalRequest
+from approvals.services import expire_requests, read_evidence
+from identities.models import AgentIdentity
+from runs.models import Run
+from runs.services import add_message, cancel_run, kill_run, pause_run, resume_run
+from tests.runs.company import ISSUER, ORDER, SUBJECT, Company, proposes, says
+from tests.runs.deeds import busy, lose_reply
+from tools.models import ToolVersion
+
+
+@pytest.fixture
+def refund(company: Company) -> ToolVersion:
+    version = company.add_tool("refund", effect="irreversible", grant="REQUIRE_APPROVAL")
+    company.let_decide(version.tool)
+    return version
+
+
+@pytest.fixture
+def waiting(company: Company, refund: ToolVersion) -> Run:
+    """Return a run that waits for the approval of a refund."""
+    run = company.run(proposes(("refund", ORDER), text="The order is late."), says("Done."))
+    assert run.state == "requires_action"
+    return run
+
+
+def test_a_gated_call_waits_and_shows_what_for(company: Company, waiting: Run) -> None:
+    request = ApprovalRequest.objects.get()
+    assert waiting.required_actions == [
+        {
+            "type": "approval",
+            "id": str(request.pk),
+            "step": 1,
+            "call": 1,
+            "expires_at": request.expires_at.isoformat(),
+        }
+    ]
+    assert (waiting.lease_until, waiting.wake_at) == (None, waiting.expires_at)
+    assert company.states(waiting)[0][0] == "waiting"
+    assert company.world.attempts == []
+    evidence = read_evidence(request)
+    assert evidence is not None
+    assert evidence["statement"] == "do something to order A-1"
+    assert evidence["request"] == "Please help."
+    assert evidence["why"] == "The order is late."
+    assert evidence["principal"] == {"issuer": ISSUER, "subject": SUBJECT}
+
+
+def test_an_approved_call_is_made_once(company: Company, waiting: Run) -> None:
+    company.decide()
+    run = company.drive(waiting)
+    assert (run.state, company.states(run)) == ("completed", [("succeeded", "ok")])
+    assert len(company.world.effects) == 1
+    assert ApprovalRequest.objects.get().consumed_at is not None
+    company.verify()
+
+
+def test_a_denial_reaches_the_model_with_its_reason(company: Company, waiting: Run) -> None:
+    company.decide("deny", "the order is not late at all")
+    run = company.drive(waiting)
+    assert (run.state, company.states(run)) == ("completed", [("refused", "denied_by_human")])
+    assert company.observations() == [
+        {"error": "denied_by_human", "detail": "a person denied this: the order is not late at all"}
+    ]
+    assert company.world.attempts == []
+
+
+def test_nobody_decided_in_time(company: Company, waiting: Run) -> None:
+    assert expire_requests(now=timezone.now() + timedelta(seconds=601)) == 1
+    run = company.drive(waiting)
+    assert company.states(run) == [("refused", "approval_expired")]
+    assert company.world.attempts == []
+
+
+def test_an_approval_that_was_not_used_in_time_is_void(company: Company, waiting: Run) -> None:
+    company.decide()
+    long_ago = timezone.now() - timedelta(hours=1)
+    ApprovalRequest.objects.update(
+        created_at=long_ago, expires_at=long_ago + timedelta(minutes=10), decided_at=long_ago
+    )
+    run = company.drive(waiting)
+    assert company.states(run) == [("refused", "approval_expired")]
+
+
+def test_a_changed_grant_voids_the_approval(company: Company, refund: ToolVersion, waiting: Run) -> None:
+    company.decide()
+    company.grant(refund.tool, "REQUIRE_APPROVAL")
+    run = company.drive(waiting)
+    assert company.states(run) == [("refused", "approval_voided")]
+    assert company.world.attempts == []
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda company: company.grant(company.versions[0].tool, "DENY"), "denied_by_grant"),
+        (
+            lambda company: AgentIdentity.objects.filter(pk=company.cast.agent.pk).update(state="suspended"),
+            "identity_suspended",
+        ),
+        (
+            lambda company: type(company.cast.application).objects.update(state="revoked"),
+            "application_revoked",
+        ),
+        (
+            lambda company: type(company.versions[0].tool).objects.update(state="quarantined"),
+            "tool_quarantined",
+        ),
+    ],
+)
+def test_everything_is_checked_again_after_the_approval(
+    company: Company, waiting: Run, change: object, code: str
+) -> None:
+    company.decide()
+    assert callable(change)
+    change(company)
+    run = company.drive(waiting)
+    assert company.states(run) == [("refused", code)]
+    assert company.world.attempts == []
+
+
+def test_an_approval_covers_the_retries_of_its_one_effect(company: Company, waiting: Run) -> None:
+    company.world.mishaps.extend([busy, lose_reply])
+    company.decide()
+    run = company.drive(waiting)
+    assert (run.state, company.states(run)) == ("completed", [("succeeded", "ok")])
+    assert (len(company.world.attempts), len(company.world.effects)) == (3, 1)
+
+
+def test_two_calls_of_one_step_wait_for_a_decision_each(company: Company, refund: ToolVersion) -> None:
+    run = company.run(proposes(("refund", ORDER), ("refund", {"order_id": "A-2"})), says("Done."))
+    first, second = ApprovalRequest.objects.order_by("created_at")
+    assert [action["id"] for action in run.required_actions] == [str(first.pk), str(second.pk)]
+    decide_about(company, second)
+    run = company.drive(run)
+    assert (run.state, [state for state, _ in company.states(run)]) == ("requires_action", ["waiting", "approved"])
+    assert run.required_actions == [
+        {
+            "type": "approval",
+            "id": str(first.pk),
+            "step": 1,
+            "call": 1,
+            "expires_at": first.expires_at.isoformat(),
+        }
+    ]
+    assert company.world.attempts == [], "writes keep the proposed order"
+    decide_about(company, first)
+    run = company.drive(run)
+    assert (run.state, len(company.world.effects)) == ("completed", 2)
+
+
+def decide_about(company: Company, request: ApprovalRequest) -> None:
+    from approvals.services import decide
+
+    decide(
+        actor=company.cast.fiona,
+        request=request,
+        verdict="approve",
+        reason="",
+        digest=request.digest,
+        channel="api",
+        second_factor=True,
+    )
+
+
+@pytest.mark.parametrize(("end", "state"), [(kill_run, "halted"), (cancel_run, "cancelled")])
+def test_a_run_that_is_stopped_takes_its_requests_with_it(
+    company: Company, waiting: Run, end: object, state: str
+) -> None:
+    assert callable(end)
+    end(actor=company.cast.alice, run=waiting)
+    run = company.drive(waiting)
+    assert run.state == state
+    request = ApprovalRequest.objects.get()
+    assert request.state == "voided"
+    with pytest.raises(StateConflict):
+        decide_about(company, request)
+    assert company.world.attempts == []
+
+
+def test_a_decision_that_comes_while_the_run_is_paused_waits(company: Company, waiting: Run) -> None:
+    run = company.drive(pause_run(actor=company.cast.alice, run=waiting))
+    assert run.state == "paused"
+    company.decide()
+    run = company.drive(run)
+    assert (run.state, company.world.attempts) == ("paused", [])
+    run = resume_run(actor=company.cast.alice, run=run)
+    run = company.drive(run)
+    assert (run.state, len(company.world.effects)) == ("completed", 1)
+
+
+def test_a_run_that_is_resumed_shows_what_it_waits_for(company: Company, waiting: Run) -> None:
+    run = company.drive(pause_run(actor=company.cast.alice, run=waiting))
+    run = resume_run(actor=company.cast.alice, run=run)
+    assert run.state == "requires_action"
+    run = company.drive(run)
+    assert (run.state, len(run.required_actions)) == ("requires_action", 1)
+
+
+def test_a_message_that_comes_while_a_call_waits_is_read_in_the_next_turn(company: Company, waiting: Run) -> None:
+    run = add_message(actor=company.cast.application.service_account, run=waiting, text="Hurry up.")
+    run = company.drive(run)
+    assert run.state == "requires_action"
+    company.decide()
+    run = company.drive(run)
+    assert run.state == "completed"
+    last = company.asked()[-1]["messages"]
+    assert [message["role"] for message in last] == ["system", "user", "assistant", "tool", "user"]
+    assert last[-1]["content"] == "Hurry up."
+
+
+def test_waiting_for_people_is_no_working_time(company: Company, waiting: Run) -> None:
+    long_ago = waiting.created_at - timedelta(hours=2)
+    before = company.drive(waiting).worked_ms
+    company.decide()
+    assert long_ago  # the wait itself is real time in this test; the engine's tests stretch it
+    run = company.drive(waiting)
+    assert run.worked_ms < before + 5_000
+
+
+def test_reads_go_on_while_a_write_waits(company: Company, refund: ToolVersion) -> None:
+    company.add_reads()
+    run = company.run(proposes(("refund", ORDER), ("look_up", ORDER)), says("Done."))
+    assert [state for state, _ in company.states(run)] == ["waiting", "succeeded"]
+    assert run.state == "requires_action"
+
+
+def test_an_irreversible_tool_needs_a_person_whatever_its_grant_says(company: Company) -> None:
+    version = company.add_tool("refund", effect="irreversible", grant="ALLOW")
+    company.let_decide(version.tool)
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    assert (run.state, company.world.attempts) == ("requires_action", [])
+    assert ApprovalRequest.objects.get().state == "waiting"
+
+
+def test_a_call_over_its_cap_may_be_put_before_people(company: Company) -> None:
+    version = company.add_tool(
+        "refund",
+        grant="ALLOW_WITH_CAPS",
+        grant_caps=[{"per": "call", "amount": "10"}],
+        grant_over_caps="REQUIRE_APPROVAL",
+        amount_argument="amount",
+    )
+    company.let_decide(version.tool)
+    run = company.run(proposes(("refund", {**ORDER, "amount": "11.00"})), says("Done."))
+    assert run.state == "requires_action"
+    company.decide()
+    assert company.drive(run).state == "completed"
+    assert len(company.world.effects) == 1
+
+
+def test_a_run_that_expires_takes_its_requests_with_it(company: Company, waiting: Run) -> None:
+    from runs.models import AgentVersion
+
+    assert AgentVersion.objects.count() == 1
+    late = waiting.expires_at + timedelta(seconds=1)
+    import time_machine
+
+    with time_machine.travel(late, tick=True):
+        run = company.drive(waiting)
+    assert (run.state, run.status_reason) == ("expired", "expired")
+    assert ApprovalRequest.objects.get().state == "voided"
