@@ -13,3 +13,7 @@ from agentops.api.bodies import bound_bodies
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 application = bound_bodies(cast(ASGI3Application, get_asgi_application()))
+
+from runs.preflight import refuse_unsafe_start  # noqa: E402  needs the apps that were just loaded
+
+refuse_unsafe_start()

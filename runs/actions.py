@@ -237,6 +237,7 @@ def call_tools(session: Session, numbers: Sequence[int]) -> None:
         if not ready:
             return
         _commit_attempts(session, ready)
+        session.confirm_lease()  # whoever was stopped meanwhile must not go on to the effect
     except BaseException:
         for item in ready:
             give_back(item.assessment.call.spec, item.admission)
@@ -428,7 +429,10 @@ def settle_lost_attempt(session: Session, number: int) -> None:
     spec = session.version.catalogue[call.tool]
     status: Status = "failed" if spec.effect == "read" else "unknown"
     detail = "the driver died before the outcome was recorded"
-    note_outcome(session, call, spec, Outcome(status, "lost", detail, retryable=True))
+    # It may only have been stopped. Once its time for the call is over it sends nothing more, and the tool's word
+    # that there was no effect can be believed.
+    rest_s = spec.timeout_s if spec.idempotency == "read_back" else None
+    note_outcome(session, call, spec, Outcome(status, "lost", detail, retryable=True, retry_after_s=rest_s))
 
 
 def read_back(session: Session, number: int) -> None:

@@ -25,7 +25,7 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from approvals.services import void_requests
 from runs import actions, escrow, journal, summaries, turns
-from runs.leases import leases
+from runs.leases import leases, stopping
 from runs.session import GuardRefused, HeadMoved, LeaseLost, Session, open_session, utc_now
 
 logger = logging.getLogger(__name__)
@@ -38,14 +38,14 @@ REST_S = 30.0
 
 def drive(run_id: UUID) -> bool:
     """Drive a run until it waits, ends, or its time slice is up; return whether it should go on at once."""
-    held = leases()
+    held, asked_at = leases(), time.monotonic()
     with borrowed() as connection, connection.cursor() as cursor:
         taken = journal.take_lease(cursor, run_id, owner=held.owner, lease_s=settings.LEASE_S)
         if taken is None:
             journal.ring(cursor, run_id)
             return False
     epoch, due_at, context = taken
-    held.hold(run_id, epoch)
+    held.hold(run_id, epoch, asked_at=asked_at)
     try:
         return _drive_leased(open_session(context, epoch, due_at))
     except LeaseLost:
@@ -72,7 +72,7 @@ def _drive_leased(session: Session) -> bool:
         try:
             if _carry_out_next(session):
                 return False
-            if time.monotonic() >= slice_ends or leases().stopping.is_set():
+            if time.monotonic() >= slice_ends or stopping.is_set():
                 return _hand_on(session)
         except (HeadMoved, GuardRefused):
             session.rewind()
@@ -92,8 +92,7 @@ def _hand_on(session: Session) -> bool:
 
 def _carry_out_next(session: Session) -> bool:
     """Carry out one command; return True when the run was given back."""
-    if not leases().holds(session.context.run_id, session.epoch):
-        raise LeaseLost("lease_lost", f"run {session.context.run_id} was taken over")
+    session.confirm_lease()
     actions.heed_decisions(session)
     command = next_command(session.state, utc_now(), session.idle_ms)
     if isinstance(command, c.Wait):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import mmap
 import os
 import socket
 import threading
+import time
+from dataclasses import dataclass
 from uuid import UUID
 
 import psycopg
@@ -18,42 +21,71 @@ from runs import journal
 logger = logging.getLogger(__name__)
 
 
+class SharedFlag:
+    """A flag that forked children share: only the main process of a worker is told that it should stop."""
+
+    def __init__(self) -> None:
+        self._page = mmap.mmap(-1, 1)
+
+    def set(self) -> None:
+        self._page[0] = 1
+
+    def is_set(self) -> bool:
+        return self._page[0] == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One lease, and the monotonic time until which it surely lasts."""
+
+    epoch: int
+    until: float
+
+
 class Leases:
     """Every run this process drives, by epoch. One thread renews them all in one statement."""
 
     def __init__(self) -> None:
-        self._held: dict[UUID, int] = {}
+        self._held: dict[UUID, Hold] = {}
         self._lock = threading.Lock()
         self._beating: threading.Thread | None = None
         self.owner = f"{socket.gethostname()}:{os.getpid()}"
-        self.stopping = threading.Event()
 
-    def hold(self, run: UUID, epoch: int) -> None:
+    def hold(self, run: UUID, epoch: int, *, asked_at: float) -> None:
+        """Keep a lease that was asked for at this monotonic time."""
         with self._lock:
-            self._held[run] = epoch
+            self._held[run] = Hold(epoch, asked_at + settings.LEASE_S)
             if self._beating is None or not self._beating.is_alive():
                 self._beating = threading.Thread(target=self._beat, name="lease-heartbeat", daemon=True)
                 self._beating.start()
 
     def drop(self, run: UUID, epoch: int) -> None:
         with self._lock:
-            if self._held.get(run) == epoch:
+            if self._is(run, epoch):
                 del self._held[run]
 
     def holds(self, run: UUID, epoch: int) -> bool:
-        """Return whether the lease was still ours at the last heartbeat."""
-        return self._held.get(run) == epoch
+        """Return whether the lease is surely still ours: a process that was stopped for a while cannot know."""
+        held = self._held.get(run)
+        return held is not None and held.epoch == epoch and time.monotonic() < held.until
+
+    def _is(self, run: UUID, epoch: int) -> bool:
+        held = self._held.get(run)
+        return held is not None and held.epoch == epoch
 
     def _beat(self) -> None:
-        while not self.stopping.wait(settings.LEASE_S / 3):
+        # Also while the worker stops: the calls that are under way need their leases to their end.
+        while True:
+            time.sleep(settings.LEASE_S / 3)
             with self._lock:
-                held = list(self._held.items())
+                held = [(run, hold.epoch) for run, hold in self._held.items()]
                 if not held:
                     self._beating = None
                     return
             self._renew(held)
 
     def _renew(self, held: list[tuple[UUID, int]]) -> None:
+        asked_at = time.monotonic()
         try:
             with borrowed() as connection, connection.cursor() as cursor:
                 kept = journal.renew_leases(cursor, held, settings.LEASE_S)
@@ -67,8 +99,16 @@ class Leases:
             if run not in kept:
                 logger.warning("run %s is driven by somebody else now", run)
                 self.drop(run, epoch)
+            else:
+                self._prolong(run, epoch, asked_at)
+
+    def _prolong(self, run: UUID, epoch: int, asked_at: float) -> None:
+        with self._lock:
+            if self._is(run, epoch):
+                self._held[run] = Hold(epoch, asked_at + settings.LEASE_S)
 
 
+stopping = SharedFlag()  # made before a pool forks
 _leases: dict[int, Leases] = {}
 
 

@@ -24,6 +24,7 @@ from agentops.ledger.entries import Draft, Head, SealedEntry
 from agentops.ledger.store import Cursor, read_contents, read_entries, read_head
 from runs import journal
 from runs.journal import Appended, RunContext, RunRow, Write
+from runs.leases import leases
 from runs.projection import Projection, project, required_actions, run_state
 from runs.versions import VersionSpec, read_version
 from runs.window import Shown, Written, arrange, choose_marks, render
@@ -157,6 +158,11 @@ class Session:
                     if not guard(cursor):
                         raise GuardRefused("guard_refused", "what the call needs was taken meanwhile")
             return result
+
+    def confirm_lease(self) -> None:
+        """Raise LeaseLost unless the lease surely lasts: a stopped process wakes up without knowing how late it is."""
+        if not leases().holds(self.context.run_id, self.epoch):
+            raise LeaseLost("lease_lost", f"run {self.context.run_id} was taken over, or could have been")
 
     # --- reading ----------------------------------------------------------------------------------------
 

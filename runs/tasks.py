@@ -12,7 +12,7 @@ from agentops.database import borrowed
 from agentops.messages import send_after_commit
 from runs import journal
 from runs.driver import drive as drive_run
-from runs.leases import leases
+from runs.leases import stopping
 
 
 @shared_task(name="runs.drive")
@@ -49,4 +49,4 @@ def wake_agent(identity_id: str) -> int:
 @worker_shutting_down.connect
 def stop_driving(**_: object) -> None:
     """Give runs back at the next command, so that another worker goes on with them."""
-    leases().stopping.set()
+    stopping.set()

@@ -12,7 +12,7 @@ from django.conf import settings
 
 from agentops.canonical import keyed_digest
 from agentops.engine import events as e
-from agentops.engine.budgets import Reservation, Shortfall, plan_reservation
+from agentops.engine.budgets import Reservation, plan_reservation
 from agentops.engine.decide import LOST
 from agentops.errors import NotFound, ValidationFailed
 from runs import escrow
@@ -75,22 +75,20 @@ def _note_unpriced(session: Session, error: NotFound) -> None:
 
 
 def _reserve(session: Session, window: list[Shown], price: Price) -> Reservation | None:
-    """Return the reservation; None when a budget is exhausted, which is then noted."""
+    """Return the reservation; None when a budget is exhausted, which is noted, or was drawn on."""
     version = session.version
     prompt = version.schema_tokens + len(version.instructions.encode()) * 2 + 1024
     prompt += sum(shown.tokens for shown in window)
-    for _ in range(2):
-        plan = plan_reservation(
-            session.state,
-            prompt_tokens=prompt,
-            completion_tokens=version.max_completion_tokens,
-            rates=dearest_rates(price),
-        )
-        if isinstance(plan, Reservation):
-            return plan
-        if not plan.shared or not escrow.draw(session, plan):
-            break
-    assert isinstance(plan, Shortfall)  # noqa: S101  the loop ends otherwise
+    plan = plan_reservation(
+        session.state,
+        prompt_tokens=prompt,
+        completion_tokens=version.max_completion_tokens,
+        rates=dearest_rates(price),
+    )
+    if isinstance(plan, Reservation):
+        return plan
+    if plan.shared and escrow.draw(session, plan):
+        return None  # the stream was written to, and may have been added to: what to do is decided anew
     limit = f"shared_{plan.limit}" if plan.shared else plan.limit
     session.note(e.BUDGET_EXHAUSTED, {"limit": limit, "left": plan.left, "needed": plan.needed})
     return None

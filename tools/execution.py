@@ -67,12 +67,13 @@ def _attempt(call: Call) -> Outcome:
 
 def _adapter(spec: ToolSpec) -> Adapter | None:
     try:
-        return get_adapter(spec.adapter, _options())
+        return get_adapter(spec.adapter, adapter_options())
     except (LookupError, ImportError, AttributeError):
         return None
 
 
-def _options() -> AdapterOptions:
+def adapter_options() -> AdapterOptions:
+    """Return what this installation decides about its adapters."""
     return AdapterOptions(
         python_modules=tuple(settings.TOOLS_PYTHON_MODULES),
         added=tuple(settings.TOOL_ADAPTERS.items()),

@@ -20,13 +20,13 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
 from agentops.api.head_watch import head_watch
+from agentops.api.pagination import parse_number
 from agentops.api.refusals import ApiError
 from agentops.database import borrowed, orm_section
 from agentops.ledger.store import StoredEntry, read_entries
 
 KEEP_ALIVE_S = 15.0
 BATCH = 100
-MAX_SEQ = 2**31 - 1
 
 _log = logging.getLogger(__name__)
 
@@ -56,12 +56,15 @@ class Subscription:
 def read_last_event_id(request: Request) -> int:
     """Return the seq behind which to go on: Last-Event-ID, or the parameter ``after``, else 0.
 
-    Raises ApiError 400 when it is no seq.
+    Raises ApiError 400 when one of them is no seq.
     """
-    given = request.headers.get("Last-Event-ID") or request.query_params.get("after") or "0"
-    if not (given.isascii() and given.isdigit() and len(given) <= 10 and int(given) <= MAX_SEQ):
-        raise ApiError(400, "invalid_parameter", "Last-Event-ID and after name the seq of an event.")
-    return int(given)
+    given = (request.headers.get("Last-Event-ID"), request.query_params.get("after"))
+    try:
+        seqs = [parse_number(each) for each in given if each is not None]
+    except ValueError:
+        detail = "Last-Event-ID and after name the seq of an event."
+        raise ApiError(400, "invalid_parameter", detail) from None
+    return seqs[0] if seqs else 0
 
 
 def respond_with_events(subscription: Subscription) -> StreamingHttpResponse:

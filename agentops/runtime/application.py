@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import sys
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 
 from agentops.runtime import local_keys, service_urls
-from agentops.runtime.ports import LOOPBACK, accepts, free_ports
+from agentops.runtime.ports import LOOPBACK, accepts, free_ports, is_free
 from agentops.runtime.processes import Process, StackError
 from agentops.runtime.services import Stack
 
 OWN = (*service_urls.NEEDED, "BROKER_URL", *local_keys.NAMES)
 CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "config")
 QUEUES = "critical,normal,bulk"
+PORTS_FILE = "demo-ports.json"
+SCRIPTED_KEY = "scripted-planner-needs-no-key"  # tells the scripted planner from a real provider
 CONCURRENCY = "64"  # threads: a run that waits for a model needs one, and little else
 WORKER_GRACE_S = 15.0
 WORKER_VARIABLES = {
-    # SIGTERM becomes Celery's cold shutdown: a warm one would wait for whole runs, and leases outlive us.
-    "REMAP_SIGTERM": "SIGQUIT",
     # Root is usual in a container, and this worker listens to nobody outside the machine.
     "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
 }
@@ -34,9 +37,20 @@ class DemoPorts:
     planner: int
 
     @classmethod
-    def choose(cls) -> DemoPorts:
-        """Choose free ports; before load_demo runs, because the shop's address goes into its tools."""
-        return cls(*free_ports(2))
+    def choose(cls, data: Path) -> DemoPorts:
+        """Return the ports of this data directory, others where these are busy now.
+
+        The shop's address stands in the published tools, which runs that are under way keep using: another
+        port would leave them without their shop. Chosen before load_demo runs, for the same reason.
+        """
+        kept = data / PORTS_FILE
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            ports = cls(**json.loads(kept.read_text()))
+            if is_free(ports.shop) and is_free(ports.planner):
+                return ports
+        ports = cls(*free_ports(2))
+        kept.write_text(json.dumps(asdict(ports)))
+        return ports
 
 
 def start_servers(stack: Stack) -> None:
@@ -65,7 +79,7 @@ def configure(stack: Stack, ports: DemoPorts) -> None:
     if uses_scripted_planner():
         stack.variables |= {
             "OPENAI_BASE_URL": f"http://{LOOPBACK}:{ports.planner}/v1",
-            "OPENAI_API_KEY": "scripted-planner-needs-no-key",
+            "OPENAI_API_KEY": SCRIPTED_KEY,
         }
 
 

@@ -54,13 +54,13 @@ def run_measurement(name: str, arguments: list[str]) -> int:
 def prepare_services(stack: Stack) -> None:
     """Start the servers and migrate."""
     application.start_servers(stack)
-    application.configure(stack, application.DemoPorts.choose())
+    application.configure(stack, application.DemoPorts.choose(stack.data))
     stack.migrate()
 
 
 def prepare_demo(stack: Stack) -> None:
     """Start all that a run of the demo needs; its logs go to files, the terminal is for the trace."""
-    ports = application.DemoPorts.choose()
+    ports = application.DemoPorts.choose(stack.data)
     application.start_servers(stack)
     application.configure(stack, ports)
     application.prepare_database(stack)

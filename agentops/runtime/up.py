@@ -82,7 +82,7 @@ def _start(stack: Stack, wanted_port: int) -> None:
     port = free_port(wanted_port)
     if port != wanted_port:
         say(f"port {wanted_port} is busy, taking {port}")
-    ports = application.DemoPorts.choose()
+    ports = application.DemoPorts.choose(stack.data)
     application.start_servers(stack)
     application.configure(stack, ports)
     say("preparing the database")

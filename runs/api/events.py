@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from agentops.api.pagination import NumberedPage, page, parse_number, read_limit, read_place
 from agentops.api.refusals import ApiError
-from agentops.api.serializers import Fields, read_query, render_rows
+from agentops.api.serializers import Fields, render_rows
 from agentops.api.sse import EventStreamRenderer, Subscription, read_last_event_id, respond_with_events
 from agentops.api.views import ApiView
 from agentops.engine.events import ENDINGS
@@ -29,7 +29,7 @@ LAST_EVENT_ID = OpenApiParameter(
     "Last-Event-ID",
     {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
     OpenApiParameter.HEADER,
-    description="Event streams go on behind this seq; browsers send it when they reconnect.",
+    description="Like `after`, which it overrides; browsers send it when an event stream reconnects.",
 )
 
 
@@ -64,7 +64,7 @@ class Events(ApiView):
 
 
 def _list(request: Request, run: Run) -> Response:
-    after = read_query(EventQuery, request).get("after", 0)
+    after = read_last_event_id(request)
     limit, place = read_limit(request), read_place(request, parse_number)
     with connection.cursor() as cursor:
         start = max(after, place or 0)

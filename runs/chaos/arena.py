@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from agentops.runtime import application
+from agentops.runtime.application import SCRIPTED_KEY
 from agentops.runtime.ports import LOOPBACK, accepts, free_ports
 from agentops.runtime.processes import Process
 from agentops.runtime.services import Stack
@@ -190,7 +191,7 @@ class Arena:
             "LEASE_S": str(self.timing.lease_s),
             "TIME_SLICE_S": str(self.timing.slice_s),
             "OPENAI_BASE_URL": f"{self.planner_url}/v1",
-            "OPENAI_API_KEY": "scripted-planner-needs-no-key",
+            "OPENAI_API_KEY": SCRIPTED_KEY,
             "MODEL_TIMEOUT_S": "10",
         }
 

@@ -18,6 +18,7 @@ from django.db import transaction
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 import agentops.demo
+from agentops.runtime.application import SCRIPTED_KEY
 from identities.models import ApiKey, Application, User
 from identities.services import (
     authenticate,
@@ -40,7 +41,6 @@ ROLES = {
     "oscar": "owns and operates the agent",
     "vera": "audits, changes nothing",
 }
-SCRIPTED_KEY = "scripted-planner-needs-no-key"  # what the local stack passes to the scripted planner
 DEFAULT_MODEL = "gpt-5-mini"
 KEY_LABEL = "demo"
 

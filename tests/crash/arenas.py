@@ -48,7 +48,7 @@ def start_runs(arena: Arena, count: int) -> list[UUID]:
 def read(arena: Arena, query: str, *parameters: object) -> list[tuple[object, ...]]:
     """Return the rows of a query."""
     with psycopg.connect(arena.database_url(), autocommit=True) as connection:
-        return connection.execute(query.encode(), parameters).fetchall()
+        return connection.execute(query.encode(), parameters or None).fetchall()
 
 
 def await_rows(arena: Arena, query: str, wanted: list[tuple[object, ...]]) -> None:

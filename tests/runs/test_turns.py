@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.utils import timezone
 
 from runs.escrow import CHUNKS
 from runs.models import BudgetWindow, Escrow, Run, Step
+from runs.services import add_message
+from runs.session import Session
 from tests.factories import BudgetFactory
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.planner.provider import completion, raw, reply
@@ -199,7 +199,7 @@ def test_seconds(company: Company) -> None:
 def test_a_wait_that_outlasts_the_deadline_is_not_waited_for(company: Company) -> None:
     company.publish(max_seconds=2)
     run = company.run(reply({"error": {"message": "slow down"}}, 429, retry_after="200"), says("Hello."))
-    assert run.state == "halted" or run.wake_at - timezone.now() < timedelta(seconds=3)
+    assert (run.state, run.status_reason) == ("halted", "budget_reached")
 
 
 def test_an_unknown_price_is_never_zero(company: Company) -> None:
@@ -232,17 +232,20 @@ def test_a_run_returns_what_it_did_not_use(company: Company) -> None:
     assert CHUNKS > 1
 
 
-@pytest.mark.parametrize("limit", [{"max_steps": 2}, {"max_tokens": 3000}, {"max_usd": Decimal("0.006")}])
+@pytest.mark.parametrize(
+    ("limit", "place"), [({"max_steps": 2}, 0), ({"max_tokens": 14_000}, 1), ({"max_usd": Decimal("0.016")}, 2)]
+)
 def test_a_shared_budget_halts_the_run_that_it_is_used_up_for(
-    company: Company, limit: dict[str, object]
+    company: Company, limit: dict[str, object], place: int
 ) -> None:
     company.add_reads()
     BudgetFactory.create(team=company.cast.team, **{"max_usd": None, **limit})
-    turns = [proposes(("look_up", {"order_id": f"A-{n}"})) for n in range(12)]
+    turns = [proposes(("look_up", {"order_id": f"A-{n}"}), **usage(2500, 500)) for n in range(12)]
     run = company.run(*turns)
     assert (run.state, run.status_reason) == ("halted", "budget_reached")
+    assert run.steps > 1
     assert company.facts(run, "budget.exhausted")[0]["limit"].startswith("shared_")
-    assert committed(company) == (run.steps, run.tokens, run.usd)
+    assert committed(company)[place] == (run.steps, run.tokens, run.usd)[place]
 
 
 def test_a_budget_of_another_agent_or_team_does_not_bind(company: Company) -> None:
@@ -256,61 +259,23 @@ def test_the_last_drawn_step_can_be_tried_again(company: Company) -> None:
     assert (run.state, committed(company)[0]) == ("completed", 1)
 
 
-def test_a_message_that_arrives_during_a_draw_is_read(company: Company) -> None:
+def test_a_message_that_arrives_during_a_draw_is_read(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Drawing folds the stream again: what people added meanwhile must not be taken for read."""
-    from runs import escrow
-    from runs.services import add_message
-
-    BudgetFactory.create(team=company.cast.team, max_usd=None, max_steps=5)
-    company.publish(max_steps=12)
-    BudgetWindow.objects.count()
+    BudgetFactory.create(team=company.cast.team, max_usd=None, max_steps=2)
     company.play(says("Hello."), says("Read it."))
     run = company.start()
-    # Another run holds so much that the first, larger draw is refused.
-    _hold_steps(company, 3)
-    original = escrow.commit_amount
-    said: list[bool] = []
+    rewind = Session.rewind
 
-    def interrupt(cursor: object, session: object, wanted: object) -> bool:
-        drawn: bool = original(cursor, session, wanted)  # type: ignore[arg-type]
-        if not drawn and not said:
-            said.append(True)
-            _in_thread(
-                lambda: add_message(
-                    actor=company.cast.application.service_account, run=run, text="One more thing."
-                )
-            )
-        return drawn
+    def add_and_rewind(session: Session) -> None:
+        """The first draw, of a quarter of the run's steps, is more than there is."""
+        monkeypatch.setattr(Session, "rewind", rewind)
+        add_message(actor=company.cast.application.service_account, run=run, text="One more thing.")
+        rewind(session)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(escrow, "commit_amount", interrupt)
-        run = company.drive(run)
-    assert said
+    monkeypatch.setattr(Session, "rewind", add_and_rewind)
+    run = company.drive(run)
+    assert Session.rewind is rewind, "the draw was refused once"
     assert run.state == "completed"
-    assert any("One more thing." in str(body["messages"]) for body in company.asked())
-
-
-def _hold_steps(company: Company, steps: int) -> None:
-    from runs.models import Budget
-
-    day = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
-    BudgetWindow.objects.create(budget=Budget.objects.get(), starts_at=day, committed_steps=steps)
-
-
-def _in_thread(work: object) -> None:
-    """Run in a thread of its own, with a connection of its own, after this transaction has let go."""
-    import threading
-
-    from django.db import connection
-
-    def body() -> None:
-        assert callable(work)
-        work()
-        connection.close()
-
-    thread = threading.Thread(target=body)
-    thread.start()
-    _threads.append(thread)
-
-
-_threads: list[object] = []
+    assert "One more thing." in str(company.asked()[-1]["messages"])

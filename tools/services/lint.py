@@ -7,11 +7,9 @@ from collections.abc import Iterator, Sequence
 from string import Formatter
 from typing import Any
 
-from django.conf import settings
-
 from agentops.engine.breaker import BreakerSettings
 from tools.adapters import get_adapter
-from tools.adapters.base import AdapterOptions
+from tools.execution import adapter_options
 from tools.models import Effect, Idempotency
 from tools.schemas import check_schema
 from tools.services.definition import ToolDefinition
@@ -103,16 +101,11 @@ def _find_breaker_faults(definition: ToolDefinition) -> Iterator[str]:
 
 def _find_adapter_faults(definition: ToolDefinition) -> Iterator[str]:
     try:
-        adapter = get_adapter(definition.adapter, _installed_options())
+        adapter = get_adapter(definition.adapter, adapter_options())
     except (LookupError, ImportError, AttributeError) as error:
         yield f"adapter: {error}"
         return
     yield from (f"config: {remedy}" for remedy in adapter.check_config(definition.config))
-
-
-def _installed_options() -> AdapterOptions:
-    added = tuple(settings.TOOL_ADAPTERS.items())
-    return AdapterOptions(python_modules=tuple(settings.TOOLS_PYTHON_MODULES), added=added)
 
 
 def _find_argument_faults(definition: ToolDefinition) -> Iterator[str]:

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from agentops.engine import events as e
+from agentops.ledger.store import StoredEntry
+from runs.admin.timeline import MOST_SHOWN, Timeline, lay_out
+from runs.trace import tell
+
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+DECIDED = {"step": 1, "tokens": 10, "usd": "0.01", "calls": [{"call": 1, "tool": "refund"}]}
+PROPOSED = {"calls": [{"call": 1, "tool": "refund", "arguments": {"order_id": "#W1"}}]}
+ONE = {"step": 1, "call": 1}
+ALLOWED = {**ONE, "tool": "refund", "reasons": [{"source": "grant", "code": "granted", "detail": ""}], "approval": "a1"}
+
+
+def laid_out(*drafts: tuple[str, dict[str, Any], Any]) -> Timeline:
+    entries = [
+        StoredEntry(seq, kind, facts, content, NOON + timedelta(seconds=seq), None)
+        for seq, (kind, facts, content) in enumerate(drafts, start=1)
+    ]
+    return lay_out(list(tell(entries)))
+
+
+def kinds(timeline: Timeline) -> list[str]:
+    return [told.item.kind for group in timeline.groups for told in group.told]
+
+
+def test_what_only_led_up_to_an_outcome_is_left_out() -> None:
+    timeline = laid_out(
+        (e.RUN_STARTED, {}, {"message": "hello"}),
+        (e.BUDGET_DRAWN, {}, None),
+        (e.MODEL_REQUESTED, {"step": 1}, None),
+        (e.STEP_DECIDED, DECIDED, PROPOSED),
+        (e.CALL_ALLOWED, ALLOWED, None),
+        (e.ATTEMPT_STARTED, {**ONE, "attempt": 1}, None),
+        (e.CALL_SUCCEEDED, {**ONE, "latency_ms": 5}, {"value": {"done": True}}),
+    )
+    assert kinds(timeline) == [e.RUN_STARTED, e.STEP_DECIDED, e.CALL_SUCCEEDED]
+
+
+@pytest.mark.parametrize(
+    "last",
+    [(e.MODEL_REQUESTED, {"step": 2}, None), (e.CALL_ALLOWED, {**ALLOWED, "step": 2}, None),
+     (e.ATTEMPT_STARTED, {"step": 2, "call": 1, "attempt": 1}, None)],
+)  # fmt: skip
+def test_what_is_still_going_on_is_shown(last: tuple[str, dict[str, Any], Any]) -> None:
+    assert kinds(laid_out((e.STEP_DECIDED, DECIDED, PROPOSED), last))[-1] == last[0]
+
+
+def test_an_outcome_tells_what_was_given_and_why_it_was_allowed() -> None:
+    timeline = laid_out(
+        (e.STEP_DECIDED, DECIDED, PROPOSED),
+        (e.CALL_ALLOWED, ALLOWED, None),
+        (e.CALL_SUCCEEDED, ONE, {"value": {"done": True}}),
+    )
+    told = timeline.groups[0].told[-1]
+    assert told.arguments == {"order_id": "#W1"}
+    assert told.result == {"done": True}
+    assert (told.approval, [reason["code"] for reason in told.reasons]) == ("a1", ["granted"])
+
+
+def test_a_second_attempt_does_not_hide_the_first_ones_failure() -> None:
+    timeline = laid_out(
+        (e.STEP_DECIDED, DECIDED, PROPOSED),
+        (e.ATTEMPT_STARTED, {**ONE, "attempt": 1}, None),
+        (e.ATTEMPT_FAILED, {**ONE, "attempt": 1, "code": "http_503"}, None),
+        (e.ATTEMPT_STARTED, {**ONE, "attempt": 2}, None),
+        (e.CALL_SUCCEEDED, ONE, {"value": 1}),
+    )
+    lanes = dict(timeline.groups[0].lanes)
+    assert [told.item.kind for told in lanes["broke"]] == [e.ATTEMPT_FAILED]
+    assert [told.item.kind for told in lanes["executed"]] == [e.CALL_SUCCEEDED]
+
+
+def test_steps_are_groups_and_the_cost_runs_up() -> None:
+    timeline = laid_out(
+        (e.RUN_STARTED, {}, None),
+        (e.STEP_DECIDED, DECIDED, PROPOSED),
+        (e.RUN_PAUSED, {}, None),
+        (e.STEP_DECIDED, {**DECIDED, "step": 2, "usd": "0.02"}, None),
+    )
+    assert [group.step for group in timeline.groups] == [None, 1, 2]
+    assert [group.running_usd for group in timeline.groups] == [Decimal(0), Decimal("0.01"), Decimal("0.03")]
+    assert timeline.costs == [Decimal(0), Decimal("0.01"), Decimal("0.03")]
+
+
+def test_a_long_run_shows_its_newest_entries_and_counts_all_costs() -> None:
+    steps = [(e.STEP_DECIDED, {**DECIDED, "step": n}, None) for n in range(1, MOST_SHOWN + 51)]
+    timeline = laid_out(*steps)
+    assert (timeline.left_out, sum(len(group.told) for group in timeline.groups)) == (50, MOST_SHOWN)
+    assert timeline.groups[-1].running_usd == Decimal("0.01") * (MOST_SHOWN + 50)
+
+
+def test_the_number_of_the_step_is_not_said_twice() -> None:
+    assert laid_out((e.STEP_DECIDED, DECIDED, PROPOSED)).groups[0].told[0].title == "Wants to call refund"
+
+
+def test_erased_words_leave_the_rest_standing() -> None:
+    timeline = laid_out((e.STEP_DECIDED, DECIDED, None), (e.CALL_SUCCEEDED, ONE, None))
+    told = timeline.groups[0].told
+    assert (told[0].content, told[1].arguments, told[1].result) == ({}, None, None)
