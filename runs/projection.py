@@ -130,7 +130,8 @@ def _call_changed(projection: Projection, event: Event, after: RunState) -> None
         return
     row, call = projection.call(facts), after.call(facts["call"])
     row.state = call.status
-    row.code = (facts.get("code") or "")[:CODE_LIMIT] or row.code
+    code = call.code if call.settled else facts.get("code") or ""
+    row.code = code[:CODE_LIMIT] or row.code
     if event.kind in (e.CALL_ALLOWED, e.CALL_GATED):
         row.tool_version_id, row.effect = UUID(facts["tool_version"]), facts["effect"]
     if "decision" in facts:

@@ -172,10 +172,14 @@ def _append(
     return locked
 
 
-def _control(actor: User, run: Run, kind: str, reason: str) -> Run:
+def _require_control(actor: User, run: Run) -> None:
     decision = may_control(actor, run)
     if not decision.allowed:
         raise PolicyDenied(decision.code, decision.detail)
+
+
+def _control(actor: User, run: Run, kind: str, reason: str) -> Run:
+    _require_control(actor, run)
     return _append(actor, run, kind, {}, {"reason": reason})
 
 
@@ -203,6 +207,7 @@ def kill_run(*, actor: User, run: Run, reason: str = "") -> Run:
 
 def add_message(*, actor: User, run: Run, text: str) -> Run:
     """Add a follow-up message of the user to a run that is still going."""
+    _require_control(actor, run)
     _check_text(text)
     return _append(actor, run, e.MESSAGE_RECEIVED, {"size": len(text)}, {"text": text})
 
@@ -211,6 +216,7 @@ def answer_input(
     *, actor: User, run: Run, text: str, step: int | None = None, call: int | None = None
 ) -> Run:
     """Answer the question that the agent asked the user; without step and call, the oldest open one."""
+    _require_control(actor, run)
     _check_text(text)
     where = _awaited(run, "input", step, call)
     return _append(actor, run, e.INPUT_RECEIVED, {**where, "size": len(text)}, {"text": text})
@@ -231,9 +237,7 @@ def answer_handover(*, actor: User, handover: Handover, text: str) -> Handover:
         locked = Handover.objects.select_for_update().get(pk=handover.pk)
         if locked.answered_at is not None:
             raise StateConflict("handover_answered", "somebody has answered this already")
-        decision = may_control(actor, locked.run)
-        if not decision.allowed:
-            raise PolicyDenied(decision.code, decision.detail)
+        _require_control(actor, locked.run)
         facts = {"step": locked.step, "call": locked.call, "size": len(text)}
         _append(actor, locked.run, e.HANDOVER_ANSWERED, facts, {"text": text})
         locked.answered_at, locked.answered_by = timezone.now(), actor
@@ -245,9 +249,7 @@ def settle_outcome(*, actor: User, run: Run, step: int, call: int, happened: boo
     """Say, as a person who looked, whether a call of unknown outcome has taken effect."""
     if not note.strip():
         raise ValidationFailed("note_missing", "say how you know; the record keeps it")
-    decision = may_control(actor, run)
-    if not decision.allowed:
-        raise PolicyDenied(decision.code, decision.detail)
+    _require_control(actor, run)
     where = _awaited(run, "outcome", step, call)
     found = run.call_rows.filter(step=step, number=call).first()
     if found is None:

@@ -1,8 +1,45 @@
 from __future__ import annotations
 
-from tests.runs.company import ORDER, Company, proposes, says
-from tests.runs.deeds import busy
+import logging
+import threading
+from datetime import timedelta
 
+import pytest
+from django.db import connection
+from django.utils import timezone
+from pytest_django import Settings
+
+from agentops.identifiers import new_id
+from agentops.ledger.models import Stream
+from runs import actions, driver, journal, turns
+from runs.leases import SharedFlag
+from runs.models import Run, RunSnapshot
+from runs.services import add_message, pause_run, resume_run
+from runs.tasks import sweep
+from tests.runs.company import ORDER, Company, proposes, says
+from tests.runs.deeds import busy, lose_reply, meanwhile
+from tools import permits
+from tools.models import EffectRecord
+
+
+class Crash(BaseException):
+    """The process dies here: nothing after this point happens."""
+
+
+def crash(*_: object, **__: object) -> None:
+    raise Crash
+
+
+def abandon(run: Run) -> None:
+    """Let the lease of a driver that died run out."""
+    Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+
+
+def drive_and_crash(company: Company, run: Run) -> None:
+    with pytest.raises(Crash):
+        company.drive(run)
+    permits._used.clear()  # the next driver is another process
+    abandon(run)
 
 
 def test_a_run_looks_up_acts_and_answers(company: Company) -> None:
@@ -12,13 +49,329 @@ def test_a_run_looks_up_acts_and_answers(company: Company) -> None:
     assert (run.state, run.status_reason, run.steps, run.tool_calls) == ("completed", "", 3, 2)
     assert company.content(run, "run.completed") == {"answer": "Refunded."}
     assert company.states(run) == [("succeeded", "ok"), ("succeeded", "ok")]
+    assert (run.lease_until, run.ended_at is not None) == (None, True)
+    assert [message["role"] for message in company.asked()[-1]["messages"]] == [
+        "system",
+        "user",
+        *["assistant", "tool"] * 2,
+    ]
     assert len(company.world.effects) == 1
     company.verify()
 
 
-def test_a_write_that_had_no_effect_is_tried_again_under_its_key(company: Company) -> None:
+def test_a_run_with_the_null_planner(company: Company) -> None:
+    company.add_tool(
+        "noop",
+        input_schema={"type": "object", "properties": {"turn": {"type": "integer"}, "padding": {"type": "string"}}},
+    )
+    company.publish(planner="null")
+    run = company.drive(company.start())
+    assert (run.state, run.steps, run.tool_calls) == ("completed", 11, 10)
+
+
+def test_an_ended_run_is_not_driven(company: Company) -> None:
+    run = company.run(says("Done."))
+    before = company.kinds(run)
+    assert company.drive(run).lease_epoch == 1
+    assert company.kinds(run) == before
+
+
+@pytest.mark.usefixtures("company")
+def test_an_unknown_run_is_not_driven() -> None:
+    assert not driver.drive(new_id())
+
+
+# --- leases -----------------------------------------------------------------------------------------------
+
+
+def test_a_second_driver_rings_and_leaves(company: Company) -> None:
     company.add_tool("refund")
-    company.world.mishaps.extend([busy])
-    run = company.run(proposes(("refund", ORDER)), says("Refunded."))
-    assert company.states(run) == [("succeeded", "ok")]
-    assert [facts["attempt"] for facts in company.facts(run, "attempt.started")] == [1, 2]
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.start()
+    second: list[bool] = []
+    company.world.mishaps.extend([meanwhile(lambda: second.append(driver.drive(run.pk)))])
+    run = company.drive(run)
+    assert (second, run.state, run.lease_epoch) == ([False], "completed", 1)
+    assert len(company.world.attempts) == 1
+
+
+def test_a_driver_that_was_taken_over_keeps_its_outcome_as_evidence_only(company: Company) -> None:
+    company.add_tool("refund", idempotency="none")
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.start()
+
+    def take_over() -> None:
+        abandon(run)
+        driver.drive(run.pk)  # finds an attempt without an outcome, and leaves it to people
+
+    company.world.mishaps.extend([meanwhile(take_over)])
+    run = company.drive(run)
+    assert (run.state, company.states(run)[0][0]) == ("requires_action", "parked")
+    assert "call.succeeded" not in company.kinds(run)
+    stream = Stream.objects.get(kind="evidence")
+    assert stream.head_seq == 1
+    company.verify()
+
+
+def test_without_the_fence_a_driver_that_was_taken_over_writes(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mutant: its late outcome reaches the stream, if only the head lets it."""
+    monkeypatch.setattr(journal, "_APPEND", journal._APPEND.replace("AND lease_epoch = $2", "AND $2::int > 0"))
+    company.add_tool("refund", idempotency="none")
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.start()
+
+    def take_over() -> None:
+        Run.objects.filter(pk=run.pk).update(lease_epoch=2)
+
+    company.world.mishaps.extend([meanwhile(take_over)])
+    assert "call.succeeded" in company.kinds(company.drive(run))
+
+
+def test_a_lease_that_was_lost_writes_nothing_at_all(company: Company) -> None:
+    company.add_tool("refund", idempotency="none")
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.start()
+    company.world.mishaps.extend([meanwhile(lambda: Run.objects.filter(pk=run.pk).update(lease_epoch=2))])
+    run = company.drive(run)
+    assert company.kinds(run)[-1] == "attempt.started"
+    assert (company.states(run)[0][0], EffectRecord.objects.get().state) == ("started", "started")
+    assert run.tokens == 120
+
+
+# --- a driver that dies -----------------------------------------------------------------------------------
+
+
+def test_a_model_call_whose_answer_died_with_its_driver_is_paid_and_repeated(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.play(says("Hello."))
+    run = company.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(turns, "planner_of", crash)
+        drive_and_crash(company, run)
+    run = company.drive(run)
+    assert (run.state, run.steps) == ("completed", 1)
+    lost = company.facts(run, "model.failed")[0]
+    assert (lost["code"], lost["estimated"]) == ("lost", True)
+    assert run.tokens == lost["tokens"] + 120
+
+
+@pytest.mark.parametrize(
+    ("tool", "state", "attempts"),
+    [
+        ({"idempotency": "honours_key"}, "completed", 1),
+        ({"idempotency": "read_back", "timeout_s": 0.3}, "completed", 1),
+        ({"idempotency": "none"}, "requires_action", 0),
+    ],
+)
+def test_an_attempt_whose_driver_died_before_the_effect(
+    company: Company, monkeypatch: pytest.MonkeyPatch, tool: dict[str, object], state: str, attempts: int
+) -> None:
+    company.add_tool("refund", **tool)
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(actions, "_execute_all", crash)
+        drive_and_crash(company, run)
+    run = company.drive(run)
+    assert (run.state, len(company.world.attempts)) == (state, attempts)
+    assert len(company.asked()) == (2 if state == "completed" else 1), "the model is not asked again"
+
+
+@pytest.mark.parametrize(
+    ("tool", "state"),
+    [
+        ({"idempotency": "honours_key"}, "completed"),
+        ({"idempotency": "read_back", "timeout_s": 0.3}, "completed"),
+        ({"idempotency": "none"}, "requires_action"),
+    ],
+)
+def test_an_attempt_whose_driver_died_after_the_effect_is_not_made_twice(
+    company: Company, monkeypatch: pytest.MonkeyPatch, tool: dict[str, object], state: str
+) -> None:
+    company.add_tool("refund", **tool)
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(actions, "_note_outcome", crash)
+        drive_and_crash(company, run)
+    run = company.drive(run)
+    assert (run.state, len(company.world.effects)) == (state, 1)
+
+
+def test_without_the_attempt_in_the_ledger_an_effect_is_made_twice(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mutant: no entry says that an attempt was started."""
+    company.add_tool("refund", idempotency="none")
+    company.world.honours_keys = False
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.start()
+    monkeypatch.setattr(actions, "_note_attempt", lambda session, item: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(actions, "_note_outcome", crash)
+        drive_and_crash(company, run)
+    company.drive(run)
+    assert len(company.world.effects) == 2
+
+
+def test_a_read_whose_driver_died_is_read_again(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    company.add_reads()
+    company.play(proposes(("look_up", ORDER)), says("Done."))
+    run = company.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(actions, "_note_outcome", crash)
+        drive_and_crash(company, run)
+    assert company.drive(run).state == "completed"
+
+
+def test_a_driver_that_fails_rests_and_another_goes_on(
+    company: Company, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    company.play(says("Hello."))
+    run = company.start()
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    with monkeypatch.context() as patch, caplog.at_level(logging.CRITICAL):
+        patch.setattr(turns, "_reserve", fail)
+        run = company.drive(run)
+    assert (run.state, run.lease_until) == ("queued", None)
+    assert run.wake_at is not None
+    assert timedelta(seconds=20) < run.wake_at - timezone.now() <= timedelta(seconds=driver.REST_S)
+    assert company.drive(run).state == "completed"
+
+
+# --- the slice --------------------------------------------------------------------------------------------
+
+
+def test_a_run_goes_on_in_the_next_slice(company: Company, settings: Settings) -> None:
+    settings.TIME_SLICE_S = 0
+    company.add_tool("refund")
+    company.world.mishaps.extend([busy, lose_reply])
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run, slices = company.start(), 1
+    while driver.drive(run.pk):
+        slices += 1
+    run.refresh_from_db()
+    assert (run.state, len(company.world.effects)) == ("completed", 1)
+    assert slices == run.lease_epoch + 1 > 5
+
+
+def test_an_outcome_at_the_end_of_a_slice_survives_a_moved_head(company: Company, settings: Settings) -> None:
+    settings.TIME_SLICE_S = 0
+    company.add_tool("refund", idempotency="none")
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.start()
+
+    def add() -> None:
+        add_message(actor=company.cast.application.service_account, run=run, text="Hello?")
+
+    company.world.mishaps.extend([meanwhile(add)])
+    while driver.drive(run.pk):
+        pass
+    run.refresh_from_db()
+    assert (run.state, company.states(run)) == ("completed", [("succeeded", "ok")])
+
+
+def test_a_worker_that_stops_gives_its_runs_back(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.add_tool("refund")
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.start()
+    flag = SharedFlag()
+    monkeypatch.setattr(driver, "stopping", flag)
+    company.world.mishaps.extend([meanwhile(flag.set)])
+    assert driver.drive(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.lease_until) == ("in_progress", None)
+    assert company.states(run) == [("succeeded", "ok")], "what it has seen is written before it goes"
+
+
+def test_a_ring_at_the_end_of_a_slice_does_not_keep_the_lease(company: Company, settings: Settings) -> None:
+    settings.TIME_SLICE_S = 0
+    company.add_tool("refund")
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.start()
+    company.world.mishaps.extend([meanwhile(lambda: ring(run))])
+    while driver.drive(run.pk):
+        pass
+    run.refresh_from_db()
+    assert (run.state, run.lease_until) == ("completed", None)
+
+
+def ring(run: Run) -> None:
+    with connection.cursor() as cursor:
+        journal.ring(cursor, run.pk)
+
+
+# --- finding what is due ----------------------------------------------------------------------------------
+
+
+def due() -> list[object]:
+    with connection.cursor() as cursor:
+        return list(journal.find_due(cursor, 100))
+
+
+def test_the_sweeper_finds_what_is_due_and_nothing_else(company: Company) -> None:
+    company.add_tool("refund")
+    company.play(says("Done."))
+    queued, leased, abandoned, resting, ended = (company.start() for _ in range(5))
+    now = timezone.now()
+    Run.objects.filter(pk=leased.pk).update(wake_at=None, lease_until=now + timedelta(minutes=1))
+    Run.objects.filter(pk=abandoned.pk).update(wake_at=None, lease_until=now - timedelta(minutes=1))
+    Run.objects.filter(pk=resting.pk).update(wake_at=now + timedelta(minutes=1))
+    company.drive(ended)
+    assert set(due()) == {queued.pk, abandoned.pk}
+    assert sweep() == 2
+
+
+def test_a_decision_whose_message_was_lost_is_found(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = company.add_tool("refund", grant="REQUIRE_APPROVAL")
+    company.let_decide(version.tool)
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    assert due() == []
+    monkeypatch.setattr("approvals.services.send_after_commit", lambda *_: None)
+    company.decide()
+    assert due() == [run.pk]
+
+
+# --- snapshots --------------------------------------------------------------------------------------------
+
+
+def test_a_long_run_goes_on_from_its_snapshot(company: Company, settings: Settings) -> None:
+    company.add_reads()
+    company.publish(max_steps=40)
+    company.play(*(proposes(("look_up", {"order_id": f"A-{n}"})) for n in range(12)), proposes(("ask_user", {"question": "?"})), says("Done."))
+    run = company.drive(company.start())
+    snapshot = RunSnapshot.objects.get()
+    assert snapshot.seq == Stream.objects.get(pk=run.pk).head_seq
+    RunSnapshot.objects.update(engine=0, state={})  # of another engine: thrown away
+    run = pause_run(actor=company.cast.alice, run=run)
+    run = company.drive(resume_run(actor=company.cast.alice, run=company.drive(run)))
+    assert run.state == "requires_action"
+
+
+def test_forty_runs_at_once(company: Company) -> None:
+    company.add_tool("refund")
+    company.play(says("Done."))
+    runs = [company.start() for _ in range(40)]
+    together = [threading.Thread(target=drive_in_thread, args=(run,)) for run in runs for _ in range(2)]
+    for thread in together:
+        thread.start()
+    for thread in together:
+        thread.join()
+    assert set(Run.objects.values_list("state", flat=True)) == {"completed"}
+    company.verify()
+
+
+def drive_in_thread(run: Run) -> None:
+    try:
+        while driver.drive(run.pk):
+            pass
+    finally:
+        connection.close()

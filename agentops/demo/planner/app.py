@@ -103,8 +103,10 @@ async def answer_chat(planner: Planner, request: Request) -> Response:
         await pause(request, turn.delay_s)
     if fault is not None and fault.kind != "empty":
         return await play_fault(fault, request)
+    captured = script.capture(conversation.first_user_text) if script else {}
+    played = turn if fault is None else EMPTY
     try:
-        return JSONResponse(build_completion(turn if fault is None else EMPTY, conversation, len(raw)))
+        return JSONResponse(build_completion(played, conversation, len(raw), captured))
     except TemplateError as error:
         return error_response(400, f"script {script.name if script else ''}: {error}", code="script_error")
 

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from agentops.demo.planner.script import Turn
-from agentops.demo.planner.template import expand, expand_text
+from agentops.demo.planner.template import Source, expand, expand_text
 from agentops.demo.planner.usage import Spent, Texts, estimate_tokens, limit_completion
 
 if TYPE_CHECKING:
@@ -21,15 +21,18 @@ NO_TOOLS = Turn(
 EMPTY = Turn(content="")
 
 
-def build_completion(turn: Turn, conversation: Conversation, prompt_length: int) -> JsonObject:
+def build_completion(
+    turn: Turn, conversation: Conversation, prompt_length: int, captured: dict[str, str]
+) -> JsonObject:
     """Return the chat completion that plays the turn.
 
-    `prompt_length` (characters of the request) is what prompt tokens are estimated from. Raises TemplateError
+    `prompt_length` (characters of the request) is what prompt tokens are estimated from, `captured` what the
+    script's pattern found in the request. Raises TemplateError
     when the turn refers to a tool result that the conversation does not hold.
     """
     if turn.tool_calls and not conversation.may_call_tools:
         turn = turn if turn.content else NO_TOOLS
-    texts = write_texts(turn, conversation)
+    texts = write_texts(turn, conversation, captured)
     texts, spent, cut = limit_completion(texts, count_tokens(turn, texts, prompt_length), conversation.limit)
     finish_reason = "length" if cut else turn.finish_reason or ("tool_calls" if texts.calls else "stop")
     return {
@@ -50,23 +53,23 @@ def build_completion(turn: Turn, conversation: Conversation, prompt_length: int)
     }
 
 
-def write_texts(turn: Turn, conversation: Conversation) -> Texts:
+def write_texts(turn: Turn, conversation: Conversation, captured: dict[str, str]) -> Texts:
     """Return the turn's texts with its expressions looked up."""
-    results = conversation.results
+    source = Source(conversation.results, captured)
     calls = turn.tool_calls if conversation.may_call_tools else ()
     return Texts(
-        thought=expand_text(turn.thought, results),
-        content=expand_text(turn.content, results),
-        refusal=expand_text(turn.refusal, results),
-        calls=tuple((call.name, write_arguments(call, results)) for call in calls),
+        thought=expand_text(turn.thought, source),
+        content=expand_text(turn.content, source),
+        refusal=expand_text(turn.refusal, source),
+        calls=tuple((call.name, write_arguments(call, source)) for call in calls),
     )
 
 
-def write_arguments(call: ToolCall, results: list[str]) -> str:
+def write_arguments(call: ToolCall, source: Source) -> str:
     """Return a call's arguments as the text a model writes."""
     if isinstance(call.arguments, str):
         return call.arguments
-    return json.dumps(expand(call.arguments, results), ensure_ascii=False)
+    return json.dumps(expand(call.arguments, source), ensure_ascii=False)
 
 
 def count_tokens(turn: Turn, texts: Texts, prompt_length: int) -> Spent:

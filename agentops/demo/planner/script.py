@@ -96,6 +96,11 @@ class Script:
             return self.regex.search(first_user_text) is not None
         return self.contains is not None and self.contains in first_user_text
 
+    def capture(self, first_user_text: str) -> dict[str, str]:
+        """Return what the named groups of the script's pattern match in the first user message."""
+        found = self.regex.search(first_user_text) if self.regex is not None else None
+        return found.groupdict("") if found else {}
+
 
 def parse_script(name: str, document: object) -> Script:
     """Return the script in a parsed YAML or JSON document; raises ScriptError naming the wrong place."""

@@ -1,13 +1,28 @@
-"""Values of earlier tool results in a turn: ``{{ result.1.order.id }}``. Plain lookup, no evaluation."""
+"""Values in a turn: of tool results, ``{{ result.1.order.id }}``, or of the request, ``{{ request.order }}``.
+
+Plain lookup, no evaluation.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Any
 
 # result.<which tool message, from 1, or "last"> and then keys or list positions (from 0).
-EXPRESSION = re.compile(r"\{\{\s*result\.([1-9]\d*|last)((?:\.[A-Za-z0-9_-]+)*)\s*\}\}")
+# Or request.<a named group of the script's match.regex>.
+EXPRESSION = re.compile(
+    r"\{\{\s*(?:result\.([1-9]\d*|last)((?:\.[A-Za-z0-9_-]+)*)|request\.([a-z_]+))\s*\}\}"
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What expressions look things up in: the tool messages' texts, and what the request's match captured."""
+
+    results: list[str]
+    captured: dict[str, str]
 
 
 class TemplateError(ValueError):
@@ -25,30 +40,32 @@ def check_templates(value: Any) -> None:  # Any: a JSON value
         for each in value:
             check_templates(each)
     elif isinstance(value, str) and "{{" in EXPRESSION.sub("", value):
-        raise TemplateError(f"{value!r} holds '{{{{' but not the form {{{{ result.<number|last>.<path> }}}}")
+        raise TemplateError(
+            f"{value!r} holds '{{{{' but no expression of the form result.<number|last>.<path> or request.<group>"
+        )
 
 
-def expand(value: Any, results: list[str]) -> Any:  # Any: a JSON value
-    """Return the value with its expressions looked up in the tool messages' texts.
+def expand(value: Any, source: Source) -> Any:  # Any: a JSON value
+    """Return the value with its expressions looked up.
 
     A string that is one expression and nothing else takes the looked-up value with its JSON type; inside a
     longer text it becomes text. Raises TemplateError when the path leads nowhere.
     """
     if isinstance(value, dict):
-        return {key: expand(each, results) for key, each in value.items()}
+        return {key: expand(each, source) for key, each in value.items()}
     if isinstance(value, list):
-        return [expand(each, results) for each in value]
+        return [expand(each, source) for each in value]
     if not isinstance(value, str):
         return value
     whole = EXPRESSION.fullmatch(value)
     if whole is not None:
-        return look_up(whole, results)
-    return EXPRESSION.sub(lambda found: show(look_up(found, results)), value)
+        return look_up(whole, source)
+    return EXPRESSION.sub(lambda found: show(look_up(found, source)), value)
 
 
-def expand_text(text: str | None, results: list[str]) -> str | None:
+def expand_text(text: str | None, source: Source) -> str | None:
     """Return a text with its expressions looked up; a text stays one even if it is a single expression."""
-    return None if text is None else show(expand(text, results))
+    return None if text is None else show(expand(text, source))
 
 
 def show(value: Any) -> str:  # Any: a JSON value
@@ -56,9 +73,12 @@ def show(value: Any) -> str:  # Any: a JSON value
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def look_up(found: re.Match[str], results: list[str]) -> Any:  # Any: a JSON value
+def look_up(found: re.Match[str], source: Source) -> Any:  # Any: a JSON value
     """Return what an expression names; raises TemplateError."""
-    which, path = found.group(1), found.group(2)
+    which, path, name = found.groups()
+    if name is not None:
+        return look_up_capture(found.group(), name, source.captured)
+    results = source.results
     number = len(results) if which == "last" else int(which)
     if not 1 <= number <= len(results):
         raise TemplateError(f"{found.group()}: the conversation holds {len(results)} tool results")
@@ -71,6 +91,13 @@ def look_up(found: re.Match[str], results: list[str]) -> Any:  # Any: a JSON val
                 f"{found.group()}: nothing at {step!r} in {results[number - 1][:200]}"
             ) from error
     return value
+
+
+def look_up_capture(expression: str, name: str, captured: dict[str, str]) -> str:
+    """Return what a named group of the script's pattern matched; raises TemplateError."""
+    if name not in captured:
+        raise TemplateError(f"{expression}: the script's match.regex has no group {name!r}")
+    return captured[name]
 
 
 def parse_result(text: str) -> Any:  # Any: a JSON value

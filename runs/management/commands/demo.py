@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import time
 from argparse import ArgumentParser
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from agentops.demo.planner.script import SHIPPED, load_scripts
+from agentops.demo.shop.seed import load_seed
 from agentops.errors import AgentOpsError
 from approvals.models import ApprovalRequest
 from approvals.services import decide, read_evidence
@@ -19,8 +22,45 @@ from runs.services import cancel_run, start_run
 from runs.trace import read_trace
 
 STORY = "refund_broken_kettle"
-APPLICATION, AGENT, APPROVER, CUSTOMER = "shop-app", "refunds-agent", "fiona", "ann.lee@example.com"
+APPLICATION, AGENT, APPROVER = "shop-app", "refunds-agent", "fiona"
+EMAIL = re.compile(r"[\w.]+@[\w.]+\w")
 LANE_MARKS = {"decided": "decided ", "executed": "executed", "broke": "BROKE   "}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a customer writes, and who they are."""
+
+    customer: str
+    message: str
+
+
+def choose_request(message: str, played: int) -> Told:
+    """Return the story as its script tells it the first time, and about another order every further time.
+
+    The same refund is refused as a duplicate when it is proposed again, as it should be.
+    """
+    told = (
+        Told(EMAIL.findall(message)[0], message)
+        if EMAIL.search(message)
+        else Told("ann.lee@example.com", message)
+    )
+    if not played or "arrived broken" not in message:
+        return told
+    seed = load_seed()
+    orders = [
+        order
+        for order in seed["orders"].values()
+        if order["status"] == "delivered" and order["payment"]["refunded"] == "0.00"
+    ]
+    order = orders[played % len(orders)]
+    customer = seed["customers"][order["customer_id"]]
+    thing = order["lines"][0]["name"].lower()
+    return Told(
+        customer["email"],
+        f"Hello, this is {customer['name']} ({customer['email']}). The {thing} from my order {order['id']} arrived "
+        "broken. I would like my money back for it, please.",
+    )
 
 
 class Command(BaseCommand):
@@ -56,16 +96,16 @@ class Command(BaseCommand):
         scripts = load_scripts(SHIPPED)
         if story not in scripts:
             raise CommandError(f"there is no story {story!r}; there are: {', '.join(sorted(scripts))}")
-        message = scripts[story].request or ""
         application = Application.objects.select_related("service_account").get(slug=APPLICATION)
         agent = application.team.agents.get(slug=AGENT)
-        self.stdout.write(f"Customer: {message}\n")
+        told = choose_request(scripts[story].request or "", Run.objects.filter(identity=agent).count())
+        self.stdout.write(f"Customer: {told.message}\n")
         return start_run(
             actor=application.service_account,
             agent=agent,
-            message=message,
+            message=told.message,
             issuer="https://shop.example",
-            subject=CUSTOMER,
+            subject=told.customer,
             application=application,
         )
 
