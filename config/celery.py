@@ -6,8 +6,13 @@ import os
 
 from celery import Celery
 from celery.signals import beat_init, worker_init
+from kombu.transport.redis import Channel
+
+from config.broker import Receipts
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+Channel.QoS = Receipts
 
 app = Celery("agentops")
 app.config_from_object("django.conf:settings", namespace="CELERY")

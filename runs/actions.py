@@ -242,7 +242,9 @@ def call_tools(session: Session, numbers: Sequence[int]) -> None:
         for item in ready:
             give_back(item.assessment.call.spec, item.admission)
         raise
-    for item, (outcome, transition) in zip(ready, _execute_all(ready), strict=True):
+    outcomes = _execute_all(ready)
+    session.read_clock()
+    for item, (outcome, transition) in zip(ready, outcomes, strict=True):
         _note_outcome(session, item, outcome)
         if transition is not None:
             mirror.record_transition(item.assessment.call.spec, transition)
@@ -441,6 +443,7 @@ def read_back(session: Session, number: int) -> None:
     spec = session.version.catalogue[call.tool]
     assessment = _assess(session, call, spec)
     answer = execution.read_back(assessment.call)
+    session.read_clock()
     if answer is None:
         answer = Outcome("unknown", "no_read_back", f"{spec.name} cannot be asked", retryable=False)
     note_outcome(session, call, spec, answer, was_read_back=answer.status != "unknown")

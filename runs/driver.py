@@ -93,8 +93,9 @@ def _hand_on(session: Session) -> bool:
 def _carry_out_next(session: Session) -> bool:
     """Carry out one command; return True when the run was given back."""
     session.confirm_lease()
+    session.read_clock()
     actions.heed_decisions(session)
-    command = next_command(session.state, utc_now(), session.idle_ms)
+    command = next_command(session.state, session.now, session.idle_ms)
     if isinstance(command, c.Wait):
         return _wait(session, command)
     if isinstance(command, c.Finish):

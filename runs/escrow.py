@@ -1,24 +1,24 @@
-"""Shared budgets: a run draws what it needs in chunks, and returns what it did not use when it ends.
+"""Shared budgets: a run draws what its next calls may cost, and returns what it did not use when it ends.
 
 A hot row per agent or team would cost every call a lock; so a run holds an escrow, and only its draws
-touch the shared rows, locked in the order of their ids. What a killed run holds is not lost: the run is
+touch the shared rows, locked in the order of their ids. A draw settles what was held before: what a run
+uses is charged to the windows in which it was reserved. What a killed run holds is not lost: the run is
 driven to its end by somebody else, and that returns it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
-from functools import partial
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from agentops.engine import events as e
-from agentops.engine.budgets import Shortfall
-from agentops.engine.state import Spent
+from agentops.engine.budgets import Amount, Reservation, Shortfall, count_drawn, plan_draw
+from agentops.engine.state import ZERO, Spent
 from agentops.ledger.store import Cursor
-from runs.session import GuardRefused, Session, utc_now
+from runs.journal import RunContext
+from runs.session import GuardRefused, Session
 
 _SCOPE = """
 SELECT max_steps IS NOT NULL, max_tokens IS NOT NULL, max_usd IS NOT NULL FROM runs_budget
@@ -29,50 +29,52 @@ INSERT INTO runs_budgetwindow (budget_id, starts_at, committed_steps, committed_
 SELECT id, date_trunc("window", %(now)s::timestamptz, 'UTC'), 0, 0, 0 FROM runs_budget
 WHERE team_id = %(team)s AND (identity_id IS NULL OR identity_id = %(identity)s) ORDER BY id ON CONFLICT DO NOTHING
 """
-_WINDOWS = """
-SELECT w.id FROM runs_budgetwindow w JOIN runs_budget b ON b.id = w.budget_id
+_CURRENT = """
+SELECT w.id FROM runs_budget b JOIN runs_budgetwindow w
+    ON w.budget_id = b.id AND w.starts_at = date_trunc(b."window", %(now)s::timestamptz, 'UTC')
 WHERE b.team_id = %(team)s AND (b.identity_id IS NULL OR b.identity_id = %(identity)s)
-    AND w.starts_at = date_trunc(b."window", %(now)s::timestamptz, 'UTC')
-ORDER BY w.id FOR UPDATE OF w
-"""
-_COMMIT = """
-UPDATE runs_budgetwindow w SET committed_steps = committed_steps + %(steps)s,
-    committed_tokens = committed_tokens + %(tokens)s, committed_usd = committed_usd + %(usd)s
-FROM runs_budget b
-WHERE b.id = w.budget_id AND w.id = ANY(%(windows)s)
-    AND (b.max_steps IS NULL OR committed_steps + %(steps)s <= b.max_steps)
-    AND (b.max_tokens IS NULL OR committed_tokens + %(tokens)s <= b.max_tokens)
-    AND (b.max_usd IS NULL OR committed_usd + %(usd)s <= b.max_usd)
-RETURNING w.id
-"""
-_HOLD = """
-INSERT INTO runs_escrow AS s (window_id, run_id, drawn_steps, drawn_tokens, drawn_usd)
-SELECT w, %(run)s, %(steps)s, %(tokens)s, %(usd)s FROM unnest(%(windows)s::bigint[]) AS w
-ON CONFLICT (window_id, run_id) DO UPDATE SET drawn_steps = s.drawn_steps + excluded.drawn_steps,
-    drawn_tokens = s.drawn_tokens + excluded.drawn_tokens, drawn_usd = s.drawn_usd + excluded.drawn_usd
 """
 _HELD = """
-SELECT s.id, s.window_id, w.budget_id, s.drawn_steps, s.drawn_tokens, s.drawn_usd
-FROM runs_escrow s JOIN runs_budgetwindow w ON w.id = s.window_id
-WHERE s.run_id = %s AND s.settled_at IS NULL ORDER BY w.id DESC FOR UPDATE OF s
+SELECT s.window_id, w.budget_id, s.settled_at IS NULL, s.drawn_steps, s.drawn_tokens, s.drawn_usd
+FROM runs_escrow s JOIN runs_budgetwindow w ON w.id = s.window_id WHERE s.run_id = %s
 """
 _LOCK = "SELECT id FROM runs_budgetwindow WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
-_RETURN = """
-UPDATE runs_budgetwindow SET committed_steps = committed_steps - %s, committed_tokens = committed_tokens - %s,
-    committed_usd = committed_usd - %s WHERE id = %s
+_CHANGES = """
+unnest(%(windows)s::bigint[], %(steps)s::bigint[], %(tokens)s::bigint[], %(usd)s::numeric[])
+    AS n(window_id, steps, tokens, usd)
 """
-_SETTLED = "UPDATE runs_escrow SET settled_at = %s WHERE run_id = %s AND settled_at IS NULL"
+_CHANGE = f"""
+UPDATE runs_budgetwindow w SET committed_steps = committed_steps + n.steps,
+    committed_tokens = committed_tokens + n.tokens, committed_usd = committed_usd + n.usd
+FROM {_CHANGES}, runs_budget b WHERE w.id = n.window_id AND b.id = w.budget_id
+"""  # noqa: S608  constants only
+_WITHIN = """
+    AND (n.steps <= 0 OR b.max_steps IS NULL OR w.committed_steps + n.steps <= b.max_steps)
+    AND (n.tokens <= 0 OR b.max_tokens IS NULL OR w.committed_tokens + n.tokens <= b.max_tokens)
+    AND (n.usd <= 0 OR b.max_usd IS NULL OR w.committed_usd + n.usd <= b.max_usd)
+RETURNING w.id
+"""
+_MISSING = f"""
+SELECT u.unit, u.room, u.needed FROM {_CHANGES}
+    JOIN runs_budgetwindow w ON w.id = n.window_id JOIN runs_budget b ON b.id = w.budget_id,
+    LATERAL (VALUES ('steps', b.max_steps - w.committed_steps, n.steps),
+        ('tokens', b.max_tokens - w.committed_tokens, n.tokens),
+        ('usd', b.max_usd - w.committed_usd, n.usd)) AS u(unit, room, needed)
+WHERE u.needed > 0 AND u.room < u.needed ORDER BY w.id
+"""  # noqa: S608
+_KEEP = f"""
+INSERT INTO runs_escrow AS s (window_id, run_id, drawn_steps, drawn_tokens, drawn_usd, settled_at)
+SELECT n.window_id, %(run)s, n.steps, n.tokens, n.usd,
+    CASE WHEN n.window_id = ANY(%(current)s::bigint[]) THEN NULL ELSE %(now)s::timestamptz END
+FROM {_CHANGES}
+ON CONFLICT (window_id, run_id) DO UPDATE SET drawn_steps = s.drawn_steps + excluded.drawn_steps,
+    drawn_tokens = s.drawn_tokens + excluded.drawn_tokens, drawn_usd = s.drawn_usd + excluded.drawn_usd,
+    settled_at = excluded.settled_at
+"""  # noqa: S608
 
-CHUNKS = 4  # a run draws a quarter of its own limits at a time
-
-
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """Steps, tokens and USD together."""
-
-    steps: int
-    tokens: int
-    usd: Decimal
+# What a run holds is out of reach for all others, also while it waits for people: a few calls' worth.
+CALLS_AHEAD = 4
+NOTHING = Amount(0, 0, ZERO)
 
 
 def limited_by(cursor: Cursor, team_id: UUID, identity_id: UUID) -> list[str]:
@@ -84,69 +86,101 @@ def limited_by(cursor: Cursor, team_id: UUID, identity_id: UUID) -> list[str]:
     ]
 
 
-def draw(session: Session, shortfall: Shortfall) -> bool:
-    """Draw a chunk of every shared budget, or at least what is missing; False when even that is not left."""
-    least = _least(session, shortfall)
-    for amount in (_chunk(session, least), least):
-        session.note(e.BUDGET_DRAWN, {"steps": amount.steps, "tokens": amount.tokens, "usd": str(amount.usd)})
-        try:
-            session.commit([partial(commit_amount, session=session, wanted=amount)])
-        except GuardRefused:
-            session.rewind()
-        else:
-            return True
-    return False
+def draw(session: Session, wanted: Reservation) -> Shortfall | None:
+    """Draw for a few calls like the wanted one, or at least for this one; return what is missing even for that."""
+    missing = _draw_for(session, wanted, CALLS_AHEAD)
+    return missing and _draw_for(session, wanted, 1)
 
 
-def _least(session: Session, shortfall: Shortfall) -> Amount:
-    missing = Decimal(shortfall.needed) - Decimal(shortfall.left)
-    return Amount(
-        1 if shortfall.limit == "steps" else 0,
-        int(missing) if shortfall.limit == "tokens" else 0,
-        missing if shortfall.limit == "usd" else Decimal(0),
-    )
+def _draw_for(session: Session, wanted: Reservation, calls: int) -> Shortfall | None:
+    state, now = session.state, session.now
+    hold = plan_draw(state, wanted, calls)
+    drawn = count_drawn(state, hold)
+    until = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)  # no window ends earlier
+    missing: list[Shortfall] = []
+
+    def take(cursor: Cursor) -> bool:
+        missing.extend(hold_amount(cursor, session.context, state.spent, hold, now))
+        return not missing
+
+    facts = {"steps": drawn.steps, "tokens": drawn.tokens, "usd": str(drawn.usd), "until": until.isoformat()}
+    session.note(e.BUDGET_DRAWN, facts)
+    try:
+        session.commit([take])
+    except GuardRefused:
+        if not missing:
+            raise
+        session.rewind()
+        return missing[0]
+    return None
 
 
-def _chunk(session: Session, least: Amount) -> Amount:
-    """A quarter of the run's limits, but never more than the run could still use."""
-    limits, drawn = session.state.limits, session.state.drawn
-    steps = min(max(1, limits.steps // CHUNKS), limits.steps - (drawn.steps or 0))
-    tokens = min(limits.tokens // CHUNKS, limits.tokens - (drawn.tokens or 0))
-    usd = min(limits.usd / CHUNKS, limits.usd - (drawn.usd or 0))
-    return Amount(max(least.steps, steps), max(least.tokens, tokens), max(least.usd, usd))
+def hold_amount(
+    cursor: Cursor, context: RunContext, spent: Spent, hold: Amount, now: datetime
+) -> list[Shortfall]:
+    """Let a run hold an amount, beyond what it has spent, of all its budgets' windows, or of none.
 
-
-def commit_amount(cursor: Cursor, session: Session, wanted: Amount) -> bool:
-    """Commit an amount on all windows of the run's agent and team, or on none (the transaction is undone)."""
-    context = session.context
-    where = {"team": context.team_id, "identity": context.identity_id, "now": utc_now()}
+    What it held before is settled. Return what is missing; the caller then has to undo the transaction.
+    """
+    where = {"team": context.team_id, "identity": context.identity_id, "now": now}
     cursor.execute(_OPEN, where)
-    cursor.execute(_WINDOWS, where)
-    windows = [row[0] for row in cursor.fetchall()]
-    values = {"run": context.run_id, "windows": windows, **_values(wanted)}
-    cursor.execute(_COMMIT, values)
-    if len(cursor.fetchall()) != len(windows):
-        return False
-    cursor.execute(_HOLD, values)
-    return True
-
-
-def _values(amount: Amount) -> dict[str, Any]:
-    return {"steps": amount.steps, "tokens": amount.tokens, "usd": amount.usd}
+    cursor.execute(_CURRENT, where)
+    current = [row[0] for row in cursor.fetchall()]
+    changes = _count_unused(cursor, context.run_id, spent)
+    for window in current:
+        changes[window] = changes.get(window, NOTHING) + hold
+    values = _lock(cursor, changes)
+    cursor.execute(_CHANGE + _WITHIN, values)
+    if len(cursor.fetchall()) != len(values["windows"]):
+        cursor.execute(_MISSING, values)
+        return [Shortfall(f"shared_{row[0]}", str(row[1]), str(row[2])) for row in cursor.fetchall()]
+    _keep(cursor, context.run_id, values, current, now)
+    return []
 
 
 def settle(cursor: Cursor, run_id: UUID, spent: Spent, now: datetime) -> bool:
-    """Return to every budget what the run drew and did not use; the newest window gets it back first."""
-    cursor.execute(_HELD, (run_id,))
-    held = cursor.fetchall()
-    cursor.execute(_LOCK, ([row[1] for row in held],))
-    unused: dict[UUID, list[Any]] = {}
-    for _, _, budget, *drawn in held:
-        total = unused.setdefault(budget, [-spent.steps, -spent.tokens, -spent.usd])
-        unused[budget] = [had + more for had, more in zip(total, drawn, strict=True)]
-    for _, window, budget, *drawn in held:
-        back = [max(0, min(left, had)) for left, had in zip(unused[budget], drawn, strict=True)]
-        unused[budget] = [left - gone for left, gone in zip(unused[budget], back, strict=True)]
-        cursor.execute(_RETURN, (*back, window))
-    cursor.execute(_SETTLED, (now, run_id))
+    """Return to every budget what the run drew and did not use; charge what it used beyond that.
+
+    Beyond is what no budget limited, and what a provider took against its orders: it counts all the same.
+    """
+    values = _lock(cursor, _count_unused(cursor, run_id, spent))
+    cursor.execute(_CHANGE, values)
+    _keep(cursor, run_id, values, (), now)
     return True
+
+
+def _count_unused(cursor: Cursor, run_id: UUID, spent: Spent) -> dict[int, Amount]:
+    """Return by window that the run still holds what settling takes off it.
+
+    Every budget was drawn on alike, but one that was set later has seen a part only, and gets no more back.
+    """
+    cursor.execute(_HELD, (run_id,))
+    rows = cursor.fetchall()
+    drawn: dict[UUID, Amount] = {}
+    for _, budget, _, *amounts in rows:
+        drawn[budget] = drawn.get(budget, NOTHING) + Amount(*amounts)
+    used = Amount(spent.steps, spent.tokens, spent.usd)
+    unused = Amount.most(drawn.values()) - used if drawn else NOTHING
+    return {
+        window: -Amount.least((unused, Amount(*amounts))) for window, _, is_held, *amounts in rows if is_held
+    }
+
+
+def _lock(cursor: Cursor, changes: Mapping[int, Amount]) -> dict[str, Any]:
+    """Lock the windows in the order of their ids; return the changes as columns."""
+    cursor.execute(_LOCK, (list(changes),))
+    windows = [row[0] for row in cursor.fetchall()]  # a budget may have been deleted meanwhile
+    amounts = [changes[window] for window in windows]
+    return {
+        "windows": windows,
+        "steps": [amount.steps for amount in amounts],
+        "tokens": [amount.tokens for amount in amounts],
+        "usd": [amount.usd for amount in amounts],
+    }
+
+
+def _keep(
+    cursor: Cursor, run_id: UUID, values: dict[str, Any], current: Collection[int], now: datetime
+) -> None:
+    """Write what the run has drawn of each window, less what it gave back; what is not current is settled."""
+    cursor.execute(_KEEP, {**values, "run": run_id, "current": list(current), "now": now})

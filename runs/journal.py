@@ -108,8 +108,8 @@ WITH taken AS (
         lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s), wake_at = NULL
     WHERE id = %(run)s AND state NOT IN {ENDED} AND (lease_until IS NULL OR lease_until < clock_timestamp())
     RETURNING *
-), before AS (SELECT wake_at FROM runs_run WHERE id = %(run)s)
-SELECT r.lease_epoch, before.wake_at, {_CONTEXT}
+), before AS (SELECT greatest(wake_at, lease_until) AS due_at FROM runs_run WHERE id = %(run)s)
+SELECT r.lease_epoch, before.due_at, {_CONTEXT}
 FROM taken r JOIN identities_agentidentity i ON i.id = r.identity_id
     JOIN identities_principal p ON p.id = r.principal_id, before
 """  # noqa: S608  constants only
@@ -134,7 +134,7 @@ WITH released AS (
 SELECT count(*) FROM released
 """
 _TAKE_BELL = "UPDATE runs_run SET wake_at = NULL WHERE id = %s AND lease_epoch = %s RETURNING 1"
-_SNAPSHOT = "SELECT seq, state FROM runs_runsnapshot WHERE run_id = %s AND engine = %s"
+_SNAPSHOT = "SELECT seq, state::text FROM runs_runsnapshot WHERE run_id = %s AND engine = %s"
 _DUE = """
 SELECT id FROM runs_run
 WHERE ended_at IS NULL AND coalesce(lease_until, wake_at) <= clock_timestamp()
@@ -296,7 +296,7 @@ def read_snapshot(cursor: Cursor, run: UUID, engine: int) -> tuple[int, dict[str
     """Return the snapshot that this engine version can read."""
     cursor.execute(_SNAPSHOT, (run, engine))
     row = cursor.fetchone()
-    return None if row is None else (row[0], row[1])
+    return None if row is None else (row[0], json.loads(row[1]))
 
 
 def find_due(cursor: Cursor, limit: int) -> list[UUID]:

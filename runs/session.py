@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Any
+from uuid import UUID
 
 from django.db import connection as orm_connection
 
 from agentops.database import borrowed, orm_section
 from agentops.engine import ENGINE_VERSION
 from agentops.engine import events as e
-from agentops.engine.events import Event
+from agentops.engine.events import INTENTS, Event
 from agentops.engine.fold import fold, fold_all
 from agentops.engine.snapshots import dump_state, load_state
 from agentops.engine.state import RunState
@@ -29,9 +30,6 @@ from runs.projection import Projection, project, required_actions, run_state
 from runs.versions import VersionSpec, read_version
 from runs.window import Shown, Written, arrange, choose_marks, render
 from tools.assessment import Assessment
-
-# Not yet carried out when it is written: if the stream moved meanwhile, it is decided anew.
-INTENTS = frozenset((e.MODEL_REQUESTED, e.ATTEMPT_STARTED, e.CALL_GATED, e.BUDGET_DRAWN, *e.ENDINGS))
 
 # A guard does something that must stand or fall with the append; False undoes the whole transaction.
 Guard = Callable[[Cursor], bool]
@@ -71,10 +69,16 @@ class Session:
     one_by_one: bool = False
     idle_ms: int = 0
     kept_seq: int = 0
+    now: datetime = field(default_factory=utc_now)
 
     @property
     def version(self) -> VersionSpec:
         return read_version(self.context.agent_version_id)
+
+    def read_clock(self) -> datetime:
+        """Read the clock: what is decided next is decided, and noted, as of this time, so that it can be replayed."""
+        self.now = utc_now()
+        return self.now
 
     # --- writing ----------------------------------------------------------------------------------------
 
@@ -82,7 +86,7 @@ class Session:
         """Keep an outcome to be written with the next commit, and its duty with it; the state already knows it."""
         if self.idle_ms:
             facts, self.idle_ms = {**facts, "idle_ms": self.idle_ms}, 0
-        self._add(Draft(kind, utc_now(), facts, content, self.context.identity_id))
+        self._add(Draft(kind, self.now, facts, content, self.context.identity_id))
         if duty is not None:
             self.duties.append(duty)
 
@@ -134,7 +138,7 @@ class Session:
 
     def _row(self, calls: int) -> RunRow:
         state, now = self.state, utc_now()
-        ended = now if state.has_ended else None
+        ended = self.pending[-1][0].at if state.has_ended else None
         actions = [] if state.has_ended else required_actions(state)
         return RunRow(
             run_state(state), state.reason, actions, state.spent.steps, calls, state.spent.tokens,
@@ -173,7 +177,8 @@ class Session:
         )
         with borrowed() as connection, connection.cursor() as cursor:
             self.head = read_head(cursor, self.context.run_id)
-            self.state = read_state(cursor, self.context)
+            self.state = read_state(cursor, self.context.run_id)
+        self.idle_ms += sum(draft.facts.get("idle_ms", 0) for draft, _ in self.pending[len(happened) :])
         self.pending = []
         self.fresh.clear()
         self.contents.clear()
@@ -229,11 +234,11 @@ class Session:
             return journal.take_bell(cursor, self.context.run_id, self.epoch)
 
 
-def read_state(cursor: Cursor, context: RunContext) -> RunState:
-    """Fold the run's stream, from its last snapshot where this engine version can read it."""
-    kept = journal.read_snapshot(cursor, context.run_id, ENGINE_VERSION)
+def read_state(cursor: Cursor, run_id: UUID) -> RunState:
+    """Fold a run's stream, from its last snapshot where this engine version can read it."""
+    kept = journal.read_snapshot(cursor, run_id, ENGINE_VERSION)
     state = None if kept is None else load_state(kept[1])
-    entries = read_entries(cursor, context.run_id, after=0 if state is None else state.seq)
+    entries = read_entries(cursor, run_id, after=0 if state is None else state.seq)
     return fold_all((Event(x.seq, x.kind, x.facts, x.at) for x in entries), state)
 
 
@@ -242,10 +247,10 @@ def open_session(context: RunContext, epoch: int, due_at: datetime | None) -> Se
     with borrowed() as connection, connection.cursor() as cursor:
         kept = journal.read_snapshot(cursor, context.run_id, ENGINE_VERSION)
         head = read_head(cursor, context.run_id)
-        state = read_state(cursor, context)
+        state = read_state(cursor, context.run_id)
         if state.seq != head.seq:  # somebody appended between the two reads
             head = read_head(cursor, context.run_id)
-            state = read_state(cursor, context)
+            state = read_state(cursor, context.run_id)
     if state.seq != head.seq:
         raise StateConflict("stream_busy", f"run {context.run_id} is being written to")
     session = Session(context, epoch, state, head, kept_seq=kept[0] if kept else 0)

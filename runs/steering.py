@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db import connection
 
 from agentops.engine.events import Event
-from agentops.engine.fold import UnfoldableEvent, fold, fold_all
+from agentops.engine.fold import UnfoldableEvent, fold
 from agentops.engine.state import RunState
 from agentops.errors import StateConflict
 from agentops.ledger.entries import Draft
-from agentops.ledger.store import Cursor, read_entries, read_head
+from agentops.ledger.store import Cursor, read_head
 from runs import journal
 from runs.journal import RunRow, Write
 from runs.models import Run
 from runs.projection import Projection, project, required_actions, run_state
+from runs.session import read_state
 
 
 def write_by_person(cursor: Cursor, run: Run, draft: Draft) -> RunState:
@@ -26,8 +29,11 @@ def write_by_person(cursor: Cursor, run: Run, draft: Draft) -> RunState:
     meets a moved head, folds again, and goes on from there.
     """
     head = read_head(cursor, run.pk, lock=True)
+    before = read_state(cursor, run.pk)
+    if idle_ms := _idle_ms(run, before, draft.at):
+        draft = replace(draft, facts={**draft.facts, "idle_ms": idle_ms})
     event = Event(head.seq + 1, draft.kind, draft.facts, draft.at)
-    after = _fold_one_more(cursor, run, event)
+    after = _fold_one_more(before, event)
     entries, moved = journal.seal_drafts(run.pk, head, [draft])
     projection = Projection()
     project(projection, event, after)
@@ -39,9 +45,14 @@ def write_by_person(cursor: Cursor, run: Run, draft: Draft) -> RunState:
     return after
 
 
-def _fold_one_more(cursor: Cursor, run: Run, event: Event) -> RunState:
-    entries = read_entries(cursor, run.pk)
-    state = fold_all(Event(entry.seq, entry.kind, entry.facts, entry.at) for entry in entries)
+def _idle_ms(run: Run, before: RunState, now: datetime) -> int:
+    """Return how long the run, being due, has waited for a driver: that is no working time."""
+    if before.working_since is None or run.wake_at is None or run.lease_until is not None:
+        return 0
+    return max(0, (now - max(run.wake_at, before.working_since)) // timedelta(milliseconds=1))
+
+
+def _fold_one_more(state: RunState, event: Event) -> RunState:
     try:
         return fold(state, event)
     except UnfoldableEvent as error:

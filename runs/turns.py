@@ -12,7 +12,7 @@ from django.conf import settings
 
 from agentops.canonical import keyed_digest
 from agentops.engine import events as e
-from agentops.engine.budgets import Reservation, plan_reservation
+from agentops.engine.budgets import DrawFirst, Reservation, plan_reservation
 from agentops.engine.decide import LOST
 from agentops.errors import NotFound, ValidationFailed
 from runs import escrow
@@ -64,6 +64,7 @@ def ask_planner(session: Session, step: int, attempt: int) -> None:
     started = time.monotonic()
     answer = planner_of(version.planner).ask(_request(session, window, reservation))
     latency_ms = round((time.monotonic() - started) * 1000)
+    session.read_clock()
     if isinstance(answer, PlannerFailure):
         _note_failure(session, step, attempt, answer, price, latency_ms)
     else:
@@ -84,13 +85,15 @@ def _reserve(session: Session, window: list[Shown], price: Price) -> Reservation
         prompt_tokens=prompt,
         completion_tokens=version.max_completion_tokens,
         rates=dearest_rates(price),
+        now=session.now,
     )
     if isinstance(plan, Reservation):
         return plan
-    if plan.shared and escrow.draw(session, plan):
-        return None  # the stream was written to, and may have been added to: what to do is decided anew
-    limit = f"shared_{plan.limit}" if plan.shared else plan.limit
-    session.note(e.BUDGET_EXHAUSTED, {"limit": limit, "left": plan.left, "needed": plan.needed})
+    # After a draw the stream was written to, and may have been added to: what to do is decided anew.
+    shortfall = escrow.draw(session, plan.wanted) if isinstance(plan, DrawFirst) else plan
+    if shortfall is not None:
+        facts = {"limit": shortfall.limit, "left": shortfall.left, "needed": shortfall.needed}
+        session.note(e.BUDGET_EXHAUSTED, facts)
     return None
 
 
@@ -149,11 +152,11 @@ def _charge(session: Session, usage: Usage | None, price: Price) -> dict[str, An
     if usage is None:
         state = session.state
         return {"tokens": state.reserved_tokens, "usd": str(state.reserved_usd), "estimated": True}
-    return {
-        "tokens": usage.input_tokens + usage.output_tokens,
-        "usd": str(cost(price, usage)),
-        "estimated": False,
-    }
+    tokens, usd = usage.input_tokens + usage.output_tokens, cost(price, usage)
+    charge = {"tokens": tokens, "usd": str(usd), "estimated": False}
+    if tokens > session.state.reserved_tokens or usd > session.state.reserved_usd:
+        charge["overrun"] = True  # the provider took more than it was allowed
+    return charge
 
 
 def _note_failure(

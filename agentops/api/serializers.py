@@ -111,7 +111,11 @@ def read_query(kind: type[QuerySerializer], request: Request) -> Fields:
     """Return the validated filters; raises ApiError 400 for a value that none can have."""
     serializer = kind(data=request.query_params)
     # DRF takes an empty value for none at all, and a filter that does not filter shows too much.
-    empty = [Reason(f"invalid_{name}") for name in serializer.fields if request.query_params.get(name) == ""]
+    empty = [
+        Reason(f"invalid_{name}")
+        for name, value in request.query_params.items()
+        if value == "" and name in serializer.fields
+    ]
     if empty:
         raise ApiError(400, "invalid_parameter", "A parameter has a value or is left out.", reasons=empty)
     try:

@@ -33,6 +33,11 @@ class ApiView(APIView):
         self.trace = continue_trace(request.headers.get("traceparent"))
         self.rate_limit = RateLimit()
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:  # Any: the URL's parameters
+        super().initial(request, *args, **kwargs)
+        if request.method == "POST" and hasattr(self, "post"):
+            _ = request.data  # read now: a body that cannot be read is refused before what it lacks
+
     def get_throttles(self) -> list[BaseThrottle]:
         return [self.rate_limit]
 

@@ -39,8 +39,8 @@ def register_destination(destination: Destination) -> None:
     _destinations[destination.url_name] = destination
 
 
-def stops_for(request: HttpRequest) -> list[Stop]:
-    """Return the rail for this request."""
+def stops_for(request: HttpRequest, at: str) -> list[Stop]:
+    """Return the rail as this user has it on the page ``at``."""
     stops = []
     for destination in sorted(_destinations.values(), key=lambda d: d.order):
         url = reverse(destination.url_name)
@@ -50,7 +50,7 @@ def stops_for(request: HttpRequest) -> list[Stop]:
                 url,
                 destination.section,
                 destination.waiting(request) if destination.waiting else 0,
-                current=request.path == url if destination.order == 0 else request.path.startswith(url),
+                current=at == url if destination.order == 0 else at.startswith(url),
             )
         )
     return stops

@@ -71,7 +71,8 @@ class ConsoleSite(OTPAdminSite):
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Add the rail, built only where a template shows it."""
         context = super().each_context(request)
-        context["stops"] = lambda: stops_for(request) if context["has_permission"] else []
+        context["at"] = request.path
+        context["stops"] = lambda: stops_for(request, request.path) if context["has_permission"] else []
         context["second_factor_waived"] = second_factor_is_waived(request)
         return context
 
@@ -95,14 +96,23 @@ class ConsoleSite(OTPAdminSite):
             here = reverse("admin:second_factor")
             if must_enrol(request) and request.path not in (here, reverse("admin:logout")):
                 return HttpResponseRedirect(here)
-            return guarded(request, *args, **kwargs)
+            answer: HttpResponseBase = guarded(request, *args, **kwargs)
+            return answer
 
         return enrolled_view
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        """Add the page where a person sets up their second factor."""
-        own = path("second-factor/", self.admin_view(self.second_factor), name="second_factor")
-        return [own, *super().get_urls()]
+        """Add the rail, and the page where a person sets up their second factor."""
+        own = [
+            path("second-factor/", self.admin_view(self.second_factor), name="second_factor"),
+            path("rail/", self.admin_view(self.rail), name="rail"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def rail(self, request: HttpRequest) -> HttpResponse:
+        """Show the rail again, with what waits now; ``?at=`` is the page that it stands beside."""
+        at = request.GET.get("at", "")
+        return TemplateResponse(request, "console/rail.html", {"stops": stops_for(request, at), "at": at})
 
     def second_factor(self, request: HttpRequest) -> HttpResponse:
         """Show the QR code of a new device and take it into service with its first code."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from decimal import Decimal
+from datetime import datetime
+from decimal import ROUND_UP, Decimal
 
 from agentops.engine.state import RunState
 
 PER_MILLION = Decimal(1_000_000)
+# The unit in which money is kept. What is reserved is rounded up to it, like what is charged: a reservation
+# that is finer than the rows it is written to would leave crumbs behind.
+QUANTUM = Decimal("1e-8")
 # An answer shorter than this is of no use: rather halt with what was done than buy half a sentence.
 SMALLEST_COMPLETION = 16
 
@@ -31,17 +36,51 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """What is missing: of the run's own limit, or (``shared``) of what it holds of shared budgets."""
+    """What is missing, of which limit."""
 
     limit: str
     left: str
     needed: str
-    shared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DrawFirst:
+    """The run's own limits allow the call; what the run holds of shared budgets does not cover it."""
+
+    wanted: Reservation
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """Steps, tokens and USD together."""
+
+    steps: int
+    tokens: int
+    usd: Decimal
+
+    def __add__(self, other: Amount) -> Amount:
+        return Amount(self.steps + other.steps, self.tokens + other.tokens, self.usd + other.usd)
+
+    def __sub__(self, other: Amount) -> Amount:
+        return self + -other
+
+    def __neg__(self) -> Amount:
+        return Amount(-self.steps, -self.tokens, -self.usd)
+
+    @classmethod
+    def most(cls, amounts: Collection[Amount]) -> Amount:
+        """Return the largest of each unit."""
+        return cls(max(a.steps for a in amounts), max(a.tokens for a in amounts), max(a.usd for a in amounts))
+
+    @classmethod
+    def least(cls, amounts: Collection[Amount]) -> Amount:
+        """Return the smallest of each unit."""
+        return cls(min(a.steps for a in amounts), min(a.tokens for a in amounts), min(a.usd for a in amounts))
 
 
 def plan_reservation(
-    state: RunState, *, prompt_tokens: int, completion_tokens: int, rates: Rates
-) -> Reservation | Shortfall:
+    state: RunState, *, prompt_tokens: int, completion_tokens: int, rates: Rates, now: datetime
+) -> Reservation | DrawFirst | Shortfall:
     """Clamp the completion to what is left; return the worst case, or what is missing.
 
     ``prompt_tokens`` is an upper bound of the prompt. With what is spent so far the reservation never
@@ -52,15 +91,16 @@ def plan_reservation(
     completion = min(
         completion_tokens, tokens_left - prompt_tokens, _affordable(usd_left, prompt_tokens, rates)
     )
-    if completion < SMALLEST_COMPLETION:
-        return _own_shortfall(tokens_left, usd_left, prompt_tokens, rates)
+    smallest = min(SMALLEST_COMPLETION, completion_tokens)
+    if completion < smallest:
+        return _own_shortfall(tokens_left, usd_left, _reserve(prompt_tokens, smallest, rates))
     reservation = _reserve(prompt_tokens, completion, rates)
-    return _shared_shortfall(state, reservation) or reservation
+    return reservation if _is_covered(state, reservation, now) else DrawFirst(reservation)
 
 
 def _reserve(prompt_tokens: int, completion: int, rates: Rates) -> Reservation:
     usd = (prompt_tokens * rates.input + completion * rates.output) / PER_MILLION
-    return Reservation(prompt_tokens + completion, usd, completion)
+    return Reservation(prompt_tokens + completion, usd.quantize(QUANTUM, ROUND_UP), completion)
 
 
 def _affordable(usd_left: Decimal, prompt_tokens: int, rates: Rates) -> int:
@@ -71,19 +111,41 @@ def _affordable(usd_left: Decimal, prompt_tokens: int, rates: Rates) -> int:
     return int(after_prompt // rates.output) if rates.output else 1 << 31
 
 
-def _own_shortfall(tokens_left: int, usd_left: Decimal, prompt_tokens: int, rates: Rates) -> Shortfall:
-    least = _reserve(prompt_tokens, SMALLEST_COMPLETION, rates)
+def _own_shortfall(tokens_left: int, usd_left: Decimal, least: Reservation) -> Shortfall:
     if least.tokens > tokens_left:
-        return Shortfall("tokens", str(tokens_left), str(least.tokens), shared=False)
-    return Shortfall("usd", str(usd_left), str(least.usd), shared=False)
+        return Shortfall("tokens", str(tokens_left), str(least.tokens))
+    return Shortfall("usd", str(usd_left), str(least.usd))
 
 
-def _shared_shortfall(state: RunState, wanted: Reservation) -> Shortfall | None:
+def _is_covered(state: RunState, wanted: Reservation, now: datetime) -> bool:
+    """Whether the run holds enough, in windows that are not over, of every unit that a shared budget limits."""
     held, spent = state.drawn, state.spent
-    if held.steps is not None and held.steps < state.next_step:
-        return Shortfall("steps", str(held.steps - spent.steps), "1", shared=True)
-    if held.tokens is not None and held.tokens - spent.tokens < wanted.tokens:
-        return Shortfall("tokens", str(held.tokens - spent.tokens), str(wanted.tokens), shared=True)
-    if held.usd is not None and held.usd - spent.usd < wanted.usd:
-        return Shortfall("usd", str(held.usd - spent.usd), str(wanted.usd), shared=True)
-    return None
+    return (
+        (held.until is None or now < held.until)
+        and (held.steps is None or held.steps >= state.next_step)
+        and (held.tokens is None or held.tokens - spent.tokens >= wanted.tokens)
+        and (held.usd is None or held.usd - spent.usd >= wanted.usd)
+    )
+
+
+def plan_draw(state: RunState, wanted: Reservation, calls: int) -> Amount:
+    """Return what the run should hold for a number of calls like the wanted one, within its own limits.
+
+    Of a unit that no shared budget limits it holds nothing. One call's worth is always within the limits.
+    """
+    held, limits, spent = state.drawn, state.limits, state.spent
+    return Amount(
+        0 if held.steps is None else min(state.next_step + calls - 1, limits.steps) - spent.steps,
+        0 if held.tokens is None else min(calls * wanted.tokens, limits.tokens - spent.tokens),
+        Decimal(0) if held.usd is None else min(calls * wanted.usd, limits.usd - spent.usd),
+    )
+
+
+def count_drawn(state: RunState, hold: Amount) -> Amount:
+    """Return what has to be drawn on top of what is held and unused, so that the run holds an amount."""
+    held, spent = state.drawn, state.spent
+    return Amount(
+        0 if held.steps is None else hold.steps - (held.steps - spent.steps),
+        0 if held.tokens is None else hold.tokens - (held.tokens - spent.tokens),
+        Decimal(0) if held.usd is None else hold.usd - (held.usd - spent.usd),
+    )

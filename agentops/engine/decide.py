@@ -67,7 +67,7 @@ def _heed_people(state: RunState, now: datetime) -> Command | None:
 
 
 def _carry_on(state: RunState, now: datetime, deadline: datetime) -> Command:
-    if state.exhausted:
+    if state.exhausted or state.is_overspent:
         return Finish(e.RUN_HALTED, "budget_reached")
     if state.phase == "answered":
         return Finish(e.RUN_COMPLETED, "")

@@ -49,6 +49,22 @@ ENDINGS = {
     RUN_EXPIRED: "expired",
 }
 
+# Not yet carried out when it is written: if the stream moved meanwhile, it is decided anew.
+INTENTS = frozenset((MODEL_REQUESTED, ATTEMPT_STARTED, CALL_GATED, BUDGET_DRAWN, *ENDINGS))
+BY_PEOPLE = frozenset(
+    (
+        RUN_STARTED,
+        MESSAGE_RECEIVED,
+        INPUT_RECEIVED,
+        HANDOVER_ANSWERED,
+        OUTCOME_SETTLED,
+        RUN_PAUSED,
+        RUN_UNPAUSED,
+        CANCEL_REQUESTED,
+        RUN_KILLED,
+    )
+)
+
 ASK_USER = "ask_user"
 HAND_OVER = "hand_over"
 BUILT_IN_TOOLS = {ASK_USER: "input", HAND_OVER: "handover"}

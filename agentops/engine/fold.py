@@ -78,16 +78,28 @@ def _count_working_time(state: RunState, event: Event) -> RunState:
     spent = state.spent
     if state.working_since is not None:
         passed = (event.at - state.working_since) // timedelta(milliseconds=1)
-        spent = replace(spent, worked_ms=spent.worked_ms + max(0, passed - event.facts.get("idle_ms", 0)))
+        # Not bounded by zero here: somebody's word may have come between the idle time and the event that tells it.
+        spent = replace(spent, worked_ms=max(0, spent.worked_ms + passed - event.facts.get("idle_ms", 0)))
     working = event.kind in _BY_DRIVER or state.working_since is not None
     since = event.at if working and not state.waits_for_people and not state.has_ended else None
     return replace(state, spent=spent, working_since=since)
 
 
-def _mark(state: RunState, event: Event, step: int | None = None) -> RunState:
+def _mark(state: RunState, event: Event) -> RunState:
     """Remember that this entry's content belongs to the model's window."""
-    mark = Mark(event.seq, state.step if step is None else step, event.facts.get("size", 0))
-    return replace(state, marks=(*state.marks, mark)[-MARKS_LIMIT:])
+    said = event.kind == e.MESSAGE_RECEIVED
+    mark = Mark(event.seq, state.step, event.facts.get("size", 0), said)
+    marks = (*state.marks, mark)
+    return replace(state, marks=marks if len(marks) <= MARKS_LIMIT else _forget_oldest(marks))
+
+
+def _forget_oldest(marks: tuple[Mark, ...]) -> tuple[Mark, ...]:
+    """Forget the oldest step whole, for an answer without its question confuses every model; never the request."""
+    request, *rest = marks
+    kept = [mark for mark in rest if mark.step > rest[0].step]
+    if not kept:  # one step has so many marks only by what the user said meanwhile
+        kept = [mark for mark in rest if mark is not next((each for each in rest if each.said), rest[0])]
+    return request, *kept
 
 
 # --- people ---------------------------------------------------------------------------------------------
@@ -107,7 +119,7 @@ def _person_answered(state: RunState, facts: Facts, event: Event) -> RunState:
 
 def _outcome_settled(state: RunState, facts: Facts, event: Event) -> RunState:
     call = state.call(facts["call"])
-    if call.status != "parked":
+    if call.status != "parked" or facts["step"] != state.step:
         raise ValueError("the call is not parked")
     status = "succeeded" if facts["happened"] else "failed"
     return _mark(state.with_call(replace(call, status=status, code="settled_by_person")), event)
@@ -327,6 +339,7 @@ def _budget_drawn(state: RunState, facts: Facts, event: Event) -> RunState:
             None if held.steps is None else held.steps + facts["steps"],
             None if held.tokens is None else held.tokens + facts["tokens"],
             None if held.usd is None else held.usd + Decimal(facts["usd"]),
+            datetime.fromisoformat(facts["until"]),
         ),
     )
 
@@ -375,17 +388,4 @@ _CHANGES: dict[str, Callable[[RunState, Facts, Event], RunState]] = {
     e.BUDGET_EXHAUSTED: _budget_exhausted,
     **dict.fromkeys(e.ENDINGS, _ended),
 }
-_BY_PEOPLE = frozenset(
-    (
-        e.RUN_STARTED,
-        e.MESSAGE_RECEIVED,
-        e.INPUT_RECEIVED,
-        e.HANDOVER_ANSWERED,
-        e.OUTCOME_SETTLED,
-        e.RUN_PAUSED,
-        e.RUN_UNPAUSED,
-        e.CANCEL_REQUESTED,
-        e.RUN_KILLED,
-    )
-)
-_BY_DRIVER = frozenset(_CHANGES) - _BY_PEOPLE
+_BY_DRIVER = frozenset(_CHANGES) - e.BY_PEOPLE

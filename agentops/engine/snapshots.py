@@ -35,7 +35,7 @@ def load_state(data: dict[str, Any]) -> RunState:
             **data,
             "limits": Limits(**{**limits, "usd": Decimal(limits["usd"])}),
             "spent": Spent(**{**spent, "usd": Decimal(spent["usd"])}),
-            "drawn": Drawn(**{**drawn, "usd": None if drawn["usd"] is None else Decimal(drawn["usd"])}),
+            "drawn": _load_drawn(drawn),
             "expires_at": datetime.fromisoformat(data["expires_at"]),
             "reserved_usd": Decimal(data["reserved_usd"]),
             "retry_at": _time(data["retry_at"]),
@@ -45,6 +45,11 @@ def load_state(data: dict[str, Any]) -> RunState:
             "marks": tuple(Mark(**mark) for mark in data["marks"]),
         }
     )
+
+
+def _load_drawn(data: dict[str, Any]) -> Drawn:
+    usd = None if data["usd"] is None else Decimal(data["usd"])
+    return Drawn(**{**data, "usd": usd, "until": _time(data["until"])})
 
 
 def _load_call(data: dict[str, Any]) -> CallState:

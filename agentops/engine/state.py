@@ -35,11 +35,15 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What the run holds of shared budgets; None where no shared budget limits it."""
+    """What the run has drawn of shared budgets, what it has spent included; None where no shared budget limits it.
+
+    ``until`` is when the windows end that it was drawn from: what is unused by then cannot be used later.
+    """
 
     steps: int | None = None
     tokens: int | None = None
     usd: Decimal | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +93,15 @@ WAITING_FOR_PEOPLE = frozenset(("waiting", "asked", "parked"))
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """An entry whose content belongs to the model's window: its seq, its step, its size in characters."""
+    """An entry whose content belongs to the model's window: its seq, its step, its size in characters.
+
+    ``said``: a message of the user.
+    """
 
     seq: int
     step: int
     size: int
+    said: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +154,11 @@ class RunState:
         reads = [call for call in open_calls if call.effect == "read"]
         others = [call for call in open_calls if call.effect != "read" and call.status != "asked"]
         return bool(open_calls) and all(call.waits_for_people for call in (*reads, *others[:1]))
+
+    @property
+    def is_overspent(self) -> bool:
+        """Whether the run is beyond a limit: only a provider that takes more than it was allowed gets it there."""
+        return self.spent.tokens > self.limits.tokens or self.spent.usd > self.limits.usd
 
     @property
     def asks_again(self) -> bool:

@@ -46,6 +46,11 @@ def _measured(name: str, arguments: list[str]) -> int:
     return commands.run_measurement(name, arguments)
 
 
+def _apart(name: str, arguments: list[str]) -> int:
+    bootstrap.enter_environment([name, *arguments])
+    return commands.run_apart(name, arguments)
+
+
 COMMANDS = {
     "up": Command("start everything with the demo company and say how to sign in", _up),
     "demo": Command("one governed run in the terminal, approval included", _managed),
@@ -53,7 +58,7 @@ COMMANDS = {
     "apply": Command("create or update agents, tools, grants and budgets from a file", _managed),
     "verify": Command("check the ledger and name the first bad entry", _managed),
     "bench": Command("measure steps per second on servers of its own", _measured),
-    "chaos": Command("kill processes at random on servers of its own and count what was lost", _measured),
+    "chaos": Command("kill processes at random on servers of its own and count what was lost", _apart),
     "manage": Command("any Django management command, with the stack's environment", _managed),
 }
 

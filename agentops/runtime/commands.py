@@ -51,6 +51,11 @@ def run_measurement(name: str, arguments: list[str]) -> int:
         return _complain(name, str(error))
 
 
+def run_apart(name: str, arguments: list[str]) -> int:
+    """Run ``manage.py NAME``, which starts and kills servers of its own."""
+    return run_manage(name, arguments, service_urls.PLACEHOLDERS)
+
+
 def prepare_services(stack: Stack) -> None:
     """Start the servers and migrate."""
     application.start_servers(stack)

@@ -13,8 +13,8 @@ from agentops.console.panels import panels_for
 from agentops.engine.events import CALL_ASKED
 from agentops.errors import NotFound
 from agentops.ledger.store import read_head
-from approvals.models import ApprovalRequest
-from runs.admin.timeline import lay_out
+from approvals.models import ApprovalDecision, ApprovalRequest
+from runs.admin.timeline import VERDICTS, lay_out
 from runs.models import Handover, Run
 from runs.trace import TraceItem, read_trace
 
@@ -37,12 +37,21 @@ def live_context(request: HttpRequest, run: Run) -> dict[str, Any]:
         "max_ms": run.max_seconds * 1_000,
         "seen": seen,
         "totals": trace.totals,
-        "timeline": lay_out(trace.items),
+        "timeline": lay_out(trace.items, read_deciders(trace.items)),
         "message": _words(trace.items[:1], "message"),
         "ending": _ending(run, trace.items),
         "awaited": _awaited(run, trace.items),
         "panels": panels_for(Run._meta.label_lower, request, run),
     }
+
+
+def read_deciders(items: list[TraceItem]) -> dict[str, str]:
+    """Return who decided about the approvals of a run, by the approval's id; no query where there is none."""
+    approvals = {item.facts.get("approval") for item in items if item.kind in VERDICTS} - {None}
+    if not approvals:
+        return {}
+    decided = ApprovalDecision.objects.filter(request__in=approvals).select_related("decided_by")
+    return {str(decision.request_id): decision.decided_by.get_username() for decision in decided}
 
 
 def _words(items: list[TraceItem], name: str) -> str:

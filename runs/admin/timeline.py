@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from agentops.engine import events as e
@@ -21,6 +22,7 @@ LED_UP_TO = {
     e.ATTEMPT_STARTED: {e.CALL_SUCCEEDED, e.CALL_FAILED, e.CALL_UNKNOWN, e.ATTEMPT_FAILED},
     e.BUDGET_DRAWN: {e.MODEL_REQUESTED},
 }
+VERDICTS = (e.APPROVAL_GRANTED, e.APPROVAL_REFUSED)
 OUTCOMES = (e.CALL_SUCCEEDED, e.CALL_FAILED, e.CALL_UNKNOWN, e.CALL_PARKED, e.CALL_REFUSED, e.CALL_GATED)
 
 Place = tuple[int | None, int | None]
@@ -35,6 +37,7 @@ class Told:
     reasons: Sequence[Any] = ()
     approval: str = ""
     result: Any = None
+    person: str = ""
 
     @property
     def title(self) -> str:
@@ -72,10 +75,13 @@ class Timeline:
     costs: list[Decimal]
 
 
-def lay_out(items: Sequence[TraceItem]) -> Timeline:
-    """Return the newest items in groups, with the cost that had run up by each step."""
+def lay_out(items: Sequence[TraceItem], deciders: Mapping[str, str] = MappingProxyType({})) -> Timeline:
+    """Return the newest items in groups, with the cost that had run up by each step.
+
+    ``deciders`` names the people who decided about approvals, by the approval's id.
+    """
     proposed, allowed = _proposals(items), _permissions(items)
-    told = [_tell(item, proposed, allowed) for item in _without_preludes(items)]
+    told = [_tell(item, proposed, allowed, deciders) for item in _without_preludes(items)]
     shown = told[-MOST_SHOWN:]
     groups = _group(shown)
     spent = sum((item.usd for item in items), Decimal(0)) - sum((group.usd for group in groups), Decimal(0))
@@ -112,8 +118,16 @@ def _without_preludes(items: Sequence[TraceItem]) -> list[TraceItem]:
     return kept[::-1]
 
 
-def _tell(item: TraceItem, proposed: dict[Place, Any], allowed: dict[Place, TraceItem]) -> Told:
+def _tell(
+    item: TraceItem,
+    proposed: dict[Place, Any],
+    allowed: dict[Place, TraceItem],
+    deciders: Mapping[str, str],
+) -> Told:
     place = (item.step, item.call)
+    if item.kind in VERDICTS:
+        approval = str(item.facts.get("approval") or "")
+        return Told(item, approval=approval, person=deciders.get(approval, ""))
     if item.kind not in OUTCOMES:
         return Told(item)
     permission = allowed.get(place)

@@ -71,6 +71,14 @@ class Cancel(Control):
         services.cancel_run(actor=actor, run=run, reason=body["reason"])
 
 
+@described(
+    "killRun", "Halt the run at once, as an operator: no further call, the reason on record.", ControlBody
+)
+class Kill(Control):
+    def perform(self, actor: User, run: Run, body: Fields) -> None:
+        services.kill_run(actor=actor, run=run, reason=body["reason"])
+
+
 @described("pauseRun", "Hold the run before its next step or call.", ControlBody)
 class Pause(Control):
     def perform(self, actor: User, run: Run, body: Fields) -> None:

@@ -13,6 +13,7 @@ urlpatterns = [
     path(f"{RUN}/trace", views.Trace.as_view(), name="run-trace"),
     path(f"{RUN}/events", events.Events.as_view(), name="run-events"),
     path(f"{RUN}/cancel", controls.Cancel.as_view(), name="run-cancel"),
+    path(f"{RUN}/kill", controls.Kill.as_view(), name="run-kill"),
     path(f"{RUN}/pause", controls.Pause.as_view(), name="run-pause"),
     path(f"{RUN}/resume", controls.Resume.as_view(), name="run-resume"),
     path(f"{RUN}/input", controls.Input.as_view(), name="run-input"),

@@ -101,6 +101,11 @@ class Arena:
         """Return how to reach the database."""
         return self.stack.environment()["DATABASE_OWNER_URL" if owner else "DATABASE_URL"]
 
+    def find_dead(self) -> list[str]:
+        """Return words for every process that has ended although nobody killed it."""
+        ended = [process for process in self.stack.processes if process.exit_code is not None]
+        return [f"{process.name} ended by itself, exit code {process.exit_code}" for process in ended]
+
     # --- workers ----------------------------------------------------------------------------------------
 
     def start_worker(self) -> Process:

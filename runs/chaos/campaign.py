@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ import psycopg
 
 from agentops.ledger.verification import verify_streams
 from runs.chaos.arena import TOOLS, Arena, Tool
-from runs.chaos.client import Client, Feeder, count_going
+from runs.chaos.client import Client, Feeder, Refused, count_going
 from runs.chaos.fencing import find_stale_writes
 from runs.chaos.kills import KINDS, Killer, draw_kills
 from runs.chaos.verdict import SHOWN, find_leaks, read_calls, settle_account
@@ -70,38 +71,50 @@ class Result:
         return {**asdict(self), "ok": self.ok, "problems": self.problems[:SHOWN]}
 
 
-def run_campaign(arena: Arena, plan: Plan) -> Result:
-    """Kill as planned while runs go on in an open arena; wait until they have ended, and account for all."""
+class Stuck(Exception):
+    """The runs have come to a standstill."""
+
+
+def run_campaign(arena: Arena, plan: Plan, announce: Callable[[str], object] = lambda _: None) -> Result:
+    """Kill as planned while runs go on in an open arena; wait until they have ended, and account for all.
+
+    ``announce`` is told of each kill.
+    """
     started = time.monotonic()
     dice = random.Random(plan.seed)  # noqa: S311  a campaign can be repeated
-    kills = draw_kills(plan.kills, plan.kinds, dice)
-    result = Result(seed=plan.seed, kills=dict(Counter(kills)))
+    result = Result(seed=plan.seed)
     with Client(arena) as client, psycopg.connect(arena.database_url(), autocommit=True) as connection:
-        feeder = Feeder(client, arena.database_url(), going=plan.going, seed=dice.randrange(1 << 32))
-        feeder.start()
-        with Killer(arena, connection, dice, plan.tools) as killer:
-            _kill_all(arena, killer, kills, dice)
-        feeder.finish()
+        try:
+            with (
+                Feeder(client, arena.database_url(), going=plan.going, seed=dice.randrange(1 << 32)),
+                Killer(arena, connection, dice, plan.tools) as killer,
+            ):
+                for kind in draw_kills(plan.kills, plan.kinds, dice):
+                    _kill(arena, killer, kind, dice)
+                    announce(f"{time.monotonic() - started:6.1f} s  {kind}")
+                    result.kills[kind] = result.kills.get(kind, 0) + 1
+        except (Stuck, Refused) as error:
+            result.problems.append(str(error))
         _await_endings(connection, plan.settle_s)
         _judge(arena, connection, list(client.started.values()), result)
     result.seconds = round(time.monotonic() - started, 1)
     return result
 
 
-def _kill_all(arena: Arena, killer: Killer, kills: list[str], dice: random.Random) -> None:
-    """Carry the kills out, each into work that goes on."""
-    for kind in kills:
+def _kill(arena: Arena, killer: Killer, kind: str, dice: random.Random) -> None:
+    """Carry a kill out, into work that goes on."""
+    _await_progress(arena)
+    time.sleep(dice.uniform(0.0, 0.7))
+    while not killer.kill(kind):
         _await_progress(arena)
-        time.sleep(dice.uniform(0.0, 0.7))
-        while not killer.kill(kind):
-            _await_progress(arena)
 
 
 def _await_progress(arena: Arena) -> None:
     before, deadline = arena.progress(), time.monotonic() + PROGRESS_S
     while arena.progress() == before:
         if time.monotonic() > deadline:
-            raise RuntimeError(f"no run has made an effect for {PROGRESS_S:.0f} s")
+            dead = "; ".join(arena.find_dead()) or "all processes live"
+            raise Stuck(f"no run has made an effect for {PROGRESS_S:.0f} s ({dead})")
         time.sleep(0.05)
 
 
@@ -130,7 +143,7 @@ def _judge(arena: Arena, connection: psycopg.Connection, runs: list[UUID], resul
     result.budgets_ok = not leaks
     faults = verify_streams(connection.cursor()).faults
     result.ledger_ok = not faults
-    result.problems += [*stale, *leaks, *map(str, faults)]
+    result.problems += [*stale, *leaks, *map(str, faults), *arena.find_dead()]
 
 
 def _judge_runs(connection: psycopg.Connection, runs: list[UUID], result: Result) -> None:

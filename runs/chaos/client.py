@@ -71,7 +71,10 @@ class Client:
 
 
 class Feeder(threading.Thread):
-    """Keeps a number of runs going until it is told to stop; ``error`` says why it stopped by itself."""
+    """Keeps a number of runs going within the ``with`` block; at its end the last start is acknowledged.
+
+    Raises Refused there if a run could not be started.
+    """
 
     def __init__(self, client: Client, database_url: str, *, going: int, seed: int) -> None:
         super().__init__(name="feeder", daemon=True)
@@ -80,7 +83,17 @@ class Feeder(threading.Thread):
         self._going = going
         self._dice = random.Random(seed)  # noqa: S311  a campaign can be repeated
         self._stopping = threading.Event()
-        self.error: Exception | None = None
+        self._error: Refused | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self.join()
+        if self._error is not None:
+            raise self._error
 
     def run(self) -> None:
         """Start a run whenever there are too few."""
@@ -89,15 +102,8 @@ class Feeder(threading.Thread):
                 while not self._stopping.wait(0.05):
                     if count_going(connection) < self._going:
                         self._client.start_run(draw_order(len(self._client.started) + 1, self._dice))
-        except Exception as error:  # a thread's boundary: the campaign reports it
-            self.error = error
-
-    def finish(self) -> None:
-        """Start no more runs; return when the last start is acknowledged."""
-        self._stopping.set()
-        self.join()
-        if self.error is not None:
-            raise self.error
+        except Refused as error:  # for whoever waits for the end of this thread
+            self._error = error
 
 
 def count_going(connection: psycopg.Connection) -> int:

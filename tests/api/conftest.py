@@ -29,16 +29,18 @@ class Callers:
 
 @pytest.fixture
 def callers(cast: Cast) -> Callers:
-    people = (cast.alice, cast.bob, cast.charlie, cast.fiona)
     return Callers(
-        caller_of(cast, cast.application.service_account),
-        *(caller_of(cast, person) for person in people),
-        Caller(),
+        app=caller_of(cast, cast.application.service_account),
+        alice=caller_of(cast, cast.alice),
+        bob=caller_of(cast, cast.bob),
+        charlie=caller_of(cast, cast.charlie),
+        fiona=caller_of(cast, cast.fiona),
+        stranger=Caller(),
     )
 
 
 @pytest.fixture
 def version(cast: Cast) -> AgentVersion:
     """Publish the agent's version."""
-    published: AgentVersion = AgentVersionFactory(identity=cast.agent, published=True)
+    published: AgentVersion = AgentVersionFactory.create(identity=cast.agent, published=True)
     return published

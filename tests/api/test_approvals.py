@@ -175,9 +175,9 @@ def test_queries_do_not_grow_with_requests(cast: Cast, callers: Callers) -> None
             assert callers.bob.get("/approvals?limit=100").status == 200
         return len(queries)
 
-    ApprovalRequestFactory(identity=cast.agent)
+    ApprovalRequestFactory.create(identity=cast.agent)
     callers.bob.get("/approvals")
     with_one = count()
     for _ in range(6):
-        ApprovalRequestFactory(identity=cast.agent)
+        ApprovalRequestFactory.create(identity=cast.agent)
     assert count() == with_one

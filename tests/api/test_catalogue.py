@@ -17,9 +17,9 @@ from tools.models import BreakerState, Tool
 
 @pytest.fixture
 def tool(cast: Cast) -> Tool:
-    made: Tool = ToolFactory(team=cast.team, name="refund")
-    ToolVersionFactory(tool=made, description="Old.", config={"url": "http://canary-address"})
-    ToolVersionFactory(tool=made, description="New.", config={"url": "http://canary-address"})
+    made: Tool = ToolFactory.create(team=cast.team, name="refund")
+    ToolVersionFactory.create(tool=made, description="Old.", config={"url": "http://canary-address"})
+    ToolVersionFactory.create(tool=made, description="New.", config={"url": "http://canary-address"})
     return made
 
 
@@ -32,7 +32,7 @@ def test_a_tool_shows_its_newest_version_and_not_where_it_leads(callers: Callers
 
 
 def test_a_tool_without_a_version(callers: Callers, cast: Cast) -> None:
-    made = ToolFactory(team=cast.team)
+    made = ToolFactory.create(team=cast.team)
     assert callers.bob.get(f"/tools/{made.pk}").body["version"] is None
 
 
@@ -53,7 +53,7 @@ def test_tools_are_the_teams_and_those_that_an_applications_agents_may_use(
 ) -> None:
     assert callers.charlie.get(f"/tools/{tool.pk}").code == "unknown_tool"
     assert callers.app.get("/tools").body["data"] == []
-    GrantFactory(identity=cast.agent, tool=tool)
+    GrantFactory.create(identity=cast.agent, tool=tool)
     for who, expected in ((callers.app, 1), (callers.bob, 1), (callers.charlie, 0)):
         assert len(who.get("/tools").body["data"]) == expected
 
@@ -65,7 +65,7 @@ def test_tools_are_filtered(callers: Callers, tool: Tool) -> None:
 
 
 def test_agents_are_those_that_may_be_started_or_governed(callers: Callers, cast: Cast) -> None:
-    AgentFactory(team=cast.team, slug="not-granted")
+    AgentFactory.create(team=cast.team, slug="not-granted")
     assert [agent["slug"] for agent in callers.app.get("/agents").body["data"]] == ["refunds-agent"]
     assert {agent["slug"] for agent in callers.bob.get("/agents").body["data"]} == {
         "refunds-agent",
@@ -104,6 +104,6 @@ def test_queries_do_not_grow_with_rows(callers: Callers, cast: Cast, tool: Tool,
     callers.bob.get(path)
     with_one = count(callers.bob)
     for _ in range(4):
-        AgentFactory(team=cast.team)
-        ToolVersionFactory(tool__team=cast.team)
+        AgentFactory.create(team=cast.team)
+        ToolVersionFactory.create(tool__team=cast.team)
     assert count(callers.bob) == with_one

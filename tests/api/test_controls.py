@@ -60,6 +60,13 @@ def test_pause_resume_cancel(company: Company, callers: Callers, asking: Run) ->
         assert (late.status, late.body["status"]) == (409, 409)
 
 
+def test_a_killed_run_makes_no_further_call(company: Company, callers: Callers, asking: Run) -> None:
+    assert post(callers, asking, "kill", {"reason": "It went astray."}).status == 202
+    killed = company.drive(asking)
+    assert (killed.state, killed.status_reason) == ("halted", "killed")
+    assert len(company.asked()) == 1
+
+
 def test_resuming_what_is_not_paused_is_a_conflict(callers: Callers, asking: Run) -> None:
     refused = post(callers, asking, "resume")
     assert (refused.status, refused.code) == (409, "not_paused")
@@ -93,7 +100,9 @@ def test_a_body_that_is_not_taken(callers: Callers, asking: Run, verb: str, body
     assert (refused.status, refused.code) == (422, "validation_failed")
 
 
-@pytest.mark.parametrize("verb", ["cancel", "pause", "resume", "input", "messages", "calls/1/1/outcome"])
+@pytest.mark.parametrize(
+    "verb", ["cancel", "kill", "pause", "resume", "input", "messages", "calls/1/1/outcome"]
+)
 def test_an_outsider_steers_nothing(callers: Callers, asking: Run, verb: str) -> None:
     body = {"text": "x"} if verb in ("input", "messages") else None
     path = f"/runs/{asking.pk}/{verb}"

@@ -45,13 +45,13 @@ def test_a_number_is_digits(text: str) -> None:
 
 
 def test_pages_hold_every_row_once_newest_first(cast: Cast, callers: Callers) -> None:
-    made = [RunFactory(agent_version__identity=cast.agent).pk for _ in range(7)]
+    made = [RunFactory.create(agent_version__identity=cast.agent).pk for _ in range(7)]
     seen, cursor = [], ""
     for expected in (3, 3, 1):
         page = callers.bob.get(f"/runs?limit=3{cursor}").body
         assert len(page["data"]) == expected
         seen += [UUID(run["id"]) for run in page["data"]]
-        RunFactory(agent_version__identity=cast.agent)  # what comes in meanwhile moves nothing
+        RunFactory.create(agent_version__identity=cast.agent)  # what comes in meanwhile moves nothing
         assert page["has_more"] is (expected == 3)
         cursor = f"&cursor={page['next_cursor']}"
     assert page["next_cursor"] is None
@@ -60,7 +60,7 @@ def test_pages_hold_every_row_once_newest_first(cast: Cast, callers: Callers) ->
 
 def test_exactly_one_page_has_no_next(cast: Cast, callers: Callers) -> None:
     for _ in range(2):
-        RunFactory(agent_version__identity=cast.agent)
+        RunFactory.create(agent_version__identity=cast.agent)
     page = callers.bob.get("/runs?limit=2").body
     assert (len(page["data"]), page["has_more"], page["next_cursor"]) == (2, False, None)
 

@@ -130,5 +130,5 @@ def test_broken_json_is_refused(callers: Callers, body: bytes) -> None:
 
 @pytest.mark.parametrize("body", [b"[]", b'"text"', b"17", b"null"])
 def test_json_that_is_no_object_is_not_what_the_operation_takes(callers: Callers, body: bytes) -> None:
-    answer = callers.app.send("POST", "/runs", body)
+    answer = callers.app.send("POST", "/runs", body, headers={"Idempotency-Key": "k"})
     assert (answer.status, answer.code) == (422, "validation_failed")

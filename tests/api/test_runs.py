@@ -31,7 +31,7 @@ def task(**changes: object) -> dict[str, Any]:
 
 @pytest.fixture
 def run(cast: Cast) -> Run:
-    made: Run = RunFactory(agent_version__identity=cast.agent, application=cast.application)
+    made: Run = RunFactory.create(agent_version__identity=cast.agent, application=cast.application)
     return made
 
 
@@ -176,7 +176,7 @@ def test_a_run_is_its_teams_and_its_applications(callers: Callers, run: Run) -> 
 
 
 def test_an_application_sees_only_what_it_started(callers: Callers, cast: Cast) -> None:
-    RunFactory(agent_version__identity=cast.agent, application=None)
+    RunFactory.create(agent_version__identity=cast.agent, application=None)
     assert callers.app.get("/runs").body["data"] == []
 
 
@@ -192,10 +192,10 @@ def test_an_id_that_is_none_is_an_unknown_address(callers: Callers) -> None:
 
 def test_runs_are_filtered(cast: Cast, callers: Callers) -> None:
     old = timezone.now() - timedelta(days=3)
-    first = RunFactory(
+    first = RunFactory.create(
         id=first_id_at(int(old.timestamp() * 1000)), agent_version__identity=cast.agent, created_at=old
     )
-    second = RunFactory(agent_version__identity=cast.agent, state="failed")
+    second = RunFactory.create(agent_version__identity=cast.agent, state="failed")
 
     def found(query: str) -> list[str]:
         return [run["id"] for run in callers.bob.get(f"/runs?{query}").body["data"]]
@@ -253,5 +253,5 @@ def test_queries_do_not_grow_with_rows(cast: Cast, callers: Callers, run: Run) -
     callers.bob.get("/runs")  # notes the key's use, once a minute
     with_one = count_queries(callers.bob, "/runs?limit=100")
     for _ in range(8):
-        RunFactory(agent_version__identity=cast.agent, application=cast.application)
+        RunFactory.create(agent_version__identity=cast.agent, application=cast.application)
     assert count_queries(callers.bob, "/runs?limit=100") == with_one

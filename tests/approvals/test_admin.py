@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -19,7 +17,7 @@ from approvals.models import ApprovalDecision, ApprovalRequest
 from identities.models import User
 from runs.models import Run
 from tests.cast import Cast
-from tests.console.visits import page_of, sign_in, text_of
+from tests.console.visits import Page, count_queries, page_of, sign_in, text_of
 from tests.factories import ApprovalRequestFactory, ToolVersionFactory
 from tests.factories.identities import current_code
 from tests.ledger import last_entry
@@ -34,12 +32,12 @@ def form_of(request: ApprovalRequest, **changes: Any) -> dict[str, Any]:
     return {"verdict": "approve", "reason": "Seen the photo.", "digest": request.digest, **changes}
 
 
-def decide(client: Client, request: ApprovalRequest, *, htmx: bool = True, **changes: Any) -> HttpResponse:
+def decide(client: Client, request: ApprovalRequest, *, htmx: bool = True, **changes: Any) -> Page:
     path = page_of(MODEL, "decision", request.pk)
     return client.post(path, form_of(request, **changes), headers=HTMX if htmx else {})
 
 
-def show(client: Client, request: ApprovalRequest) -> HttpResponse:
+def show(client: Client, request: ApprovalRequest) -> Page:
     return client.get(page_of(MODEL, "change", request.pk))
 
 
@@ -48,7 +46,9 @@ def state_of(request: ApprovalRequest) -> str:
 
 
 class TestWhatIsShown:
-    def test_the_statement_says_who_wants_what_for_whom_and_why(self, cast: Cast, waiting: ApprovalRequest) -> None:
+    def test_the_statement_says_who_wants_what_for_whom_and_why(
+        self, cast: Cast, waiting: ApprovalRequest
+    ) -> None:
         page = text_of(show(sign_in(cast.fiona), waiting))
         assert "Refunds-Agent wants to refund order A-1 ." in page
         assert "On behalf of customer-1" in page
@@ -58,13 +58,17 @@ class TestWhatIsShown:
         assert "cannot be undone" in page
         assert "refund does not run, and Refunds-Agent is told so" in page
 
-    def test_the_inbox_opens_with_the_request_that_waited_longest(self, cast: Cast, waiting: ApprovalRequest) -> None:
-        later = ApprovalRequestFactory(identity=cast.agent, principal=waiting.principal)
+    def test_the_inbox_opens_with_the_request_that_waited_longest(
+        self, cast: Cast, waiting: ApprovalRequest
+    ) -> None:
+        later = ApprovalRequestFactory.create(identity=cast.agent, principal=waiting.principal)
         page = sign_in(cast.fiona).get(reverse(INBOX)).content.decode()
         assert page.index(str(waiting.pk)) < page.index(str(later.pk))
         assert f'id="request" class="request" data-request="{waiting.pk}"' in page
 
-    def test_htmx_gets_the_request_without_the_page_around_it(self, cast: Cast, waiting: ApprovalRequest) -> None:
+    def test_htmx_gets_the_request_without_the_page_around_it(
+        self, cast: Cast, waiting: ApprovalRequest
+    ) -> None:
         headers = {**HTMX, "HX-Target": "request"}
         response = sign_in(cast.fiona).get(page_of(MODEL, "change", waiting.pk), headers=headers)
         assert response.content.decode().startswith("<article")
@@ -90,14 +94,18 @@ class TestWhatIsShown:
     def test_an_empty_inbox_says_so(self, cast: Cast) -> None:
         assert "Nothing waits for a decision." in text_of(sign_in(cast.fiona).get(reverse(INBOX)))
 
-    @pytest.mark.parametrize("narrow", ["agent=no-such-agent", "tool=no_such_tool", "tab=decided", "tab=nonsense"])
+    @pytest.mark.parametrize(
+        "narrow", ["agent=no-such-agent", "tool=no_such_tool", "tab=decided", "tab=nonsense"]
+    )
     def test_the_list_can_be_narrowed(self, cast: Cast, waiting: ApprovalRequest, narrow: str) -> None:
         page = sign_in(cast.fiona).get(f"{reverse(INBOX)}?{narrow}").content.decode()
         assert (f'data-request="{waiting.pk}"' in page) is (narrow == "tab=nonsense")
 
 
 class TestDeciding:
-    def test_approving_lets_the_one_call_go_out(self, company: Company, waiting: ApprovalRequest, run: Run) -> None:
+    def test_approving_lets_the_one_call_go_out(
+        self, company: Company, waiting: ApprovalRequest, run: Run
+    ) -> None:
         response = decide(sign_in(company.cast.fiona), waiting)
         assert (response.status_code, response["HX-Retarget"]) == (200, "#request")
         assert "You approved this" in text_of(response)
@@ -107,17 +115,25 @@ class TestDeciding:
         assert "fiona approved this" in page
         assert "Reason given Seen the photo." in page
         assert "The call: succeeded" in page
+        told = text_of(sign_in(company.cast.bob).get(page_of("runs_run", "change", run.pk)))
+        assert "refund: approved by a person by fiona" in told
 
     def test_the_decision_names_person_channel_and_digest(self, cast: Cast, waiting: ApprovalRequest) -> None:
         decide(sign_in(cast.fiona), waiting)
         decision = ApprovalDecision.objects.get()
-        assert (decision.decided_by, decision.channel, decision.digest) == (cast.fiona, "console", waiting.digest)
+        assert (decision.decided_by, decision.channel, decision.digest) == (
+            cast.fiona,
+            "console",
+            waiting.digest,
+        )
         entry = last_entry(waiting.pk)
         assert (entry.kind, entry.actor, entry.content) == (
             "approval.decided", cast.fiona.pk, {"reason": "Seen the photo."},
         )  # fmt: skip
 
-    def test_without_javascript_the_outcome_is_on_the_same_page(self, cast: Cast, waiting: ApprovalRequest) -> None:
+    def test_without_javascript_the_outcome_is_on_the_same_page(
+        self, cast: Cast, waiting: ApprovalRequest
+    ) -> None:
         client = sign_in(cast.fiona)
         response = decide(client, waiting, htmx=False, verdict="deny", reason="Not broken.")
         assert response["Location"] == page_of(MODEL, "change", waiting.pk)
@@ -129,7 +145,9 @@ class TestDeciding:
         assert "Say why you deny" in text_of(response)
         assert state_of(waiting) == "waiting"
 
-    def test_a_stale_form_is_answered_with_what_to_do_next(self, cast: Cast, waiting: ApprovalRequest) -> None:
+    def test_a_stale_form_is_answered_with_what_to_do_next(
+        self, cast: Cast, waiting: ApprovalRequest
+    ) -> None:
         response = decide(sign_in(cast.fiona), waiting, digest="0" * 64)
         assert response.status_code == 409
         assert "The call has changed since you loaded it" in text_of(response)
@@ -151,7 +169,9 @@ class TestDeciding:
         assert "expired" in text_of(response)
 
     @pytest.mark.parametrize("verdict", ["", "yes", "approved"])
-    def test_a_verdict_that_is_none_is_refused(self, cast: Cast, waiting: ApprovalRequest, verdict: str) -> None:
+    def test_a_verdict_that_is_none_is_refused(
+        self, cast: Cast, waiting: ApprovalRequest, verdict: str
+    ) -> None:
         assert decide(sign_in(cast.fiona), waiting, verdict=verdict).status_code == 422
         assert state_of(waiting) == "waiting"
 
@@ -231,14 +251,8 @@ def test_what_a_model_or_a_tool_wrote_stays_text(company: Company) -> None:
 
 def test_the_inbox_costs_the_same_however_much_waits(cast: Cast, waiting: ApprovalRequest) -> None:
     client = sign_in(cast.fiona)
-
-    def queries() -> int:
-        with CaptureQueriesContext(connection) as captured:
-            assert client.get(reverse(INBOX)).status_code == 200
-        return len(captured)
-
-    one = queries()
+    one = count_queries(client, reverse(INBOX))
     for _ in range(15):
-        version = ToolVersionFactory(tool__team=cast.team)
-        ApprovalRequestFactory(identity=cast.agent, tool_version=version, principal=waiting.principal)
-    assert queries() == one
+        version = ToolVersionFactory.create(tool__team=cast.team)
+        ApprovalRequestFactory.create(identity=cast.agent, tool_version=version, principal=waiting.principal)
+    assert count_queries(client, reverse(INBOX)) == one

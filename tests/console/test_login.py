@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.http import HttpResponse
 from django.test import Client
 from django_otp.admin import OTPAdminSite
 from django_otp.plugins.otp_static.models import StaticDevice
@@ -17,7 +16,7 @@ from agentops.console.enrolment import issue_enrolment_code
 from agentops.console.site import ConsoleSite
 from identities.models import User
 from tests.cast import Cast
-from tests.console.visits import ELSEWHERE, sign_in, text_of
+from tests.console.visits import ELSEWHERE, Page, sign_in, text_of
 from tests.factories import PersonFactory, give_second_factor
 from tests.factories.identities import current_code
 from tests.ledger import kinds_of
@@ -27,13 +26,13 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture
 def person(db: None) -> User:
-    created: User = PersonFactory(username="paula")
+    created: User = PersonFactory.create(username="paula")
     created.set_password(PASSWORD)
     created.save()
     return created
 
 
-def log_in(client: Client, **changes: Any) -> HttpResponse:
+def log_in(client: Client, **changes: Any) -> Page:
     form = {"username": "paula", "password": PASSWORD, "next": "/admin/", **changes}
     return client.post("/admin/login/", form)
 

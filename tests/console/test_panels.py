@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,9 +11,8 @@ from agentops.console.panels import Panel, panels_for, register_panel
 
 
 @pytest.fixture(autouse=True)
-def _no_other_panels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _no_other_panels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(panels, "_panels", {})
-    yield
 
 
 @pytest.fixture

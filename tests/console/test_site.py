@@ -34,17 +34,17 @@ WITHOUT_ADD = sorted(set(MODELS) - {"identities_apikey", "identities_user", "run
 @pytest.fixture
 def pages(cast: Cast) -> list[str]:
     """Fill the tables and return the address of every page that shows an object, and of every list."""
-    version = ToolVersionFactory(tool__team=cast.team, irreversible=True)
+    version = ToolVersionFactory.create(tool__team=cast.team, irreversible=True)
     assign_perm("approve_calls", cast.fiona, version.tool)
-    agent_version = AgentVersionFactory(identity=cast.agent, published=True)
+    agent_version = AgentVersionFactory.create(identity=cast.agent, published=True)
     objects = {
         "tools_tool": version.tool,
-        "tools_toolgrant": GrantFactory(identity=cast.agent, tool=version.tool),
+        "tools_toolgrant": GrantFactory.create(identity=cast.agent, tool=version.tool),
         "runs_agentversion": agent_version,
-        "runs_run": RunFactory(agent_version=agent_version),
-        "runs_budget": BudgetFactory(team=cast.team),
-        "runs_price": PriceFactory(),
-        "approvals_approvalrequest": ApprovalRequestFactory(identity=cast.agent, tool_version=version),
+        "runs_run": RunFactory.create(agent_version=agent_version),
+        "runs_budget": BudgetFactory.create(team=cast.team),
+        "runs_price": PriceFactory.create(),
+        "approvals_approvalrequest": ApprovalRequestFactory.create(identity=cast.agent, tool_version=version),
         "identities_agentidentity": cast.agent,
         "identities_application": cast.application,
         "identities_team": cast.team,
@@ -66,7 +66,9 @@ def test_every_page_opens_for_a_member_of_the_team(pages: list[str], fiona: Clie
     assert not refused
 
 
-def test_no_page_opens_without_a_session_or_a_second_factor_or_staff_rights(pages: list[str], cast: Cast) -> None:
+def test_no_page_opens_without_a_session_or_a_second_factor_or_staff_rights(
+    pages: list[str], cast: Cast
+) -> None:
     anonymous, password_only, no_staff = (Client(REMOTE_ADDR=ELSEWHERE) for _ in range(3))
     password_only.force_login(cast.bob, backend="django.contrib.auth.backends.ModelBackend")
     cast.alice.is_staff = False
@@ -106,7 +108,9 @@ def test_htmx_may_neither_evaluate_nor_style_nor_keep_pages(fiona: Client) -> No
 @pytest.mark.parametrize("model", MODELS)
 def test_nothing_can_be_deleted(model: str, pages: list[str], cast: Cast) -> None:
     ada = sign_in(cast.ada)
-    response = ada.post(page_of(model, "changelist"), {"action": "delete_selected", "_selected_action": ["1"], "index": "0"})
+    response = ada.post(
+        page_of(model, "changelist"), {"action": "delete_selected", "_selected_action": ["1"], "index": "0"}
+    )
     assert "Are you sure" not in response.content.decode()
     found = apps.get_model(model.replace("_", ".", 1))._default_manager.first()
     if found is not None:
@@ -139,7 +143,9 @@ def test_only_governed_pages_are_registered() -> None:
     assert not admin.site.is_registered(model)
 
 
-@pytest.mark.parametrize("path", ["/admin/otp_totp/totpdevice/", "/admin/axes/accesslog/", "/admin/auth/group/"])
+@pytest.mark.parametrize(
+    "path", ["/admin/otp_totp/totpdevice/", "/admin/axes/accesslog/", "/admin/auth/group/"]
+)
 def test_the_pages_of_libraries_are_not_there(path: str, cast: Cast) -> None:
     assert sign_in(cast.ada).get(path).status_code == 404
 
@@ -147,7 +153,18 @@ def test_the_pages_of_libraries_are_not_there(path: str, cast: Cast) -> None:
 def test_the_rail_counts_what_waits_for_this_person(pages: list[str], cast: Cast) -> None:
     def inbox_of(client: Client) -> int:
         request = client.get(reverse("admin:index")).wsgi_request
-        return next(stop.waiting for stop in stops_for(request) if stop.label == "Inbox")
+        return next(stop.waiting for stop in stops_for(request, request.path) if stop.label == "Inbox")
 
     assert inbox_of(sign_in(cast.fiona)) == 1
     assert inbox_of(sign_in(cast.bob)) == 0
+
+
+def test_the_rail_is_fetched_again_by_itself(pages: list[str], fiona: Client) -> None:
+    page = fiona.get(reverse("admin:rail"), {"at": "/admin/runs/run/"}).content.decode()
+    assert page.startswith('<nav id="rail"')
+    assert '<a href="/admin/runs/run/" aria-current="page">' in page
+    assert page.count("aria-current") == 1
+    assert '<span class="rail-count">1</span>' in page
+    assert Client(REMOTE_ADDR=ELSEWHERE).get(reverse("admin:rail")).status_code == 302
+    strange = fiona.get(reverse("admin:rail"), {"at": '"><script>'}).content.decode()
+    assert "<script" not in strange

@@ -53,7 +53,12 @@ def test_deep_values_end_as_text() -> None:
 
 
 def test_brief_facts_leave_out_the_empty_and_shorten_identifiers() -> None:
-    facts = {"grant": "01a20386-50e5-721e-8a28-f528808dfbda", "caps": [], "by": None, "count": 0}
+    facts: dict[str, Any] = {
+        "grant": "01a20386-50e5-721e-8a28-f528808dfbda",
+        "caps": [],
+        "by": None,
+        "count": 0,
+    }
     assert console.brief(facts) == [("grant", "…808dfbda"), ("count", "0")]
 
 

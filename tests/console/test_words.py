@@ -53,7 +53,9 @@ def test_latency_is_in_the_unit_that_fits(ms: int, said: str) -> None:
     assert words.latency(ms) == said
 
 
-@pytest.mark.parametrize(("number", "said"), [(999, "999"), (35_000, "35 k"), (1_234_567, "1.23 M"), (0, "0")])
+@pytest.mark.parametrize(
+    ("number", "said"), [(999, "999"), (35_000, "35 k"), (1_234_567, "1.23 M"), (0, "0")]
+)
 def test_large_numbers_are_told_to_three_digits(number: int, said: str) -> None:
     assert words.compact(number) == said
 

@@ -54,6 +54,19 @@ def test_runs_start_without_a_broker_and_go_on_with_it(started: Arena) -> None:
     await_endings(started)
 
 
+def test_workers_with_runs_in_their_hands_outlive_the_broker(started: Arena) -> None:
+    worker = started.start_worker()
+    start_runs(started, 4)
+    await_rows(started, UNDER_WAY, [(4,)])
+    started.kill_valkey()
+    started.start_valkey()
+    start_runs(started, 1)
+
+    await_endings(started)
+    assert started.find_dead() == []
+    assert started.workers == [worker]
+
+
 @pytest.mark.parametrize("pool", ["threads", "prefork"])
 def test_a_stopping_worker_hands_its_runs_on_at_once(pool: str) -> None:
     """Leases last for ten minutes here: nobody goes on with a run that was not given back."""

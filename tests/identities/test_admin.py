@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from identities.models import ApiKey, User
 from identities.services import authenticate, issue_api_key
 from tests.cast import Cast
-from tests.console.visits import act, page_of, sign_in, text_of
+from tests.console.visits import Page, act, count_queries, page_of, sign_in, text_of
 from tests.factories import AgentFactory, ApplicationFactory, PersonFactory, TeamFactory
 from tests.ledger import last_entry
 
@@ -68,7 +65,7 @@ class TestAgents:
         assert state_of(cast.agent) == "active"
 
     def test_of_many_the_allowed_ones_are_changed_and_the_others_named(self, cast: Cast) -> None:
-        second = AgentFactory(team=cast.team, slug="second", state="suspended")
+        second = AgentFactory.create(team=cast.team, slug="second", state="suspended")
         page = text_of(act(sign_in(cast.alice), AGENT, "suspend", cast.agent.pk, second.pk))
         assert "1 agent identity suspended." in page
         assert "Second: agent second is suspended, it cannot become suspended" in page
@@ -81,7 +78,11 @@ class TestAgents:
 
     def test_an_outsider_sees_nothing_of_it(self, cast: Cast) -> None:
         client = sign_in(cast.charlie)
-        for model, found in ((AGENT, cast.agent), (APPLICATION, cast.application), ("identities_team", cast.team)):
+        for model, found in (
+            (AGENT, cast.agent),
+            (APPLICATION, cast.application),
+            ("identities_team", cast.team),
+        ):
             response = client.get(page_of(model, "change", found.pk))
             assert (response.status_code, response["Location"]) == (302, "/admin/")
             assert str(found.pk) not in client.get(page_of(model, "changelist")).content.decode()
@@ -110,7 +111,7 @@ class TestApplications:
 
 
 class TestKeys:
-    def issue(self, client: Client, holder: object, **changes: object) -> HttpResponse:
+    def issue(self, client: Client, holder: object, **changes: object) -> Page:
         form = {"holder": str(holder), "label": "the shop", "days": "30", **changes}
         return client.post(page_of(KEY, "add"), form)
 
@@ -138,7 +139,11 @@ class TestKeys:
 
     @pytest.mark.parametrize("holder", ["application", "agent", "alice", "nonsense"])
     def test_an_outsider_cannot_choose_somebody_else(self, cast: Cast, holder: str) -> None:
-        chosen = {"application": cast.application.pk, "agent": cast.agent.service_account_id, "alice": cast.alice.pk}
+        chosen = {
+            "application": cast.application.pk,
+            "agent": cast.agent.service_account_id,
+            "alice": cast.alice.pk,
+        }
         assert self.issue(sign_in(cast.charlie), chosen.get(holder, holder)).status_code == 422
         assert not ApiKey.objects.exists()
 
@@ -161,7 +166,7 @@ class TestKeys:
 
 
 class TestPeople:
-    def add(self, client: Client, **changes: object) -> HttpResponse:
+    def add(self, client: Client, **changes: object) -> Page:
         form = {"username": "nina", "password": "long enough for this", "staff": "on", **changes}
         return client.post(page_of(USER, "add"), form)
 
@@ -227,19 +232,13 @@ class TestPeople:
 
 @pytest.mark.parametrize("model", [AGENT, APPLICATION, KEY, USER, "identities_team"])
 def test_a_list_costs_the_same_however_long_it_is(cast: Cast, model: str) -> None:
-    client = sign_in(cast.ada)
-
-    def queries() -> int:
-        with CaptureQueriesContext(connection) as captured:
-            assert client.get(page_of(model, "changelist")).status_code == 200
-        return len(captured)
-
+    client, path = sign_in(cast.ada), page_of(model, "changelist")
     issue_api_key(actor=cast.ada, user=cast.ada, label="one")
-    one = queries()
+    one = count_queries(client, path)
     for number in range(6):
-        team = TeamFactory()
-        team.members.add(PersonFactory())
-        AgentFactory(team=team)
-        ApplicationFactory(team=team)
+        team = TeamFactory.create()
+        team.members.add(PersonFactory.create())
+        AgentFactory.create(team=team)
+        ApplicationFactory.create(team=team)
         issue_api_key(actor=cast.ada, user=cast.ada, label=f"key {number}")
-    assert queries() == one
+    assert count_queries(client, path) == one

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -18,7 +15,7 @@ from agentops.ledger.store import erase_contents
 from runs.admin.pages import read_seen
 from runs.models import AgentVersion, BudgetWindow, Handover, Run
 from tests.cast import Cast
-from tests.console.visits import act, page_of, sign_in, text_of
+from tests.console.visits import Page, act, count_queries, page_of, sign_in, text_of
 from tests.factories import (
     AgentVersionFactory,
     ApprovalRequestFactory,
@@ -35,19 +32,13 @@ MODEL = "runs_run"
 SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
 
-def show(client: Client, run: Run) -> HttpResponse:
+def show(client: Client, run: Run) -> Page:
     return client.get(page_of(MODEL, "change", run.pk))
 
 
-def answer(client: Client, run: Run, **form: object) -> HttpResponse:
+def answer(client: Client, run: Run, **form: object) -> Page:
     given = {"step": "1", "call": "1", "text": "An answer.", **form}
     return client.post(page_of(MODEL, "answer", run.pk), given, follow=True)
-
-
-def count_queries(look: Callable[[], HttpResponse]) -> int:
-    with CaptureQueriesContext(connection) as captured:
-        assert look().status_code == 200
-    return len(captured)
 
 
 @pytest.fixture
@@ -99,7 +90,9 @@ class TestRunPage:
     def test_what_model_tool_and_user_wrote_stays_text(self, company: Company) -> None:
         company.add_tool("look_up", effect="read", description=SCRIPT)
         run = company.run(
-            proposes(("look_up", {"order_id": SCRIPT}), (SCRIPT, ORDER), text=SCRIPT), says(SCRIPT), message=SCRIPT
+            proposes(("look_up", {"order_id": SCRIPT}), (SCRIPT, ORDER), text=SCRIPT),
+            says(SCRIPT),
+            message=SCRIPT,
         )
         client = sign_in(company.cast.bob)
         tool = company.versions[0].tool
@@ -122,7 +115,7 @@ class TestRunPage:
 
 
 class TestLive:
-    def follow(self, client: Client, run: Run, seen: int) -> HttpResponse:
+    def follow(self, client: Client, run: Run, seen: int) -> Page:
         path = f"{page_of(MODEL, 'change', run.pk)}?seen={seen}"
         return client.get(path, headers={"HX-Request": "true", "HX-Target": "run-live"})
 
@@ -144,19 +137,24 @@ class TestLive:
 
 class TestSteering:
     @pytest.mark.parametrize(
-        ("action", "entry", "state"),
-        [("pause", "run.paused", "paused"), ("cancel", "run.cancel_requested", "cancelling"),
-         ("kill", "run.killed", "cancelling")],
+        ("action", "entry", "state", "said"),
+        [("pause", "run.paused", "paused", "1 run paused."),
+         ("cancel", "run.cancel_requested", "cancelling", "1 run asked to stop."),
+         ("kill", "run.killed", "cancelling", "1 run killed.")],
     )  # fmt: skip
     def test_an_action_is_recorded_with_its_reason(
-        self, cast: Cast, asking: Run, action: str, entry: str, state: str
+        self, cast: Cast, asking: Run, action: str, entry: str, state: str, said: str
     ) -> None:
         page = text_of(act(sign_in(cast.alice), MODEL, action, asking.pk, reason="Too slow."))
         asking.refresh_from_db()
         assert asking.state == state
         recorded = last_entry(asking.pk)
-        assert (recorded.kind, recorded.actor, recorded.content) == (entry, cast.alice.pk, {"reason": "Too slow."})
-        assert page.count("1 run ") == 1
+        assert (recorded.kind, recorded.actor, recorded.content) == (
+            entry,
+            cast.alice.pk,
+            {"reason": "Too slow."},
+        )
+        assert said in page
 
     def test_a_paused_run_goes_on(self, company: Company, asking: Run) -> None:
         client = sign_in(company.cast.alice)
@@ -169,7 +167,10 @@ class TestSteering:
         assert company.drive(asking).state == "halted"
 
     def test_it_is_asked_for_first_and_needs_a_reason(self, cast: Cast, asking: Run) -> None:
-        client, form = sign_in(cast.alice), {"action": "kill", "_selected_action": str(asking.pk), "index": "0"}
+        client, form = (
+            sign_in(cast.alice),
+            {"action": "kill", "_selected_action": str(asking.pk), "index": "0"},
+        )
         before = kinds_of(asking.pk)
         assert "Kill this run?" in text_of(client.post(page_of(MODEL, "changelist"), form))
         confirmed = client.post(page_of(MODEL, "changelist"), {**form, "confirmed": "1", "reason": " "})
@@ -197,9 +198,9 @@ class TestSteering:
         assert 'value="pause"' not in paused
 
     def test_many_are_refused_at_once(self, cast: Cast) -> None:
-        version = AgentVersionFactory(identity=cast.agent, published=True)
-        principal = PrincipalFactory(team=cast.team)
-        runs = [RunFactory(agent_version=version, principal=principal) for _ in range(101)]
+        version = AgentVersionFactory.create(identity=cast.agent, published=True)
+        principal = PrincipalFactory.create(team=cast.team)
+        runs = [RunFactory.create(agent_version=version, principal=principal) for _ in range(101)]
         page = act(sign_in(cast.alice), MODEL, "cancel", *[run.pk for run in runs])
         assert "Choose at most 100" in text_of(page)
 
@@ -214,7 +215,9 @@ class TestAnswers:
 
     def test_a_handover_is_answered_from_its_queue(self, company: Company) -> None:
         company.add_reads()
-        run = company.run(proposes(("hand_over", {"reason": f"A lawyer writes. {SCRIPT}"})), says("Passed on."))
+        run = company.run(
+            proposes(("hand_over", {"reason": f"A lawyer writes. {SCRIPT}"})), says("Passed on.")
+        )
         client = sign_in(company.cast.bob)
         queue = client.get(page_of("runs_handover", "changelist"))
         assert "A lawyer writes." in text_of(queue)
@@ -226,7 +229,9 @@ class TestAnswers:
         assert "Answered lately" in text_of(client.get(page_of("runs_handover", "changelist")))
 
     @pytest.mark.parametrize(("happened", "said"), [("yes", "happened"), ("no", "did not happen")])
-    def test_an_unknown_outcome_is_settled_by_a_person(self, company: Company, happened: str, said: str) -> None:
+    def test_an_unknown_outcome_is_settled_by_a_person(
+        self, company: Company, happened: str, said: str
+    ) -> None:
         company.add_tool("refund", effect="reversible", idempotency="none")
         company.world.mishaps.append(lose_reply)
         run = company.run(proposes(("refund", ORDER)), says("Settled."))
@@ -289,13 +294,13 @@ class TestStarting:
 
 class TestVersions:
     def test_a_draft_says_what_it_lacks_and_what_to_do(self, cast: Cast) -> None:
-        draft = AgentVersionFactory(identity=cast.agent, max_usd=None)
+        draft = AgentVersionFactory.create(identity=cast.agent, max_usd=None)
         page = text_of(sign_in(cast.bob).get(page_of("runs_agentversion", "change", draft.pk)))
         assert "no ceiling of US dollars" in page
         assert "Set max_usd above 0" in page
 
     def test_a_draft_with_faults_is_not_published(self, cast: Cast) -> None:
-        draft = AgentVersionFactory(identity=cast.agent, max_usd=None)
+        draft = AgentVersionFactory.create(identity=cast.agent, max_usd=None)
         act(sign_in(cast.alice), "runs_agentversion", "publish", draft.pk)
         assert AgentVersion.objects.get().state == "draft"
 
@@ -318,16 +323,18 @@ class TestVersions:
 class TestDashboard:
     def test_every_number_counts_what_the_viewer_may_see(self, company: Company, cast: Cast) -> None:
         version = company.publish()
-        principal = PrincipalFactory(team=cast.team)
+        principal = PrincipalFactory.create(team=cast.team)
         for state, usd in (("in_progress", "0.5"), ("failed", "1.25"), ("completed", "2")):
-            RunFactory(agent_version=version, principal=principal, state=state, usd=Decimal(usd))
+            RunFactory.create(agent_version=version, principal=principal, state=state, usd=Decimal(usd))
         parked = [{"type": "outcome", "step": 1, "call": 1}]
-        RunFactory(agent_version=version, principal=principal, state="requires_action", required_actions=parked)
-        ApprovalRequestFactory(identity=cast.agent, principal=principal)
-        tool = ToolFactory(team=cast.team, name="stopped_tool")
+        RunFactory.create(
+            agent_version=version, principal=principal, state="requires_action", required_actions=parked
+        )
+        ApprovalRequestFactory.create(identity=cast.agent, principal=principal)
+        tool = ToolFactory.create(team=cast.team, name="stopped_tool")
         tool.forced_open_at, tool.forced_open_by = timezone.now(), cast.alice
         tool.save()
-        budget = BudgetFactory(team=cast.team, max_usd=Decimal(10))
+        budget = BudgetFactory.create(team=cast.team, max_usd=Decimal(10))
         midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
         BudgetWindow.objects.create(budget=budget, starts_at=midnight, committed_usd=Decimal("7.5"))
 
@@ -338,15 +345,20 @@ class TestDashboard:
             assert words in page
 
         outside = text_of(sign_in(cast.charlie).get("/admin/"))
-        for words in ("0 waiting for a decision", "0 runs going", "0 broken today of 0 started", "0 open breakers"):
+        for words in (
+            "0 waiting for a decision",
+            "0 runs going",
+            "0 broken today of 0 started",
+            "0 open breakers",
+        ):
             assert words in outside
         assert "stopped_tool" not in outside
 
     def test_every_number_leads_to_its_rows(self, cast: Cast) -> None:
         client = sign_in(cast.bob)
-        version = AgentVersionFactory(identity=cast.agent, published=True)
-        failed = RunFactory(agent_version=version, state="failed")
-        done = RunFactory(agent_version=version, principal=failed.principal, state="completed")
+        version = AgentVersionFactory.create(identity=cast.agent, published=True)
+        failed = RunFactory.create(agent_version=version, state="failed")
+        done = RunFactory.create(agent_version=version, principal=failed.principal, state="completed")
         figures = client.get("/admin/").context["panels"][0].context["figures"]
         for figure in figures:
             assert client.get(figure.url).status_code == 200
@@ -357,37 +369,41 @@ class TestDashboard:
 
     def test_it_costs_the_same_however_much_there_is(self, cast: Cast) -> None:
         client = sign_in(cast.bob)
-        version = AgentVersionFactory(identity=cast.agent, published=True)
-        principal = PrincipalFactory(team=cast.team)
+        version = AgentVersionFactory.create(identity=cast.agent, published=True)
+        principal = PrincipalFactory.create(team=cast.team)
 
         def fill(number: int) -> None:
             for _ in range(number):
-                run = RunFactory(agent_version=version, principal=principal, state="failed")
-                going = RunFactory(agent_version=version, principal=principal, state="requires_action")
-                Handover.objects.create(run=going, step=1, call=1, opened_at=timezone.now() - timedelta(hours=1))
-                ApprovalRequestFactory(identity=cast.agent, principal=principal, subject_ref=str(run.pk))
+                run = RunFactory.create(agent_version=version, principal=principal, state="failed")
+                going = RunFactory.create(agent_version=version, principal=principal, state="requires_action")
+                Handover.objects.create(
+                    run=going, step=1, call=1, opened_at=timezone.now() - timedelta(hours=1)
+                )
+                ApprovalRequestFactory.create(
+                    identity=cast.agent, principal=principal, subject_ref=str(run.pk)
+                )
 
         fill(1)
-        one = count_queries(lambda: client.get("/admin/"))
+        one = count_queries(client, "/admin/")
         fill(9)
-        assert count_queries(lambda: client.get("/admin/")) == one
+        assert count_queries(client, "/admin/") == one
 
 
 @pytest.mark.parametrize("model", ["runs_run", "runs_handover", "runs_agentversion", "runs_budget"])
 def test_a_list_costs_the_same_however_long_it_is(cast: Cast, model: str) -> None:
     client = sign_in(cast.bob)
-    principal = PrincipalFactory(team=cast.team)
+    principal = PrincipalFactory.create(team=cast.team)
 
     def fill(number: int) -> None:
         for _ in range(number):
-            version = AgentVersionFactory(identity=cast.agent)
-            run = RunFactory(agent_version=version, principal=principal)
+            version = AgentVersionFactory.create(identity=cast.agent)
+            run = RunFactory.create(agent_version=version, principal=principal)
             Handover.objects.create(run=run, step=1, call=1, opened_at=timezone.now())
 
     fill(1)
-    one = count_queries(lambda: client.get(page_of(model, "changelist")))
+    one = count_queries(client, page_of(model, "changelist"))
     fill(7)
-    assert count_queries(lambda: client.get(page_of(model, "changelist"))) == one
+    assert count_queries(client, page_of(model, "changelist")) == one
 
 
 def test_a_runs_page_costs_the_same_however_long_it_was(company: Company) -> None:
@@ -395,4 +411,5 @@ def test_a_runs_page_costs_the_same_however_long_it_was(company: Company) -> Non
     short = company.run(proposes(("look_up", ORDER)), says("Done."))
     long = company.run(*[proposes(("look_up", {"order_id": f"A-{n}"})) for n in range(6)], says("Done."))
     client = sign_in(company.cast.bob)
-    assert count_queries(lambda: show(client, short)) == count_queries(lambda: show(client, long))
+    taken = [count_queries(client, page_of(MODEL, "change", run.pk)) for run in (short, long)]
+    assert taken[0] == taken[1]

@@ -15,15 +15,21 @@ NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 DECIDED = {"step": 1, "tokens": 10, "usd": "0.01", "calls": [{"call": 1, "tool": "refund"}]}
 PROPOSED = {"calls": [{"call": 1, "tool": "refund", "arguments": {"order_id": "#W1"}}]}
 ONE = {"step": 1, "call": 1}
-ALLOWED = {**ONE, "tool": "refund", "reasons": [{"source": "grant", "code": "granted", "detail": ""}], "approval": "a1"}
+NOBODY: dict[str, str] = {}
+ALLOWED = {
+    **ONE,
+    "tool": "refund",
+    "reasons": [{"source": "grant", "code": "granted", "detail": ""}],
+    "approval": "a1",
+}
 
 
-def laid_out(*drafts: tuple[str, dict[str, Any], Any]) -> Timeline:
+def laid_out(*drafts: tuple[str, dict[str, Any], Any], deciders: dict[str, str] = NOBODY) -> Timeline:
     entries = [
         StoredEntry(seq, kind, facts, content, NOON + timedelta(seconds=seq), None)
         for seq, (kind, facts, content) in enumerate(drafts, start=1)
     ]
-    return lay_out(list(tell(entries)))
+    return lay_out(list(tell(entries)), deciders)
 
 
 def kinds(timeline: Timeline) -> list[str]:
@@ -62,6 +68,13 @@ def test_an_outcome_tells_what_was_given_and_why_it_was_allowed() -> None:
     assert told.arguments == {"order_id": "#W1"}
     assert told.result == {"done": True}
     assert (told.approval, [reason["code"] for reason in told.reasons]) == ("a1", ["granted"])
+
+
+@pytest.mark.parametrize("kind", [e.APPROVAL_GRANTED, e.APPROVAL_REFUSED])
+def test_a_verdict_names_the_person(kind: str) -> None:
+    verdict = {**ONE, "approval": "a1", "verdict": "approved"}
+    told = laid_out((kind, verdict, None), deciders={"a1": "fiona"}).groups[0].told[0]
+    assert (told.person, told.approval) == ("fiona", "a1")
 
 
 def test_a_second_attempt_does_not_hide_the_first_ones_failure() -> None:

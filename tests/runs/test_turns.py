@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from runs.escrow import CHUNKS
+from runs.escrow import CALLS_AHEAD
 from runs.models import BudgetWindow, Escrow, Run, Step
 from runs.services import add_message
 from runs.session import Session
@@ -229,7 +229,7 @@ def test_a_run_returns_what_it_did_not_use(company: Company) -> None:
     assert committed(company) == (run.steps, run.tokens, run.usd)
     assert Escrow.objects.filter(settled_at=None).count() == 0
     assert len(company.facts(run, "budget.drawn")) < run.steps, "drawn in chunks"
-    assert CHUNKS > 1
+    assert CALLS_AHEAD > 1
 
 
 @pytest.mark.parametrize(

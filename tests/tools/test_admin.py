@@ -6,15 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from guardian.shortcuts import assign_perm
 
 from tests.cast import Cast
-from tests.console.visits import act, page_of, sign_in, text_of
+from tests.console.visits import Page, act, count_queries, page_of, sign_in, text_of
 from tests.factories import GrantFactory, PersonFactory, ToolFactory, ToolVersionFactory
 from tests.ledger import kinds_of, last_entry
 from tools.models import BreakerState, Tool, ToolGrant, ToolVersion
@@ -25,7 +22,9 @@ SCRIPT = "<script>alert(1)</script>"
 
 @pytest.fixture
 def version(cast: Cast) -> ToolVersion:
-    made: ToolVersion = ToolVersionFactory(tool__team=cast.team, tool__name="refund", irreversible=True)
+    made: ToolVersion = ToolVersionFactory.create(
+        tool__team=cast.team, tool__name="refund", irreversible=True
+    )
     return made
 
 
@@ -35,12 +34,14 @@ def tool(version: ToolVersion) -> Tool:
 
 
 def open_by_itself(tool: Tool) -> None:
-    BreakerState.objects.create(tool=tool, state="open", changed_at=timezone.now(), reason="consecutive_failures")
+    BreakerState.objects.create(
+        tool=tool, state="open", changed_at=timezone.now(), reason="consecutive_failures"
+    )
 
 
 class TestToolPage:
     def test_it_says_what_the_tool_does_takes_and_who_may(self, cast: Cast, tool: Tool) -> None:
-        GrantFactory(identity=cast.agent, tool=tool, decision="REQUIRE_APPROVAL")
+        GrantFactory.create(identity=cast.agent, tool=tool, decision="REQUIRE_APPROVAL")
         assign_perm("approve_calls", cast.finance, tool)
         assign_perm("approve_calls", cast.fiona, tool)
         page = text_of(sign_in(cast.bob).get(page_of(TOOL, "change", tool.pk)))
@@ -54,9 +55,16 @@ class TestToolPage:
         assert "Nobody. No call of it can ever go out." in page
 
     def test_descriptions_and_schemas_stay_text(self, cast: Cast) -> None:
-        schema = {"type": "object", "properties": {SCRIPT: {"type": SCRIPT, "description": SCRIPT, "enum": [SCRIPT]}}}
-        version = ToolVersionFactory(
-            tool__team=cast.team, description=SCRIPT, statement=SCRIPT, input_schema=schema, dedupe_on=[SCRIPT]
+        schema = {
+            "type": "object",
+            "properties": {SCRIPT: {"type": SCRIPT, "description": SCRIPT, "enum": [SCRIPT]}},
+        }
+        version = ToolVersionFactory.create(
+            tool__team=cast.team,
+            description=SCRIPT,
+            statement=SCRIPT,
+            input_schema=schema,
+            dedupe_on=[SCRIPT],
         )
         page = sign_in(cast.bob).get(page_of(TOOL, "change", version.tool_id)).content.decode()
         assert page.count("&lt;script&gt;") >= 6
@@ -125,7 +133,7 @@ class TestBreaker:
 
 
 class TestGrants:
-    def set_terms(self, client: Client, cast: Cast, tool: Tool, **changes: Any) -> HttpResponse:
+    def set_terms(self, client: Client, cast: Cast, tool: Tool, **changes: Any) -> Page:
         form = {"identity": str(cast.agent.pk), "tool": str(tool.pk), "decision": "REQUIRE_APPROVAL",
                 "over_caps": "DENY", "approval_ttl_s": "600", **changes}  # fmt: skip
         return client.post(page_of(GRANT, "add"), form)
@@ -140,14 +148,16 @@ class TestGrants:
         assert last_entry(cast.agent.pk).kind == "grant.set"
 
     def test_a_change_starts_from_what_stands_and_keeps_the_old_version(self, cast: Cast) -> None:
-        tool = ToolVersionFactory(tool__team=cast.team).tool
+        tool = ToolVersionFactory.create(tool__team=cast.team).tool
         caps = [{"per": "call", "amount": "50.00"}, {"per": "day", "count": 3, "amount": "200.00"}]
-        grant = GrantFactory(identity=cast.agent, tool=tool, decision="ALLOW_WITH_CAPS", caps=caps)
+        grant = GrantFactory.create(identity=cast.agent, tool=tool, decision="ALLOW_WITH_CAPS", caps=caps)
         client = sign_in(cast.alice)
         page = client.get(f"{page_of(GRANT, 'add')}?from={grant.pk}").content.decode()
         for shown in ('name="day_count" value="3"', 'name="day_amount" value="200.00"', 'value="50.00"'):
             assert shown in page
-        self.set_terms(client, cast, tool, decision="ALLOW_WITH_CAPS", day_count="9", over_caps="REQUIRE_APPROVAL")
+        self.set_terms(
+            client, cast, tool, decision="ALLOW_WITH_CAPS", day_count="9", over_caps="REQUIRE_APPROVAL"
+        )
         versions = list(ToolGrant.objects.order_by("version").values_list("version", "state"))
         assert versions == [(1, "superseded"), (2, "active")]
 
@@ -162,7 +172,9 @@ class TestGrants:
         [{"decision": "MAYBE"}, {"approval_ttl_s": "0"}, {"day_count": "-1"}, {"identity": "nobody"},
          {"day_amount": "much"}, {"valid_until": "yesterday"}, {"valid_until": "2020-01-01T00:00"}],
     )  # fmt: skip
-    def test_terms_that_nobody_could_mean_are_refused(self, cast: Cast, tool: Tool, wrong: dict[str, str]) -> None:
+    def test_terms_that_nobody_could_mean_are_refused(
+        self, cast: Cast, tool: Tool, wrong: dict[str, str]
+    ) -> None:
         assert self.set_terms(sign_in(cast.alice), cast, tool, **wrong).status_code == 422
         assert not ToolGrant.objects.exists()
 
@@ -171,20 +183,20 @@ class TestGrants:
         client = sign_in(getattr(cast, name))
         assert self.set_terms(client, cast, tool).status_code in (302, 422)
         assert not ToolGrant.objects.exists()
-        grant = GrantFactory(identity=cast.agent, tool=tool, decision="REQUIRE_APPROVAL")
+        grant = GrantFactory.create(identity=cast.agent, tool=tool, decision="REQUIRE_APPROVAL")
         act(client, GRANT, "revoke", grant.pk)
         assert ToolGrant.objects.get().state == "active"
 
     def test_revoking_takes_it_away(self, cast: Cast, tool: Tool) -> None:
-        grant = GrantFactory(identity=cast.agent, tool=tool, decision="REQUIRE_APPROVAL")
+        grant = GrantFactory.create(identity=cast.agent, tool=tool, decision="REQUIRE_APPROVAL")
         act(sign_in(cast.alice), GRANT, "revoke", grant.pk, reason="Not needed.")
         assert ToolGrant.objects.get().state == "revoked"
         assert not cast.agent.service_account.has_perm("tools.use_tool", tool)
         assert last_entry(cast.agent.pk).content == {"reason": "Not needed."}
 
     def test_a_waiver_takes_two_people(self, cast: Cast, tool: Tool) -> None:
-        second = PersonFactory(username="second")
-        third = PersonFactory(username="third")
+        second = PersonFactory.create(username="second")
+        third = PersonFactory.create(username="third")
         cast.team.members.add(second, third)
         for person in (second, third):
             assign_perm("tools.add_toolgrant", person)
@@ -202,7 +214,7 @@ class TestGrants:
         assert "Waiver by second and third" in text_of(second_page)
 
     def test_an_outsider_does_not_see_a_grant(self, cast: Cast, tool: Tool) -> None:
-        grant = GrantFactory(identity=cast.agent, tool=tool, decision="REQUIRE_APPROVAL")
+        grant = GrantFactory.create(identity=cast.agent, tool=tool, decision="REQUIRE_APPROVAL")
         client = sign_in(cast.charlie)
         assert client.get(page_of(GRANT, "change", grant.pk))["Location"] == "/admin/"
         assert client.get(page_of(GRANT, "add")).status_code == 200  # empty choices: it is not their agent
@@ -211,38 +223,30 @@ class TestGrants:
 
 @pytest.mark.parametrize("model", [TOOL, GRANT])
 def test_a_list_costs_the_same_however_long_it_is(cast: Cast, model: str) -> None:
-    client = sign_in(cast.alice)
-
-    def queries() -> int:
-        with CaptureQueriesContext(connection) as captured:
-            assert client.get(page_of(model, "changelist")).status_code == 200
-        return len(captured)
+    client, path = sign_in(cast.alice), page_of(model, "changelist")
 
     def fill(number: int) -> None:
         for _ in range(number):
-            tool = ToolFactory(team=cast.team)
+            tool = ToolFactory.create(team=cast.team)
             open_by_itself(tool)
-            GrantFactory(identity=cast.agent, tool=tool)
+            GrantFactory.create(identity=cast.agent, tool=tool)
 
     fill(1)
-    one = queries()
+    one = count_queries(client, path)
     fill(8)
-    assert queries() == one
+    assert count_queries(client, path) == one
 
 
 def test_an_agents_page_costs_the_same_however_much_it_may_do(cast: Cast) -> None:
-    client = sign_in(cast.bob)
-
-    def queries() -> int:
-        with CaptureQueriesContext(connection) as captured:
-            client.get(page_of("identities_agentidentity", "change", cast.agent.pk))
-        return len(captured)
+    client, path = sign_in(cast.bob), page_of("identities_agentidentity", "change", cast.agent.pk)
 
     def fill(number: int) -> None:
         for _ in range(number):
-            GrantFactory(identity=cast.agent, tool=ToolVersionFactory(tool__team=cast.team).tool)
+            GrantFactory.create(
+                identity=cast.agent, tool=ToolVersionFactory.create(tool__team=cast.team).tool
+            )
 
     fill(1)
-    one = queries()
+    one = count_queries(client, path)
     fill(8)
-    assert queries() == one
+    assert count_queries(client, path) == one

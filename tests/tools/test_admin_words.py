@@ -64,7 +64,9 @@ def test_arguments_are_told_with_their_rules() -> None:
     assert (told["state"].required, told["state"].rules) == (False, "one of open, closed")
 
 
-@pytest.mark.parametrize("schema", [{}, {"properties": []}, {"properties": {"a": True}}, {"properties": {"a": {}}}])
+@pytest.mark.parametrize(
+    "schema", [{}, {"properties": []}, {"properties": {"a": True}}, {"properties": {"a": {}}}]
+)
 def test_a_schema_that_says_little_breaks_nothing(schema: dict[str, Any]) -> None:
     assert all(field.kind == "any" for field in describe_schema(schema))
 

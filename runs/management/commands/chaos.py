@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from agentops.runtime.processes import StackError
 from agentops.runtime.services import temporary_stack
 from runs.chaos.arena import Arena
 from runs.chaos.campaign import Plan, Result, run_campaign
@@ -33,10 +34,13 @@ class Command(BaseCommand):
         seed = secrets.randbelow(1 << 32) if options["seed"] is None else options["seed"]
         plan = Plan(options["kills"], seed, tuple(options["only"] or KINDS))
         self.stderr.write(f"seed {seed}")
-        with temporary_stack(durable=True) as stack:
-            arena = Arena(stack)
-            arena.open()
-            result = run_campaign(arena, plan)
+        try:
+            with temporary_stack(durable=True) as stack:
+                arena = Arena(stack)
+                arena.open()
+                result = run_campaign(arena, plan, announce=self.stderr.write)
+        except StackError as error:
+            raise CommandError(str(error)) from error
         self.stdout.write(json.dumps(result.as_json()) if options["json"] else _as_text(result))
         if not result.ok:
             raise CommandError(f"{len(result.problems)} problem(s)", returncode=1)

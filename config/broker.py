@@ -1,0 +1,36 @@
+"""Receipts for messages of a broker that has gone away.
+
+kombu 5.7 acknowledges and gives back messages over a channel whose connection it has closed itself after a
+loss. That raises AttributeError, which Celery takes for a fault in the worker: a broker that restarts would
+end every worker with a task in its hands. Such a receipt concerns nobody any more; the message counts as
+unacknowledged at the broker and comes again, or is lost there, and either is fine: messages are hints.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kombu.transport.redis import QoS
+
+
+class Receipts(QoS):
+    """Keep quiet on a channel that has lost its connection."""
+
+    def ack(self, delivery_tag: str) -> None:
+        if self._reaches_broker():
+            super().ack(delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        if self._reaches_broker():
+            super().reject(delivery_tag, requeue)
+
+    def restore_unacked(self, client: Any = None) -> None:  # Any: kombu's client
+        """Give back what was taken and not done."""
+        if self._reaches_broker():
+            super().restore_unacked(client)
+        elif self._delivered is not None:
+            self._delivered.clear()
+
+    def _reaches_broker(self) -> bool:
+        transport = self.channel.connection
+        return transport is not None and transport.client is not None

@@ -1,0 +1,47 @@
+"""One demo for all browser tests, a fresh window for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.platform import Demo, live_demo
+from tests.browser.visitor import Visitor, chromium
+
+Open = Callable[..., Visitor]
+
+
+@pytest.fixture(scope="session")
+def demo() -> Iterator[Demo]:
+    """Start the demo."""
+    with live_demo() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Start the browser."""
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def visit(demo: Demo, browser: Browser) -> Iterator[Open]:
+    """Open windows, signed in as somebody; a window that the browser complained in fails the test."""
+    opened: list[Visitor] = []
+
+    def open_window(name: str = "", **options: Any) -> Visitor:  # Any: a Visitor's keywords
+        visitor = Visitor(browser, options.pop("url", demo.url), **options)
+        opened.append(visitor)
+        if name:
+            visitor.sign_in(demo.people[name])
+        return visitor
+
+    yield open_window
+    complaints = [complaint for visitor in opened for complaint in visitor.complaints]
+    for visitor in opened:
+        visitor.context.close()
+    assert not complaints

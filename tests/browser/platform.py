@@ -1,0 +1,155 @@
+"""The demo as a newcomer has it: its own servers, shop, scripted planner, worker, beat and web, all as processes."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+import urllib.request
+from base64 import b32decode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+from django_otp.oath import TOTP
+
+from agentops.demo.shop.seed import load_seed
+from agentops.runtime import application
+from agentops.runtime.ports import LOOPBACK, free_ports
+from agentops.runtime.services import Stack, temporary_stack
+
+ISSUER = "https://shop.example"
+KETTLE = "A-1042"  # the order of the demo's first story
+LAMP = (
+    "Bruno Costa here, bruno.costa@example.com. I have moved: please send order A-1051 to 12 River Road, 95616 "
+    "Davis. And cancel order A-1052, I ordered that lamp by mistake."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """How somebody of the demo signs in."""
+
+    name: str
+    password: str
+    secret: bytes
+
+    def code(self, ahead: int = 0) -> str:
+        """Return the code of the person's app, or one that it shows so many periods later."""
+        clock = TOTP(self.secret)
+        clock.time = time.time() + 30 * ahead
+        return f"{clock.token():06d}"
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Where the demo answers; ``strict_url`` is a second web server that waives no second factor."""
+
+    url: str
+    strict_url: str
+    shop_url: str
+    key: str
+    people: dict[str, Person]
+    stack: Stack
+
+    def ask_refund(self, order: str) -> tuple[str, str]:
+        """Start a run that asks for the money of an order's first line back; return its id and its subject.
+
+        Each order serves once: the same refund proposed again is refused as a duplicate.
+        """
+        seed = load_seed()
+        customer = seed["customers"][seed["orders"][order]["customer_id"]]
+        thing = seed["orders"][order]["lines"][0]["name"].lower()
+        message = (
+            f"Hello, this is {customer['name']} ({customer['email']}). The {thing} from my order {order} arrived "
+            "broken. I would like my money back for it, please."
+        )
+        return self.start_run(message, customer["email"]), customer["email"]
+
+    def start_run(self, message: str, subject: str) -> str:
+        """Start a run as the shop's website does; return its id."""
+        body = {
+            "agent": "refunds-agent",
+            "message": message,
+            "principal": {"issuer": ISSUER, "subject": subject},
+        }
+        headers = {
+            "Authorization": f"Bearer {self.key}",
+            "Content-Type": "application/json",
+            "Idempotency-Key": str(uuid4()),
+        }
+        data = json.dumps(body).encode()
+        address = f"{self.url}/api/v1/runs"
+        request = urllib.request.Request(address, data=data, headers=headers, method="POST")  # noqa: S310  loopback
+        return str(_answer_of(request)["id"])
+
+    def effects(self) -> list[dict[str, Any]]:  # Any: JSON of the shop
+        """Return what has been done to the shop."""
+        effects: list[dict[str, Any]] = _answer_of(f"{self.shop_url}/effects")["effects"]
+        return effects
+
+    def manage(self, *arguments: str) -> None:
+        """Run a management command on the demo's database."""
+        self.stack.run("manage", [sys.executable, "manage.py", *arguments])
+
+
+def _answer_of(request: urllib.request.Request | str) -> dict[str, Any]:  # Any: JSON
+    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310  loopback
+        answer: dict[str, Any] = json.load(response)
+    return answer
+
+
+@contextmanager
+def live_demo() -> Iterator[Demo]:
+    """Start everything on throw-away servers; gone at the end."""
+    with temporary_stack(durable=False) as stack:
+        stack.start_postgres()
+        stack.start_valkey()
+        ports = application.DemoPorts.choose(stack.data)
+        web, strict = free_ports(2)
+        stack.variables |= {
+            "AGENTOPS_ENV": "development",
+            "AGENTOPS_DATA": str(stack.data),
+            "AGENTOPS_DEMO": "1",
+            "DEMO_SHOP_URL": f"http://{LOOPBACK}:{ports.shop}",
+            "OPENAI_BASE_URL": f"http://{LOOPBACK}:{ports.planner}/v1",
+            "OPENAI_API_KEY": application.SCRIPTED_KEY,
+        }
+        application.prepare_database(stack)
+        application.spawn_demo_servers(stack, ports)
+        application.spawn_worker(stack)
+        application.spawn_beat(stack)
+        application.spawn_web(stack, web)
+        _spawn_strict_web(stack, strict)
+        sign_in = (stack.data / "sign-in.txt").read_text()
+        yield Demo(
+            url=f"http://{LOOPBACK}:{web}",
+            strict_url=f"http://{LOOPBACK}:{strict}",
+            shop_url=stack.variables["DEMO_SHOP_URL"],
+            key=re.findall(r"aok_\S+", sign_in)[0],
+            people=dict(_read_people(sign_in)),
+            stack=stack,
+        )
+
+
+def _spawn_strict_web(stack: Stack, port: int) -> None:
+    argv = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--host", LOOPBACK]
+    process = stack.spawn("strict-web", [*argv, "--port", str(port)], env={"AGENTOPS_DEMO": "0"})
+    stack.wait_ready(lambda: application.answers(f"http://{LOOPBACK}:{port}/readyz"), process)
+
+
+def _read_people(sign_in: str) -> Iterator[tuple[str, Person]]:
+    for name, password, address in re.findall(
+        r"^ +(\w+) +(\S+) .*\n +(otpauth://\S+)$", sign_in, re.MULTILINE
+    ):
+        secret = parse_qs(urlsplit(address).query)["secret"][0]
+        yield name, Person(name, password, decode_secret(secret))
+
+
+def decode_secret(secret: str) -> bytes:
+    """Return the bytes of a secret as authenticator apps are given it."""
+    return b32decode(secret + "=" * (-len(secret) % 8))

@@ -1,0 +1,70 @@
+"""Every page in every dress: nothing blocked by the policy, nothing wider than the window, on screen and phone."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+
+from tests.browser.conftest import Open
+from tests.browser.platform import Demo
+from tests.browser.visitor import NARROW, WIDE, Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+LISTS = (
+    "approvals/approvalrequest", "runs/run", "runs/handover", "runs/agentversion", "runs/budget", "runs/price",
+    "identities/agentidentity", "identities/application", "identities/apikey", "identities/user", "identities/team",
+    "tools/tool", "tools/toolgrant", "ledger/stream",
+)  # fmt: skip
+FORMS = (
+    "runs/run/add", "identities/apikey/add", "identities/user/add", "tools/toolgrant/add",
+    "tools/toolgrant/waiver", "second-factor", "password_change",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(demo: Demo) -> str:
+    """Have a run to look at."""
+    return demo.ask_refund("A-1037")[0]
+
+
+def first_of(visitor: Visitor, listed: str) -> str | None:
+    visitor.go(f"/admin/{listed}/")
+    link = visitor.page.locator("#result_list tbody th a, .queue a").first
+    return link.get_attribute("href") if link.count() else None
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_every_page_fits_and_is_blocked_nothing(
+    demo: Demo, visit: Open, run: str, size: tuple[int, int], scheme: Literal["light", "dark"]
+) -> None:
+    ada = visit("ada", size=size, scheme=scheme)
+    ada.go(f"/admin/runs/run/{run}/change/")
+    ada.page.locator("h1 .badge", has_text="requires action").wait_for()
+    objects = [address for listed in LISTS if (address := first_of(ada, listed))]
+    stream = f"/admin/ledger/stream/{run}"
+    others = ["/admin/", f"/admin/runs/run/{run}/change/", f"{stream}/change/", f"{stream}/1/"]
+    pages = [f"/admin/{path}/" for path in (*LISTS, *FORMS)] + objects + others
+    too_wide = []
+    for path in pages:
+        ada.go(path)
+        assert ada.page.locator("h1").count(), path
+        if ada.overflow() > 0:
+            too_wide.append((path, ada.overflow()))
+    assert not too_wide
+
+
+def test_the_dashboard_is_one_screen(visit: Open, run: str) -> None:
+    fiona = visit("fiona", size=WIDE)
+    fiona.go("/admin/")
+    assert fiona.page.evaluate("document.documentElement.scrollHeight") <= WIDE[1]
+
+
+def test_the_theme_can_be_chosen(visit: Open) -> None:
+    fiona = visit("fiona", scheme="light")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    before = fiona.page.evaluate(ground)
+    fiona.page.click(".theme-toggle")
+    assert fiona.page.evaluate(ground) != before

@@ -1,0 +1,69 @@
+"""The second factor where the demo waives nothing: coming in for the first time, and deciding later."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.conftest import Open
+from tests.browser.platform import Demo, Person, decode_secret
+from tests.browser.test_story import open_request
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+AGE_SESSIONS = """
+from importlib import import_module
+from django.conf import settings
+from django.contrib.sessions.models import Session
+store = import_module(settings.SESSION_ENGINE).SessionStore
+for row in Session.objects.all():
+    session = store(row.session_key)
+    if "second_factor_at" in session:
+        session["second_factor_at"] -= 3600
+        session.save()
+"""
+
+
+def test_a_password_alone_does_not_let_in(demo: Demo, visit: Open) -> None:
+    window = visit(url=demo.strict_url)
+    window.sign_in(demo.people["oscar"])
+    window.sees("Enter the code from your authenticator app")
+
+
+def test_a_newcomer_sets_up_a_device_with_a_one_time_code(demo: Demo, visit: Open) -> None:
+    vera = demo.people["vera"]
+    demo.manage("addstatictoken", "-t", "newcomer", vera.name)
+    window = visit(url=demo.strict_url)
+    window.sign_in(vera, code="newcomer")
+    window.sees("Scan this picture")
+    window.go("/admin/runs/run/")
+    window.sees("Scan this picture")
+    assert window.page.locator(".qr svg path").count() == 1
+    window.take_picture("second-factor")
+    window.page.locator("summary", has_text="No camera").click()
+    secret = window.page.locator("details code").inner_text().replace(" ", "")
+    window.page.fill("#code", Person(vera.name, "", decode_secret(secret)).code())
+    window.page.click("button.primary")
+    window.sees("waiting for a decision")
+
+
+def test_a_decision_asks_for_a_fresh_code_in_place(demo: Demo, visit: Open) -> None:
+    fiona = demo.people["fiona"]
+    _, subject = demo.ask_refund("A-1035")
+    window = visit(url=demo.strict_url)
+    window.sign_in(fiona, code=fiona.code())
+    window.sees("waiting for a decision")
+    demo.manage("shell", "-c", AGE_SESSIONS)
+    open_request(window, subject)
+    window.page.fill("#reason", "No photo.")
+    window.page.fill("#code", "000000")
+    window.page.click("[data-verdict=deny]")
+    window.sees("That code is not right")
+    window.take_picture("decide-with-code")
+    demo.manage("shell", "-c", "from django_otp.plugins.otp_totp.models import TOTPDevice as D; D.objects.update("
+                "throttling_failure_count=0, throttling_failure_timestamp=None)")  # fmt: skip
+    assert window.page.input_value("#reason") == "No photo."
+    window.page.fill("#code", fiona.code(ahead=1))
+    window.page.keyboard.press("Enter")  # nothing was chosen by key: the focus goes to a button, no more
+    window.sees("That code is not right")
+    window.page.click("[data-verdict=deny]")
+    window.sees("You denied this")

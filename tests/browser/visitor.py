@@ -1,0 +1,96 @@
+"""A person at the console in Chromium, who notices what the browser complains about."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.platform import Person
+
+PATIENCE_MS = 60_000  # how long a page may take to show what it must; it decides no test that passes
+ROOT = Path(__file__).resolve().parent.parent.parent
+WIDE, NARROW = (1280, 800), (375, 800)
+BENIGN = re.compile(
+    r"responded with a status of (403|409|422)"
+)  # the browser logs each answer that is no success
+
+
+def pictures() -> Path:
+    """Return where pictures go: ``docs/img`` when AGENTOPS_SCREENSHOTS=docs, else ``artifacts/browser``."""
+    folder = ROOT / ("docs/img" if os.environ.get("AGENTOPS_SCREENSHOTS") == "docs" else "artifacts/browser")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start Debian's Chromium; Playwright's own cannot be downloaded."""
+    path = shutil.which("chromium")
+    if path is None:
+        raise RuntimeError("Chromium is missing: apt-get install chromium")
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield browser
+        browser.close()
+
+
+class Visitor:
+    """One person's window. ``complaints`` are what the browser blocked or failed at."""
+
+    def __init__(
+        self,
+        browser: Browser,
+        url: str,
+        *,
+        size: tuple[int, int] = WIDE,
+        scheme: Literal["light", "dark"] = "light",
+    ) -> None:
+        self.url = url
+        self.context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme=scheme,
+            locale="en-GB",
+            timezone_id="Europe/Berlin",
+        )
+        self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(PATIENCE_MS)
+        self.complaints: list[str] = []
+        self.page.on("console", lambda message: self._note(message.type, message.text))
+        self.page.on("pageerror", lambda error: self._note("error", str(error)))
+        self.page.on("dialog", lambda dialog: self._note("error", f"a dialog opened: {dialog.message}"))
+
+    def _note(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning") and not BENIGN.search(text):
+            self.complaints.append(f"{self.page.url}: {text}")
+
+    def sign_in(self, person: Person, code: str = "", password: str = "") -> None:
+        """Sign in through the form."""
+        self.go("/admin/login/?next=/admin/")
+        self.page.fill("[name=username]", person.name)
+        self.page.fill("[name=password]", password or person.password)
+        self.page.fill("[name=otp_token]", code)
+        self.page.click("button.primary")
+
+    def go(self, path: str) -> None:
+        """Open a page of the console."""
+        self.page.goto(f"{self.url}{path}")
+
+    def sees(self, text: str) -> None:
+        """Wait until the page shows this text."""
+        self.page.get_by_text(text).first.wait_for()
+
+    def overflow(self) -> int:
+        """Return by how many pixels the page is wider than the window."""
+        return int(self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
+    def take_picture(self, name: str) -> None:
+        """Keep a picture of the window."""
+        self.page.screenshot(path=pictures() / f"{name}.png")

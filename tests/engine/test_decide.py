@@ -1,0 +1,294 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentops.engine import commands as c
+from agentops.engine import events as e
+from agentops.engine.commands import Command
+from agentops.engine.decide import LOST_AUTHORITY, MODEL_ATTEMPTS, next_command
+from agentops.engine.fold import fold_all
+from tests.engine.histories import TERMS, Written, asked, decided, history, requested
+from tests.engine.simulation import LIFE, START, Simulation, ended_runs
+
+COMMANDS = (
+    c.AskPlanner,
+    c.AssessCalls,
+    c.CallTools,
+    c.Finish,
+    c.Park,
+    c.ReadBack,
+    c.Rest,
+    c.SettleLostAnswer,
+    c.SettleLostAttempt,
+    c.Wait,
+)
+times = st.integers(0, 2 * LIFE // timedelta(milliseconds=1)).map(lambda ms: START + timedelta(milliseconds=ms))
+
+
+@given(ended_runs, times, st.integers(0, 100_000))
+def test_every_reachable_state_has_exactly_one_next_command(run: Simulation, now: datetime, idle: int) -> None:
+    for state in run.states:
+        command = next_command(state, now, idle)
+        assert type(command) in COMMANDS
+        assert command == next_command(state, now, idle)
+
+
+@given(ended_runs)
+def test_a_run_that_is_driven_ends(run: Simulation) -> None:
+    """Whatever planner, tools and people do, and however often drivers die: within a bounded number of commands."""
+    assert run.state.has_ended
+    most_calls = run.world.steps * run.world.tool_calls
+    settling = 12 * most_calls + 4 * run.world.steps
+    deferrals = LIFE // timedelta(seconds=30)
+    lost = run.world.tokens // 16 + 1
+    assert run.commands <= 50 * (1 + settling) + deferrals * most_calls + lost
+    assert next_command(run.state, run.now) == c.Rest()
+
+
+@given(ended_runs)
+def test_a_wait_ends_at_some_time_in_the_future(run: Simulation) -> None:
+    for state, event in zip(run.states, run.events, strict=True):
+        command = next_command(state, event.at)
+        if isinstance(command, c.Wait):
+            assert command.until is not None
+            assert event.at < command.until <= state.expires_at
+
+
+@given(ended_runs)
+def test_nothing_is_started_once_a_run_is_killed_or_cancelled(run: Simulation) -> None:
+    for state, event in zip(run.states, run.events, strict=True):
+        if (state.killed or state.cancelling) and not state.has_ended:
+            command = next_command(state, event.at)
+            assert isinstance(command, c.Finish | c.SettleLostAnswer | c.SettleLostAttempt | c.Park)
+
+
+@given(ended_runs)
+def test_calls_are_assessed_and_made_in_the_proposed_order(run: Simulation) -> None:
+    for state, event in zip(run.states, run.events, strict=True):
+        command = next_command(state, event.at)
+        if isinstance(command, c.CallTools):
+            effects = {state.call(number).effect for number in command.calls}
+            assert effects == {"read"} or len(command.calls) == 1
+            assert list(command.calls) == sorted(command.calls)
+
+
+# --- single decisions -------------------------------------------------------------------------------------
+
+BEGUN = [requested(1), decided(1, calls=2)]
+WHERE = {"step": 1, "call": 1}
+
+
+def allowed(call: int = 1, **changes: object) -> Written:
+    return e.CALL_ALLOWED, {"step": 1, "call": call, **TERMS, **changes}
+
+
+def gated(call: int = 1, **changes: object) -> Written:
+    request = {"approval": f"a{call}", "expires_at": LIFE_ENDS}
+    return e.CALL_GATED, {"step": 1, "call": call, **TERMS, **request, **changes}
+
+
+def refused(call: int = 1, code: str = "no_grant") -> Written:
+    return e.CALL_REFUSED, {"step": 1, "call": call, "code": code}
+
+
+def started(call: int = 1, attempt: int = 1) -> Written:
+    return e.ATTEMPT_STARTED, {"step": 1, "call": call, "attempt": attempt, "claims": []}
+
+
+def succeeded(call: int = 1) -> Written:
+    return e.CALL_SUCCEEDED, {"step": 1, "call": call, "code": "ok"}
+
+
+def unknown(then: str, call: int = 1, delay_ms: int = 0) -> Written:
+    return e.CALL_UNKNOWN, {"step": 1, "call": call, "code": "lost", "then": then, "delay_ms": delay_ms}
+
+
+def failed(delay_ms: int, call: int = 1) -> Written:
+    return e.ATTEMPT_FAILED, {"step": 1, "call": call, "code": "busy", "delay_ms": delay_ms}
+
+
+def model_failed(code: str = "busy", *, retryable: bool = True, delay_ms: int = 0) -> Written:
+    charge = {"tokens": 0, "usd": "0"}
+    return e.MODEL_FAILED, {"step": 1, "code": code, "retryable": retryable, "delay_ms": delay_ms, **charge}
+
+
+def deferred(seconds: float, call: int = 1) -> Written:
+    retry_at = (START + timedelta(seconds=seconds)).isoformat()
+    return e.CALL_DEFERRED, {"step": 1, "call": call, "code": "circuit_open", "retry_at": retry_at}
+
+
+def command_after(*written: Written, **changes: object) -> Command:
+    """Return what comes next right after a history; ``changes`` are to its start."""
+    events = history(*written, **changes)
+    return next_command(fold_all(events), events[-1].at)
+
+
+LIFE_ENDS = (START + LIFE).isoformat()
+PARKED: list[Written] = [allowed(), started(), unknown("park"), (e.CALL_PARKED, WHERE)]
+IN_DOUBT: list[Written] = [allowed(idempotency="honours_key"), started(), unknown("retry")]
+READ: dict[str, object] = {"effect": "read"}
+HALT = "run.halted"
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        # The planner.
+        ([], c.AskPlanner(1, 1)),
+        ([requested(1)], c.SettleLostAnswer(1, 1)),
+        ([requested(1), decided(1, final=True)], c.Finish("run.completed", "")),
+        ([requested(1), model_failed()], c.AskPlanner(1, 2)),
+        ([requested(1), model_failed(retryable=False)], c.Finish("run.failed", "planner_error")),
+        ([requested(1), model_failed("lost")], c.AskPlanner(1, 2)),
+        # Assessing.
+        (BEGUN, c.AssessCalls((1, 2))),
+        ([*BEGUN, allowed()], c.AssessCalls((2,))),
+        # Calling: writes one by one in the proposed order, reads together.
+        ([*BEGUN, allowed(), allowed(2)], c.CallTools((1,))),
+        ([*BEGUN, allowed(), allowed(2), started(), succeeded()], c.CallTools((2,))),
+        ([*BEGUN, allowed(1, **READ), allowed(2, **READ)], c.CallTools((1, 2))),
+        ([*BEGUN, allowed(), allowed(2, **READ)], c.CallTools((2,))),
+        ([*BEGUN, refused(), allowed(2)], c.CallTools((2,))),
+        ([*BEGUN, gated(), allowed(2, **READ)], c.CallTools((2,))),
+        ([*BEGUN, gated(1, **READ), allowed(2)], c.CallTools((2,))),
+        ([*BEGUN, asked(1), allowed(2)], c.CallTools((2,))),
+        # Losses.
+        ([*BEGUN, allowed(), allowed(2), started()], c.SettleLostAttempt(1)),
+        ([*BEGUN, allowed(), allowed(2), started(), unknown("park")], c.Park(1)),
+        ([*BEGUN, allowed(), allowed(2), started(), unknown("read_back")], c.ReadBack(1)),
+        ([*BEGUN, *IN_DOUBT, allowed(2)], c.CallTools((1,))),
+        ([*BEGUN, allowed(), allowed(2), started(), failed(0)], c.CallTools((1,))),
+        # The next turn comes when all have settled.
+        ([*BEGUN, refused(), refused(2)], c.AskPlanner(2, 1)),
+        ([*BEGUN, allowed(), refused(2), started(), succeeded()], c.AskPlanner(2, 1)),
+        # Endings.
+        ([*BEGUN, allowed(), refused(2), refused(1, "circuit_open")], c.Finish(HALT, "circuit_open")),
+        (
+            [*BEGUN, allowed(on_breaker_open="skip"), refused(2), refused(1, "circuit_open")],
+            c.AskPlanner(2, 1),
+        ),
+        ([*BEGUN, allowed(on_unknown="halt"), refused(2), *PARKED[1:]], c.Finish(HALT, "outcome_unknown")),
+        ([(e.BUDGET_EXHAUSTED, {"limit": "usd"})], c.Finish(HALT, "budget_reached")),
+        # People.
+        ([(e.RUN_KILLED, {})], c.Finish(HALT, "killed")),
+        ([(e.CANCEL_REQUESTED, {})], c.Finish("run.cancelled", "cancelled_by_user")),
+        ([(e.RUN_KILLED, {}), (e.CANCEL_REQUESTED, {})], c.Finish(HALT, "killed")),
+        ([(e.RUN_PAUSED, {}), (e.RUN_UNPAUSED, {})], c.AskPlanner(1, 1)),
+        ([(e.RUN_PAUSED, {}), (e.CANCEL_REQUESTED, {})], c.Finish("run.cancelled", "cancelled_by_user")),
+        ([requested(1), (e.RUN_KILLED, {})], c.SettleLostAnswer(1, 1)),
+        ([*BEGUN, allowed(), allowed(2), started(), (e.RUN_KILLED, {})], c.SettleLostAttempt(1)),
+        ([requested(1), (e.MESSAGE_RECEIVED, {}), decided(1, final=True)], c.AskPlanner(2, 1)),
+        ([*BEGUN, asked(1), refused(2), (e.INPUT_RECEIVED, WHERE)], c.AskPlanner(2, 1)),
+    ],
+)
+def test_what_comes_next(written: list[Written], expected: Command) -> None:
+    assert command_after(*written) == expected
+
+
+@pytest.mark.parametrize("code", sorted(LOST_AUTHORITY))
+def test_an_agent_that_may_not_act_any_more_halts(code: str) -> None:
+    assert command_after(*BEGUN, refused(1, code), refused(2)) == c.Finish(HALT, code)
+
+
+@pytest.mark.parametrize(
+    ("written", "state", "for_people"),
+    [
+        ([(e.RUN_PAUSED, {})], "paused", True),
+        ([*BEGUN, gated(), refused(2)], "requires_action", True),
+        ([*BEGUN, gated(), allowed(2)], "requires_action", True),
+        ([*BEGUN, asked(1), asked(1, 2)], "requires_action", True),
+        ([*BEGUN, *PARKED[:1], refused(2), *PARKED[1:]], "requires_action", True),
+        ([*BEGUN, gated(), allowed(2, **READ), deferred(30, 2)], "requires_action", False),
+        ([*BEGUN, allowed(), refused(2), deferred(30)], "in_progress", False),
+        ([*BEGUN, allowed(), refused(2), started(), failed(30_000)], "in_progress", False),
+        ([*BEGUN, allowed(), refused(2), started(), unknown("read_back", delay_ms=30_000)], "in_progress", False),
+        ([requested(1), model_failed(delay_ms=30_000)], "in_progress", False),
+    ],
+)
+def test_what_is_waited_for(written: list[Written], state: str, for_people: bool) -> None:
+    command = command_after(*written)
+    assert isinstance(command, c.Wait)
+    assert (command.state, command.for_people) == (state, for_people)
+    assert command.until == START + LIFE if for_people else command.until is not None
+
+
+def test_a_model_is_asked_three_times() -> None:
+    written: list[Written] = []
+    for attempt in range(1, MODEL_ATTEMPTS + 1):
+        assert command_after(*written) == c.AskPlanner(1, attempt)
+        written += [requested(1, attempt), model_failed()]
+    assert command_after(*written) == c.Finish("run.failed", "planner_error")
+
+
+def test_an_answer_that_was_lost_is_no_fault_of_the_models() -> None:
+    written = [each for n in range(1, 6) for each in (requested(1, n), model_failed("lost"))]
+    assert command_after(*written) == c.AskPlanner(1, 6)
+
+
+# --- time -------------------------------------------------------------------------------------------------
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def test_a_run_that_expires_ends_whatever_it_waits_for() -> None:
+    for written in ([], BEGUN, [*BEGUN, gated(), refused(2)], [(e.RUN_PAUSED, {})]):
+        state = fold_all(history(*written))
+        assert next_command(state, START + LIFE) == c.Finish("run.expired", "expired")
+
+
+def test_a_run_is_late_even_if_nothing_has_happened_since() -> None:
+    state = fold_all(history(*BEGUN, allowed(), refused(2), started(), failed(80_000)))
+    assert next_command(state, at(89)) == c.CallTools((1,))
+    assert next_command(state, at(92)) == c.Finish(HALT, "budget_reached")
+    assert next_command(state, at(92), 60_000) == c.CallTools((1,))
+
+
+def test_a_wait_ends_at_the_deadline() -> None:
+    events = history(*BEGUN, allowed(), refused(2), deferred(600))
+    command = next_command(fold_all(events), events[-1].at)
+    assert isinstance(command, c.Wait)
+    assert command.until == START + timedelta(seconds=91), "90 s after the driver's first event"
+    assert next_command(fold_all(events), command.until) == c.Finish(HALT, "budget_reached")
+
+
+def test_a_model_that_asks_for_more_patience_than_there_is_gets_none() -> None:
+    assert command_after(requested(1), model_failed(delay_ms=300_000)) == c.Finish(HALT, "budget_reached")
+
+
+def test_what_may_have_happened_is_found_out_beyond_the_deadline() -> None:
+    state = fold_all(history(*BEGUN, *IN_DOUBT[:1], refused(2), *IN_DOUBT[1:]))
+    assert next_command(state, at(500)) == c.CallTools((1,))
+    state = fold_all(history(*BEGUN, allowed(), refused(2), started(), unknown("read_back")))
+    assert next_command(state, at(500)) == c.ReadBack(1)
+
+
+def test_people_may_take_their_time() -> None:
+    state = fold_all(history(*BEGUN, gated(), refused(2)))
+    assert isinstance(next_command(state, at(3_000)), c.Wait)
+    later = [*history(*BEGUN, gated(), refused(2))]
+    answered = e.Event(len(later) + 1, e.APPROVAL_GRANTED, WHERE, START + timedelta(seconds=3_000))
+    assert next_command(fold_all([*later, answered]), answered.at) == c.CallTools((1,))
+
+
+# --- circles ----------------------------------------------------------------------------------------------
+
+
+def same_call(step: int) -> list[Written]:
+    kind, facts = decided(step)
+    return [requested(step), (kind, {**facts, "calls": [{**facts["calls"][0], "args_digest": "same"}]})]
+
+
+def test_the_same_call_again_is_stuck_before_it_is_made() -> None:
+    written: list[Written] = []
+    for step in (1, 2):
+        written += [*same_call(step), (e.CALL_REFUSED, {"step": step, "call": 1, "code": "no_grant"})]
+    assert command_after(*written, repeat_limit=3) == c.AskPlanner(3, 1)
+    written += same_call(3)
+    assert command_after(*written, repeat_limit=3) == c.Finish(HALT, "stuck")
+    assert command_after(*written, repeat_limit=4) == c.AssessCalls((1,))

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from agentops.engine import commands as c
+from agentops.engine import decide
+from agentops.engine import events as e
+from agentops.engine.events import BY_PEOPLE, Event
+from agentops.engine.fold import UnfoldableEvent
+from agentops.engine.replay import replay
+from agentops.errors import NondeterminismError
+from tests.engine.histories import TERMS, decided, history, requested
+from tests.engine.simulation import Simulation, ended_runs
+
+
+@given(ended_runs)
+def test_a_stream_replayed_gives_the_same_commands(run: Simulation) -> None:
+    """Also where people got in between, where drivers died, and where they folded again."""
+    assert replay(run.events) == run.decisions
+
+
+@given(ended_runs)
+def test_a_stream_that_is_cut_off_is_a_history_too(run: Simulation) -> None:
+    for length in range(1, len(run.events) + 1):
+        given_then = replay(run.events[:length])
+        assert given_then == run.decisions[: len(given_then)]
+
+
+@given(ended_runs, st.data())
+def test_a_decision_that_is_taken_out_is_missed(run: Simulation, data: st.DataObject) -> None:
+    """Without an entry that a driver has written, the ones behind it make no sense."""
+    places = [n for n, event in enumerate(run.events[:-1]) if n and event.kind not in BY_PEOPLE]
+    assume(places)
+    place = data.draw(st.sampled_from(places))
+    assume(run.events[place].kind not in (e.BUDGET_DRAWN, e.BUDGET_EXHAUSTED))
+    rest = [replace(event, seq=event.seq - 1) for event in run.events[place + 1 :]]
+    assume(any(event.kind not in BY_PEOPLE for event in rest))
+    with pytest.raises((NondeterminismError, UnfoldableEvent)):
+        replay([*run.events[:place], *rest])
+
+
+ALLOWED = (e.CALL_ALLOWED, {"step": 1, "call": 1, **TERMS})
+STARTED = (e.ATTEMPT_STARTED, {"step": 1, "call": 1, "attempt": 1, "claims": []})
+SUCCEEDED = (e.CALL_SUCCEEDED, {"step": 1, "call": 1, "code": "ok"})
+KILLED = (e.RUN_KILLED, {})
+HALTED = (e.RUN_HALTED, {"reason": "killed"})
+
+
+def test_an_ordinary_history() -> None:
+    written = [requested(1), decided(1), ALLOWED, STARTED, SUCCEEDED, requested(2), decided(2, final=True)]
+    commands = replay(history(*written, (e.RUN_COMPLETED, {"reason": ""})))
+    assert commands == [
+        c.AskPlanner(1, 1),
+        c.AssessCalls((1,)),
+        c.CallTools((1,)),
+        c.AskPlanner(2, 1),
+        c.Finish(e.RUN_COMPLETED, ""),
+    ]
+
+
+def test_an_outcome_that_came_before_a_kill_was_known() -> None:
+    replay(history(requested(1), decided(1), ALLOWED, STARTED, KILLED, SUCCEEDED, HALTED))
+
+
+def test_an_assessment_that_came_before_a_kill_was_known() -> None:
+    replay(history(requested(1), decided(1), KILLED, ALLOWED, HALTED))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        [requested(2)],
+        [requested(1, attempt=2)],
+        [requested(1), decided(1), ALLOWED, (e.CALL_DEFERRED, {"step": 1, "call": 2})],
+        [requested(1), decided(1), ALLOWED, KILLED, STARTED],
+        [requested(1), decided(1), ALLOWED, HALTED],
+        [requested(1), decided(1, final=True), (e.RUN_HALTED, {"reason": "stuck"})],
+        [requested(1), decided(1, final=True), requested(2)],
+        [KILLED, (e.RUN_CANCELLED, {"reason": "cancelled_by_user"})],
+        [(e.RUN_PAUSED, {}), requested(1)],
+        [requested(1), decided(1, calls=2), ALLOWED, STARTED],
+        [requested(1), decided(1), (e.CALL_PARKED, {"step": 1, "call": 1})],
+        [requested(1), (e.BUDGET_EXHAUSTED, {"limit": "usd"})],
+    ],
+)
+def test_a_decision_that_the_engine_would_not_take_fails_loudly(
+    written: list[tuple[str, dict[str, object]]],
+) -> None:
+    with pytest.raises((NondeterminismError, UnfoldableEvent)):
+        replay(history(*written))
+
+
+def test_it_is_named() -> None:
+    with pytest.raises(NondeterminismError) as different:
+        replay(history(KILLED, requested(1)))
+    assert different.value.expected == c.Finish(e.RUN_HALTED, "killed")
+    assert "model.requested" in str(different.value.recorded)
+
+
+@given(ended_runs)
+def test_without_a_rule_of_the_engine_old_histories_fail(run: Simulation) -> None:
+    """The mutant: an engine that has forgotten its deadlines and circles."""
+    ending = run.events[-1].facts.get("reason")
+    assume(ending == "stuck")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decide, "find_cycle", lambda recent, repeats: 0)
+        with pytest.raises(NondeterminismError):
+            replay(run.events)
+
+
+def test_an_empty_stream_is_no_history() -> None:
+    with pytest.raises(UnfoldableEvent):
+        replay([])
+    with pytest.raises(UnfoldableEvent):
+        replay([Event(1, e.RUN_PAUSED, {}, history()[0].at)])
