@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from runs.session import Session
 from runs.window import Written
 from tools.assessment import Assessment
 
+PLACEHOLDER = re.compile(r"\{([\w-]+(?:\[[\w-]+\])*)\}")
 EVIDENCE_LIMIT = 6
 EXCERPT_LIMIT = 1_500
 
@@ -44,11 +46,21 @@ def collect(session: Session, call: CallState, assessment: Assessment) -> dict[s
 
 
 def describe_call(template: str, tool: str, arguments: dict[str, Any]) -> str:
-    """Return a tool's statement with the arguments filled in; the arguments themselves where it has none."""
-    filled = template
-    for name, value in arguments.items():
-        filled = filled.replace("{" + name + "}", value if isinstance(value, str) else json.dumps(value))
-    return filled or f"call {tool} with {json.dumps(arguments, ensure_ascii=False)}"
+    """Return a tool's statement with the arguments filled in; the arguments themselves where it has none.
+
+    One pass: what an argument says is never read as a placeholder, or the model could bend the sentence
+    that people approve.
+    """
+    if not template:
+        return f"call {tool} with {json.dumps(arguments, ensure_ascii=False)}"
+    return PLACEHOLDER.sub(lambda found: _fill_in(found, arguments), template)
+
+
+def _fill_in(found: re.Match[str], arguments: dict[str, Any]) -> str:
+    value: Any = arguments
+    for name in re.findall(r"[\w-]+", found.group(1)):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _request(session: Session) -> str:

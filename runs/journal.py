@@ -18,7 +18,7 @@ import psycopg
 
 from agentops.ledger.entries import Draft, Head, SealedEntry, seal
 from agentops.ledger.store import Cursor, new_salt
-from runs.projection import Projection
+from runs.projection import Projection, RunRow
 
 Appended = Literal["appended", "lease_lost", "head_moved"]
 
@@ -26,7 +26,7 @@ ENDED = "('completed', 'halted', 'failed', 'cancelled', 'expired')"
 
 # Rows travel as one JSON document: forty array parameters cost five times as much to encode. The placeholders
 # are PostgreSQL's own, because psycopg parses a statement of this length anew every time it is executed.
-_APPEND = """
+_APPEND_ENTRIES = """
 WITH fence AS (
     SELECT id FROM runs_run WHERE id = $1 AND lease_epoch = $2 FOR NO KEY UPDATE
 ), head AS (
@@ -38,7 +38,10 @@ WITH fence AS (
         n.actor
     FROM head, jsonb_to_recordset($7::jsonb -> 'entries') AS n(seq int, kind text, facts text, content text,
         salt bytea, content_digest bytea, prev_hash bytea, hash bytea, at timestamptz, actor uuid)
-), run AS (
+), {rows}
+SELECT (SELECT count(*) FROM fence), (SELECT count(*) FROM head)
+"""
+_ROWS = """run AS (
     UPDATE runs_run r SET state = n.state, status_reason = n.reason, required_actions = n.actions, steps = n.steps,
         tool_calls = r.tool_calls + n.calls, tokens = n.tokens, usd = n.usd, worked_ms = n.worked_ms,
         updated_at = n.now, ended_at = n.ended_at
@@ -93,9 +96,9 @@ WITH fence AS (
         tool_version_id uuid, state text, at timestamptz, outcome_seq int)
     ON CONFLICT (key) DO UPDATE SET state = excluded.state, outcome_seq = excluded.outcome_seq,
         ended_at = excluded.ended_at WHERE f.args_digest = excluded.args_digest
-)
-SELECT (SELECT count(*) FROM fence), (SELECT count(*) FROM head)
-"""
+)"""
+_APPEND = _APPEND_ENTRIES.format(rows=_ROWS)
+_PROJECT = f"WITH head AS (SELECT $1::uuid AS id), {_ROWS.replace('$7', '$2')} SELECT 1"
 
 _CONTEXT = """
     r.id, r.team_id, r.identity_id, i.name, r.agent_version_id, r.principal_id, p.issuer, p.subject,
@@ -167,22 +170,6 @@ class RunContext:
 
 
 @dataclass(frozen=True, slots=True)
-class RunRow:
-    """The run's own columns after an append."""
-
-    state: str
-    reason: str
-    actions: list[dict[str, Any]]
-    steps: int
-    calls: int
-    tokens: int
-    usd: Any  # Decimal
-    worked_ms: int
-    now: datetime
-    ended_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class Write:
     """One append: entries sealed behind a head, and what they change."""
 
@@ -213,12 +200,26 @@ def append(connection: psycopg.Connection[Any], write: Write) -> Appended:
     return "appended" if moved else "head_moved"
 
 
+def write_rows(
+    connection: psycopg.Connection[Any], run: UUID, identity: UUID, row: RunRow, projection: Projection
+) -> None:
+    """Write what was projected, without an entry: for rows that are built anew."""
+    document = {"identity": identity, **_rows(row, projection)}
+    values = (run, json.dumps(document, default=_as_text, separators=(",", ":")))
+    psycopg.RawCursor(connection).execute(_PROJECT, values)
+
+
 def _document(write: Write) -> dict[str, Any]:
-    projection = write.projection
     return {
         "identity": write.identity,
         "entries": [_columns(entry) for entry in write.entries],
-        "run": _columns(write.row),
+        **_rows(write.row, write.projection),
+    }
+
+
+def _rows(row: RunRow, projection: Projection) -> dict[str, Any]:
+    return {
+        "run": _columns(row),
         "steps": [_columns(row) for row in projection.steps.values()],
         "calls": [_columns(row) for row in projection.calls.values()],
         "effects": [_columns(row) for row in projection.effects.values()],

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from guardian.shortcuts import get_perms
 
 from identities.models import AgentIdentity, Application, User
+from identities.policies import may_govern
 from runs.models import Run
 
 
@@ -17,15 +19,21 @@ class May:
     detail: str = ""
 
 
-def may_start(actor: User, agent: AgentIdentity, application: Application | None, subject: str) -> May:
-    """Return whether the actor may start a run of the agent for this subject."""
+# Members of staff who start runs for themselves are known to this installation, by their username.
+STAFF_ISSUER = "agentops"
+
+
+def may_start(
+    actor: User, agent: AgentIdentity, application: Application | None, principal: tuple[str, str]
+) -> May:
+    """Return whether the actor may start a run of the agent for this principal (issuer, subject)."""
     if not actor.is_active or actor.kind == User.Kind.AGENT:
         return May(False, "not_allowed", "agents do not start runs")
     if application is not None:
         return _application_may_start(actor, agent, application)
     if not AgentIdentity.objects.visible_to(actor).filter(pk=agent.pk).exists():
         return May(False, "not_on_the_team", "the agent belongs to a team that you are not on")
-    if subject != actor.get_username():
+    if principal != (STAFF_ISSUER, actor.get_username()):
         return May(False, "principal_not_proven", "a member of staff starts runs for themselves only")
     return May(True)
 
@@ -40,10 +48,20 @@ def _application_may_start(actor: User, agent: AgentIdentity, application: Appli
     return May(True)
 
 
-def may_control(actor: User, run: Run) -> May:
-    """Return whether the actor may pause, resume, cancel or answer for the run: it is theirs, or their team's."""
+def may_control(actor: User, run: Run, permission: str = "runs.control_run") -> May:
+    """Return whether the actor may steer the run: whoever started it, or a colleague with the permission.
+
+    What only people may do (``settle_outcome``, ``answer_handover``) is closed to applications.
+    """
     if not actor.is_active or actor.kind == User.Kind.AGENT:
         return May(False, "not_allowed", "agents do not steer runs")
-    if Run.objects.visible_to(actor).filter(pk=run.pk).exists():
+    if not Run.objects.visible_to(actor).filter(pk=run.pk).exists():
+        return May(False, "not_visible", "the run belongs to a team that you are not on")
+    if permission == "runs.control_run" and actor.pk in (run.started_by_id, _account_of(run)):
         return May(True)
-    return May(False, "not_visible", "the run belongs to a team that you are not on")
+    decision = may_govern(actor, permission, run.team)
+    return May(decision.allowed, "" if decision.allowed else "not_permitted", "; ".join(decision.reasons))
+
+
+def _account_of(run: Run) -> UUID | None:
+    return None if run.application is None else run.application.service_account_id

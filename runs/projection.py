@@ -71,10 +71,27 @@ class EffectRow:
     outcome_seq: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """The run's own columns after an append; ``calls`` is how many more were proposed."""
+
+    state: str
+    reason: str
+    actions: list[dict[str, Any]]
+    steps: int
+    calls: int
+    tokens: int
+    usd: Decimal
+    worked_ms: int
+    now: datetime
+    ended_at: datetime | None
+
+
 @dataclass(slots=True)
 class Projection:
     """The row changes of one append."""
 
+    proposed: int = 0
     steps: dict[int, StepRow] = field(default_factory=dict)
     calls: dict[tuple[int, int], CallRow] = field(default_factory=dict)
     effects: dict[str, EffectRow] = field(default_factory=dict)
@@ -118,6 +135,7 @@ def _decided(projection: Projection, event: Event) -> None:
     row.state, row.decided_at, row.decided_seq, row.code = "decided", event.at, event.seq, ""
     row.input_tokens, row.cached_tokens, row.output_tokens = usage["input"], usage["cached"], usage["output"]
     row.usd, row.estimated = Decimal(facts["usd"]), facts["estimated"]
+    projection.proposed += len(facts["calls"])
     for proposed in facts["calls"]:
         call = projection.call({"step": facts["step"], "call": proposed["call"]})
         call.tool_name, call.args_digest, call.state = proposed["tool"], proposed["args_digest"], "proposed"
@@ -194,6 +212,16 @@ def required_actions(state: RunState) -> list[dict[str, Any]]:
     return actions
 
 
+def run_row(after: RunState, at: datetime, projection: Projection) -> RunRow:
+    """Return the run's columns behind an append whose last event was noted at a time."""
+    actions = [] if after.has_ended else required_actions(after)
+    spent, ended_at = after.spent, at if after.has_ended else None
+    return RunRow(
+        run_state(after), after.reason, actions, spent.steps, projection.proposed, spent.tokens, spent.usd,
+        spent.worked_ms, at, ended_at,
+    )  # fmt: skip
+
+
 def run_state(state: RunState) -> str:
     """Return how the run shows: the words that developers know."""
     if state.has_ended:
@@ -202,5 +230,7 @@ def run_state(state: RunState) -> str:
         return "cancelling"
     if state.paused:
         return "paused"
+    if state.step == 0 and state.working_since is None:  # no driver has been there yet
+        return "queued"
     waiting = any(call.waits_for_people for call in state.open_calls)
     return "requires_action" if waiting and state.waits_for_people else "in_progress"

@@ -48,7 +48,7 @@ def start_run(
     active, ValidationFailed for an empty or oversized message.
     """
     _check_text(message)
-    decision = may_start(actor, agent, application, subject)
+    decision = may_start(actor, agent, application, (issuer, subject))
     if not decision.allowed:
         raise PolicyDenied(decision.code, decision.detail)
     with transaction.atomic():
@@ -172,8 +172,8 @@ def _append(
     return locked
 
 
-def _require_control(actor: User, run: Run) -> None:
-    decision = may_control(actor, run)
+def _require_control(actor: User, run: Run, permission: str = "runs.control_run") -> None:
+    decision = may_control(actor, run, permission)
     if not decision.allowed:
         raise PolicyDenied(decision.code, decision.detail)
 
@@ -237,7 +237,7 @@ def answer_handover(*, actor: User, handover: Handover, text: str) -> Handover:
         locked = Handover.objects.select_for_update().get(pk=handover.pk)
         if locked.answered_at is not None:
             raise StateConflict("handover_answered", "somebody has answered this already")
-        _require_control(actor, locked.run)
+        _require_control(actor, locked.run, "runs.answer_handover")
         facts = {"step": locked.step, "call": locked.call, "size": len(text)}
         _append(actor, locked.run, e.HANDOVER_ANSWERED, facts, {"text": text})
         locked.answered_at, locked.answered_by = timezone.now(), actor
@@ -249,7 +249,7 @@ def settle_outcome(*, actor: User, run: Run, step: int, call: int, happened: boo
     """Say, as a person who looked, whether a call of unknown outcome has taken effect."""
     if not note.strip():
         raise ValidationFailed("note_missing", "say how you know; the record keeps it")
-    _require_control(actor, run)
+    _require_control(actor, run, "runs.settle_outcome")
     where = _awaited(run, "outcome", step, call)
     found = run.call_rows.filter(step=step, number=call).first()
     if found is None:

@@ -15,7 +15,6 @@ from django.db import connection as orm_connection
 
 from agentops.database import borrowed, orm_section
 from agentops.engine import ENGINE_VERSION
-from agentops.engine import events as e
 from agentops.engine.events import INTENTS, Event
 from agentops.engine.fold import fold, fold_all
 from agentops.engine.snapshots import dump_state, load_state
@@ -24,9 +23,9 @@ from agentops.errors import AgentOpsError, StateConflict
 from agentops.ledger.entries import Draft, Head, SealedEntry
 from agentops.ledger.store import Cursor, read_contents, read_entries, read_head
 from runs import journal
-from runs.journal import Appended, RunContext, RunRow, Write
+from runs.journal import Appended, RunContext, Write
 from runs.leases import leases
-from runs.projection import Projection, project, required_actions, run_state
+from runs.projection import Projection, project, run_row
 from runs.versions import VersionSpec, read_version
 from runs.window import Shown, Written, arrange, choose_marks, render
 from tools.assessment import Assessment
@@ -127,23 +126,12 @@ class Session:
 
     def _prepare(self, entries: Sequence[SealedEntry], after: Head) -> Write:
         projection = Projection()
-        calls = 0
         for draft, state in self.pending:
             project(projection, Event(state.seq, draft.kind, draft.facts, draft.at), state)
-            calls += len(draft.facts["calls"]) if draft.kind == e.STEP_DECIDED else 0
+        row = run_row(self.state, self.pending[-1][0].at, projection)
         return Write(
-            self.context.run_id, self.context.identity_id, self.epoch, self.head, after, entries,
-            self._row(calls), projection,
-        )  # fmt: skip
-
-    def _row(self, calls: int) -> RunRow:
-        state, now = self.state, utc_now()
-        ended = self.pending[-1][0].at if state.has_ended else None
-        actions = [] if state.has_ended else required_actions(state)
-        return RunRow(
-            run_state(state), state.reason, actions, state.spent.steps, calls, state.spent.tokens,
-            state.spent.usd, state.spent.worked_ms, now, ended,
-        )  # fmt: skip
+            self.context.run_id, self.context.identity_id, self.epoch, self.head, after, entries, row, projection
+        )
 
     def _write(self, write: Write) -> Appended:
         with borrowed() as connection:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import Any
 
 from django.db import connection
 
@@ -16,9 +14,9 @@ from agentops.errors import StateConflict
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import Cursor, read_head
 from runs import journal
-from runs.journal import RunRow, Write
+from runs.journal import Write
 from runs.models import Run
-from runs.projection import Projection, project, required_actions, run_state
+from runs.projection import Projection, project, run_row
 from runs.session import read_state
 
 
@@ -37,7 +35,7 @@ def write_by_person(cursor: Cursor, run: Run, draft: Draft) -> RunState:
     entries, moved = journal.seal_drafts(run.pk, head, [draft])
     projection = Projection()
     project(projection, event, after)
-    row = _row(run, after, draft)
+    row = run_row(after, draft.at, projection)
     write = Write(run.pk, run.identity_id, run.lease_epoch, head, moved, entries, row, projection)
     result = journal.append(connection.connection, write)
     if result != "appended":
@@ -57,15 +55,3 @@ def _fold_one_more(state: RunState, event: Event) -> RunState:
         return fold(state, event)
     except UnfoldableEvent as error:
         raise StateConflict("not_awaited", "the run does not wait for this; look at it again") from error
-
-
-def _row(run: Run, after: RunState, draft: Draft) -> RunRow:
-    actions: list[dict[str, Any]] = required_actions(after)
-    # Before its first driver a run is queued: a word of a person does not set it going.
-    state = (
-        run.state if run.state == "queued" and not after.cancelling and not after.paused else run_state(after)
-    )
-    return RunRow(
-        state, "", actions, after.spent.steps, 0, after.spent.tokens, Decimal(after.spent.usd),
-        after.spent.worked_ms, draft.at, None,
-    )  # fmt: skip

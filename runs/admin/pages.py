@@ -19,13 +19,14 @@ from runs.models import Handover, Run
 from runs.trace import TraceItem, read_trace
 
 
-def read_seen(run: Run) -> int:
-    """Return the number of the newest entry: a page that has seen it need not be sent again."""
+def read_seen(run: Run) -> str:
+    """Return what a page of the run as it is now has seen: the newest entry, and the state that followed from it."""
     with connection.cursor() as cursor:
         try:
-            return read_head(cursor, run.pk).seq
+            newest = read_head(cursor, run.pk).seq
         except NotFound:  # a run that was written past the ledger, as tests do
-            return 0
+            newest = 0
+    return f"{newest}-{run.state}"
 
 
 def live_context(request: HttpRequest, run: Run) -> dict[str, Any]:

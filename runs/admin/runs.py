@@ -25,7 +25,7 @@ from identities.acting import acting_person
 from identities.models import AgentIdentity
 from runs.admin.pages import live_context, read_seen
 from runs.models import Handover, Run
-from runs.policies import may_control
+from runs.policies import STAFF_ISSUER, may_control
 from runs.services import (
     answer_handover,
     answer_input,
@@ -156,7 +156,7 @@ class RunAdmin(GovernedAdmin):
         run = self.get_object(request, unquote(object_id))
         if run is None:
             return HttpResponse(status=404)
-        if request.GET.get("seen") == str(read_seen(run)):
+        if request.GET.get("seen") == read_seen(run):
             return HttpResponse(status=204)
         return TemplateResponse(request, "runs/live.html", self._live(request, run))
 
@@ -196,7 +196,7 @@ class RunAdmin(GovernedAdmin):
             actor=person,
             agent=values["agent"],
             message=values["message"],
-            issuer=request.build_absolute_uri("/"),
+            issuer=STAFF_ISSUER,
             subject=person.get_username(),
             application=None,
         )

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 
 from agentops.errors import PolicyDenied, ValidationFailed
 from identities.models import User
-
-# Members of staff who start runs for themselves are known to this installation, by their username.
-STAFF_ISSUER = "agentops"
+from runs.policies import STAFF_ISSUER
 
 
 def principal_of(actor: User, named: Mapping[str, str] | None) -> tuple[str, str]:

@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+import psycopg
 
 from agentops.runtime import application
 from agentops.runtime.application import SCRIPTED_KEY
@@ -23,6 +25,9 @@ from runs.chaos.fencing import install_watch
 Tool = Literal["credit", "post", "book"]
 TOOLS: tuple[Tool, ...] = ("credit", "post", "book")
 WORKERS = 2
+GOING = """
+SELECT count(*) FROM runs_run WHERE state NOT IN ('completed', 'halted', 'failed', 'cancelled', 'expired')
+"""
 CONCURRENCY = 16
 
 
@@ -62,6 +67,7 @@ class Arena:
         self._web: Process | None = None
         self._beat: Process | None = None
         self._valkey: Process | None = None
+        self._postgres: Process | None = None
 
     @property
     def web_url(self) -> str:
@@ -85,7 +91,7 @@ class Arena:
 
     def open(self, *, workers: int = WORKERS) -> None:
         """Start everything and set the company up."""
-        self.stack.start_postgres()
+        self._postgres = self.stack.start_postgres()
         self._valkey = self.stack.start_valkey()
         self.stack.variables |= self._variables()
         self.stack.migrate()
@@ -100,6 +106,15 @@ class Arena:
     def database_url(self, *, owner: bool = False) -> str:
         """Return how to reach the database."""
         return self.stack.environment()["DATABASE_OWNER_URL" if owner else "DATABASE_URL"]
+
+    def read(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:  # Any: columns
+        """Return the rows of a query, over a connection of its own: the server may have been killed."""
+        with psycopg.connect(self.database_url(), autocommit=True) as connection:
+            return connection.execute(query.encode(), parameters or None).fetchall()
+
+    def count_going(self) -> int:
+        """Return how many runs have not ended."""
+        return int(self.read(GOING)[0][0])
 
     def find_dead(self) -> list[str]:
         """Return words for every process that has ended although nobody killed it."""
@@ -152,6 +167,12 @@ class Arena:
         assert self._beat is not None  # noqa: S101
         self.stack.kill(self._beat)
         self._start_beat()
+
+    def kill_postgres(self) -> None:
+        """Kill the database with SIGKILL and start it again."""
+        assert self._postgres is not None  # noqa: S101
+        self.stack.kill(self._postgres)
+        self._postgres = self.stack.start_postgres()
 
     def kill_valkey(self) -> None:
         """Kill the broker with SIGKILL, and leave it dead."""

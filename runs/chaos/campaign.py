@@ -14,7 +14,7 @@ import psycopg
 
 from agentops.ledger.verification import verify_streams
 from runs.chaos.arena import TOOLS, Arena, Tool
-from runs.chaos.client import Client, Feeder, Refused, count_going
+from runs.chaos.client import Client, Feeder, Refused
 from runs.chaos.fencing import find_stale_writes
 from runs.chaos.kills import KINDS, Killer, draw_kills
 from runs.chaos.verdict import SHOWN, find_leaks, read_calls, settle_account
@@ -83,11 +83,11 @@ def run_campaign(arena: Arena, plan: Plan, announce: Callable[[str], object] = l
     started = time.monotonic()
     dice = random.Random(plan.seed)  # noqa: S311  a campaign can be repeated
     result = Result(seed=plan.seed)
-    with Client(arena) as client, psycopg.connect(arena.database_url(), autocommit=True) as connection:
+    with Client(arena) as client:
         try:
             with (
-                Feeder(client, arena.database_url(), going=plan.going, seed=dice.randrange(1 << 32)),
-                Killer(arena, connection, dice, plan.tools) as killer,
+                Feeder(arena, client, going=plan.going, seed=dice.randrange(1 << 32)),
+                Killer(arena, dice, plan.tools) as killer,
             ):
                 for kind in draw_kills(plan.kills, plan.kinds, dice):
                     _kill(arena, killer, kind, dice)
@@ -95,8 +95,9 @@ def run_campaign(arena: Arena, plan: Plan, announce: Callable[[str], object] = l
                     result.kills[kind] = result.kills.get(kind, 0) + 1
         except (Stuck, Refused) as error:
             result.problems.append(str(error))
-        _await_endings(connection, plan.settle_s)
-        _judge(arena, connection, list(client.started.values()), result)
+        _await_endings(arena, plan.settle_s)
+        with psycopg.connect(arena.database_url(), autocommit=True) as connection:
+            _judge(arena, connection, list(client.started.values()), result)
     result.seconds = round(time.monotonic() - started, 1)
     return result
 
@@ -118,9 +119,9 @@ def _await_progress(arena: Arena) -> None:
         time.sleep(0.05)
 
 
-def _await_endings(connection: psycopg.Connection, timeout_s: float) -> None:
+def _await_endings(arena: Arena, timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
-    while count_going(connection) and time.monotonic() < deadline:
+    while arena.count_going() and time.monotonic() < deadline:
         time.sleep(0.2)
 
 

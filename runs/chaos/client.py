@@ -16,9 +16,6 @@ from runs.chaos.work import Order, draw_order
 
 # How long one start is tried: the web server may be dead, or starting.
 PATIENCE_S = 90.0
-_GOING = """
-SELECT count(*) FROM runs_run WHERE state NOT IN ('completed', 'halted', 'failed', 'cancelled', 'expired')
-"""
 
 
 class Refused(Exception):
@@ -76,10 +73,10 @@ class Feeder(threading.Thread):
     Raises Refused there if a run could not be started.
     """
 
-    def __init__(self, client: Client, database_url: str, *, going: int, seed: int) -> None:
+    def __init__(self, arena: Arena, client: Client, *, going: int, seed: int) -> None:
         super().__init__(name="feeder", daemon=True)
+        self._arena = arena
         self._client = client
-        self._database_url = database_url
         self._going = going
         self._dice = random.Random(seed)  # noqa: S311  a campaign can be repeated
         self._stopping = threading.Event()
@@ -97,16 +94,12 @@ class Feeder(threading.Thread):
 
     def run(self) -> None:
         """Start a run whenever there are too few."""
-        try:
-            with psycopg.connect(self._database_url, autocommit=True) as connection:
-                while not self._stopping.wait(0.05):
-                    if count_going(connection) < self._going:
-                        self._client.start_run(draw_order(len(self._client.started) + 1, self._dice))
-        except Refused as error:  # for whoever waits for the end of this thread
-            self._error = error
-
-
-def count_going(connection: psycopg.Connection) -> int:
-    """Return how many runs have not ended."""
-    row = connection.execute(_GOING).fetchone()
-    return int(row[0]) if row else 0
+        while not self._stopping.wait(0.05):
+            try:
+                if self._arena.count_going() < self._going:
+                    self._client.start_run(draw_order(len(self._client.started) + 1, self._dice))
+            except psycopg.OperationalError:
+                continue  # the database is among those that are killed
+            except Refused as error:  # for whoever waits for the end of this thread
+                self._error = error
+                return

@@ -11,7 +11,6 @@ from typing import Self
 from uuid import UUID
 
 import httpx2
-import psycopg
 
 from agentops.runtime.processes import Process
 from runs.chaos.arena import Arena, Tool
@@ -30,6 +29,8 @@ KINDS = (
     "worker",
     "beat",
 )
+# Not among them, because it takes everybody long to come back: asked for by name.
+ALL_KINDS = frozenset((*KINDS, "postgres"))
 CATCH_S = 5.0
 TAKEOVER_S = 15.0  # beyond the lease: the sweeper has to come by, on a busy machine
 
@@ -37,11 +38,8 @@ TAKEOVER_S = 15.0  # beyond the lease: the sweeper has to come by, on a busy mac
 class Killer:
     """Kills one process at a time and brings it back; traps are set at the servers of ``tools``."""
 
-    def __init__(
-        self, arena: Arena, connection: psycopg.Connection, dice: random.Random, tools: tuple[Tool, ...]
-    ) -> None:
+    def __init__(self, arena: Arena, dice: random.Random, tools: tuple[Tool, ...]) -> None:
         self._arena = arena
-        self._connection = connection
         self._dice = dice
         self._tools = tools
         self._http = httpx2.Client(timeout=CATCH_S + 5)
@@ -111,6 +109,11 @@ class Killer:
         self._arena.start_valkey()
         return True
 
+    def postgres(self) -> bool:
+        """Kill the database."""
+        self._arena.kill_postgres()
+        return True
+
     def web(self) -> bool:
         """Kill the web server."""
         self._arena.kill_web()
@@ -145,15 +148,12 @@ class Killer:
 
     def _driver_of(self, run: UUID) -> int:
         """Return the process that holds the run's lease, 0 if nobody does."""
-        owner = self._read("SELECT lease_owner FROM runs_run WHERE id = %s", run)
-        return int(str(owner).rpartition(":")[2] or 0)
+        [(owner,)] = self._arena.read("SELECT lease_owner FROM runs_run WHERE id = %s", run)
+        return int(owner.rpartition(":")[2] or 0)
 
-    def _epoch(self, run: UUID) -> object:
-        return self._read("SELECT lease_epoch FROM runs_run WHERE id = %s", run)
-
-    def _read(self, query: str, run: UUID) -> object:
-        row = self._connection.execute(query.encode(), (run,)).fetchone()
-        return row[0] if row else None
+    def _epoch(self, run: UUID) -> int:
+        [(epoch,)] = self._arena.read("SELECT lease_epoch FROM runs_run WHERE id = %s", run)
+        return int(epoch)
 
     @staticmethod
     def _wait(happened: Callable[[], bool], timeout_s: float) -> None:
@@ -162,7 +162,7 @@ class Killer:
             time.sleep(0.05)
 
 
-_WAYS: dict[str, Callable[[Killer], bool]] = {kind: getattr(Killer, kind) for kind in KINDS}
+_WAYS: dict[str, Callable[[Killer], bool]] = {kind: getattr(Killer, kind) for kind in ALL_KINDS}
 
 
 def draw_kills(count: int, kinds: tuple[str, ...], dice: random.Random) -> list[str]:

@@ -5,7 +5,7 @@
 ``GET /effects/KEY``      200 if the key has had its effect, 409 while a request under it is at work, else 404
 ``POST /trap/catch``      sets the trap, ``{"side": "before" | "after", "timeout_s": 5}``; answers with the
                           key of the request that it holds, or with 204
-``GET /trap``             how many repetitions of the held request there are
+``GET /trap``             whether it is set, and how many repetitions of the held request there are
 ``POST /trap/release``    ``{"verdict": "go" | "drop"}``
 ========================  ==================================================================================
 
@@ -102,7 +102,7 @@ class Requests(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Say what is known about a key, or about the trap."""
         if self.path == "/trap":
-            self._answer(200, {"followers": self.server.trap.followers()})
+            self._answer(200, self.server.trap.describe())
             return
         key = unquote(self.path.removeprefix("/effects/"))
         # In this order: whatever ends its work in between has left its effect.

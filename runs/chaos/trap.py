@@ -42,10 +42,13 @@ class Trap:
             self._set_for = None
             return self._hold
 
-    def followers(self) -> int:
-        """Return how many repetitions of the held request are held too."""
+    def describe(self) -> dict[str, int | bool]:
+        """Return whether the trap waits for a request, and how many repetitions of a held one are held too."""
         with self._changed:
-            return self._hold.followers if self._hold else 0
+            return {
+                "is_set": self._set_for is not None,
+                "followers": self._hold.followers if self._hold else 0,
+            }
 
     def release(self, verdict: Verdict) -> None:
         """Let the held request go on, or drop it as a network would."""

@@ -116,28 +116,28 @@ def test_a_person_settles_an_unknown_outcome(company: Company, callers: Callers)
     company.add_tool("refund", idempotency="none")
     company.world.mishaps.append(lose_request)
     run = company.run(proposes(("refund", ORDER)), says("Refunded after all."))
-    action = callers.bob.get(f"/runs/{run.pk}").body["required_actions"]
+    action = callers.alice.get(f"/runs/{run.pk}").body["required_actions"]
     assert [each["type"] for each in action] == ["outcome"]
-    settled = callers.bob.post(
+    settled = callers.alice.post(
         f"/runs/{run.pk}/calls/1/1/outcome", {"happened": True, "note": "seen at the bank"}
     )
     assert settled.status == 202
     assert company.drive(run).state == "completed"
     assert company.states(run)[0][0] == "succeeded"
-    again = callers.bob.post(f"/runs/{run.pk}/calls/1/1/outcome", {"happened": True, "note": "twice"})
+    again = callers.alice.post(f"/runs/{run.pk}/calls/1/1/outcome", {"happened": True, "note": "twice"})
     assert again.status == 409
 
 
 def test_a_call_that_there_is_not_cannot_be_settled(callers: Callers, asking: Run) -> None:
     for path in ("calls/9/9/outcome", f"calls/{10**30}/1/outcome"):
-        refused = callers.bob.post(f"/runs/{asking.pk}/{path}", {"happened": True, "note": "x"})
+        refused = callers.alice.post(f"/runs/{asking.pk}/{path}", {"happened": True, "note": "x"})
         assert (refused.status, refused.code) == (404, "unknown_call")
 
 
 def test_a_conversation_is_handed_over_and_answered(company: Company, callers: Callers) -> None:
     company.add_reads()
     run = company.run(proposes(("hand_over", {"reason": "They want a discount."})), says("As you wish."))
-    (shown,) = callers.bob.get("/handovers?open=true").body["data"]
+    (shown,) = callers.alice.get("/handovers?open=true").body["data"]
     assert (shown["run"], shown["agent"], shown["reason"]) == (
         str(run.pk),
         "refunds-agent",
@@ -146,10 +146,10 @@ def test_a_conversation_is_handed_over_and_answered(company: Company, callers: C
     assert callers.charlie.get("/handovers").body["data"] == []
     path = f"/handovers/{shown['id']}/answer"
     assert callers.charlie.post(path, {"text": "No."}).code == "unknown_handover"
-    answered = callers.bob.post(path, {"text": "10 percent."}, key="k1")
+    answered = callers.alice.post(path, {"text": "10 percent."}, key="k1")
     assert (answered.status, answered.body["answered_at"] is not None) == (202, True)
-    assert callers.bob.post(path, {"text": "10 percent."}, key="k1").body == answered.body
-    assert callers.bob.post(path, {"text": "20 percent."}).code == "handover_answered"
+    assert callers.alice.post(path, {"text": "10 percent."}, key="k1").body == answered.body
+    assert callers.alice.post(path, {"text": "20 percent."}).code == "handover_answered"
     assert company.drive(run).state == "completed"
-    assert callers.bob.get("/handovers?open=true").body["data"] == []
-    assert Handover.objects.get().answered_by == company.cast.bob
+    assert callers.alice.get("/handovers?open=true").body["data"] == []
+    assert Handover.objects.get().answered_by == company.cast.alice

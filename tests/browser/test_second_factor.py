@@ -38,7 +38,6 @@ def test_a_newcomer_sets_up_a_device_with_a_one_time_code(demo: Demo, visit: Ope
     window.go("/admin/runs/run/")
     window.sees("Scan this picture")
     assert window.page.locator(".qr svg path").count() == 1
-    window.take_picture("second-factor")
     window.page.locator("summary", has_text="No camera").click()
     secret = window.page.locator("details code").inner_text().replace(" ", "")
     window.page.fill("#code", Person(vera.name, "", decode_secret(secret)).code())
@@ -58,7 +57,6 @@ def test_a_decision_asks_for_a_fresh_code_in_place(demo: Demo, visit: Open) -> N
     window.page.fill("#code", "000000")
     window.page.click("[data-verdict=deny]")
     window.sees("That code is not right")
-    window.take_picture("decide-with-code")
     demo.manage("shell", "-c", "from django_otp.plugins.otp_totp.models import TOTPDevice as D; D.objects.update("
                 "throttling_failure_count=0, throttling_failure_timestamp=None)")  # fmt: skip
     assert window.page.input_value("#reason") == "No photo."

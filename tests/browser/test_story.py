@@ -53,7 +53,7 @@ def test_a_refund_waits_for_fiona_and_is_made_once(demo: Demo, visit: Open) -> N
     fiona.sees("are on their way back to your Visa ending 9212")
     fiona.sees("refund_payment: done")
     fiona.sees("refund_payment: approved by a person")
-    fiona.take_picture("run")
+    fiona.take_picture("run", height=1120)
     assert len(demo.effects()) == before + 1
 
 

@@ -91,6 +91,8 @@ class Visitor:
         """Return by how many pixels the page is wider than the window."""
         return int(self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
 
-    def take_picture(self, name: str) -> None:
-        """Keep a picture of the window."""
+    def take_picture(self, name: str, height: int = WIDE[1]) -> None:
+        """Keep a picture of the page's first ``height`` pixels."""
+        self.page.set_viewport_size({"width": WIDE[0], "height": height})
         self.page.screenshot(path=pictures() / f"{name}.png")
+        self.page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})

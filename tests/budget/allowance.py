@@ -28,13 +28,22 @@ def take_more(tokens: int) -> Meter:
     return measure
 
 
+def request_of(conversation: Conversation) -> dict[str, Any]:
+    """Return the request that a conversation is about; those of others have been noted since."""
+    port = conversation.client_address[1]
+    received = conversation.server.provider.received
+    return next(each.body for each in reversed(received) if each.client_port == port)
+
+
 def look_up_then(measure: Meter, *, answer_after: int | None = None, calls: int = 1) -> Turn:
     """Propose look-ups, other ones each time, or give the answer after so many turns."""
 
     def turn(conversation: Conversation) -> None:
-        body = conversation.server.provider.received[-1].body
+        body = request_of(conversation)
         turns = sum(message["role"] == "assistant" for message in body["messages"])
-        conversation.send(200, _answer(measure(body), turns, answer_after, calls), {"Content-Type": "application/json"})
+        conversation.send(
+            200, _answer(measure(body), turns, answer_after, calls), {"Content-Type": "application/json"}
+        )
 
     return turn
 

@@ -10,42 +10,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from agentops.engine import events as e
-from agentops.engine.events import Event
-from agentops.engine.fold import fold
-from agentops.engine.state import RunState
-from runs.models import AgentVersion, Run
+from runs.models import AgentVersion
 from tests.budget.allowance import look_up_then, take_everything, take_more
 from tests.budget.books import find_leaks
+from tests.budget.histories import assert_reservations_fit
 from tests.factories import BudgetFactory
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.planner.provider import completion, reply
 
 pytestmark = pytest.mark.budget
-
-
-def states(company: Company, run: Run) -> list[tuple[RunState, str]]:
-    """Return the state after each event of the run, with the event's kind."""
-    folded: list[tuple[RunState, str]] = []
-    state: RunState | None = None
-    for entry in company.entries(run):
-        state = fold(state, Event(entry.seq, entry.kind, entry.facts, entry.at))
-        folded.append((state, entry.kind))
-    return folded
-
-
-def assert_reservations_fit(company: Company, run: Run) -> None:
-    """Whatever is asked of a provider, its worst case is within the run's limits and within what it holds."""
-    for state, kind in states(company, run):
-        if kind != e.MODEL_REQUESTED:
-            continue
-        tokens, usd = state.spent.tokens + state.reserved_tokens, state.spent.usd + state.reserved_usd
-        assert tokens <= state.limits.tokens
-        assert usd <= state.limits.usd
-        assert state.spent.steps <= state.limits.steps
-        assert state.drawn.tokens is None or tokens <= state.drawn.tokens
-        assert state.drawn.usd is None or usd <= state.drawn.usd
-        assert state.drawn.steps is None or state.spent.steps <= state.drawn.steps
 
 
 # --- clamping -------------------------------------------------------------------------------------------
@@ -71,7 +44,7 @@ def test_a_model_that_takes_all_it_may_stays_within_the_runs_limits(
     assert run.tokens <= run.max_tokens
     assert run.usd <= run.max_usd
     assert run.steps > 1
-    assert_reservations_fit(company, run)
+    assert_reservations_fit(run)
     assert not any(facts.get("overrun") for facts in company.facts(run, "step.decided"))
 
 
@@ -84,15 +57,20 @@ def test_a_model_that_takes_all_it_may_stays_within_shared_ceilings(
 ) -> None:
     company.add_reads()
     team, agent = company.cast.team, company.cast.agent
-    BudgetFactory.create(team=team, identity=agent if level == "agent" else None, **{"max_usd": None, **ceiling})
+    BudgetFactory.create(
+        team=team, identity=agent if level == "agent" else None, **{"max_usd": None, **ceiling}
+    )
     # The other level is far away, but counted.
     BudgetFactory.create(team=team, identity=None if level == "agent" else agent, max_usd=Decimal(1000))
     company.publish(max_steps=100, max_tokens=10_000_000, max_usd=Decimal(100))
     run = company.run(look_up_then(take_everything))
     assert (run.state, run.status_reason) == ("halted", "budget_reached")
-    assert company.facts(run, "budget.exhausted")[0]["limit"] == f"shared_{next(iter(ceiling)).removeprefix('max_')}"
+    assert (
+        company.facts(run, "budget.exhausted")[0]["limit"]
+        == f"shared_{next(iter(ceiling)).removeprefix('max_')}"
+    )
     assert run.steps > 1
-    assert_reservations_fit(company, run)
+    assert_reservations_fit(run)
     assert find_leaks(books) == []
 
 
@@ -211,7 +189,6 @@ def test_each_limit_halts_with_an_account_of_what_was_done(
     assert [facts["limit"] for facts in company.facts(run, "budget.exhausted")] == ([limit] if limit else [])
     assert len(company.asked()) == 2
     assert find_leaks(books) == []
-    company.verify()
 
 
 def test_a_limit_inside_a_step_loses_nothing(company: Company, books: psycopg.Connection) -> None:
@@ -243,7 +220,9 @@ def test_reads_that_were_under_way_at_the_limit_all_have_outcomes(company: Compa
 
 
 def test_what_a_halted_run_held_goes_back_at_once(company: Company, books: psycopg.Connection) -> None:
-    budget = BudgetFactory.create(team=company.cast.team, max_usd=Decimal(1), max_steps=10, max_tokens=100_000)
+    budget = BudgetFactory.create(
+        team=company.cast.team, max_usd=Decimal(1), max_steps=10, max_tokens=100_000
+    )
     company.add_reads()
     company.publish(max_steps=1)
     run = company.run(proposes(("look_up", ORDER)), says("Never."))
@@ -253,7 +232,9 @@ def test_what_a_halted_run_held_goes_back_at_once(company: Company, books: psyco
     assert find_leaks(books) == []
 
 
-def test_a_failed_turn_that_was_measured_is_charged_as_measured(company: Company, books: psycopg.Connection) -> None:
+def test_a_failed_turn_that_was_measured_is_charged_as_measured(
+    company: Company, books: psycopg.Connection
+) -> None:
     BudgetFactory.create(team=company.cast.team, max_usd=Decimal(1))
     empty = reply(completion(message={"content": ""}, usage=_usage(3_000, 7)))
     run = company.run(empty, says("Hello.", usage=_usage(3_000, 9)))

@@ -40,7 +40,10 @@ def test_a_model_without_a_price_is_not_asked(company: Company, books: psycopg.C
     run = company.run(says("Hello."))
     assert (run.state, run.status_reason, run.tokens, run.steps) == ("halted", "budget_reached", 0, 0)
     exhausted = company.facts(run, "budget.exhausted")[0]
-    assert (exhausted["limit"], exhausted["needed"]) == ("price", f"nobody has said what {company.model} costs")
+    assert (exhausted["limit"], exhausted["needed"]) == (
+        "price",
+        f"nobody has said what {company.model} costs",
+    )
     assert company.asked() == []
     assert find_leaks(books) == []
 
@@ -69,7 +72,7 @@ def test_a_price_of_zero_is_a_price(company: Company, books: psycopg.Connection)
     company.publish(price=False, max_usd=Decimal(0))
     PriceFactory.create(model=company.model, input_usd_per_mtok=Decimal(0), output_usd_per_mtok=Decimal(0))
     run = company.run(says("Hello."))
-    assert (run.state, run.tokens, run.usd) == ("completed", 120, 0)
+    assert (run.state, run.tokens, run.usd) == ("completed", 120, Decimal(0))
     assert company.facts(run, "model.requested")[0]["reserved_usd"] in ("0", "0E-8")
     assert find_leaks(books) == []
 
@@ -95,8 +98,9 @@ def test_a_new_price_counts_from_the_next_call_on_and_the_trace_says_so(
     told = [(facts["price_version"], Decimal(facts["usd"])) for facts in company.facts(run, "step.decided")]
     assert told == [("old", Decimal("0.00012")), ("new", Decimal("0.0012"))]
     assert [facts["price_version"] for facts in company.facts(run, "model.requested")] == ["old", "new"]
-    rows = Step.objects.filter(run=run).order_by("number").values_list("price_version", "usd")
-    assert list(rows) == told
+    assert [
+        (step.price_version, step.usd) for step in Step.objects.filter(run=run).order_by("number")
+    ] == told
     assert run.usd == Decimal("0.00132")
 
 

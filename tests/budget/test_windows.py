@@ -180,7 +180,9 @@ def test_a_budget_that_is_set_under_way_is_charged_with_what_comes_after_its_fir
     ], "which is so: it has not seen the run's beginning"
 
 
-def test_a_budget_that_is_deleted_under_way_binds_no_more(company: Company, books: psycopg.Connection) -> None:
+def test_a_budget_that_is_deleted_under_way_binds_no_more(
+    company: Company, books: psycopg.Connection
+) -> None:
     budget = BudgetFactory.create(team=company.cast.team, max_usd=None, max_steps=2)
     company.add_reads()
     turns: list[Turn] = [proposes(("look_up", {"order_id": f"A-{n}"})) for n in range(3)]
@@ -200,5 +202,7 @@ def test_a_ceiling_that_is_lowered_below_what_is_committed_stops_further_draws(
         Budget.objects.filter(pk=budget.pk).update(max_steps=3)
 
     run = company.run(turns[0], during(lower, turns[1]), *turns[2:], says("Never."))
-    assert (run.state, run.status_reason, run.steps) == ("halted", "budget_reached", 4), "what it held is its own"
+    assert (run.state, run.status_reason, run.steps) == ("halted", "budget_reached", 4), (
+        "what it held is its own"
+    )
     assert find_leaks(books) == [f"budget {budget.pk}: 4 of 3 steps"]

@@ -11,7 +11,9 @@ import psycopg
 
 from tests.budget.books import Fullness, find_faults, read_fullness
 
-_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+_WAITING = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
 
 
 def connect() -> psycopg.Connection:

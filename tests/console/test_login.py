@@ -130,7 +130,11 @@ class TestOneTimeCode:
         assert is_in(client)
         assert TOTPDevice.objects.get(user=person).confirmed
         assert not StaticDevice.objects.filter(user=person).exists()
-        assert kinds_of(person.pk) == ["person.enrolment_code_issued", "person.second_factor_enrolled"]
+        assert kinds_of(person.pk) == [
+            "person.enrolment_code_issued",
+            "person.signed_in",
+            "person.second_factor_enrolled",
+        ]
 
     def test_a_wrong_code_sets_nothing_up(self, person: User, code: str) -> None:
         client = Client(REMOTE_ADDR=ELSEWHERE)

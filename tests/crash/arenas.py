@@ -9,12 +9,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
-import psycopg
-
 from agentops.runtime import application
 from agentops.runtime.services import temporary_stack
 from runs.chaos.arena import WORKERS, Arena, Timing
-from runs.chaos.client import Client, count_going
+from runs.chaos.client import Client
 from runs.chaos.work import draw_order
 
 # An arena in which nothing is taken over because a lease ran out: whoever goes on was told to.
@@ -45,16 +43,10 @@ def start_runs(arena: Arena, count: int) -> list[UUID]:
         return [client.start_run(draw_order(next(_numbers), dice)) for _ in range(count)]
 
 
-def read(arena: Arena, query: str, *parameters: object) -> list[tuple[object, ...]]:
-    """Return the rows of a query."""
-    with psycopg.connect(arena.database_url(), autocommit=True) as connection:
-        return connection.execute(query.encode(), parameters or None).fetchall()
-
-
 def await_rows(arena: Arena, query: str, wanted: list[tuple[object, ...]]) -> None:
     """Wait until a query has the wanted answer."""
     deadline = time.monotonic() + PATIENCE_S
-    while (found := read(arena, query)) != wanted:
+    while (found := arena.read(query)) != wanted:
         assert time.monotonic() < deadline, f"{query}: {found}"
         time.sleep(0.05)
 
@@ -62,7 +54,6 @@ def await_rows(arena: Arena, query: str, wanted: list[tuple[object, ...]]) -> No
 def await_endings(arena: Arena) -> None:
     """Wait until every run has ended; fail if one does not."""
     deadline = time.monotonic() + PATIENCE_S
-    with psycopg.connect(arena.database_url(), autocommit=True) as connection:
-        while going := count_going(connection):
-            assert time.monotonic() < deadline, f"{going} runs have not ended"
-            time.sleep(0.1)
+    while going := arena.count_going():
+        assert time.monotonic() < deadline, f"{going} runs have not ended"
+        time.sleep(0.1)

@@ -44,6 +44,11 @@ def test_a_long_campaign_accounts_for_every_effect() -> None:
     assert_everything_is_accounted_for(run_chaos("--kills", "50"), 50)
 
 
+@pytest.mark.slow
+def test_killing_the_database_loses_nothing_either() -> None:
+    assert_everything_is_accounted_for(run_chaos("--kills", "2", "--only", "postgres"), 2)
+
+
 def run_mutant(name: str, plan: Plan) -> Result:
     """Run a campaign against workers that lack a safeguard."""
     with open_arena(

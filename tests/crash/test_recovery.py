@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 import redis
 
 from runs.chaos.arena import Arena, Timing
-from tests.crash.arenas import LASTING, await_endings, await_rows, open_arena, read, start_runs
+from tests.crash.arenas import LASTING, await_endings, await_rows, open_arena, start_runs
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
 UNDER_WAY = "SELECT count(*) FROM runs_run WHERE lease_until IS NOT NULL AND steps > 0 AND ended_at IS NULL"
 ENDED_BY = "SELECT DISTINCT writer FROM chaos_write WHERE kind LIKE 'run.%' AND kind <> 'run.started'"
+WAITING_FOR_LOCK = "SELECT application_name FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+IN_TRANSACTION = "SELECT application_name FROM pg_stat_activity WHERE state = 'idle in transaction'"
 ENDINGS = "SELECT state, status_reason, count(*) FROM runs_run GROUP BY state, status_reason"
 
 
@@ -46,7 +50,7 @@ def test_runs_start_without_a_broker_and_go_on_with_it(started: Arena) -> None:
     started.start_worker()
     started.kill_valkey()
     runs = start_runs(started, 2)  # each acknowledged with 201
-    assert read(started, "SELECT count(*) FROM runs_run WHERE id = ANY(%s) AND state = 'queued'", runs) == [
+    assert started.read("SELECT count(*) FROM runs_run WHERE id = ANY(%s) AND state = 'queued'", runs) == [
         (2,)
     ]
 
@@ -67,6 +71,26 @@ def test_workers_with_runs_in_their_hands_outlive_the_broker(started: Arena) -> 
     assert started.workers == [worker]
 
 
+def test_a_frozen_worker_keeps_no_locks() -> None:
+    """It stops in the middle of a transaction that has locked the budget of the whole team."""
+    with open_arena(workers=1) as arena:
+        start_runs(arena, 1)
+        await_endings(arena)  # now there are windows to lock
+        frozen = arena.workers[0]
+        with psycopg.connect(arena.database_url()) as locking:
+            locking.execute("SELECT FROM runs_budgetwindow FOR UPDATE")
+            start_runs(arena, 1)
+            await_rows(arena, WAITING_FOR_LOCK, [("worker-1",)])
+            arena.stack.kill(frozen, signal.SIGSTOP)
+        await_rows(arena, IN_TRANSACTION, [("worker-1",)])
+        arena.start_worker()
+        start_runs(arena, 2)
+
+        await_endings(arena)
+        assert arena.read(ENDINGS) == [("completed", "", 4)]
+        arena.kill_worker(frozen)
+
+
 @pytest.mark.parametrize("pool", ["threads", "prefork"])
 def test_a_stopping_worker_hands_its_runs_on_at_once(pool: str) -> None:
     """Leases last for ten minutes here: nobody goes on with a run that was not given back."""
@@ -80,7 +104,7 @@ def test_a_stopping_worker_hands_its_runs_on_at_once(pool: str) -> None:
         exit_code = arena.stop_worker(first)
 
         await_endings(arena)
-        ended_by, endings = read(arena, ENDED_BY), read(arena, ENDINGS)
+        ended_by, endings = arena.read(ENDED_BY), arena.read(ENDINGS)
 
     assert exit_code == 0
     assert ended_by == [("worker-2",)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from functools import partial
 from itertools import takewhile
 from random import Random
@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from agentops.engine import commands as c
 from agentops.engine import events as e
 from agentops.engine.budgets import (
+    QUANTUM,
     DrawFirst,
     Rates,
     Reservation,
@@ -256,7 +257,7 @@ class Simulation:
             raise Crash
         # A provider keeps to the completion limit that it is sent, and the prompt is bounded.
         share = Decimal(self.dice.randint(0, 100)) / 100
-        charge = {"tokens": int(plan.tokens * share), "usd": str(plan.usd * share)}
+        charge = {"tokens": int(plan.tokens * share), "usd": str((plan.usd * share).quantize(QUANTUM, ROUND_UP))}
         if self.chance(self.world.trouble):
             self._fail_to_answer(command, charge)
         else:

@@ -23,7 +23,9 @@ def company(transactional_db: None, cast: Cast, settings: Settings) -> Iterator[
     settings.TOOLS_PYTHON_MODULES = [HERE]
     turns.planner_of.cache_clear()
     WORLD.reset()
-    yield Company(cast, provider)
+    made = Company(cast, provider)
+    yield made
+    made.check()
     turns.planner_of.cache_clear()
     close_clients()
     provider.close()

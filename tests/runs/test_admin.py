@@ -115,7 +115,7 @@ class TestRunPage:
 
 
 class TestLive:
-    def follow(self, client: Client, run: Run, seen: int) -> Page:
+    def follow(self, client: Client, run: Run, seen: str) -> Page:
         path = f"{page_of(MODEL, 'change', run.pk)}?seen={seen}"
         return client.get(path, headers={"HX-Request": "true", "HX-Target": "run-live"})
 
@@ -124,15 +124,20 @@ class TestLive:
         assert (response.status_code, response.content) == (204, b"")
 
     def test_what_is_new_is_sent_as_a_part(self, cast: Cast, asking: Run) -> None:
-        response = self.follow(sign_in(cast.bob), asking, read_seen(asking) - 1)
+        response = self.follow(sign_in(cast.bob), asking, "1-queued")
         assert response.content.decode().startswith('<div id="run-live"')
         assert "every 2s" in response.content.decode()
+
+    def test_a_state_that_follows_without_an_entry_is_new(self, cast: Cast, asking: Run) -> None:
+        seen = read_seen(asking)
+        Run.objects.update(state="cancelling")
+        assert self.follow(sign_in(cast.bob), asking, seen).status_code == 200
 
     def test_an_ended_run_is_not_followed(self, cast: Cast, finished: Run) -> None:
         assert "every 2s" not in show(sign_in(cast.bob), finished).content.decode()
 
     def test_an_outsider_follows_nothing(self, cast: Cast, asking: Run) -> None:
-        assert self.follow(sign_in(cast.charlie), asking, 0).status_code == 404
+        assert self.follow(sign_in(cast.charlie), asking, "").status_code == 404
 
 
 class TestSteering:
@@ -207,7 +212,7 @@ class TestSteering:
 
 class TestAnswers:
     def test_the_users_answer_goes_to_the_agent(self, company: Company, asking: Run) -> None:
-        client = sign_in(company.cast.bob)
+        client = sign_in(company.cast.alice)
         assert "The agent asks the user The model’s words Which order?" in text_of(show(client, asking))
         answer(client, asking, type="input", text="The red one.")
         assert last_entry(asking.pk).content == {"text": "The red one."}
@@ -218,13 +223,13 @@ class TestAnswers:
         run = company.run(
             proposes(("hand_over", {"reason": f"A lawyer writes. {SCRIPT}"})), says("Passed on.")
         )
-        client = sign_in(company.cast.bob)
+        client = sign_in(company.cast.alice)
         queue = client.get(page_of("runs_handover", "changelist"))
         assert "A lawyer writes." in text_of(queue)
         assert "<script>alert" not in queue.content.decode()
         answer(client, run, type="handover", text="Ring 555.")
         handover = Handover.objects.get()
-        assert (handover.answered_by, handover.answered_at is not None) == (company.cast.bob, True)
+        assert (handover.answered_by, handover.answered_at is not None) == (company.cast.alice, True)
         assert company.drive(run).state == "completed"
         assert "Answered lately" in text_of(client.get(page_of("runs_handover", "changelist")))
 
@@ -235,13 +240,13 @@ class TestAnswers:
         company.add_tool("refund", effect="reversible", idempotency="none")
         company.world.mishaps.append(lose_reply)
         run = company.run(proposes(("refund", ORDER)), says("Settled."))
-        client = sign_in(company.cast.bob)
+        client = sign_in(company.cast.alice)
         assert "Nobody knows whether this call happened" in text_of(show(client, run))
         page = answer(client, run, type="outcome", happened=happened, text="I looked at the bank.")
         assert f"the call {said}" in text_of(page)
         entry = last_entry(run.pk)
         assert (entry.kind, entry.facts["happened"], entry.actor) == (
-            "outcome.settled", happened == "yes", company.cast.bob.pk,
+            "outcome.settled", happened == "yes", company.cast.alice.pk,
         )  # fmt: skip
         assert company.drive(run).state == "completed"
 
@@ -254,7 +259,7 @@ class TestAnswers:
         self, cast: Cast, asking: Run, form: dict[str, str]
     ) -> None:
         before = kinds_of(asking.pk)
-        assert "Nothing was changed." in text_of(answer(sign_in(cast.bob), asking, **form))
+        assert "Nothing was changed." in text_of(answer(sign_in(cast.alice), asking, **form))
         assert kinds_of(asking.pk) == before
 
     def test_an_outsider_answers_nothing(self, cast: Cast, asking: Run) -> None:

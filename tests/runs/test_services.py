@@ -191,13 +191,13 @@ def test_a_conversation_is_handed_over_and_answered(company: Company) -> None:
     run = company.run(proposes(REASON), says("Thank you."))
     handover = Handover.objects.get()
     assert run.required_actions == [{"type": "handover", "step": 1, "call": 1}]
-    services.answer_handover(actor=company.cast.bob, handover=handover, text="Give 10 %.")
+    services.answer_handover(actor=company.cast.alice, handover=handover, text="Give 10 %.")
     run = company.drive(run)
     assert (run.state, company.observations()) == ("completed", ["Give 10 %."])
     handover.refresh_from_db()
-    assert handover.answered_by == company.cast.bob
+    assert handover.answered_by == company.cast.alice
     with pytest.raises(StateConflict):
-        services.answer_handover(actor=company.cast.bob, handover=handover, text="Give 20 %.")
+        services.answer_handover(actor=company.cast.alice, handover=handover, text="Give 20 %.")
 
 
 def test_an_outsider_answers_no_handover(company: Company) -> None:

@@ -15,7 +15,7 @@ from agentops.runtime.processes import StackError
 from agentops.runtime.services import temporary_stack
 from runs.chaos.arena import Arena
 from runs.chaos.campaign import Plan, Result, run_campaign
-from runs.chaos.kills import KINDS
+from runs.chaos.kills import ALL_KINDS, KINDS
 
 
 class Command(BaseCommand):
@@ -25,7 +25,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--kills", type=_positive, default=10, help="how many processes to kill")
         parser.add_argument("--seed", type=int, help="draws the same kills in the same order again")
-        kinds = sorted(set(KINDS))
+        kinds = sorted(ALL_KINDS)
         parser.add_argument("--only", choices=kinds, action="append", help="only kills of this kind")
         parser.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
 

@@ -26,7 +26,7 @@
     const button = document.querySelector(`[data-verdict="${verdict}"]`);
     if (!button) return;
     const code = document.getElementById("code");
-    button.form.dataset.verdict = verdict;
+    button.form.dataset.chosen = verdict;
     if (verdict === "deny") document.getElementById("reason").focus();
     else if (code && !code.value) code.focus();
     else button.focus();
@@ -44,7 +44,7 @@
     if (typing && event.key === "Enter" && event.target.id === "code") {
       // Enter in the code field presses what was chosen, and nothing while nothing was.
       event.preventDefault();
-      const verdict = event.target.form.dataset.verdict;
+      const verdict = event.target.form.dataset.chosen;
       event.target.form.querySelector(`[data-verdict="${verdict || "approve"}"]`)[verdict ? "click" : "focus"]();
       return;
     }
@@ -64,9 +64,22 @@
     if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
   });
 
+  function showPane() {
+    document.querySelector(".inbox").classList.add("showing-request");
+  }
+
+  // The request that is open already is not fetched again: somebody may be writing there.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const link = event.detail.elt;
+    if (link.matches(".queue a[data-request]") && link.dataset.request === shown()) {
+      event.preventDefault();
+      showPane();
+    }
+  });
+
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target.id === "request") {
-      document.querySelector(".inbox").classList.add("showing-request");
+      showPane();
       document.getElementById("pane").scrollTop = 0;
     }
     mark();

@@ -1,0 +1,36 @@
+"""Building a run's rows anew from its ledger stream: they are projections, the stream is the truth."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from agentops.engine.fold import fold
+from agentops.errors import NotFound
+from runs import journal
+from runs.histories import read_history
+from runs.models import Run, Step, ToolCall
+from runs.projection import Projection, project, run_row
+
+
+@transaction.atomic
+def rebuild_run(run_id: UUID) -> int:
+    """Write the rows of a run, its steps and its calls anew; return how many entries they were built from.
+
+    The rows of effects are brought to where the stream says that they stand; none is taken away. Drivers of
+    the run wait meanwhile. Raises NotFound.
+    """
+    run = Run.objects.select_for_update().filter(pk=run_id).first()
+    if run is None:
+        raise NotFound("unknown_run", f"there is no run {run_id}")
+    Step.objects.filter(run=run).delete()
+    ToolCall.objects.filter(run=run).delete()
+    Run.objects.filter(pk=run_id).update(tool_calls=0)
+    events, state = read_history(run_id), None
+    for event in events:
+        state, projection = fold(state, event), Projection()
+        project(projection, event, state)
+        row = run_row(state, event.at, projection)
+        journal.write_rows(connection.connection, run_id, run.identity_id, row, projection)
+    return len(events)

@@ -1,0 +1,71 @@
+"""Connections that write at the same time: each acts in a thread, until it is done or waits for another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Self, TypeVar
+from uuid import UUID
+
+import psycopg
+
+from agentops.identifiers import new_id
+from runs.journal import RunContext
+from runs.models import Run
+from tests.budget.watch import connect
+
+T = TypeVar("T")
+PATIENCE_S = 30.0
+_WAITS = "SELECT cardinality(pg_blocking_pids(%s)) > 0"
+
+
+class Rival:
+    """One connection with a transaction of its own, and a thread to wait in."""
+
+    def __init__(self) -> None:
+        self.connection = connect()
+        self.connection.autocommit = False
+        self._thread = ThreadPoolExecutor(max_workers=1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+        self.connection.close()
+
+    def begin(self, act: Callable[[psycopg.Cursor[Any]], T], onlooker: psycopg.Connection[Any]) -> Future[T]:
+        """Act in a transaction that stays open; return when the act is done, or waits for somebody's lock."""
+
+        def run() -> T:
+            with self.connection.cursor() as cursor:
+                return act(cursor)
+
+        future = self._thread.submit(run)
+        pid, deadline = self.connection.info.backend_pid, time.monotonic() + PATIENCE_S
+        while not future.done() and not waits(onlooker, pid):
+            assert time.monotonic() < deadline, "neither done nor waiting"
+            time.sleep(0.001)
+        return future
+
+    def commit(self) -> None:
+        self.connection.commit()
+
+    def give_up(self) -> None:
+        """Undo the transaction, as the server does when a client dies."""
+        self.connection.rollback()
+
+
+def waits(onlooker: psycopg.Connection[Any], pid: int) -> bool:
+    """Return whether a backend waits for another's lock."""
+    row = onlooker.execute(_WAITS, (pid,)).fetchone()
+    return bool(row and row[0])
+
+
+def context_of(run: Run) -> RunContext:
+    """Return a run's context as far as budgets look at it."""
+    nobody: UUID = new_id()
+    return RunContext(
+        run.pk, run.team_id, run.identity_id, "", run.agent_version_id, nobody, "", "", None, None, ""
+    )

@@ -1,0 +1,90 @@
+"""Leases as this process knows them: a process that was stopped for a while cannot trust its memory."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Sequence
+
+import pytest
+from django.conf import settings
+
+from agentops.identifiers import new_id
+from runs import actions
+from runs.leases import Leases, SharedFlag, leases
+from runs.session import Session
+from tests.runs.company import ORDER, Company, proposes
+from tests.runs.test_driver import abandon, crash, drive_and_crash
+
+
+@pytest.mark.parametrize(("age_s", "holds"), [(0.0, True), (settings.LEASE_S, False)])
+def test_a_lease_is_sure_for_its_length_from_when_it_was_asked_for(age_s: float, holds: bool) -> None:
+    held, run = Leases(), new_id()
+    held.hold(run, 3, asked_at=time.monotonic() - age_s)
+
+    assert held.holds(run, 3) is holds
+    assert not held.holds(run, 2)
+    assert not held.holds(new_id(), 3)
+
+
+def test_a_lease_of_another_epoch_is_not_dropped() -> None:
+    held, run = Leases(), new_id()
+    held.hold(run, 3, asked_at=time.monotonic())
+    held.drop(run, 2)
+    assert held.holds(run, 3)
+
+    held.drop(run, 3)
+    assert not held.holds(run, 3)
+
+
+def test_a_driver_that_was_stopped_while_it_recorded_an_attempt_does_not_make_it(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.add_tool("refund", idempotency="none")
+    company.play(proposes(("refund", ORDER)))
+    run = company.start()
+    commit = actions._commit_attempts
+
+    def commit_slowly(session: Session, ready: Sequence[actions.Ready]) -> None:
+        commit(session, ready)
+        leases().hold(session.context.run_id, session.epoch, asked_at=time.monotonic() - settings.LEASE_S)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(actions, "_commit_attempts", commit_slowly)
+        company.drive(run)
+    assert company.kinds(run)[-1] == "attempt.started"
+
+    abandon(run)
+    run = company.drive(run)
+    assert (company.world.attempts, company.states(run)[0][0]) == ([], "parked")
+
+
+def test_a_lost_attempt_is_asked_about_when_its_time_is_over(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then a driver that was only stopped may still send it."""
+    company.add_tool("refund", idempotency="read_back", timeout_s=30)
+    company.play(proposes(("refund", ORDER)))
+    run = company.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(actions, "_execute_all", crash)
+        drive_and_crash(company, run)
+
+    run = company.drive(run)
+
+    assert (run.state, company.states(run)[0][0]) == ("in_progress", "unknown")
+    [unknown] = company.facts(run, "call.unknown")
+    assert unknown["delay_ms"] >= 30_000
+
+
+def _set(flag: SharedFlag) -> None:
+    flag.set()
+
+
+def test_a_forked_child_sees_that_its_parent_is_told_to_stop() -> None:
+    flag = SharedFlag()
+    child = multiprocessing.get_context("fork").Process(target=_set, args=(flag,))
+    child.start()
+    child.join()
+
+    assert flag.is_set()
