@@ -26,7 +26,7 @@ from runs.handovers import open_handover
 from runs.session import Guard, GuardRefused, Session, utc_now
 from runs.turns import new_traceparent
 from tools import execution, mirror
-from tools.assessment import Assessment, assess
+from tools.assessment import Assessment, assess, refuse
 from tools.calls import Call, ToolSpec
 from tools.caps import release_caps, reserve_caps
 from tools.dedupe import is_first_of_its_kind
@@ -100,6 +100,8 @@ def _assess(session: Session, call: CallState, spec: ToolSpec) -> Assessment:
         principal_subject=context.subject,
         traceparent=new_traceparent(context.trace_id),
     )
+    if not isinstance(arguments, dict):
+        return refuse(planned, "arguments_erased", "what was proposed has been erased", "run")
     held = {window: Decimal(amount) for window, amount in call.claims}
     return assess(planned, application_id=context.application_id, now=utc_now(), held=held)
 

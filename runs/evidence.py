@@ -12,7 +12,7 @@ from agentops.engine import events as e
 from agentops.engine.state import CallState
 from agentops.ledger.store import read_contents
 from runs.session import Session
-from runs.window import Written
+from runs.window import OBSERVATION_LIMIT, Written
 from tools.assessment import Assessment
 
 PLACEHOLDER = re.compile(r"\{([\w-]+(?:\[[\w-]+\])*)\}")
@@ -22,7 +22,8 @@ EXCERPT_LIMIT = 1_500
 
 def size_of(value: Any) -> int:  # Any: JSON
     """Return how many characters a value takes in the model's window."""
-    return len(value) if isinstance(value, str) else len(json.dumps(value, separators=(",", ":")))
+    size = len(value) if isinstance(value, str) else len(json.dumps(value, separators=(",", ":")))
+    return min(size, OBSERVATION_LIMIT)
 
 
 def collect(session: Session, call: CallState, assessment: Assessment) -> dict[str, Any]:

@@ -89,7 +89,9 @@ def _user_text(key: str) -> Callable[[Written, int], list[Message]]:
 def _decision(written: Written, step: int) -> list[Message]:
     content = written.content or {}
     message: Message = {"role": "assistant", "content": content.get("text") or content.get("refusal") or None}
-    calls = [_proposed(call, step) for call in content.get("calls", ())]
+    # Erased calls are still shown as calls: their results would otherwise answer nothing, which servers refuse.
+    proposed = content.get("calls") or [{**call, "arguments": None} for call in written.facts["calls"]]
+    calls = [_proposed(call, step) for call in proposed]
     if calls:
         message["tool_calls"] = calls
     elif message["content"] is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +20,8 @@ from tools.caps import CapClaim
 from tools.policy import Ask, Decision, Reason, Standing, decide
 from tools.schemas import Problem, validate_arguments
 from tools.standing import Question, SeenEffect, read_standing
+
+logger = logging.getLogger(__name__)
 
 NOTHING_HELD: Mapping[str, Decimal] = MappingProxyType({})
 
@@ -58,11 +61,14 @@ def assess(
     """
     problems = validate_arguments(call.spec, call.arguments)
     if problems:
-        return _refuse(call, "invalid_arguments", _describe(problems), "run")
+        return refuse(call, "invalid_arguments", _describe(problems), "run")
     try:
         return _assess_valid(call, application_id, now, held)
     except ValidationFailed as error:
-        return _refuse(call, error.code, error.detail, "tool")
+        return refuse(call, error.code, error.detail, "tool")
+    except (ArithmeticError, LookupError, TypeError, ValueError):
+        logger.exception("the policy for %s could not be applied", call.spec.name)
+        return refuse(call, "policy_error", "the rules for this tool cannot be applied", "tool")
 
 
 def _assess_valid(
@@ -141,7 +147,8 @@ def digest_for_dedupe(spec: ToolSpec, arguments: dict[str, Any]) -> str:
     return keyed_digest([str(spec.tool_id), [[name, arguments.get(name)] for name in spec.dedupe_on]])
 
 
-def _refuse(call: Call, code: str, detail: str, source: Any) -> Assessment:  # Any: a Reason's source
+def refuse(call: Call, code: str, detail: str, source: Any) -> Assessment:  # Any: a Reason's source
+    """Return an assessment that denies, without asking the policy."""
     decision = Decision("DENY", code, (Reason(source, code, detail),))
     return Assessment(call, decision, "", "", "", None, None, 0, False, detail)
 

@@ -107,6 +107,15 @@ class GovernedAdmin(StockAdmin):
             return self.refuse_unknown(request)
         return self.render_page(request, found, extra_context)
 
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Lead to the ledger, where the history of everything is."""
+        found = self.get_object(request, unquote(object_id))
+        if found is None:
+            return self.refuse_unknown(request)
+        return HttpResponseRedirect(reverse("admin:ledger_stream_change", args=[found.pk]))
+
     def refuse_unknown(self, request: HttpRequest) -> HttpResponse:
         """Send somebody back who asked for what is not there, or not theirs to see: the two look alike."""
         name = self.opts.verbose_name

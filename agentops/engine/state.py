@@ -153,7 +153,8 @@ class RunState:
         open_calls = self.open_calls
         reads = [call for call in open_calls if call.effect == "read"]
         others = [call for call in open_calls if call.effect != "read" and call.status != "asked"]
-        return bool(open_calls) and all(call.waits_for_people for call in (*reads, *others[:1]))
+        unassessed = [call for call in open_calls if call.status == "proposed"]
+        return bool(open_calls) and all(call.waits_for_people for call in (*reads, *others[:1], *unassessed))
 
     @property
     def is_overspent(self) -> bool:

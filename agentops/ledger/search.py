@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,7 @@ from agentops.ledger.models import Stream
 
 ENTRIES_PER_PAGE = 50
 MOST_FOUND = 100
+DEFAULT_DAYS, MOST_DAYS = 30, 36_500
 LONGEST_SEARCH = "3s"
 
 # What a run writes at every step is found through its stream; the rest has an index by kind and time.
@@ -33,11 +34,18 @@ class Query:
     stream_kind: str = ""
     kind: str = ""
     actor: str = ""
+    days: int = DEFAULT_DAYS
 
     @classmethod
     def from_parameters(cls, given: Mapping[str, Any]) -> Query:
-        """Return the query of a query string."""
-        return cls(**{f.name: str(given.get(f.name, "")).strip() for f in fields(cls)})
+        """Return the query of a query string; days that are no number are the default."""
+        words = {
+            name: str(given.get(name, "")).strip() for name in ("stream", "stream_kind", "kind", "actor")
+        }
+        days = str(given.get("days", ""))
+        return cls(
+            **words, days=min(int(days), MOST_DAYS) if days.isdecimal() and int(days) else DEFAULT_DAYS
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,8 @@ def _conditions(query: Query) -> tuple[list[str] | None, list[Any]]:
     else:
         # The very words of the index's own condition, or the planner does not see that it applies.
         conditions.extend(f"e.kind NOT LIKE '{prefix}%%'" for prefix in _ROUTINE)
+        conditions.append("e.at > now() - make_interval(days => %s)")
+        values.append(query.days)
     if query.stream_kind:
         conditions.append("s.kind = %s")
         values.append(query.stream_kind)

@@ -60,23 +60,30 @@ class ApiKeyAdmin(GovernedAdmin):
     list_select_related = ("user",)
     search_fields = ("label", "key_id")
     ordering = ("-created_at",)
-    fields = readonly_fields = (
-        "label",
-        "key_id",
-        "user",
-        "created_at",
-        "expires_at",
-        "revoked_at",
-        "last_used_at",
-    )
+    page_template = "identities/key.html"
     actions = ("revoke",)
 
     @admin.display(description="state")
     def state_badge(self, key: ApiKey) -> SafeString:
         """Say whether the key works."""
-        if key.revoked_at is not None:
-            return badge("revoked")
-        return badge("expired" if key.expires_at <= timezone.now() else "active")
+        return badge(state_of(key))
+
+    def action_state(self, subject: ApiKey) -> str:
+        """Offer to revoke what still works."""
+        return state_of(subject)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Load what the page names."""
+        return super().get_queryset(request).select_related("user")
+
+    def page_context(self, request: HttpRequest, subject: ApiKey) -> dict[str, Any]:
+        """Add the application that holds the key, if it is one's, and the stream that tells of the key."""
+        holder = Application.objects.filter(service_account=subject.user_id).first()
+        return {
+            "state": state_of(subject),
+            "application": holder,
+            "stream": holder.pk if holder else subject.user_id,
+        }
 
     def visible(self, queryset: Any, user: Any) -> QuerySet[ApiKey]:
         """Limit keys to the viewer's own and their applications'."""
@@ -132,6 +139,13 @@ class ApiKeyAdmin(GovernedAdmin):
                 "Revoke this key? Whatever uses it stops working at once.", "revoked", reason="none"
             ),
         )
+
+
+def state_of(key: ApiKey) -> str:
+    """Return whether a key works: active, expired or revoked."""
+    if key.revoked_at is not None:
+        return "revoked"
+    return "expired" if key.expires_at <= timezone.now() else "active"
 
 
 def _holder(person: User, chosen: str) -> User:

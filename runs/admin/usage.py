@@ -24,6 +24,7 @@ class Usage:
     """One agent version's week; ``daily`` is the cost of a run in USD, oldest day first."""
 
     agent_id: UUID
+    slug: str
     name: str
     number: int
     runs: int = 0
@@ -50,14 +51,16 @@ def weekly_usage(user: User, today: datetime, most: int) -> list[Usage]:
     for day in _by_day(runs_since(user, first)):
         usage = found.setdefault(
             day["agent_version_id"],
-            Usage(day["identity_id"], day["identity__name"], day["agent_version__number"]),
+            Usage(
+                day["identity_id"], day["identity__slug"], day["identity__name"], day["agent_version__number"]
+            ),
         )
         _add_day(usage, day, first.date())
     return sorted(found.values(), key=lambda usage: usage.runs, reverse=True)[:most]
 
 
 def _by_day(runs: QuerySet[Run]) -> Any:  # Any: rows of annotations
-    names = ("agent_version_id", "agent_version__number", "identity_id", "identity__name")
+    names = ("agent_version_id", "agent_version__number", "identity_id", "identity__slug", "identity__name")
     return (
         runs.order_by()
         .values(*names, day=TruncDate("created_at"))

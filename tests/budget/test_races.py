@@ -18,14 +18,14 @@ from agentops.engine import events as e
 from identities.models import AgentIdentity
 from runs.histories import read_history
 from runs.models import Budget, Run
-from runs.services import start_run
 from tests.budget.books import find_leaks
 from tests.budget.fleet import drive_all
 from tests.budget.histories import assert_reservations_fit
 from tests.budget.meter import Whims
+from tests.budget.teams import hire, start
 from tests.budget.watch import Watch
 from tests.factories import AgentFactory, AgentVersionFactory, BudgetFactory, GrantFactory
-from tests.runs.company import HERE, ISSUER, SUBJECT, Company
+from tests.runs.company import HERE, Company
 
 pytestmark = [pytest.mark.budget, pytest.mark.slow]
 
@@ -48,33 +48,6 @@ class Race:
     runs: list[Run] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     seconds: float = 0.0
-
-
-def hire(company: Company, number: int, ceiling: dict[str, Any], limits: dict[str, Any]) -> AgentIdentity:
-    """Add an agent with a ceiling per hour and a published version."""
-    agent: AgentIdentity = AgentFactory.create(team=company.cast.team, slug=f"racer-{number}")
-    tool = company.versions[0].tool
-    GrantFactory.create(identity=agent, tool=tool)
-    assign_perm("start_run", company.cast.application.service_account, agent)
-    if ceiling:
-        BudgetFactory.create(
-            team=company.cast.team, identity=agent, window="month", **{"max_usd": None, **ceiling}
-        )
-    AgentVersionFactory.create(
-        identity=agent, model=company.model, catalogue=company.versions, published=True, **limits
-    )
-    return agent
-
-
-def start(company: Company, agent: AgentIdentity) -> Run:
-    return start_run(
-        actor=company.cast.application.service_account,
-        agent=agent,
-        message="Please help.",
-        issuer=ISSUER,
-        subject=SUBJECT,
-        application=company.cast.application,
-    )
 
 
 def race(company: Company, whims: Whims, agents: list[AgentIdentity], runs_each: int) -> Race:

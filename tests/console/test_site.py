@@ -52,6 +52,7 @@ def pages(cast: Cast) -> list[str]:
     }
     lists = [page_of(model, "changelist") for model in MODELS]
     shown = [page_of(model, "change", found.pk) for model, found in objects.items()]
+    shown += [f"/admin/{app}/" for app in ("approvals", "identities", "ledger", "runs", "tools")]
     forms = [page_of(model, "add") for model in ("identities_apikey", "runs_run")]
     return [reverse("admin:index"), reverse("admin:second_factor"), *lists, *shown, *forms]
 
@@ -123,12 +124,12 @@ def test_nothing_is_added_past_a_service(model: str, cast: Cast) -> None:
     assert sign_in(cast.ada).get(page_of(model, "add")).status_code == 403
 
 
-@pytest.mark.parametrize("model", ["identities_apikey", "runs_budget", "runs_price"])
+@pytest.mark.parametrize("model", ["runs_budget", "runs_price"])
 def test_stock_forms_are_read_only(model: str, pages: list[str], cast: Cast) -> None:
     found = apps.get_model(model.replace("_", ".", 1))._default_manager.first()
     if found is not None:
         ada = sign_in(cast.ada)
-        assert ada.post(page_of(model, "change", found.pk), {"label": "changed"}).status_code == 403
+        assert ada.post(page_of(model, "change", found.pk), {"max_usd": "1", "active": ""}).status_code == 403
 
 
 def test_only_governed_pages_are_registered() -> None:
@@ -168,3 +169,10 @@ def test_the_rail_is_fetched_again_by_itself(pages: list[str], fiona: Client) ->
     assert Client(REMOTE_ADDR=ELSEWHERE).get(reverse("admin:rail")).status_code == 302
     strange = fiona.get(reverse("admin:rail"), {"at": '"><script>'}).content.decode()
     assert "<script" not in strange
+
+
+def test_the_history_of_an_object_is_its_ledger(pages: list[str], cast: Cast, fiona: Client) -> None:
+    response = fiona.get(page_of("identities_team", "history", cast.team.pk))
+    assert response["Location"] == reverse("admin:ledger_stream_change", args=[cast.team.pk])
+    outside = sign_in(cast.charlie).get(page_of("identities_team", "history", cast.team.pk))
+    assert outside["Location"] == "/admin/"

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from agentops.runtime.supervision import ROOT
 from runs.chaos.campaign import Plan, Result, run_campaign
@@ -37,6 +38,12 @@ def assert_everything_is_accounted_for(found: dict[str, Any], kills: int) -> Non
 
 def test_a_short_campaign_accounts_for_every_effect() -> None:
     assert_everything_is_accounted_for(run_chaos("--kills", "3", "--seed", "1"), 3)
+
+
+@pytest.mark.parametrize("arguments", [("--kills", "0"), ("--kills", "many"), ("--only", "the cat")])
+def test_a_campaign_of_nothing_is_refused(arguments: tuple[str, str]) -> None:
+    with pytest.raises(CommandError, match=arguments[1]):
+        call_command("chaos", *arguments)
 
 
 @pytest.mark.slow

@@ -152,6 +152,16 @@ class TestKeys:
         assert self.issue(sign_in(cast.bob), "me", **wrong).status_code == 422
         assert not ApiKey.objects.exists()
 
+    def test_its_page_says_whose_it_is_and_offers_to_revoke_what_works(self, cast: Cast) -> None:
+        key, _ = issue_api_key(actor=cast.alice, user=cast.application.service_account, label="the shop")
+        client, path = sign_in(cast.alice), page_of(KEY, "change", key.pk)
+        page = client.get(path)
+        assert "the shop active" in text_of(page)
+        assert page_of(APPLICATION, "change", cast.application.pk) in page.content.decode()
+        assert 'value="revoke"' in page.content.decode()
+        act(client, KEY, "revoke", key.pk)
+        assert 'value="revoke"' not in client.get(path).content.decode()
+
     def test_revoking_stops_it(self, cast: Cast) -> None:
         key, bearer = issue_api_key(actor=cast.bob, user=cast.bob, label="mine")
         act(sign_in(cast.bob), KEY, "revoke", key.pk)

@@ -130,8 +130,12 @@ class TestLive:
 
     def test_a_state_that_follows_without_an_entry_is_new(self, cast: Cast, asking: Run) -> None:
         seen = read_seen(asking)
+        before, asking.state = asking.state, "cancelling"
+        assert read_seen(asking) != seen
         Run.objects.update(state="cancelling")
-        assert self.follow(sign_in(cast.bob), asking, seen).status_code == 200
+        response = self.follow(sign_in(cast.bob), asking, seen)
+        Run.objects.update(state=before)
+        assert response.status_code == 200
 
     def test_an_ended_run_is_not_followed(self, cast: Cast, finished: Run) -> None:
         assert "every 2s" not in show(sign_in(cast.bob), finished).content.decode()
@@ -269,6 +273,15 @@ class TestAnswers:
 
     def test_an_answer_is_a_post(self, cast: Cast, asking: Run) -> None:
         assert sign_in(cast.bob).get(page_of(MODEL, "answer", asking.pk)).status_code == 405
+
+
+def test_the_list_is_narrowed_by_agent(cast: Cast) -> None:
+    version = AgentVersionFactory.create(identity=cast.agent, published=True)
+    run = RunFactory.create(agent_version=version)
+    client = sign_in(cast.bob)
+    for slug, found in ((cast.agent.slug, True), ("another", False)):
+        page = client.get(page_of(MODEL, "changelist"), {"agent": slug}).content.decode()
+        assert (str(run.pk) in page) is found
 
 
 class TestStarting:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import signal
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from types import FrameType
 from typing import Any
 
@@ -23,7 +23,7 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--kills", type=_positive, default=10, help="how many processes to kill")
+        parser.add_argument("--kills", type=_count, default=10, help="how many processes to kill")
         parser.add_argument("--seed", type=int, help="draws the same kills in the same order again")
         kinds = sorted(ALL_KINDS)
         parser.add_argument("--only", choices=kinds, action="append", help="only kills of this kind")
@@ -46,11 +46,10 @@ class Command(BaseCommand):
             raise CommandError(f"{len(result.problems)} problem(s)", returncode=1)
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is not a number of kills, from 1")
+    return int(text)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -83,6 +83,8 @@
       document.getElementById("pane").scrollTop = 0;
     }
     mark();
+    // The first request to arrive in an empty inbox opens by itself, where there is room beside the list.
+    if (!shown() && window.matchMedia("(min-width: 60rem)").matches) links()[0]?.click();
   });
 
   document.addEventListener("DOMContentLoaded", mark);
