@@ -45,10 +45,9 @@ def issue_enrolment_code(*, actor: AbstractUser, user: AbstractUser) -> str:
 
 def pending_device(user: AbstractUser) -> TOTPDevice:
     """Return the device that the user is setting up, made on the first call."""
-    device, _ = TOTPDevice.objects.get_or_create(
-        user_id=user.pk, confirmed=False, defaults={"name": "authenticator app"}
-    )
-    return device
+    # Two requests at once may make two; the elder is used, the other goes with the first confirmation.
+    waiting = TOTPDevice.objects.filter(user_id=user.pk, confirmed=False).order_by("pk").first()
+    return waiting or TOTPDevice.objects.create(user_id=user.pk, confirmed=False, name="authenticator app")
 
 
 def confirm_device(request: HttpRequest, user: AbstractUser, code: str) -> None:

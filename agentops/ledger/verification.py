@@ -55,10 +55,10 @@ class _Position:
 def verify_streams(cursor: Cursor, streams: Iterable[UUID] | None = None) -> Report:
     """Verify the named streams, or all of them; memory stays bounded however long they are."""
     wanted = None if streams is None else list(streams)
-    heads = _read_heads(cursor, wanted)
+    heads = read_heads(cursor, wanted)
     report = Report(streams=len(heads))
     position: _Position | None = None
-    for row in _read_rows(cursor, wanted):
+    for row in read_rows(cursor, wanted):
         if position is None or row[0] != position.stream:
             _check_head(position, heads, report)
             position = _Position(row[0])
@@ -72,7 +72,8 @@ def verify_streams(cursor: Cursor, streams: Iterable[UUID] | None = None) -> Rep
     return report
 
 
-def _read_heads(cursor: Cursor, wanted: list[UUID] | None) -> dict[UUID, tuple[int, bytes]]:
+def read_heads(cursor: Cursor, wanted: list[UUID] | None) -> dict[UUID, tuple[int, bytes]]:
+    """Return where the wanted streams, or all of them, stand."""
     cursor.execute(
         "SELECT id, head_seq, head_hash FROM ledger_stream WHERE %s::uuid[] IS NULL OR id = ANY(%s)",
         (wanted, wanted),
@@ -80,7 +81,7 @@ def _read_heads(cursor: Cursor, wanted: list[UUID] | None) -> dict[UUID, tuple[i
     return {stream: (seq, bytes(hashed)) for stream, seq, hashed in cursor.fetchall()}
 
 
-def _read_rows(cursor: Cursor, wanted: list[UUID] | None) -> Iterator[tuple[Any, ...]]:
+def read_rows(cursor: Cursor, wanted: list[UUID] | None) -> Iterator[tuple[Any, ...]]:
     """Walk the entries in batches by key, so that no result set holds the whole ledger."""
     query = _ROWS.format(only="" if wanted is None else "AND stream = ANY(%s)")
     last: tuple[UUID, int] = (UUID(int=0), 0)

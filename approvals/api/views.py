@@ -14,12 +14,13 @@ from agentops.api.idempotency import Answer, Operation, answer_once, read_key
 from agentops.api.openapi import REQUIRED_IDEMPOTENCY_KEY
 from agentops.api.serializers import Fields, read_body, read_query, render_row, render_rows
 from agentops.api.views import ApiView, ListView
+from agentops.console.second_factor import is_fresh, second_factor_is_waived
 from agentops.errors import NotFound
 from approvals.api.evidence import read_many
 from approvals.api.serializers import ApprovalQuery, ApprovalSerializer, DecidedSerializer, DecisionBody
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.services import decide
-from identities.api.authentication import caller, has_second_factor
+from identities.api.authentication import caller
 from identities.models import ApiKey, User
 
 
@@ -86,9 +87,14 @@ class Decision(ApiView):
 
 
 def _is_verified(request: Request) -> bool:
-    """Return whether the caller's second factor counts now: the key's open window, or a verified session."""
-    until = request.auth.verified_until if isinstance(request.auth, ApiKey) else None
-    return (until is not None and timezone.now() < until) or has_second_factor(request._request)
+    """Return whether the caller's second factor is fresh: a key's open window, or the session's of the console.
+
+    A session that was verified hours ago is no more than a session: deciding asks for the factor again.
+    """
+    if not isinstance(request.auth, ApiKey):
+        return is_fresh(request._request)
+    until = request.auth.verified_until
+    return (until is not None and timezone.now() < until) or second_factor_is_waived(request._request)
 
 
 def _visible(user: User) -> QuerySet[ApprovalRequest]:

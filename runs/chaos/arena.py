@@ -21,6 +21,7 @@ from agentops.runtime.services import Stack
 from agentops.runtime.supervision import ROOT
 from runs.chaos.effects import Effect, read_effects
 from runs.chaos.fencing import install_watch
+from runs.chaos.processes import end_processes, find_children
 
 Tool = Literal["credit", "post", "book"]
 TOOLS: tuple[Tool, ...] = ("credit", "post", "book")
@@ -171,7 +172,9 @@ class Arena:
     def kill_postgres(self) -> None:
         """Kill the database with SIGKILL and start it again."""
         assert self._postgres is not None  # noqa: S101
+        backends = find_children(self._postgres.pid)
         self.stack.kill(self._postgres)
+        end_processes(backends)  # they hold the memory that the next server would use
         self._postgres = self.stack.start_postgres()
 
     def kill_valkey(self) -> None:

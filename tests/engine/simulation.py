@@ -200,7 +200,7 @@ class Simulation:
     def _heed_verdicts(self) -> None:
         for call in self.view.calls:
             verdict = self.verdicts.get(call.approval) if call.status == "waiting" else None
-            where = {"step": self.view.step, "call": call.number, "approval": call.approval}
+            where: dict[str, Any] = {"step": self.view.step, "call": call.number, "approval": call.approval}
             if verdict == "approved":
                 self.note(e.APPROVAL_GRANTED, **where)
             elif verdict:
@@ -257,7 +257,10 @@ class Simulation:
             raise Crash
         # A provider keeps to the completion limit that it is sent, and the prompt is bounded.
         share = Decimal(self.dice.randint(0, 100)) / 100
-        charge = {"tokens": int(plan.tokens * share), "usd": str((plan.usd * share).quantize(QUANTUM, ROUND_UP))}
+        charge = {
+            "tokens": int(plan.tokens * share),
+            "usd": str((plan.usd * share).quantize(QUANTUM, ROUND_UP)),
+        }
         if self.chance(self.world.trouble):
             self._fail_to_answer(command, charge)
         else:
@@ -283,7 +286,7 @@ class Simulation:
 
     def settle_answer(self, command: c.SettleLostAnswer) -> None:
         view = self.view
-        charge = {"tokens": view.reserved_tokens, "usd": str(view.reserved_usd)}
+        charge: dict[str, Any] = {"tokens": view.reserved_tokens, "usd": str(view.reserved_usd)}
         self.note(e.MODEL_FAILED, step=command.step, code="lost", retryable=True, delay_ms=0, **charge)
 
     # --- calls ------------------------------------------------------------------------------------------
@@ -422,7 +425,7 @@ class Simulation:
         kinds = [e.RUN_PAUSED, e.MESSAGE_RECEIVED] + 4 * [e.RUN_UNPAUSED] * self.state.paused
         if self.chance(0.1):
             kinds += [e.CANCEL_REQUESTED, e.RUN_KILLED]
-        acts = [partial(self._act, kind) for kind in kinds]
+        acts: list[Callable[[], None]] = [partial(self._act, kind) for kind in kinds]
         for call in self.state.open_calls:
             acts += 3 * self._answers(call)
         return acts

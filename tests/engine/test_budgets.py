@@ -138,7 +138,10 @@ def test_a_call_is_refused_only_if_its_least_is_not_left(
 ) -> None:
     least = min(SMALLEST_COMPLETION, completion)
     cost = (prompt * rates.input + least * rates.output) / 1_000_000
-    fits = state.spent.tokens + prompt + least <= state.limits.tokens and state.spent.usd + cost <= state.limits.usd
+    fits = (
+        state.spent.tokens + prompt + least <= state.limits.tokens
+        and state.spent.usd + cost <= state.limits.usd
+    )
     assert isinstance(plan(state, prompt, completion, rates), Shortfall) is not fits
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,11 +27,15 @@ COMMANDS = (
     c.SettleLostAttempt,
     c.Wait,
 )
-times = st.integers(0, 2 * LIFE // timedelta(milliseconds=1)).map(lambda ms: START + timedelta(milliseconds=ms))
+times = st.integers(0, 2 * LIFE // timedelta(milliseconds=1)).map(
+    lambda ms: START + timedelta(milliseconds=ms)
+)
 
 
 @given(ended_runs, times, st.integers(0, 100_000))
-def test_every_reachable_state_has_exactly_one_next_command(run: Simulation, now: datetime, idle: int) -> None:
+def test_every_reachable_state_has_exactly_one_next_command(
+    run: Simulation, now: datetime, idle: int
+) -> None:
     for state in run.states:
         command = next_command(state, now, idle)
         assert type(command) in COMMANDS
@@ -205,7 +210,11 @@ def test_an_agent_that_may_not_act_any_more_halts(code: str) -> None:
         ([*BEGUN, gated(), allowed(2, **READ), deferred(30, 2)], "requires_action", False),
         ([*BEGUN, allowed(), refused(2), deferred(30)], "in_progress", False),
         ([*BEGUN, allowed(), refused(2), started(), failed(30_000)], "in_progress", False),
-        ([*BEGUN, allowed(), refused(2), started(), unknown("read_back", delay_ms=30_000)], "in_progress", False),
+        (
+            [*BEGUN, allowed(), refused(2), started(), unknown("read_back", delay_ms=30_000)],
+            "in_progress",
+            False,
+        ),
         ([requested(1), model_failed(delay_ms=30_000)], "in_progress", False),
     ],
 )
@@ -237,7 +246,8 @@ def at(seconds: float) -> datetime:
 
 
 def test_a_run_that_expires_ends_whatever_it_waits_for() -> None:
-    for written in ([], BEGUN, [*BEGUN, gated(), refused(2)], [(e.RUN_PAUSED, {})]):
+    paused: list[tuple[str, dict[str, Any]]] = [(e.RUN_PAUSED, {})]
+    for written in ([], BEGUN, [*BEGUN, gated(), refused(2)], paused):
         state = fold_all(history(*written))
         assert next_command(state, START + LIFE) == c.Finish("run.expired", "expired")
 

@@ -49,7 +49,9 @@ def test_what_is_reserved_is_settled(run: Simulation) -> None:
     for state in run.states:
         asking = state.phase == "asking"
         assert (state.reserved_tokens > 0) == asking
-    charged = [event.facts for event in run.events if "tokens" in event.facts and event.kind != e.BUDGET_DRAWN]
+    charged = [
+        event.facts for event in run.events if "tokens" in event.facts and event.kind != e.BUDGET_DRAWN
+    ]
     assert run.state.spent.tokens == sum(facts["tokens"] for facts in charged)
 
 
@@ -139,7 +141,9 @@ def test_a_message_before_the_last_question_has_been_read() -> None:
 
 def test_the_time_that_a_due_run_waited_for_a_driver_is_no_working_time() -> None:
     events = history(requested(1), decided(1, final=False))
-    late = replace(events[-1], at=START + timedelta(seconds=70), facts={**events[-1].facts, "idle_ms": 60_000})
+    late = replace(
+        events[-1], at=START + timedelta(seconds=70), facts={**events[-1].facts, "idle_ms": 60_000}
+    )
     assert fold_all([*events[:-1], late]).spent.worked_ms == fold_all(events[:-1]).spent.worked_ms + 9_000
 
 
@@ -170,7 +174,7 @@ def test_many_messages_in_one_step_keep_its_decision() -> None:
 ALLOWED = (e.CALL_ALLOWED, {"step": 1, "call": 1, **TERMS})
 STARTED = (e.ATTEMPT_STARTED, {"step": 1, "call": 1, "attempt": 1, "claims": []})
 SUCCEEDED = (e.CALL_SUCCEEDED, {"step": 1, "call": 1, "code": "ok"})
-ENDED = (e.RUN_COMPLETED, {})
+ENDED: tuple[str, dict[str, object]] = (e.RUN_COMPLETED, {})
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_an_intent_that_is_taken_out_is_missed(run: Simulation, data: st.DataObj
 ALLOWED = (e.CALL_ALLOWED, {"step": 1, "call": 1, **TERMS})
 STARTED = (e.ATTEMPT_STARTED, {"step": 1, "call": 1, "attempt": 1, "claims": []})
 SUCCEEDED = (e.CALL_SUCCEEDED, {"step": 1, "call": 1, "code": "ok"})
-KILLED = (e.RUN_KILLED, {})
+KILLED: tuple[str, dict[str, object]] = (e.RUN_KILLED, {})
 HALTED = (e.RUN_HALTED, {"reason": "killed"})
 
 

@@ -65,7 +65,9 @@ class Company:
 
     def add_tool(self, name: str = "refund", *, grant: str | None = "ALLOW", **changes: Any) -> ToolVersion:
         """Add a tool that is a function of ``deeds``, with a grant; terms of the grant start with ``grant_``."""
-        terms = {key.removeprefix("grant_"): changes.pop(key) for key in list(changes) if key.startswith("grant_")}
+        terms = {
+            key.removeprefix("grant_"): changes.pop(key) for key in list(changes) if key.startswith("grant_")
+        }
         tool = ToolFactory.create(team=self.cast.team, name=name)
         read_back = changes.pop("read_back", "recall")
         function = changes.pop("function", name)
@@ -89,7 +91,9 @@ class Company:
 
     def grant(self, tool: Tool, decision: str, **terms: Any) -> ToolGrant:
         """Replace the grant of a tool."""
-        ToolGrant.objects.filter(identity=self.cast.agent, tool=tool, state="active").update(state="superseded")
+        ToolGrant.objects.filter(identity=self.cast.agent, tool=tool, state="active").update(
+            state="superseded"
+        )
         made: ToolGrant = GrantFactory.create(identity=self.cast.agent, tool=tool, decision=decision, **terms)
         return made
 
@@ -193,7 +197,9 @@ class Company:
         with connection.cursor() as cursor:
             report = verify_streams(cursor)
         assert report.ok, report.faults
-        for run in Run.objects.filter(lease_epoch__gt=0):  # the others are rows of a factory, or not yet driven
+        for run in Run.objects.filter(
+            lease_epoch__gt=0
+        ):  # the others are rows of a factory, or not yet driven
             replay(read_history(run.pk))
             before = rows_of(run)
             rebuild_run(run.pk)

@@ -403,7 +403,9 @@ def test_a_call_in_doubt_whose_breaker_has_opened_is_left_to_a_person(company: C
 
 
 def test_a_tool_that_keeps_failing_trips_its_breaker(company: Company) -> None:
-    company.add_tool("refund", max_attempts=5, breaker={"consecutive_failures": 2, "open_s": 60, "open_cap_s": 60})
+    company.add_tool(
+        "refund", max_attempts=5, breaker={"consecutive_failures": 2, "open_s": 60, "open_cap_s": 60}
+    )
     company.world.mishaps.extend([busy] * 5)
     run = company.run(proposes(("refund", ORDER)), says("Done."))
     assert (run.state, run.status_reason) == ("halted", "circuit_open")

@@ -12,12 +12,13 @@ from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 
 from agentops.demo.shop.catalogue import TOOLS
+from agentops.runtime.application import SCRIPTED_KEY
 from identities.models import ApiKey, Team, User
 from identities.services import authenticate
 from runs.models import AgentVersion, Price
 from runs.preflight import check_version
 from runs.provisioning.catalogue import with_definitions
-from runs.provisioning.demo import DOCUMENT, SCRIPTED_KEY, derive_password
+from runs.provisioning.demo import DOCUMENT, derive_password
 from runs.provisioning.reading import read_yaml
 from tests.cast import Cast
 from tools.models import Tool

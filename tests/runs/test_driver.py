@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -61,7 +62,10 @@ def test_a_run_looks_up_acts_and_answers(company: Company) -> None:
 def test_a_run_with_the_null_planner(company: Company) -> None:
     company.add_tool(
         "noop",
-        input_schema={"type": "object", "properties": {"turn": {"type": "integer"}, "padding": {"type": "string"}}},
+        input_schema={
+            "type": "object",
+            "properties": {"turn": {"type": "integer"}, "padding": {"type": "string"}},
+        },
     )
     company.publish(planner="null")
     run = company.drive(company.start())
@@ -116,7 +120,9 @@ def test_without_the_fence_a_driver_that_was_taken_over_writes(
 ) -> None:
     """The mutant: its late outcome reaches the stream, if only the head lets it."""
     company.is_mutant = True
-    monkeypatch.setattr(journal, "_APPEND", journal._APPEND.replace("AND lease_epoch = $2", "AND $2::int > 0"))
+    monkeypatch.setattr(
+        journal, "_APPEND", journal._APPEND.replace("AND lease_epoch = $2", "AND $2::int > 0")
+    )
     company.add_tool("refund", idempotency="none")
     company.play(proposes(("refund", ORDER)), says("Done."))
     run = company.start()
@@ -166,7 +172,7 @@ def test_a_model_call_whose_answer_died_with_its_driver_is_paid_and_repeated(
     ],
 )
 def test_an_attempt_whose_driver_died_before_the_effect(
-    company: Company, monkeypatch: pytest.MonkeyPatch, tool: dict[str, object], state: str, attempts: int
+    company: Company, monkeypatch: pytest.MonkeyPatch, tool: dict[str, Any], state: str, attempts: int
 ) -> None:
     company.add_tool("refund", **tool)
     company.play(proposes(("refund", ORDER)), says("Done."))
@@ -188,7 +194,7 @@ def test_an_attempt_whose_driver_died_before_the_effect(
     ],
 )
 def test_an_attempt_whose_driver_died_after_the_effect_is_not_made_twice(
-    company: Company, monkeypatch: pytest.MonkeyPatch, tool: dict[str, object], state: str
+    company: Company, monkeypatch: pytest.MonkeyPatch, tool: dict[str, Any], state: str
 ) -> None:
     company.add_tool("refund", **tool)
     company.play(proposes(("refund", ORDER)), says("Done."))
@@ -277,9 +283,7 @@ def test_an_outcome_at_the_end_of_a_slice_survives_a_moved_head(company: Company
     assert (run.state, company.states(run)) == ("completed", [("succeeded", "ok")])
 
 
-def test_a_worker_that_stops_gives_its_runs_back(
-    company: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_that_stops_gives_its_runs_back(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     company.add_tool("refund")
     company.play(proposes(("refund", ORDER)), says("Done."))
     run = company.start()
@@ -330,7 +334,9 @@ def test_the_sweeper_finds_what_is_due_and_nothing_else(company: Company) -> Non
     assert sweep() == 2
 
 
-def test_a_decision_whose_message_was_lost_is_found(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decision_whose_message_was_lost_is_found(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
     version = company.add_tool("refund", grant="REQUIRE_APPROVAL")
     company.let_decide(version.tool)
     run = company.run(proposes(("refund", ORDER)), says("Done."))
@@ -346,7 +352,11 @@ def test_a_decision_whose_message_was_lost_is_found(company: Company, monkeypatc
 def test_a_long_run_goes_on_from_its_snapshot(company: Company, settings: Settings) -> None:
     company.add_reads()
     company.publish(max_steps=40)
-    company.play(*(proposes(("look_up", {"order_id": f"A-{n}"})) for n in range(12)), proposes(("ask_user", {"question": "?"})), says("Done."))
+    company.play(
+        *(proposes(("look_up", {"order_id": f"A-{n}"})) for n in range(12)),
+        proposes(("ask_user", {"question": "?"})),
+        says("Done."),
+    )
     run = company.drive(company.start())
     snapshot = RunSnapshot.objects.get()
     assert snapshot.seq == Stream.objects.get(pk=run.pk).head_seq

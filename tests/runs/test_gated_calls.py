@@ -141,7 +141,10 @@ def test_two_calls_of_one_step_wait_for_a_decision_each(company: Company, refund
     assert [action["id"] for action in run.required_actions] == [str(first.pk), str(second.pk)]
     decide_about(company, second)
     run = company.drive(run)
-    assert (run.state, [state for state, _ in company.states(run)]) == ("requires_action", ["waiting", "approved"])
+    assert (run.state, [state for state, _ in company.states(run)]) == (
+        "requires_action",
+        ["waiting", "approved"],
+    )
     assert run.required_actions == [
         {
             "type": "approval",
@@ -205,7 +208,9 @@ def test_a_run_that_is_resumed_shows_what_it_waits_for(company: Company, waiting
     assert (run.state, len(run.required_actions)) == ("requires_action", 1)
 
 
-def test_a_message_that_comes_while_a_call_waits_is_read_in_the_next_turn(company: Company, waiting: Run) -> None:
+def test_a_message_that_comes_while_a_call_waits_is_read_in_the_next_turn(
+    company: Company, waiting: Run
+) -> None:
     run = add_message(actor=company.cast.application.service_account, run=waiting, text="Hurry up.")
     run = company.drive(run)
     assert run.state == "requires_action"

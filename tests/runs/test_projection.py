@@ -26,7 +26,10 @@ from tests.runs.deeds import busy, lose_reply
 from tools.models import EffectRecord
 
 WHERE = {"step": 1, "call": 1}
-GATED = (e.CALL_GATED, {**WHERE, **TERMS, "approval": str(new_id()), "expires_at": "2026-11-22T13:00:00+00:00"})
+GATED = (
+    e.CALL_GATED,
+    {**WHERE, **TERMS, "approval": str(new_id()), "expires_at": "2026-11-22T13:00:00+00:00"},
+)
 BEGUN: list[Written] = [requested(1), decided(1)]
 PARKED: list[Written] = [
     (e.CALL_ALLOWED, {**WHERE, **TERMS}),
@@ -174,5 +177,5 @@ def test_a_history_that_this_engine_would_not_have_made_is_named(
     assert run.status_reason == "stuck"
     with monkeypatch.context() as patch:
         patch.setattr(decide, "find_cycle", lambda recent, repeats: 0)
-        with pytest.raises(CommandError, match="run.halted"):
+        with pytest.raises(CommandError, match=r"run\.halted"):
             call_command("replay", str(run.pk), stdout=StringIO())

@@ -346,7 +346,9 @@ def test_settling_needs_a_note_and_a_parked_call(company: Company) -> None:
     with pytest.raises(ValidationFailed):
         services.settle_outcome(actor=company.cast.alice, run=run, step=1, call=1, happened=True, note=" ")
     with pytest.raises(StateConflict):
-        services.settle_outcome(actor=company.cast.alice, run=run, step=1, call=1, happened=True, note="Saw it.")
+        services.settle_outcome(
+            actor=company.cast.alice, run=run, step=1, call=1, happened=True, note="Saw it."
+        )
 
 
 def test_time_in_the_queue_is_no_working_time(company: Company) -> None:

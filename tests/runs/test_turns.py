@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ GARBAGE = reply(b"<html>")
 LOST = raw(b"")
 
 
-def usage(prompt: int, output: int, **details: int) -> dict[str, object]:
+def usage(prompt: int, output: int, **details: int) -> dict[str, Any]:
     return {
         "usage": {
             "prompt_tokens": prompt,
@@ -165,7 +166,7 @@ def test_tokens(company: Company) -> None:
 def test_usd(company: Company) -> None:
     company.publish(max_usd=Decimal("0.0001"))
     run = company.run(says("Hello."))
-    assert (run.state, run.status_reason, run.usd) == ("halted", "budget_reached", 0)
+    assert (run.state, run.status_reason, run.usd) == ("halted", "budget_reached", Decimal(0))
     assert company.facts(run, "budget.exhausted")[0]["limit"] == "usd"
     assert company.asked() == []
 
@@ -220,9 +221,7 @@ def committed(company: Company) -> tuple[int, int, Decimal]:
 
 def test_a_run_returns_what_it_did_not_use(company: Company) -> None:
     company.add_reads()
-    BudgetFactory.create(
-        team=company.cast.team, max_usd=Decimal(10), max_steps=100, max_tokens=1_000_000
-    )
+    BudgetFactory.create(team=company.cast.team, max_usd=Decimal(10), max_steps=100, max_tokens=1_000_000)
     turns = [proposes(("look_up", {"order_id": f"A-{n}"})) for n in range(5)]
     run = company.run(*turns, says("Done."))
     assert run.state == "completed"
@@ -233,10 +232,11 @@ def test_a_run_returns_what_it_did_not_use(company: Company) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "place"), [({"max_steps": 2}, 0), ({"max_tokens": 14_000}, 1), ({"max_usd": Decimal("0.016")}, 2)]
+    ("limit", "place"),
+    [({"max_steps": 2}, 0), ({"max_tokens": 14_000}, 1), ({"max_usd": Decimal("0.016")}, 2)],
 )
 def test_a_shared_budget_halts_the_run_that_it_is_used_up_for(
-    company: Company, limit: dict[str, object], place: int
+    company: Company, limit: dict[str, Any], place: int
 ) -> None:
     company.add_reads()
     BudgetFactory.create(team=company.cast.team, **{"max_usd": None, **limit})

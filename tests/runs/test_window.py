@@ -78,13 +78,23 @@ def test_every_window_of_a_run_is_one_that_a_model_takes(run: Simulation) -> Non
         (e.RUN_STARTED, {}, None, {"role": "user", "content": ERASED}),
         (e.MESSAGE_RECEIVED, {}, {"text": "Quickly."}, {"role": "user", "content": "Quickly."}),
         (e.STEP_DECIDED, {"calls": []}, {"text": "Hi."}, {"role": "assistant", "content": "Hi."}),
-        (e.STEP_DECIDED, {"calls": []}, {"text": "", "refusal": "No."}, {"role": "assistant", "content": "No."}),
+        (
+            e.STEP_DECIDED,
+            {"calls": []},
+            {"text": "", "refusal": "No."},
+            {"role": "assistant", "content": "No."},
+        ),
         (e.STEP_DECIDED, {"calls": []}, None, {"role": "assistant", "content": ERASED}),
         (e.CALL_SUCCEEDED, WHERE, {"value": {"a": [1]}}, '{"a":[1]}'),
         (e.CALL_SUCCEEDED, WHERE, {"value": "plain"}, "plain"),
         (e.CALL_SUCCEEDED, WHERE, {"value": None}, "null"),
         (e.CALL_SUCCEEDED, WHERE, None, ERASED),
-        (e.CALL_FAILED, {**WHERE, "code": "busy"}, {"detail": "later"}, '{"error": "busy", "detail": "later"}'),
+        (
+            e.CALL_FAILED,
+            {**WHERE, "code": "busy"},
+            {"detail": "later"},
+            '{"error": "busy", "detail": "later"}',
+        ),
         (e.CALL_FAILED, {**WHERE, "code": "busy"}, None, '{"error": "busy"}'),
         (e.CALL_REFUSED, {**WHERE, "code": "no_grant"}, {"detail": ""}, '{"error": "no_grant"}'),
         (e.APPROVAL_REFUSED, {**WHERE, "code": "denied_by_human"}, {"detail": "no"}, None),
@@ -190,9 +200,7 @@ def test_a_large_result_does_not_push_the_rest_out(company: Company) -> None:
         return {"text": "x" * 200_000}
 
     company.world.mishaps.extend([lambda do: do(), say_much])
-    run = company.run(
-        proposes(("look_up", ORDER)), proposes(("look_up", {"order_id": "A-2"})), says("Done.")
-    )
+    run = company.run(proposes(("look_up", ORDER)), proposes(("look_up", {"order_id": "A-2"})), says("Done."))
     assert run.state == "completed"
     assert len(company.observations()) == 2
 
