@@ -144,7 +144,8 @@ def read_contents(cursor: Cursor, stream: UUID, seqs: Sequence[int]) -> dict[int
 def erase_contents(cursor: Cursor, stream: UUID) -> int:
     """Erase contents and salts of a stream for good; return how many entries lost theirs."""
     cursor.execute(
-        "UPDATE ledger_entry SET content = NULL, salt = NULL WHERE stream = %s AND content IS NOT NULL RETURNING 1",
+        "UPDATE ledger_entry SET content = NULL, salt = NULL WHERE stream = %s"
+        " AND (content IS NOT NULL OR salt IS NOT NULL) RETURNING 1",
         (stream,),
     )
     return len(cursor.fetchall())

@@ -5,16 +5,19 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 
+from agentops.errors import Permanent
 from identities.models import AgentIdentity
+from runs import actions
+from runs.driver import drive
 from runs.models import Run
 from runs.services import kill_run, settle_outcome
+from runs.session import Session
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import Result, busy, lose_reply, lose_request, meanwhile, refuse
-from tools.models import CapUsage, EffectRecord, Tool, ToolGrant
-
-WRITE_KINDS = ["attempt.started", "call.succeeded"]
-
+from tests.runs.planner.provider import Conversation
+from tools.models import CapUsage, EffectRecord, Tool
 
 def kinds_of_calls(company: Company, run: Run) -> list[str]:
     return [kind for kind in company.kinds(run) if kind.startswith(("call.", "attempt."))]
@@ -384,8 +387,6 @@ def test_a_run_waits_for_a_tool_that_it_is_told_to_wait_for(company: Company) ->
 
 
 def _lift() -> None:
-    from django.db import connection
-
     Tool.objects.update(forced_open_at=None, forced_open_reason="")
     connection.close()
 
@@ -427,8 +428,6 @@ def test_the_summary_does_not_call_an_effect_in_doubt_undone(company: Company) -
 
 
 def test_a_long_code_of_a_tool_loses_no_outcome(company: Company) -> None:
-    from agentops.errors import Permanent
-
     company.add_tool("refund")
 
     def refuse_at_length(do: Callable[[], Result]) -> Result:
@@ -437,4 +436,80 @@ def test_a_long_code_of_a_tool_loses_no_outcome(company: Company) -> None:
     company.world.mishaps.extend([refuse_at_length])
     run = company.run(proposes(("refund", ORDER)), says("Done."))
     assert (run.state, company.states(run)[0][0]) == ("completed", "failed")
-    assert ToolGrant.objects.exists()
+
+
+# --- many runs at once ------------------------------------------------------------------------------------
+
+
+def drive_together(company: Company, runs: list[Run], threads: int) -> None:
+    """Drive runs in threads, as the workers of a concurrent pool do."""
+    left = list(runs)
+
+    def work() -> None:
+        try:
+            while left:
+                run = left.pop()
+                while drive(run.pk):
+                    pass
+        finally:
+            connection.close()
+
+    workers = [threading.Thread(target=work) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+
+def test_a_hundred_runs_at_once_overspend_no_cap(company: Company) -> None:
+    company.add_tool(
+        "refund",
+        grant="ALLOW_WITH_CAPS",
+        grant_caps=caps({"per": "month", "count": 40, "amount": "37.00"}),
+        amount_argument="amount",
+    )
+    company.provider.play(refund_once)
+    runs = [company.start() for _ in range(100)]
+    drive_together(company, runs, 12)
+    usage = CapUsage.objects.get()
+    assert (usage.used_count, usage.used_amount) == (37, Decimal(37))
+    assert len(company.world.effects) == 37
+    codes = [code for run in runs for _, code in company.states(run)]
+    assert (codes.count("ok"), codes.count("cap_exceeded")) == (37, 63)
+
+
+def test_the_same_effect_proposed_by_many_runs_at_once_is_one(company: Company) -> None:
+    company.add_tool("refund", dedupe_on=["order_id"])
+    company.provider.play(refund_once)
+    runs = [company.start() for _ in range(16)]
+    drive_together(company, runs, 8)
+    assert len(company.world.effects) == 1
+    codes = [code for run in runs for _, code in company.states(run)]
+    assert (codes.count("ok"), codes.count("duplicate_effect")) == (1, 15)
+
+
+def test_without_the_guard_the_same_effect_is_made_twice(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mutant: only the assessment looks for like effects, not the transaction that starts one."""
+    company.add_tool("refund", dedupe_on=["order_id"])
+    company.provider.play(refund_once)
+    assessed = threading.Barrier(2)
+    commit = actions._commit_attempts
+
+    def commit_together(session: Session, ready: list[actions.Ready]) -> None:
+        assessed.wait(30)
+        commit(session, ready)
+
+    monkeypatch.setattr(actions, "_commit_attempts", commit_together)
+    monkeypatch.setattr(actions, "is_first_of_its_kind", lambda cursor, assessment, now: True)
+    drive_together(company, [company.start() for _ in range(2)], 2)
+    assert len(company.world.effects) == 2
+
+
+def refund_once(conversation: Conversation) -> None:
+    """Propose a refund in the first turn of a run, and end in its second."""
+    port = conversation.client_address[1]
+    asked = next(each for each in reversed(conversation.server.provider.received) if each.client_port == port)
+    first = not any(message["role"] == "assistant" for message in asked.body["messages"])
+    (proposes(("refund", {**ORDER, "amount": "1.00"})) if first else says("Done."))(conversation)
