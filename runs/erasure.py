@@ -33,7 +33,9 @@ def erase_run(*, actor: User, run: Run, reason: str) -> int:
         erased = _erase(cursor, run)
         facts = {"run": str(run.pk), "entries": erased}
         content = {"reason": reason} if reason else None
-        record(run.principal_id, "principal", Draft("content.erased", timezone.now(), facts, content, actor.pk))
+        record(
+            run.principal_id, "principal", Draft("content.erased", timezone.now(), facts, content, actor.pk)
+        )
     return erased
 
 

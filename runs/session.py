@@ -129,9 +129,8 @@ class Session:
         for draft, state in self.pending:
             project(projection, Event(state.seq, draft.kind, draft.facts, draft.at), state)
         row = run_row(self.state, self.pending[-1][0].at, projection)
-        return Write(
-            self.context.run_id, self.context.identity_id, self.epoch, self.head, after, entries, row, projection
-        )
+        run, identity = self.context.run_id, self.context.identity_id
+        return Write(run, identity, self.epoch, self.head, after, entries, row, projection)
 
     def _write(self, write: Write) -> Appended:
         with borrowed() as connection:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
+from agentops.canonical import keyed_digest
 from agentops.errors import PolicyDenied
-from tools.assessment import Assessment, digest_arguments
+from tools.assessment import Assessment
 
 _SECRET = secrets.token_bytes(32)
 _REMEMBERED = 50_000
@@ -25,7 +26,7 @@ _using = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """The right to execute one attempt: fits one key, one attempt and one set of arguments, once."""
+    """The right to execute one attempt: fits one key, one attempt, one tool version, one set of arguments, once."""
 
     key: str
     attempt: int
@@ -39,10 +40,11 @@ class Permit:
 
 
 def _seal(assessment: Assessment, approval_id: UUID | None) -> str:
-    """Seal what is about to be executed: the arguments are digested afresh, whoever carried them here."""
+    """Seal what is about to be executed: the call is digested afresh, whoever carried it here."""
     call = assessment.call
-    arguments = digest_arguments(call.spec, call.arguments)
-    text = "\n".join((call.key, str(call.attempt), assessment.digest, arguments, str(approval_id or "")))
+    whom = [str(call.run_id), str(call.identity_id), call.principal_issuer, call.principal_subject]
+    what = keyed_digest([call.spec.digest, call.arguments, *whom])
+    text = "\n".join((call.key, str(call.attempt), assessment.digest, what, str(approval_id or "")))
     return hmac.new(_SECRET, text.encode(), hashlib.sha256).hexdigest()
 
 
@@ -62,10 +64,8 @@ def issue_permit(assessment: Assessment, *, approval_id: UUID | None = None) -> 
 
 def use_permit(permit: Permit, assessment: Assessment) -> None:
     """Spend a permit on an assessed call; raises PolicyDenied for a forged, foreign or used one."""
-    fits = isinstance(permit, Permit) and hmac.compare_digest(
-        permit.seal, _seal(assessment, permit.approval_id)
-    )
-    if not fits:
+    expected = _seal(assessment, permit.approval_id) if isinstance(permit, Permit) else ""
+    if not expected or not hmac.compare_digest(permit.seal.encode(), expected.encode()):
         raise PolicyDenied("permit_does_not_fit", "this permit was not issued for this call")
     with _using:
         if permit.seal in _used:

@@ -67,45 +67,67 @@ deeds = st.builds(
 rounds = st.lists(st.sampled_from([(0,), (1,), (0, 1), (1, 0), (0, 1), (1, 0)]), min_size=4, max_size=12)
 
 
+Window = tuple[int, datetime]  # the number of a budget, and when its window begins
+
+
 @dataclass
 class Arithmetic:
-    """What the rows should say: everything drawn by a run is drawn of each budget that binds it."""
+    """What the rows should say: each window bears what runs have used of it, and what they hold of it."""
 
     budgets: list[Budget]
-    drawn: dict[int, Amount] = field(default_factory=dict)
+    runs: list[Run]
+    charged: dict[Window, Amount] = field(default_factory=dict)
+    held_at: dict[int, datetime] = field(default_factory=dict)
+    held: dict[int, Amount] = field(default_factory=dict)
     spent: dict[int, Amount] = field(default_factory=dict)
     ended: set[int] = field(default_factory=set)
 
-    def committed(self, budget: Budget, runs: list[Run]) -> Amount:
-        total = NOTHING
-        for number, run in enumerate(runs):
-            if budget.identity_id in (None, run.identity_id):
-                total += self.drawn.get(number, NOTHING)
-        return total
+    def changes(self, deed: Deed) -> dict[Window, Amount]:
+        """Return what a deed changes: what is held goes back but for what was used, what is wanted is taken."""
+        changes: dict[Window, Amount] = {}
+        if deed.run in self.held_at:
+            for window in self._windows(deed.run, self.held_at[deed.run]):
+                changes[window] = self.used(deed) - self.held[deed.run]
+        for window in self._windows(deed.run, deed.at) if deed.hold is not None else ():
+            changes[window] = changes.get(window, NOTHING) + (deed.hold or NOTHING)
+        return changes
 
-    def allows(self, number: int, hold: Amount, used: Amount, runs: list[Run]) -> bool:
+    def _windows(self, run: int, at: datetime) -> list[Window]:
+        starts = {"hour": at.replace(minute=0), "day": at.replace(hour=0, minute=0)}
+        return [
+            (number, starts[budget.window])
+            for number, budget in enumerate(self.budgets)
+            if budget.identity_id in (None, self.runs[run].identity_id)
+        ]
+
+    def used(self, deed: Deed) -> Amount:
+        """A run uses at most what it holds."""
+        return Amount.least((deed.used, self.held.get(deed.run, NOTHING)))
+
+    def allows(self, deed: Deed) -> bool:
         """Whether no ceiling is in the way of a draw."""
-        change = self.spent_with(number, used) + hold - self.drawn.get(number, NOTHING)
         return all(
             getattr(change, unit) <= 0
-            or getattr(budget, f"max_{unit}") is None
-            or getattr(self.committed(budget, runs) + change, unit) <= getattr(budget, f"max_{unit}")
-            for budget in self.budgets
-            if budget.identity_id in (None, runs[number].identity_id)
+            or (ceiling := getattr(self.budgets[window[0]], f"max_{unit}")) is None
+            or getattr(self.charged.get(window, NOTHING) + change, unit) <= ceiling
+            for window, change in self.changes(deed).items()
             for unit in UNITS
         )
 
-    def spent_with(self, number: int, used: Amount) -> Amount:
-        """A run uses at most what it holds."""
-        spent = self.spent.get(number, NOTHING)
-        return spent + Amount.least((used, self.drawn.get(number, NOTHING) - spent))
+    def carry_out(self, deed: Deed) -> None:
+        for window, change in self.changes(deed).items():
+            self.charged[window] = self.charged.get(window, NOTHING) + change
+        self.spent[deed.run] = self.spent.get(deed.run, NOTHING) + self.used(deed)
+        self.held[deed.run] = deed.hold or NOTHING
+        self.held_at[deed.run] = deed.at
+        if deed.hold is None:
+            self.ended.add(deed.run)
 
 
 @dataclass
 class Stage:
     """Two drivers, their runs, and what should be."""
 
-    runs: list[Run]
     arithmetic: Arithmetic
     onlooker: psycopg.Connection[Any]
     rivals: tuple[Rival, Rival]
@@ -130,37 +152,36 @@ class Stage:
         self.under_way[who] = (deed, future)
 
     def _act(self, cursor: psycopg.Cursor[Any], deed: Deed) -> list[Shortfall]:
-        used = self.arithmetic.spent_with(deed.run, deed.used)
-        spent = Spent(used.steps, used.tokens, used.usd)
+        total = self.arithmetic.spent.get(deed.run, NOTHING) + self.arithmetic.used(deed)
+        run, spent = self.arithmetic.runs[deed.run], Spent(total.steps, total.tokens, total.usd)
         if deed.hold is None:
-            escrow.settle(cursor, self.runs[deed.run].pk, spent, deed.at)
+            escrow.settle(cursor, run.pk, spent, deed.at)
             return []
-        return escrow.hold_amount(cursor, context_of(self.runs[deed.run]), spent, deed.hold, deed.at)
+        return escrow.hold_amount(cursor, context_of(run), spent, deed.hold, deed.at)
 
     def _close(self, who: int, deed: Deed, future: Future[list[Shortfall]]) -> None:
         missing = future.result()
-        arithmetic = self.arithmetic
-        if deed.hold is not None:
-            assert bool(missing) != arithmetic.allows(deed.run, deed.hold, deed.used, self.runs)
+        assert deed.hold is None or self.arithmetic.allows(deed) is not bool(missing)
         if missing or not deed.commits:
             self.rivals[who].give_up()
         else:
             self.rivals[who].commit()
-            spent = arithmetic.spent_with(deed.run, deed.used)
-            arithmetic.spent[deed.run] = spent
-            arithmetic.drawn[deed.run] = spent + (deed.hold or NOTHING)
-            arithmetic.ended |= {deed.run} if deed.hold is None else set()
+            self.arithmetic.carry_out(deed)
         self.under_way[who] = None
         self.check()
 
     def check(self) -> None:
+        """Hold the rows against the arithmetic; a window that was never drawn on need not be there."""
         assert find_faults(self.onlooker) == []
-        for budget in self.arithmetic.budgets:
-            rows = BudgetWindow.objects.filter(budget=budget)
-            found = NOTHING
-            for row in rows:
-                found += Amount(row.committed_steps, row.committed_tokens, row.committed_usd)
-            assert found == self.arithmetic.committed(budget, self.runs)
+        numbers = {budget.pk: number for number, budget in enumerate(self.arithmetic.budgets)}
+        found = {
+            (numbers[row.budget_id], row.starts_at): Amount(
+                row.committed_steps, row.committed_tokens, row.committed_usd
+            )
+            for row in BudgetWindow.objects.all()
+        }
+        for window in {*found, *self.arithmetic.charged}:
+            assert found.get(window, NOTHING) == self.arithmetic.charged.get(window, NOTHING)
 
 
 @pytest.fixture
@@ -203,7 +224,7 @@ def test_whatever_the_order_the_rows_say_what_arithmetic_says(
 ) -> None:
     for rival in rivals:
         rival.give_up()  # what an example that failed may have left
-    stage = Stage(runs, Arithmetic(set_budgets(runs, limits)), books, rivals)
+    stage = Stage(Arithmetic(set_budgets(runs, limits), runs), books, rivals)
     for rivals_of_round in order:
         for who in rivals_of_round:
             stage.begin(who, plan.draw(deeds))
@@ -211,7 +232,9 @@ def test_whatever_the_order_the_rows_say_what_arithmetic_says(
     for number in set(range(len(runs))) - stage.arithmetic.ended:
         stage.begin(0, Deed(number, NOTHING, None, NOW, commits=True))
         stage.close_all()
-    assert stage.arithmetic.drawn == stage.arithmetic.spent
+    charged, spent = stage.arithmetic.charged, stage.arithmetic.spent
+    of_team_per_day = [amount for (number, _), amount in charged.items() if number == 1]
+    assert sum(of_team_per_day, NOTHING) == sum(spent.values(), NOTHING)
     held = books.execute("SELECT count(*) FROM runs_escrow WHERE settled_at IS NULL").fetchone()
     assert held == (0,)
 
@@ -228,7 +251,7 @@ def test_a_draw_that_waited_gets_what_the_other_has_left(
 ) -> None:
     """Runs 0 and 2 are of one agent; together they want more than there is."""
     budgets = set_budgets(runs, [TIGHT if number == tight else FAR for number in range(4)])
-    stage = Stage(runs, Arithmetic(budgets), books, rivals)
+    stage = Stage(Arithmetic(budgets, runs), books, rivals)
     stage.begin(0, Deed(0, NOTHING, FOUR, NOW, commits=commits))
     stage.begin(1, Deed(2, NOTHING, FOUR, NOW, commits=True))
     second = stage.under_way[1]
@@ -236,26 +259,26 @@ def test_a_draw_that_waited_gets_what_the_other_has_left(
     assert not second[1].done(), "it waits"
     stage.close_all()
     assert bool(second[1].result()) is commits
-    assert stage.arithmetic.drawn == ({0: FOUR} if commits else {2: FOUR})
+    assert stage.arithmetic.held == ({0: FOUR} if commits else {2: FOUR})
 
 
 def test_a_draw_that_waited_for_a_settlement_gets_what_came_back(
     runs: list[Run], rivals: tuple[Rival, Rival], books: psycopg.Connection[Any]
 ) -> None:
-    stage = Stage(runs, Arithmetic(set_budgets(runs, [TIGHT, FAR, FAR, FAR])), books, rivals)
+    stage = Stage(Arithmetic(set_budgets(runs, [TIGHT, FAR, FAR, FAR]), runs), books, rivals)
     stage.begin(0, Deed(0, NOTHING, FOUR, NOW, commits=True))
     stage.close_all()
     stage.begin(0, Deed(0, Amount(1, 0, Decimal(0)), None, NOW, commits=True))
     stage.begin(1, Deed(1, NOTHING, FOUR, NOW, commits=True))
     stage.close_all()
-    assert stage.arithmetic.drawn == {0: Amount(1, 0, Decimal(0)), 1: FOUR}
+    assert stage.arithmetic.held == {0: NOTHING, 1: FOUR}
 
 
 def test_what_is_missing_is_named(
     runs: list[Run], rivals: tuple[Rival, Rival], books: psycopg.Connection[Any]
 ) -> None:
     limits = [{**FAR, "max_tokens": 50}, FAR, {**FAR, "max_usd": Decimal("0.5")}, FAR]
-    stage = Stage(runs, Arithmetic(set_budgets(runs, limits)), books, rivals)
+    stage = Stage(Arithmetic(set_budgets(runs, limits), runs), books, rivals)
     stage.begin(0, Deed(0, NOTHING, Amount(1, 60, Decimal("0.7")), NOW, commits=True))
     present = stage.under_way[0]
     assert present is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -151,11 +151,11 @@ def test_the_owner_is_refused_on_a_partition_too(partition: str) -> None:
 
 @pytest.mark.parametrize("statement", MISTAKES_OF_THE_OWNER)
 def test_without_the_triggers_the_owners_changes_go_through_and_are_found(
-    partition: str, statement: str
+    partition: str, statement: LiteralString
 ) -> None:
     """The mutant: what is left is the chain."""
     with as_owner() as owner:
-        owner.execute(statement)  # type: ignore[arg-type]
+        owner.execute(statement)
     assert bool(faults()) is (statement not in NO_LIES)
 
 

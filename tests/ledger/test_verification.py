@@ -2,16 +2,17 @@ from __future__ import annotations
 
 import json
 from io import StringIO
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command
+from psycopg import sql
 
 from agentops.identifiers import new_id
 from agentops.ledger import verification
-from agentops.ledger.entries import GENESIS, Draft, Head, SealedEntry, seal
+from agentops.ledger.entries import GENESIS, Draft, Head, SealedEntry, chain_hash, seal
 from tests.ledger.forging import AT, as_owner, faults, verify, write_stream
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -19,10 +20,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 Owner = psycopg.Connection[Any]
 
 
-def change(stream: UUID, seq: int, assignment: str) -> None:
+def change(stream: UUID, seq: int, assignment: LiteralString) -> None:
     with as_owner() as owner:
-        statement = f"UPDATE ledger_entry SET {assignment} WHERE stream = %s AND seq = %s"
-        owner.execute(statement, [stream, seq])  # type: ignore[arg-type]  # the test's own words
+        statement = sql.SQL("UPDATE ledger_entry SET {} WHERE stream = %s AND seq = %s")
+        owner.execute(statement.format(sql.SQL(assignment)), [stream, seq])
 
 
 def forge(stream: UUID, first: int, last: int, *, head: bool) -> None:
@@ -90,7 +91,7 @@ def test_an_empty_ledger_fits() -> None:
     ],
 )
 @pytest.mark.parametrize("seq", [1, 3, 5])
-def test_an_edit_is_found_where_it_was_made(assignment: str, seq: int) -> None:
+def test_an_edit_is_found_where_it_was_made(assignment: LiteralString, seq: int) -> None:
     write_stream(4)
     stream = write_stream(5)
     change(stream, seq, assignment)
@@ -101,7 +102,7 @@ def test_an_edit_is_found_where_it_was_made(assignment: str, seq: int) -> None:
 @pytest.mark.parametrize(
     "assignment", ['content = \'{"text":"other words"}\'', "salt = decode('00', 'hex')", "salt = NULL"]
 )
-def test_other_words_are_found(assignment: str) -> None:
+def test_other_words_are_found(assignment: LiteralString) -> None:
     stream = write_stream(5)
     change(stream, 2, assignment)
     assert faults() == [(stream, 2, "content_edited")]
@@ -207,12 +208,12 @@ def test_a_ledger_is_walked_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_the_chain_a_reordering_would_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The mutant: hashes that bind the entry alone, not what came before it."""
-    original = verification.chain_hash
-    monkeypatch.setattr(
-        verification, "chain_hash", lambda **parts: original(**{**parts, "prev_hash": GENESIS, "seq": 1})
-    )
+    """The mutant: a verifier that binds each entry alone, not what came before it."""
     stream = write_stream(3)
+    unbound = {"prev_hash": GENESIS, "seq": 1}
+    monkeypatch.setattr(
+        "agentops.ledger.verification.chain_hash", lambda **parts: chain_hash(**{**parts, **unbound})
+    )
     assert faults() == [(stream, 2, "edited")], "what was sealed with the chain does not fit without it"
 
 

@@ -19,6 +19,7 @@ from tests.runs.deeds import Result, busy, lose_reply, lose_request, meanwhile, 
 from tests.runs.planner.provider import Conversation
 from tools.models import CapUsage, EffectRecord, Tool
 
+
 def kinds_of_calls(company: Company, run: Run) -> list[str]:
     return [kind for kind in company.kinds(run) if kind.startswith(("call.", "attempt."))]
 

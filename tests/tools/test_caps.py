@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import F
 
 from agentops.errors import ValidationFailed
 from tests.factories import AgentFactory, ToolFactory
@@ -74,7 +75,9 @@ def owner(transactional_db: None) -> tuple[UUID, UUID]:
     return agent.pk, ToolFactory.create(team=agent.team).pk
 
 
-def claim(window: str = "day:x", amount: str = "3", count: int | None = None, limit: str | None = None) -> CapClaim:
+def claim(
+    window: str = "day:x", amount: str = "3", count: int | None = None, limit: str | None = None
+) -> CapClaim:
     return CapClaim(window, Decimal(amount), count, None if limit is None else Decimal(limit))
 
 
@@ -155,7 +158,11 @@ def test_a_hundred_calls_at_once_overspend_nothing(
     owner: tuple[UUID, UUID], count: int | None, limit: str | None, won: int
 ) -> None:
     # In threads that come in waves: the connections of a process are fewer than its calls.
-    results = [got for _ in range(5) for got in together(20, lambda _: reserve(owner, claim("day:x", "3", count, limit)))]
+    results = [
+        got
+        for _ in range(5)
+        for got in together(20, lambda _: reserve(owner, claim("day:x", "3", count, limit)))
+    ]
     assert results.count(True) == won
     assert results.count(False) == 100 - won
     assert used() == {"day:x": (won, Decimal(3 * won))}
@@ -180,18 +187,13 @@ def test_without_the_conditions_a_hundred_calls_overspend(
     owner: tuple[UUID, UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The mutant: read first, then write."""
-    from tools import caps
 
     def careless(cursor: Any, identity: UUID, tool: UUID, claims: tuple[CapClaim, ...]) -> bool:
-        values = {"identity": identity, "tool": tool, "windows": [each.window for each in claims]}
-        cursor.execute(caps._OPEN, values)
-        where = "WHERE identity_id = %(identity)s AND tool_id = %(tool)s"
-        cursor.execute(f"SELECT used_count FROM tools_capusage {where}", values)
-        count = cursor.fetchall()[0][0]
+        usage = CapUsage.objects.get(identity_id=identity, tool_id=tool)
         read.wait(30)
-        if count + 1 > claims[0].count_limit:
+        if usage.used_count + 1 > (claims[0].count_limit or 0):
             return False
-        cursor.execute(f"UPDATE tools_capusage SET used_count = used_count + 1 {where}", values)
+        CapUsage.objects.filter(pk=usage.pk).update(used_count=F("used_count") + 1)
         return True
 
     assert reserve(owner, claim(count=2))

@@ -20,7 +20,12 @@ IRREVERSIBLE = replace(ASK, effect="irreversible")
 GRANT = GrantTerms(UUID(int=2), 1, "ALLOW", (), "DENY", 600, None, False, None)
 GOOD = Standing("active", None, True, True, "active", GRANT, True)
 DAILY = Cap("day", 10, Decimal(50))
-WAIVED = {"waived": True, "waiver_expires_at": LATER, "decision": "ALLOW_WITH_CAPS", "caps": (DAILY,)}
+WAIVED: dict[str, Any] = {
+    "waived": True,
+    "waiver_expires_at": LATER,
+    "decision": "ALLOW_WITH_CAPS",
+    "caps": (DAILY,),
+}
 DAY = "day:2026-11-22"
 
 
@@ -93,7 +98,10 @@ def test_a_run_that_no_application_started_has_none_to_be_revoked() -> None:
 
 
 def test_what_ends_later_still_holds() -> None:
-    assert answer(granted(replace(GOOD, identity_expires_at=LATER), valid_until=LATER)) == ("ALLOW", "allowed")
+    assert answer(granted(replace(GOOD, identity_expires_at=LATER), valid_until=LATER)) == (
+        "ALLOW",
+        "allowed",
+    )
 
 
 # --- terms ------------------------------------------------------------------------------------------------
@@ -135,7 +143,9 @@ def test_terms(
 
 
 def test_what_a_call_holds_of_a_cap_is_not_asked_of_it_again() -> None:
-    standing = replace(granted(decision="ALLOW_WITH_CAPS", caps=(Cap("day", 1, None),)), used={DAY: (1, Decimal(0))})
+    standing = replace(
+        granted(decision="ALLOW_WITH_CAPS", caps=(Cap("day", 1, None),)), used={DAY: (1, Decimal(0))}
+    )
     assert answer(standing) == ("DENY", "cap_exceeded")
     holding = replace(ASK, held={DAY: Decimal(0)})
     assert answer(standing, holding) == ("ALLOW", "allowed")
@@ -143,7 +153,12 @@ def test_what_a_call_holds_of_a_cap_is_not_asked_of_it_again() -> None:
 
 
 def test_claims_are_what_has_to_be_reserved() -> None:
-    caps = (Cap("call", None, Decimal(9)), Cap("day", 3, None), Cap("day", 5, Decimal(20)), Cap("run", 1, None))
+    caps = (
+        Cap("call", None, Decimal(9)),
+        Cap("day", 3, None),
+        Cap("day", 5, Decimal(20)),
+        Cap("run", 1, None),
+    )
     claims = decide(ASK, granted(decision="ALLOW_WITH_CAPS", caps=caps)).claims
     assert [(claim.window, claim.count_limit, claim.amount_limit) for claim in claims] == [
         (DAY, 3, Decimal(20)),
@@ -248,7 +263,9 @@ def test_whatever_is_not_denied_has_every_condition(ask: Ask, standing: Standing
 
 
 @given(asks, standings, st.sampled_from(TAKEN_AWAY))
-def test_each_source_can_only_take_away(ask: Ask, standing: Standing, taken: tuple[dict[str, Any], str]) -> None:
+def test_each_source_can_only_take_away(
+    ask: Ask, standing: Standing, taken: tuple[dict[str, Any], str]
+) -> None:
     worse = replace(standing, **taken[0])
     assert decide(ask, worse).verdict == "DENY"
 

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from agentops.errors import ApprovalRequired, PolicyDenied, StateConflict
+from agentops.identifiers import new_id
+from approvals.gate import consume, read_verdicts, require
+from approvals.models import ApprovalRequest
+from tests.factories import ApprovalRequestFactory
+from tests.tools.execution import make_call, make_spec
+from tools.assessment import Assessment
+from tools.permits import Permit
+from tools.policy import Decision, Reason, Verdict
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def assessed(request: ApprovalRequest | None = None, verdict: Verdict = "REQUIRE_APPROVAL") -> Assessment:
+    """Return the assessment of exactly the call that a request is about."""
+    call = make_call(make_spec(name="refund", effect="irreversible"), {"order_id": "A-1"})
+    if request is not None:
+        call = replace(call, key=request.key)
+    digest = request.digest if request else "d" * 64
+    decision = Decision(verdict, "irreversible", (Reason("tool", "irreversible", "a person decides"),))
+    return Assessment(call, decision, digest, "", "", None, None, 600, False, "a person decides")
+
+
+def request_for(state: str = "approved", **changes: Any) -> ApprovalRequest:
+    decided_at = timezone.now() if state in ("approved", "denied") else None
+    made: ApprovalRequest = ApprovalRequestFactory.create(
+        state=state, **{"decided_at": decided_at, **changes}
+    )
+    return made
+
+
+def permit_for(request: ApprovalRequest, assessment: Assessment | None = None) -> Permit:
+    return require(assessment or assessed(request), approval_id=request.pk, now=timezone.now())
+
+
+def test_what_policy_allows_needs_nobody() -> None:
+    assessment = assessed(verdict="ALLOW")
+    assert require(assessment, approval_id=None, now=timezone.now()).approval_id is None
+
+
+def test_what_policy_denies_no_approval_helps() -> None:
+    request = request_for()
+    with pytest.raises(PolicyDenied):
+        permit_for(request, assessed(request, "DENY"))
+
+
+def test_nobody_was_asked_yet() -> None:
+    with pytest.raises(ApprovalRequired):
+        require(assessed(), approval_id=None, now=timezone.now())
+
+
+def test_an_approval_yields_a_permit_that_names_it() -> None:
+    request = request_for()
+    permit = permit_for(request)
+    assert (permit.approval_id, permit.key) == (request.pk, request.key)
+
+
+@pytest.mark.parametrize("state", ["waiting", "denied", "expired", "voided"])
+def test_anything_else_yields_none(state: str) -> None:
+    with pytest.raises(StateConflict) as refused:
+        permit_for(request_for(state))
+    assert refused.value.code == "approval_voided"
+
+
+def test_an_approval_that_does_not_exist_yields_none() -> None:
+    with pytest.raises(StateConflict):
+        require(assessed(), approval_id=new_id(), now=timezone.now())
+
+
+def test_an_approval_of_another_call_yields_none() -> None:
+    request, other = request_for(), request_for()
+    for assessment in (
+        assessed(other),
+        replace(assessed(request), digest="e" * 64),
+        replace(assessed(request), call=replace(assessed(request).call, key="another")),
+    ):
+        with pytest.raises(StateConflict) as refused:
+            permit_for(request, assessment)
+        assert refused.value.code == "approval_voided"
+
+
+def test_an_approval_lasts_as_long_after_the_decision_as_the_request_did_before() -> None:
+    now = timezone.now()
+    times: dict[str, Any] = {
+        "created_at": now - timedelta(minutes=19),
+        "expires_at": now - timedelta(minutes=9),
+    }
+    permit_for(request_for(**times, decided_at=now - timedelta(minutes=9, seconds=50)))
+    with pytest.raises(StateConflict) as refused:
+        permit_for(request_for(**times, decided_at=now - timedelta(minutes=10, seconds=1)))
+    assert refused.value.code == "approval_expired"
+
+
+def test_a_retry_of_the_effect_that_it_was_spent_on_stays_covered() -> None:
+    long_ago = timezone.now() - timedelta(hours=1)
+    request = request_for(
+        created_at=long_ago,
+        expires_at=long_ago + timedelta(minutes=10),
+        decided_at=long_ago,
+        consumed_at=long_ago,
+    )
+    assert permit_for(request).approval_id == request.pk
+
+
+# --- spending ---------------------------------------------------------------------------------------------
+
+
+def spend(request: ApprovalRequest, **changes: Any) -> bool:
+    values = {"digest": request.digest, "key": request.key, "now": timezone.now(), **changes}
+    with transaction.atomic(), connection.cursor() as cursor:
+        return consume(cursor, approval_id=changes.pop("approval_id", request.pk), **values)
+
+
+def test_an_approval_is_spent_on_its_one_key() -> None:
+    request = request_for()
+    assert spend(request)
+    request.refresh_from_db()
+    first = request.consumed_at
+    assert spend(request), "a retry under the same key"
+    request.refresh_from_db()
+    assert request.consumed_at == first is not None
+
+
+@pytest.mark.parametrize("changes", [{"key": "another"}, {"digest": "e" * 64}])
+def test_an_approval_is_spent_on_nothing_else(changes: dict[str, str]) -> None:
+    request = request_for()
+    assert not spend(request, **changes)
+    request.refresh_from_db()
+    assert request.consumed_at is None
+
+
+@pytest.mark.parametrize("state", ["waiting", "denied", "expired", "voided"])
+def test_only_an_approval_is_spent(state: str) -> None:
+    request = request_for(state)
+    assert not spend(request)
+
+
+def test_an_approval_that_was_voided_between_check_and_effect_lets_nothing_through() -> None:
+    request = request_for()
+    permit_for(request)
+    ApprovalRequest.objects.filter(pk=request.pk).update(state="voided")
+    assert not spend(request)
+
+
+def test_verdicts_are_of_requests_that_wait_no_more() -> None:
+    waiting, denied, voided = (request_for(state) for state in ("waiting", "denied", "voided"))
+    verdicts = read_verdicts([waiting.pk, denied.pk, voided.pk, new_id()])
+    assert verdicts == {denied.pk: "denied", voided.pk: "voided"}
