@@ -210,7 +210,7 @@ def ask_people(session: Session, call: CallState, assessment: Assessment) -> Non
 def heed_decisions(session: Session) -> None:
     """Note what people have decided about the calls that wait for them."""
     waiting = {UUID(call.approval): call for call in session.state.calls if call.status == "waiting"}
-    if not waiting:
+    if not waiting or session.state.has_ended:  # its end has withdrawn them
         return
     for approval, verdict in gate.read_verdicts(list(waiting)).items():
         call = waiting[approval]

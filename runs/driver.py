@@ -140,15 +140,20 @@ def _finish(session: Session, command: c.Finish) -> None:
     content = summaries.write_ending(session, command)
     waiting = any(call.approval for call in session.state.calls)
     holds = session.state.drawn != type(session.state.drawn)()
+    # A call that was to be tried again has surely had no effect, unless it is in doubt.
+    idle = [call for call in session.state.open_calls if not call.in_doubt]
+    returns = [duty for call in idle if (duty := actions.give_caps_back(session, call))]
     session.note(command.event, {"reason": command.reason}, content)
     if not waiting and not holds:
-        session.commit()
+        session.commit(returns)
         return
     now = utc_now()
     with session.orm_write() as write:
         write()
         void_requests(subject_ref=str(session.context.run_id), code="run_ended", now=now)
         with orm_connection.cursor() as cursor:
+            for give_back in returns:
+                give_back(cursor)
             escrow.settle(cursor, session.context.run_id, session.state.spent, now)
 
 

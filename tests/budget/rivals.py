@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
@@ -32,6 +33,7 @@ class Rival:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.connection.cancel_safe()  # a test that failed may leave it waiting for another's lock
         self._thread.shutdown()
         self.connection.close()
 
@@ -55,6 +57,12 @@ class Rival:
     def give_up(self) -> None:
         """Undo the transaction, as the server does when a client dies."""
         self.connection.rollback()
+
+
+@contextmanager
+def two_rivals() -> Iterator[tuple[Rival, Rival]]:
+    with Rival() as one, Rival() as other:
+        yield one, other
 
 
 def waits(onlooker: psycopg.Connection[Any], pid: int) -> bool:

@@ -191,6 +191,16 @@ def test_each_limit_halts_with_an_account_of_what_was_done(
     assert find_leaks(books) == []
 
 
+def test_a_model_is_not_waited_for_beyond_the_deadline(company: Company, books: psycopg.Connection) -> None:
+    BudgetFactory.create(team=company.cast.team, max_usd=Decimal(100))
+    company.publish(max_seconds=1)
+    run = company.run(lambda conversation: conversation.wait())
+    assert (run.state, run.status_reason) == ("halted", "budget_reached")
+    lost, requested = company.facts(run, "model.failed")[0], company.facts(run, "model.requested")[0]
+    assert (lost["estimated"], run.tokens) == (True, requested["reserved_tokens"]), "it may have been at work"
+    assert find_leaks(books) == []
+
+
 def test_a_limit_inside_a_step_loses_nothing(company: Company, books: psycopg.Connection) -> None:
     """Three writes of one step; the time is up after the first."""
     company.add_tool("refund")

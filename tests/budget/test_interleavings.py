@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -20,7 +19,7 @@ from agentops.engine.state import Spent
 from runs import escrow
 from runs.models import Budget, BudgetWindow, Run
 from tests.budget.books import find_faults
-from tests.budget.rivals import Rival, context_of, waits
+from tests.budget.rivals import Rival, context_of, two_rivals, waits
 from tests.cast import Cast
 from tests.factories import AgentFactory, AgentVersionFactory, BudgetFactory
 from tests.factories.runs import RunFactory
@@ -194,8 +193,8 @@ def runs(transactional_db: None, cast: Cast) -> list[Run]:
 
 @pytest.fixture
 def rivals() -> Iterator[tuple[Rival, Rival]]:
-    with ExitStack() as stack:
-        yield stack.enter_context(Rival()), stack.enter_context(Rival())
+    with two_rivals() as rivals:
+        yield rivals
 
 
 def set_budgets(runs: list[Run], limits: list[dict[str, Any]]) -> list[Budget]:
@@ -212,26 +211,24 @@ def set_budgets(runs: list[Run], limits: list[dict[str, Any]]) -> list[Budget]:
     return budgets
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(limits=st.lists(ceilings, min_size=4, max_size=4), plan=st.data(), order=rounds)
 def test_whatever_the_order_the_rows_say_what_arithmetic_says(
     runs: list[Run],
-    rivals: tuple[Rival, Rival],
     books: psycopg.Connection[Any],
     limits: list[dict[str, Any]],
     plan: st.DataObject,
     order: list[tuple[int, ...]],
 ) -> None:
-    for rival in rivals:
-        rival.give_up()  # what an example that failed may have left
-    stage = Stage(Arithmetic(set_budgets(runs, limits), runs), books, rivals)
-    for rivals_of_round in order:
-        for who in rivals_of_round:
-            stage.begin(who, plan.draw(deeds))
-        stage.close_all()
-    for number in set(range(len(runs))) - stage.arithmetic.ended:
-        stage.begin(0, Deed(number, NOTHING, None, NOW, commits=True))
-        stage.close_all()
+    with two_rivals() as rivals:
+        stage = Stage(Arithmetic(set_budgets(runs, limits), runs), books, rivals)
+        for beginning in order:
+            for who in beginning:
+                stage.begin(who, plan.draw(deeds))
+            stage.close_all()
+        for number in set(range(len(runs))) - stage.arithmetic.ended:
+            stage.begin(0, Deed(number, NOTHING, None, NOW, commits=True))
+            stage.close_all()
     charged, spent = stage.arithmetic.charged, stage.arithmetic.spent
     of_team_per_day = [amount for (number, _), amount in charged.items() if number == 1]
     assert sum(of_team_per_day, NOTHING) == sum(spent.values(), NOTHING)

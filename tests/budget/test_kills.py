@@ -234,7 +234,7 @@ def test_workers_that_die_at_any_moment(
             workers.start()
             kills += 1
         wait_for_endings(books)
-    assert watch.faults == []
+    assert (watch.faults, watch.deadlocks) == ([], 0)
     assert find_leaks(books) == []
     lost = 0
     for run in runs:

@@ -29,14 +29,21 @@ from tests.runs.company import HERE, Company
 
 pytestmark = [pytest.mark.budget, pytest.mark.slow]
 
-RUNS_PER_AGENT = 50
-# Ceilings of the agents, one of each kind and one without; the last is bound by its team and its runs only.
+RUNS_PER_AGENT = 40
+# Ceilings of the agents, and limits of their runs; the last agent is bound by its team and its runs only.
 AGENTS: list[dict[str, Any]] = [
-    {"max_steps": 70},
-    {"max_tokens": 250_000},
-    {"max_usd": Decimal("0.3")},
-    {"max_steps": 100, "max_tokens": 400_000, "max_usd": Decimal("0.5")},
+    {"max_steps": 80},
+    {"max_tokens": 190_000},
+    {"max_usd": Decimal("0.24")},
+    {"max_steps": 160, "max_tokens": 480_000, "max_usd": Decimal("0.64")},
     {},
+]
+LIMITS: list[dict[str, Any]] = [
+    {},
+    {},
+    {"max_steps": 3},
+    {"max_usd": Decimal("0.02")},
+    {"max_tokens": 15_000},
 ]
 
 
@@ -67,38 +74,14 @@ def race(company: Company, whims: Whims, agents: list[AgentIdentity], runs_each:
     return Race(watch, runs, complaints, time.monotonic() - started)
 
 
-@pytest.fixture
-def finished(company: Company) -> Race:
-    """Provide the race, run to its end."""
-    company.add_reads()
-    company.publish()  # sets the price
-    team = company.cast.team
-    BudgetFactory.create(
-        team=team, window="month", max_usd=Decimal("1.6"), max_tokens=1_300_000, max_steps=2_000
-    )
-    BudgetFactory.create(team=team, window="day", max_usd=Decimal(100))
-    limits: list[dict[str, Any]] = [
-        {},
-        {"max_tokens": 25_000},
-        {"max_steps": 3},
-        {"max_usd": Decimal("0.03")},
-        {},
-    ]
-    agents = [hire(company, number, AGENTS[number], limits[number]) for number in range(len(AGENTS))]
-    whims = Whims(random.Random(20261102))
-    found = race(company, whims, agents, RUNS_PER_AGENT)
-    _tell(found, whims)
-    assert_charges_are_the_providers(found, whims)
-    return found
-
-
 def _tell(found: Race, whims: Whims) -> None:
+    draws = sum(event.kind == e.BUDGET_DRAWN for run in found.runs for event in read_history(run.pk))
     endings = Counter(f"{run.state} {run.status_reason}".strip() for run in found.runs)
-    watch = found.watch
+    watch, steps = found.watch, sum(run.steps for run in found.runs)
     print(
-        f"\n{len(found.runs)} runs, {sum(run.steps for run in found.runs)} steps in {found.seconds:.1f} s;"
-        f" {dict(endings)}; looked {watch.looks} times; fullest agent {watch.fullness.agent:.4f},"
-        f" team {watch.fullness.team:.4f}; most waiting for a lock {watch.most_waiting}; lost answers {whims.lost}"
+        f"\n{len(found.runs)} runs, {steps} steps, {draws} draws in {found.seconds:.1f} s; {dict(endings)};"
+        f" looked {watch.looks} times; fullest agent {watch.fullness.agent:.4f}, team {watch.fullness.team:.4f};"
+        f" most waiting for a lock {watch.most_waiting}; lost answers {whims.lost}"
     )
 
 
@@ -110,29 +93,37 @@ def assert_charges_are_the_providers(found: Race, whims: Whims) -> None:
 
 
 def test_a_hundred_drivers_never_exceed_a_ceiling_and_leave_nothing_behind(
-    finished: Race, books: psycopg.Connection
+    company: Company, books: psycopg.Connection
 ) -> None:
-    watch = finished.watch
-    assert finished.complaints == []
-    assert watch.looks > 20
-    assert watch.faults == [], "at no moment"
-    assert find_leaks(books) == []
-    assert all(run.ended_at for run in finished.runs)
-    assert watch.fullness.agent > Decimal("0.9"), "ceilings were not far away"
-    assert watch.fullness.team > Decimal("0.9")
-    assert watch.most_waiting > 1, "drivers were after the same rows"
-    row = books.execute(
-        "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
-    ).fetchone()
-    assert row == (0,)
+    company.add_reads()
+    company.publish()  # sets the price
+    team = company.cast.team
+    ceilings: dict[str, Any] = {"max_usd": Decimal("1.3"), "max_tokens": 1_050_000, "max_steps": 2_000}
+    BudgetFactory.create(team=team, window="month", **ceilings)
+    BudgetFactory.create(team=team, window="day", max_usd=Decimal(100))
+    agents = [hire(company, number, AGENTS[number], LIMITS[number]) for number in range(len(AGENTS))]
+    whims = Whims(random.Random(20261102))
+    found = race(company, whims, agents, RUNS_PER_AGENT)
+    _tell(found, whims)
 
-    halted = [run for run in finished.runs if run.status_reason == "budget_reached"]
-    assert halted
-    limits: set[str] = set()
-    for run in halted:
-        limits |= {event.facts["limit"] for event in read_history(run.pk) if event.kind == e.BUDGET_EXHAUSTED}
-    for run in finished.runs:
+    watch = found.watch
+    assert found.complaints == []
+    assert all(run.ended_at for run in found.runs)
+    assert (watch.faults, watch.deadlocks) == ([], 0), "at no moment"
+    assert find_leaks(books) == []
+    assert_charges_are_the_providers(found, whims)
+    for run in found.runs:
         assert_reservations_fit(run)
+
+    # It was a race, and ceilings of every kind were hit.
+    assert watch.looks > 20
+    assert watch.most_waiting > 1
+    assert min(watch.fullness.agent, watch.fullness.team) > Decimal("0.9")
+    halted = [run for run in found.runs if run.status_reason == "budget_reached"]
+    exhausted = [
+        event for run in halted for event in read_history(run.pk) if event.kind == e.BUDGET_EXHAUSTED
+    ]
+    limits = {event.facts["limit"] for event in exhausted}
     assert {"shared_steps", "shared_tokens", "shared_usd", "tokens", "usd"} <= limits
     assert_endings_account_for_themselves(books, [run.pk for run in halted])
 

@@ -262,6 +262,7 @@ def test_a_run_that_waits_for_people_expires(
     clock.pass_by(seconds=3_601)
     run = company.drive(run)
     assert (run.state, run.status_reason, worked_s(run)) == ("expired", "expired", 0)
+    assert (run.lease_until, run.wake_at) == (None, None), "its driver has given it back"
     assert company.content(run, "run.expired")["not_done"] == ["1 × refund (waiting)"]
     assert (company.world.attempts, ApprovalRequest.objects.get().state) == ([], "voided")
     assert budget.windows.get().committed_tokens == run.tokens

@@ -15,7 +15,7 @@ from runs.models import Run
 from runs.services import kill_run, settle_outcome
 from runs.session import Session
 from tests.runs.company import ORDER, Company, proposes, says
-from tests.runs.deeds import Result, busy, lose_reply, lose_request, meanwhile, refuse
+from tests.runs.deeds import Mishap, Result, busy, lose_reply, lose_request, meanwhile, refuse
 from tests.runs.planner.provider import Conversation
 from tools.models import CapUsage, EffectRecord, Tool
 
@@ -282,6 +282,25 @@ def test_a_call_in_doubt_keeps_its_caps(company: Company) -> None:
     settle_outcome(actor=company.cast.alice, run=run, step=1, call=1, happened=False, note="I looked.")
     company.drive(run)
     assert CapUsage.objects.get().used_count == 0
+
+
+@pytest.mark.parametrize(("mishap", "left"), [(busy, 0), (lose_reply, 1)])
+def test_a_run_that_ends_before_a_retry_gives_back_what_is_not_in_doubt(
+    company: Company, mishap: Mishap, left: int
+) -> None:
+    company.add_tool(
+        "refund",
+        grant="ALLOW_WITH_CAPS",
+        grant_caps=caps({"per": "day", "count": 1}),
+        backoff_base_s=1e7,
+        backoff_cap_s=1e7,
+    )
+    company.publish(max_seconds=1_000_000_000)
+    company.world.mishaps.extend([mishap])
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    assert company.states(run)[0][0] == "retrying"
+    company.drive(kill_run(actor=company.cast.alice, run=run))
+    assert CapUsage.objects.get().used_count == left
 
 
 def test_parallel_reads_get_no_more_than_their_cap(company: Company) -> None:

@@ -11,8 +11,10 @@ from agentops.errors import StateConflict
 from approvals.models import ApprovalRequest
 from approvals.services import expire_requests, read_evidence
 from identities.models import AgentIdentity
+from runs import actions
 from runs.models import Run
 from runs.services import add_message, cancel_run, kill_run, pause_run, resume_run
+from runs.session import Session
 from tests.runs.company import ISSUER, ORDER, SUBJECT, Company, proposes, says
 from tests.runs.deeds import busy, lose_reply
 from tools.models import ToolVersion
@@ -125,6 +127,38 @@ def test_everything_is_checked_again_after_the_approval(
     run = company.drive(waiting)
     assert company.states(run) == [("refused", code)]
     assert company.world.attempts == []
+
+
+def void_before_the_effect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Withdraw the approval between the last look at it and the transaction that starts the attempt."""
+    commit = actions._commit_attempts
+
+    def withdraw_and_commit(session: Session, ready: list[actions.Ready]) -> None:
+        ApprovalRequest.objects.filter(state="approved", consumed_at=None).update(state="voided")
+        commit(session, ready)
+
+    monkeypatch.setattr(actions, "_commit_attempts", withdraw_and_commit)
+
+
+def test_an_approval_that_is_withdrawn_at_the_last_moment_lets_nothing_through(
+    company: Company, waiting: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.decide()
+    void_before_the_effect(monkeypatch)
+    run = company.drive(waiting)
+    assert company.states(run) == [("refused", "approval_voided")]
+    assert company.world.attempts == []
+
+
+def test_without_spending_the_approval_in_that_transaction_it_would(
+    company: Company, waiting: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mutant: the approval is looked at, not spent."""
+    company.decide()
+    void_before_the_effect(monkeypatch)
+    monkeypatch.setattr(actions, "_approval_guard", lambda item: [])
+    run = company.drive(waiting)
+    assert company.states(run) == [("succeeded", "ok")]
 
 
 def test_an_approval_covers_the_retries_of_its_one_effect(company: Company, waiting: Run) -> None:
