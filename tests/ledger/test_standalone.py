@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -243,8 +244,6 @@ def test_without_an_earlier_export_a_consistent_rewrite_is_not_found() -> None:
 
 
 def test_it_imports_nothing_but_the_standard_library() -> None:
-    import ast
-
     tree = ast.parse(Path(standalone.__file__).read_text())
     names = {
         name.split(".")[0]

@@ -4,10 +4,11 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from agentops.errors import NotFound, StateConflict
 from agentops.identifiers import new_id
+from agentops.ledger import store
 from agentops.ledger.entries import Draft, Head
 from agentops.ledger.store import (
     append,
@@ -121,10 +122,6 @@ def test_writers_that_wait_for_the_head_all_get_their_turn() -> None:
 
 def test_without_the_expected_head_a_writer_overwrites_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The mutant: an append that does not compare the head. The primary key still refuses the second one."""
-    from django.db import IntegrityError
-
-    from agentops.ledger import store
-
     unfenced = store.APPEND.replace("AND head_seq = %(from_seq)s AND head_hash = %(from_hash)s", "")
     monkeypatch.setattr(store, "APPEND", unfenced)
     stream = write_stream(2)

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 from django.db import connection
+from guardian.shortcuts import assign_perm
 
 from agentops.engine.replay import replay
 from agentops.ledger.store import StoredEntry, read_entries
@@ -99,8 +100,6 @@ class Company:
 
     def let_decide(self, tool: Tool, person: User | None = None) -> None:
         """Let Fiona, or somebody else, approve the calls of a tool."""
-        from guardian.shortcuts import assign_perm
-
         assign_perm("approve_calls", person or self.cast.fiona, tool)
 
     def publish(self, *, price: bool = True, **changes: Any) -> AgentVersion:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
@@ -9,12 +10,14 @@ from django.contrib.auth.models import Permission
 from psycopg import sql
 
 from agentops.errors import PolicyDenied, StateConflict
+from agentops.ledger.entries import digest_content
 from agentops.ledger.models import Stream
 from runs import driver
 from runs.erasure import erase_run
 from runs.models import Run
 from runs.services import add_message, answer_input
 from tests.ledger import last_entry
+from tests.ledger.forging import as_owner
 from tests.runs.company import Company, proposes, says
 from tests.runs.deeds import Result, meanwhile
 from tests.runs.planner.provider import completion, reply
@@ -133,11 +136,6 @@ def test_who_was_not_given_the_right_erases_nothing(company: Company) -> None:
 
 def test_without_the_salt_gone_a_digest_would_betray_a_guess(company: Company) -> None:
     """The mutant: content erased, salt kept. Whoever guesses the words could check them."""
-    import json
-
-    from agentops.ledger.entries import digest_content
-    from tests.ledger.forging import as_owner
-
     run = company.run(says("Done."), message=CANARY)
     guess = json.dumps({"message": CANARY}, separators=(",", ":"))
     query = "SELECT salt, content_digest FROM ledger_entry WHERE stream = %s AND seq = 1"

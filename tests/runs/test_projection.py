@@ -8,6 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from hypothesis import given
 
+from agentops.engine import decide
 from agentops.engine import events as e
 from agentops.engine.events import Event
 from agentops.engine.fold import fold_all
@@ -170,8 +171,6 @@ def test_an_unknown_run_is_named(command: str) -> None:
 def test_a_history_that_this_engine_would_not_have_made_is_named(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from agentops.engine import decide
-
     company.add_reads()
     run = company.run(proposes(("look_up", ORDER)))
     assert run.status_reason == "stuck"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -183,7 +184,6 @@ def test_the_completion_is_clamped_to_what_is_left(company: Company) -> None:
 def test_seconds(company: Company) -> None:
     company.add_reads()
     company.publish(max_seconds=1)
-    import time
 
     def dawdle(do: object) -> dict[str, object]:
         time.sleep(1.1)

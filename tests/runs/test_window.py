@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from django.db import connection
 from hypothesis import given
 
 from agentops.engine import events as e
@@ -206,8 +207,6 @@ def test_a_large_result_does_not_push_the_rest_out(company: Company) -> None:
 
 
 def test_a_run_goes_on_without_what_was_erased(company: Company) -> None:
-    from django.db import connection
-
     company.add_reads()
     version = company.add_tool("refund", grant="REQUIRE_APPROVAL")
     company.let_decide(version.tool)
