@@ -35,4 +35,4 @@ def plain_digest(value: Any) -> str:  # Any: an arbitrary JSON value
 def keyed_digest(value: Any) -> str:  # Any: an arbitrary JSON value
     """Return the HMAC-SHA256 (hex) of a value under the installation's digest key."""
     key = settings.AGENTOPS_DIGEST_KEY.encode()
-    return hmac.new(key, canonical_json(value), hashlib.sha256).hexdigest()
+    return hmac.digest(key, canonical_json(value), "sha256").hex()

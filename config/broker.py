@@ -8,13 +8,25 @@ unacknowledged at the broker and comes again, or is lost there, and either is fi
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from kombu.transport.redis import QoS
 
 
 class Receipts(QoS):
-    """Keep quiet on a channel that has lost its connection."""
+    """Keep quiet on a channel that has lost its connection, and write all receipts through one client.
+
+    kombu makes a client for each of them, which was a fifth of the consumer's work per message.
+    """
+
+    @cached_property
+    def _client(self) -> Any:  # Any: kombu's client
+        return self.channel._create_client()
+
+    def pipe_or_acquire(self, pipe: Any = None, client: Any = None) -> Any:
+        """Lend the pipe that is given, or one of the channel's client."""
+        return super().pipe_or_acquire(pipe, client or self._client)
 
     def ack(self, delivery_tag: str) -> None:
         if self._reaches_broker():

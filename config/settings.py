@@ -251,7 +251,7 @@ CELERY_BEAT_SCHEDULE = {
 # The driver.
 LEASE_S = env.float("LEASE_S", default=15.0)
 TIME_SLICE_S = env.float("TIME_SLICE_S", default=20.0)
-DRIVER_THREADS = env.int("DRIVER_THREADS", default=64)
+DRIVER_SLOTS = env.int("DRIVER_SLOTS", default=2)
 SWEEP_BATCH = env.int("SWEEP_BATCH", default=200)
 
 # The model provider; the key never leaves this process's memory.

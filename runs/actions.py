@@ -24,6 +24,7 @@ from approvals.services import Subject, request_approval
 from runs import evidence
 from runs.handovers import open_handover
 from runs.session import Guard, GuardRefused, Session, utc_now
+from runs.slots import waiting_outside
 from runs.turns import new_traceparent
 from tools import execution, mirror
 from tools.assessment import Assessment, assess, refuse
@@ -45,6 +46,7 @@ class Ready:
     assessment: Assessment
     permit: Permit
     admission: Admission
+    told: bool  # the reasons of this very assessment are in the entry before
 
 
 @cache
@@ -244,7 +246,8 @@ def call_tools(session: Session, numbers: Sequence[int]) -> None:
         for item in ready:
             give_back(item.assessment.call.spec, item.admission)
         raise
-    outcomes = _execute_all(ready)
+    with waiting_outside():
+        outcomes = _execute_all(ready)
     session.read_clock()
     for item, (outcome, transition) in zip(ready, outcomes, strict=True):
         _note_outcome(session, item, outcome)
@@ -268,7 +271,8 @@ def _make_ready(session: Session, number: int) -> Ready | None:
     """Return the call with its permit and admission, or None after noting why it may not go out."""
     call = session.state.call(number)
     spec = session.version.catalogue[call.tool]
-    assessment = session.fresh.pop(number, None) or _assess(session, call, spec)
+    fresh = session.fresh.pop(number, None)
+    assessment = fresh or _assess(session, call, spec)
     if assessment.replay is not None:
         _note_replay(session, call, assessment)
         return None
@@ -291,7 +295,7 @@ def _make_ready(session: Session, number: int) -> Ready | None:
     if not admission.allowed:
         _note_breaker_open(session, call, spec, admission)
         return None
-    return Ready(number, assessment, permit, admission)
+    return Ready(number, assessment, permit, admission, told=fresh is not None)
 
 
 def _note_breaker_open(session: Session, call: CallState, spec: ToolSpec, admission: Admission) -> None:
@@ -340,9 +344,9 @@ def _note_attempt(session: Session, item: Ready) -> None:
         "dedupe": assessment.dedupe_digest,
         "breaker": item.admission.state,
         "local_breaker": item.admission.local,
-        "decision": assessment.verdict,
-        "reasons": _reasons(assessment),
     }
+    if not item.told:
+        facts |= {"decision": assessment.verdict, "reasons": _reasons(assessment)}
     session.note(e.ATTEMPT_STARTED, facts)
 
 
@@ -444,7 +448,8 @@ def read_back(session: Session, number: int) -> None:
     call = session.state.call(number)
     spec = session.version.catalogue[call.tool]
     assessment = _assess(session, call, spec)
-    answer = execution.read_back(assessment.call)
+    with waiting_outside():
+        answer = execution.read_back(assessment.call)
     session.read_clock()
     if answer is None:
         answer = Outcome("unknown", "no_read_back", f"{spec.name} cannot be asked", retryable=False)

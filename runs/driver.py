@@ -27,6 +27,7 @@ from approvals.services import void_requests
 from runs import actions, escrow, journal, summaries, turns
 from runs.leases import leases, stopping
 from runs.session import GuardRefused, HeadMoved, LeaseLost, Session, open_session, utc_now
+from runs.slots import slot, waiting_outside
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,11 @@ REST_S = 30.0
 
 def drive(run_id: UUID) -> bool:
     """Drive a run until it waits, ends, or its time slice is up; return whether it should go on at once."""
+    with slot():
+        return _drive(run_id)
+
+
+def _drive(run_id: UUID) -> bool:
     held, asked_at = leases(), time.monotonic()
     with borrowed() as connection, connection.cursor() as cursor:
         taken = journal.take_lease(cursor, run_id, owner=held.owner, lease_s=settings.LEASE_S)
@@ -125,7 +131,8 @@ def _wait(session: Session, command: c.Wait) -> bool:
     session.commit()
     seconds = None if command.until is None else (command.until - utc_now()).total_seconds()
     if seconds is not None and seconds <= SHORT_WAIT_S:
-        time.sleep(max(0.0, seconds))
+        with waiting_outside():
+            time.sleep(max(0.0, seconds))
         return False
     if session.release(command.until):
         return True

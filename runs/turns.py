@@ -21,6 +21,7 @@ from runs.planner.answers import PlannerAnswer, PlannerFailure, ProposedCall, Us
 from runs.planner.messages import PlannerRequest
 from runs.planner.prices import Price, cost
 from runs.session import Session
+from runs.slots import waiting_outside
 from runs.versions import dearest_rates, read_price
 from runs.window import Shown, system_message
 
@@ -61,9 +62,11 @@ def ask_planner(session: Session, step: int, attempt: int) -> None:
         return
     _note_request(session, step, attempt, price, reservation)
     session.commit()
-    started = time.monotonic()
-    answer = planner_of(version.planner).ask(_request(session, window, reservation))
-    latency_ms = round((time.monotonic() - started) * 1000)
+    request = _request(session, window, reservation)
+    with waiting_outside():
+        started = time.monotonic()
+        answer = planner_of(version.planner).ask(request)
+        latency_ms = round((time.monotonic() - started) * 1000)
     session.read_clock()
     if isinstance(answer, PlannerFailure):
         _note_failure(session, step, attempt, answer, price, latency_ms)

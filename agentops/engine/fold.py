@@ -39,7 +39,7 @@ def fold(state: RunState | None, event: Event) -> RunState:
         changed = change(state, event.facts, event)
     except (KeyError, ValueError) as error:
         raise UnfoldableEvent(f"{event.kind} at {event.seq}: {error!r}") from error
-    return _count_working_time(replace(changed, seq=event.seq), event)
+    return _move_on(changed, event)
 
 
 def fold_all(events: Iterable[Event], state: RunState | None = None) -> RunState:
@@ -73,8 +73,8 @@ def _drawn(shared: list[str] | None) -> Drawn:
     )
 
 
-def _count_working_time(state: RunState, event: Event) -> RunState:
-    """Add what passed since the last event, but not the time a due run waited for a driver (``idle_ms``)."""
+def _move_on(state: RunState, event: Event) -> RunState:
+    """Count the event, and the time since the last one, but not what a due run waited for a driver (``idle_ms``)."""
     spent = state.spent
     if state.working_since is not None:
         passed = (event.at - state.working_since) // timedelta(milliseconds=1)
@@ -82,7 +82,7 @@ def _count_working_time(state: RunState, event: Event) -> RunState:
         spent = replace(spent, worked_ms=max(0, spent.worked_ms + passed - event.facts.get("idle_ms", 0)))
     working = event.kind in _BY_DRIVER or state.working_since is not None
     since = event.at if working and not state.waits_for_people and not state.has_ended else None
-    return replace(state, spent=spent, working_since=since)
+    return replace(state, seq=event.seq, spent=spent, working_since=since)
 
 
 def _mark(state: RunState, event: Event) -> RunState:

@@ -150,7 +150,7 @@ def _figures(
         "cpu_ms_per_step": round(sum(cpu) / steps, 2),
         "cpu_ms_workers": round(cpu[0] / steps, 2),
         "cpu_ms_postgres": round(cpu[1] / steps, 2),
-        "overhead_ms_per_step": round(per_run_step_ms - load.latency_ms * (load.steps + 1) / load.steps, 2),
+        "overhead_ms_per_step": round(per_run_step_ms - load.latency_ms, 2),
         "statements_per_step": round((after.transactions - before.transactions - polls) / steps, 2),
         "commits_per_step": round((after.commits - before.commits) / steps, 2),
         "wal_bytes_per_step": round((after.wal_bytes - before.wal_bytes) / steps),

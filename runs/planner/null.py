@@ -12,7 +12,9 @@ _PADDING = "x" * 170
 
 
 class NullPlanner:
-    """Propose the tool `noop` for `steps` turns, then answer; sleep `latency_s` seconds before each.
+    """Propose the tool `noop` for `steps` turns, `latency_s` seconds each, then answer at once.
+
+    A step is a decision and its call: the closing answer, which has no call, adds no latency to the steps.
 
     Arguments are about 200 bytes and differ per turn, so that no loop detection fires. A turn's number is
     the count of assistant messages, or what the last `noop` call says where a context window dropped some.
@@ -24,10 +26,10 @@ class NullPlanner:
 
     def ask(self, request: PlannerRequest) -> PlannerAnswer | PlannerFailure:
         """Return the next scripted turn."""
-        if self._latency_s:
-            time.sleep(self._latency_s)
         turn = _turn(request.messages)
         done = turn >= self._steps
+        if self._latency_s and not done:
+            time.sleep(self._latency_s)
         return PlannerAnswer(
             text="Done." if done else "",
             thought="",

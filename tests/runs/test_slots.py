@@ -1,0 +1,65 @@
+"""Slots: few drivers at work at once, and none of them while it waits for something outside."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from django.conf import settings
+
+from runs.slots import slot, waiting_outside
+
+
+class Room:
+    """Counts who is in it, and the most that ever were."""
+
+    def __init__(self) -> None:
+        self.inside = self.most = 0
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self.inside -= 1
+
+
+def test_no_more_are_at_work_than_there_are_slots() -> None:
+    room = Room()
+
+    def work() -> None:
+        for _ in range(50):
+            with slot(), room:
+                pass
+
+    with ThreadPoolExecutor(16) as pool:
+        for done in [pool.submit(work) for _ in range(16)]:
+            done.result()
+    assert 1 <= room.most <= settings.DRIVER_SLOTS
+
+
+def test_who_waits_outside_keeps_nobody_from_working() -> None:
+    """All wait for each other outside: with their slots held, they would wait for ever."""
+    meet = threading.Barrier(16, timeout=30)
+
+    def wait() -> None:
+        with slot(), waiting_outside():
+            meet.wait()
+
+    with ThreadPoolExecutor(16) as pool:
+        for done in [pool.submit(wait) for _ in range(16)]:
+            done.result()
+
+
+def test_a_slot_is_given_back_after_a_fault() -> None:
+    for _ in range(settings.DRIVER_SLOTS + 1):
+        try:
+            with slot(), waiting_outside():
+                raise RuntimeError("the tool broke")
+        except RuntimeError:
+            pass
+    with slot():
+        pass
