@@ -22,7 +22,8 @@ class Receipts(QoS):
 
     @cached_property
     def _client(self) -> Any:  # Any: kombu's client
-        return self.channel._create_client()
+        channel: Any = self.channel
+        return channel._create_client()
 
     def pipe_or_acquire(self, pipe: Any = None, client: Any = None) -> Any:
         """Lend the pipe that is given, or one of the channel's client."""
