@@ -25,9 +25,17 @@ RESULT_SCHEMA = {
 }
 
 
+def appoint_officer(agent: AgentIdentity) -> User:
+    """Give the team a person who approves the tool's calls."""
+    officer = User.objects.create(username="bench-officer")
+    officer.teams.add(agent.team)
+    assign_perm("approve_calls", officer, Tool.objects.get(team=agent.team))
+    return officer
+
+
 @transaction.atomic
-def create_company(steps: int) -> tuple[Application, AgentIdentity]:
-    """Create the company, with budgets that ``steps`` steps per run fit into."""
+def create_company(steps: int, *, decision: str = "ALLOW") -> tuple[Application, AgentIdentity]:
+    """Create the company, with budgets that ``steps`` steps per run fit into, and this decision on the tool."""
     team = Team.objects.create(slug="bench", name="Bench")
     owner = User.objects.create(username="bench-owner")
     account = User.objects.create(username="bench-agent", kind="agent")
@@ -40,14 +48,14 @@ def create_company(steps: int) -> tuple[Application, AgentIdentity]:
         team=team, slug="bench", name="Bench client", service_account=client, may_assert_users=True
     )
     assign_perm("start_run", client, agent)
-    _create_version(agent, _create_tool(team, agent), steps)
+    _create_version(agent, _create_tool(team, agent, decision), steps)
     return application, agent
 
 
-def _create_tool(team: Team, agent: AgentIdentity) -> ToolVersion:
+def _create_tool(team: Team, agent: AgentIdentity, decision: str) -> ToolVersion:
     tool = Tool.objects.create(team=team, name="noop")
     assign_perm("use_tool", agent.service_account, tool)
-    ToolGrant.objects.create(identity=agent, tool=tool, version=1, decision="ALLOW")
+    ToolGrant.objects.create(identity=agent, tool=tool, version=1, decision=decision)
     return ToolVersion.objects.create(
         tool=tool, number=1, description="Does nothing.", statement="do nothing", input_schema=SCHEMA,
         output_schema=RESULT_SCHEMA, effect="reversible", idempotency="honours_key", adapter="python",

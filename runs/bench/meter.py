@@ -1,4 +1,4 @@
-"""Meters: CPU of process trees from /proc, and what PostgreSQL counted."""
+"""Meters: CPU and memory of processes from /proc, and what PostgreSQL counted."""
 
 from __future__ import annotations
 
@@ -69,6 +69,12 @@ def _stat(pid: int) -> list[str]:
 def _own_ticks(pid: int) -> int:
     fields = _stat(pid)
     return sum(int(ticks) for ticks in fields[11:15])  # utime, stime, and those of reaped children
+
+
+def memory_kb(roots: Iterable[int]) -> int:
+    """Return the resident memory in KB of these processes, without their children."""
+    pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in roots]
+    return sum(pages) * os.sysconf("SC_PAGESIZE") // 1024
 
 
 def postmaster() -> int:

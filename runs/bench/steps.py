@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import connection
 
 from identities.models import AgentIdentity, Application
-from runs.bench.meter import Counters, cpu_ms, postmaster, read_counters, settle_statistics
+from runs.bench.meter import Counters, cpu_ms, memory_kb, postmaster, read_counters, settle_statistics
 from runs.models import Run
 from runs.services import start_run
 
@@ -39,23 +39,25 @@ class Load:
 
 def measure(load: Load, application: Application, agent: AgentIdentity) -> dict[str, Any]:
     """Run one load and return its figures."""
-    warm_up = _create_runs(application, agent, WARM_UP)
-    runs = _create_runs(application, agent, load.runs)
+    warm_up = create_runs(application, agent, WARM_UP)
+    runs = create_runs(application, agent, load.runs)
     current_app.control.purge()
-    with _workers(load) as workers:
-        _send(warm_up)
-        _await_ended(warm_up)
+    with workers_for(load) as workers:
+        send(warm_up)
+        await_ended(warm_up)
         roots, server = [worker.pid for worker in workers], [postmaster()]
+        resting_kb = memory_kb(roots)
         before, cpu_before, started = read_counters(), (cpu_ms(roots), cpu_ms(server)), time.monotonic()
-        _send(runs)
-        polls = _await_ended(runs)
+        send(runs)
+        polls, most_kb = _watch(runs, roots)
         elapsed = time.monotonic() - started
         cpu = cpu_ms(roots) - cpu_before[0], cpu_ms(server) - cpu_before[1]
     settle_statistics()
-    return _figures(load, elapsed, cpu, before, read_counters(), polls, _count_steps(runs))
+    figures = _figures(load, elapsed, cpu, before, read_counters(), polls, _count_steps(runs))
+    return {**figures, "memory_kb_per_run": round((most_kb - resting_kb) / load.concurrency)}
 
 
-def _create_runs(application: Application, agent: AgentIdentity, count: int) -> list[UUID]:
+def create_runs(application: Application, agent: AgentIdentity, count: int) -> list[UUID]:
     created = [
         start_run(
             actor=application.service_account, agent=agent, message="Do nothing.", issuer="bench",
@@ -66,19 +68,26 @@ def _create_runs(application: Application, agent: AgentIdentity, count: int) -> 
     return [run.pk for run in created]
 
 
-def _send(runs: list[UUID]) -> None:
+def send(runs: list[UUID]) -> None:
     with current_app.producer_pool.acquire(block=True) as producer:
         for run in runs:
             current_app.send_task("runs.drive", args=[str(run)], queue="normal", producer=producer)
 
 
-def _await_ended(runs: list[UUID]) -> int:
-    """Wait for all to end; return how many statements the waiting cost."""
+def _watch(runs: list[UUID], workers: list[int]) -> tuple[int, int]:
+    """Wait for all to end; return how many statements the waiting cost, and the most memory seen, in KB."""
+    most = 0
     for polls in range(1, 1_000_000):
+        most = max(most, memory_kb(workers))
         if not Run.objects.filter(pk__in=runs, ended_at=None).exists():
-            return polls
+            return polls, most
         time.sleep(0.05)
     raise TimeoutError("the runs did not end")
+
+
+def await_ended(runs: list[UUID]) -> None:
+    """Wait for all to end."""
+    _watch(runs, [])
 
 
 def _count_steps(runs: list[UUID]) -> int:
@@ -90,7 +99,7 @@ def _count_steps(runs: list[UUID]) -> int:
 
 
 @contextmanager
-def _workers(load: Load) -> Iterator[list[subprocess.Popen[bytes]]]:
+def workers_for(load: Load) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Start the workers that this load needs, threads in two processes; stop them at the end."""
     count = 1 if load.concurrency == 1 else WORKERS
     started = [_start_worker(number, load, load.concurrency // count) for number in range(count)]

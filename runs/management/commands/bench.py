@@ -1,4 +1,4 @@
-"""``agentops bench steps``: one JSON object per load. ``agentops bench growth``: one object in all."""
+"""``agentops bench steps``: one JSON object per load. ``growth`` and ``decisions``: one object in all."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from runs.bench.company import create_company
+from runs.bench.company import appoint_officer, create_company
+from runs.bench.decisions import measure_decisions
 from runs.bench.growth import LONG, measure_growth
 from runs.bench.steps import RUNS, Load, measure
+
+DECISIONS = 100
 
 
 class Command(BaseCommand):
     help = "Measure durable, governed steps through Celery and the real driver, on a database that is thrown away."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("what", choices=["steps", "growth"])
+        parser.add_argument("what", choices=["steps", "growth", "decisions"])
         parser.add_argument("--json", action="store_true", help="one JSON object per line, nothing else")
         parser.add_argument("--concurrency", default="1,8,32,128", help="runs at once, comma-separated")
         parser.add_argument("--latency-ms", default="0,500", help="latencies of the model, comma-separated")
@@ -31,6 +34,10 @@ class Command(BaseCommand):
         if options["what"] == "growth":
             application, agent = create_company(LONG)
             self.stdout.write(json.dumps(measure_growth(application, agent, options["rows"])))
+        elif options["what"] == "decisions":
+            application, agent = create_company(1, decision="REQUIRE_APPROVAL")
+            officer, runs = appoint_officer(agent), options["runs"] or DECISIONS
+            self.stdout.write(json.dumps(measure_decisions(application, agent, officer, runs)))
         else:
             self._measure_steps(options)
 

@@ -1,0 +1,58 @@
+"""The bench measures the real driver through real workers; what it could not measure it does not print."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runs.bench.meter import Counters
+from runs.bench.steps import Load, _figures
+
+ROOT = Path(__file__).parents[2]
+ASKED = {
+    "concurrency",
+    "steps_per_s",
+    "cpu_ms_per_step",
+    "overhead_ms_per_step",
+    "statements_per_step",
+    "commits_per_step",
+    "wal_bytes_per_step",
+    "model_latency_ms",
+}
+ZERO = Counters(0, 0, 0, 0)
+
+
+def run_bench(directory: Path, *arguments: str) -> list[dict[str, Any]]:
+    answer = subprocess.run(
+        [sys.executable, "-m", "agentops", "bench", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "AGENTOPS_DATA": str(directory)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    return [json.loads(line) for line in answer.stdout.splitlines() if line.startswith("{")]
+
+
+def test_it_prints_one_object_per_load(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The closing answer adds no latency: the overhead of a step with a slow model is what the machine adds."""
+    loads = ("--concurrency", "2", "--latency-ms", "0,50", "--runs", "4", "--steps", "3")
+    quick, slow = run_bench(tmp_path_factory.mktemp("bench"), "steps", "--json", *loads)
+
+    assert quick.keys() >= ASKED
+    assert (quick["concurrency"], quick["model_latency_ms"], slow["model_latency_ms"]) == (2, 0, 50)
+    assert min(quick[name] for name in ("steps_per_s", "cpu_ms_per_step", "wal_bytes_per_step")) > 0
+    assert quick["commits_per_step"] >= 2  # C1 and C2
+    assert slow["seconds"] >= 2 * 3 * 0.05
+
+
+def test_it_prints_nothing_when_steps_are_missing() -> None:
+    with pytest.raises(RuntimeError, match="5 of 6 steps"):
+        _figures(Load(1, 0, 3, 2), 1.0, (1.0, 1.0), ZERO, ZERO, polls=1, steps=5)
