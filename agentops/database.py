@@ -31,8 +31,10 @@ def connection_parameters() -> dict[str, Any]:
 
 def _open_pool() -> ConnectionPool:
     parameters = connection_parameters()
-    # Every statement here is prepared and looks up by keys: to plan it anew costs more than to run it.
-    options = f"{parameters.get('options', '')} -c plan_cache_mode=force_generic_plan".strip()
+    # Every statement here is prepared and looks up by keys: to plan it anew costs more than to run it, and a
+    # plan made while its tables are small must not go on reading them whole when they have grown.
+    settled = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
+    options = f"{parameters.get('options', '')} {settled}".strip()
     pool: ConnectionPool = ConnectionPool(
         kwargs={**parameters, "options": options, "autocommit": True, "prepare_threshold": 1},
         min_size=1,

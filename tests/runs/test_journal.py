@@ -1,0 +1,54 @@
+"""The journal's statements: their plans are made once, when the tables may still be empty."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from agentops.database import borrowed
+from runs import journal
+from tools import standing
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def plan_of(connection: psycopg.Connection[Any], statement: str) -> str:
+    """Return the plan of a statement with PostgreSQL's own placeholders, as a prepared one has it."""
+    explained = connection.execute(f"EXPLAIN (GENERIC_PLAN) {statement}".encode(), prepare=False)
+    return "\n".join(row[0] for row in explained)
+
+
+def numbered(statement: str, *names: str) -> str:
+    for number, name in enumerate(names, start=1):
+        statement = statement.replace(f"%({name})s", f"${number}")
+    return statement
+
+
+STANDING = ("application", "tool", "key", "dedupe", "since", "identity")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        journal._APPEND,
+        numbered(journal._LEASE, "owner", "lease_s", "run"),
+        numbered(standing._STANDING_OF_READ, *STANDING),
+        numbered(standing._STANDING_OF_WRITE, *STANDING),
+    ],
+    ids=["append", "lease", "standing of a read", "standing of a write"],
+)
+def test_no_statement_of_a_step_reads_a_table_whole(statement: str) -> None:
+    """On an empty table that would be the cheapest plan, and it would be kept while the table grows."""
+    with borrowed() as connection:
+        assert "Seq Scan" not in plan_of(connection, statement)
+
+
+def test_without_the_pool_s_options_the_append_would_read_a_table_whole() -> None:
+    with borrowed() as connection:
+        connection.execute("SET enable_seqscan = on")
+        try:
+            assert "Seq Scan" in plan_of(connection, journal._APPEND)
+        finally:
+            connection.execute("SET enable_seqscan = off")
