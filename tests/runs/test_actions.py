@@ -9,7 +9,7 @@ from django.db import connection
 
 from agentops.errors import Permanent
 from identities.models import AgentIdentity
-from runs import actions
+from runs.actions import executing
 from runs.driver import drive
 from runs.models import Run
 from runs.services import kill_run, settle_outcome
@@ -515,14 +515,14 @@ def test_without_the_guard_the_same_effect_is_made_twice(
     company.add_tool("refund", dedupe_on=["order_id"])
     company.provider.play(refund_once)
     assessed = threading.Barrier(2)
-    commit = actions._commit_attempts
+    commit = executing._commit_attempts
 
-    def commit_together(session: Session, ready: list[actions.Ready]) -> None:
+    def commit_together(session: Session, ready: list[executing.Ready]) -> None:
         assessed.wait(30)
         commit(session, ready)
 
-    monkeypatch.setattr(actions, "_commit_attempts", commit_together)
-    monkeypatch.setattr(actions, "is_first_of_its_kind", lambda cursor, assessment, now: True)
+    monkeypatch.setattr(executing, "_commit_attempts", commit_together)
+    monkeypatch.setattr(executing, "is_first_of_its_kind", lambda cursor, assessment, now: True)
     drive_together(company, [company.start() for _ in range(2)], 2)
     assert len(company.world.effects) == 2
 

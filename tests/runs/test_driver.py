@@ -12,7 +12,8 @@ from pytest_django import Settings
 
 from agentops.identifiers import new_id
 from agentops.ledger.models import Stream
-from runs import actions, driver, journal, turns
+from runs import driver, journal, turns
+from runs.actions import executing
 from runs.leases import SharedFlag
 from runs.models import Run, RunSnapshot
 from runs.services import add_message, pause_run, resume_run
@@ -178,7 +179,7 @@ def test_an_attempt_whose_driver_died_before_the_effect(
     company.play(proposes(("refund", ORDER)), says("Done."))
     run = company.start()
     with monkeypatch.context() as patch:
-        patch.setattr(actions, "_execute_all", crash)
+        patch.setattr(executing, "_execute_all", crash)
         drive_and_crash(company, run)
     run = company.drive(run)
     assert (run.state, len(company.world.attempts)) == (state, attempts)
@@ -200,7 +201,7 @@ def test_an_attempt_whose_driver_died_after_the_effect_is_not_made_twice(
     company.play(proposes(("refund", ORDER)), says("Done."))
     run = company.start()
     with monkeypatch.context() as patch:
-        patch.setattr(actions, "_note_outcome", crash)
+        patch.setattr(executing, "note_outcome", crash)
         drive_and_crash(company, run)
     run = company.drive(run)
     assert (run.state, len(company.world.effects)) == (state, 1)
@@ -215,9 +216,9 @@ def test_without_the_attempt_in_the_ledger_an_effect_is_made_twice(
     company.world.honours_keys = False
     company.play(proposes(("refund", ORDER)), says("Done."))
     run = company.start()
-    monkeypatch.setattr(actions, "_note_attempt", lambda session, item: None)
+    monkeypatch.setattr(executing, "_note_attempt", lambda session, item: None)
     with monkeypatch.context() as patch:
-        patch.setattr(actions, "_note_outcome", crash)
+        patch.setattr(executing, "note_outcome", crash)
         drive_and_crash(company, run)
     company.drive(run)
     assert len(company.world.effects) == 2
@@ -228,7 +229,7 @@ def test_a_read_whose_driver_died_is_read_again(company: Company, monkeypatch: p
     company.play(proposes(("look_up", ORDER)), says("Done."))
     run = company.start()
     with monkeypatch.context() as patch:
-        patch.setattr(actions, "_note_outcome", crash)
+        patch.setattr(executing, "note_outcome", crash)
         drive_and_crash(company, run)
     assert company.drive(run).state == "completed"
 

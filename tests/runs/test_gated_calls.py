@@ -12,7 +12,7 @@ from agentops.errors import StateConflict
 from approvals.models import ApprovalRequest
 from approvals.services import decide, expire_requests, read_evidence
 from identities.models import AgentIdentity
-from runs import actions
+from runs.actions import executing
 from runs.models import Run
 from runs.services import add_message, cancel_run, kill_run, pause_run, resume_run
 from runs.session import Session
@@ -132,13 +132,13 @@ def test_everything_is_checked_again_after_the_approval(
 
 def void_before_the_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     """Withdraw the approval between the last look at it and the transaction that starts the attempt."""
-    commit = actions._commit_attempts
+    commit = executing._commit_attempts
 
-    def withdraw_and_commit(session: Session, ready: list[actions.Ready]) -> None:
+    def withdraw_and_commit(session: Session, ready: list[executing.Ready]) -> None:
         ApprovalRequest.objects.filter(state="approved", consumed_at=None).update(state="voided")
         commit(session, ready)
 
-    monkeypatch.setattr(actions, "_commit_attempts", withdraw_and_commit)
+    monkeypatch.setattr(executing, "_commit_attempts", withdraw_and_commit)
 
 
 def test_an_approval_that_is_withdrawn_at_the_last_moment_lets_nothing_through(
@@ -157,7 +157,7 @@ def test_without_spending_the_approval_in_that_transaction_it_would(
     """The mutant: the approval is looked at, not spent."""
     company.decide()
     void_before_the_effect(monkeypatch)
-    monkeypatch.setattr(actions, "_approval_guard", lambda item: [])
+    monkeypatch.setattr(executing, "_approval_guard", lambda item: [])
     run = company.drive(waiting)
     assert company.states(run) == [("succeeded", "ok")]
 
