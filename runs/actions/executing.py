@@ -5,25 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cache
 from uuid import UUID
 
 from agentops.engine import events as e
 from agentops.engine.breaker import Admission, Transition
-from agentops.engine.state import CallState
 from agentops.errors import ApprovalRequired, PolicyDenied, StateConflict
 from agentops.ledger.store import Cursor
 from approvals import gate
+from runs.actions.breakers import mirror_transitions, note_breaker_open
 from runs.actions.gating import ask_people
 from runs.actions.outcomes import note_outcome, note_replay
 from runs.actions.proposals import assess_proposal, reasons_of, where_of
 from runs.actions.refusals import note_denied, note_refused
 from runs.session import Guard, GuardRefused, Session, utc_now
 from runs.slots import waiting_outside
-from tools import execution, mirror
+from tools import execution
 from tools.assessment import Assessment
-from tools.calls import ToolSpec
 from tools.caps import reserve_caps
 from tools.dedupe import is_first_of_its_kind
 from tools.execution import execute, give_back
@@ -65,11 +63,10 @@ def call_tools(session: Session, numbers: Sequence[int]) -> None:
     with waiting_outside():
         outcomes = _execute_all(ready)
     session.read_clock()
-    for item, (outcome, transition) in zip(ready, outcomes, strict=True):
-        call = session.state.call(item.number)
-        note_outcome(session, call, item.assessment.call.spec, outcome)
-        if transition is not None:
-            mirror.record_transition(item.assessment.call.spec, transition)
+    for item, (outcome, _) in zip(ready, outcomes, strict=True):
+        note_outcome(session, session.state.call(item.number), item.assessment.call.spec, outcome)
+    pairs = zip(ready, outcomes, strict=True)
+    mirror_transitions(session, [(item.assessment.call.spec, moved) for item, (_, moved) in pairs if moved])
 
 
 def _commit_attempts(session: Session, ready: Sequence[Ready]) -> None:
@@ -110,19 +107,9 @@ def _make_ready(session: Session, number: int) -> Ready | None:
         return None
     admission = execution.admit(spec, forced_open=assessment.forced_open)
     if not admission.allowed:
-        _note_breaker_open(session, call, spec, admission)
+        note_breaker_open(session, call, spec, admission)
         return None
     return Ready(number, assessment, permit, admission, told=fresh is not None)
-
-
-def _note_breaker_open(session: Session, call: CallState, spec: ToolSpec, admission: Admission) -> None:
-    retry_at = admission.retry_at or utc_now() + timedelta(seconds=spec.breaker.open_s)
-    if spec.on_breaker_open == "wait":
-        facts = {**where_of(session, call), "code": "circuit_open", "retry_at": retry_at.isoformat()}
-        session.note(e.CALL_DEFERRED, {**facts, "breaker": admission.state, "local": admission.local})
-    else:
-        detail = f"{spec.name} is out of order ({admission.state}); it may be back at {retry_at:%H:%M:%S} UTC"
-        note_refused(session, call, "circuit_open", detail, breaker=admission.state, local=admission.local)
 
 
 def _guards(session: Session, item: Ready) -> list[Guard]:

@@ -5,19 +5,22 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
+from agentops.engine.breaker import Transition
 from agentops.errors import Permanent
 from identities.models import AgentIdentity
 from runs.actions import executing
 from runs.driver import drive
 from runs.models import Run
-from runs.services import kill_run, settle_outcome
+from runs.services import add_message, kill_run, settle_outcome
 from runs.session import Session
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import Mishap, Result, busy, lose_reply, lose_request, meanwhile, refuse
 from tests.runs.planner.provider import Conversation
-from tools.models import CapUsage, EffectRecord, Tool
+from tools import mirror
+from tools.calls import ToolSpec
+from tools.models import BreakerState, CapUsage, EffectRecord, Tool
 
 
 def kinds_of_calls(company: Company, run: Run) -> list[str]:
@@ -431,6 +434,43 @@ def test_a_tool_that_keeps_failing_trips_its_breaker(company: Company) -> None:
     run = company.run(proposes(("refund", ORDER)), says("Done."))
     assert (run.state, run.status_reason) == ("halted", "circuit_open")
     assert len(company.world.attempts) == 2
+
+
+TRIPS_AT_ONCE = {"consecutive_failures": 1, "open_s": 60, "open_cap_s": 60}
+
+
+def test_a_mirror_that_fails_costs_no_outcome(
+    company: Company, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    company.add_tool("refund", max_attempts=1, breaker=TRIPS_AT_ONCE)
+    company.world.mishaps.extend([busy])
+    company.play(proposes(("refund", ORDER)), says("I cannot."))
+    run, seen = company.start(), []
+
+    def fail(spec: ToolSpec, transition: Transition) -> None:
+        seen.append(company.kinds(run)[-1])
+        raise OperationalError("the database is in trouble")
+
+    monkeypatch.setattr(mirror, "record_transition", fail)
+    run = company.drive(run)
+    assert seen == ["call.failed"], "the outcome is safe before anything is shown"
+    assert (run.state, company.states(run)) == ("completed", [("failed", "busy")])
+    assert "the breaker of refund is open" in caplog.text
+
+
+def test_a_breaker_that_moves_while_somebody_writes_is_shown(company: Company) -> None:
+    company.add_tool("refund", max_attempts=1, breaker=TRIPS_AT_ONCE)
+    company.play(proposes(("refund", ORDER)), says("I cannot."))
+    run = company.start()
+
+    def write_and_fail(do: Callable[[], Result]) -> Result:
+        add_message(actor=company.cast.application.service_account, run=run, text="Well?")
+        return busy(do)
+
+    company.world.mishaps.extend([write_and_fail])
+    run = company.drive(run)
+    assert company.states(run) == [("failed", "busy")]
+    assert BreakerState.objects.get().state == "open"
 
 
 # --- endings ----------------------------------------------------------------------------------------------
