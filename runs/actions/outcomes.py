@@ -18,6 +18,8 @@ from tools.assessment import Assessment
 from tools.calls import ToolSpec
 from tools.outcomes import Outcome, Status
 
+LOST = "lost"
+
 
 def note_outcome(
     session: Session, call: CallState, spec: ToolSpec, outcome: Outcome, *, was_read_back: bool = False
@@ -56,9 +58,12 @@ def _note_trouble(
         base_s=spec.backoff_base_s,
         cap_s=spec.backoff_cap_s,
         retry_after_s=outcome.retry_after_s,
+        retry_budget_left=outcome.retry_budget_left,
         in_doubt=in_doubt,
         read_backs=call.read_backs,
     )
+    if not outcome.retry_budget_left:
+        facts["retry_budget"] = "exhausted"
     doubtful = outcome.status == "unknown" or in_doubt
     if isinstance(follow, GiveUp):
         facts["size"] = len(outcome.detail)
@@ -81,7 +86,7 @@ def settle_lost_attempt(session: Session, number: int) -> None:
     # It may only have been stopped. Once its time for the call is over it sends nothing more, and the tool's word
     # that there was no effect can be believed.
     rest_s = spec.timeout_s if spec.idempotency == "read_back" else None
-    note_outcome(session, call, spec, Outcome(status, "lost", detail, retryable=True, retry_after_s=rest_s))
+    note_outcome(session, call, spec, Outcome(status, LOST, detail, retryable=True, retry_after_s=rest_s))
 
 
 def read_back(session: Session, number: int) -> None:
@@ -94,6 +99,8 @@ def read_back(session: Session, number: int) -> None:
     session.read_clock()
     if answer is None:
         answer = Outcome("unknown", "no_read_back", f"{spec.name} cannot be asked", retryable=False)
+    elif call.code != LOST:  # a driver that died says nothing about the tool
+        answer = execution.ask_for_retry(spec, call.attempts, answer)
     note_outcome(session, call, spec, answer, was_read_back=answer.status != "unknown")
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from django.db import OperationalError, connection
 
-from agentops.engine.breaker import Transition
+from agentops.engine.breaker import BreakerSettings, Transition
 from agentops.errors import Permanent
 from identities.models import AgentIdentity
 from runs.actions import executing
@@ -20,6 +20,7 @@ from tests.runs.deeds import Mishap, Result, busy, lose_reply, lose_request, mea
 from tests.runs.planner.provider import Conversation
 from tools import mirror
 from tools.calls import ToolSpec
+from tools.execution import breaker
 from tools.models import BreakerState, CapUsage, EffectRecord, Tool
 
 
@@ -434,6 +435,59 @@ def test_a_tool_that_keeps_failing_trips_its_breaker(company: Company) -> None:
     run = company.run(proposes(("refund", ORDER)), says("Done."))
     assert (run.state, run.status_reason) == ("halted", "circuit_open")
     assert len(company.world.attempts) == 2
+
+
+def use_up_retries(company: Company) -> None:
+    tool = company.versions[0].tool
+    while breaker().spend_retry(tool.pk, BreakerSettings()):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("mishap", "idempotency", "state", "kind"),
+    [
+        (busy, "honours_key", ("failed", "busy"), "call.failed"),
+        # A call in doubt is never simply failed.
+        (lose_reply, "honours_key", ("parked", "reply_lost"), "call.unknown"),
+        # What is read back to have not happened is surely without effect.
+        (lose_request, "read_back", ("failed", "not_executed"), "call.failed"),
+    ],
+)
+def test_a_tool_whose_retries_are_used_up_is_not_called_again(
+    company: Company, mishap: Mishap, idempotency: str, state: tuple[str, str], kind: str
+) -> None:
+    company.add_tool("refund", idempotency=idempotency)
+    use_up_retries(company)
+    company.world.mishaps.extend([mishap])
+    run = company.run(proposes(("refund", ORDER)), says("I cannot."))
+    assert company.states(run) == [state]
+    assert len(company.world.attempts) == 1
+    assert company.facts(run, kind)[-1]["retry_budget"] == "exhausted"
+
+
+def test_what_happened_is_found_out_although_retries_are_used_up(company: Company) -> None:
+    company.add_tool("refund", idempotency="read_back")
+    use_up_retries(company)
+    company.world.mishaps.extend([lose_reply])
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    assert (run.state, company.states(run)) == ("completed", [("succeeded", "ok")])
+    assert "retry_budget" not in company.facts(run, "call.unknown")[0]
+
+
+def test_a_call_that_gives_up_its_retry_gives_its_caps_back(company: Company) -> None:
+    company.add_tool("refund", grant="ALLOW_WITH_CAPS", grant_caps=caps({"per": "day", "count": 1}))
+    use_up_retries(company)
+    company.world.mishaps.extend([busy])
+    run = company.run(proposes(("refund", ORDER)), says("I cannot."))
+    assert (company.states(run), CapUsage.objects.get().used_count) == ([("failed", "busy")], 0)
+
+
+def test_the_retries_of_many_runs_come_out_of_one_budget(company: Company) -> None:
+    company.add_tool("refund", breaker={"consecutive_failures": 1000, "minimum_calls": 1000})
+    company.world.mishaps.extend([busy] * 100)
+    runs = [company.run(proposes(("refund", ORDER)), says("I cannot.")) for _ in range(12)]
+    attempts = [len(company.facts(run, "attempt.started")) for run in runs]
+    assert (sum(attempts) - len(runs), attempts[-1]) == (10, 1)
 
 
 TRIPS_AT_ONCE = {"consecutive_failures": 1, "open_s": 60, "open_cap_s": 60}

@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
+from agentops.engine.breaker import BreakerSettings
 from agentops.identifiers import new_id
 from agentops.ledger.models import Stream
 from runs import driver, journal, turns
@@ -20,7 +21,7 @@ from runs.services import add_message, pause_run, resume_run
 from runs.tasks import sweep
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import busy, lose_reply, meanwhile
-from tools import permits
+from tools import execution, permits
 from tools.models import EffectRecord
 
 
@@ -205,6 +206,22 @@ def test_an_attempt_whose_driver_died_after_the_effect_is_not_made_twice(
         drive_and_crash(company, run)
     run = company.drive(run)
     assert (run.state, len(company.world.effects)) == (state, 1)
+
+
+@pytest.mark.parametrize("idempotency", ["honours_key", "read_back"])
+def test_an_attempt_whose_driver_died_is_repeated_although_the_tools_retries_are_used_up(
+    company: Company, monkeypatch: pytest.MonkeyPatch, idempotency: str
+) -> None:
+    """The death of a driver says nothing about the tool."""
+    version = company.add_tool("refund", idempotency=idempotency, timeout_s=0.3)
+    while execution.breaker().spend_retry(version.tool.pk, BreakerSettings()):
+        pass
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(executing, "_execute_all", crash)
+        drive_and_crash(company, run)
+    assert company.states(company.drive(run)) == [("succeeded", "ok")]
 
 
 def test_without_the_attempt_in_the_ledger_an_effect_is_made_twice(
