@@ -24,7 +24,9 @@ from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from approvals.services import void_requests
-from runs import actions, escrow, journal, summaries, turns
+from runs import escrow, journal, summaries, turns
+from runs.actions import assessing, executing, gating, outcomes
+from runs.actions.refusals import give_caps_back
 from runs.leases import leases, stopping
 from runs.session import GuardRefused, HeadMoved, LeaseLost, Session, open_session, utc_now
 from runs.slots import slot, waiting_outside
@@ -100,7 +102,7 @@ def _carry_out_next(session: Session) -> bool:
     """Carry out one command; return True when the run was given back."""
     session.confirm_lease()
     session.read_clock()
-    actions.heed_decisions(session)
+    gating.heed_decisions(session)
     command = next_command(session.state, session.now, session.idle_ms)
     if isinstance(command, c.Wait):
         return _wait(session, command)
@@ -118,11 +120,11 @@ _EFFECTS: dict[type, Callable[[Session, Any], None]] = {
     c.SettleLostAnswer: lambda session, command: turns.settle_lost_answer(
         session, command.step, command.attempt
     ),
-    c.AssessCalls: lambda session, command: actions.assess_calls(session, command.calls),
-    c.CallTools: lambda session, command: actions.call_tools(session, command.calls),
-    c.SettleLostAttempt: lambda session, command: actions.settle_lost_attempt(session, command.call),
-    c.ReadBack: lambda session, command: actions.read_back(session, command.call),
-    c.Park: lambda session, command: actions.park(session, command.call),
+    c.AssessCalls: lambda session, command: assessing.assess_calls(session, command.calls),
+    c.CallTools: lambda session, command: executing.call_tools(session, command.calls),
+    c.SettleLostAttempt: lambda session, command: outcomes.settle_lost_attempt(session, command.call),
+    c.ReadBack: lambda session, command: outcomes.read_back(session, command.call),
+    c.Park: lambda session, command: outcomes.park(session, command.call),
 }
 
 
@@ -149,7 +151,7 @@ def _finish(session: Session, command: c.Finish) -> None:
     holds = session.state.drawn != type(session.state.drawn)()
     # A call that was to be tried again has surely had no effect, unless it is in doubt.
     idle = [call for call in session.state.open_calls if not call.in_doubt]
-    returns = [duty for call in idle if (duty := actions.give_caps_back(session, call))]
+    returns = [duty for call in idle if (duty := give_caps_back(session, call))]
     session.note(command.event, {"reason": command.reason}, content)
     if not waiting and not holds:
         session.commit(returns)

@@ -70,6 +70,18 @@ class LocalBreaker:
             self._put(tool_id, state)
         return transition
 
+    def settle(
+        self, tool_id: UUID, settings: BreakerSettings, ok: bool | None, token: str | None, *, retry: bool
+    ) -> tuple[Transition | None, bool]:
+        transition = self.record(tool_id, settings, ok, token)
+        return transition, not retry or self.spend_retry(tool_id, settings)
+
+    def spend_retry(self, tool_id: UUID, settings: BreakerSettings) -> bool:
+        with self._lock:
+            state, granted = rules.spend_retry(self._get(tool_id), settings, self._clock_ms())
+            self._put(tool_id, state)
+        return granted
+
     def read(self, tool_id: UUID) -> tuple[BreakerState, int]:
         """Return the state and the present time in ms."""
         with self._lock:
@@ -118,9 +130,28 @@ class Breaker:
 
         `ok` None gives a probe back unused: the tool was never asked.
         """
+        return self.settle(tool_id, settings, ok, probe_token, retry=False)[0]
+
+    def settle(
+        self,
+        tool_id: UUID,
+        settings: BreakerSettings,
+        ok: bool | None,
+        probe_token: str | None = None,
+        *,
+        retry: bool,
+    ) -> tuple[Transition | None, bool]:
+        """Take in a verdict as `record` does, and for a `retry` say whether the retry budget grants it."""
         return self._ask(
-            lambda: self._shared.record(tool_id, settings, ok, probe_token),
-            lambda: self._local.record(tool_id, settings, ok, probe_token),
+            lambda: self._shared.settle(tool_id, settings, ok, probe_token, retry=retry),
+            lambda: self._local.settle(tool_id, settings, ok, probe_token, retry=retry),
+        )
+
+    def spend_retry(self, tool_id: UUID, settings: BreakerSettings) -> bool:
+        """Take one retry out of the tool's budget; False when it is used up."""
+        return self._ask(
+            lambda: self._shared.spend_retry(tool_id, settings),
+            lambda: self._local.spend_retry(tool_id, settings),
         )
 
     def snapshot(self, tool_id: UUID, settings: BreakerSettings | None = None) -> BreakerSnapshot:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol, TypeVar
@@ -39,7 +39,7 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class CapClaim:
-    """What one call takes of one cap's window."""
+    """What one call takes of one cap's window; without limits it takes it from a full one too."""
 
     window: str
     amount: Decimal
@@ -108,6 +108,11 @@ def claim_caps(caps: Sequence[Cap], ask: Asked) -> tuple[CapClaim, ...]:
         if cap.per != "call"
     ]
     return tuple(claim for claim in _merge(claims) if claim.window not in ask.held)
+
+
+def lift_limits(claims: Sequence[CapClaim]) -> tuple[CapClaim, ...]:
+    """Return the claims of a call that only a person can let through: they count, and refuse nothing."""
+    return tuple(replace(claim, count_limit=None, amount_limit=None) for claim in claims)
 
 
 class Cursor(Protocol):

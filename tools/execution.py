@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from django.conf import settings
 
 from agentops.engine.breaker import Admission, Transition
+from agentops.engine.retry import wants_retry
 from tools.adapters import get_adapter
 from tools.adapters.base import Adapter, AdapterOptions
 from tools.assessment import Assessment
@@ -46,10 +48,32 @@ def execute(
     call = assessment.call
     use_permit(permit, assessment)
     outcome = _attempt(call)
-    transition = breaker().record(
-        call.spec.tool_id, call.spec.breaker, breaker_verdict(outcome), admission.probe_token
+    transition, left = breaker().settle(
+        call.spec.tool_id,
+        call.spec.breaker,
+        breaker_verdict(outcome),
+        admission.probe_token,
+        retry=_wants_retry(call.spec, call.attempt, outcome),
     )
-    return outcome, transition
+    return replace(outcome, retry_budget_left=left), transition
+
+
+def ask_for_retry(spec: ToolSpec, attempt: int, outcome: Outcome) -> Outcome:
+    """Return what a read-back found, with the retry budget's word on another attempt."""
+    if not _wants_retry(spec, attempt, outcome):
+        return outcome
+    return replace(outcome, retry_budget_left=breaker().spend_retry(spec.tool_id, spec.breaker))
+
+
+def _wants_retry(spec: ToolSpec, attempt: int, outcome: Outcome) -> bool:
+    return wants_retry(
+        effect=spec.effect,
+        idempotency=spec.idempotency,
+        attempt=attempt,
+        max_attempts=spec.max_attempts,
+        outcome_status=outcome.status,
+        retryable=outcome.retryable,
+    )
 
 
 def read_back(call: Call) -> Outcome | None:

@@ -25,6 +25,7 @@ class Outcome:
     """One attempt's end. `retryable`: another attempt may come out differently.
 
     `detail` is for the model and for people, at most 500 characters; `retry_after_s` is the tool's own wish.
+    `retry_budget_left`: the tool's retries of late leave room for another one.
     """
 
     status: Status
@@ -35,6 +36,7 @@ class Outcome:
     retry_after_s: float | None = None
     counts_against_breaker: bool = False
     latency_ms: int = 0
+    retry_budget_left: bool = True
 
 
 def succeed(value: JSON) -> Outcome:

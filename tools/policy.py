@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
-from tools.caps import Cap, CapClaim, claim_caps, exceeded_per_call, exceeded_windows
+from tools.caps import Cap, CapClaim, claim_caps, exceeded_per_call, exceeded_windows, lift_limits
 
 Verdict = Literal["ALLOW", "REQUIRE_APPROVAL", "DENY"]
 
@@ -135,13 +135,14 @@ def _check_grant(ask: Ask, standing: Standing) -> tuple[Reason, bool]:
 
 
 def _apply_terms(ask: Ask, standing: Standing, grant: GrantTerms, reasons: list[Reason]) -> Decision:
+    claims = claim_caps(grant.caps, ask)
     over = exceeded_per_call(grant.caps, ask.amount) or exceeded_windows(grant.caps, ask, standing.used)
     if over:
         reasons.append(Reason("agent", "cap_exceeded", over))
         if grant.over_caps != "REQUIRE_APPROVAL":
             return Decision("DENY", "cap_exceeded", tuple(reasons))
-        return Decision("REQUIRE_APPROVAL", "cap_exceeded", tuple(reasons))
-    claims = claim_caps(grant.caps, ask)
+        # The person's word covers this call alone: what it takes is not left for those that nobody looks at.
+        return Decision("REQUIRE_APPROVAL", "cap_exceeded", tuple(reasons), lift_limits(claims))
     if grant.decision == "REQUIRE_APPROVAL":
         reasons.append(Reason("agent", "approval_required", "the grant asks for a person's approval"))
         return Decision("REQUIRE_APPROVAL", "approval_required", tuple(reasons), claims)

@@ -14,6 +14,8 @@ from redis.commands.core import Script
 
 from agentops.engine.breaker import (
     BUCKETS,
+    RETRY_FLOOR,
+    RETRY_PERCENT,
     Admission,
     BreakerSettings,
     BreakerState,
@@ -31,6 +33,7 @@ local key, verb, token, verdict = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 local threshold, rate, minimum = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local bucket_ms, buckets = tonumber(ARGV[7]), tonumber(ARGV[8])
 local open_s, cap_s, lease_ms, kept_ms = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), ARGV[12]
+local retry, retry_percent, retry_floor = ARGV[13], tonumber(ARGV[14]), tonumber(ARGV[15])
 
 local known = redis.call('HMGET', key,
   'mode', 'consecutive', 'trips', 'retry_at', 'probe_token', 'probe_until')
@@ -38,6 +41,35 @@ local mode, consecutive, trips = known[1] or 'closed', tonumber(known[2] or 0), 
 
 local function text(number)
   return string.format('%.0f', number)
+end
+
+local start = now - now % bucket_ms
+local field = 'bucket' .. text((start / bucket_ms) % buckets)
+
+local function unpack_bucket(packed)
+  local b, c, f, r = string.match(packed or '', '(%d+):(%d+):(%d+):?(%d*)')
+  return tonumber(b), tonumber(c), tonumber(f), tonumber(r) or 0
+end
+
+local function count(called, failed, retried)
+  local began, calls, failures, retries = unpack_bucket(redis.call('HGET', key, field))
+  if began ~= start then
+    calls, failures, retries = 0, 0, 0
+  end
+  redis.call('HSET', key, field, text(start) .. ':' .. text(calls + called) .. ':'
+    .. text(failures + failed) .. ':' .. text(retries + retried))
+  redis.call('PEXPIRE', key, kept_ms)
+end
+
+local function tally()
+  local calls, failures, retries = 0, 0, 0
+  for slot = 0, buckets - 1 do
+    local b, c, f, r = unpack_bucket(redis.call('HGET', key, 'bucket' .. slot))
+    if b and now >= b and now - b < bucket_ms * buckets then
+      calls, failures, retries = calls + c, failures + f, retries + r
+    end
+  end
+  return calls, failures, retries
 end
 
 local function trip(reason)
@@ -62,52 +94,51 @@ if verb == 'admit' then
   return {1, 'half_open', 0}
 end
 
-if mode == 'half_open' and token == known[5] then
-  if verdict == 'ok' then
-    redis.call('DEL', key)
-    return {mode, 'closed', 'probe_succeeded', 0}
-  elseif verdict == 'failed' then
-    return trip('probe_failed')
+local function record()
+  if mode == 'half_open' and token == known[5] then
+    if verdict == 'ok' then
+      redis.call('DEL', key)
+      return {mode, 'closed', 'probe_succeeded', 0}
+    elseif verdict == 'failed' then
+      return trip('probe_failed')
+    end
+    redis.call('HSET', key, 'probe_until', text(now))
+    return false
   end
-  redis.call('HSET', key, 'probe_until', text(now))
-  return false
-end
-if mode ~= 'closed' or verdict == 'not_asked' then
+  if mode ~= 'closed' or verdict == 'not_asked' then
+    return false
+  end
+  local failed = (verdict == 'failed') and 1 or 0
+  consecutive = (failed == 1) and consecutive + 1 or 0
+  redis.call('HSET', key, 'consecutive', text(consecutive))
+  count(1, failed, 0)
+  if failed == 0 then
+    return false
+  end
+  if consecutive >= threshold then
+    return trip('consecutive_failures')
+  end
+  local calls, failures = tally()
+  if calls >= minimum and failures >= rate * calls then
+    return trip('failure_rate')
+  end
   return false
 end
 
-local start = now - now % bucket_ms
-local field = 'bucket' .. text((start / bucket_ms) % buckets)
-local failed = (verdict == 'failed') and 1 or 0
-consecutive = (failed == 1) and consecutive + 1 or 0
-local began, calls, failures = string.match(redis.call('HGET', key, field) or '', '(%d+):(%d+):(%d+)')
-if began ~= text(start) then
-  calls, failures = 0, 0
-end
-redis.call('HSET', key, 'consecutive', text(consecutive),
-  field, text(start) .. ':' .. text(calls + 1) .. ':' .. text(failures + failed))
-redis.call('PEXPIRE', key, kept_ms)
-if failed == 0 then
-  return false
-end
-if consecutive >= threshold then
-  return trip('consecutive_failures')
-end
-local all_calls, all_failures = 0, 0
-for slot = 0, buckets - 1 do
-  local packed = redis.call('HGET', key, 'bucket' .. slot)
-  if packed then
-    local b, c, f = string.match(packed, '(%d+):(%d+):(%d+)')
-    local age = now - tonumber(b)
-    if age >= 0 and age < bucket_ms * buckets then
-      all_calls, all_failures = all_calls + c, all_failures + f
-    end
+local function spend_retry()
+  if (redis.call('HGET', key, 'mode') or 'closed') ~= 'closed' then
+    return 1
   end
+  local calls, _, retries = tally()
+  if retries >= retry_floor and (retries + 1) * 100 > calls * retry_percent then
+    return 0
+  end
+  count(0, 0, 1)
+  return 1
 end
-if all_calls >= minimum and all_failures >= rate * all_calls then
-  return trip('failure_rate')
-end
-return false
+
+local moved = (verb == 'record') and record()
+return {moved, (retry == 'yes') and spend_retry() or 1}
 """
 
 
@@ -132,17 +163,18 @@ class SharedBreaker:
     def record(
         self, tool_id: UUID, settings: BreakerSettings, ok: bool | None, token: str | None
     ) -> Transition | None:
+        return self.settle(tool_id, settings, ok, token, retry=False)[0]
+
+    def settle(
+        self, tool_id: UUID, settings: BreakerSettings, ok: bool | None, token: str | None, *, retry: bool
+    ) -> tuple[Transition | None, bool]:
         verdict = "not_asked" if ok is None else "ok" if ok else "failed"
-        answer = self._run(tool_id, settings, "record", token or "", verdict)
-        if answer is None:
-            return None
-        before, after, reason, retry_at_ms = answer
-        return Transition(
-            before=cast(Any, _text(before)),  # Any: as above
-            after=cast(Any, _text(after)),
-            reason=cast(Any, _text(reason)),
-            retry_at=moment(retry_at_ms) if retry_at_ms else None,
-        )
+        moved, granted = self._run(tool_id, settings, "record", token or "", verdict, retry=retry)
+        return None if moved is None else _transition(*moved), bool(granted)
+
+    def spend_retry(self, tool_id: UUID, settings: BreakerSettings) -> bool:
+        _, granted = self._run(tool_id, settings, "spend", "", "", retry=True)
+        return bool(granted)
 
     def read(self, tool_id: UUID) -> tuple[BreakerState, int]:
         """Return the state and Redis' present time in ms."""
@@ -158,7 +190,16 @@ class SharedBreaker:
     def _key(self, tool_id: UUID) -> str:
         return f"{self._prefix}breaker:{tool_id}"
 
-    def _run(self, tool_id: UUID, settings: BreakerSettings, verb: str, token: str, verdict: str) -> Any:
+    def _run(
+        self,
+        tool_id: UUID,
+        settings: BreakerSettings,
+        verb: str,
+        token: str,
+        verdict: str,
+        *,
+        retry: bool = False,
+    ) -> Any:
         """Run the script; Any: Redis answers with integers and texts in lists, as the script built them."""
         arguments = (
             verb,
@@ -173,8 +214,17 @@ class SharedBreaker:
             repr(settings.open_cap_s),
             int(settings.probe_lease_s * 1000),
             int((KEPT_S + settings.open_cap_s + settings.window_s) * 1000),
+            "yes" if retry else "no",
+            RETRY_PERCENT,
+            RETRY_FLOOR,
         )
         return self._script(keys=[self._key(tool_id)], args=arguments)
+
+
+def _transition(before: Any, after: Any, reason: Any, retry_at_ms: int) -> Transition:
+    """Return what the script tells of a move; Any: its modes and reasons, as bytes or text."""
+    retry_at = moment(retry_at_ms) if retry_at_ms else None
+    return Transition(cast(Any, _text(before)), cast(Any, _text(after)), cast(Any, _text(reason)), retry_at)
 
 
 def _decode(fields: dict[Any, Any]) -> BreakerState:  # Any: bytes or text, as the client was set up

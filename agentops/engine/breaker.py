@@ -16,6 +16,9 @@ BUCKETS = 12  # the sliding window moves in twelfths: 5 s of 60 s
 LARGEST_DOUBLING = 30
 SHORTEST_S = BUCKETS / 1000  # the window is counted in buckets of whole milliseconds
 LONGEST_S = 7 * 86_400.0
+# The retry budget: what a tool in trouble gets on top of its calls, and what a quiet tool gets all the same.
+RETRY_PERCENT = 10
+RETRY_FLOOR = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Bucket:
     start_ms: int
     calls: int
     failures: int
+    retries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +140,32 @@ def tally(state: BreakerState, settings: BreakerSettings, now_ms: int) -> tuple[
     return sum(bucket.calls for bucket in live), sum(bucket.failures for bucket in live)
 
 
+def tally_retries(state: BreakerState, settings: BreakerSettings, now_ms: int) -> int:
+    """Return the retries granted inside the window."""
+    return sum(bucket.retries for bucket in _live(state, settings, now_ms))
+
+
+def spend_retry(state: BreakerState, settings: BreakerSettings, now_ms: int) -> tuple[BreakerState, bool]:
+    """Grant one more attempt of a failed call while retries are few among the calls in the window.
+
+    A breaker that is not closed decides by itself who goes out, so it leaves the budget alone.
+    """
+    if state.mode != "closed":
+        return state, True
+    (calls, _), retries = tally(state, settings, now_ms), tally_retries(state, settings, now_ms)
+    if retries >= RETRY_FLOOR and (retries + 1) * 100 > calls * RETRY_PERCENT:
+        return state, False
+    buckets = _count(_live(state, settings, now_ms), settings, now_ms, retries=1)
+    return replace(state, buckets=buckets), True
+
+
 def _record_closed(
     state: BreakerState, settings: BreakerSettings, now_ms: int, ok: bool
 ) -> tuple[BreakerState, Transition | None]:
     counted = replace(
         state,
         consecutive=0 if ok else state.consecutive + 1,
-        buckets=_count(_live(state, settings, now_ms), settings, now_ms, failed=not ok),
+        buckets=_count(_live(state, settings, now_ms), settings, now_ms, calls=1, failures=not ok),
     )
     if ok:  # a success never trips: the worst is over
         return counted, None
@@ -172,9 +195,21 @@ def _live(state: BreakerState, settings: BreakerSettings, now_ms: int) -> tuple[
 
 
 def _count(
-    buckets: tuple[Bucket, ...], settings: BreakerSettings, now_ms: int, *, failed: bool
+    buckets: tuple[Bucket, ...],
+    settings: BreakerSettings,
+    now_ms: int,
+    *,
+    calls: int = 0,
+    failures: int = 0,
+    retries: int = 0,
 ) -> tuple[Bucket, ...]:
     start_ms = now_ms - now_ms % settings.bucket_ms
     current = next((bucket for bucket in buckets if bucket.start_ms == start_ms), Bucket(start_ms, 0, 0))
     others = tuple(bucket for bucket in buckets if bucket.start_ms != start_ms)
-    return (*others, Bucket(start_ms, current.calls + 1, current.failures + failed))
+    added = replace(
+        current,
+        calls=current.calls + calls,
+        failures=current.failures + failures,
+        retries=current.retries + retries,
+    )
+    return (*others, added)

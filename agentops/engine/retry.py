@@ -83,6 +83,21 @@ def decide_retry(
     return Park("cannot_be_repeated" if idempotency == "none" else "still_unknown")
 
 
+def wants_retry(
+    *,
+    effect: Effect,
+    idempotency: Idempotency,
+    attempt: int,
+    max_attempts: int,
+    outcome_status: str,
+    retryable: bool,
+) -> bool:
+    """Return whether another attempt is what follows, if the retry budget has room for it."""
+    if outcome_status == "succeeded" or _refuse_retry(retryable, attempt, max_attempts, True):
+        return False
+    return effect == "read" or outcome_status == "failed" or idempotency == "honours_key"
+
+
 def _refuse_retry(retryable: bool, attempt: int, max_attempts: int, retry_budget_left: bool) -> str:
     """Return why another attempt is out of the question, or an empty string."""
     if not retryable:

@@ -15,6 +15,7 @@ from agentops.engine.retry import (
     Retry,
     RetryDecision,
     decide_retry,
+    wants_retry,
 )
 
 DEFAULTS: dict[str, Any] = {  # Any: keyword arguments of several types
@@ -28,6 +29,22 @@ DEFAULTS: dict[str, Any] = {  # Any: keyword arguments of several types
     "base_s": 1.0,
     "cap_s": 10.0,
 }
+
+
+@given(
+    effect=st.sampled_from(["read", "reversible", "irreversible"]),
+    idempotency=st.sampled_from(["honours_key", "read_back", "none"]),
+    attempt=st.integers(1, 5),
+    status=st.sampled_from(["failed", "unknown"]),
+    retryable=st.booleans(),
+)
+def test_the_budget_is_asked_exactly_where_another_attempt_would_follow(
+    effect: Any, idempotency: Any, attempt: int, status: Any, retryable: bool
+) -> None:
+    call = {"effect": effect, "idempotency": idempotency, "attempt": attempt, "retryable": retryable}
+    follows = isinstance(decide(**call, outcome_status=status), Retry)
+    assert wants_retry(**call, max_attempts=3, outcome_status=status) == follows
+    assert not wants_retry(**call, max_attempts=3, outcome_status="succeeded")
 
 
 def decide(**changes: Any) -> RetryDecision:  # Any: as above

@@ -5,19 +5,23 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
+from agentops.engine.breaker import BreakerSettings, Transition
 from agentops.errors import Permanent
 from identities.models import AgentIdentity
-from runs import actions
+from runs.actions import executing
 from runs.driver import drive
 from runs.models import Run
-from runs.services import kill_run, settle_outcome
+from runs.services import add_message, kill_run, settle_outcome
 from runs.session import Session
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import Mishap, Result, busy, lose_reply, lose_request, meanwhile, refuse
 from tests.runs.planner.provider import Conversation
-from tools.models import CapUsage, EffectRecord, Tool
+from tools import mirror
+from tools.calls import ToolSpec
+from tools.execution import breaker
+from tools.models import BreakerState, CapUsage, EffectRecord, Tool
 
 
 def kinds_of_calls(company: Company, run: Run) -> list[str]:
@@ -433,6 +437,96 @@ def test_a_tool_that_keeps_failing_trips_its_breaker(company: Company) -> None:
     assert len(company.world.attempts) == 2
 
 
+def use_up_retries(company: Company) -> None:
+    tool = company.versions[0].tool
+    while breaker().spend_retry(tool.pk, BreakerSettings()):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("mishap", "idempotency", "state", "kind"),
+    [
+        (busy, "honours_key", ("failed", "busy"), "call.failed"),
+        # A call in doubt is never simply failed.
+        (lose_reply, "honours_key", ("parked", "reply_lost"), "call.unknown"),
+        # What is read back to have not happened is surely without effect.
+        (lose_request, "read_back", ("failed", "not_executed"), "call.failed"),
+    ],
+)
+def test_a_tool_whose_retries_are_used_up_is_not_called_again(
+    company: Company, mishap: Mishap, idempotency: str, state: tuple[str, str], kind: str
+) -> None:
+    company.add_tool("refund", idempotency=idempotency)
+    use_up_retries(company)
+    company.world.mishaps.extend([mishap])
+    run = company.run(proposes(("refund", ORDER)), says("I cannot."))
+    assert company.states(run) == [state]
+    assert len(company.world.attempts) == 1
+    assert company.facts(run, kind)[-1]["retry_budget"] == "exhausted"
+
+
+def test_what_happened_is_found_out_although_retries_are_used_up(company: Company) -> None:
+    company.add_tool("refund", idempotency="read_back")
+    use_up_retries(company)
+    company.world.mishaps.extend([lose_reply])
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    assert (run.state, company.states(run)) == ("completed", [("succeeded", "ok")])
+    assert "retry_budget" not in company.facts(run, "call.unknown")[0]
+
+
+def test_a_call_that_gives_up_its_retry_gives_its_caps_back(company: Company) -> None:
+    company.add_tool("refund", grant="ALLOW_WITH_CAPS", grant_caps=caps({"per": "day", "count": 1}))
+    use_up_retries(company)
+    company.world.mishaps.extend([busy])
+    run = company.run(proposes(("refund", ORDER)), says("I cannot."))
+    assert (company.states(run), CapUsage.objects.get().used_count) == ([("failed", "busy")], 0)
+
+
+def test_the_retries_of_many_runs_come_out_of_one_budget(company: Company) -> None:
+    company.add_tool("refund", breaker={"consecutive_failures": 1000, "minimum_calls": 1000})
+    company.world.mishaps.extend([busy] * 100)
+    runs = [company.run(proposes(("refund", ORDER)), says("I cannot.")) for _ in range(12)]
+    attempts = [len(company.facts(run, "attempt.started")) for run in runs]
+    assert (sum(attempts) - len(runs), attempts[-1]) == (10, 1)
+
+
+TRIPS_AT_ONCE = {"consecutive_failures": 1, "open_s": 60, "open_cap_s": 60}
+
+
+def test_a_mirror_that_fails_costs_no_outcome(
+    company: Company, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    company.add_tool("refund", max_attempts=1, breaker=TRIPS_AT_ONCE)
+    company.world.mishaps.extend([busy])
+    company.play(proposes(("refund", ORDER)), says("I cannot."))
+    run, seen = company.start(), []
+
+    def fail(spec: ToolSpec, transition: Transition) -> None:
+        seen.append(company.kinds(run)[-1])
+        raise OperationalError("the database is in trouble")
+
+    monkeypatch.setattr(mirror, "record_transition", fail)
+    run = company.drive(run)
+    assert seen == ["call.failed"], "the outcome is safe before anything is shown"
+    assert (run.state, company.states(run)) == ("completed", [("failed", "busy")])
+    assert "the breaker of refund is open" in caplog.text
+
+
+def test_a_breaker_that_moves_while_somebody_writes_is_shown(company: Company) -> None:
+    company.add_tool("refund", max_attempts=1, breaker=TRIPS_AT_ONCE)
+    company.play(proposes(("refund", ORDER)), says("I cannot."))
+    run = company.start()
+
+    def write_and_fail(do: Callable[[], Result]) -> Result:
+        add_message(actor=company.cast.application.service_account, run=run, text="Well?")
+        return busy(do)
+
+    company.world.mishaps.extend([write_and_fail])
+    run = company.drive(run)
+    assert company.states(run) == [("failed", "busy")]
+    assert BreakerState.objects.get().state == "open"
+
+
 # --- endings ----------------------------------------------------------------------------------------------
 
 
@@ -515,14 +609,14 @@ def test_without_the_guard_the_same_effect_is_made_twice(
     company.add_tool("refund", dedupe_on=["order_id"])
     company.provider.play(refund_once)
     assessed = threading.Barrier(2)
-    commit = actions._commit_attempts
+    commit = executing._commit_attempts
 
-    def commit_together(session: Session, ready: list[actions.Ready]) -> None:
+    def commit_together(session: Session, ready: list[executing.Ready]) -> None:
         assessed.wait(30)
         commit(session, ready)
 
-    monkeypatch.setattr(actions, "_commit_attempts", commit_together)
-    monkeypatch.setattr(actions, "is_first_of_its_kind", lambda cursor, assessment, now: True)
+    monkeypatch.setattr(executing, "_commit_attempts", commit_together)
+    monkeypatch.setattr(executing, "is_first_of_its_kind", lambda cursor, assessment, now: True)
     drive_together(company, [company.start() for _ in range(2)], 2)
     assert len(company.world.effects) == 2
 

@@ -10,16 +10,18 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
+from agentops.engine.breaker import BreakerSettings
 from agentops.identifiers import new_id
 from agentops.ledger.models import Stream
-from runs import actions, driver, journal, turns
+from runs import driver, journal, turns
+from runs.actions import executing
 from runs.leases import SharedFlag
 from runs.models import Run, RunSnapshot
 from runs.services import add_message, pause_run, resume_run
 from runs.tasks import sweep
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import busy, lose_reply, meanwhile
-from tools import permits
+from tools import execution, permits
 from tools.models import EffectRecord
 
 
@@ -178,7 +180,7 @@ def test_an_attempt_whose_driver_died_before_the_effect(
     company.play(proposes(("refund", ORDER)), says("Done."))
     run = company.start()
     with monkeypatch.context() as patch:
-        patch.setattr(actions, "_execute_all", crash)
+        patch.setattr(executing, "_execute_all", crash)
         drive_and_crash(company, run)
     run = company.drive(run)
     assert (run.state, len(company.world.attempts)) == (state, attempts)
@@ -200,10 +202,26 @@ def test_an_attempt_whose_driver_died_after_the_effect_is_not_made_twice(
     company.play(proposes(("refund", ORDER)), says("Done."))
     run = company.start()
     with monkeypatch.context() as patch:
-        patch.setattr(actions, "_note_outcome", crash)
+        patch.setattr(executing, "note_outcome", crash)
         drive_and_crash(company, run)
     run = company.drive(run)
     assert (run.state, len(company.world.effects)) == (state, 1)
+
+
+@pytest.mark.parametrize("idempotency", ["honours_key", "read_back"])
+def test_an_attempt_whose_driver_died_is_repeated_although_the_tools_retries_are_used_up(
+    company: Company, monkeypatch: pytest.MonkeyPatch, idempotency: str
+) -> None:
+    """The death of a driver says nothing about the tool."""
+    version = company.add_tool("refund", idempotency=idempotency, timeout_s=0.3)
+    while execution.breaker().spend_retry(version.tool.pk, BreakerSettings()):
+        pass
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(executing, "_execute_all", crash)
+        drive_and_crash(company, run)
+    assert company.states(company.drive(run)) == [("succeeded", "ok")]
 
 
 def test_without_the_attempt_in_the_ledger_an_effect_is_made_twice(
@@ -215,9 +233,9 @@ def test_without_the_attempt_in_the_ledger_an_effect_is_made_twice(
     company.world.honours_keys = False
     company.play(proposes(("refund", ORDER)), says("Done."))
     run = company.start()
-    monkeypatch.setattr(actions, "_note_attempt", lambda session, item: None)
+    monkeypatch.setattr(executing, "_note_attempt", lambda session, item: None)
     with monkeypatch.context() as patch:
-        patch.setattr(actions, "_note_outcome", crash)
+        patch.setattr(executing, "note_outcome", crash)
         drive_and_crash(company, run)
     company.drive(run)
     assert len(company.world.effects) == 2
@@ -228,7 +246,7 @@ def test_a_read_whose_driver_died_is_read_again(company: Company, monkeypatch: p
     company.play(proposes(("look_up", ORDER)), says("Done."))
     run = company.start()
     with monkeypatch.context() as patch:
-        patch.setattr(actions, "_note_outcome", crash)
+        patch.setattr(executing, "note_outcome", crash)
         drive_and_crash(company, run)
     assert company.drive(run).state == "completed"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 import time_machine
@@ -12,13 +13,13 @@ from agentops.errors import StateConflict
 from approvals.models import ApprovalRequest
 from approvals.services import decide, expire_requests, read_evidence
 from identities.models import AgentIdentity
-from runs import actions
+from runs.actions import executing
 from runs.models import Run
 from runs.services import add_message, cancel_run, kill_run, pause_run, resume_run
 from runs.session import Session
 from tests.runs.company import ISSUER, ORDER, SUBJECT, Company, proposes, says
-from tests.runs.deeds import busy, lose_reply
-from tools.models import ToolVersion
+from tests.runs.deeds import Mishap, busy, lose_reply, refuse
+from tools.models import CapUsage, ToolVersion
 
 
 @pytest.fixture
@@ -132,13 +133,13 @@ def test_everything_is_checked_again_after_the_approval(
 
 def void_before_the_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     """Withdraw the approval between the last look at it and the transaction that starts the attempt."""
-    commit = actions._commit_attempts
+    commit = executing._commit_attempts
 
-    def withdraw_and_commit(session: Session, ready: list[actions.Ready]) -> None:
+    def withdraw_and_commit(session: Session, ready: list[executing.Ready]) -> None:
         ApprovalRequest.objects.filter(state="approved", consumed_at=None).update(state="voided")
         commit(session, ready)
 
-    monkeypatch.setattr(actions, "_commit_attempts", withdraw_and_commit)
+    monkeypatch.setattr(executing, "_commit_attempts", withdraw_and_commit)
 
 
 def test_an_approval_that_is_withdrawn_at_the_last_moment_lets_nothing_through(
@@ -157,7 +158,7 @@ def test_without_spending_the_approval_in_that_transaction_it_would(
     """The mutant: the approval is looked at, not spent."""
     company.decide()
     void_before_the_effect(monkeypatch)
-    monkeypatch.setattr(actions, "_approval_guard", lambda item: [])
+    monkeypatch.setattr(executing, "_approval_guard", lambda item: [])
     run = company.drive(waiting)
     assert company.states(run) == [("succeeded", "ok")]
 
@@ -293,6 +294,82 @@ def test_a_call_over_its_cap_may_be_put_before_people(company: Company) -> None:
     company.decide()
     assert company.drive(run).state == "completed"
     assert len(company.world.effects) == 1
+
+
+def add_capped(company: Company, **changes: str) -> ToolVersion:
+    """Add a tool that moves 100 a day by itself, and more with a person's word."""
+    version = company.add_tool(
+        "refund",
+        grant="ALLOW_WITH_CAPS",
+        grant_caps=[{"per": "day", "amount": "100"}],
+        grant_over_caps="REQUIRE_APPROVAL",
+        amount_argument="amount",
+        **changes,
+    )
+    company.let_decide(version.tool)
+    return version
+
+
+@pytest.fixture
+def capped(company: Company) -> ToolVersion:
+    return add_capped(company)
+
+
+def refunds(company: Company, order: str, amount: str) -> Run:
+    return company.run(proposes(("refund", {"order_id": order, "amount": amount})), says("Done."))
+
+
+def used_today() -> list[tuple[int, Decimal]]:
+    return list(CapUsage.objects.values_list("used_count", "used_amount"))
+
+
+def test_what_a_person_lets_through_beyond_a_cap_counts(company: Company, capped: ToolVersion) -> None:
+    run = refunds(company, "A-1", "120.00")
+    assert (run.state, used_today()) == ("requires_action", []), "nothing is taken before the effect"
+    company.decide()
+    assert (company.drive(run).state, used_today()) == ("completed", [(1, Decimal(120))])
+    assert refunds(company, "A-2", "1.00").state == "requires_action", "nothing is left for automatic calls"
+
+
+def test_what_a_person_lets_through_counts_beside_what_was_used(
+    company: Company, capped: ToolVersion
+) -> None:
+    assert refunds(company, "A-1", "90.00").state == "completed"
+    run = refunds(company, "A-2", "20.00")
+    company.decide()
+    company.drive(run)
+    assert used_today() == [(2, Decimal(110))]
+
+
+@pytest.mark.parametrize("mishap", [busy, lose_reply])
+def test_what_a_person_lets_through_counts_once(
+    company: Company, capped: ToolVersion, mishap: Mishap
+) -> None:
+    company.world.mishaps.extend([mishap])
+    run = refunds(company, "A-1", "120.00")
+    company.decide()
+    assert company.drive(run).state == "completed"
+    assert (len(company.facts(run, "attempt.started")), used_today()) == (2, [(1, Decimal(120))])
+
+
+@pytest.mark.parametrize(("mishap", "left"), [(refuse, (0, Decimal(0))), (lose_reply, (1, Decimal(120)))])
+def test_what_a_person_let_through_is_given_back_when_it_surely_had_no_effect(
+    company: Company, mishap: Mishap, left: tuple[int, Decimal]
+) -> None:
+    add_capped(company, idempotency="none")
+    company.world.mishaps.extend([mishap])
+    run = refunds(company, "A-1", "120.00")
+    company.decide()
+    company.drive(run)
+    assert used_today() == [left]
+
+
+def test_nothing_is_taken_for_what_a_person_denied(company: Company, capped: ToolVersion) -> None:
+    run = refunds(company, "A-1", "120.00")
+    company.decide("deny", "too much")
+    company.drive(run)
+    assert used_today() == []
+    assert refunds(company, "A-2", "100.00").state == "completed"
 
 
 def test_a_run_that_expires_takes_its_requests_with_it(company: Company, waiting: Run) -> None:

@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 
 from agentops.identifiers import new_id
-from runs import actions
+from runs.actions import executing
 from runs.leases import Leases, SharedFlag, leases
 from runs.session import Session
 from tests.runs.company import ORDER, Company, proposes
@@ -43,14 +43,14 @@ def test_a_driver_that_was_stopped_while_it_recorded_an_attempt_does_not_make_it
     company.add_tool("refund", idempotency="none")
     company.play(proposes(("refund", ORDER)))
     run = company.start()
-    commit = actions._commit_attempts
+    commit = executing._commit_attempts
 
-    def commit_slowly(session: Session, ready: Sequence[actions.Ready]) -> None:
+    def commit_slowly(session: Session, ready: Sequence[executing.Ready]) -> None:
         commit(session, ready)
         leases().hold(session.context.run_id, session.epoch, asked_at=time.monotonic() - settings.LEASE_S)
 
     with monkeypatch.context() as patch:
-        patch.setattr(actions, "_commit_attempts", commit_slowly)
+        patch.setattr(executing, "_commit_attempts", commit_slowly)
         company.drive(run)
     assert company.kinds(run)[-1] == "attempt.started"
 
@@ -67,7 +67,7 @@ def test_a_lost_attempt_is_asked_about_when_its_time_is_over(
     company.play(proposes(("refund", ORDER)))
     run = company.start()
     with monkeypatch.context() as patch:
-        patch.setattr(actions, "_execute_all", crash)
+        patch.setattr(executing, "_execute_all", crash)
         drive_and_crash(company, run)
 
     run = company.drive(run)

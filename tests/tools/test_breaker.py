@@ -211,6 +211,78 @@ def test_tools_do_not_share_a_breaker(make_caller: Callable[..., Caller]) -> Non
     assert caller.subject.admit(UUID(int=8), caller.settings, "t").allowed
 
 
+# --- the retry budget -------------------------------------------------------------------------------------
+
+
+def granted(caller: Caller, times: int) -> int:
+    return sum(caller.subject.spend_retry(TOOL, caller.settings) for _ in range(times))
+
+
+@pytest.mark.parametrize(
+    ("steps", "retries"),
+    [
+        ("", 10),  # a quiet tool may retry all the same
+        ("o " * 100, 10),
+        ("o " * 109, 10),
+        ("o " * 110, 11),
+        ("o o o f " * 50, 20),
+        ("o " * 200 + "w61", 10),
+    ],
+)
+def test_retries_are_a_tenth_of_the_calls_in_the_window(
+    make_caller: Callable[..., Caller], steps: str, retries: int
+) -> None:
+    caller = make_caller()
+    caller.perform(steps)
+    assert granted(caller, 50) == retries
+    caller.perform("w61")
+    assert granted(caller, 50) == 10, "the window moves on"
+
+
+def test_a_failed_call_counts_before_it_asks_for_a_retry(make_caller: Callable[..., Caller]) -> None:
+    caller = make_caller()
+    caller.perform("o " * 108)
+    assert granted(caller, 10) == 10
+    settled = [caller.subject.settle(TOOL, caller.settings, False, None, retry=True) for _ in range(3)]
+    assert settled == [(None, False), (None, True), (None, False)]
+
+
+def test_an_open_breaker_leaves_the_retry_budget_alone(make_caller: Callable[..., Caller]) -> None:
+    caller = make_caller()
+    caller.perform("f f f f")
+    assert granted(caller, 11) == 10
+    transition, left = caller.subject.settle(TOOL, caller.settings, False, None, retry=True)
+    assert (transition is not None, left) == (True, True)
+    assert granted(caller, 11) == 11
+    caller.perform("w30 a p")
+    assert granted(caller, 11) == 10, "a breaker that closes starts afresh"
+
+
+def test_workers_share_one_retry_budget(worker_redis: redis.Redis) -> None:
+    workers = [SharedBreaker(worker_redis, "budget:") for _ in range(4)]
+    settings, grants = BreakerSettings(consecutive_failures=1000, minimum_calls=1000), []
+
+    def fail(worker: SharedBreaker) -> None:
+        for _ in range(10):
+            grants.append(worker.settle(TOOL, settings, False, None, retry=True)[1])
+
+    threads = [threading.Thread(target=fail, args=(worker,)) for worker in workers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(grants), sum(grants)) == (40, 10)
+
+
+def test_a_bucket_written_before_there_was_a_retry_budget_still_counts(worker_redis: redis.Redis) -> None:
+    clock = Clock(worker_redis)
+    shared = SharedBreaker(worker_redis, "old:", CLOCKED_SCRIPT)
+    start = START_MS - START_MS % 5000
+    worker_redis.hset(f"old:breaker:{TOOL}", f"bucket{start // 5000 % rules.BUCKETS}", f"{start}:200:0")
+    assert sum(shared.spend_retry(TOOL, BreakerSettings()) for _ in range(30)) == 20
+    assert rules.tally(shared.read(TOOL)[0], BreakerSettings(), clock.now_ms) == (200, 0)
+
+
 class Agreement(RuleBasedStateMachine):
     """Whatever happens in whatever order, script and rules hold the same state and give the same answers."""
 
@@ -271,6 +343,18 @@ class Agreement(RuleBasedStateMachine):
         self.state, expected = rules.record(self.state, self.settings, self.clock.now_ms, ok, token)
         assert self.shared.record(TOOL, self.settings, ok, token) == expected
 
+    @rule(ok=st.sampled_from([True, False, None]), times=st.integers(1, 12))
+    def settle_with_a_retry(self, ok: bool | None, times: int) -> None:
+        for _ in range(times):
+            self.state, moved = rules.record(self.state, self.settings, self.clock.now_ms, ok, None)
+            self.state, granted = rules.spend_retry(self.state, self.settings, self.clock.now_ms)
+            assert self.shared.settle(TOOL, self.settings, ok, None, retry=True) == (moved, granted)
+
+    @rule()
+    def spend_retry(self) -> None:
+        self.state, granted = rules.spend_retry(self.state, self.settings, self.clock.now_ms)
+        assert self.shared.spend_retry(TOOL, self.settings) == granted
+
     @invariant()
     def states_are_equal(self) -> None:
         if not hasattr(self, "state"):
@@ -279,6 +363,8 @@ class Agreement(RuleBasedStateMachine):
         assert strip(kept) == strip(self.state)
         now_ms = self.clock.now_ms
         assert rules.tally(kept, self.settings, now_ms) == rules.tally(self.state, self.settings, now_ms)
+        retries = rules.tally_retries(self.state, self.settings, now_ms)
+        assert rules.tally_retries(kept, self.settings, now_ms) == retries
 
 
 def strip(state: BreakerState) -> tuple[object, ...]:

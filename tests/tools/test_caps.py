@@ -14,7 +14,16 @@ from django.db.models import F
 
 from agentops.errors import ValidationFailed
 from tests.factories import AgentFactory, ToolFactory
-from tools.caps import Cap, CapClaim, claim_caps, parse_caps, release_caps, reserve_caps, window_of
+from tools.caps import (
+    Cap,
+    CapClaim,
+    claim_caps,
+    lift_limits,
+    parse_caps,
+    release_caps,
+    reserve_caps,
+    window_of,
+)
 from tools.models import CapUsage
 from tools.policy import Ask
 
@@ -116,6 +125,16 @@ def test_usage_is_per_identity_and_tool(owner: tuple[UUID, UUID]) -> None:
     assert reserve(owner, claim(count=1))
     assert reserve((other, owner[1]), claim(count=1))
     assert not reserve(owner, claim(count=1))
+
+
+def test_a_claim_without_limits_counts_in_a_full_window(owner: tuple[UUID, UUID]) -> None:
+    assert reserve(owner, claim("day:x", "100", 1, "100"))
+    lifted = lift_limits([claim("day:x", "20", 1, "100")])
+    assert reserve(owner, *lifted)
+    assert not reserve(owner, claim("day:x", "0", 2, "500"))
+    release(owner, ("day:x", "20"))
+    assert reserve(owner, claim("day:x", "0", 2, "100"))
+    assert not reserve(owner, claim("day:x", "1", 9, "100"))
 
 
 def test_what_is_given_back_can_be_taken_again(owner: tuple[UUID, UUID]) -> None:

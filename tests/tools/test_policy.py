@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.caps import Cap
+from tools.caps import Cap, CapClaim
 from tools.policy import Ask, Decision, GrantTerms, Standing, decide
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -165,6 +165,18 @@ def test_claims_are_what_has_to_be_reserved() -> None:
         (f"run:{UUID(int=1)}", 1, None),
     ]
     assert {claim.amount for claim in claims} == {Decimal(5)}
+
+
+def test_a_call_beyond_its_caps_claims_what_no_limit_refuses() -> None:
+    caps = (Cap("call", None, Decimal(4)), DAILY, Cap("run", 1, None))
+    beyond = granted(decision="ALLOW_WITH_CAPS", caps=caps, over_caps="REQUIRE_APPROVAL")
+    assert decide(ASK, beyond).claims == (
+        CapClaim(DAY, Decimal(5), None, None),
+        CapClaim(f"run:{UUID(int=1)}", Decimal(5), None, None),
+    )
+    holding = replace(ASK, held={DAY: Decimal(5), f"run:{UUID(int=1)}": Decimal(5)})
+    assert decide(holding, beyond).claims == ()
+    assert decide(ASK, granted(beyond, over_caps="DENY")).claims == ()
 
 
 # --- irreversible -----------------------------------------------------------------------------------------

@@ -1,0 +1,59 @@
+"""Whether each call of a step may run, waits for people, or is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agentops.engine import events as e
+from agentops.engine.events import BUILT_IN_TOOLS
+from agentops.engine.state import CallState
+from runs.actions.gating import ask_people
+from runs.actions.proposals import assess_proposal, problem_detail, proposal, terms_of, where_of
+from runs.actions.refusals import note_denied, note_refused
+from runs.handovers import open_handover
+from runs.session import Guard, Session
+from tools.calls import ToolSpec
+
+
+def assess_calls(session: Session, numbers: Sequence[int]) -> None:
+    """Note for each proposed call whether it may run, waits for people, or is refused."""
+    session.one_by_one = False
+    for number in numbers:
+        call = session.state.call(number)
+        spec = session.version.catalogue.get(call.tool)
+        if call.problem:
+            note_refused(session, call, call.problem, problem_detail(session, number))
+        elif call.tool in session.version.built_in:
+            _note_asked(session, call)
+        elif spec is None:
+            known = ", ".join(session.version.catalogue)
+            note_refused(
+                session, call, "not_allow_listed", f"there is no tool {call.tool}; there are: {known}"
+            )
+        else:
+            _assess_one(session, call, spec)
+
+
+def _assess_one(session: Session, call: CallState, spec: ToolSpec) -> None:
+    assessment = assess_proposal(session, call, spec)
+    if assessment.verdict == "DENY":
+        note_denied(session, call, assessment)
+    elif assessment.verdict == "ALLOW":
+        session.note(e.CALL_ALLOWED, terms_of(session, call, assessment))
+        session.fresh[call.number] = assessment
+    else:
+        ask_people(session, call, assessment)
+
+
+def _note_asked(session: Session, call: CallState) -> None:
+    arguments = proposal(session, call.number)["arguments"] or {}
+    question = str(arguments.get("question") or arguments.get("reason") or "")
+    if not question.strip():
+        note_refused(session, call, "invalid_arguments", f"{call.tool} needs words")
+        return
+    action = BUILT_IN_TOOLS[call.tool]
+    where = (session.context.run_id, session.state.step, call.number)
+    queue: Guard | None = (lambda cursor: open_handover(cursor, *where)) if action == "handover" else None
+    session.note(
+        e.CALL_ASKED, {**where_of(session, call), "action": action}, {"question": question[:4000]}, queue
+    )

@@ -1,0 +1,47 @@
+"""The breakers of a step's tools: what an open one means for a call, and showing people that one has moved."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+
+from agentops.engine import events as e
+from agentops.engine.breaker import Admission, Transition
+from agentops.engine.state import CallState
+from runs.actions.proposals import where_of
+from runs.actions.refusals import note_refused
+from runs.session import Session, utc_now
+from tools import mirror
+from tools.calls import ToolSpec
+
+logger = logging.getLogger(__name__)
+
+
+def note_breaker_open(session: Session, call: CallState, spec: ToolSpec, admission: Admission) -> None:
+    """Note that the call waits for its tool, or goes without it, as the tool declares."""
+    retry_at = admission.retry_at or utc_now() + timedelta(seconds=spec.breaker.open_s)
+    if spec.on_breaker_open == "wait":
+        facts = {**where_of(session, call), "code": "circuit_open", "retry_at": retry_at.isoformat()}
+        session.note(e.CALL_DEFERRED, {**facts, "breaker": admission.state, "local": admission.local})
+    else:
+        detail = f"{spec.name} is out of order ({admission.state}); it may be back at {retry_at:%H:%M:%S} UTC"
+        note_refused(session, call, "circuit_open", detail, breaker=admission.state, local=admission.local)
+
+
+def mirror_transitions(session: Session, moved: Sequence[tuple[ToolSpec, Transition]]) -> None:
+    """Show people which breakers have moved, once the outcomes that moved them are safe."""
+    if not moved:
+        return
+    try:
+        session.commit()
+    finally:  # the breakers have moved, whoever writes the outcomes down
+        for spec, transition in moved:
+            _mirror(spec, transition)
+
+
+def _mirror(spec: ToolSpec, transition: Transition) -> None:
+    try:
+        mirror.record_transition(spec, transition)
+    except Exception:  # a picture for people: what happened does not depend on it
+        logger.exception("the breaker of %s is %s, which could not be shown", spec.name, transition.after)

@@ -1,0 +1,161 @@
+"""Making the calls. Decision before effect: every attempt is committed first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from uuid import UUID
+
+from agentops.engine import events as e
+from agentops.engine.breaker import Admission, Transition
+from agentops.errors import ApprovalRequired, PolicyDenied, StateConflict
+from agentops.ledger.store import Cursor
+from approvals import gate
+from runs.actions.breakers import mirror_transitions, note_breaker_open
+from runs.actions.gating import ask_people
+from runs.actions.outcomes import note_outcome, note_replay
+from runs.actions.proposals import assess_proposal, reasons_of, where_of
+from runs.actions.refusals import note_denied, note_refused
+from runs.session import Guard, GuardRefused, Session, utc_now
+from runs.slots import waiting_outside
+from tools import execution
+from tools.assessment import Assessment
+from tools.caps import reserve_caps
+from tools.dedupe import is_first_of_its_kind
+from tools.execution import execute, give_back
+from tools.outcomes import Outcome
+from tools.permits import Permit
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A call that may go out now: assessed, permitted, admitted by its breaker."""
+
+    number: int
+    assessment: Assessment
+    permit: Permit
+    admission: Admission
+    told: bool  # the reasons of this very assessment are in the entry before
+
+
+@cache
+def _readers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=32, thread_name_prefix="reads")
+
+
+def call_tools(session: Session, numbers: Sequence[int]) -> None:
+    """Assess again, get permits, ask the breakers, commit the attempts (C2), and only then make them."""
+    ready: list[Ready] = []
+    try:
+        for number in numbers[:1] if session.one_by_one else numbers:
+            if (found := _make_ready(session, number)) is not None:
+                ready.append(found)
+        if not ready:
+            return
+        _commit_attempts(session, ready)
+        session.confirm_lease()  # whoever was stopped meanwhile must not go on to the effect
+    except BaseException:
+        for item in ready:
+            give_back(item.assessment.call.spec, item.admission)
+        raise
+    with waiting_outside():
+        outcomes = _execute_all(ready)
+    session.read_clock()
+    for item, (outcome, _) in zip(ready, outcomes, strict=True):
+        note_outcome(session, session.state.call(item.number), item.assessment.call.spec, outcome)
+    pairs = zip(ready, outcomes, strict=True)
+    mirror_transitions(session, [(item.assessment.call.spec, moved) for item, (_, moved) in pairs if moved])
+
+
+def _commit_attempts(session: Session, ready: Sequence[Ready]) -> None:
+    # In the order of their tools: two runs that take caps of the same tools must not wait for each other.
+    ordered = sorted(ready, key=lambda item: item.assessment.call.spec.tool_id)
+    for item in ready:
+        _note_attempt(session, item)
+    try:
+        session.commit([guard for item in ordered for guard in _guards(session, item)])
+    except GuardRefused:
+        session.one_by_one = len(ready) > 1  # together they may ask for more than is left
+        raise
+
+
+def _make_ready(session: Session, number: int) -> Ready | None:
+    """Return the call with its permit and admission, or None after noting why it may not go out."""
+    call = session.state.call(number)
+    spec = session.version.catalogue[call.tool]
+    fresh = session.fresh.pop(number, None)
+    assessment = fresh or assess_proposal(session, call, spec)
+    if assessment.replay is not None:
+        note_replay(session, call, assessment)
+        return None
+    approval = UUID(call.approval) if call.approval else None
+    try:
+        permit = gate.require(assessment, approval_id=approval, now=utc_now())
+    except PolicyDenied:
+        note_denied(session, call, assessment)
+        return None
+    except ApprovalRequired as error:
+        if call.in_doubt:  # a person's denial would come too late for what may have happened
+            note_refused(session, call, error.code, error.detail)
+        else:
+            ask_people(session, call, assessment)
+        return None
+    except StateConflict as error:
+        note_refused(session, call, error.code, error.detail)
+        return None
+    admission = execution.admit(spec, forced_open=assessment.forced_open)
+    if not admission.allowed:
+        note_breaker_open(session, call, spec, admission)
+        return None
+    return Ready(number, assessment, permit, admission, told=fresh is not None)
+
+
+def _guards(session: Session, item: Ready) -> list[Guard]:
+    """Return what must hold in the very transaction that commits the attempt."""
+    assessment, call = item.assessment, item.assessment.call
+    guards: list[Guard] = []
+    if assessment.claims:
+        claims = assessment.claims
+        guards.append(lambda cursor: reserve_caps(cursor, call.identity_id, call.spec.tool_id, claims))
+    if assessment.dedupe_digest:
+        guards.append(lambda cursor: is_first_of_its_kind(cursor, assessment, utc_now()))
+    return guards + _approval_guard(item)
+
+
+def _approval_guard(item: Ready) -> list[Guard]:
+    approval = item.permit.approval_id
+    if approval is None:
+        return []
+    key, digest = item.assessment.call.key, item.assessment.digest
+
+    def consume(cursor: Cursor) -> bool:
+        return gate.consume(cursor, approval_id=approval, digest=digest, key=key, now=utc_now())
+
+    return [consume]
+
+
+def _note_attempt(session: Session, item: Ready) -> None:
+    call, assessment = session.state.call(item.number), item.assessment
+    facts = {
+        **where_of(session, call),
+        "attempt": assessment.call.attempt,
+        "key": assessment.call.key,
+        "effect": assessment.call.spec.effect,
+        "permit": item.permit.reference,
+        "claims": [[claim.window, str(claim.amount)] for claim in assessment.claims],
+        "dedupe": assessment.dedupe_digest,
+        "breaker": item.admission.state,
+        "local_breaker": item.admission.local,
+    }
+    if not item.told:
+        facts |= {"decision": assessment.verdict, "reasons": reasons_of(assessment)}
+    session.note(e.ATTEMPT_STARTED, facts)
+
+
+def _execute_all(ready: Sequence[Ready]) -> list[tuple[Outcome, Transition | None]]:
+    if len(ready) == 1:
+        return [execute(ready[0].assessment, ready[0].permit, ready[0].admission)]
+    futures = [_readers().submit(execute, item.assessment, item.permit, item.admission) for item in ready]
+    return [future.result() for future in futures]

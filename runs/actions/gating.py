@@ -1,0 +1,53 @@
+"""Calls that wait for people: putting them before people, and heeding what was decided."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from agentops.engine import events as e
+from agentops.engine.state import CallState
+from approvals import gate
+from approvals.services import Subject, request_approval
+from runs import evidence
+from runs.actions.proposals import terms_of, where_of
+from runs.actions.refusals import give_caps_back
+from runs.session import Session, utc_now
+from tools.assessment import Assessment
+
+WAKE_TASK = "runs.drive"
+
+
+def ask_people(session: Session, call: CallState, assessment: Assessment) -> None:
+    """Put the call before people: the request and the note that the run waits stand or fall together."""
+    context, now = session.context, utc_now()
+    subject = Subject(
+        str(context.run_id), WAKE_TASK, context.team_id, context.principal_id, context.application_id,
+        context.started_by_id,
+    )  # fmt: skip
+    session.commit()  # what has happened so far is evidence
+    shown = evidence.collect(session, call, assessment)
+    with session.orm_write() as write:
+        request = request_approval(assessment=assessment, subject=subject, evidence=shown, now=now)
+        expires_at = request.expires_at.isoformat()
+        facts = {**terms_of(session, call, assessment), "approval": str(request.id), "expires_at": expires_at}
+        session.note(e.CALL_GATED, facts)
+        write()
+
+
+def heed_decisions(session: Session) -> None:
+    """Note what people have decided about the calls that wait for them."""
+    waiting = {UUID(call.approval): call for call in session.state.calls if call.status == "waiting"}
+    if not waiting or session.state.has_ended:  # its end has withdrawn them
+        return
+    for approval, verdict in gate.read_verdicts(list(waiting)).items():
+        call = waiting[approval]
+        facts = {**where_of(session, call), "approval": str(approval), "verdict": verdict}
+        if verdict == "approved":
+            session.note(e.APPROVAL_GRANTED, facts)
+        else:
+            code = {"denied": "denied_by_human", "expired": "approval_expired"}.get(
+                verdict, "approval_voided"
+            )
+            detail = evidence.refusal_words(approval, code)
+            facts["code"] = code
+            session.note(e.APPROVAL_REFUSED, facts, {"detail": detail}, give_caps_back(session, call))

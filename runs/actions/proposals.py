@@ -1,0 +1,87 @@
+"""What the model proposed, as it was recorded, and the assessment of it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from agentops.engine.state import CallState
+from runs.session import Session, utc_now
+from runs.turns import new_traceparent
+from tools.assessment import Assessment, assess, refuse
+from tools.calls import Call, ToolSpec
+
+
+def key_of(session: Session, call: CallState) -> str:
+    """Return the idempotency key of a call: ``run:step:tool:call``."""
+    return f"{session.context.run_id}:{session.state.step}:{call.tool}:{call.number}"
+
+
+def proposal(session: Session, number: int) -> dict[str, Any]:
+    """Return the recorded proposal of a call of the current step, as the model made it."""
+    for mark in reversed(session.state.marks):
+        if mark.step == session.state.step:
+            content = session.content_of(mark.seq) or {}
+            found = [call for call in content.get("calls", ()) if call["call"] == number]
+            if found:
+                recorded: dict[str, Any] = found[0]
+                return recorded
+    return {"arguments": None, "problem_detail": "the proposal was erased"}
+
+
+def problem_detail(session: Session, number: int) -> str:
+    """Return what kept the proposal from being read."""
+    return str(proposal(session, number).get("problem_detail") or "the call could not be read")
+
+
+def where_of(session: Session, call: CallState) -> dict[str, Any]:
+    """Return the facts that place a call in its run."""
+    return {"step": session.state.step, "call": call.number}
+
+
+def assess_proposal(session: Session, call: CallState, spec: ToolSpec) -> Assessment:
+    """Assess the recorded proposal of a call, as of now."""
+    context = session.context
+    arguments = proposal(session, call.number)["arguments"]
+    planned = Call(
+        spec=spec,
+        arguments=arguments if isinstance(arguments, dict) else {},
+        key=key_of(session, call),
+        attempt=call.attempts + 1,
+        run_id=context.run_id,
+        identity_id=context.identity_id,
+        identity_name=context.identity_name,
+        principal_issuer=context.issuer,
+        principal_subject=context.subject,
+        traceparent=new_traceparent(context.trace_id),
+    )
+    if not isinstance(arguments, dict):
+        return refuse(planned, "arguments_erased", "what was proposed has been erased", "run")
+    held = {window: Decimal(amount) for window, amount in call.claims}
+    return assess(planned, application_id=context.application_id, now=utc_now(), held=held)
+
+
+def reasons_of(assessment: Assessment) -> list[dict[str, str]]:
+    """Return the reasons of an assessment as facts."""
+    return [{"source": r.source, "code": r.code, "detail": r.detail} for r in assessment.decision.reasons]
+
+
+def terms_of(session: Session, call: CallState, assessment: Assessment) -> dict[str, Any]:
+    """Return the facts of an assessed call: the terms that it runs under, and why."""
+    spec = assessment.call.spec
+    return {
+        **where_of(session, call),
+        "tool": spec.name,
+        "tool_version": str(spec.id),
+        "effect": spec.effect,
+        "idempotency": spec.idempotency,
+        "max_attempts": spec.max_attempts,
+        "backoff_base_ms": round(spec.backoff_base_s * 1000),
+        "backoff_cap_ms": round(spec.backoff_cap_s * 1000),
+        "on_unknown": spec.on_unknown,
+        "on_breaker_open": spec.on_breaker_open,
+        "decision": assessment.verdict,
+        "reasons": reasons_of(assessment),
+        "grant": str(assessment.grant_id),
+        "digest": assessment.digest,
+    }

@@ -1,0 +1,45 @@
+"""Refusing a call, for a stated reason, and giving back what it holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agentops.engine import events as e
+from agentops.engine.state import CallState
+from agentops.ledger.store import Cursor
+from runs.actions.proposals import reasons_of, where_of
+from runs.session import Guard, Session
+from tools.assessment import Assessment
+from tools.caps import release_caps
+
+
+def note_refused(session: Session, call: CallState, code: str, detail: str, **facts: Any) -> None:
+    """Note why a call may not go out; one in doubt is left to a person, for "refused" would claim no effect."""
+    facts = {**where_of(session, call), "tool": call.tool, "code": code, **facts}
+    if call.in_doubt:
+        doubt = {"attempt": call.attempts, "latency_ms": 0, "then": "park", "delay_ms": 0}
+        session.note(e.CALL_UNKNOWN, {**facts, **doubt}, {"detail": detail})
+    else:
+        session.note(e.CALL_REFUSED, facts, {"detail": detail}, give_caps_back(session, call))
+
+
+def note_denied(session: Session, call: CallState, assessment: Assessment) -> None:
+    """Note that the policy says no, and its reasons."""
+    code = assessment.decision.code
+    facts = {"reasons": reasons_of(assessment), "decision": "DENY"}
+    if code in ("invalid_arguments", "amount_missing"):  # the words quote the model's arguments: content only
+        facts["reasons"] = [{"source": "tool", "code": code, "detail": ""}]
+    note_refused(session, call, code, assessment.detail, **facts)
+
+
+def give_caps_back(session: Session, call: CallState) -> Guard | None:
+    """Return the duty to give back what a call holds of caps and surely did not use."""
+    if not call.claims:
+        return None
+    identity, tool = session.context.identity_id, session.version.catalogue[call.tool].tool_id
+
+    def release(cursor: Cursor) -> bool:
+        release_caps(cursor, identity, tool, call.claims)
+        return True
+
+    return release
