@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
@@ -16,6 +17,7 @@ import yaml
 
 from agentops.runtime import postgres
 from agentops.runtime.accounts import CURRENT_ACCOUNT
+from agentops.runtime.application import web_argv
 from agentops.runtime.services import temporary_stack
 from agentops.runtime.supervision import ROOT
 
@@ -103,6 +105,14 @@ def test_the_image_installs_by_hash_and_does_not_run_as_root() -> None:
     assert any("--require-hashes -r /tmp/requirements.lock" in line for line in lines)
     assert users[-1:] == ["10001"]
     assert "deploy/secrets" in (ROOT / ".dockerignore").read_text().splitlines()
+
+
+def test_every_web_server_has_a_bound_for_its_stop(compose: dict[str, Any]) -> None:
+    """An open event stream would otherwise hold it until the container is killed, after ten seconds."""
+    image = next(line for line in (ROOT / "Dockerfile").read_text().splitlines() if line.startswith("CMD "))
+    for argv in (json.loads(image.removeprefix("CMD ")), compose["services"]["web"]["command"], web_argv(1)):
+        assert "uvicorn" in argv
+        assert 0 < int(argv[argv.index("--timeout-graceful-shutdown") + 1]) < 10
 
 
 @pytest.fixture
