@@ -23,5 +23,5 @@ RUN SECRET_KEY=build AGENTOPS_DIGEST_KEY=build DATABASE_URL=postgresql:///build 
     python manage.py collectstatic --noinput
 USER 10001
 ENTRYPOINT ["/app/deploy/entrypoint.sh"]
-CMD ["uvicorn", "config.asgi:application", "--host", "0.0.0.0", "--port", "8000"]
+CMD ["uvicorn", "config.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--timeout-graceful-shutdown", "5"]
 EXPOSE 8000

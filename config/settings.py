@@ -17,6 +17,7 @@ DEMO = env.bool("AGENTOPS_DEMO", default=False) and not PRODUCTION
 DEBUG = False  # error pages never show settings, arguments or secrets, on no machine
 
 SECRET_KEY = env.str("SECRET_KEY")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 AGENTOPS_DIGEST_KEY = env.str("AGENTOPS_DIGEST_KEY")
 ALLOWED_HOSTS = env.list(
     "ALLOWED_HOSTS", default=[] if PRODUCTION else ["localhost", "127.0.0.1", "[::1]", "testserver"]

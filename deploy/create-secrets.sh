@@ -12,6 +12,8 @@ random_hex() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
 for name in postgres_password owner_password app_password secret_key digest_key; do
     [ -e "$directory/$name" ] || random_hex > "$directory/$name"
 done
-# Your model provider's key goes in here.
-[ -e "$directory/openai_api_key" ] || : > "$directory/openai_api_key"
+# Your model provider's key, and keys that secret_key has replaced, go in here.
+for name in openai_api_key secret_key_fallbacks; do
+    [ -e "$directory/$name" ] || : > "$directory/$name"
+done
 chmod 644 "$directory"/*

@@ -19,6 +19,7 @@ export_database() { # VARIABLE ROLE FILE
 }
 
 export_secret SECRET_KEY secret_key
+export_secret SECRET_KEY_FALLBACKS secret_key_fallbacks
 export_secret AGENTOPS_DIGEST_KEY digest_key
 export_secret OPENAI_API_KEY openai_api_key
 export_database DATABASE_URL agentops_app app_password

@@ -30,11 +30,18 @@ class LivePlatform:
 @contextmanager
 def live_platform(data: Path, environment: Mapping[str, str] = {}) -> Iterator[LivePlatform]:
     """Start web, worker and beat on the databases of this test worker; stop them at the end."""
-    with Stack(data, durable=False) as stack:
-        stack.variables |= {name: os.environ[name] for name in GIVEN if os.environ.get(name)}
-        stack.variables |= {"AGENTOPS_ENV": "test", "AXES_ENABLED": "0", **environment}
+    with worker_stack(data, environment) as stack:
         port = free_ports(1)[0]
         application.spawn_worker(stack)
         application.spawn_beat(stack)
         application.spawn_web(stack, port)
         yield LivePlatform(f"http://{LOOPBACK}:{port}", stack)
+
+
+@contextmanager
+def worker_stack(data: Path, environment: Mapping[str, str] = {}) -> Iterator[Stack]:
+    """Provide a stack for processes on the databases of this test worker; stop them at the end."""
+    with Stack(data, durable=False) as stack:
+        stack.variables |= {name: os.environ[name] for name in GIVEN if os.environ.get(name)}
+        stack.variables |= {"AGENTOPS_ENV": "test", "AXES_ENABLED": "0", **environment}
+        yield stack

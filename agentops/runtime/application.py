@@ -22,6 +22,7 @@ QUEUES = "critical,normal,bulk"
 PORTS_FILE = "demo-ports.json"
 SCRIPTED_KEY = "scripted-planner-needs-no-key"  # tells the scripted planner from a real provider
 CONCURRENCY = "64"  # threads: a run that waits for a model needs one, and little else
+WEB_GRACE_S = "5"  # for requests under way; an open event stream would never end by itself
 WORKER_GRACE_S = 15.0
 WORKER_VARIABLES = {
     # Root is usual in a container, and this worker listens to nobody outside the machine.
@@ -121,10 +122,15 @@ def spawn_beat(stack: Stack) -> Process:
 
 def spawn_web(stack: Stack, port: int) -> Process:
     """Start the web server on the loopback interface; return when it answers /readyz."""
-    argv = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--host", LOOPBACK]
-    process = stack.spawn("web", [*argv, "--port", str(port), "--no-access-log"])
+    process = stack.spawn("web", web_argv(port))
     stack.wait_ready(lambda: answers(f"http://{LOOPBACK}:{port}/readyz"), process)
     return process
+
+
+def web_argv(port: int) -> list[str]:
+    """Return the command of a web server; an open event stream must not hold up its stop."""
+    server = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--no-access-log"]
+    return [*server, "--host", LOOPBACK, "--port", str(port), "--timeout-graceful-shutdown", WEB_GRACE_S]
 
 
 def answers(address: str) -> bool:

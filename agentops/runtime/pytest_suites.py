@@ -1,8 +1,9 @@
-"""pytest plugin: named suites, and no skip that nobody allowed.
+"""pytest plugin: named suites, no skip that nobody allowed, and no test that no run would ever choose.
 
 ``--suite NAME`` runs the tests that carry the marker NAME; it is green only if one passed and none was
 skipped. Any other run tolerates a skip whose reason stands, word for word, in the ini option
-``allowed_skips``; every other skip turns the run red, because a skipped test proves nothing.
+``allowed_skips``; every other skip turns the run red, because a skipped test proves nothing. A test that is
+marked ``slow`` has to be in a suite.
 """
 
 from __future__ import annotations
@@ -32,6 +33,19 @@ def pytest_configure(config: pytest.Config) -> None:
     allowed: list[str] = [] if suite else config.getini("allowed_skips")
     if not hasattr(config, "workerinput"):  # a worker of a parallel run reports to the controller
         config.pluginmanager.register(SkipWatch(allowed, must_pass=bool(suite)), "agentops-skip-watch")
+
+
+@pytest.hookimpl(tryfirst=True)  # before anything is deselected
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse tests that are too slow for the default run and in no suite: they would never run."""
+    forgotten = [item.nodeid for item in items if item.get_closest_marker("slow") and not suites_of(item)]
+    if forgotten:
+        raise pytest.UsageError(f"slow, but in no suite: {', '.join(forgotten)}")
+
+
+def suites_of(item: pytest.Item) -> list[str]:
+    """Return the named suites that a test is in."""
+    return [suite for suite in SUITES if item.get_closest_marker(suite)]
 
 
 class SkipWatch:

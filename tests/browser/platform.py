@@ -137,8 +137,7 @@ def live_demo() -> Iterator[Demo]:
 
 
 def _spawn_strict_web(stack: Stack, port: int) -> None:
-    argv = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--host", LOOPBACK]
-    process = stack.spawn("strict-web", [*argv, "--port", str(port)], env={"AGENTOPS_DEMO": "0"})
+    process = stack.spawn("strict-web", application.web_argv(port), env={"AGENTOPS_DEMO": "0"})
     stack.wait_ready(lambda: application.answers(f"http://{LOOPBACK}:{port}/readyz"), process)
 
 

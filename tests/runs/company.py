@@ -61,6 +61,8 @@ class Company:
     model: str = field(default_factory=lambda: f"model-{next(_numbers)}")
     published: AgentVersion | None = None
     is_mutant: bool = False  # a guard was taken away: what then holds is the test's own affair
+    faults: list[str] = field(default_factory=list)  # what the driver logged when it failed
+    expects_fault: bool = False  # the test makes the driver fail
 
     # --- what there is ----------------------------------------------------------------------------------
 
@@ -193,6 +195,7 @@ class Company:
         """Check what holds after every test: chains fit, the engine explains histories, rows follow from them."""
         if self.is_mutant:
             return
+        assert self.expects_fault or not self.faults, "the driver failed:\n" + "\n".join(self.faults)
         with connection.cursor() as cursor:
             report = verify_streams(cursor)
         assert report.ok, report.faults

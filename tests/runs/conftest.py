@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from pytest_django import Settings
@@ -15,16 +17,37 @@ from tests.runs.deeds import WORLD
 from tests.runs.planner.provider import Provider
 
 
+class FaultWatch(logging.Handler):
+    """Keeps what the driver says when it fails: the run rests, and would end well all the same."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.seen: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.seen.append(logging.Formatter().format(record))
+
+
+@contextmanager
+def watched_driver() -> Iterator[list[str]]:
+    """Collect the faults that the driver logs in this process."""
+    watch, logger = FaultWatch(), logging.getLogger("runs.driver")
+    logger.addHandler(watch)
+    yield watch.seen
+    logger.removeHandler(watch)
+
+
 @pytest.fixture
 def company(transactional_db: None, cast: Cast, settings: Settings) -> Iterator[Company]:
-    """Provide a company with a scripted provider behind the real client."""
+    """Provide a company with a scripted provider behind the real client; a fault of the driver fails the test."""
     provider = Provider()
     settings.OPENAI_BASE_URL, settings.OPENAI_API_KEY = provider.base_url, "sk-test"
     settings.TOOLS_PYTHON_MODULES = [HERE]
     turns.planner_of.cache_clear()
     WORLD.reset()
-    made = Company(cast, provider)
-    yield made
+    with watched_driver() as faults:
+        made = Company(cast, provider, faults=faults)
+        yield made
     made.check()
     turns.planner_of.cache_clear()
     close_clients()

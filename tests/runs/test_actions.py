@@ -311,6 +311,7 @@ def test_parallel_reads_get_no_more_than_their_cap(company: Company) -> None:
     company.add_tool(
         "look_up", effect="read", grant="ALLOW_WITH_CAPS", grant_caps=caps({"per": "run", "count": 3})
     )
+    company.publish(max_seconds=86_400)  # a machine that stands still must not halt the run between two calls
     orders = [("look_up", {"order_id": f"A-{n}"}) for n in range(5)]
     run = company.run(proposes(*orders), says("Done."))
     assert (run.state, sorted(company.states(run))) == (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
@@ -14,8 +15,9 @@ import psycopg
 import pytest
 import yaml
 
-from agentops.runtime import postgres
+from agentops.runtime import postgres, service_urls
 from agentops.runtime.accounts import CURRENT_ACCOUNT
+from agentops.runtime.application import web_argv
 from agentops.runtime.services import temporary_stack
 from agentops.runtime.supervision import ROOT
 
@@ -27,7 +29,9 @@ SECRETS = (
     "owner_password",
     "postgres_password",
     "secret_key",
+    "secret_key_fallbacks",
 )
+LEFT_EMPTY = {"openai_api_key", "secret_key_fallbacks"}
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +109,14 @@ def test_the_image_installs_by_hash_and_does_not_run_as_root() -> None:
     assert "deploy/secrets" in (ROOT / ".dockerignore").read_text().splitlines()
 
 
+def test_every_web_server_has_a_bound_for_its_stop(compose: dict[str, Any]) -> None:
+    """An open event stream would otherwise hold it until the container is killed, after ten seconds."""
+    image = next(line for line in (ROOT / "Dockerfile").read_text().splitlines() if line.startswith("CMD "))
+    for argv in (json.loads(image.removeprefix("CMD ")), compose["services"]["web"]["command"], web_argv(1)):
+        assert "uvicorn" in argv
+        assert 0 < int(argv[argv.index("--timeout-graceful-shutdown") + 1]) < 10
+
+
 @pytest.fixture
 def deploy(tmp_path: Path) -> Path:
     """Copy the deployment's scripts, so that the secrets made by a test stay in the test."""
@@ -120,7 +132,7 @@ def test_secrets_are_made_once_and_behind_a_closed_door(deploy: Path) -> None:
     secrets = create()
 
     assert tuple(secrets) == SECRETS
-    random = [value for name, value in secrets.items() if name != "openai_api_key"]
+    random = [value for name, value in secrets.items() if name not in LEFT_EMPTY]
     assert all(len(value) == 64 for value in random)
     assert len(set(random)) == len(random)
     assert stat.S_IMODE((deploy / "secrets").stat().st_mode) == 0o700
@@ -131,10 +143,11 @@ def test_secrets_are_made_once_and_behind_a_closed_door(deploy: Path) -> None:
     ("given", "expected"),
     [
         (
-            ["app_password", "secret_key"],
+            ["app_password", "secret_key", "secret_key_fallbacks"],
             {
                 "DATABASE_URL": "postgresql://agentops_app:<app_password>@db/agentops",
                 "SECRET_KEY": "<secret_key>",
+                "SECRET_KEY_FALLBACKS": "<secret_key_fallbacks>",
             },
         ),
         (
@@ -161,6 +174,22 @@ def test_a_container_knows_only_the_secrets_it_was_given(
     variables = dict(line.split("=", 1) for line in shown.splitlines())
 
     assert {name: value for name, value in variables.items() if "<" in value} == expected
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, []), ("", []), ("old,older", ["old", "older"])])
+def test_keys_that_were_replaced_come_from_the_environment(given: str | None, expected: list[str]) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "SECRET_KEY_FALLBACKS"}
+    environment |= service_urls.PLACEHOLDERS | ({} if given is None else {"SECRET_KEY_FALLBACKS": given})
+    code = "import json, config.settings as s; print(json.dumps(s.SECRET_KEY_FALLBACKS))"
+    shown = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, env=environment, text=True)
+
+    assert json.loads(shown) == expected
+
+
+def test_whoever_knows_the_key_knows_the_ones_it_replaced(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        secrets = service.get("secrets", [])
+        assert ("secret_key" in secrets) == ("secret_key_fallbacks" in secrets)
 
 
 def test_the_roles_of_a_real_server_sign_in_with_passwords_and_create_no_databases() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,18 +11,21 @@ from pathlib import Path
 import pytest
 
 from agentops.runtime.supervision import ROOT
+from agentops.runtime.testing import SUITES
 
 PASSES = "def test_passes(): pass\n"
 IN_SUITE = "import pytest\npytestmark = pytest.mark.crash\n"
 SKIPS = "import pytest\ndef test_skips(): pytest.skip('{reason}')\n"
 FAILS = "def test_fails(): assert False\n"
 EXPECTED_FAILURE = "import pytest\n@pytest.mark.xfail(reason='some day')\ndef test_fails(): assert False\n"
+SLOW = "import pytest\n@pytest.mark.slow\n"
 MODULE_SKIP = "import pytest\npytest.skip('no module', allow_module_level=True)\n"
 INI = """
 [pytest]
 addopts = -p agentops.runtime.pytest_suites -p xdist --strict-markers
 markers =
     crash: a suite
+    slow: too slow for the default run
 allowed_skips =
     the data is absent
 """
@@ -106,3 +110,26 @@ def test_an_unknown_suite_is_refused(tmp_path: Path) -> None:
 
     assert run.returncode == pytest.ExitCode.USAGE_ERROR
     assert "invalid choice" in run.stderr
+
+
+@pytest.mark.parametrize("selection", [(), ("-m", "not slow"), ("-m", "slow"), ("--suite", "crash")])
+def test_a_slow_test_in_no_suite_is_refused_because_it_would_never_run(
+    tmp_path: Path, selection: tuple[str, ...]
+) -> None:
+    run = run_pytest(tmp_path, [PASSES, SLOW + PASSES], *selection)
+
+    assert run.returncode == pytest.ExitCode.USAGE_ERROR, run.stdout
+    assert "slow, but in no suite: test_1.py::test_passes" in run.stderr
+
+
+def test_a_slow_test_in_a_suite_runs_with_it(tmp_path: Path) -> None:
+    run = run_pytest(tmp_path, [IN_SUITE + SLOW + PASSES], "--suite", "crash")
+
+    assert (run.returncode, "1 passed" in run.stdout) == (0, True)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_every_suite_has_tests(suite: str) -> None:
+    mark = re.compile(rf"^(?:pytestmark = .*|@)pytest\.mark\.{suite}\b", re.MULTILINE)
+
+    assert any(mark.search(path.read_text()) for path in (ROOT / "tests").rglob("test_*.py"))
