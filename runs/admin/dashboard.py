@@ -19,7 +19,7 @@ from identities.acting import acting_person
 from identities.models import User
 from runs.admin.pages import read_questions
 from runs.admin.spending import budgets_visible_to, list_spending, window_starts
-from runs.admin.usage import BROKEN, TREND_DAYS, runs_since, weekly_usage
+from runs.admin.usage import BROKEN, MOST_READ, TREND_DAYS, runs_since, weekly_usage
 from runs.models import Handover, Run
 from tools.admin.panels import read_open_breakers
 
@@ -122,7 +122,8 @@ def read_spending(request: HttpRequest, subject: Any) -> dict[str, Any]:
 def read_agents(request: HttpRequest, subject: Any) -> dict[str, Any]:
     """Return the agent versions that were busiest in the last week."""
     today = window_starts(timezone.now())["day"]
-    return {"rows": weekly_usage(acting_person(request), today, SHOWN), "days": TREND_DAYS}
+    week = weekly_usage(acting_person(request), today, SHOWN)
+    return {"rows": week.rows, "days": TREND_DAYS, "most": MOST_READ if week.is_cut else 0}
 
 
 def read_handovers(request: HttpRequest, subject: Any) -> dict[str, Any]:
