@@ -11,7 +11,12 @@ from django.db.models import Q
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from agentops.identifiers import new_id
-from identities.querysets import AgentIdentityQuerySet, ApplicationQuerySet, TeamQuerySet
+from identities.querysets import (
+    AgentIdentityQuerySet,
+    ApplicationQuerySet,
+    PrincipalQuerySet,
+    TeamQuerySet,
+)
 
 
 class User(AbstractUser):
@@ -61,8 +66,13 @@ class Principal(models.Model):
     issuer = models.CharField(max_length=200)
     subject = models.CharField(max_length=200)
     created_at = models.DateTimeField(auto_now_add=True)
+    erased_at = models.DateTimeField(null=True, help_text="When a pseudonym took the subject's place.")
+
+    objects = PrincipalQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "end user"
+        ordering: ClassVar = ["-id"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["team", "issuer", "subject"], name="principal_once_per_team")
         ]

@@ -1,16 +1,24 @@
-"""Erasing what was said in a run: the words go, what happened stays on the record."""
+"""Erasing what was said in a run, and who a person is: the words go, what happened stays on the record."""
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
+
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from agentops.errors import StateConflict
+from agentops.canonical import keyed_digest
+from agentops.errors import StateConflict, ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import Cursor, erase_contents, record
-from identities.models import User
+from identities.models import Principal, Team, User
 from identities.policies import require
 from runs.models import Run
+from runs.policies import STAFF_ISSUER
+
+ERASE = "ledger.erase_content"
 
 # Of a run: its own stream, what its approvals showed to people, and what drivers saw too late.
 _STREAMS = """
@@ -25,21 +33,79 @@ def erase_run(*, actor: User, run: Run, reason: str) -> int:
 
     The principal's issuer and subject stay in their own row. Raises PolicyDenied, StateConflict.
     """
-    require(actor, "ledger.erase_content", run.team)
+    require(actor, ERASE, run.team)
     with transaction.atomic(), connection.cursor() as cursor:
         locked = Run.objects.select_for_update().get(pk=run.pk)
-        if not locked.has_ended:
-            raise StateConflict("run_not_ended", "a run that is going on needs its words: cancel it first")
-        erased = _erase(cursor, run)
-        facts = {"run": str(run.pk), "entries": erased}
+        erased = _erase_words(cursor, locked)
         content = {"reason": reason} if reason else None
-        record(
-            run.principal_id, "principal", Draft("content.erased", timezone.now(), facts, content, actor.pk)
-        )
+        record(run.principal_id, "principal", _erased(locked, erased, timezone.now(), actor, content))
     return erased
 
 
-def _erase(cursor: Cursor, run: Run) -> int:
+def erase_principal(*, actor: User, principal: Principal, reason: str) -> int:
+    """Erase the words of all runs of an end user, and put a keyed pseudonym in the place of the subject.
+
+    Return how many entries lost their words. A person who is known to several teams is erased in each. May be
+    repeated. Raises PolicyDenied; StateConflict while a run is going on, or for a member of staff, whose
+    username is an account; ValidationFailed for a reason that names the person.
+    """
+    _require_in_every_team(actor, principal)
+    with transaction.atomic(), connection.cursor() as cursor:
+        # FOR UPDATE keeps runs from starting for this person until the commit: see start_run.
+        locked = Principal.objects.select_for_update().get(pk=principal.pk)
+        _check_erasable(locked, reason)
+        runs = list(Run.objects.select_for_update().filter(principal=locked).order_by("pk"))
+        counts = [_erase_words(cursor, run) for run in runs]
+        # Reasons of earlier erasures were written before anybody checked whether they name the person.
+        total = sum(counts) + erase_contents(cursor, locked.pk)
+        _pseudonymise(locked)
+        _record_erasure(locked, runs, counts, actor, reason)
+    return total
+
+
+def _require_in_every_team(actor: User, principal: Principal) -> None:
+    for team in Team.objects.filter(Q(pk=principal.team_id) | Q(runs__principal=principal)).distinct():
+        require(actor, ERASE, team)
+
+
+def _check_erasable(principal: Principal, reason: str) -> None:
+    if principal.issuer == STAFF_ISSUER and User.objects.filter(username=principal.subject).exists():
+        raise StateConflict(
+            "staff_principal", "this is a member of staff, known by the username of an account"
+        )
+    if re.search(rf"(?<!\w){re.escape(principal.subject)}(?!\w)", reason, re.IGNORECASE):
+        raise ValidationFailed(
+            "reason_names_person", "the reason stays on the record: do not name the person"
+        )
+
+
+def _erase_words(cursor: Cursor, run: Run) -> int:
+    if not run.has_ended:
+        raise StateConflict("run_not_ended", f"run {run.pk} is going on and needs its words: cancel it first")
     cursor.execute(_STREAMS, {"run": str(run.pk)})
     streams = [stream for (stream,) in cursor.fetchall()]
     return sum(erase_contents(cursor, stream) for stream in streams)
+
+
+def _pseudonymise(principal: Principal) -> None:
+    if principal.erased_at is None:
+        # With the row's own id in it: whoever comes back and is erased again gets another one.
+        digest = keyed_digest(["principal", str(principal.pk), principal.issuer, principal.subject])
+        principal.subject, principal.erased_at = f"erased-{digest[:32]}", timezone.now()
+        principal.save(update_fields=["subject", "erased_at"])
+
+
+def _record_erasure(
+    principal: Principal, runs: list[Run], counts: list[int], actor: User, reason: str
+) -> None:
+    now = timezone.now()
+    content = {"reason": reason} if reason else None
+    drafts = [_erased(run, count, now, actor) for run, count in zip(runs, counts, strict=True)]
+    whole = Draft("principal.erased", now, {"runs": len(runs), "entries": sum(counts)}, content, actor.pk)
+    record(principal.pk, "principal", *drafts, whole)
+
+
+def _erased(
+    run: Run, entries: int, now: datetime, actor: User, content: dict[str, str] | None = None
+) -> Draft:
+    return Draft("content.erased", now, {"run": str(run.pk), "entries": entries}, content, actor.pk)

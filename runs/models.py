@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 
 from agentops.identifiers import new_id
 from identities.models import AgentIdentity, Application, Principal, Team, User
-from runs.querysets import AgentVersionQuerySet, RunQuerySet
+from runs.querysets import AgentVersionQuerySet, HandoverQuerySet, RunQuerySet
 from tools.models import ToolVersion
 
 
@@ -264,6 +264,8 @@ class Handover(models.Model):
     opened_at = models.DateTimeField()
     answered_at = models.DateTimeField(null=True)
     answered_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+
+    objects = HandoverQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["opened_at"]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from django.apps import apps
 from django.db import models
+from django.db.models import Q
 
 from identities.querysets import is_known_person
 
 if TYPE_CHECKING:
     from identities.models import User
-    from runs.models import AgentVersion, Run  # noqa: F401  named in strings
+    from runs.models import AgentVersion, Handover, Run  # noqa: F401  named in strings
 
 
 class RunQuerySet(models.QuerySet["Run"]):
@@ -31,3 +33,23 @@ class AgentVersionQuerySet(models.QuerySet["AgentVersion"]):
         if not is_known_person(user):
             return self.none()
         return self if user.is_superuser else self.filter(identity__team__members=user)
+
+
+# A run that is being cancelled or has ended goes on with nobody's answer.
+WAITED_FOR = Q(answered_at=None) & ~Q(
+    run__state__in=("cancelling", "completed", "halted", "failed", "cancelled", "expired")
+)
+
+
+class HandoverQuerySet(models.QuerySet["Handover"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the conversations of the runs that somebody may see."""
+        return self.filter(run__in=apps.get_model("runs", "Run").objects.visible_to(user))
+
+    def open(self) -> Self:
+        """Return the conversations whose run still waits for a person's answer."""
+        return self.filter(WAITED_FOR)
+
+    def closed(self) -> Self:
+        """Return the conversations that were answered, or that nobody waits for any more."""
+        return self.exclude(WAITED_FOR)

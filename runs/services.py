@@ -84,8 +84,22 @@ def _find_principal(agent: AgentIdentity, issuer: str, subject: str) -> Principa
             raise ValidationFailed(
                 "bad_principal", f"the principal's {name} has 1 to 200 printable characters"
             )
-    principal, _ = Principal.objects.get_or_create(team_id=agent.team_id, issuer=issuer, subject=subject)
-    return principal
+    while True:
+        principal, _ = Principal.objects.get_or_create(team_id=agent.team_id, issuer=issuer, subject=subject)
+        if _hold(principal):
+            return principal
+
+
+def _hold(principal: Principal) -> bool:
+    """Keep the end user from being erased until the commit; return whether it still stands."""
+    with connection.cursor() as cursor:
+        # Shared, so that runs of one person do not wait for each other; it waits for an erasure, which would
+        # otherwise miss the run that is being started.
+        cursor.execute(
+            "SELECT 1 FROM identities_principal WHERE id = %s AND subject = %s FOR KEY SHARE",
+            [principal.pk, principal.subject],
+        )
+        return cursor.fetchone() is not None
 
 
 def _create_run(

@@ -1,8 +1,9 @@
-"""What agents are doing: runs, handovers, agent versions, budgets, prices, and the dashboard's panels."""
+"""What agents are doing: runs, for whom, handovers, agent versions, budgets, prices, and the dashboard's panels."""
 
 from runs.admin import dashboard, related
 from runs.admin.budgets import BudgetAdmin, PriceAdmin
 from runs.admin.handovers import HandoverAdmin
+from runs.admin.principals import PrincipalAdmin
 from runs.admin.runs import RunAdmin
 from runs.admin.versions import AgentVersionAdmin
 
@@ -11,6 +12,7 @@ __all__ = [
     "BudgetAdmin",
     "HandoverAdmin",
     "PriceAdmin",
+    "PrincipalAdmin",
     "RunAdmin",
     "dashboard",
     "related",

@@ -17,11 +17,10 @@ from agentops.console.words import money
 from approvals.models import ApprovalRequest
 from identities.acting import acting_person
 from identities.models import User
-from runs.admin.handovers import ENDED, handovers_visible_to
 from runs.admin.pages import read_questions
 from runs.admin.spending import budgets_visible_to, list_spending, window_starts
-from runs.admin.usage import BROKEN, TREND_DAYS, runs_since, weekly_usage
-from runs.models import Run
+from runs.admin.usage import BROKEN, MOST_READ, TREND_DAYS, runs_since, weekly_usage
+from runs.models import Handover, Run
 from tools.admin.panels import read_open_breakers
 
 GOING = ("queued", "in_progress", "requires_action", "paused", "cancelling")
@@ -54,7 +53,7 @@ def read_figures(request: HttpRequest, subject: Any) -> dict[str, list[Figure]]:
     """Return the figures of the top row."""
     user = acting_person(request)
     waiting = ApprovalRequest.objects.visible_to(user).filter(state="waiting").count()
-    handovers = handovers_visible_to(user).filter(answered_at=None).exclude(run__state__in=ENDED).count()
+    handovers = Handover.objects.visible_to(user).open().order_by().count()
     stopped = read_open_breakers(request, None)
     breakers = f"{len(stopped['tools'])}{'+' if stopped['more'] else ''}"
     return {
@@ -123,12 +122,13 @@ def read_spending(request: HttpRequest, subject: Any) -> dict[str, Any]:
 def read_agents(request: HttpRequest, subject: Any) -> dict[str, Any]:
     """Return the agent versions that were busiest in the last week."""
     today = window_starts(timezone.now())["day"]
-    return {"rows": weekly_usage(acting_person(request), today, SHOWN), "days": TREND_DAYS}
+    week = weekly_usage(acting_person(request), today, SHOWN)
+    return {"rows": week.rows, "days": TREND_DAYS, "most": MOST_READ if week.is_cut else 0}
 
 
 def read_handovers(request: HttpRequest, subject: Any) -> dict[str, Any]:
     """Return the conversations that have waited longest for a person."""
-    rows = handovers_visible_to(acting_person(request)).filter(answered_at=None).exclude(run__state__in=ENDED)
+    rows = Handover.objects.visible_to(acting_person(request)).open()
     oldest = list(rows.select_related("run__identity").order_by("opened_at")[:SHOWN])
     questions = read_questions(oldest)
     return {"rows": [(handover, questions.get(handover.pk, "")) for handover in oldest]}

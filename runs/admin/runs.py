@@ -23,8 +23,10 @@ from agentops.console.templatetags.console import short
 from agentops.errors import AgentOpsError, NotFound, ValidationFailed
 from identities.acting import acting_person
 from identities.models import AgentIdentity
+from identities.policies import may_govern
 from runs.admin.pages import live_context, read_seen
-from runs.models import Handover, Run
+from runs.erasure import ERASE, erase_run
+from runs.models import ENDED_STATES, Handover, Run
 from runs.policies import STAFF_ISSUER, may_control
 from runs.services import (
     answer_handover,
@@ -83,7 +85,7 @@ class RunAdmin(GovernedAdmin):
     list_select_related = ("identity", "principal", "agent_version")
     search_fields = ("=id", "=trace_id", "identity__name", "principal__subject")
     ordering = ("-id",)
-    actions = ("pause", "resume", "cancel", "kill")
+    actions = ("pause", "resume", "cancel", "kill", "erase")
 
     @admin.display(description="run")
     def run_name(self, run: Run) -> str:
@@ -105,6 +107,11 @@ class RunAdmin(GovernedAdmin):
         if obj is None:
             return self.admin_site.has_permission(request)
         return may_control(acting_person(request), obj).allowed
+
+    def has_erase_permission(self, request: HttpRequest, obj: Run | None = None) -> bool:
+        """Whether this person may erase what was said in the run, or in some run."""
+        person = acting_person(request)
+        return person.has_perm(ERASE) if obj is None else may_govern(person, ERASE, obj.team).allowed
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Offer the form; the service decides for whom."""
@@ -148,6 +155,19 @@ class RunAdmin(GovernedAdmin):
         asked = Confirmation("Kill this run? No further call goes out, and no answer is written.", "killed")
         return perform(
             self, request, queryset, lambda run, why: kill_run(actor=person, run=run, reason=why), asked
+        )
+
+    @offered_when(*ENDED_STATES, danger=True)
+    @admin.action(permissions=["erase"], description="Erase the words")
+    def erase(self, request: HttpRequest, queryset: QuerySet[Run]) -> HttpResponse:
+        """Erase what was said in runs that have ended."""
+        person = acting_person(request)
+        asked = Confirmation(
+            "Erase every word of this run for good? What happened, and that it was erased, stays on the record.",
+            "erased",
+        )
+        return perform(
+            self, request, queryset, lambda run, why: erase_run(actor=person, run=run, reason=why), asked
         )
 
     def get_urls(self) -> list[URLPattern]:

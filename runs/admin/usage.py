@@ -17,6 +17,7 @@ from runs.models import Run
 
 BROKEN = ("failed", "halted", "expired")
 TREND_DAYS = 7
+MOST_READ = 20_000  # about 20 ms of aggregation: the dashboard costs the same however many runs a week has
 
 
 @dataclass(slots=True)
@@ -44,18 +45,34 @@ def runs_since(user: User, moment: datetime) -> QuerySet[Run]:
     return Run.objects.visible_to(user).filter(pk__gte=first_id_at(int(moment.timestamp() * 1000)))
 
 
-def weekly_usage(user: User, today: datetime, most: int) -> list[Usage]:
-    """Return the busiest versions of the last seven days, in one query."""
+@dataclass(frozen=True, slots=True)
+class Week:
+    """The busiest versions; ``is_cut`` when there were more runs than are read, and only the newest count."""
+
+    rows: list[Usage]
+    is_cut: bool
+
+
+def weekly_usage(user: User, today: datetime, most: int) -> Week:
+    """Return the busiest versions of the last seven days, in two queries over ranges of the key."""
     first = today - timedelta(days=TREND_DAYS - 1)
+    runs = runs_since(user, first)
+    oldest_read = runs.order_by("-pk").values_list("pk", flat=True)[MOST_READ : MOST_READ + 1].first()
+    if oldest_read is not None:
+        runs = runs.filter(pk__gt=oldest_read)
+    return Week(_busiest(runs, first.date(), most), oldest_read is not None)
+
+
+def _busiest(runs: QuerySet[Run], first: date, most: int) -> list[Usage]:
     found: dict[UUID, Usage] = {}
-    for day in _by_day(runs_since(user, first)):
+    for day in _by_day(runs):
         usage = found.setdefault(
             day["agent_version_id"],
             Usage(
                 day["identity_id"], day["identity__slug"], day["identity__name"], day["agent_version__number"]
             ),
         )
-        _add_day(usage, day, first.date())
+        _add_day(usage, day, first)
     return sorted(found.values(), key=lambda usage: usage.runs, reverse=True)[:most]
 
 

@@ -68,4 +68,6 @@ class TraceQuery(QuerySerializer):
 
 
 class HandoverQuery(QuerySerializer):
-    open = serializers.BooleanField(required=False, help_text="True: only those that nobody answered yet.")
+    open = serializers.BooleanField(
+        required=False, help_text="True: those that a run still waits for; false: the others."
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,7 +18,8 @@ from identities.models import User
 from runs.api.bodies import HandoverQuery, MessageBody
 from runs.api.contents import read_reasons
 from runs.api.serializers import AnsweredHandoverSerializer, HandoverSerializer
-from runs.models import Handover, Run
+from runs.models import Handover
+from runs.querysets import HandoverQuerySet
 from runs.services import answer_handover
 
 
@@ -37,7 +37,7 @@ class Handovers(ListView):
         rows = _visible(caller(request))
         is_open = read_query(HandoverQuery, request).get("open")
         if is_open is not None:
-            rows = rows.filter(answered_at__isnull=is_open)
+            rows = rows.open() if is_open else rows.closed()
 
         def render(page: list[Handover]) -> list[Fields]:
             return render_rows(HandoverSerializer, page, reasons=read_reasons(page))
@@ -68,8 +68,8 @@ class HandoverAnswer(ApiView):
         return answer_once(request, Operation(request.path), act)
 
 
-def _visible(user: User) -> QuerySet[Handover]:
-    return Handover.objects.filter(run__in=Run.objects.visible_to(user)).select_related("run__identity")
+def _visible(user: User) -> HandoverQuerySet:
+    return Handover.objects.visible_to(user).select_related("run__identity")
 
 
 def _find(user: User, handover_id: UUID) -> Handover:

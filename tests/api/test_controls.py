@@ -153,3 +153,18 @@ def test_a_conversation_is_handed_over_and_answered(company: Company, callers: C
     assert company.drive(run).state == "completed"
     assert callers.alice.get("/handovers?open=true").body["data"] == []
     assert Handover.objects.get().answered_by == company.cast.alice
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_conversation_is_open_only_while_its_run_waits_for_it(
+    company: Company, callers: Callers, ends: bool
+) -> None:
+    company.add_reads()
+    run = company.run(proposes(("hand_over", {"reason": "They want a discount."})), says("Never said."))
+    assert post(callers, run, "cancel").status == 202
+    if ends:
+        assert company.drive(run).state == "cancelled"
+    assert callers.alice.get("/handovers?open=true").body["data"] == []
+    for others in ("/handovers?open=false", "/handovers"):
+        (shown,) = callers.alice.get(others).body["data"]
+        assert (shown["run"], shown["answered_at"]) == (str(run.pk), None)

@@ -23,6 +23,7 @@ from tests.factories import (
     BudgetFactory,
     GrantFactory,
     PriceFactory,
+    PrincipalFactory,
     RunFactory,
     ToolVersionFactory,
 )
@@ -47,6 +48,7 @@ def pages(cast: Cast) -> list[str]:
         "approvals_approvalrequest": ApprovalRequestFactory.create(identity=cast.agent, tool_version=version),
         "identities_agentidentity": cast.agent,
         "identities_application": cast.application,
+        "identities_principal": PrincipalFactory.create(team=cast.team),
         "identities_team": cast.team,
         "identities_user": cast.fiona,
     }

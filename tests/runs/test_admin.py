@@ -14,6 +14,7 @@ from django.utils import timezone
 from agentops.ledger.store import erase_contents
 from runs.admin.pages import read_seen
 from runs.models import AgentVersion, BudgetWindow, Handover, Run
+from runs.services import cancel_run
 from tests.cast import Cast
 from tests.console.visits import Page, act, count_queries, page_of, sign_in, text_of
 from tests.factories import (
@@ -236,6 +237,20 @@ class TestAnswers:
         assert (handover.answered_by, handover.answered_at is not None) == (company.cast.alice, True)
         assert company.drive(run).state == "completed"
         assert "Answered lately" in text_of(client.get(page_of("runs_handover", "changelist")))
+
+    @pytest.mark.parametrize("ends", [False, True])
+    def test_nobody_is_asked_to_answer_for_a_run_that_waits_no_more(
+        self, company: Company, ends: bool
+    ) -> None:
+        company.add_reads()
+        run = company.run(proposes(("hand_over", {"reason": "A lawyer writes."})), says("Never said."))
+        client = sign_in(company.cast.alice)
+        pages = page_of("runs_handover", "changelist"), "/admin/"
+        assert all("A lawyer writes." in text_of(client.get(page)) for page in pages)
+        cancel_run(actor=company.cast.alice, run=run)
+        if ends:
+            assert company.drive(run).state == "cancelled"
+        assert not any("A lawyer writes." in text_of(client.get(page)) for page in pages)
 
     @pytest.mark.parametrize(("happened", "said"), [("yes", "happened"), ("no", "did not happen")])
     def test_an_unknown_outcome_is_settled_by_a_person(

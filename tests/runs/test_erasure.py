@@ -7,15 +7,20 @@ from typing import Any
 import psycopg
 import pytest
 from django.contrib.auth.models import Permission
+from django.core.management import CommandError, call_command
 from psycopg import sql
 
-from agentops.errors import PolicyDenied, StateConflict
+from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
 from agentops.ledger.entries import digest_content
 from agentops.ledger.models import Stream
+from identities.models import Principal
 from runs import driver
-from runs.erasure import erase_run
+from runs.erasure import erase_principal, erase_run
 from runs.models import Run
-from runs.services import add_message, answer_input
+from runs.policies import STAFF_ISSUER
+from runs.services import add_message, answer_input, start_run
+from tests.console.visits import act, page_of, sign_in, text_of
+from tests.factories import PrincipalFactory, RunFactory
 from tests.ledger import last_entry
 from tests.ledger.forging import as_owner
 from tests.runs.company import Company, proposes, says
@@ -24,6 +29,7 @@ from tests.runs.planner.provider import completion, reply
 from tests.runs.test_driver import abandon
 
 CANARY = "canary-7d1f"
+WHO = "ann.marple-88@example.org"
 TABLES = """
 SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND n.nspname = 'public' ORDER BY 1
@@ -147,3 +153,157 @@ def test_without_the_salt_gone_a_digest_would_betray_a_guess(company: Company) -
     erase_run(actor=company.cast.alice, run=run, reason="")
     with as_owner(triggers=True) as owner:
         assert owner.execute(query, [run.pk]).fetchone() == (None, digest), "nothing is left to check with"
+
+
+# --- a person ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ann(company: Company, talkative: Run) -> Principal:
+    """Return the end user of two runs, under an identifier that is found nowhere else."""
+    company.play(says(f"Hello again, {WHO}."))
+    company.drive(company.start(f"It is me again, {WHO}."))
+    principal = talkative.principal
+    principal.subject = WHO
+    principal.save()
+    assert principal.runs.count() == 2
+    return principal
+
+
+def test_erasing_a_person_leaves_neither_words_nor_identifier_anywhere(
+    company: Company, talkative: Run, ann: Principal
+) -> None:
+    allow_alice(company)
+    erase_run(actor=company.cast.alice, run=talkative, reason=f"asked for by {WHO}")
+    assert dump().count(WHO) > 2
+    erased = erase_principal(actor=company.cast.alice, principal=ann, reason="asked for in ticket 7")
+    assert (dump().count(WHO), dump().count(CANARY)) == (0, 0)
+    ann.refresh_from_db()
+    assert ann.subject.startswith("erased-")
+    assert ann.erased_at is not None
+    entry = last_entry(ann.pk)
+    assert (entry.kind, entry.facts["runs"], entry.actor) == ("principal.erased", 2, company.cast.alice.pk)
+    assert erased == entry.facts["entries"] + 1, "the reason of the first erasure went too"
+    company.check()
+
+
+def test_a_person_who_comes_back_is_somebody_new_and_can_be_erased_again(
+    company: Company, ann: Principal
+) -> None:
+    allow_alice(company)
+    erase_principal(actor=company.cast.alice, principal=ann, reason="")
+    before = Principal.objects.get(pk=ann.pk)
+    erase_principal(actor=company.cast.alice, principal=ann, reason="")  # once more changes nothing
+    assert Principal.objects.get(pk=ann.pk).subject == before.subject
+    back = PrincipalFactory.create(team=ann.team, issuer=ann.issuer, subject=WHO)
+    erase_principal(actor=company.cast.alice, principal=back, reason="")
+    assert WHO not in dump()
+    assert Principal.objects.get(pk=back.pk).subject != before.subject
+
+
+@pytest.mark.parametrize("reason", [f"{WHO} wants it", WHO.upper()])
+def test_the_reason_must_not_name_the_person(company: Company, ann: Principal, reason: str) -> None:
+    allow_alice(company)
+    with pytest.raises(ValidationFailed):
+        erase_principal(actor=company.cast.alice, principal=ann, reason=reason)
+
+
+def test_a_person_whose_run_is_going_on_is_not_erased(company: Company, ann: Principal) -> None:
+    allow_alice(company)
+    RunFactory.create(agent_version=company.published, principal=ann, team=company.cast.team)
+    with pytest.raises(StateConflict):
+        erase_principal(actor=company.cast.alice, principal=ann, reason="")
+    assert WHO in dump()
+    assert CANARY in dump(), "all or nothing"
+
+
+def test_a_member_of_staff_is_an_account_and_not_erased(company: Company) -> None:
+    staff = PrincipalFactory.create(team=company.cast.team, issuer=STAFF_ISSUER, subject="bob")
+    allow_alice(company)
+    with pytest.raises(StateConflict):
+        erase_principal(actor=company.cast.alice, principal=staff, reason="")
+
+
+def test_who_was_not_given_the_right_erases_nobody(company: Company, ann: Principal) -> None:
+    allow_alice(company)
+    company.cast.charlie.user_permissions.add(Permission.objects.get(codename="erase_content"))
+    for actor in (company.cast.bob, company.cast.charlie, company.cast.agent.service_account):
+        with pytest.raises(PolicyDenied):
+            erase_principal(actor=actor, principal=ann, reason="")
+    ann.runs.update(team=company.cast.other_team)  # as if the agent had been another team's then
+    with pytest.raises(PolicyDenied):
+        erase_principal(actor=company.cast.alice, principal=ann, reason="")
+    assert WHO in dump()
+
+
+def test_a_run_that_starts_while_its_person_is_erased_is_somebody_elses(
+    company: Company, ann: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mutant: the row that was found is taken without looking whether it is still that person's."""
+    allow_alice(company)
+    found = Principal.objects.get(pk=ann.pk)
+    erase_principal(actor=company.cast.alice, principal=ann, reason="")
+    look = Principal.objects.get_or_create
+    answers = iter([(found, False)])
+    monkeypatch.setattr(Principal.objects, "get_or_create", lambda **who: next(answers, None) or look(**who))
+    run = start_run(
+        actor=company.cast.application.service_account, agent=company.cast.agent, message="Hello.",
+        issuer=ann.issuer, subject=WHO, application=company.cast.application,
+    )  # fmt: skip
+    assert (run.principal_id != ann.pk, run.principal.subject) == (True, WHO)
+
+
+# --- at the console and in a terminal ------------------------------------------------------------------------
+
+
+def test_the_page_of_a_run_erases_its_words(company: Company) -> None:
+    run = company.run(says("Done."), message=CANARY)
+    client = sign_in(company.cast.alice)
+    assert 'value="erase"' not in client.get(page_of("runs_run", "change", run.pk)).content.decode()
+    allow_alice(company)
+    assert 'value="erase"' in client.get(page_of("runs_run", "change", run.pk)).content.decode()
+    form = {"action": "erase", "_selected_action": str(run.pk), "index": "0"}
+    assert "Erase every word" in text_of(client.post(page_of("runs_run", "changelist"), form))
+    assert "Say why" in text_of(act(client, "runs_run", "erase", run.pk, reason=" "))
+    assert CANARY in dump()
+    assert "1 run erased." in text_of(act(client, "runs_run", "erase", run.pk))
+    assert CANARY not in dump()
+
+
+def test_the_page_of_a_person_erases_them(company: Company, ann: Principal) -> None:
+    allow_alice(company)
+    client = sign_in(company.cast.alice)
+    assert WHO in text_of(client.get(page_of("identities_principal", "changelist")))
+    assert 'value="erase"' in client.get(page_of("identities_principal", "change", ann.pk)).content.decode()
+    assert "1 end user erased." in text_of(act(client, "identities_principal", "erase", ann.pk))
+    assert WHO not in text_of(client.get(page_of("identities_principal", "change", ann.pk)))
+    assert WHO not in dump()
+
+
+def test_an_outsider_erases_nothing_at_the_console(company: Company, talkative: Run, ann: Principal) -> None:
+    company.cast.charlie.user_permissions.add(Permission.objects.get(codename="erase_content"))
+    client = sign_in(company.cast.charlie)
+    act(client, "runs_run", "erase", talkative.pk)
+    act(client, "identities_principal", "erase", ann.pk)
+    bob = sign_in(company.cast.bob)
+    act(bob, "runs_run", "erase", talkative.pk)
+    act(bob, "identities_principal", "erase", ann.pk)
+    assert WHO in dump()
+    assert CANARY in dump()
+
+
+def test_the_commands_erase_for_whom_may(company: Company, talkative: Run, ann: Principal) -> None:
+    why = ("--reason", "ticket 7", "--as")
+    person = ("erase_principal", ann.issuer, WHO, *why)
+    for refused in (("erase_run", str(talkative.pk), *why), person):
+        with pytest.raises(CommandError, match="lacks"):
+            call_command(*refused, "bob")
+    allow_alice(company)
+    call_command("erase_run", str(talkative.pk), *why, "alice")
+    assert CANARY not in dump()
+    PrincipalFactory.create(team=company.cast.other_team, issuer=ann.issuer, subject=WHO)
+    with pytest.raises(CommandError, match="nothing was changed"):
+        call_command(*person, "alice")  # known to a team that is not hers: in all or in none
+    assert WHO in dump()
+    call_command(*person, "ada")
+    assert WHO not in dump()

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from agentops.errors import AgentOpsError
-from identities.models import User
+from runs.management.actors import find_actor
 from runs.preflight import Finding
 from runs.provisioning import Plan, apply_document
 from runs.provisioning.reading import SIZE_LIMIT_BYTES
@@ -62,25 +62,6 @@ def read_document(file: str) -> str:
             return opened.read(SIZE_LIMIT_BYTES + 1)
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"cannot read {file}: {error}") from error
-
-
-def find_actor(username: str | None) -> User:
-    """Return who acts: the named person, or the only superuser there is. Raises CommandError."""
-    people = User.objects.filter(kind="person", is_active=True)
-    if username is not None:
-        person = people.filter(username=username).first()
-        if person is None:
-            raise CommandError(f"there is no active person {username!r}")
-        return person
-    superusers = list(people.filter(is_superuser=True)[:2])
-    if len(superusers) == 1:
-        return superusers[0]
-    hint = (
-        "there are several superusers"
-        if superusers
-        else "there is no superuser: create one with createsuperuser"
-    )
-    raise CommandError(f"{hint}; say who acts with --as USERNAME")
 
 
 def describe(error: AgentOpsError) -> str:
