@@ -23,6 +23,8 @@ from agentops.engine.state import CallState, RunState
 
 MODEL_ATTEMPTS = 3
 LOST = "lost"
+# Before this engine version an overrun took a run's final answer away.
+OVERRUN_ANSWERS = 2
 
 
 def next_command(state: RunState, now: datetime, idle_ms: int = 0) -> Command:
@@ -67,10 +69,10 @@ def _heed_people(state: RunState, now: datetime) -> Command | None:
 
 
 def _carry_on(state: RunState, now: datetime, deadline: datetime) -> Command:
+    if state.phase == "answered" and (state.engine >= OVERRUN_ANSWERS or not state.is_overspent):
+        return Finish(e.RUN_COMPLETED, "")
     if state.exhausted or state.is_overspent:
         return Finish(e.RUN_HALTED, "budget_reached")
-    if state.phase == "answered":
-        return Finish(e.RUN_COMPLETED, "")
     if find_cycle(state.recent, state.repeat_limit) and state.open_calls:
         return Finish(e.RUN_HALTED, "stuck")
     if state.phase == "calling" and state.open_calls:

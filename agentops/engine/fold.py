@@ -59,6 +59,7 @@ def _start(event: Event) -> RunState:
         limits=Limits(limits["steps"], limits["tokens"], Decimal(limits["usd"]), limits["seconds"]),
         expires_at=datetime.fromisoformat(event.facts["expires_at"]),
         repeat_limit=event.facts["repeat_limit"],
+        engine=event.facts.get("engine", 1),
         drawn=_drawn(event.facts.get("shared")),
         seq=1,
         marks=(Mark(1, 0, event.facts.get("size", 0)),),

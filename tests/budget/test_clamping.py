@@ -106,11 +106,15 @@ def test_a_provider_that_takes_more_than_the_run_has_is_recorded_and_halts_the_r
     assert (company.world.attempts, len(company.asked())) == ([], 1)
 
 
-def test_an_answer_that_cost_more_than_the_run_has_does_not_complete_it(company: Company) -> None:
+def test_a_final_answer_stands_whatever_it_cost(company: Company, books: psycopg.Connection) -> None:
+    """No more is to be paid for: the answer is there."""
+    budget = BudgetFactory.create(team=company.cast.team, max_usd=None, max_tokens=20_000)
     company.publish(max_tokens=8_000)
     run = company.run(says("Hello.", usage=_usage(3_000, 60_000)))
-    assert (run.state, run.status_reason, run.tokens) == ("halted", "budget_reached", 63_000)
-    assert company.content(run, "step.decided")["text"] == "Hello."
+    assert (run.state, run.status_reason, run.tokens) == ("completed", "", 63_000)
+    assert company.content(run, "run.completed") == {"answer": "Hello."}
+    assert company.facts(run, "step.decided")[0]["overrun"] is True
+    assert budget.windows.get().committed_tokens == 63_000
 
 
 def test_an_overrun_within_the_runs_limits_is_recorded(company: Company) -> None:

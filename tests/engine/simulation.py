@@ -17,6 +17,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from agentops.engine import ENGINE_VERSION
 from agentops.engine import commands as c
 from agentops.engine import events as e
 from agentops.engine.budgets import (
@@ -163,6 +164,7 @@ class Simulation:
             "seconds": world.seconds,
         }
         facts = {
+            "engine": ENGINE_VERSION,
             "limits": limits,
             "shared": list(world.shared),
             "expires_at": (self.now + LIFE).isoformat(),

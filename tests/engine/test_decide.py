@@ -12,7 +12,7 @@ from agentops.engine import events as e
 from agentops.engine.commands import Command
 from agentops.engine.decide import LOST_AUTHORITY, MODEL_ATTEMPTS, next_command
 from agentops.engine.fold import fold_all
-from tests.engine.histories import TERMS, Written, asked, decided, history, requested
+from tests.engine.histories import RUN, TERMS, Written, asked, decided, history, requested
 from tests.engine.simulation import LIFE, START, Simulation, ended_runs
 
 COMMANDS = (
@@ -192,6 +192,27 @@ HALT = "run.halted"
 )
 def test_what_comes_next(written: list[Written], expected: Command) -> None:
     assert command_after(*written) == expected
+
+
+OVERRUN = {"limits": {**RUN["limits"], "tokens": 99}}
+
+
+@pytest.mark.parametrize(
+    ("engine", "expected"),
+    [(1, c.Finish(HALT, "budget_reached")), (2, c.Finish("run.completed", ""))],
+)
+def test_a_final_answer_stands_beyond_a_limit_by_the_rules_that_the_run_pins(
+    engine: int, expected: Command
+) -> None:
+    answered = [requested(1), decided(1, final=True)]
+    assert command_after(*answered, **OVERRUN, engine=engine) == expected
+
+
+def test_nothing_more_is_done_beyond_a_limit() -> None:
+    halt = c.Finish(HALT, "budget_reached")
+    said: list[Written] = [(e.MESSAGE_RECEIVED, {})]
+    assert command_after(requested(1), decided(1), **OVERRUN, engine=2) == halt
+    assert command_after(requested(1), decided(1, final=True), *said, **OVERRUN, engine=2) == halt
 
 
 @pytest.mark.parametrize("code", sorted(LOST_AUTHORITY))
