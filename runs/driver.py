@@ -150,7 +150,8 @@ def _finish(session: Session, command: c.Finish) -> None:
     # A call that was to be tried again has surely had no effect, unless it is in doubt.
     idle = [call for call in session.state.open_calls if not call.in_doubt]
     returns = [duty for call in idle if (duty := actions.give_caps_back(session, call))]
-    session.note(command.event, {"reason": command.reason}, content)
+    limit = {"limit": command.limit} if command.limit else {}
+    session.note(command.event, {"reason": command.reason, **limit}, content)
     if not waiting and not holds:
         session.commit(returns)
         return

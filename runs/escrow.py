@@ -55,7 +55,8 @@ _WITHIN = """
 RETURNING w.id
 """
 _MISSING = f"""
-SELECT u.unit, u.room, u.needed FROM {_CHANGES}
+SELECT 'shared_' || u.unit, u.room::text, u.needed::text, CASE WHEN b.identity_id IS NULL THEN 'team' ELSE 'agent' END,
+    b."window" FROM {_CHANGES}
     JOIN runs_budgetwindow w ON w.id = n.window_id JOIN runs_budget b ON b.id = w.budget_id,
     LATERAL (VALUES ('steps', b.max_steps - w.committed_steps, n.steps),
         ('tokens', b.max_tokens - w.committed_tokens, n.tokens),
@@ -133,7 +134,7 @@ def hold_amount(
     cursor.execute(_CHANGE + _WITHIN, values)
     if len(cursor.fetchall()) != len(values["windows"]):
         cursor.execute(_MISSING, values)
-        return [Shortfall(f"shared_{row[0]}", str(row[1]), str(row[2])) for row in cursor.fetchall()]
+        return [Shortfall(*row) for row in cursor.fetchall()]
     _keep(cursor, context.run_id, values, current, now)
     return []
 

@@ -83,6 +83,11 @@ def _settled(facts: Facts, tool: str) -> str:
     return f"{tool}: a person found that it had {'' if facts['happened'] else 'not '}happened"
 
 
+def _halted(facts: Facts, _: str) -> str:
+    limit = f" ({_words(facts['limit'])})" if facts["limit"] else ""
+    return f"Halted: {_words(facts['reason'])}{limit}"
+
+
 TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     e.RUN_STARTED: "The run starts",
     e.MESSAGE_RECEIVED: "The user writes",
@@ -114,7 +119,7 @@ TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     e.BUDGET_DRAWN: "Draws on shared budgets",
     e.BUDGET_EXHAUSTED: lambda facts, _: f"Out of budget: {_words(facts['limit'])}",
     e.RUN_COMPLETED: "Completed",
-    e.RUN_HALTED: lambda facts, _: f"Halted: {_words(facts['reason'])}",
+    e.RUN_HALTED: _halted,
     e.RUN_FAILED: lambda facts, _: f"Failed: {_words(facts['reason'])}",
     e.RUN_CANCELLED: "Cancelled",
     e.RUN_EXPIRED: "Expired",

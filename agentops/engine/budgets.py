@@ -36,11 +36,13 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """What is missing, of which limit."""
+    """What is missing, of which limit; of a shared budget also whose it is (team, agent) and its window."""
 
     limit: str
     left: str
     needed: str
+    whose: str = ""
+    window: str = ""
 
 
 @dataclass(frozen=True, slots=True)

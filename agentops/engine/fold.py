@@ -346,7 +346,8 @@ def _budget_drawn(state: RunState, facts: Facts, event: Event) -> RunState:
 
 
 def _budget_exhausted(state: RunState, facts: Facts, event: Event) -> RunState:
-    return replace(state, exhausted=facts["limit"])
+    whose = f"{facts['whose']} {facts['window']}" if "whose" in facts else ""
+    return replace(state, exhausted=facts["limit"], exhausted_of=whose)
 
 
 def _ended(state: RunState, facts: Facts, event: Event) -> RunState:
@@ -355,6 +356,7 @@ def _ended(state: RunState, facts: Facts, event: Event) -> RunState:
         phase="ended",
         ending=e.ENDINGS[event.kind],
         reason=facts.get("reason", ""),
+        exhausted=facts.get("limit", state.exhausted),
         reserved_tokens=0,
         reserved_usd=ZERO,
     )

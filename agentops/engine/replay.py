@@ -106,7 +106,8 @@ def _leads_to(command: Command, event: Event) -> bool:
             return event.kind in _CALLED and facts["call"] in calls
         case Park(call):
             return event.kind == e.CALL_PARKED and facts["call"] == call
-        case Finish(kind, reason):
-            return event.kind == kind and facts.get("reason", "") == reason
+        case Finish(kind, reason, limit):
+            ending = (facts.get("reason", ""), facts.get("limit", limit))
+            return event.kind == kind and ending == (reason, limit)
         case _:
             return False

@@ -136,6 +136,7 @@ class RunState:
     cancelling: bool = False
     killed: bool = False
     exhausted: str = ""
+    exhausted_of: str = ""  # of a shared budget: whose it is and its window, like "team month"
     unread: bool = False
     working_since: datetime | None = None
 

@@ -222,7 +222,7 @@ class Simulation:
         self.take_over()
 
     def finish(self, command: c.Finish) -> None:
-        self.note(command.event, command, reason=command.reason)
+        self.note(command.event, command, reason=command.reason, limit=command.limit)
         self.commit()
 
     def rest(self, command: c.Rest) -> None:
