@@ -128,7 +128,10 @@ _EFFECTS: dict[type, Callable[[Session, Any], None]] = {
 
 def _wait(session: Session, command: c.Wait) -> bool:
     """Give the run back until it is due; a short wait is slept through instead."""
-    session.commit()
+    if command.for_people:
+        escrow.give_back(session)
+    else:
+        session.commit()
     seconds = None if command.until is None else (command.until - utc_now()).total_seconds()
     if seconds is not None and seconds <= SHORT_WAIT_S:
         with waiting_outside():

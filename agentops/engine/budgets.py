@@ -143,6 +143,11 @@ def plan_draw(state: RunState, wanted: Reservation, calls: int) -> Amount:
     )
 
 
+def count_unused(state: RunState) -> Amount:
+    """Return what the run holds of shared budgets beyond what it has spent; negative where a provider took more."""
+    return -count_drawn(state, Amount(0, 0, Decimal(0)))
+
+
 def count_drawn(state: RunState, hold: Amount) -> Amount:
     """Return what has to be drawn on top of what is held and unused, so that the run holds an amount."""
     held, spent = state.drawn, state.spent

@@ -345,6 +345,19 @@ def _budget_drawn(state: RunState, facts: Facts, event: Event) -> RunState:
     )
 
 
+def _budget_returned(state: RunState, facts: Facts, event: Event) -> RunState:
+    if state.phase == "asking":
+        raise ValueError("what is reserved cannot go back")
+    held = state.drawn
+    kept = Drawn(
+        None if held.steps is None else held.steps - facts["steps"],
+        None if held.tokens is None else held.tokens - facts["tokens"],
+        None if held.usd is None else held.usd - Decimal(facts["usd"]),
+        held.until,
+    )
+    return replace(state, drawn=kept)
+
+
 def _budget_exhausted(state: RunState, facts: Facts, event: Event) -> RunState:
     whose = f"{facts['whose']} {facts['window']}" if "whose" in facts else ""
     return replace(state, exhausted=facts["limit"], exhausted_of=whose)
@@ -388,6 +401,7 @@ _CHANGES: dict[str, Callable[[RunState, Facts, Event], RunState]] = {
     e.CALL_UNKNOWN: _call_unknown,
     e.CALL_PARKED: _call_parked,
     e.BUDGET_DRAWN: _budget_drawn,
+    e.BUDGET_RETURNED: _budget_returned,
     e.BUDGET_EXHAUSTED: _budget_exhausted,
     **dict.fromkeys(e.ENDINGS, _ended),
 }
