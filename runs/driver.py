@@ -130,7 +130,10 @@ _EFFECTS: dict[type, Callable[[Session, Any], None]] = {
 
 def _wait(session: Session, command: c.Wait) -> bool:
     """Give the run back until it is due; a short wait is slept through instead."""
-    session.commit()
+    if command.for_people:
+        escrow.give_back(session)
+    else:
+        session.commit()
     seconds = None if command.until is None else (command.until - utc_now()).total_seconds()
     if seconds is not None and seconds <= SHORT_WAIT_S:
         with waiting_outside():
@@ -152,7 +155,8 @@ def _finish(session: Session, command: c.Finish) -> None:
     # A call that was to be tried again has surely had no effect, unless it is in doubt.
     idle = [call for call in session.state.open_calls if not call.in_doubt]
     returns = [duty for call in idle if (duty := give_caps_back(session, call))]
-    session.note(command.event, {"reason": command.reason}, content)
+    limit = {"limit": command.limit} if command.limit else {}
+    session.note(command.event, {"reason": command.reason, **limit}, content)
     if not waiting and not holds:
         session.commit(returns)
         return

@@ -2,8 +2,8 @@
 
 A hot row per agent or team would cost every call a lock; so a run holds an escrow, and only its draws
 touch the shared rows, locked in the order of their ids. A draw settles what was held before: what a run
-uses is charged to the windows in which it was reserved. What a killed run holds is not lost: the run is
-driven to its end by somebody else, and that returns it.
+uses is charged to the windows in which it was reserved. While a run waits for people it holds nothing. What
+a killed run holds is not lost: the run is driven to its end by somebody else, and that returns it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from agentops.engine import events as e
-from agentops.engine.budgets import Amount, Reservation, Shortfall, count_drawn, plan_draw
+from agentops.engine.budgets import Amount, Reservation, Shortfall, count_drawn, count_unused, plan_draw
 from agentops.engine.state import ZERO, Spent
 from agentops.ledger.store import Cursor
 from runs.journal import RunContext
@@ -55,7 +55,8 @@ _WITHIN = """
 RETURNING w.id
 """
 _MISSING = f"""
-SELECT u.unit, u.room, u.needed FROM {_CHANGES}
+SELECT 'shared_' || u.unit, u.room::text, u.needed::text, CASE WHEN b.identity_id IS NULL THEN 'team' ELSE 'agent' END,
+    b."window" FROM {_CHANGES}
     JOIN runs_budgetwindow w ON w.id = n.window_id JOIN runs_budget b ON b.id = w.budget_id,
     LATERAL (VALUES ('steps', b.max_steps - w.committed_steps, n.steps),
         ('tokens', b.max_tokens - w.committed_tokens, n.tokens),
@@ -72,7 +73,7 @@ ON CONFLICT (window_id, run_id) DO UPDATE SET drawn_steps = s.drawn_steps + excl
     settled_at = excluded.settled_at
 """  # noqa: S608
 
-# What a run holds is out of reach for all others, also while it waits for people: a few calls' worth.
+# What a run holds is out of reach for all others: a few calls' worth.
 CALLS_AHEAD = 4
 NOTHING = Amount(0, 0, ZERO)
 
@@ -133,7 +134,7 @@ def hold_amount(
     cursor.execute(_CHANGE + _WITHIN, values)
     if len(cursor.fetchall()) != len(values["windows"]):
         cursor.execute(_MISSING, values)
-        return [Shortfall(f"shared_{row[0]}", str(row[1]), str(row[2])) for row in cursor.fetchall()]
+        return [Shortfall(*row) for row in cursor.fetchall()]
     _keep(cursor, context.run_id, values, current, now)
     return []
 
@@ -147,6 +148,18 @@ def settle(cursor: Cursor, run_id: UUID, spent: Spent, now: datetime) -> bool:
     cursor.execute(_CHANGE, values)
     _keep(cursor, run_id, values, (), now)
     return True
+
+
+def give_back(session: Session) -> None:
+    """Commit, and return what the run holds and has not used: nobody knows how long people take."""
+    unused = count_unused(session.state)
+    if unused == NOTHING:
+        session.commit()
+        return
+    run, spent, now = session.context.run_id, session.state.spent, session.now
+    facts = {"steps": unused.steps, "tokens": unused.tokens, "usd": str(unused.usd)}
+    session.note(e.BUDGET_RETURNED, facts)
+    session.commit([lambda cursor: settle(cursor, run, spent, now)])
 
 
 def _count_unused(cursor: Cursor, run_id: UUID, spent: Spent) -> dict[int, Amount]:

@@ -8,7 +8,6 @@ from datetime import datetime
 from uuid import UUID
 
 from agentops.database import borrowed
-from agentops.engine import ENGINE_VERSION
 from agentops.engine.events import Event
 from agentops.errors import NotFound
 from agentops.ledger.store import read_entries
@@ -24,12 +23,13 @@ def read_history(run_id: UUID) -> list[Event]:
 
 
 def dump_history(events: Sequence[Event]) -> str:
-    """Return events as a JSON document, one event per line."""
+    """Return a run's events as a JSON document, one event per line, under the engine that the run pins."""
     lines = [
         json.dumps({"seq": e.seq, "kind": e.kind, "at": e.at.isoformat(), "facts": e.facts}, sort_keys=True)
         for e in events
     ]
-    return f'{{"engine": {ENGINE_VERSION}, "events": [\n' + ",\n".join(lines) + "\n]}\n"
+    engine = events[0].facts.get("engine", 1)
+    return f'{{"engine": {engine}, "events": [\n' + ",\n".join(lines) + "\n]}\n"
 
 
 def load_history(text: str) -> list[Event]:

@@ -42,11 +42,12 @@ WITH fence AS (
 SELECT (SELECT count(*) FROM fence), (SELECT count(*) FROM head)
 """
 _ROWS = """run AS (
-    UPDATE runs_run r SET state = n.state, status_reason = n.reason, required_actions = n.actions, steps = n.steps,
+    UPDATE runs_run r SET state = n.state, status_reason = n.reason, status_detail = n.detail,
+        required_actions = n.actions, steps = n.steps,
         tool_calls = r.tool_calls + n.calls, tokens = n.tokens, usd = n.usd, worked_ms = n.worked_ms,
         updated_at = n.now, ended_at = n.ended_at
-    FROM head, jsonb_to_record($7::jsonb -> 'run') AS n(state text, reason text, actions jsonb, steps int, calls int,
-        tokens bigint, usd numeric, worked_ms bigint, now timestamptz, ended_at timestamptz)
+    FROM head, jsonb_to_record($7::jsonb -> 'run') AS n(state text, reason text, detail text, actions jsonb,
+        steps int, calls int, tokens bigint, usd numeric, worked_ms bigint, now timestamptz, ended_at timestamptz)
     WHERE r.id = head.id
 ), steps AS (
     INSERT INTO runs_step AS s (run_id, number, state, model, price_version, attempts, asked_at, decided_at,

@@ -120,6 +120,9 @@ class Run(models.Model):
     started_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     state = models.CharField(max_length=16, choices=RunState, default=RunState.QUEUED)
     status_reason = models.CharField(max_length=48, blank=True)
+    status_detail = models.CharField(
+        max_length=48, blank=True, db_default="", help_text="Which budget was reached."
+    )
     required_actions = models.JSONField(default=list)
     trace_id = models.CharField(max_length=32)
     created_at = models.DateTimeField()

@@ -77,6 +77,7 @@ class RunRow:
 
     state: str
     reason: str
+    detail: str
     actions: list[dict[str, Any]]
     steps: int
     calls: int
@@ -216,8 +217,9 @@ def run_row(after: RunState, at: datetime, projection: Projection) -> RunRow:
     """Return the run's columns behind an append whose last event was noted at a time."""
     actions = [] if after.has_ended else required_actions(after)
     spent, ended_at = after.spent, at if after.has_ended else None
+    detail = after.exhausted if after.reason == "budget_reached" else ""
     return RunRow(
-        run_state(after), after.reason, actions, spent.steps, projection.proposed, spent.tokens, spent.usd,
+        run_state(after), after.reason, detail, actions, spent.steps, projection.proposed, spent.tokens, spent.usd,
         spent.worked_ms, at, ended_at,
     )  # fmt: skip
 

@@ -9,11 +9,19 @@ from typing import Any
 from agentops.database import borrowed
 from agentops.engine import events as e
 from agentops.engine.commands import Finish
-from agentops.engine.state import CallState
+from agentops.engine.state import CallState, RunState
 from runs.session import Session
 
+_LIMITS = {
+    "steps": "The run's steps are used up.",
+    "tokens": "The run's tokens are used up.",
+    "usd": "The run's budget for USD is used up.",
+    "seconds": "The run's working time is used up.",
+    "price": "The model has no price.",
+}
+_UNITS = {"shared_steps": "steps", "shared_tokens": "tokens", "shared_usd": "USD"}
+_WINDOWS = {"hour": "this hour", "day": "today", "month": "this month"}
 _WHY = {
-    "budget_reached": "A budget is used up.",
     "stuck": "The agent went in circles.",
     "circuit_open": "A tool that it needs is out of order.",
     "killed": "An operator stopped it.",
@@ -40,11 +48,23 @@ def write_ending(session: Session, command: Finish) -> dict[str, Any]:
     undone = _count(f"{call.tool} ({call.status})" for call in open_calls if not _is_doubtful(call))
     doubtful = _count(call.tool for call in open_calls if _is_doubtful(call))
     return {
-        "summary": _compose(command.reason, done, undone, doubtful),
+        "summary": _compose(_why(session.state, command), done, undone, doubtful),
         "done": done,
         "not_done": undone,
         "unknown": doubtful,
     }
+
+
+def _why(state: RunState, command: Finish) -> str:
+    if command.reason != "budget_reached":
+        return _WHY.get(command.reason, "The run ended early.")
+    if command.limit in _LIMITS:
+        return _LIMITS[command.limit]
+    unit = _UNITS.get(command.limit, command.limit)
+    whose, _, window = state.exhausted_of.partition(" ")
+    if not whose:  # noted before entries named it
+        return f"A shared budget for {unit} is used up."
+    return f"The {whose}'s budget for {unit} {_WINDOWS[window]} is used up."
 
 
 def _is_doubtful(call: CallState) -> bool:
@@ -56,9 +76,8 @@ def _count(names: Iterable[str]) -> list[str]:
     return [f"{count} × {name}" for name, count in Counter(names).items()]
 
 
-def _compose(reason: str, done: list[str], open_calls: list[str], doubtful: list[str]) -> str:
-    sentences = [_WHY.get(reason, "The run ended early.")]
-    sentences.append(f"Done: {', '.join(done)}." if done else "Nothing was changed in the world.")
+def _compose(why: str, done: list[str], open_calls: list[str], doubtful: list[str]) -> str:
+    sentences = [why, f"Done: {', '.join(done)}." if done else "Nothing was changed in the world."]
     if open_calls:
         sentences.append(f"Not done: {', '.join(open_calls)}.")
     if doubtful:

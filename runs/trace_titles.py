@@ -17,7 +17,7 @@ LANES: dict[str, Lane] = {
         (e.MODEL_REQUESTED, e.STEP_DECIDED, e.CALL_ALLOWED, e.CALL_GATED, e.CALL_ASKED), "decided"
     ),
     **dict.fromkeys((e.APPROVAL_GRANTED, e.APPROVAL_REFUSED, e.RUN_COMPLETED, e.RUN_CANCELLED), "decided"),
-    **dict.fromkeys((e.ATTEMPT_STARTED, e.CALL_SUCCEEDED, e.BUDGET_DRAWN), "executed"),
+    **dict.fromkeys((e.ATTEMPT_STARTED, e.CALL_SUCCEEDED, e.BUDGET_DRAWN, e.BUDGET_RETURNED), "executed"),
     **dict.fromkeys(
         (e.MODEL_FAILED, e.CALL_REFUSED, e.ATTEMPT_FAILED, e.CALL_DEFERRED, e.CALL_FAILED), "broke"
     ),
@@ -83,6 +83,11 @@ def _settled(facts: Facts, tool: str) -> str:
     return f"{tool}: a person found that it had {'' if facts['happened'] else 'not '}happened"
 
 
+def _halted(facts: Facts, _: str) -> str:
+    limit = f" ({_words(facts['limit'])})" if facts["limit"] else ""
+    return f"Halted: {_words(facts['reason'])}{limit}"
+
+
 TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     e.RUN_STARTED: "The run starts",
     e.MESSAGE_RECEIVED: "The user writes",
@@ -112,9 +117,10 @@ TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     e.CALL_UNKNOWN: lambda facts, tool: f"{tool}: nobody knows whether it happened, {_words(facts['code'])}",
     e.CALL_PARKED: lambda _, tool: f"{tool}: a person has to find out whether it happened",
     e.BUDGET_DRAWN: "Draws on shared budgets",
+    e.BUDGET_RETURNED: "Gives back what it held of shared budgets",
     e.BUDGET_EXHAUSTED: lambda facts, _: f"Out of budget: {_words(facts['limit'])}",
     e.RUN_COMPLETED: "Completed",
-    e.RUN_HALTED: lambda facts, _: f"Halted: {_words(facts['reason'])}",
+    e.RUN_HALTED: _halted,
     e.RUN_FAILED: lambda facts, _: f"Failed: {_words(facts['reason'])}",
     e.RUN_CANCELLED: "Cancelled",
     e.RUN_EXPIRED: "Expired",

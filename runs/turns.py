@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 import time
+from dataclasses import asdict
 from functools import cache
 from typing import Any
 
@@ -95,8 +96,7 @@ def _reserve(session: Session, window: list[Shown], price: Price) -> Reservation
     # After a draw the stream was written to, and may have been added to: what to do is decided anew.
     shortfall = escrow.draw(session, plan.wanted) if isinstance(plan, DrawFirst) else plan
     if shortfall is not None:
-        facts = {"limit": shortfall.limit, "left": shortfall.left, "needed": shortfall.needed}
-        session.note(e.BUDGET_EXHAUSTED, facts)
+        session.note(e.BUDGET_EXHAUSTED, {name: value for name, value in asdict(shortfall).items() if value})
     return None
 
 

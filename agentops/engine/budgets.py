@@ -36,11 +36,13 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """What is missing, of which limit."""
+    """What is missing, of which limit; of a shared budget also whose it is (team, agent) and its window."""
 
     limit: str
     left: str
     needed: str
+    whose: str = ""
+    window: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,11 @@ def plan_draw(state: RunState, wanted: Reservation, calls: int) -> Amount:
         0 if held.tokens is None else min(calls * wanted.tokens, limits.tokens - spent.tokens),
         Decimal(0) if held.usd is None else min(calls * wanted.usd, limits.usd - spent.usd),
     )
+
+
+def count_unused(state: RunState) -> Amount:
+    """Return what the run holds of shared budgets beyond what it has spent; negative where a provider took more."""
+    return -count_drawn(state, Amount(0, 0, Decimal(0)))
 
 
 def count_drawn(state: RunState, hold: Amount) -> Amount:

@@ -68,10 +68,11 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """End the run: ``event`` is the kind of the ending, ``reason`` its status reason."""
+    """End the run: ``event`` is the kind of the ending, ``reason`` its status reason, ``limit`` the budget reached."""
 
     event: str
     reason: str
+    limit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

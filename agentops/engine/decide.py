@@ -23,6 +23,8 @@ from agentops.engine.state import CallState, RunState
 
 MODEL_ATTEMPTS = 3
 LOST = "lost"
+# Before this engine version an overrun took a run's final answer away.
+OVERRUN_ANSWERS = 2
 
 
 def next_command(state: RunState, now: datetime, idle_ms: int = 0) -> Command:
@@ -67,15 +69,19 @@ def _heed_people(state: RunState, now: datetime) -> Command | None:
 
 
 def _carry_on(state: RunState, now: datetime, deadline: datetime) -> Command:
-    if state.exhausted or state.is_overspent:
-        return Finish(e.RUN_HALTED, "budget_reached")
-    if state.phase == "answered":
+    if state.phase == "answered" and (state.engine >= OVERRUN_ANSWERS or not state.is_overspent):
         return Finish(e.RUN_COMPLETED, "")
+    if state.exhausted or state.is_overspent:
+        return _halt_at(state.exhausted or ("tokens" if state.spent.tokens > state.limits.tokens else "usd"))
     if find_cycle(state.recent, state.repeat_limit) and state.open_calls:
         return Finish(e.RUN_HALTED, "stuck")
     if state.phase == "calling" and state.open_calls:
         return _next_for_calls(state, now, deadline)
     return _halting_outcome(state) or _ask(state, now, deadline)
+
+
+def _halt_at(limit: str) -> Finish:
+    return Finish(e.RUN_HALTED, "budget_reached", limit)
 
 
 # Whoever acts has lost the right to: no other call of this run could fare better.
@@ -103,13 +109,13 @@ def _ask(state: RunState, now: datetime, deadline: datetime) -> Command:
     if retrying and gave_up:
         return Finish(e.RUN_FAILED, "planner_error")
     if max(now, state.retry_at or now) >= deadline:
-        return Finish(e.RUN_HALTED, "budget_reached")
+        return _halt_at("seconds")
     if state.retry_at is not None and now < state.retry_at:
         return Wait(min(state.retry_at, state.expires_at), "in_progress", for_people=False)
     if retrying:
         return AskPlanner(state.step, state.model_attempt + 1)
     if state.spent.steps >= state.limits.steps:
-        return Finish(e.RUN_HALTED, "budget_reached")
+        return _halt_at("steps")
     return AskPlanner(state.next_step, 1)
 
 
@@ -127,7 +133,7 @@ def _next_for_calls(state: RunState, now: datetime, deadline: datetime) -> Comma
         # What may have happened is still found out: after the run's end nobody could say any more.
         runnable = tuple(number for number in runnable if state.call(number).in_doubt)
         if not state.waits_for_people and not any(call.in_doubt for call in state.open_calls):
-            return Finish(e.RUN_HALTED, "budget_reached")
+            return _halt_at("seconds")
     if runnable:
         return CallTools(runnable)
     return _wait_for_calls(state, now, deadline)

@@ -59,6 +59,7 @@ def _start(event: Event) -> RunState:
         limits=Limits(limits["steps"], limits["tokens"], Decimal(limits["usd"]), limits["seconds"]),
         expires_at=datetime.fromisoformat(event.facts["expires_at"]),
         repeat_limit=event.facts["repeat_limit"],
+        engine=event.facts.get("engine", 1),
         drawn=_drawn(event.facts.get("shared")),
         seq=1,
         marks=(Mark(1, 0, event.facts.get("size", 0)),),
@@ -344,8 +345,22 @@ def _budget_drawn(state: RunState, facts: Facts, event: Event) -> RunState:
     )
 
 
+def _budget_returned(state: RunState, facts: Facts, event: Event) -> RunState:
+    if state.phase == "asking":
+        raise ValueError("what is reserved cannot go back")
+    held = state.drawn
+    kept = Drawn(
+        None if held.steps is None else held.steps - facts["steps"],
+        None if held.tokens is None else held.tokens - facts["tokens"],
+        None if held.usd is None else held.usd - Decimal(facts["usd"]),
+        held.until,
+    )
+    return replace(state, drawn=kept)
+
+
 def _budget_exhausted(state: RunState, facts: Facts, event: Event) -> RunState:
-    return replace(state, exhausted=facts["limit"])
+    whose = f"{facts['whose']} {facts['window']}" if "whose" in facts else ""
+    return replace(state, exhausted=facts["limit"], exhausted_of=whose)
 
 
 def _ended(state: RunState, facts: Facts, event: Event) -> RunState:
@@ -354,6 +369,7 @@ def _ended(state: RunState, facts: Facts, event: Event) -> RunState:
         phase="ended",
         ending=e.ENDINGS[event.kind],
         reason=facts.get("reason", ""),
+        exhausted=facts.get("limit", state.exhausted),
         reserved_tokens=0,
         reserved_usd=ZERO,
     )
@@ -385,6 +401,7 @@ _CHANGES: dict[str, Callable[[RunState, Facts, Event], RunState]] = {
     e.CALL_UNKNOWN: _call_unknown,
     e.CALL_PARKED: _call_parked,
     e.BUDGET_DRAWN: _budget_drawn,
+    e.BUDGET_RETURNED: _budget_returned,
     e.BUDGET_EXHAUSTED: _budget_exhausted,
     **dict.fromkeys(e.ENDINGS, _ended),
 }

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from agentops.engine import events as e
-from agentops.engine.commands import AskPlanner, AssessCalls, CallTools, Command, Finish, Park
+from agentops.engine.commands import AskPlanner, AssessCalls, CallTools, Command, Finish, Park, Wait
 from agentops.engine.decide import next_command
 from agentops.engine.events import BY_PEOPLE, INTENTS, Event
 from agentops.engine.fold import UnfoldableEvent, fold
@@ -106,7 +106,10 @@ def _leads_to(command: Command, event: Event) -> bool:
             return event.kind in _CALLED and facts["call"] in calls
         case Park(call):
             return event.kind == e.CALL_PARKED and facts["call"] == call
-        case Finish(kind, reason):
-            return event.kind == kind and facts.get("reason", "") == reason
+        case Wait(for_people=True):
+            return event.kind == e.BUDGET_RETURNED
+        case Finish(kind, reason, limit):
+            ending = (facts.get("reason", ""), facts.get("limit", limit))
+            return event.kind == kind and ending == (reason, limit)
         case _:
             return False

@@ -109,12 +109,13 @@ class RunState:
     """Everything that decides what happens next.
 
     ``phase`` is ready (the planner may be asked), asking (it was, no answer yet), calling (a step's calls
-    are under way), answered (a final answer stands) or ended.
+    are under way), answered (a final answer stands) or ended. ``engine`` is the version whose rules decide.
     """
 
     limits: Limits
     expires_at: datetime
     repeat_limit: int = 3
+    engine: int = 1
     seq: int = 0
     phase: str = "ready"
     ending: str = ""
@@ -135,6 +136,7 @@ class RunState:
     cancelling: bool = False
     killed: bool = False
     exhausted: str = ""
+    exhausted_of: str = ""  # of a shared budget: whose it is and its window, like "team month"
     unread: bool = False
     working_since: datetime | None = None
 

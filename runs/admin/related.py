@@ -10,6 +10,7 @@ from uuid import UUID
 from django.http import HttpRequest
 
 from agentops.console.panels import Panel, register_panel
+from agentops.engine import events as e
 from approvals.models import ApprovalRequest
 from identities.acting import acting_person
 from identities.models import AgentIdentity
@@ -64,7 +65,7 @@ def read_run_behind(request: HttpRequest, subject: ApprovalRequest) -> dict[str,
     if run is None:
         return None
     call = ToolCall.objects.filter(run=run, approval_id=subject.pk).first()
-    lines = [item for item in read_trace(run, contents=False).items if item.kind != "budget.drawn"]
+    lines = [item for item in read_trace(run, contents=False).items if item.kind not in e.OF_ESCROW]
     approved = subject.state == ApprovalRequest.State.APPROVED
     moving = approved and not run.has_ended and (call is None or call.state not in SETTLED)
     return {"run": run, "call": call, "lines": lines[-LINES_SHOWN:], "moving": moving}

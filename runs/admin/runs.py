@@ -95,7 +95,7 @@ class RunAdmin(GovernedAdmin):
     @admin.display(description="why")
     def why(self, run: Run) -> str:
         """Say why it stands so."""
-        return run.status_reason.replace("_", " ")
+        return ": ".join(filter(None, (run.status_reason, run.status_detail))).replace("_", " ")
 
     @admin.display(description="for")
     def for_whom(self, run: Run) -> str:

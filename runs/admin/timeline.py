@@ -110,7 +110,7 @@ def _without_preludes(items: Sequence[TraceItem]) -> list[TraceItem]:
     for item in reversed(items):
         ends = LED_UP_TO.get(item.kind)
         place = (item.step, item.call)
-        if item.kind == e.BUDGET_DRAWN:
+        if item.kind in e.OF_ESCROW:
             continue
         if ends is None or not any((kind, place) in followed for kind in ends):
             kept.append(item)

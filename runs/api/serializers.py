@@ -74,6 +74,9 @@ class RunSerializer(serializers.Serializer[Run]):
     id = serializers.UUIDField()
     state = serializers.ChoiceField(RunState.choices)
     status_reason = serializers.CharField(allow_blank=True, help_text="Why it is in this state, as a code.")
+    status_detail = serializers.CharField(
+        allow_blank=True, help_text="Which limit was reached, when the reason is budget_reached."
+    )
     agent = serializers.CharField(source="identity.slug")
     agent_version = serializers.IntegerField(source="agent_version.number")
     principal = PrincipalSerializer()

@@ -46,6 +46,7 @@ def test_an_application_starts_a_run_for_its_user(
         "id": str(run.pk),
         "state": "queued",
         "status_reason": "",
+        "status_detail": "",
         "agent": "refunds-agent",
         "agent_version": 1,
         "principal": CUSTOMER,

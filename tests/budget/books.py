@@ -61,8 +61,9 @@ HAVING (sum(s.drawn_steps), sum(s.drawn_tokens), sum(s.drawn_usd)) IS DISTINCT F
 _MISPROJECTED = """
 SELECT r.id, r.tokens, e.tokens, r.usd, e.usd, r.steps, e.steps
 FROM runs_run r CROSS JOIN LATERAL (
-    SELECT coalesce(sum((facts ->> 'tokens')::bigint) FILTER (WHERE kind <> 'budget.drawn'), 0) AS tokens,
-        coalesce(sum((facts ->> 'usd')::numeric) FILTER (WHERE kind <> 'budget.drawn'), 0) AS usd,
+    SELECT coalesce(sum((facts ->> 'tokens')::bigint) FILTER (WHERE kind IN ('step.decided', 'model.failed')), 0)
+            AS tokens,
+        coalesce(sum((facts ->> 'usd')::numeric) FILTER (WHERE kind IN ('step.decided', 'model.failed')), 0) AS usd,
         coalesce(max((facts ->> 'step')::int) FILTER (WHERE kind = 'model.requested'), 0) AS steps
     FROM ledger_entry WHERE stream = r.id
 ) e WHERE (r.tokens, r.usd, r.steps) IS DISTINCT FROM (e.tokens, e.usd, e.steps)

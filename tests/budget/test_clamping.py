@@ -106,11 +106,15 @@ def test_a_provider_that_takes_more_than_the_run_has_is_recorded_and_halts_the_r
     assert (company.world.attempts, len(company.asked())) == ([], 1)
 
 
-def test_an_answer_that_cost_more_than_the_run_has_does_not_complete_it(company: Company) -> None:
+def test_a_final_answer_stands_whatever_it_cost(company: Company, books: psycopg.Connection) -> None:
+    """No more is to be paid for: the answer is there."""
+    budget = BudgetFactory.create(team=company.cast.team, max_usd=None, max_tokens=20_000)
     company.publish(max_tokens=8_000)
     run = company.run(says("Hello.", usage=_usage(3_000, 60_000)))
-    assert (run.state, run.status_reason, run.tokens) == ("halted", "budget_reached", 63_000)
-    assert company.content(run, "step.decided")["text"] == "Hello."
+    assert (run.state, run.status_reason, run.tokens) == ("completed", "", 63_000)
+    assert company.content(run, "run.completed") == {"answer": "Hello."}
+    assert company.facts(run, "step.decided")[0]["overrun"] is True
+    assert budget.windows.get().committed_tokens == 63_000
 
 
 def test_an_overrun_within_the_runs_limits_is_recorded(company: Company) -> None:
@@ -165,16 +169,16 @@ def _dawdle(seconds: float) -> Callable[[Callable[[], dict[str, Any]]], dict[str
 
 
 @pytest.mark.parametrize(
-    ("limits", "limit"),
+    ("limits", "limit", "why"),
     [
-        ({"max_steps": 2}, None),
-        ({"max_tokens": 12_000}, "tokens"),
-        ({"max_usd": Decimal("0.012")}, "usd"),
-        ({"max_seconds": 1}, None),
+        ({"max_steps": 2}, "steps", "The run's steps are used up."),
+        ({"max_tokens": 12_000}, "tokens", "The run's tokens are used up."),
+        ({"max_usd": Decimal("0.012")}, "usd", "The run's budget for USD is used up."),
+        ({"max_seconds": 1}, "seconds", "The run's working time is used up."),
     ],
 )
 def test_each_limit_halts_with_an_account_of_what_was_done(
-    company: Company, books: psycopg.Connection, limits: dict[str, Any], limit: str | None
+    company: Company, books: psycopg.Connection, limits: dict[str, Any], limit: str, why: str
 ) -> None:
     company.add_tool("refund")
     BudgetFactory.create(team=company.cast.team, max_usd=Decimal(100))
@@ -185,10 +189,52 @@ def test_each_limit_halts_with_an_account_of_what_was_done(
     assert (run.state, run.status_reason, run.steps) == ("halted", "budget_reached", 2)
     ending = company.content(run, "run.halted")
     assert (ending["done"], ending["not_done"], ending["unknown"]) == (["2 × refund"], [], [])
-    assert ending["summary"].startswith("A budget is used up. Done: 2 × refund.")
-    assert [facts["limit"] for facts in company.facts(run, "budget.exhausted")] == ([limit] if limit else [])
+    assert ending["summary"].startswith(f"{why} Done: 2 × refund.")
+    assert (run.status_detail, company.facts(run, "run.halted")[0]["limit"]) == (limit, limit)
+    noted = [limit] if limit in ("tokens", "usd") else []
+    assert [facts["limit"] for facts in company.facts(run, "budget.exhausted")] == noted
     assert len(company.asked()) == 2
     assert find_leaks(books) == []
+
+
+@pytest.mark.parametrize(
+    ("whose", "window", "limits", "detail", "why"),
+    [
+        ("team", "month", {"max_usd": 0}, "shared_usd", "The team's budget for USD this month is used up."),
+        (
+            "agent",
+            "day",
+            {"max_tokens": 0},
+            "shared_tokens",
+            "The agent's budget for tokens today is used up.",
+        ),
+        (
+            "team",
+            "hour",
+            {"max_steps": 0},
+            "shared_steps",
+            "The team's budget for steps this hour is used up.",
+        ),
+    ],
+)
+def test_a_shared_budget_that_is_used_up_is_named(
+    company: Company, whose: str, window: str, limits: dict[str, int], detail: str, why: str
+) -> None:
+    identity = company.cast.agent if whose == "agent" else None
+    ceilings = {"max_usd": None, **limits}
+    BudgetFactory.create(team=company.cast.team, identity=identity, window=window, **ceilings)
+    run = company.run(says("Never."))
+    assert (run.state, run.status_reason, run.status_detail) == ("halted", "budget_reached", detail)
+    assert company.content(run, "run.halted")["summary"].startswith(why)
+    exhausted = company.facts(run, "budget.exhausted")[0]
+    assert (exhausted["whose"], exhausted["window"]) == (whose, window)
+
+
+def test_a_run_without_a_price_says_so(company: Company) -> None:
+    company.publish(price=False)
+    run = company.run(says("Never."))
+    assert (run.status_reason, run.status_detail) == ("budget_reached", "price")
+    assert company.content(run, "run.halted")["summary"].startswith("The model has no price.")
 
 
 def test_a_model_is_not_waited_for_beyond_the_deadline(company: Company, books: psycopg.Connection) -> None:

@@ -45,13 +45,14 @@ ceilings = st.fixed_dictionaries(
 
 @dataclass(frozen=True)
 class Deed:
-    """What one driver does with one run: it has used a part of what it held, and now draws or ends."""
+    """What one driver does with one run: it has used a part of what it held, and now draws, waits or ends."""
 
     run: int
     used: Amount
-    hold: Amount | None  # None: the run ends
+    hold: Amount | None  # None: the run ends, or waits for people
     at: datetime
     commits: bool  # or dies before it
+    waits: bool = False
 
 
 deeds = st.builds(
@@ -61,6 +62,7 @@ deeds = st.builds(
     st.none() | amounts,
     st.sampled_from([NOW, LATER]),
     st.sampled_from([True, True, True, False]),
+    st.booleans(),
 )
 # Who begins, in which order; the one who began first closes first, because the other waits for it as a rule.
 rounds = st.lists(st.sampled_from([(0,), (1,), (0, 1), (1, 0), (0, 1), (1, 0)]), min_size=4, max_size=12)
@@ -119,7 +121,7 @@ class Arithmetic:
         self.spent[deed.run] = self.spent.get(deed.run, NOTHING) + self.used(deed)
         self.held[deed.run] = deed.hold or NOTHING
         self.held_at[deed.run] = deed.at
-        if deed.hold is None:
+        if deed.hold is None and not deed.waits:
             self.ended.add(deed.run)
 
 

@@ -134,7 +134,7 @@ def assert_endings_account_for_themselves(books: psycopg.Connection, runs: list[
     ).fetchall()
     assert len(rows) == len(runs)
     for (content,) in rows:
-        assert "A budget is used up." in content
+        assert " used up. " in content
         assert '"done"' in content
         assert '"not_done"' in content
 

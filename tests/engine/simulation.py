@@ -17,14 +17,17 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from agentops.engine import ENGINE_VERSION
 from agentops.engine import commands as c
 from agentops.engine import events as e
 from agentops.engine.budgets import (
     QUANTUM,
+    Amount,
     DrawFirst,
     Rates,
     Reservation,
     count_drawn,
+    count_unused,
     plan_draw,
     plan_reservation,
 )
@@ -163,6 +166,7 @@ class Simulation:
             "seconds": world.seconds,
         }
         facts = {
+            "engine": ENGINE_VERSION,
             "limits": limits,
             "shared": list(world.shared),
             "expires_at": (self.now + LIFE).isoformat(),
@@ -207,6 +211,10 @@ class Simulation:
                 self.note(e.APPROVAL_REFUSED, **where, code="denied_by_human")
 
     def wait(self, command: c.Wait) -> None:
+        unused = count_unused(self.view)
+        if command.for_people and unused != Amount(0, 0, Decimal(0)):
+            facts = {"steps": unused.steps, "tokens": unused.tokens, "usd": str(unused.usd)}
+            self.note(e.BUDGET_RETURNED, command, **facts)
         self.commit()
         assert command.until is not None
         assert command.until > self.now, "a wait until a time that is past would spin"
@@ -220,7 +228,7 @@ class Simulation:
         self.take_over()
 
     def finish(self, command: c.Finish) -> None:
-        self.note(command.event, command, reason=command.reason)
+        self.note(command.event, command, reason=command.reason, limit=command.limit)
         self.commit()
 
     def rest(self, command: c.Rest) -> None:

@@ -12,7 +12,7 @@ from agentops.engine import events as e
 from agentops.engine.commands import Command
 from agentops.engine.decide import LOST_AUTHORITY, MODEL_ATTEMPTS, next_command
 from agentops.engine.fold import fold_all
-from tests.engine.histories import TERMS, Written, asked, decided, history, requested
+from tests.engine.histories import RUN, TERMS, Written, asked, decided, history, requested
 from tests.engine.simulation import LIFE, START, Simulation, ended_runs
 
 COMMANDS = (
@@ -177,7 +177,7 @@ HALT = "run.halted"
             c.AskPlanner(2, 1),
         ),
         ([*BEGUN, allowed(on_unknown="halt"), refused(2), *PARKED[1:]], c.Finish(HALT, "outcome_unknown")),
-        ([(e.BUDGET_EXHAUSTED, {"limit": "usd"})], c.Finish(HALT, "budget_reached")),
+        ([(e.BUDGET_EXHAUSTED, {"limit": "usd"})], c.Finish(HALT, "budget_reached", "usd")),
         # People.
         ([(e.RUN_KILLED, {})], c.Finish(HALT, "killed")),
         ([(e.CANCEL_REQUESTED, {})], c.Finish("run.cancelled", "cancelled_by_user")),
@@ -192,6 +192,37 @@ HALT = "run.halted"
 )
 def test_what_comes_next(written: list[Written], expected: Command) -> None:
     assert command_after(*written) == expected
+
+
+OVERRUN = {"limits": {**RUN["limits"], "tokens": 99}}
+
+
+@pytest.mark.parametrize(
+    ("engine", "expected"),
+    [(1, c.Finish(HALT, "budget_reached", "tokens")), (2, c.Finish("run.completed", ""))],
+)
+def test_a_final_answer_stands_beyond_a_limit_by_the_rules_that_the_run_pins(
+    engine: int, expected: Command
+) -> None:
+    answered = [requested(1), decided(1, final=True)]
+    assert command_after(*answered, **OVERRUN, engine=engine) == expected
+
+
+def test_a_run_without_steps_left_names_them() -> None:
+    limits = {"limits": {**RUN["limits"], "steps": 1}}
+    assert command_after(*BEGUN, refused(), refused(2), **limits) == c.Finish(HALT, "budget_reached", "steps")
+
+
+def test_an_overrun_of_money_names_it() -> None:
+    limits = {"limits": {**RUN["limits"], "usd": "0.0001"}}
+    assert command_after(requested(1), decided(1), **limits) == c.Finish(HALT, "budget_reached", "usd")
+
+
+def test_nothing_more_is_done_beyond_a_limit() -> None:
+    halt = c.Finish(HALT, "budget_reached", "tokens")
+    said: list[Written] = [(e.MESSAGE_RECEIVED, {})]
+    assert command_after(requested(1), decided(1), **OVERRUN, engine=2) == halt
+    assert command_after(requested(1), decided(1, final=True), *said, **OVERRUN, engine=2) == halt
 
 
 @pytest.mark.parametrize("code", sorted(LOST_AUTHORITY))
@@ -255,7 +286,7 @@ def test_a_run_that_expires_ends_whatever_it_waits_for() -> None:
 def test_a_run_is_late_even_if_nothing_has_happened_since() -> None:
     state = fold_all(history(*BEGUN, allowed(), refused(2), started(), failed(80_000)))
     assert next_command(state, at(89)) == c.CallTools((1,))
-    assert next_command(state, at(92)) == c.Finish(HALT, "budget_reached")
+    assert next_command(state, at(92)) == c.Finish(HALT, "budget_reached", "seconds")
     assert next_command(state, at(92), 60_000) == c.CallTools((1,))
 
 
@@ -264,11 +295,13 @@ def test_a_wait_ends_at_the_deadline() -> None:
     command = next_command(fold_all(events), events[-1].at)
     assert isinstance(command, c.Wait)
     assert command.until == START + timedelta(seconds=91), "90 s after the driver's first event"
-    assert next_command(fold_all(events), command.until) == c.Finish(HALT, "budget_reached")
+    assert next_command(fold_all(events), command.until) == c.Finish(HALT, "budget_reached", "seconds")
 
 
 def test_a_model_that_asks_for_more_patience_than_there_is_gets_none() -> None:
-    assert command_after(requested(1), model_failed(delay_ms=300_000)) == c.Finish(HALT, "budget_reached")
+    assert command_after(requested(1), model_failed(delay_ms=300_000)) == c.Finish(
+        HALT, "budget_reached", "seconds"
+    )
 
 
 def test_what_may_have_happened_is_found_out_beyond_the_deadline() -> None:

@@ -50,7 +50,7 @@ def test_what_is_reserved_is_settled(run: Simulation) -> None:
         asking = state.phase == "asking"
         assert (state.reserved_tokens > 0) == asking
     charged = [
-        event.facts for event in run.events if "tokens" in event.facts and event.kind != e.BUDGET_DRAWN
+        event.facts for event in run.events if "tokens" in event.facts and event.kind not in e.OF_ESCROW
     ]
     assert run.state.spent.tokens == sum(facts["tokens"] for facts in charged)
 

@@ -84,6 +84,10 @@ def test_an_assessment_that_came_before_a_kill_was_known() -> None:
         [requested(1), decided(1, calls=2), ALLOWED, STARTED],
         [requested(1), decided(1), (e.CALL_PARKED, {"step": 1, "call": 1})],
         [requested(1), (e.BUDGET_EXHAUSTED, {"limit": "usd"})],
+        [
+            (e.BUDGET_EXHAUSTED, {"limit": "usd"}),
+            (e.RUN_HALTED, {"reason": "budget_reached", "limit": "steps"}),
+        ],
     ],
 )
 def test_a_decision_that_the_engine_would_not_take_fails_loudly(
@@ -91,6 +95,11 @@ def test_a_decision_that_the_engine_would_not_take_fails_loudly(
 ) -> None:
     with pytest.raises((NondeterminismError, UnfoldableEvent)):
         replay(history(*written))
+
+
+def test_an_ending_that_was_written_before_it_named_its_limit_is_explained() -> None:
+    exhausted = (e.BUDGET_EXHAUSTED, {"limit": "usd"})
+    replay(history(exhausted, (e.RUN_HALTED, {"reason": "budget_reached"})))
 
 
 def test_it_is_named() -> None:

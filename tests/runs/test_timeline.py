@@ -40,6 +40,7 @@ def test_what_only_led_up_to_an_outcome_is_left_out() -> None:
     timeline = laid_out(
         (e.RUN_STARTED, {}, {"message": "hello"}),
         (e.BUDGET_DRAWN, {}, None),
+        (e.BUDGET_RETURNED, {}, None),
         (e.MODEL_REQUESTED, {"step": 1}, None),
         (e.STEP_DECIDED, DECIDED, PROPOSED),
         (e.CALL_ALLOWED, ALLOWED, None),

@@ -90,7 +90,8 @@ class Command(BaseCommand):
             run.refresh_from_db()
         self._show(run)
         if run.state != "completed":
-            raise CommandError(f"the run ended {run.state}: {run.status_reason}", returncode=1)
+            reason = f"{run.status_reason} {run.status_detail}".rstrip()
+            raise CommandError(f"the run ended {run.state}: {reason}", returncode=1)
 
     def _start(self, story: str) -> Run:
         scripts = load_scripts(SHIPPED)
