@@ -14,11 +14,14 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
+from django.db import Error as OrmError
 from django.db import connection as orm_connection
 from django.db import transaction
 from psycopg_pool import ConnectionPool
 
 _CONNECT_KEYS = ("host", "port", "user", "password", "dbname", "options", "sslmode")
+# What a server says that is going, starting, or full; one that is gone says nothing at all (no SQLSTATE).
+_TURNED_AWAY = ("57P01", "57P02", "57P03", "53300")
 _pools: dict[int, ConnectionPool] = {}  # by process: a pool must not cross a fork
 _opening = threading.Lock()
 
@@ -40,6 +43,9 @@ def _open_pool() -> ConnectionPool:
         min_size=1,
         max_size=settings.JOURNAL_POOL_SIZE,
         timeout=30,
+        # Attempts come ever more rarely; after this long the next borrower starts them anew. Otherwise a server
+        # that is back after a long time would be noticed after as long again.
+        reconnect_timeout=5,
         name="journal",
         open=False,
     )
@@ -63,6 +69,23 @@ def close_pool() -> None:
         found = _pools.pop(os.getpid(), None)
     if found is not None:
         found.close()
+
+
+def is_unreachable(error: BaseException) -> bool:
+    """Return whether an error says that there is no database to talk to, not that a statement went wrong."""
+    cause = error.__cause__ if isinstance(error, OrmError) else error
+    if not isinstance(cause, psycopg.OperationalError):
+        return False
+    state = cause.sqlstate
+    return state is None or state.startswith("08") or state in _TURNED_AWAY
+
+
+def discard_broken() -> None:
+    """Drop this process's idle connections that a server took with it: each would fail one more statement."""
+    orm_pool: ConnectionPool | None = orm_connection.pool  # type: ignore[attr-defined]  # of PostgreSQL only
+    for each in (_pools.get(os.getpid()), orm_pool):
+        if each is not None and not each.closed:
+            each.check()
 
 
 @contextmanager

@@ -9,4 +9,4 @@ class RunsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks."""
-        from runs import checks  # noqa: F401
+        from runs import checks  # noqa: F401  registers them

@@ -13,10 +13,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from django.conf import settings
 from django.db import connection as orm_connection
 
-from agentops.database import borrowed, orm_section
+from agentops.database import borrowed, discard_broken, is_unreachable, orm_section
 from agentops.engine import commands as c
 from agentops.engine import events as e
 from agentops.engine.decide import next_command
@@ -37,6 +38,9 @@ logger = logging.getLogger(__name__)
 SHORT_WAIT_S = 1.0
 # After a fault of ours the run rests this long, so that a poisoned run does not spin a worker.
 REST_S = 30.0
+# How often in a row each run was met without a database by this process. Mostly that is no fault of the run's,
+# and it goes on soon; but its own statements may be what kills the server, so the rests double.
+_outages: dict[UUID, int] = {}
 
 
 def drive(run_id: UUID) -> bool:
@@ -55,21 +59,38 @@ def _drive(run_id: UUID) -> bool:
     epoch, due_at, context = taken
     held.hold(run_id, epoch, asked_at=asked_at)
     try:
-        return _drive_leased(open_session(context, epoch, due_at))
+        again = _drive_leased(open_session(context, epoch, due_at))
+        _outages.pop(run_id, None)
+        return again
     except LeaseLost:
         logger.warning("run %s: lease lost", run_id)
         return False
-    except Exception:
-        logger.exception("run %s: the driver failed; it rests for %s s", run_id, REST_S)
-        _rest(run_id, epoch)
+    except Exception as error:
+        if is_unreachable(error):
+            _sit_out(run_id, epoch, error)
+        else:
+            logger.exception("run %s: the driver failed; it rests for %s s", run_id, REST_S)
+            _rest(run_id, epoch, REST_S)
         return False
     finally:
         held.drop(run_id, epoch)
 
 
-def _rest(run_id: UUID, epoch: int) -> None:
-    wake_at = utc_now() + timedelta(seconds=REST_S)
+def _sit_out(run_id: UUID, epoch: int, error: Exception) -> None:
+    """Rest shortly for want of a database; if it does not come back meanwhile, the lease runs out by itself."""
+    outages = _outages[run_id] = _outages.get(run_id, 0) + 1
+    rest_s = min(REST_S, 2.0 ** (outages - 1))
+    logger.warning("run %s: the database does not answer; it rests for %s s: %s", run_id, rest_s, error)
+    discard_broken()
+    try:
+        _rest(run_id, epoch, rest_s)
+    except psycopg.OperationalError as still:
+        logger.warning("run %s: it could not be given back, its lease runs out: %s", run_id, still)
+
+
+def _rest(run_id: UUID, epoch: int, rest_s: float) -> None:
     with borrowed() as connection, connection.cursor() as cursor:
+        wake_at = utc_now() + timedelta(seconds=rest_s)
         journal.take_bell(cursor, run_id, epoch)
         journal.release_lease(cursor, run_id, epoch, wake_at=wake_at, seq=0, engine=0, state="{}", keep=False)
 

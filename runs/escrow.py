@@ -62,7 +62,7 @@ SELECT 'shared_' || u.unit, u.room::text, u.needed::text, CASE WHEN b.identity_i
         ('tokens', b.max_tokens - w.committed_tokens, n.tokens),
         ('usd', b.max_usd - w.committed_usd, n.usd)) AS u(unit, room, needed)
 WHERE u.needed > 0 AND u.room < u.needed ORDER BY w.id
-"""  # noqa: S608
+"""  # noqa: S608  constants only
 _KEEP = f"""
 INSERT INTO runs_escrow AS s (window_id, run_id, drawn_steps, drawn_tokens, drawn_usd, settled_at)
 SELECT n.window_id, %(run)s, n.steps, n.tokens, n.usd,
@@ -71,7 +71,7 @@ FROM {_CHANGES}
 ON CONFLICT (window_id, run_id) DO UPDATE SET drawn_steps = s.drawn_steps + excluded.drawn_steps,
     drawn_tokens = s.drawn_tokens + excluded.drawn_tokens, drawn_usd = s.drawn_usd + excluded.drawn_usd,
     settled_at = excluded.settled_at
-"""  # noqa: S608
+"""  # noqa: S608  constants only
 
 # What a run holds is out of reach for all others: a few calls' worth.
 CALLS_AHEAD = 4

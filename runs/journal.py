@@ -119,7 +119,7 @@ FROM taken r JOIN identities_agentidentity i ON i.id = r.identity_id
 """  # noqa: S608  constants only
 _RING = f"""
 UPDATE runs_run SET wake_at = clock_timestamp() WHERE id = %s AND state NOT IN {ENDED} RETURNING 1
-"""  # noqa: S608
+"""  # noqa: S608  constants only
 _HEARTBEAT = """
 UPDATE runs_run r SET lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s)
 FROM unnest(%(runs)s::uuid[], %(epochs)s::int[]) AS held(run, epoch)

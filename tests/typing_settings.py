@@ -8,4 +8,4 @@ from agentops.runtime.service_urls import PLACEHOLDERS
 
 os.environ.update({**PLACEHOLDERS, **os.environ})
 
-from config.settings import *  # noqa: F403
+from config.settings import *  # noqa: F403  all of them, as Django takes them

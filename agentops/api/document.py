@@ -25,8 +25,8 @@ from agentops.api.views import ApiView
 @cache
 def read_document() -> dict[str, Any]:  # Any: an OpenAPI document
     """Return the document; it takes a second to make, and is made once per process."""
-    generator = SchemaGenerator()  # type: ignore[no-untyped-call]
-    document = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    generator = SchemaGenerator()  # type: ignore[no-untyped-call]  # drf-spectacular is untyped
+    document = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # drf-spectacular is untyped
     # Through JSON: lazy translations and ordered dictionaries become plain values.
     plain: dict[str, Any] = json.loads(OpenApiJsonRenderer().render(document))
     return plain

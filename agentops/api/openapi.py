@@ -133,7 +133,7 @@ class ApiSchema(AutoSchema):
         return statuses
 
     def _postprocess_serializer_schema(self, schema: Schema, serializer: Any, direction: str) -> Schema:
-        processed: Schema = super()._postprocess_serializer_schema(schema, serializer, direction)  # type: ignore[no-untyped-call]
+        processed: Schema = super()._postprocess_serializer_schema(schema, serializer, direction)  # type: ignore[no-untyped-call]  # untyped
         if isinstance(serializer, BodySerializer):
             processed["additionalProperties"] = False
         return processed
@@ -159,7 +159,7 @@ def _response(status: str) -> Schema:
     return response
 
 
-class BearerKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class BearerKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped base
     """The API key as a security scheme."""
 
     target_class = "identities.api.authentication.ApiKeyAuthentication"
@@ -173,7 +173,7 @@ class BearerKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untype
         }
 
 
-class ConsoleSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class ConsoleSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped base
     """The console's session as a security scheme."""
 
     target_class = "identities.api.authentication.ConsoleSessionAuthentication"

@@ -18,7 +18,7 @@ from pathlib import Path
 # Linux and macOS allow 108 and 104 bytes for a socket's path; the longest name put into it is 15 long.
 LONGEST_SOCKET_DIRECTORY = 85
 # Everybody may write here, so ownership is checked before use; it survives a restart of the machine.
-PUBLIC_DIRECTORY = Path("/var/tmp")  # noqa: S108
+PUBLIC_DIRECTORY = Path("/var/tmp")  # noqa: S108  see above
 
 
 @dataclass(frozen=True)

@@ -165,13 +165,13 @@ class Arena:
 
     def kill_beat(self) -> None:
         """Kill the scheduler with SIGKILL and start it again."""
-        assert self._beat is not None  # noqa: S101
+        assert self._beat is not None  # noqa: S101  the arena is open
         self.stack.kill(self._beat)
         self._start_beat()
 
     def kill_postgres(self) -> None:
         """Kill the database with SIGKILL and start it again."""
-        assert self._postgres is not None  # noqa: S101
+        assert self._postgres is not None  # noqa: S101  the arena is open
         backends = find_children(self._postgres.pid)
         self.stack.kill(self._postgres)
         end_processes(backends)  # they hold the memory that the next server would use
@@ -179,7 +179,7 @@ class Arena:
 
     def kill_valkey(self) -> None:
         """Kill the broker with SIGKILL, and leave it dead."""
-        assert self._valkey is not None  # noqa: S101
+        assert self._valkey is not None  # noqa: S101  the arena is open
         self.stack.kill(self._valkey)
 
     def start_valkey(self) -> None:

@@ -25,7 +25,7 @@ def address(transactional_db: None) -> Iterator[str]:
 
 def post(address: str, callers: Callers, content: object) -> httpx2.Response:
     headers = {"Authorization": f"Bearer {callers.fiona.bearer}", "Content-Type": "application/json"}
-    return httpx2.post(f"{address}/api/v1/step-up", content=content, headers=headers, timeout=30)  # type: ignore[arg-type]
+    return httpx2.post(f"{address}/api/v1/step-up", content=content, headers=headers, timeout=30)  # type: ignore[arg-type]  # streamed
 
 
 def test_a_body_over_the_limit_is_told_so_however_it_is_sent(address: str, callers: Callers) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -126,9 +127,13 @@ def test_what_is_held_is_worth_nothing_once_its_windows_are_over() -> None:
     limits = Limits(12, 100_000, Decimal(2), 90)
     state = RunState(limits, NOW + timedelta(days=1), drawn=Drawn(4, 50_000, Decimal(1), HOUR_ENDS))
     price = Price("m", "1", *[Decimal(1)] * 4)
-    arguments = {"prompt_tokens": 1_000, "completion_tokens": 100, "rates": dearest_rates(price)}
+    arguments: dict[str, Any] = {
+        "prompt_tokens": 1_000,
+        "completion_tokens": 100,
+        "rates": dearest_rates(price),
+    }
     moments = (HOUR_ENDS - timedelta(microseconds=1), HOUR_ENDS)
-    found = [plan_reservation(state, now=now, **arguments) for now in moments]  # type: ignore[arg-type]
+    found = [plan_reservation(state, now=now, **arguments) for now in moments]
     assert [type(each) for each in found] == [Reservation, DrawFirst]
 
 

@@ -214,7 +214,7 @@ def test_the_queue_does_not_count_when_somebody_speaks_before_its_end_is_written
     def speak_first(session: Session, *guards: object) -> None:
         monkeypatch.setattr(Session, "commit", commit)
         add_message(actor=company.cast.application.service_account, run=run, text="And quickly!")
-        commit(session, *guards)  # type: ignore[arg-type]
+        commit(session, *guards)  # type: ignore[arg-type]  # passed on as they came
 
     monkeypatch.setattr(Session, "commit", speak_first)
     run = company.drive(run)

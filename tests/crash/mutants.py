@@ -28,7 +28,7 @@ def forget_starts() -> None:
             return
         commit(session, guards)
 
-    Session.commit = commit_later  # type: ignore[assignment, method-assign]
+    Session.commit = commit_later  # type: ignore[assignment, method-assign]  # the mutation
 
 
 def open_the_fence() -> None:
@@ -36,7 +36,7 @@ def open_the_fence() -> None:
     journal._APPEND, gates = FENCE.subn(r"\1::int IS NOT NULL", journal._APPEND)
     if gates != 1:
         raise RuntimeError(f"the journal has {gates} fences to open, not one")
-    Leases.holds = lambda *_: True  # type: ignore[method-assign]
+    Leases.holds = lambda *_: True  # type: ignore[method-assign]  # the mutation
 
 
 MUTANTS: dict[str, Callable[[], None]] = {"forget_starts": forget_starts, "open_the_fence": open_the_fence}

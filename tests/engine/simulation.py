@@ -392,11 +392,11 @@ class Simulation:
         call = self.view.call(number)
         in_doubt = call.in_doubt and not read_back
         follow = decide_retry(
-            effect=call.effect,  # type: ignore[arg-type]
-            idempotency=call.idempotency,  # type: ignore[arg-type]
+            effect=call.effect,  # type: ignore[arg-type]  # the state keeps texts
+            idempotency=call.idempotency,  # type: ignore[arg-type]  # as above
             attempt=call.attempts,
             max_attempts=call.max_attempts,
-            outcome_status=status,  # type: ignore[arg-type]
+            outcome_status=status,  # type: ignore[arg-type]  # one of the literals
             retryable=retryable,
             jitter=self.dice.random(),
             base_s=call.backoff_base_s,
@@ -442,7 +442,7 @@ class Simulation:
         where = {"step": self.state.step, "call": call.number}
         if call.status == "waiting":
             verdict = self.dice.choice(("approved", "denied"))
-            return [partial(self.verdicts.setdefault, call.approval, verdict)]  # type: ignore[list-item]
+            return [partial(self.verdicts.setdefault, call.approval, verdict)]  # type: ignore[list-item]  # its result is not used
         if call.status == "asked":
             kind = e.INPUT_RECEIVED if call.code == "input" else e.HANDOVER_ANSWERED
             return [partial(self._act, kind, **where)]

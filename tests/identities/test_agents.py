@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -15,9 +17,14 @@ from tests.factories import AgentFactory, PersonFactory
 from tests.ledger import kinds_of, last_entry
 
 
-def make_agent(cast: Cast, **changes: object) -> AgentIdentity:
-    fields = {"slug": "returns-agent", "name": "Returns", "purpose": "Takes goods back.", "owner": cast.bob}
-    return create_agent(actor=cast.alice, team=cast.team, **{**fields, **changes})  # type: ignore[arg-type]
+def make_agent(cast: Cast, **changes: Any) -> AgentIdentity:  # Any: fields of the agent
+    fields: dict[str, Any] = {
+        "slug": "returns-agent",
+        "name": "Returns",
+        "purpose": "Takes goods back.",
+        "owner": cast.bob,
+    }
+    return create_agent(actor=cast.alice, team=cast.team, **{**fields, **changes})
 
 
 def test_new_agent_is_a_draft_with_a_service_account(cast: Cast) -> None:
@@ -62,11 +69,11 @@ def test_life_of_an_agent(cast: Cast) -> None:
         ("revoked", revoke_agent),
     ],
 )
-def test_impossible_moves_are_conflicts(cast: Cast, state: str, verb: object) -> None:
+def test_impossible_moves_are_conflicts(cast: Cast, state: str, verb: Callable[..., object]) -> None:
     agent = AgentFactory.create(team=cast.team, state=state)
 
     with pytest.raises(StateConflict, match=state):
-        verb(actor=cast.ada, agent=agent)  # type: ignore[operator]
+        verb(actor=cast.ada, agent=agent)
     assert kinds_of(agent.id) == []
 
 
@@ -82,9 +89,9 @@ def test_revoking_closes_the_account_and_removes_nothing(cast: Cast) -> None:
 
 @pytest.mark.parametrize("name", ["bob", "charlie", "fiona"])
 @pytest.mark.parametrize("verb", [suspend_agent, revoke_agent, activate_agent])
-def test_others_steer_nothing(cast: Cast, name: str, verb: object) -> None:
+def test_others_steer_nothing(cast: Cast, name: str, verb: Callable[..., object]) -> None:
     with pytest.raises(PolicyDenied):
-        verb(actor=getattr(cast, name), agent=cast.agent)  # type: ignore[operator]
+        verb(actor=getattr(cast, name), agent=cast.agent)
     cast.agent.refresh_from_db()
     assert cast.agent.state == "active"
 

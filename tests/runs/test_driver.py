@@ -250,38 +250,6 @@ def test_a_read_whose_driver_died_is_read_again(company: Company, monkeypatch: p
     assert company.drive(run).state == "completed"
 
 
-def test_a_driver_that_fails_rests_and_another_goes_on(
-    company: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    company.expects_fault = True
-    company.play(says("Hello."))
-    run = company.start()
-
-    def fail(*_: object) -> None:
-        raise RuntimeError("a fault of ours")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(turns, "_reserve", fail)
-        run = company.drive(run)
-    assert (run.state, run.lease_until) == ("queued", None)
-    assert run.wake_at is not None
-    assert timedelta(seconds=20) < run.wake_at - timezone.now() <= timedelta(seconds=driver.REST_S)
-    assert company.drive(run).state == "completed"
-    assert ["RuntimeError: a fault of ours" in fault for fault in company.faults] == [True]
-
-
-def test_a_fault_of_the_driver_fails_the_test_that_does_not_expect_it(
-    company: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    company.play(says("Hello."))
-    with monkeypatch.context() as patch:
-        patch.setattr(turns, "_reserve", lambda *_: 1 // 0)
-        company.drive(company.start())
-    with pytest.raises(AssertionError, match="ZeroDivisionError"):
-        company.check()
-    company.expects_fault = True
-
-
 # --- the slice --------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from io import StringIO
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -127,8 +128,8 @@ def projected(events: list[Event], appends: Iterator[int]) -> list[Projection]:
 
 
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
-def test_every_recorded_history_can_be_projected(path: object) -> None:
-    events = load_history(path.read_text())  # type: ignore[attr-defined]
+def test_every_recorded_history_can_be_projected(path: Path) -> None:
+    events = load_history(path.read_text())
     one_by_one = projected(events, iter([1] * len(events)))
     assert len(one_by_one) == len(events)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,8 @@ from runs.services import add_message
 from runs.session import Session
 from tests.factories import BudgetFactory
 from tests.runs.company import ORDER, Company, proposes, says
-from tests.runs.planner.provider import completion, raw, reply
+from tests.runs.deeds import Result
+from tests.runs.planner.provider import Turn, completion, raw, reply
 
 EMPTY = reply(completion(message={"content": ""}))
 REFUSAL = reply(completion(message={"content": None, "refusal": "I cannot help with that."}))
@@ -34,8 +36,8 @@ def usage(prompt: int, output: int, **details: int) -> dict[str, Any]:
     }
 
 
-def bad_model_ends(company: Company, *turns: object) -> Run:
-    return company.run(*turns)  # type: ignore[arg-type]
+def bad_model_ends(company: Company, *turns: Turn) -> Run:
+    return company.run(*turns)
 
 
 # --- what a model may do ----------------------------------------------------------------------------------
@@ -54,16 +56,16 @@ def test_a_refusal_is_an_answer(company: Company) -> None:
 
 
 @pytest.mark.parametrize("fault", [EMPTY, BUSY, ERROR, GARBAGE, LOST])
-def test_a_turn_that_went_wrong_is_asked_for_again(company: Company, fault: object) -> None:
-    run = company.run(fault, says("Hello."))  # type: ignore[arg-type]
+def test_a_turn_that_went_wrong_is_asked_for_again(company: Company, fault: Turn) -> None:
+    run = company.run(fault, says("Hello."))
     assert (run.state, run.steps) == ("completed", 1)
     assert [facts["attempt"] for facts in company.facts(run, "model.requested")] == [1, 2]
     assert Step.objects.get(run=run).attempts == 2
 
 
 @pytest.mark.parametrize("fault", [EMPTY, BUSY, ERROR, GARBAGE, LOST])
-def test_a_model_that_never_answers_fails_the_run(company: Company, fault: object) -> None:
-    run = company.run(fault)  # type: ignore[arg-type]
+def test_a_model_that_never_answers_fails_the_run(company: Company, fault: Turn) -> None:
+    run = company.run(fault)
     assert (run.state, run.status_reason) == ("failed", "planner_error")
     assert company.kinds(run).count("model.requested") == 3
     assert "The model could not be asked." in company.content(run, "run.failed")["summary"]
@@ -185,10 +187,9 @@ def test_seconds(company: Company) -> None:
     company.add_reads()
     company.publish(max_seconds=1)
 
-    def dawdle(do: object) -> dict[str, object]:
+    def dawdle(do: Callable[[], Result]) -> Result:
         time.sleep(1.1)
-        assert callable(do)
-        return do()  # type: ignore[no-any-return]
+        return do()
 
     company.world.mishaps.extend([dawdle])
     run = company.run(proposes(("look_up", ORDER)), says("Too late."))

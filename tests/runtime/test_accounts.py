@@ -19,7 +19,7 @@ class Outsider(accounts.Account):
         object.__setattr__(self, "closed", closed)
 
     def can_reach(self, directory: Path) -> bool:
-        closed: Path = self.closed  # type: ignore[attr-defined]
+        closed: Path = self.closed  # type: ignore[attr-defined]  # set past the frozen class
         return not directory.is_relative_to(closed)
 
 

@@ -95,7 +95,7 @@ def test_closing_stops_newest_first_and_is_repeatable(tmp_path: Path) -> None:
             process = supervisor.launch(
                 name, argv, env=os.environ, output=lambda name, line: lines.append((name, line))
             )
-            supervisor.wait_ready(lambda name=name: (name, "up") in lines, process)  # type: ignore[misc]
+            supervisor.wait_ready(lambda name=name: (name, "up") in lines, process)  # type: ignore[misc]  # a lambda with a default
     supervisor.close()
 
     assert [name for name, line in lines if line == "bye"] == ["second", "first"]

@@ -102,7 +102,7 @@ def test_a_rate_that_is_no_amount_is_refused(field: str, rate: str) -> None:
 
 def test_a_float_is_not_money() -> None:
     with pytest.raises(TypeError):
-        Price("m", "1", 2.5, D(1), D(1), D(1))  # type: ignore[arg-type]
+        Price("m", "1", 2.5, D(1), D(1), D(1))  # type: ignore[arg-type]  # what is tested
 
 
 @pytest.mark.parametrize("counts", [(-1, 0), (0, -1)])
