@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from agentops.amounts import plain_decimal
 from agentops.errors import NotFound, PolicyDenied, StateConflict, ValidationFailed
 from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
@@ -71,7 +72,7 @@ def request_approval(
         "tool_version": str(call.spec.id),
         "digest": request.digest,
         "effect": request.effect,
-        "amount": None if request.amount is None else str(request.amount),
+        "amount": None if request.amount is None else plain_decimal(request.amount),
         "currency": request.currency,
         "expires_at": request.expires_at.isoformat(),
         "key": request.key,

@@ -7,6 +7,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils import timezone
 
+from agentops.amounts import plain_decimal
 from agentops.errors import ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
@@ -58,7 +59,7 @@ def _record(budget: Budget, actor: User) -> None:
         "window": budget.window,
         "max_steps": budget.max_steps,
         "max_tokens": budget.max_tokens,
-        "max_usd": None if budget.max_usd is None else str(budget.max_usd),
+        "max_usd": None if budget.max_usd is None else plain_decimal(budget.max_usd),
     }
     draft = Draft("budget.set", timezone.now(), facts, actor=actor.id)
     if budget.identity_id is None:

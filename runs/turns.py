@@ -6,11 +6,13 @@ import random
 import secrets
 import time
 from dataclasses import asdict
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
 from django.conf import settings
 
+from agentops.amounts import plain_decimal
 from agentops.canonical import keyed_digest
 from agentops.engine import events as e
 from agentops.engine.budgets import DrawFirst, Reservation, plan_reservation
@@ -96,7 +98,9 @@ def _reserve(session: Session, window: list[Shown], price: Price) -> Reservation
     # After a draw the stream was written to, and may have been added to: what to do is decided anew.
     shortfall = escrow.draw(session, plan.wanted) if isinstance(plan, DrawFirst) else plan
     if shortfall is not None:
-        session.note(e.BUDGET_EXHAUSTED, {name: value for name, value in asdict(shortfall).items() if value})
+        amounts = {name: plain_decimal(Decimal(getattr(shortfall, name))) for name in ("left", "needed")}
+        known = {name: value for name, value in asdict(shortfall).items() if value}
+        session.note(e.BUDGET_EXHAUSTED, {**known, **amounts})
     return None
 
 
@@ -107,7 +111,7 @@ def _note_request(session: Session, step: int, attempt: int, price: Price, reser
         "model": session.version.model,
         "price_version": price.version,
         "reserved_tokens": reservation.tokens,
-        "reserved_usd": str(reservation.usd),
+        "reserved_usd": plain_decimal(reservation.usd),
         "max_completion_tokens": reservation.max_completion_tokens,
     }
     session.note(e.MODEL_REQUESTED, facts)
@@ -143,7 +147,7 @@ def settle_lost_answer(session: Session, step: int, attempt: int) -> None:
         "retryable": True,
         "delay_ms": 0,
         "tokens": state.reserved_tokens,
-        "usd": str(state.reserved_usd),
+        "usd": plain_decimal(state.reserved_usd),
         "estimated": True,
         "latency_ms": 0,
     }
@@ -154,9 +158,9 @@ def _charge(session: Session, usage: Usage | None, price: Price) -> dict[str, An
     """Return tokens and USD by the provider's usage; without one, the whole reservation, marked estimated."""
     if usage is None:
         state = session.state
-        return {"tokens": state.reserved_tokens, "usd": str(state.reserved_usd), "estimated": True}
+        return {"tokens": state.reserved_tokens, "usd": plain_decimal(state.reserved_usd), "estimated": True}
     tokens, usd = usage.input_tokens + usage.output_tokens, cost(price, usage)
-    charge = {"tokens": tokens, "usd": str(usd), "estimated": False}
+    charge = {"tokens": tokens, "usd": plain_decimal(usd), "estimated": False}
     if tokens > session.state.reserved_tokens or usd > session.state.reserved_usd:
         charge["overrun"] = True  # the provider took more than it was allowed
     return charge

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
+from agentops.amounts import plain_decimal
 from agentops.errors import ValidationFailed
 
 PERIODS = ("call", "run", "hour", "day", "month")
@@ -76,7 +77,7 @@ def exceeded_per_call(caps: Sequence[Cap], amount: Decimal | None) -> str:
         if cap.amount is not None and amount is None:
             return "an amount is capped, and the call names none"
         if cap.per == "call" and cap.amount is not None and amount is not None and amount > cap.amount:
-            return f"{amount} is more than {cap.amount} per call"
+            return f"{plain_decimal(amount)} is more than {plain_decimal(cap.amount)} per call"
     return ""
 
 
@@ -95,7 +96,8 @@ def exceeded_windows(caps: Sequence[Cap], ask: Asked, used: dict[str, tuple[int,
         if cap.count is not None and count + 1 > cap.count:
             return f"{count} of {cap.count} calls per {cap.per} are used"
         if cap.amount is not None and amount + (ask.amount or 0) > cap.amount:
-            return f"{amount} of {cap.amount} per {cap.per} is used, {ask.amount} more would exceed it"
+            used_up, ceiling, more = map(plain_decimal, (amount, cap.amount, ask.amount or Decimal(0)))
+            return f"{used_up} of {ceiling} per {cap.per} is used, {more} more would exceed it"
     return ""
 
 

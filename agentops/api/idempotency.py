@@ -132,8 +132,7 @@ def _keep(scope: str, fingerprint: str, operation: Operation, answer: Answer) ->
 def _replay(kept: IdempotentAnswer, fingerprint: str, operation: Operation) -> Response:
     if kept.fingerprint != fingerprint:
         raise ApiError(422, "idempotency_key_reused", "This key was used with another request body.")
-    stored = kept.body or {}
-    answer = Answer(kept.status or 200, operation.restore(stored["body"]), stored["location"])
+    answer = Answer(kept.status, operation.restore(kept.body["body"]), kept.body["location"])
     return _respond(answer, {REPLAYED: "true"})
 
 

@@ -13,10 +13,8 @@ class IdempotentAnswer(models.Model):
     id = models.BigAutoField(primary_key=True)
     scope = models.CharField(max_length=64, help_text="Keyed digest of client, principal, route and key.")
     fingerprint = models.CharField(max_length=64, help_text="Keyed digest of the request body.")
-    status = models.PositiveSmallIntegerField(
-        null=True, help_text="Null while the first request is in flight."
-    )
-    body = models.JSONField(null=True)
+    status = models.PositiveSmallIntegerField()
+    body = models.JSONField()
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
 
     class Meta:

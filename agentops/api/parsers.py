@@ -11,7 +11,7 @@ from rest_framework.parsers import BaseParser
 from rest_framework.utils.mediatypes import _MediaType
 
 from agentops.api.refusals import ApiError
-from agentops.api.strict_json import MalformedJSON, parse_json
+from agentops.strict_json import MalformedJSON, parse_json
 
 
 class StrictJSONParser(BaseParser):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from agentops.amounts import plain_decimal
+
 # A word names a state, a tone says what a person should make of it: the one meaning that colour has here.
 _TONES = {
     "waiting": "waiting requires_action asked paused draft deferred quarantined parked unknown half_open"
@@ -72,7 +74,7 @@ def money(amount: Decimal, currency: str = "USD") -> str:
     if amount == 0 or abs(amount) >= 1:
         number = f"{amount:,.2f}"
     else:
-        number = f"{amount:.4f}" if abs(amount) >= Decimal("0.0001") else f"{amount:.6f}"
+        number = f"{amount:.4f}" if abs(amount) >= Decimal("0.0001") else plain_decimal(amount)
     return f"{number} {currency}".strip()
 
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from agentops.strict_json import clean_text
 from runs.planner.answers import PlannerAnswer, PlannerFailure, Usage
-from runs.planner.calls import MAX_CALLS, clean_text, read_calls
+from runs.planner.calls import MAX_CALLS, read_calls
 from runs.planner.faults import status_failure
 from runs.planner.usage import read_usage
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from agentops.api import idempotency
@@ -187,3 +187,11 @@ def test_act_and_answer_are_one_transaction(callers: Callers, monkeypatch: pytes
     with transaction.atomic():
         assert callers.app.post("/runs", task(), key="k1").status == 500
     assert not Run.objects.exists()
+
+
+@pytest.mark.parametrize("missing", ["status", "body"])
+def test_the_database_keeps_no_half_answer(db: None, missing: str) -> None:
+    whole: dict[str, Any] = {"scope": "s", "fingerprint": "f", "status": 201, "body": {}}
+    with pytest.raises(IntegrityError), transaction.atomic():
+        IdempotentAnswer.objects.create(**{**whole, missing: None})
+    IdempotentAnswer.objects.create(**whole)

@@ -73,7 +73,8 @@ def test_a_price_of_zero_is_a_price(company: Company, books: psycopg.Connection)
     PriceFactory.create(model=company.model, input_usd_per_mtok=Decimal(0), output_usd_per_mtok=Decimal(0))
     run = company.run(says("Hello."))
     assert (run.state, run.tokens, run.usd) == ("completed", 120, Decimal(0))
-    assert company.facts(run, "model.requested")[0]["reserved_usd"] in ("0", "0E-8")
+    assert company.facts(run, "model.requested")[0]["reserved_usd"] == "0.00"
+    assert company.facts(run, "step.decided")[0]["usd"] == "0.00"
     assert find_leaks(books) == []
 
 

@@ -15,12 +15,15 @@ from agentops.demo.shop.catalogue import TOOLS
 from agentops.runtime.application import SCRIPTED_KEY
 from identities.models import ApiKey, Team, User
 from identities.services import authenticate
+from runs.management.commands.demo import Command as Demo
 from runs.models import AgentVersion, Price
 from runs.preflight import check_version
 from runs.provisioning.catalogue import with_definitions
 from runs.provisioning.demo import DOCUMENT, derive_password
 from runs.provisioning.reading import read_yaml
 from tests.cast import Cast
+from tests.factories import PriceFactory
+from tests.runs.company import Company, says
 from tools.models import Tool
 from tools.services.catalogue import latest_version
 from tools.services.definition import definition_of
@@ -259,3 +262,13 @@ def test_every_tool_of_the_demo_comes_back_as_it_was_defined(demo: Path) -> None
         version = latest_version(tool)
         assert version is not None
         assert definition_of(version).digest(tool.id, tool.name) == version.digest
+
+
+def test_the_demo_tells_what_nothing_costs_in_plain_digits(company: Company) -> None:
+    company.publish(price=False)
+    PriceFactory.create(model=company.model, input_usd_per_mtok=0, output_usd_per_mtok=0)
+    done = company.run(says("Hello."))
+    output = io.StringIO()
+    Demo(stdout=output)._show(done)
+    assert "120 tokens, 0.00 USD" in output.getvalue()
+    assert "E-" not in output.getvalue()

@@ -18,6 +18,8 @@ from tools.caps import (
     Cap,
     CapClaim,
     claim_caps,
+    exceeded_per_call,
+    exceeded_windows,
     lift_limits,
     parse_caps,
     release_caps,
@@ -220,3 +222,12 @@ def test_without_the_conditions_a_hundred_calls_overspend(
     monkeypatch.setattr("tests.tools.test_caps.reserve_caps", careless)
     assert together(2, lambda _: reserve(owner, claim(count=2))) == [True, True]
     assert used()["day:x"][0] == 3
+
+
+def test_amounts_are_told_in_plain_digits() -> None:
+    ask = Ask(UUID(int=1), "refund", "irreversible", Decimal("1E+2"), datetime(2026, 7, 1, tzinfo=UTC))
+    cap = Cap("day", None, Decimal("5.00000000"))
+    used = {window_of("day", ask.run_id, ask.now): (1, Decimal("0E-8"))}
+    told = exceeded_windows((cap,), ask, used)
+    assert told == "0.00 of 5.00 per day is used, 100 more would exceed it"
+    assert exceeded_per_call((replace(cap, per="call"),), ask.amount) == "100 is more than 5.00 per call"

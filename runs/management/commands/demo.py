@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from agentops.console.words import money
 from agentops.demo.planner.script import SHIPPED, load_scripts
 from agentops.demo.shop.seed import load_seed
 from agentops.errors import AgentOpsError
@@ -151,7 +152,7 @@ class Command(BaseCommand):
         trace = read_trace(run)
         self.stdout.write("Trace")
         for item in trace.items:
-            cost = f"  {item.tokens} tokens, {item.usd} USD" if item.tokens else ""
+            cost = f"  {item.tokens} tokens, {money(item.usd)}" if item.tokens else ""
             self.stdout.write(
                 f"  {item.at:%H:%M:%S.%f}"[:-3] + f"  {LANE_MARKS[item.lane]}  {item.title}{cost}"
             )
@@ -159,6 +160,6 @@ class Command(BaseCommand):
         self.stdout.write(f"\nAgent: {ending.get('answer') or ending.get('summary')}\n")
         totals = trace.totals
         self.stdout.write(
-            f"{run.state}: {totals.steps} steps, {totals.calls} calls, {totals.tokens} tokens, {totals.usd} USD; "
+            f"{run.state}: {totals.steps} steps, {totals.calls} calls, {totals.tokens} tokens, {money(totals.usd)}; "
             f"run {run.pk}, trace {run.trace_id}"
         )

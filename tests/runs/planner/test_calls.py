@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentops.strict_json import MalformedJSON
 from runs.planner.answers import ProposedCall
 from runs.planner.calls import (
     MAX_ARGUMENT_BYTES,
-    MalformedArguments,
     is_tool_name,
     parse_arguments,
     read_calls,
@@ -71,17 +71,17 @@ def test_an_object_is_read(raw: str, value: dict[str, Any]) -> None:
         (nested(65), "nested deeper than 64"),
         ('{"a":' * 65 + "1" + "}" * 65, "nested deeper than 64"),
         ('{"a":' * 100_000, "longer than 262144 bytes"),
-        ('{"a":' * 20_000, "nested too deeply"),
-        ('{"a": "x\\u0000"}', "contains a NUL or half a surrogate pair"),
-        ('{"a\\u0000": 1}', "contains a NUL or half a surrogate pair"),
-        ('{"a": "\\ud800"}', "contains a NUL or half a surrogate pair"),
-        ('{"a": "\ud800"}', "contains a NUL or half a surrogate pair"),
+        ('{"a":' * 20_000, "nested deeper than 64"),
+        ('{"a": "x\\u0000"}', "a text contains NUL or half of a surrogate pair"),
+        ('{"a\\u0000": 1}', "a text contains NUL or half of a surrogate pair"),
+        ('{"a": "\\ud800"}', "a text contains NUL or half of a surrogate pair"),
+        ('{"a": "\ud800"}', "a text contains NUL or half of a surrogate pair"),
         ('{"a": "' + "x" * MAX_ARGUMENT_BYTES + '"}', "longer than 262144 bytes"),
         ('{"a": "' + "ü" * (MAX_ARGUMENT_BYTES // 2) + '"}', "longer than 262144 bytes"),
     ],
 )
 def test_anything_else_is_malformed_and_says_why(raw: str, detail: str) -> None:
-    with pytest.raises(MalformedArguments) as raised:
+    with pytest.raises(MalformedJSON) as raised:
         parse_arguments(raw)
     assert str(raised.value) == detail
 
@@ -94,7 +94,7 @@ def test_arguments_of_exactly_256_kib_are_read() -> None:
 
 @given(st.text())
 def test_no_text_raises_anything_but_malformed(raw: str) -> None:
-    with contextlib.suppress(MalformedArguments):
+    with contextlib.suppress(MalformedJSON):
         assert isinstance(parse_arguments(raw), dict)
 
 

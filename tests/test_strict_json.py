@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentops.api.strict_json import MAX_DEPTH, MalformedJSON, parse_json
+from agentops.strict_json import MAX_DEPTH, MalformedJSON, parse_json
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
 VALUES = st.recursive(

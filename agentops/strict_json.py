@@ -1,6 +1,6 @@
 """JSON as RFC 7493 (I-JSON) narrows it: one meaning per text, whatever parser reads it next.
 
-Free of any framework, so that other inputs than request bodies can be read the same way.
+Free of any framework: request bodies and the arguments that models write are read alike.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any, NoReturn
 
 MAX_DEPTH = 32
@@ -31,19 +32,46 @@ def parse_json(raw: bytes) -> Any:  # Any: an arbitrary JSON value
     infinities (1e999 too), integers beyond 2^53, nesting over 32, NUL and lone surrogates.
     """
     try:
-        value = _DECODER.decode(raw.decode("utf-8"))
+        text = raw.decode("utf-8")
     except UnicodeDecodeError:
         raise MalformedJSON("not UTF-8") from None
+    return decode_json(text, max_depth=MAX_DEPTH, parse_int=_integer)
+
+
+def decode_json(text: str, *, max_depth: int, parse_int: Callable[[str], int] = int) -> Any:  # Any: as above
+    """Return the JSON value in a text; integers of any size unless `parse_int` refuses some.
+
+    Raises MalformedJSON as `parse_json` does.
+    """
+    try:
+        value = _decoder(parse_int).decode(text)
     except json.JSONDecodeError as error:
         raise MalformedJSON(f"{error.msg} at character {error.pos}") from None
     except RecursionError:
-        raise MalformedJSON(f"nested deeper than {MAX_DEPTH}") from None
-    for item, depth in _walk(value):
-        if depth >= MAX_DEPTH and isinstance(item, dict | list):
-            raise MalformedJSON(f"nested deeper than {MAX_DEPTH}")
+        raise MalformedJSON(f"nested deeper than {max_depth}") from None
+    except MalformedJSON:
+        raise
+    except ValueError:
+        # int() refuses numbers of thousands of digits, whose conversion takes quadratic time.
+        raise MalformedJSON("a number is too long") from None
+    _refuse_extremes(text, value, max_depth)
+    return value
+
+
+def clean_text(text: str) -> str:
+    """Replace the characters that cannot be stored by U+FFFD."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def _refuse_extremes(text: str, value: object, max_depth: int) -> None:
+    # The number of openings bounds the depth, and only an escape hides a character from a look at the text
+    # itself: the walk is rare.
+    suspicious = text.count("{") + text.count("[") > max_depth or "\\u" in text
+    for item, depth in _walk(value) if suspicious else ((text, 0),):
+        if isinstance(item, dict | list) and depth >= max_depth:
+            raise MalformedJSON(f"nested deeper than {max_depth}")
         if isinstance(item, str) and _UNSTORABLE.search(item):
             raise MalformedJSON("a text contains NUL or half of a surrogate pair")
-    return value
 
 
 def _walk(value: object) -> Iterator[tuple[object, int]]:
@@ -59,7 +87,7 @@ def _walk(value: object) -> Iterator[tuple[object, int]]:
 
 
 def _unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Parsers differ in which of two equal keys counts: what was checked might not be what is stored.
+    # Parsers differ in which of two equal keys counts: what was approved might not be what is executed.
     value = dict(pairs)
     if len(value) != len(pairs):
         raise MalformedJSON("a key occurs twice")
@@ -84,9 +112,11 @@ def _refuse_constant(constant: str) -> NoReturn:
     raise MalformedJSON(f"{constant} is not JSON")
 
 
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_unique_object,
-    parse_int=_integer,
-    parse_float=_finite,
-    parse_constant=_refuse_constant,
-)
+@cache
+def _decoder(parse_int: Callable[[str], int]) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=_unique_object,
+        parse_int=parse_int,
+        parse_float=_finite,
+        parse_constant=_refuse_constant,
+    )
