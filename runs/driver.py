@@ -26,7 +26,7 @@ from agentops.ledger.store import record
 from approvals.services import void_requests
 from runs import actions, escrow, journal, summaries, turns
 from runs.leases import leases, stopping
-from runs.session import GuardRefused, HeadMoved, LeaseLost, Session, open_session, utc_now
+from runs.session import BudgetSet, GuardRefused, HeadMoved, LeaseLost, Session, open_session, utc_now
 from runs.slots import slot, waiting_outside
 
 logger = logging.getLogger(__name__)
@@ -82,6 +82,9 @@ def _drive_leased(session: Session) -> bool:
                 return _hand_on(session)
         except (HeadMoved, GuardRefused):
             session.rewind()
+        except BudgetSet:
+            session.rewind()
+            escrow.bind(session)
         except LeaseLost:
             _keep_evidence(session)
             raise
@@ -165,7 +168,7 @@ def _finish(session: Session, command: c.Finish) -> None:
         with orm_connection.cursor() as cursor:
             for give_back in returns:
                 give_back(cursor)
-            escrow.settle(cursor, session.context.run_id, session.state.spent, now)
+            escrow.settle(cursor, session.context.run_id, session.state.shared_spent, now)
 
 
 def _keep_evidence(session: Session) -> None:
