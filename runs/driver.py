@@ -29,7 +29,7 @@ from runs import escrow, journal, summaries, turns
 from runs.actions import assessing, executing, gating, outcomes
 from runs.actions.refusals import give_caps_back
 from runs.leases import leases, stopping
-from runs.session import GuardRefused, HeadMoved, LeaseLost, Session, open_session, utc_now
+from runs.session import BudgetSet, GuardRefused, HeadMoved, LeaseLost, Session, open_session, utc_now
 from runs.slots import slot, waiting_outside
 
 logger = logging.getLogger(__name__)
@@ -105,6 +105,9 @@ def _drive_leased(session: Session) -> bool:
                 return _hand_on(session)
         except (HeadMoved, GuardRefused):
             session.rewind()
+        except BudgetSet:
+            session.rewind()
+            escrow.bind(session)
         except LeaseLost:
             _keep_evidence(session)
             raise
@@ -188,7 +191,7 @@ def _finish(session: Session, command: c.Finish) -> None:
         with orm_connection.cursor() as cursor:
             for give_back in returns:
                 give_back(cursor)
-            escrow.settle(cursor, session.context.run_id, session.state.spent, now)
+            escrow.settle(cursor, session.context.run_id, session.state.shared_spent, now)
 
 
 def _keep_evidence(session: Session) -> None:

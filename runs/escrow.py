@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from agentops.database import borrowed
 from agentops.engine import events as e
 from agentops.engine.budgets import Amount, Reservation, Shortfall, count_drawn, count_unused, plan_draw
 from agentops.engine.state import ZERO, Spent
@@ -87,6 +88,15 @@ def limited_by(cursor: Cursor, team_id: UUID, identity_id: UUID) -> list[str]:
     ]
 
 
+def bind(session: Session) -> None:
+    """Note what limits the run now, so that its next model call draws on a budget that was set under way."""
+    context = session.context
+    with borrowed() as connection, connection.cursor() as cursor:
+        shared = limited_by(cursor, context.team_id, context.identity_id)
+    if not session.state.has_ended:
+        session.note(e.BUDGET_BOUND, {"shared": shared})
+
+
 def draw(session: Session, wanted: Reservation) -> Shortfall | None:
     """Draw for a few calls like the wanted one, or at least for this one; return what is missing even for that."""
     missing = _draw_for(session, wanted, CALLS_AHEAD)
@@ -101,7 +111,7 @@ def _draw_for(session: Session, wanted: Reservation, calls: int) -> Shortfall | 
     missing: list[Shortfall] = []
 
     def take(cursor: Cursor) -> bool:
-        missing.extend(hold_amount(cursor, session.context, state.spent, hold, now))
+        missing.extend(hold_amount(cursor, session.context, state.shared_spent, hold, now))
         return not missing
 
     facts = {"steps": drawn.steps, "tokens": drawn.tokens, "usd": str(drawn.usd), "until": until.isoformat()}
@@ -156,7 +166,7 @@ def give_back(session: Session) -> None:
     if unused == NOTHING:
         session.commit()
         return
-    run, spent, now = session.context.run_id, session.state.spent, session.now
+    run, spent, now = session.context.run_id, session.state.shared_spent, session.now
     facts = {"steps": unused.steps, "tokens": unused.tokens, "usd": str(unused.usd)}
     session.note(e.BUDGET_RETURNED, facts)
     session.commit([lambda cursor: settle(cursor, run, spent, now)])

@@ -20,7 +20,7 @@ from agentops.ledger.entries import Draft, Head, SealedEntry, seal
 from agentops.ledger.store import Cursor, new_salt
 from runs.projection import Projection, RunRow
 
-Appended = Literal["appended", "lease_lost", "head_moved"]
+Appended = Literal["appended", "lease_lost", "head_moved", "budget_set"]
 
 ENDED = "('completed', 'halted', 'failed', 'cancelled', 'expired')"
 
@@ -28,10 +28,19 @@ ENDED = "('completed', 'halted', 'failed', 'cancelled', 'expired')"
 # are PostgreSQL's own, because psycopg parses a statement of this length anew every time it is executed.
 _APPEND_ENTRIES = """
 WITH fence AS (
-    SELECT id FROM runs_run WHERE id = $1 AND lease_epoch = $2 FOR NO KEY UPDATE
+    SELECT id, team_id, identity_id FROM runs_run WHERE id = $1 AND lease_epoch = $2 FOR NO KEY UPDATE
+), unbound AS (
+    SELECT b.id FROM fence JOIN runs_budget b
+        ON b.team_id = fence.team_id AND (b.identity_id IS NULL OR b.identity_id = fence.identity_id)
+    WHERE $8::text[] IS NOT NULL AND ((b.max_steps IS NOT NULL AND 'steps' <> ALL ($8::text[]))
+        OR (b.max_tokens IS NOT NULL AND 'tokens' <> ALL ($8::text[]))
+        OR (b.max_usd IS NOT NULL AND 'usd' <> ALL ($8::text[]))
+        OR NOT EXISTS (SELECT FROM runs_escrow s JOIN runs_budgetwindow w ON w.id = s.window_id
+            WHERE s.run_id = fence.id AND w.budget_id = b.id))
 ), head AS (
     UPDATE ledger_stream s SET head_seq = $5, head_hash = $6 FROM fence
-    WHERE s.id = fence.id AND s.head_seq = $3 AND s.head_hash = $4 RETURNING s.id
+    WHERE s.id = fence.id AND s.head_seq = $3 AND s.head_hash = $4 AND NOT EXISTS (SELECT FROM unbound)
+    RETURNING s.id
 ), entries AS (
     INSERT INTO ledger_entry (stream, seq, kind, facts, content, salt, content_digest, prev_hash, hash, at, actor)
     SELECT head.id, n.seq, n.kind, n.facts::jsonb, n.content, n.salt, n.content_digest, n.prev_hash, n.hash, n.at,
@@ -39,7 +48,7 @@ WITH fence AS (
     FROM head, jsonb_to_recordset($7::jsonb -> 'entries') AS n(seq int, kind text, facts text, content text,
         salt bytea, content_digest bytea, prev_hash bytea, hash bytea, at timestamptz, actor uuid)
 ), {rows}
-SELECT (SELECT count(*) FROM fence), (SELECT count(*) FROM head)
+SELECT (SELECT count(*) FROM fence), (SELECT count(*) FROM head), EXISTS (SELECT FROM unbound)
 """
 _ROWS = """run AS (
     UPDATE runs_run r SET state = n.state, status_reason = n.reason, status_detail = n.detail,
@@ -182,6 +191,8 @@ class Write:
     entries: Sequence[SealedEntry]
     row: RunRow
     projection: Projection
+    # Before a model call: the units that the run knows to be shared. A budget not yet drawn on stops the append.
+    bound: list[str] | None = None
 
 
 def seal_drafts(run: UUID, head: Head, drafts: Iterable[Draft]) -> tuple[list[SealedEntry], Head]:
@@ -193,11 +204,13 @@ def append(connection: psycopg.Connection[Any], write: Write) -> Appended:
     """Append in one statement; say why when nothing was written."""
     before, after = write.before, write.after
     document = json.dumps(_document(write), default=_as_text, separators=(",", ":"))
-    values = (write.run, write.epoch, before.seq, before.hash, after.seq, after.hash, document)
+    values = (write.run, write.epoch, before.seq, before.hash, after.seq, after.hash, document, write.bound)
     row = psycopg.RawCursor(connection).execute(_APPEND, values).fetchone()
-    fenced, moved = row or (0, 0)
+    fenced, moved, unbound = row or (0, 0, False)
     if not fenced:
         return "lease_lost"
+    if unbound:
+        return "budget_set"
     return "appended" if moved else "head_moved"
 
 

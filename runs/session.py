@@ -15,7 +15,7 @@ from django.db import connection as orm_connection
 
 from agentops.database import borrowed, orm_section
 from agentops.engine import ENGINE_VERSION
-from agentops.engine.events import INTENTS, Event
+from agentops.engine.events import INTENTS, MODEL_REQUESTED, Event
 from agentops.engine.fold import fold, fold_all
 from agentops.engine.snapshots import dump_state, load_state
 from agentops.engine.state import RunState
@@ -40,6 +40,10 @@ class LeaseLost(AgentOpsError):
 
 class HeadMoved(AgentOpsError):
     """People added to the stream meanwhile: the state is folded again, what was to be done is decided anew."""
+
+
+class BudgetSet(AgentOpsError):
+    """A shared budget binds the run that it has not drawn on: no model is asked before it has."""
 
 
 class GuardRefused(AgentOpsError):
@@ -97,7 +101,7 @@ class Session:
     def commit(self, guards: Sequence[Guard] = ()) -> None:
         """Write what is pending in one statement; with guards, in one transaction with them.
 
-        Raises LeaseLost, HeadMoved or GuardRefused; after the latter two, ``rewind``.
+        Raises LeaseLost, HeadMoved, BudgetSet or GuardRefused; after all but the first, ``rewind``.
         """
         if self.pending:
             demands = [*self.duties, *guards]
@@ -111,6 +115,8 @@ class Session:
             raise LeaseLost("lease_lost", f"run {self.context.run_id} has another driver")
         if result == "head_moved":
             raise HeadMoved("head_moved", f"run {self.context.run_id} has moved on")
+        if result == "budget_set":
+            raise BudgetSet("budget_set", f"run {self.context.run_id} is bound by another budget")
         self.head, self.pending, self.duties = after, [], []
         self.fresh.clear()
 
@@ -130,7 +136,9 @@ class Session:
             project(projection, Event(state.seq, draft.kind, draft.facts, draft.at), state)
         row = run_row(self.state, self.pending[-1][0].at, projection)
         run, identity = self.context.run_id, self.context.identity_id
-        return Write(run, identity, self.epoch, self.head, after, entries, row, projection)
+        asks = any(draft.kind == MODEL_REQUESTED for draft, _ in self.pending)
+        bound = self.state.drawn.units if asks else None
+        return Write(run, identity, self.epoch, self.head, after, entries, row, projection, bound)
 
     def _write(self, write: Write) -> Appended:
         with borrowed() as connection:

@@ -17,7 +17,7 @@ LANES: dict[str, Lane] = {
         (e.MODEL_REQUESTED, e.STEP_DECIDED, e.CALL_ALLOWED, e.CALL_GATED, e.CALL_ASKED), "decided"
     ),
     **dict.fromkeys((e.APPROVAL_GRANTED, e.APPROVAL_REFUSED, e.RUN_COMPLETED, e.RUN_CANCELLED), "decided"),
-    **dict.fromkeys((e.ATTEMPT_STARTED, e.CALL_SUCCEEDED, e.BUDGET_DRAWN, e.BUDGET_RETURNED), "executed"),
+    **dict.fromkeys((e.ATTEMPT_STARTED, e.CALL_SUCCEEDED, *e.OF_ESCROW), "executed"),
     **dict.fromkeys(
         (e.MODEL_FAILED, e.CALL_REFUSED, e.ATTEMPT_FAILED, e.CALL_DEFERRED, e.CALL_FAILED), "broke"
     ),
@@ -116,6 +116,7 @@ TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     e.CALL_FAILED: lambda facts, tool: f"{tool}: failed, {_words(facts['code'])}",
     e.CALL_UNKNOWN: lambda facts, tool: f"{tool}: nobody knows whether it happened, {_words(facts['code'])}",
     e.CALL_PARKED: lambda _, tool: f"{tool}: a person has to find out whether it happened",
+    e.BUDGET_BOUND: "Another budget binds it from now on",
     e.BUDGET_DRAWN: "Draws on shared budgets",
     e.BUDGET_RETURNED: "Gives back what it held of shared budgets",
     e.BUDGET_EXHAUSTED: lambda facts, _: f"Out of budget: {_words(facts['limit'])}",

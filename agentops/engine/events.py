@@ -32,6 +32,7 @@ CALL_SUCCEEDED = "call.succeeded"
 CALL_FAILED = "call.failed"
 CALL_UNKNOWN = "call.unknown"
 CALL_PARKED = "call.parked"
+BUDGET_BOUND = "budget.bound"
 BUDGET_DRAWN = "budget.drawn"
 BUDGET_RETURNED = "budget.returned"
 BUDGET_EXHAUSTED = "budget.exhausted"
@@ -52,7 +53,7 @@ ENDINGS = {
 
 # Not yet carried out when it is written: if the stream moved meanwhile, it is decided anew.
 INTENTS = frozenset((MODEL_REQUESTED, ATTEMPT_STARTED, CALL_GATED, BUDGET_DRAWN, BUDGET_RETURNED, *ENDINGS))
-OF_ESCROW = frozenset((BUDGET_DRAWN, BUDGET_RETURNED))
+OF_ESCROW = frozenset((BUDGET_BOUND, BUDGET_DRAWN, BUDGET_RETURNED))
 BY_PEOPLE = frozenset(
     (
         RUN_STARTED,

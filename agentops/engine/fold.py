@@ -332,6 +332,18 @@ def _call_parked(state: RunState, facts: Facts, event: Event) -> RunState:
 # --- budgets and endings --------------------------------------------------------------------------------
 
 
+def _budget_bound(state: RunState, facts: Facts, event: Event) -> RunState:
+    """A budget was set under way: the next call draws on all anew, and what was spent before is not the new one's."""
+    held, spent, shared = state.drawn, state.spent, facts["shared"]
+    drawn = Drawn(
+        spent.steps if held.steps is None and "steps" in shared else held.steps,
+        spent.tokens if held.tokens is None and "tokens" in shared else held.tokens,
+        spent.usd if held.usd is None and "usd" in shared else held.usd,
+        event.at,
+    )
+    return replace(state, drawn=drawn, unshared=state.unshared if held.units else spent)
+
+
 def _budget_drawn(state: RunState, facts: Facts, event: Event) -> RunState:
     held = state.drawn
     return replace(
@@ -400,6 +412,7 @@ _CHANGES: dict[str, Callable[[RunState, Facts, Event], RunState]] = {
     e.CALL_FAILED: _call_ended("failed"),
     e.CALL_UNKNOWN: _call_unknown,
     e.CALL_PARKED: _call_parked,
+    e.BUDGET_BOUND: _budget_bound,
     e.BUDGET_DRAWN: _budget_drawn,
     e.BUDGET_RETURNED: _budget_returned,
     e.BUDGET_EXHAUSTED: _budget_exhausted,

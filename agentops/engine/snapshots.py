@@ -29,12 +29,13 @@ def _plain(value: Any) -> Any:  # Any: whatever a state holds
 
 def load_state(data: dict[str, Any]) -> RunState:
     """Return the state that ``dump_state`` wrote."""
-    limits, spent, drawn = data["limits"], data["spent"], data["drawn"]
+    limits, drawn = data["limits"], data["drawn"]
     return RunState(
         **{
             **data,
             "limits": Limits(**{**limits, "usd": Decimal(limits["usd"])}),
-            "spent": Spent(**{**spent, "usd": Decimal(spent["usd"])}),
+            "spent": _load_spent(data["spent"]),
+            "unshared": _load_spent(data["unshared"]),
             "drawn": _load_drawn(drawn),
             "expires_at": datetime.fromisoformat(data["expires_at"]),
             "reserved_usd": Decimal(data["reserved_usd"]),
@@ -45,6 +46,10 @@ def load_state(data: dict[str, Any]) -> RunState:
             "marks": tuple(Mark(**mark) for mark in data["marks"]),
         }
     )
+
+
+def _load_spent(data: dict[str, Any]) -> Spent:
+    return Spent(**{**data, "usd": Decimal(data["usd"])})
 
 
 def _load_drawn(data: dict[str, Any]) -> Drawn:

@@ -32,6 +32,14 @@ class Spent:
     usd: Decimal = ZERO
     worked_ms: int = 0
 
+    def __sub__(self, other: Spent) -> Spent:
+        return Spent(
+            self.steps - other.steps,
+            self.tokens - other.tokens,
+            self.usd - other.usd,
+            self.worked_ms - other.worked_ms,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
@@ -44,6 +52,11 @@ class Drawn:
     tokens: int | None = None
     usd: Decimal | None = None
     until: datetime | None = None
+
+    @property
+    def units(self) -> list[str]:
+        """Return which of steps, tokens and usd a shared budget limits."""
+        return [name for name in ("steps", "tokens", "usd") if getattr(self, name) is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +135,7 @@ class RunState:
     reason: str = ""
     spent: Spent = field(default_factory=Spent)
     drawn: Drawn = field(default_factory=Drawn)
+    unshared: Spent = field(default_factory=Spent)  # what it had spent before any shared budget bound it
     reserved_tokens: int = 0
     reserved_usd: Decimal = ZERO
     step: int = 0
@@ -162,6 +176,11 @@ class RunState:
     def is_overspent(self) -> bool:
         """Whether the run is beyond a limit: only a provider that takes more than it was allowed gets it there."""
         return self.spent.tokens > self.limits.tokens or self.spent.usd > self.limits.usd
+
+    @property
+    def shared_spent(self) -> Spent:
+        """Return what it has spent since a shared budget bound it."""
+        return self.spent - self.unshared
 
     @property
     def asks_again(self) -> bool:

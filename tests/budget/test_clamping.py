@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from runs.models import AgentVersion
+from runs.services import answer_input
 from tests.budget.allowance import look_up_then, take_everything, take_more
 from tests.budget.books import find_leaks
 from tests.budget.histories import assert_reservations_fit
@@ -144,6 +145,23 @@ def test_an_overrun_is_charged_to_shared_budgets_in_full(
     assert (following.state, following.status_reason, following.tokens) == ("halted", "budget_reached", 0)
     exhausted = company.facts(following, "budget.exhausted")[0]
     assert (exhausted["limit"], exhausted["left"]) == ("shared_tokens", "-43000")
+
+
+def test_a_window_beyond_its_ceiling_gives_nothing_to_runs_under_way(
+    company: Company, books: psycopg.Connection
+) -> None:
+    """Neither to the run whose provider took too much, nor to one that waited meanwhile."""
+    budget = BudgetFactory.create(team=company.cast.team, max_usd=None, max_tokens=20_000)
+    company.add_reads()
+    waiting = company.run(proposes(("ask_user", {"question": "Which?"})))
+    taker = company.run(proposes(("look_up", ORDER), usage=_usage(3_000, 30_000)), says("Never."))
+    assert (taker.state, taker.status_detail, taker.steps) == ("halted", "shared_tokens", 1)
+    answer_input(actor=company.cast.application.service_account, run=waiting, text="A-1")
+    waiting = company.drive(waiting)
+    assert (waiting.state, waiting.status_detail, waiting.steps) == ("halted", "shared_tokens", 1)
+    assert company.facts(waiting, "budget.exhausted")[0]["left"] == "-13120"
+    assert budget.windows.get().committed_tokens == 33_120
+    assert find_leaks(books) == [f"budget {budget.pk}: 33120 of 20000 tokens"]
 
 
 def test_an_overrun_halts_at_the_next_turn_when_the_team_has_no_more(

@@ -156,7 +156,7 @@ def during(happens: Callable[[], object], turn: Turn) -> Turn:
     return play
 
 
-def test_a_budget_that_is_set_under_way_is_charged_with_what_comes_after_its_first_draw(
+def test_a_budget_that_is_set_under_way_is_charged_from_the_next_model_call_on(
     company: Company, books: psycopg.Connection
 ) -> None:
     team = company.cast.team
@@ -167,12 +167,12 @@ def test_a_budget_that_is_set_under_way_is_charged_with_what_comes_after_its_fir
     def set_budget() -> None:
         BudgetFactory.create(team=team, window="hour", max_usd=None, max_steps=100)
 
-    # Four steps are drawn at a time: the fifth is drawn on both.
+    # Four steps are drawn at a time: two of them are left, and drawn again on both.
     run = company.run(turns[0], during(set_budget, turns[1]), *turns[2:], says("Done."))
     assert (run.state, run.steps) == ("completed", 6)
     new = Budget.objects.exclude(pk=old.pk).get()
     assert [row[1:3] for row in committed(old)] == [(6, 720)]
-    assert [row[1] for row in committed(new)] == [2]
+    assert [row[1] for row in committed(new)] == [4]
     assert [fault.split(":")[0] for fault in find_leaks(books)] == [
         "run has drawn on some budgets only",
         "budget charged otherwise than used",

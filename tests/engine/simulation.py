@@ -237,6 +237,9 @@ class Simulation:
     # --- the planner ------------------------------------------------------------------------------------
 
     def ask(self, command: c.AskPlanner) -> None:
+        if self.chance(0.03):
+            self.note(e.BUDGET_BOUND, shared=self.dice.choice((["usd"], ["steps", "tokens"])))
+            return
         prompt = self.dice.randint(1, 2_000)
         plan = plan_reservation(
             self.view, prompt_tokens=prompt, completion_tokens=500, rates=RATES, now=self.now
