@@ -13,6 +13,7 @@ import pytest
 
 from runs.bench.meter import Counters
 from runs.bench.steps import Load, _figures
+from tests.runtime.test_up import OURS
 
 ROOT = Path(__file__).parents[2]
 ASKED = {
@@ -29,10 +30,11 @@ ZERO = Counters(0, 0, 0, 0)
 
 
 def run_bench(directory: Path, *arguments: str) -> list[dict[str, Any]]:
+    environment = {name: value for name, value in os.environ.items() if name not in OURS}
     answer = subprocess.run(
         [sys.executable, "-m", "agentops", "bench", *arguments],
         cwd=ROOT,
-        env={**os.environ, "AGENTOPS_DATA": str(directory)},
+        env={**environment, "AGENTOPS_DATA": str(directory)},
         capture_output=True,
         text=True,
         check=False,

@@ -1,0 +1,52 @@
+"""``agentops demo --decide``: the whole story in a terminal, on servers of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agentops.runtime.supervision import ROOT
+from tests.runtime.test_up import OURS
+
+pytestmark = [pytest.mark.slow, pytest.mark.api]
+
+
+@pytest.fixture(scope="module")
+def data() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="agentops-demo-") as directory:
+        Path(directory).chmod(0o711)  # PostgreSQL may run as another account
+        yield Path(directory) / "data"
+
+
+def play(data: Path, verdict: str) -> str:
+    environment = {name: value for name, value in os.environ.items() if name not in OURS}
+    answer = subprocess.run(
+        [sys.executable, "-m", "agentops", "demo", "--decide", verdict],
+        cwd=ROOT,
+        env={**environment, "AGENTOPS_DATA": str(data)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return answer.stdout
+
+
+def test_approved_the_refund_is_made_and_told(data: Path) -> None:
+    told = play(data, "approve")
+    assert told.count("refund_payment: called") == told.count("refund_payment: done") == 1
+    assert "completed: 4 steps, 3 calls" in told
+
+
+def test_denied_nothing_is_refunded_and_the_agent_is_told(data: Path) -> None:
+    told = play(data, "deny")
+    assert "refund_payment: denied, not approved" in told
+    assert "refund_payment: called" not in told
+    assert "No money has been moved" in told
