@@ -4,6 +4,7 @@ import threading
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection
 from django.utils import timezone
@@ -15,7 +16,7 @@ from agentops.ledger.models import Stream
 from runs import driver, journal, turns
 from runs.actions import executing
 from runs.leases import SharedFlag
-from runs.models import Run, RunSnapshot
+from runs.models import Budget, Run, RunSnapshot
 from runs.services import add_message, pause_run, resume_run
 from runs.tasks import sweep
 from tests.runs.company import ORDER, Company, proposes, says
@@ -268,6 +269,107 @@ def test_a_driver_that_fails_rests_and_another_goes_on(
     assert timedelta(seconds=20) < run.wake_at - timezone.now() <= timedelta(seconds=driver.REST_S)
     assert company.drive(run).state == "completed"
     assert ["RuntimeError: a fault of ours" in fault for fault in company.faults] == [True]
+
+
+def fault(*_: object, **__: object) -> None:
+    raise RuntimeError("a fault of ours")
+
+
+def test_an_outcome_survives_a_fault_before_the_next_commit(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.expects_fault = True
+    company.add_tool("refund", idempotency="none")
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.start()
+    with monkeypatch.context() as patch:
+        company.world.mishaps.extend([meanwhile(lambda: patch.setattr(turns, "_reserve", fault))])
+        company.drive(run)
+    assert company.states(run) == [("succeeded", "ok")]
+    assert company.drive(run).state == "completed"
+    assert (len(company.world.effects), len(company.faults)) == (1, 1)
+
+
+def test_an_outcome_survives_a_fault_although_people_wrote_meanwhile(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.expects_fault = True
+    company.add_tool("refund", idempotency="none")
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.start()
+
+    def write_and_fail(*_: object) -> None:
+        add_message(actor=company.cast.application.service_account, run=run, text="Hello?")
+        fault()
+
+    with monkeypatch.context() as patch:
+        company.world.mishaps.extend([meanwhile(lambda: patch.setattr(turns, "_reserve", write_and_fail))])
+        company.drive(run)
+    assert company.states(run) == [("succeeded", "ok")]
+    assert company.drive(run).state == "completed"
+
+
+def test_the_last_answer_is_not_undone_with_the_ending_that_failed(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.expects_fault = True
+    Budget.objects.create(team=company.cast.team, window="day", max_usd=100)  # what is held ends with the run
+    company.play(says("Done."))
+    run = company.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(driver, "void_requests", fault)
+        company.drive(run)
+    assert (company.kinds(run)[-1], len(company.faults)) == ("step.decided", 1)
+    run = company.drive(run)
+    assert (run.state, len(company.asked())) == ("completed", 1), "the model is not asked again"
+
+
+def lose_connection(patch: pytest.MonkeyPatch, kind: str, *, after: bool, times: int) -> None:
+    """Break the connection of appends of a kind, before or after the database has carried them out."""
+    append, left = journal.append, [times]
+
+    def break_off(lent: Any, write: journal.Write) -> journal.Appended:
+        if not left[0] or kind not in [entry.kind for entry in write.entries]:
+            return append(lent, write)
+        left[0] -= 1
+        if after:
+            append(lent, write)
+        raise psycopg.OperationalError("the connection is lost")
+
+    patch.setattr(journal, "append", break_off)
+
+
+@pytest.mark.parametrize("after", [True, False])
+def test_an_outcome_whose_append_got_no_answer_is_written_once(
+    company: Company, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    company.expects_fault = True
+    company.add_tool("refund", idempotency="none")
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.start()
+    with monkeypatch.context() as patch:
+        lose_connection(patch, "call.succeeded", after=after, times=1)
+        company.drive(run)
+    assert company.kinds(run).count("call.succeeded") == 1
+    assert company.states(run) == [("succeeded", "ok")]
+    assert (len(company.faults), Stream.objects.filter(kind="evidence").count()) == (1, 0)
+    run = company.drive(run)
+    assert (run.state, len(company.world.effects)) == ("completed", 1)
+
+
+def test_an_outcome_that_cannot_be_written_is_kept_as_evidence(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.expects_fault = True
+    company.add_tool("refund", idempotency="none")
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.start()
+    with monkeypatch.context() as patch:
+        lose_connection(patch, "call.succeeded", after=False, times=99)
+        company.drive(run)
+    assert "call.succeeded" not in company.kinds(run)
+    assert Stream.objects.get(kind="evidence").head_seq == 1
+    assert company.drive(run).state == "requires_action"
 
 
 def test_a_fault_of_the_driver_fails_the_test_that_does_not_expect_it(
