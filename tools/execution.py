@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import replace
 
@@ -14,8 +15,10 @@ from tools.adapters.base import Adapter, AdapterOptions
 from tools.assessment import Assessment
 from tools.breaker import Breaker, connect_breaker
 from tools.calls import Call, ToolSpec
-from tools.outcomes import Outcome, breaker_verdict, fail
+from tools.outcomes import Outcome, breaker_verdict, doubt, fail
 from tools.permits import Permit, use_permit
+
+logger = logging.getLogger(__name__)
 
 _breakers: dict[int, Breaker] = {}  # by process: a Redis client must not cross a fork
 
@@ -86,7 +89,11 @@ def _attempt(call: Call) -> Outcome:
     adapter = _adapter(call.spec)
     if adapter is None:
         return fail("bad_config", f"the adapter {call.spec.adapter!r} of {call.spec.name} cannot be loaded")
-    return adapter.invoke(call, timeout_s=call.spec.timeout_s)
+    try:
+        return adapter.invoke(call, timeout_s=call.spec.timeout_s)
+    except Exception as error:  # an adapter promises to raise nothing; an effect must not depend on a promise
+        logger.exception("the adapter %s raised", call.spec.adapter)
+        return doubt(call.spec.effect, "tool_error", f"The adapter failed with {type(error).__name__}.")
 
 
 def _adapter(spec: ToolSpec) -> Adapter | None:
