@@ -160,10 +160,15 @@ class Session:
                         raise GuardRefused("guard_refused", "what the call needs was taken meanwhile")
             return result
 
-    def confirm_lease(self) -> None:
-        """Raise LeaseLost unless the lease surely lasts: a stopped process wakes up without knowing how late it is."""
-        if not leases().holds(self.context.run_id, self.epoch):
+    def confirm_lease(self) -> float:
+        """Return the monotonic time until which the lease surely lasts.
+
+        Raises LeaseLost unless it does: a stopped process wakes up without knowing how late it is.
+        """
+        until = leases().until(self.context.run_id, self.epoch)
+        if until is None:
             raise LeaseLost("lease_lost", f"run {self.context.run_id} was taken over, or could have been")
+        return until
 
     # --- reading ----------------------------------------------------------------------------------------
 

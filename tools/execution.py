@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from dataclasses import replace
 
@@ -42,15 +43,16 @@ def give_back(spec: ToolSpec, admission: Admission) -> None:
 
 
 def execute(
-    assessment: Assessment, permit: Permit, admission: Admission
+    assessment: Assessment, permit: Permit, admission: Admission, *, not_after: float = math.inf
 ) -> tuple[Outcome, Transition | None]:
     """Make one attempt; return its outcome and the breaker's transition, if it caused one.
 
+    `not_after`: the monotonic time after which an effect must not be started any more.
     Raises PolicyDenied unless the permit was issued for exactly this attempt and is unused.
     """
     call = assessment.call
     use_permit(permit, assessment)
-    outcome = _attempt(call)
+    outcome = _attempt(call, math.inf if call.spec.effect == "read" else not_after)
     transition, left = breaker().settle(
         call.spec.tool_id,
         call.spec.breaker,
@@ -85,12 +87,12 @@ def read_back(call: Call) -> Outcome | None:
     return None if adapter is None else adapter.read_back(call, timeout_s=call.spec.timeout_s)
 
 
-def _attempt(call: Call) -> Outcome:
+def _attempt(call: Call, not_after: float) -> Outcome:
     adapter = _adapter(call.spec)
     if adapter is None:
         return fail("bad_config", f"the adapter {call.spec.adapter!r} of {call.spec.name} cannot be loaded")
     try:
-        return adapter.invoke(call, timeout_s=call.spec.timeout_s)
+        return adapter.invoke(call, timeout_s=call.spec.timeout_s, not_after=not_after)
     except Exception as error:  # an adapter promises to raise nothing; an effect must not depend on a promise
         logger.exception("the adapter %s raised", call.spec.adapter)
         return doubt(call.spec.effect, "tool_error", f"The adapter failed with {type(error).__name__}.")

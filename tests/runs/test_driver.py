@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -222,6 +223,28 @@ def test_an_attempt_whose_driver_died_is_repeated_although_the_tools_retries_are
         patch.setattr(executing, "_execute_all", crash)
         drive_and_crash(company, run)
     assert company.states(company.drive(run)) == [("succeeded", "ok")]
+
+
+def test_a_driver_stopped_right_before_the_effect_does_not_make_it_after_another(
+    company: Company, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.LEASE_S = 1.5
+    company.world.honours_keys = False
+    company.add_tool("refund", idempotency="read_back", timeout_s=0.3)
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.start()
+    admit, stops = permits.use_permit, [True]
+
+    def stop_and_go_on(*arguments: Any) -> None:
+        admit(*arguments)
+        if stops and stops.pop():
+            abandon(run)
+            driver.drive(run.pk)
+            time.sleep(1.6)  # the lease's end, by the stopped driver's own clock
+
+    monkeypatch.setattr("tools.execution.use_permit", stop_and_go_on)
+    run = company.drive(run)
+    assert (run.state, len(company.world.effects)) == ("completed", 1)
 
 
 def test_without_the_attempt_in_the_ledger_an_effect_is_made_twice(

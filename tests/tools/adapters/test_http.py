@@ -322,6 +322,13 @@ def test_retry_after_in_seconds(
     assert outcome.retry_after_s == seconds
 
 
+def test_nothing_is_sent_after_the_time_for_it(server: RudeServer, adapter: HttpAdapter) -> None:
+    call = call_to(f"{server.url}/ok")
+    outcome = adapter.invoke(call, timeout_s=PATIENCE_S, not_after=time.monotonic())
+    assert verdict(outcome) == ("failed", "too_late", True, False)
+    assert server.seen == []
+
+
 def test_retry_after_with_a_zone_that_overflows_is_none() -> None:
     headers = {"retry-after": "Mon, 01 Jan 2026 00:00:00 +99999999999999999999"}
     outcome = judge(call_to("http://shop.example/"), wire.Exchange(True, 429, headers), 100)
