@@ -21,6 +21,7 @@ from agentops.database import borrowed, discard_broken, is_unreachable, orm_sect
 from agentops.engine import commands as c
 from agentops.engine import events as e
 from agentops.engine.decide import next_command
+from agentops.errors import StateConflict
 from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
@@ -41,6 +42,8 @@ REST_S = 30.0
 # How often in a row each run was met without a database by this process. Mostly that is no fault of the run's,
 # and it goes on soon; but its own statements may be what kills the server, so the rests double.
 _outages: dict[UUID, int] = {}
+# How often people may get in between while a failing driver writes down what has happened.
+SAVE_TRIES = 5
 
 
 def drive(run_id: UUID) -> bool:
@@ -96,6 +99,17 @@ def _rest(run_id: UUID, epoch: int, rest_s: float) -> None:
 
 
 def _drive_leased(session: Session) -> bool:
+    try:
+        return _drive_on(session)
+    except LeaseLost:
+        _keep_evidence(session)
+        raise
+    except Exception:
+        _save_outcomes(session)
+        raise
+
+
+def _drive_on(session: Session) -> bool:
     slice_ends = time.monotonic() + settings.TIME_SLICE_S
     while True:
         try:
@@ -108,9 +122,28 @@ def _drive_leased(session: Session) -> bool:
         except BudgetSet:
             session.rewind()
             escrow.bind(session)
-        except LeaseLost:
+
+
+def _save_outcomes(session: Session) -> None:
+    """Write what has happened before the run rests: unwritten, a known outcome would count as lost."""
+    try:
+        _commit_outcomes(session)
+    except Exception as error:  # the fault that brought us here is raised on
+        logger.error("run %s: outcomes kept as evidence: %s", session.context.run_id, error)
+        try:
             _keep_evidence(session)
-            raise
+        except Exception:
+            logger.exception("run %s: outcomes could not be kept", session.context.run_id)
+
+
+def _commit_outcomes(session: Session) -> None:
+    for _ in range(SAVE_TRIES):
+        session.rewind()
+        try:
+            return session.commit()
+        except (HeadMoved, GuardRefused):
+            continue
+    raise StateConflict("stream_busy", f"run {session.context.run_id} is being written to")
 
 
 def _hand_on(session: Session) -> bool:

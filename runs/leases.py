@@ -69,6 +69,11 @@ class Leases:
         held = self._held.get(run)
         return held is not None and held.epoch == epoch and time.monotonic() < held.until
 
+    def until(self, run: UUID, epoch: int) -> float | None:
+        """Return the monotonic time until which the lease surely lasts; None if it is not surely ours."""
+        held = self._held.get(run)
+        return held.until if held is not None and self.holds(run, epoch) else None
+
     def _is(self, run: UUID, epoch: int) -> bool:
         held = self._held.get(run)
         return held is not None and held.epoch == epoch

@@ -72,6 +72,8 @@ class Session:
     one_by_one: bool = False
     idle_ms: int = 0
     kept_seq: int = 0
+    # Heads that appends were to lead to: one whose answer was lost may have been written all the same.
+    meant: list[Head] = field(default_factory=list)
     now: datetime = field(default_factory=utc_now)
 
     @property
@@ -110,6 +112,7 @@ class Session:
     def _append(self, perform: Callable[[Write], Appended]) -> None:
         drafts = [draft for draft, _ in self.pending]
         entries, after = journal.seal_drafts(self.context.run_id, self.head, drafts)
+        self.meant = [*self._open_heads(), after]
         result = perform(self._prepare(entries, after))
         if result == "lease_lost":
             raise LeaseLost("lease_lost", f"run {self.context.run_id} has another driver")
@@ -123,12 +126,19 @@ class Session:
     @contextmanager
     def orm_write(self) -> Iterator[Callable[[], None]]:
         """Lend a Django transaction, and the verb that writes what is pending in it."""
+        before = self.head, self.pending, self.duties
 
         def write() -> None:
+            nonlocal before
+            before = self.head, self.pending, self.duties
             self._append(lambda prepared: self._write_with(prepared, self.duties))
 
-        with orm_section():
-            yield write
+        try:
+            with orm_section():
+                yield write
+        except BaseException:
+            self.head, self.pending, self.duties = before  # what was written is undone with the transaction
+            raise
 
     def _prepare(self, entries: Sequence[SealedEntry], after: Head) -> Write:
         projection = Projection()
@@ -158,28 +168,48 @@ class Session:
                         raise GuardRefused("guard_refused", "what the call needs was taken meanwhile")
             return result
 
-    def confirm_lease(self) -> None:
-        """Raise LeaseLost unless the lease surely lasts: a stopped process wakes up without knowing how late it is."""
-        if not leases().holds(self.context.run_id, self.epoch):
+    def confirm_lease(self) -> float:
+        """Return the monotonic time until which the lease surely lasts.
+
+        Raises LeaseLost unless it does: a stopped process wakes up without knowing how late it is.
+        """
+        until = leases().until(self.context.run_id, self.epoch)
+        if until is None:
             raise LeaseLost("lease_lost", f"run {self.context.run_id} was taken over, or could have been")
+        return until
 
     # --- reading ----------------------------------------------------------------------------------------
 
     def rewind(self) -> None:
         """Fold again what the ledger says, and keep what has happened; what was only intended is dropped."""
-        happened = list(
-            takewhile(lambda draft: draft.kind not in INTENTS, (draft for draft, _ in self.pending))
-        )
+        pending = [draft for draft, _ in self.pending]
+        happened = list(takewhile(lambda draft: draft.kind not in INTENTS, pending))
         with borrowed() as connection, connection.cursor() as cursor:
-            self.head = read_head(cursor, self.context.run_id)
-            self.state = read_state(cursor, self.context.run_id)
-        self.idle_ms += sum(draft.facts.get("idle_ms", 0) for draft, _ in self.pending[len(happened) :])
+            head = read_head(cursor, self.context.run_id)
+            state = read_state(cursor, self.context.run_id)
+            # Asked after the fold, or what is written between the two would be doubled.
+            if self._was_written(cursor):
+                pending, happened, self.duties = [], [], []
+        self.head, self.state = head, state
+        self.idle_ms += sum(draft.facts.get("idle_ms", 0) for draft in pending[len(happened) :])
         self.pending = []
         self.fresh.clear()
         self.contents.clear()
         self.rendered.clear()
         for draft in happened:
             self._add(draft)
+
+    def _open_heads(self) -> list[Head]:
+        return [head for head in self.meant if head.seq > self.head.seq]
+
+    def _was_written(self, cursor: Cursor) -> bool:
+        """Return whether an append whose answer was lost is in the ledger; salts make every hash its own."""
+        found = self._open_heads()
+        cursor.execute(
+            "SELECT hash FROM ledger_entry WHERE stream = %s AND seq = ANY(%s)",
+            (self.context.run_id, [head.seq for head in found]),
+        )
+        return bool({bytes(row[0]) for row in cursor.fetchall()} & {head.hash for head in found})
 
     def window(self) -> list[Shown]:
         """Return the messages that the model is shown, without the system message."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import os
 from dataclasses import replace
 
@@ -14,8 +16,10 @@ from tools.adapters.base import Adapter, AdapterOptions
 from tools.assessment import Assessment
 from tools.breaker import Breaker, connect_breaker
 from tools.calls import Call, ToolSpec
-from tools.outcomes import Outcome, breaker_verdict, fail
+from tools.outcomes import Outcome, breaker_verdict, doubt, fail
 from tools.permits import Permit, use_permit
+
+logger = logging.getLogger(__name__)
 
 _breakers: dict[int, Breaker] = {}  # by process: a Redis client must not cross a fork
 
@@ -39,15 +43,16 @@ def give_back(spec: ToolSpec, admission: Admission) -> None:
 
 
 def execute(
-    assessment: Assessment, permit: Permit, admission: Admission
+    assessment: Assessment, permit: Permit, admission: Admission, *, not_after: float = math.inf
 ) -> tuple[Outcome, Transition | None]:
     """Make one attempt; return its outcome and the breaker's transition, if it caused one.
 
+    `not_after`: the monotonic time after which an effect must not be started any more.
     Raises PolicyDenied unless the permit was issued for exactly this attempt and is unused.
     """
     call = assessment.call
     use_permit(permit, assessment)
-    outcome = _attempt(call)
+    outcome = _attempt(call, math.inf if call.spec.effect == "read" else not_after)
     transition, left = breaker().settle(
         call.spec.tool_id,
         call.spec.breaker,
@@ -82,11 +87,15 @@ def read_back(call: Call) -> Outcome | None:
     return None if adapter is None else adapter.read_back(call, timeout_s=call.spec.timeout_s)
 
 
-def _attempt(call: Call) -> Outcome:
+def _attempt(call: Call, not_after: float) -> Outcome:
     adapter = _adapter(call.spec)
     if adapter is None:
         return fail("bad_config", f"the adapter {call.spec.adapter!r} of {call.spec.name} cannot be loaded")
-    return adapter.invoke(call, timeout_s=call.spec.timeout_s)
+    try:
+        return adapter.invoke(call, timeout_s=call.spec.timeout_s, not_after=not_after)
+    except Exception as error:  # an adapter promises to raise nothing; an effect must not depend on a promise
+        logger.exception("the adapter %s raised", call.spec.adapter)
+        return doubt(call.spec.effect, "tool_error", f"The adapter failed with {type(error).__name__}.")
 
 
 def _adapter(spec: ToolSpec) -> Adapter | None:

@@ -17,7 +17,7 @@ JSON = dict[str, Any] | list[Any] | str | int | float | bool | None  # Any: JSON
 DETAIL_LIMIT = 500  # characters; details go to the model and into the trace
 
 # The call never reached the tool, so it says nothing about the tool's health.
-NEVER_ASKED = frozenset({"saturated", "bad_config", "bad_argument", "not_allowed"})
+NEVER_ASKED = frozenset({"saturated", "too_late", "bad_config", "bad_argument", "not_allowed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,11 @@ def fail(
     return Outcome(
         "failed", code, bound_detail(detail), None, retryable, retry_after_s, counts_against_breaker
     )
+
+
+def too_late() -> Outcome:
+    """Report that the attempt was not started, because the right to it had run out meanwhile."""
+    return fail("too_late", "The worker was held up for too long; nothing was sent.", retryable=True)
 
 
 def doubt(

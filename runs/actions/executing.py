@@ -55,13 +55,13 @@ def call_tools(session: Session, numbers: Sequence[int]) -> None:
         if not ready:
             return
         _commit_attempts(session, ready)
-        session.confirm_lease()  # whoever was stopped meanwhile must not go on to the effect
+        not_after = session.confirm_lease()  # whoever was stopped meanwhile must not go on to the effect
     except BaseException:
         for item in ready:
             give_back(item.assessment.call.spec, item.admission)
         raise
     with waiting_outside():
-        outcomes = _execute_all(ready)
+        outcomes = _execute_all(ready, not_after)
     session.read_clock()
     for item, (outcome, _) in zip(ready, outcomes, strict=True):
         note_outcome(session, session.state.call(item.number), item.assessment.call.spec, outcome)
@@ -154,8 +154,9 @@ def _note_attempt(session: Session, item: Ready) -> None:
     session.note(e.ATTEMPT_STARTED, facts)
 
 
-def _execute_all(ready: Sequence[Ready]) -> list[tuple[Outcome, Transition | None]]:
+def _execute_all(ready: Sequence[Ready], not_after: float) -> list[tuple[Outcome, Transition | None]]:
     if len(ready) == 1:
-        return [execute(ready[0].assessment, ready[0].permit, ready[0].admission)]
+        item = ready[0]
+        return [execute(item.assessment, item.permit, item.admission, not_after=not_after)]
     futures = [_readers().submit(execute, item.assessment, item.permit, item.admission) for item in ready]
     return [future.result() for future in futures]

@@ -83,8 +83,8 @@ def settle_lost_attempt(session: Session, number: int) -> None:
     spec = session.version.catalogue[call.tool]
     status: Status = "failed" if spec.effect == "read" else "unknown"
     detail = "the driver died before the outcome was recorded"
-    # It may only have been stopped. Once its time for the call is over it sends nothing more, and the tool's word
-    # that there was no effect can be believed.
+    # It may only have been stopped. It starts nothing after the end of its lease, and what it started before has
+    # the call's timeout; after that the tool's word that there was no effect can be believed.
     rest_s = spec.timeout_s if spec.idempotency == "read_back" else None
     note_outcome(session, call, spec, Outcome(status, LOST, detail, retryable=True, retry_after_s=rest_s))
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection
 from django.utils import timezone
@@ -15,7 +17,7 @@ from agentops.ledger.models import Stream
 from runs import driver, journal, turns
 from runs.actions import executing
 from runs.leases import SharedFlag
-from runs.models import Run, RunSnapshot
+from runs.models import Budget, Run, RunSnapshot
 from runs.services import add_message, pause_run, resume_run
 from runs.tasks import sweep
 from tests.runs.company import ORDER, Company, proposes, says
@@ -223,6 +225,28 @@ def test_an_attempt_whose_driver_died_is_repeated_although_the_tools_retries_are
     assert company.states(company.drive(run)) == [("succeeded", "ok")]
 
 
+def test_a_driver_stopped_right_before_the_effect_does_not_make_it_after_another(
+    company: Company, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.LEASE_S = 1.5
+    company.world.honours_keys = False
+    company.add_tool("refund", idempotency="read_back", timeout_s=0.3)
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.start()
+    admit, stops = permits.use_permit, [True]
+
+    def stop_and_go_on(*arguments: Any) -> None:
+        admit(*arguments)
+        if stops and stops.pop():
+            abandon(run)
+            driver.drive(run.pk)
+            time.sleep(1.6)  # the lease's end, by the stopped driver's own clock
+
+    monkeypatch.setattr("tools.execution.use_permit", stop_and_go_on)
+    run = company.drive(run)
+    assert (run.state, len(company.world.effects)) == ("completed", 1)
+
+
 def test_without_the_attempt_in_the_ledger_an_effect_is_made_twice(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,6 +272,119 @@ def test_a_read_whose_driver_died_is_read_again(company: Company, monkeypatch: p
         patch.setattr(executing, "note_outcome", crash)
         drive_and_crash(company, run)
     assert company.drive(run).state == "completed"
+
+
+def fault(*_: object, **__: object) -> None:
+    raise RuntimeError("a fault of ours")
+
+
+def test_an_outcome_survives_a_fault_before_the_next_commit(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.expects_fault = True
+    company.add_tool("refund", idempotency="none")
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.start()
+    with monkeypatch.context() as patch:
+        company.world.mishaps.extend([meanwhile(lambda: patch.setattr(turns, "_reserve", fault))])
+        company.drive(run)
+    assert company.states(run) == [("succeeded", "ok")]
+    assert company.drive(run).state == "completed"
+    assert (len(company.world.effects), len(company.faults)) == (1, 1)
+
+
+def test_an_outcome_survives_a_fault_although_people_wrote_meanwhile(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.expects_fault = True
+    company.add_tool("refund", idempotency="none")
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.start()
+
+    def write_and_fail(*_: object) -> None:
+        add_message(actor=company.cast.application.service_account, run=run, text="Hello?")
+        fault()
+
+    with monkeypatch.context() as patch:
+        company.world.mishaps.extend([meanwhile(lambda: patch.setattr(turns, "_reserve", write_and_fail))])
+        company.drive(run)
+    assert company.states(run) == [("succeeded", "ok")]
+    assert company.drive(run).state == "completed"
+
+
+def test_the_last_answer_is_not_undone_with_the_ending_that_failed(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.expects_fault = True
+    Budget.objects.create(team=company.cast.team, window="day", max_usd=100)  # what is held ends with the run
+    company.play(says("Done."))
+    run = company.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(driver, "void_requests", fault)
+        company.drive(run)
+    assert (company.kinds(run)[-1], len(company.faults)) == ("step.decided", 1)
+    run = company.drive(run)
+    assert (run.state, len(company.asked())) == ("completed", 1), "the model is not asked again"
+
+
+def lose_connection(patch: pytest.MonkeyPatch, kind: str, *, after: bool, times: int) -> None:
+    """Break the connection of appends of a kind, before or after the database has carried them out."""
+    append, left = journal.append, [times]
+
+    def break_off(lent: Any, write: journal.Write) -> journal.Appended:
+        if not left[0] or kind not in [entry.kind for entry in write.entries]:
+            return append(lent, write)
+        left[0] -= 1
+        if after:
+            append(lent, write)
+        raise psycopg.OperationalError("the connection is lost")
+
+    patch.setattr(journal, "append", break_off)
+
+
+@pytest.mark.parametrize("after", [True, False])
+def test_an_outcome_whose_append_got_no_answer_is_written_once(
+    company: Company, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    company.expects_fault = True
+    company.add_tool("refund", idempotency="none")
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.start()
+    with monkeypatch.context() as patch:
+        lose_connection(patch, "call.succeeded", after=after, times=1)
+        company.drive(run)
+    assert company.kinds(run).count("call.succeeded") == 1
+    assert company.states(run) == [("succeeded", "ok")]
+    assert (len(company.faults), Stream.objects.filter(kind="evidence").count()) == (1, 0)
+    run = company.drive(run)
+    assert (run.state, len(company.world.effects)) == ("completed", 1)
+
+
+def test_an_outcome_that_cannot_be_written_is_kept_as_evidence(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.expects_fault = True
+    company.add_tool("refund", idempotency="none")
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.start()
+    with monkeypatch.context() as patch:
+        lose_connection(patch, "call.succeeded", after=False, times=99)
+        company.drive(run)
+    assert "call.succeeded" not in company.kinds(run)
+    assert Stream.objects.get(kind="evidence").head_seq == 1
+    assert company.drive(run).state == "requires_action"
+
+
+def test_a_fault_of_the_driver_fails_the_test_that_does_not_expect_it(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.play(says("Hello."))
+    with monkeypatch.context() as patch:
+        patch.setattr(turns, "_reserve", lambda *_: 1 // 0)
+        company.drive(company.start())
+    with pytest.raises(AssertionError, match="ZeroDivisionError"):
+        company.check()
+    company.expects_fault = True
 
 
 # --- the slice --------------------------------------------------------------------------------------------

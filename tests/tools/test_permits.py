@@ -20,7 +20,9 @@ from agentops.runtime.supervision import ROOT
 from tests.runs.deeds import WORLD
 from tests.tools.execution import make_call, make_spec
 from tools import execution, permits
+from tools.adapters.python import PythonAdapter
 from tools.assessment import Assessment
+from tools.breaker import Breaker
 from tools.execution import execute
 from tools.outcomes import Outcome
 from tools.permits import Permit, issue_permit
@@ -67,6 +69,28 @@ def test_a_permit_lets_its_one_call_through() -> None:
     assessment = assessed()
     assert attempt(assessment, issue_permit(assessment)).status == "succeeded"
     assert WORLD.attempts == ["refund"]
+
+
+def test_an_adapter_that_raises_leaves_an_outcome_and_gives_its_probe_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settled: list[Any] = []
+    settle = Breaker.settle
+
+    def watch(*arguments: Any, **changes: Any) -> Any:  # Any: as the breaker takes them
+        settled.append(arguments[3:])
+        return settle(*arguments, **changes)
+
+    def overflow(*_: object, **__: object) -> Outcome:
+        raise OverflowError
+
+    monkeypatch.setattr(Breaker, "settle", watch)
+    monkeypatch.setattr(PythonAdapter, "invoke", overflow)
+    assessment = assessed()
+    admitted = Admission(allowed=True, state="half_open", probe_token="probe")
+    outcome = execute(assessment, issue_permit(assessment), admitted)[0]
+    assert (outcome.status, outcome.code) == ("unknown", "tool_error")
+    assert settled == [(False, "probe")]
 
 
 @pytest.mark.parametrize("verdict", ["DENY", "REQUIRE_APPROVAL"])

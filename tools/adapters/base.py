@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -32,8 +33,11 @@ class Adapter(Protocol):
 
     def __init__(self, options: AdapterOptions) -> None: ...
 
-    def invoke(self, call: Call, *, timeout_s: float) -> Outcome:
-        """Make one attempt, within `timeout_s` in total. Raises nothing: whatever happens is an outcome."""
+    def invoke(self, call: Call, *, timeout_s: float, not_after: float = math.inf) -> Outcome:
+        """Make one attempt, within `timeout_s` in total. Raises nothing: whatever happens is an outcome.
+
+        After the monotonic time `not_after` nothing is started: look right before the first byte is sent.
+        """
         ...
 
     def read_back(self, call: Call, *, timeout_s: float) -> Outcome | None:

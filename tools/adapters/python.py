@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -31,7 +33,7 @@ from agentops.errors import AdapterError, OutcomeUnknown, Transient
 from tools.adapters.base import AdapterOptions, accept_value, measure, settle_read_back
 from tools.adapters.threads import BoundedThreads, Overrun, Raised, Saturated
 from tools.calls import Call, CallContext
-from tools.outcomes import Outcome, doubt, fail
+from tools.outcomes import Outcome, doubt, fail, too_late
 
 _PATH = re.compile(r"[A-Za-z]\w*(?:\.\w+)*:[A-Za-z]\w*")  # a leading underscore is nobody's tool
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -56,8 +58,9 @@ class PythonAdapter:
         self._modules = options.python_modules
         self.threads = BoundedThreads(options.python_threads, "python-tool")
 
-    def invoke(self, call: Call, *, timeout_s: float) -> Outcome:
-        return measure(lambda: self._run(call, call.spec.config.get("function"), call.arguments, timeout_s))
+    def invoke(self, call: Call, *, timeout_s: float, not_after: float = math.inf) -> Outcome:
+        path = call.spec.config.get("function")
+        return measure(lambda: self._run(call, path, call.arguments, timeout_s, not_after))
 
     def read_back(self, call: Call, *, timeout_s: float) -> Outcome | None:
         path = call.spec.config.get("read_back")
@@ -76,7 +79,14 @@ class PythonAdapter:
                 remedies.append(f"{name}: {error}")
         return remedies
 
-    def _run(self, call: Call, path: object, arguments: dict[str, Any], timeout_s: float) -> Outcome:
+    def _run(
+        self,
+        call: Call,
+        path: object,
+        arguments: dict[str, Any],
+        timeout_s: float,
+        not_after: float = math.inf,
+    ) -> Outcome:
         try:
             target = resolve_function(path, self._modules)
             keywords = _bind(target, call, arguments)
@@ -85,12 +95,16 @@ class PythonAdapter:
         except TypeError as error:
             return fail("bad_argument", f"The function does not take these arguments: {error}")
         try:
-            result = self.threads.run(lambda: _call_and_clean_up(target.function, keywords), timeout_s)
+            result = self.threads.run(
+                lambda: _call_and_clean_up(target.function, keywords, not_after), timeout_s
+            )
         except Saturated:
             return fail("saturated", "Too many calls are stuck or at work in this process.", retryable=True)
         except Overrun:
             return doubt(call.spec.effect, "timeout", f"No result within {timeout_s:g} s.")
         except Raised as raised:
+            if isinstance(raised.error, _TooLate):
+                return too_late()
             return _judge_error(call.spec.effect, raised.error)
         return _accept_result(call, result)
 
@@ -141,8 +155,14 @@ def _bind(target: Target, call: Call, arguments: dict[str, Any]) -> dict[str, An
     return keywords
 
 
-def _call_and_clean_up(function: Callable[..., Any], keywords: dict[str, Any]) -> Any:
+class _TooLate(Exception):
+    """The function was not started: its place came, or its thread awoke, after the time for that."""
+
+
+def _call_and_clean_up(function: Callable[..., Any], keywords: dict[str, Any], not_after: float) -> Any:
     """Call the function, and close the database connections that it opened: its thread may idle for hours."""
+    if time.monotonic() >= not_after:
+        raise _TooLate
     try:
         return function(**keywords)
     finally:

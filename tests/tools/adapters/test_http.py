@@ -30,6 +30,7 @@ from tests.tools.execution import TRACEPARENT, make_call, make_spec
 from tests.tools.rude_server import RudeServer, rude_server
 from tools.adapters.base import AdapterOptions
 from tools.adapters.http import HttpAdapter, wire
+from tools.adapters.http.answers import judge
 from tools.adapters.http.config import KNOWN, find_faults, parse_endpoint, parse_read_back
 from tools.adapters.http.request import build_request
 from tools.calls import Call
@@ -319,6 +320,19 @@ def test_retry_after_in_seconds(
 ) -> None:
     outcome = adapter.invoke(call_to(f"{server.url}/status/429?retry-after={text}"), timeout_s=PATIENCE_S)
     assert outcome.retry_after_s == seconds
+
+
+def test_nothing_is_sent_after_the_time_for_it(server: RudeServer, adapter: HttpAdapter) -> None:
+    call = call_to(f"{server.url}/ok")
+    outcome = adapter.invoke(call, timeout_s=PATIENCE_S, not_after=time.monotonic())
+    assert verdict(outcome) == ("failed", "too_late", True, False)
+    assert server.seen == []
+
+
+def test_retry_after_with_a_zone_that_overflows_is_none() -> None:
+    headers = {"retry-after": "Mon, 01 Jan 2026 00:00:00 +99999999999999999999"}
+    outcome = judge(call_to("http://shop.example/"), wire.Exchange(True, 429, headers), 100)
+    assert (outcome.code, outcome.retry_after_s) == ("http_429", None)
 
 
 @pytest.mark.parametrize(

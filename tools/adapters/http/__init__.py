@@ -41,6 +41,7 @@ body is lost. A read-back is `succeeded` on 200 with a fitting value, `failed` w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,8 +62,8 @@ class HttpAdapter:
         self._wire = Wire()
         self._endpoints: BoundedCache[str, tuple[Endpoint, Endpoint | None]] = BoundedCache(limit=512)
 
-    def invoke(self, call: Call, *, timeout_s: float) -> Outcome:
-        return measure(lambda: self._invoke(call, timeout_s))
+    def invoke(self, call: Call, *, timeout_s: float, not_after: float = math.inf) -> Outcome:
+        return measure(lambda: self._invoke(call, timeout_s, not_after))
 
     def read_back(self, call: Call, *, timeout_s: float) -> Outcome | None:
         if "read_back" not in call.spec.config:
@@ -76,7 +77,7 @@ class HttpAdapter:
         """Close the idle connections. The adapter can be used again."""
         self._wire.close()
 
-    def _invoke(self, call: Call, timeout_s: float) -> Outcome:
+    def _invoke(self, call: Call, timeout_s: float, not_after: float) -> Outcome:
         try:
             endpoint, _ = self._parse(call)
         except ValueError as error:
@@ -85,7 +86,8 @@ class HttpAdapter:
             request = build_request(endpoint, call)
         except ValueError as error:
             return fail("bad_argument", str(error))
-        return judge(call, self._wire.send(request, timeout_s=timeout_s), endpoint.limit_bytes)
+        exchange = self._wire.send(request, timeout_s=timeout_s, not_after=not_after)
+        return judge(call, exchange, endpoint.limit_bytes)
 
     def _read_back(self, call: Call, timeout_s: float) -> Outcome:
         try:

@@ -11,7 +11,7 @@ from typing import NoReturn
 from tools.adapters.base import NOT_EXECUTED, accept_value
 from tools.adapters.http.wire import Exchange
 from tools.calls import Call
-from tools.outcomes import Outcome, doubt, fail
+from tools.outcomes import Outcome, doubt, fail, too_late
 
 LONGEST_RETRY_AFTER_S = 86_400.0
 
@@ -59,6 +59,8 @@ def judge_read_back(call: Call, exchange: Exchange, limit_bytes: int) -> Outcome
 def _judge_unsent(exchange: Exchange) -> Outcome:
     if exchange.fault == "saturated":
         return fail("saturated", "No connection was free in this process.", retryable=True)
+    if exchange.fault == "too_late":
+        return too_late()
     detail = "The tool could not be reached; nothing was sent."
     return fail("unreachable", detail, retryable=True, counts_against_breaker=True)
 
@@ -118,7 +120,7 @@ def _retry_after_s(exchange: Exchange) -> float | None:
         return min(float(text[:9]), LONGEST_RETRY_AFTER_S)
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # a zone of twenty digits overflows
         return None
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return min(max((aware - datetime.now(UTC)).total_seconds(), 0.0), LONGEST_RETRY_AFTER_S)

@@ -8,6 +8,7 @@ byte of the request has left, which is the line between "surely no effect" and "
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import threading
@@ -30,7 +31,7 @@ IDLE_S = 2.0
 WRITE_CHUNK = 16 * 1024
 ERROR_BODY_LIMIT = 64 * 1024
 
-Fault = Literal["", "saturated", "unreachable", "timeout", "connection_lost", "too_large"]
+Fault = Literal["", "saturated", "too_late", "unreachable", "timeout", "connection_lost", "too_large"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,11 @@ class Wire:
     def __init__(self) -> None:
         self._connect()
 
-    def send(self, request: Request, *, timeout_s: float) -> Exchange:
+    def send(self, request: Request, *, timeout_s: float, not_after: float = math.inf) -> Exchange:
         """Make one exchange, without redirects. Raises nothing that the network can cause."""
         if self._pid != os.getpid():  # forked: the connections are the parent's
             self._connect()
-        progress = _Progress(time.monotonic() + timeout_s)
+        progress = _Progress(time.monotonic() + timeout_s, not_after)
         _current.progress = progress
         url = httpcore2.URL(
             scheme=request.scheme, host=request.host, port=request.port, target=request.target
@@ -81,7 +82,7 @@ class Wire:
         except (httpcore2.NetworkError, httpcore2.ProtocolError):
             fault = "connection_lost"
         if not progress.sent:
-            return Exchange(sent=False, fault="unreachable")
+            return Exchange(sent=False, fault="too_late" if progress.is_late else "unreachable")
         return Exchange(True, answer.status, answer.headers, fault=fault)
 
     def close(self) -> None:
@@ -117,9 +118,15 @@ def _plain_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 class _Progress:
     """The exchange that the present thread is making: how long it has, and whether it has sent anything."""
 
-    def __init__(self, deadline: float) -> None:
+    def __init__(self, deadline: float, not_after: float = math.inf) -> None:
         self.deadline = deadline
+        self.not_after = not_after
         self.sent = False
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the time has passed after which nothing may be started any more."""
+        return not self.sent and time.monotonic() >= self.not_after
 
     def left(self) -> float:
         return self.deadline - time.monotonic()
@@ -148,7 +155,7 @@ class _Stream(httpcore2.NetworkStream):
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         for start in range(0, len(buffer), WRITE_CHUNK):
             left = _current.progress.left()
-            if left <= 0:
+            if left <= 0 or _current.progress.is_late:
                 raise httpcore2.WriteTimeout
             _current.progress.sent = True  # before: a write that fails may have carried something
             self._stream.write(buffer[start : start + WRITE_CHUNK], left)
