@@ -45,7 +45,7 @@ _ROWS = """run AS (
     UPDATE runs_run r SET state = n.state, status_reason = n.reason, status_detail = n.detail,
         required_actions = n.actions, steps = n.steps,
         tool_calls = r.tool_calls + n.calls, tokens = n.tokens, usd = n.usd, worked_ms = n.worked_ms,
-        updated_at = n.now, ended_at = n.ended_at
+        updated_at = n.now, ended_at = coalesce(r.ended_at, n.ended_at)
     FROM head, jsonb_to_record($7::jsonb -> 'run') AS n(state text, reason text, detail text, actions jsonb,
         steps int, calls int, tokens bigint, usd numeric, worked_ms bigint, now timestamptz, ended_at timestamptz)
     WHERE r.id = head.id

@@ -28,6 +28,8 @@ class RunState(models.TextChoices):
 
 
 ENDED_STATES = ("completed", "halted", "failed", "cancelled", "expired")
+# A required action that outlives its run: nobody knows yet what became of a call.
+UNSETTLED = [{"type": "outcome"}]
 
 
 class Price(models.Model):
@@ -160,6 +162,9 @@ class Run(models.Model):
             models.Index(Coalesce("lease_until", "wake_at"), name="run_due", condition=Q(ended_at=None)),
             models.Index(fields=["team", "-id"], name="run_by_team"),
             models.Index(fields=["state", "-id"], name="run_by_state"),
+            models.Index(
+                fields=["team"], name="run_unsettled", condition=Q(required_actions__contains=UNSETTLED)
+            ),
         ]
 
     def __str__(self) -> str:

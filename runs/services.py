@@ -170,10 +170,13 @@ Duty = Callable[[Cursor, State], None]
 def _append(
     actor: User, run: Run, kind: str, facts: dict[str, Any], content: Any = None, duty: Duty | None = None
 ) -> Run:
-    """Append a person's event to a run that is still going, with its duty; make it due, and ring its driver."""
+    """Append a person's event to a run, with its duty; make it due, and ring its driver.
+
+    One that has ended takes nothing more but the outcome of a call that it left in doubt.
+    """
     with transaction.atomic():
         locked = Run.objects.select_for_update().get(pk=run.pk)
-        if locked.has_ended:
+        if locked.has_ended and kind != e.OUTCOME_SETTLED:
             raise StateConflict("run_ended", f"the run is {locked.state}; nothing was changed")
         draft = Draft(kind, timezone.now(), facts, content, actor.pk)
         with connection.cursor() as cursor:

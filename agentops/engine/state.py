@@ -145,6 +145,12 @@ class RunState:
         return tuple(call for call in self.calls if not call.settled)
 
     @property
+    def unsettled_outcomes(self) -> tuple[CallState, ...]:
+        """Return the calls that may or may not have had their effect."""
+        writes = (call for call in self.open_calls if call.effect != "read")
+        return tuple(call for call in writes if call.in_doubt or call.status == "parked")
+
+    @property
     def waits_for_people(self) -> bool:
         """Whether only people can move the run on: this time is not working time.
 
