@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, LiteralString
 from uuid import UUID
 
 import psycopg
@@ -254,6 +254,13 @@ def ring(cursor: Cursor, run: UUID) -> bool:
     """Tell whoever drives the run that something happened, or make it due; False when it has ended."""
     cursor.execute(_RING, (run,))
     return cursor.fetchone() is not None
+
+
+def ring_all(cursor: Cursor, column: LiteralString, value: str) -> list[UUID]:
+    """Ring every run that is going and whose column has this value; return them, the oldest first."""
+    cursor.execute(f"UPDATE runs_run SET wake_at = clock_timestamp() WHERE {column} = %s AND ended_at IS NULL"  # noqa: S608  a constant
+                   " RETURNING id", (value,))  # fmt: skip
+    return sorted(row[0] for row in cursor.fetchall())
 
 
 def take_bell(cursor: Cursor, run: UUID, epoch: int) -> bool:

@@ -14,7 +14,7 @@ from uuid import UUID
 import psycopg
 
 from tools.caps import parse_caps, windows_of
-from tools.policy import GrantTerms, Standing
+from tools.policy import Actors, GrantTerms, Standing
 
 _STANDING_TEMPLATE = """
 SELECT i.state, i.expires_at, account.is_active AND account.kind = 'agent',
@@ -39,6 +39,13 @@ _SEEN = """(SELECT json_agg(seen) FROM (
        AND started_at > %(since)s ORDER BY started_at DESC LIMIT 1)) AS seen)"""
 _STANDING_OF_READ = _STANDING_TEMPLATE.format(seen="NULL")
 _STANDING_OF_WRITE = _STANDING_TEMPLATE.format(seen=_SEEN)
+_ACTORS = """
+SELECT i.state, i.expires_at, account.is_active AND account.kind = 'agent',
+    (SELECT a.state = 'active' FROM identities_application a WHERE a.id = %(application)s)
+FROM identities_agentidentity i
+JOIN identities_user account ON account.id = i.service_account_id
+WHERE i.id = %(identity)s
+"""
 _USED = """
 SELECT "window", used_count, used_amount FROM tools_capusage
 WHERE identity_id = %s AND tool_id = %s AND "window" = ANY(%s)
@@ -103,6 +110,15 @@ def read_standing(connection: psycopg.Connection[Any], question: Question) -> An
         for e in row[16] or ()
     )
     return Answer(Standing(row[0], row[1], row[2], row[3], row[4], grant, row[6], used), row[5], seen)
+
+
+def read_actors(
+    connection: psycopg.Connection[Any], identity_id: UUID, application_id: UUID | None
+) -> Actors:
+    """Return how those stand by whose authority a run acts."""
+    values = {"identity": identity_id, "application": application_id}
+    row = connection.execute(_ACTORS, values).fetchone()
+    return Actors("unknown", None, False, None) if row is None else Actors(*row)
 
 
 def _read_used(

@@ -61,6 +61,8 @@ def _heed_people(state: RunState, now: datetime) -> Command | None:
         return Finish(e.RUN_HALTED, "killed")
     if state.cancelling:
         return Finish(e.RUN_CANCELLED, "cancelled_by_user")
+    if state.lost_authority:
+        return Finish(e.RUN_HALTED, state.lost_authority)
     if now >= state.expires_at:
         return Finish(e.RUN_EXPIRED, "expired")
     if state.paused:

@@ -35,6 +35,7 @@ CALL_PARKED = "call.parked"
 BUDGET_DRAWN = "budget.drawn"
 BUDGET_RETURNED = "budget.returned"
 BUDGET_EXHAUSTED = "budget.exhausted"
+AUTHORITY_LOST = "authority.lost"
 
 RUN_COMPLETED = "run.completed"
 RUN_HALTED = "run.halted"

@@ -365,6 +365,10 @@ def _budget_exhausted(state: RunState, facts: Facts, event: Event) -> RunState:
     return replace(state, exhausted=facts["limit"], exhausted_of=whose)
 
 
+def _authority_lost(state: RunState, facts: Facts, event: Event) -> RunState:
+    return replace(state, lost_authority=facts["code"])
+
+
 def _ended(state: RunState, facts: Facts, event: Event) -> RunState:
     return replace(
         state,
@@ -405,6 +409,7 @@ _CHANGES: dict[str, Callable[[RunState, Facts, Event], RunState]] = {
     e.BUDGET_DRAWN: _budget_drawn,
     e.BUDGET_RETURNED: _budget_returned,
     e.BUDGET_EXHAUSTED: _budget_exhausted,
+    e.AUTHORITY_LOST: _authority_lost,
     **dict.fromkeys(e.ENDINGS, _ended),
 }
 _BY_DRIVER = frozenset(_CHANGES) - e.BY_PEOPLE

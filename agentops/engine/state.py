@@ -137,6 +137,7 @@ class RunState:
     killed: bool = False
     exhausted: str = ""
     exhausted_of: str = ""  # of a shared budget: whose it is and its window, like "team month"
+    lost_authority: str = ""
     unread: bool = False
     working_since: datetime | None = None
 

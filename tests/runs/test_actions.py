@@ -272,7 +272,11 @@ def test_a_call_in_doubt_that_may_not_be_repeated_any_more_is_left_to_a_person(c
 
     company.world.mishaps.extend([suspend_and_lose])
     run = company.run(proposes(("refund", ORDER)), says("Done."))
-    assert (run.state, company.states(run)[0][0]) == ("requires_action", "parked")
+    assert (run.status_reason, company.states(run)[0][0]) == ("identity_suspended", "parked")
+    assert run.required_actions == [{"type": "outcome", "step": 1, "call": 1}]
+    assert company.content(run, "run.halted")["summary"] == (
+        "The agent was suspended. Unknown whether it happened: 1 × refund."
+    )
     assert EffectRecord.objects.get().state == "unknown"
     assert company.world.attempts == ["refund"]
 

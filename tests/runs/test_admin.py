@@ -363,7 +363,9 @@ class TestDashboard:
         RunFactory.create(
             agent_version=version, principal=principal, state="requires_action", required_actions=parked
         )
-        RunFactory.create(agent_version=version, principal=principal, state="halted", required_actions=parked)
+        RunFactory.create(
+            agent_version=version, principal=principal, state="cancelled", required_actions=parked
+        )
         ApprovalRequestFactory.create(identity=cast.agent, principal=principal)
         tool = ToolFactory.create(team=cast.team, name="stopped_tool")
         tool.forced_open_at, tool.forced_open_by = timezone.now(), cast.alice

@@ -1,0 +1,121 @@
+"""Who has lost the right to act goes on neither thinking nor asking nor waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from approvals.models import ApprovalRequest
+from identities.models import AgentIdentity, Application
+from runs import tasks, turns
+from runs.services import pause_run
+from tests.runs.company import ORDER, Company, proposes, says
+from tests.runs.deeds import meanwhile
+
+Loss = Callable[[Company], object]
+
+LOSSES: list[tuple[dict[str, object], str]] = [
+    ({"state": "suspended"}, "identity_suspended"),
+    ({"state": "revoked"}, "identity_revoked"),
+    ({"expires_at": timezone.now() - timedelta(days=1)}, "identity_expired"),
+]
+
+
+def change(company: Company, **values: object) -> None:
+    AgentIdentity.objects.filter(pk=company.cast.agent.pk).update(**values)
+
+
+def revoke_application(company: Company) -> None:
+    Application.objects.filter(pk=company.cast.application.pk).update(state="revoked")
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Collect what would be sent to workers."""
+    found: list[str] = []
+    monkeypatch.setattr(tasks, "send_after_commit", lambda task, *args, **_: found.extend(args))
+    return found
+
+
+@pytest.mark.parametrize(("values", "code"), LOSSES)
+def test_an_agent_that_may_not_act_is_not_asked_to_think(
+    company: Company, values: dict[str, object], code: str
+) -> None:
+    company.add_reads()
+    company.world.mishaps.extend([meanwhile(lambda: change(company, **values))])
+    run = company.run(proposes(("look_up", ORDER)), says("Done."))
+    assert (run.state, run.status_reason, run.steps) == ("halted", code, 1)
+    assert len(company.asked()) == 1
+    assert "ended early" not in company.content(run, "run.halted")["summary"]
+
+
+def test_a_queued_run_of_a_suspended_agent_costs_nothing(company: Company) -> None:
+    company.play(says("Done."))
+    run = company.start()
+    change(company, state="suspended")
+    run = company.drive(run)
+    assert (run.status_reason, run.usd, company.asked()) == ("identity_suspended", 0, [])
+
+
+def test_a_run_of_a_revoked_application_thinks_no_further(company: Company) -> None:
+    company.play(says("Done."))
+    run = company.start()
+    revoke_application(company)
+    assert (company.drive(run).status_reason, company.asked()) == ("application_revoked", [])
+
+
+def test_a_suspended_agent_asks_the_user_nothing(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    noted = turns._note_decision
+
+    def suspend_and_note(*args: object) -> None:
+        noted(*args)  # type: ignore[arg-type]
+        change(company, state="suspended")
+
+    monkeypatch.setattr(turns, "_note_decision", suspend_and_note)
+    run = company.run(proposes(("ask_user", {"question": "Which order?"})), says("Done."))
+    assert (run.state, run.status_reason) == ("halted", "identity_suspended")
+    assert "call.asked" not in company.kinds(run)
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_revoked_agent_does_not_go_on_waiting_for_people(
+    company: Company, sent: list[str], paused: bool
+) -> None:
+    version = company.add_tool("refund", grant="REQUIRE_APPROVAL")
+    company.let_decide(version.tool)
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    assert run.state == "requires_action"
+    if paused:
+        run = company.drive(pause_run(actor=company.cast.alice, run=run))
+    change(company, state="revoked")
+    assert (tasks.wake_agent(str(company.cast.agent.pk)), sent) == (1, [str(run.pk)])
+    run.refresh_from_db()
+    assert run.wake_at is not None, "rung: the sweeper finds it where the message is lost"
+    run = company.drive(run)
+    assert (run.state, run.status_reason) == ("halted", "identity_revoked")
+    assert ApprovalRequest.objects.get().state == "voided"
+
+
+def test_the_runs_of_a_revoked_application_are_woken(company: Company, sent: list[str]) -> None:
+    company.play(says("Done."))
+    ended, going = company.start(), company.start()
+    company.drive(ended)
+    assert tasks.wake_application(str(company.cast.application.pk)) == 1
+    assert sent == [str(going.pk)]
+
+
+def test_no_run_is_left_unrung_where_messages_are_many(
+    company: Company, sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "WAKE_BATCH", 1)
+    version = company.add_tool("refund", grant="REQUIRE_APPROVAL")
+    company.let_decide(version.tool)
+    runs = [company.run(proposes(("refund", {"order_id": f"A-{n}"})), says("Done.")) for n in range(2)]
+    assert tasks.wake_agent(str(company.cast.agent.pk)) == 2
+    assert sent == [str(runs[0].pk)]
+    for run in runs:
+        run.refresh_from_db()
+        assert run.wake_at is not None
