@@ -15,7 +15,7 @@ def heed_standing(session: Session) -> bool:
         return False
     context = session.context
     with borrowed() as connection:
-        actors = read_actors(connection, context.identity_id, context.application_id)
+        actors = read_actors(connection, context.identity_id, context.application_id, context.started_by_id)
     code = find_lost_authority(actors, session.now)
     if code:
         session.note(e.AUTHORITY_LOST, {"code": code})

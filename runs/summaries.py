@@ -33,6 +33,7 @@ _WHY = {
     "identity_revoked": "The agent was revoked.",
     "identity_expired": "The agent's time is over.",
     "account_inactive": "The agent's account is switched off.",
+    "initiator_inactive": "The account of who started it was closed.",
     "application_revoked": "The application that it worked for was revoked.",
 }
 _DONE = """

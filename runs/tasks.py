@@ -47,6 +47,12 @@ def wake_application(application_id: str) -> int:
     return _wake("application_id", application_id)
 
 
+@shared_task(name="runs.wake_person")
+def wake_person(user_id: str) -> int:
+    """Drive the runs that a person started whose account was closed."""
+    return _wake("started_by_id", user_id)
+
+
 def _wake(column: LiteralString, value: str) -> int:
     """Ring all runs, paused ones too; the sweeper finds those that are sent no message."""
     with borrowed() as connection, connection.cursor() as cursor:

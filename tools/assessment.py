@@ -53,7 +53,12 @@ class Assessment:
 
 
 def assess(
-    call: Call, *, application_id: UUID | None, now: datetime, held: Mapping[str, Decimal] = NOTHING_HELD
+    call: Call,
+    *,
+    application_id: UUID | None,
+    started_by_id: UUID | None = None,
+    now: datetime,
+    held: Mapping[str, Decimal] = NOTHING_HELD,
 ) -> Assessment:
     """Decide about one call, from the database as it stands now. An error while deciding is a denial.
 
@@ -63,7 +68,7 @@ def assess(
     if problems:
         return refuse(call, "invalid_arguments", _describe(problems), "run")
     try:
-        return _assess_valid(call, application_id, now, held)
+        return _assess_valid(call, (application_id, started_by_id), now, held)
     except ValidationFailed as error:
         return refuse(call, error.code, error.detail, "tool")
     except (ArithmeticError, LookupError, TypeError, ValueError):
@@ -72,16 +77,18 @@ def assess(
 
 
 def _assess_valid(
-    call: Call, application_id: UUID | None, now: datetime, held: Mapping[str, Decimal]
+    call: Call, asked_by: tuple[UUID | None, UUID | None], now: datetime, held: Mapping[str, Decimal]
 ) -> Assessment:
     spec = call.spec
     amount = read_amount(call.arguments, spec.amount_argument) if spec.amount_argument else None
     args_digest = digest_arguments(spec, call.arguments)
     dedupe_digest = digest_for_dedupe(spec, call.arguments)
+    application_id, started_by_id = asked_by
     question = Question(
         call.identity_id, spec.tool_id, application_id, call.run_id, now,
         key="" if spec.effect == "read" else call.key,
         dedupe_digest=dedupe_digest, dedupe_since=now - timedelta(seconds=spec.dedupe_window_s),
+        started_by_id=started_by_id,
     )  # fmt: skip
     with borrowed() as connection:
         answer = read_standing(connection, question)

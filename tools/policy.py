@@ -50,6 +50,7 @@ class Actors:
     identity_expires_at: datetime | None
     account_active: bool
     application_active: bool | None
+    initiator_active: bool | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,8 @@ def _check_user(standing: Actors, now: datetime) -> tuple[Reason, bool]:
         return Reason(
             "user", "application_revoked", "the application that asserted the user is revoked"
         ), False
+    if standing.initiator_active is False:
+        return Reason("user", "initiator_inactive", "the account of who started the run is closed"), False
     return Reason("user", "principal_known", "the run acts for a known principal"), True
 
 

@@ -88,7 +88,14 @@ def _halt_at(limit: str) -> Finish:
 
 # Whoever acts has lost the right to: no other call of this run could fare better.
 LOST_AUTHORITY = frozenset(
-    ("identity_suspended", "identity_revoked", "identity_expired", "account_inactive", "application_revoked")
+    (
+        "identity_suspended",
+        "identity_revoked",
+        "identity_expired",
+        "account_inactive",
+        "application_revoked",
+        "initiator_inactive",
+    )
 )
 
 

@@ -9,9 +9,11 @@ import pytest
 from django.utils import timezone
 
 from approvals.models import ApprovalRequest
-from identities.models import AgentIdentity, Application
+from identities.models import AgentIdentity, Application, User
 from runs import tasks, turns
-from runs.services import pause_run
+from runs.models import Run
+from runs.policies import STAFF_ISSUER
+from runs.services import pause_run, start_run
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import meanwhile
 
@@ -78,6 +80,39 @@ def test_a_suspended_agent_asks_the_user_nothing(company: Company, monkeypatch: 
     run = company.run(proposes(("ask_user", {"question": "Which order?"})), says("Done."))
     assert (run.state, run.status_reason) == ("halted", "identity_suspended")
     assert "call.asked" not in company.kinds(run)
+
+
+def start_as_staff(company: Company) -> Run:
+    if company.published is None:
+        company.publish(principal_source="staff")
+    alice = company.cast.alice
+    return start_run(
+        actor=alice,
+        agent=company.cast.agent,
+        message="Please help.",
+        issuer=STAFF_ISSUER,
+        subject=alice.get_username(),
+        application=None,
+    )
+
+
+def test_a_run_does_not_outlive_the_account_of_who_started_it(company: Company, sent: list[str]) -> None:
+    company.play(says("Done."))
+    run = start_as_staff(company)
+    User.objects.filter(pk=company.cast.alice.pk).update(is_active=False)
+    assert (tasks.wake_person(str(company.cast.alice.pk)), sent) == (1, [str(run.pk)])
+    assert (company.drive(run).status_reason, company.asked()) == ("initiator_inactive", [])
+
+
+def test_a_call_is_not_made_for_who_has_left_since_the_step_began(company: Company) -> None:
+    company.add_tool("refund")
+    company.add_tool("cancel")
+    alice = User.objects.filter(pk=company.cast.alice.pk)
+    company.world.mishaps.extend([meanwhile(lambda: alice.update(is_active=False))])
+    company.play(proposes(("refund", ORDER), ("cancel", ORDER)), says("Done."))
+    run = company.drive(start_as_staff(company))
+    assert company.states(run) == [("succeeded", "ok"), ("refused", "initiator_inactive")]
+    assert (company.world.attempts, run.status_reason) == (["refund"], "initiator_inactive")
 
 
 @pytest.mark.parametrize("paused", [False, True])
