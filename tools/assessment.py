@@ -151,7 +151,21 @@ def digest_for_dedupe(spec: ToolSpec, arguments: dict[str, Any]) -> str:
     """Return what two proposals of the same effect have in common, or an empty string."""
     if not spec.dedupe_on or spec.effect == "read":
         return ""
-    return keyed_digest([str(spec.tool_id), [[name, arguments.get(name)] for name in spec.dedupe_on]])
+    path = spec.amount_argument.split(".") if spec.amount_argument else []
+    plain = _write_amounts(arguments, path) if path else arguments
+    return keyed_digest([str(spec.tool_id), [[name, plain.get(name)] for name in spec.dedupe_on]])
+
+
+def _write_amounts(value: Any, path: Sequence[str]) -> Any:  # Any: JSON
+    """Write the amounts at a path in one way only: 010.50 moves what 10.5 does."""
+    if not path:
+        return format(read_amount({"amount": value}, "amount").normalize(), "f")
+    part, rest = path[0], path[1:]
+    if part == "*" and isinstance(value, list):
+        return [_write_amounts(each, rest) for each in value]
+    if isinstance(value, dict) and part in value:
+        return {**value, part: _write_amounts(value[part], rest)}
+    return value
 
 
 def refuse(call: Call, code: str, detail: str, source: Any) -> Assessment:  # Any: a Reason's source
