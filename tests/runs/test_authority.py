@@ -59,7 +59,8 @@ def test_a_queued_run_of_a_suspended_agent_costs_nothing(company: Company) -> No
     run = company.start()
     change(company, state="suspended")
     run = company.drive(run)
-    assert (run.status_reason, run.usd) == ("identity_suspended", 0)
+    assert run.status_reason == "identity_suspended"
+    assert not run.usd
     assert not company.asked()
 
 
