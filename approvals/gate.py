@@ -11,9 +11,19 @@ from agentops.errors import ApprovalRequired, StateConflict
 from tools.assessment import Assessment
 from tools.permits import Permit, issue_permit
 
+# The last column: whether who approved is still somebody who may. See `approvals.querysets.may_approve`.
 _APPROVED = """
-SELECT state, digest, key, consumed_at IS NOT NULL, decided_at + (expires_at - created_at) <= %s
-FROM approvals_approvalrequest WHERE id = %s
+SELECT a.state, a.digest, a.key, a.consumed_at IS NOT NULL, a.decided_at + (a.expires_at - a.created_at) <= %s,
+    EXISTS (SELECT 1 FROM approvals_approvaldecision d
+        JOIN identities_user u ON u.id = d.decided_by_id AND u.is_active AND u.kind = 'person'
+        WHERE d.request_id = a.id AND d.verdict = 'approve' AND u.id <> i.owner_id AND (
+            EXISTS (SELECT 1 FROM tools_tooluserobjectpermission p JOIN auth_permission c ON c.id = p.permission_id
+                WHERE p.user_id = u.id AND p.content_object_id = a.tool_id AND c.codename = 'approve_calls')
+            OR EXISTS (SELECT 1 FROM tools_toolgroupobjectpermission p
+                JOIN auth_permission c ON c.id = p.permission_id
+                JOIN identities_user_groups m ON m.group_id = p.group_id
+                WHERE m.user_id = u.id AND p.content_object_id = a.tool_id AND c.codename = 'approve_calls')))
+FROM approvals_approvalrequest a JOIN identities_agentidentity i ON i.id = a.identity_id WHERE a.id = %s
 """
 # Consuming is conditional: an approval that was voided a moment ago lets nothing through.
 CONSUME = """
@@ -42,9 +52,11 @@ def _check_approval(assessment: Assessment, approval_id: UUID, now: datetime) ->
         row = connection.execute(_APPROVED, (now, approval_id)).fetchone()
     if row is None or row[0] != "approved":
         raise StateConflict("approval_voided", "there is no standing approval for this call")
-    _, digest, key, consumed, stale = row
+    _, digest, key, consumed, stale, may_still_approve = row
     if digest != assessment.digest or key != assessment.call.key:
         raise StateConflict("approval_voided", "the call is not the one that was approved")
+    if not (may_still_approve or consumed):
+        raise StateConflict("approval_voided", "who approved the call may not approve it any more")
     if stale and not consumed:
         raise StateConflict("approval_expired", "the approval was not used in time")
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, LiteralString
 from uuid import UUID
 
 import psycopg
@@ -54,7 +54,7 @@ _ROWS = """run AS (
     UPDATE runs_run r SET state = n.state, status_reason = n.reason, status_detail = n.detail,
         required_actions = n.actions, steps = n.steps,
         tool_calls = r.tool_calls + n.calls, tokens = n.tokens, usd = n.usd, worked_ms = n.worked_ms,
-        updated_at = n.now, ended_at = n.ended_at
+        updated_at = n.now, ended_at = coalesce(r.ended_at, n.ended_at)
     FROM head, jsonb_to_record($7::jsonb -> 'run') AS n(state text, reason text, detail text, actions jsonb,
         steps int, calls int, tokens bigint, usd numeric, worked_ms bigint, now timestamptz, ended_at timestamptz)
     WHERE r.id = head.id
@@ -267,6 +267,13 @@ def ring(cursor: Cursor, run: UUID) -> bool:
     """Tell whoever drives the run that something happened, or make it due; False when it has ended."""
     cursor.execute(_RING, (run,))
     return cursor.fetchone() is not None
+
+
+def ring_all(cursor: Cursor, column: LiteralString, value: str) -> list[UUID]:
+    """Ring every run that is going and whose column has this value; return them, the oldest first."""
+    cursor.execute(f"UPDATE runs_run SET wake_at = clock_timestamp() WHERE {column} = %s AND ended_at IS NULL"  # noqa: S608  a constant
+                   " RETURNING id", (value,))  # fmt: skip
+    return sorted(row[0] for row in cursor.fetchall())
 
 
 def take_bell(cursor: Cursor, run: UUID, epoch: int) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
+from agentops.engine.state import RECENT_LIMIT
 from agentops.identifiers import new_id
 from identities.models import AgentIdentity, Application, Principal, Team, User
 from runs.querysets import AgentVersionQuerySet, HandoverQuerySet, RunQuerySet
@@ -28,6 +30,8 @@ class RunState(models.TextChoices):
 
 
 ENDED_STATES = ("completed", "halted", "failed", "cancelled", "expired")
+# A required action that outlives its run: nobody knows yet what became of a call.
+UNSETTLED = [{"type": "outcome"}]
 
 
 class Price(models.Model):
@@ -88,7 +92,10 @@ class AgentVersion(models.Model):
     max_seconds = models.PositiveIntegerField(null=True, default=90)
     run_expires_after_s = models.PositiveIntegerField(null=True, default=86_400)
     context_tokens = models.PositiveIntegerField(default=24_000)
-    repeat_limit = models.PositiveSmallIntegerField(default=3)
+    # Below 2 and beyond what the engine remembers nothing would ever be found to repeat itself.
+    repeat_limit = models.PositiveSmallIntegerField(
+        default=3, validators=[MinValueValidator(2), MaxValueValidator(RECENT_LIMIT)]
+    )
     digest = models.CharField(max_length=64, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
     published_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
@@ -160,6 +167,9 @@ class Run(models.Model):
             models.Index(Coalesce("lease_until", "wake_at"), name="run_due", condition=Q(ended_at=None)),
             models.Index(fields=["team", "-id"], name="run_by_team"),
             models.Index(fields=["state", "-id"], name="run_by_state"),
+            models.Index(
+                fields=["team"], name="run_unsettled", condition=Q(required_actions__contains=UNSETTLED)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -200,8 +200,12 @@ _EFFECT_ENDS = {
 
 
 def required_actions(state: RunState) -> list[dict[str, Any]]:
-    """Return what the run waits for people to do."""
+    """Return what the run waits for people to do; one that has ended may still have calls of unknown outcome."""
     actions: list[dict[str, Any]] = []
+    if state.has_ended:
+        return [
+            {"type": "outcome", "step": state.step, "call": call.number} for call in state.unsettled_outcomes
+        ]
     for call in state.open_calls:
         where = {"step": state.step, "call": call.number}
         if call.status == "waiting":
@@ -215,7 +219,7 @@ def required_actions(state: RunState) -> list[dict[str, Any]]:
 
 def run_row(after: RunState, at: datetime, projection: Projection) -> RunRow:
     """Return the run's columns behind an append whose last event was noted at a time."""
-    actions = [] if after.has_ended else required_actions(after)
+    actions = required_actions(after)
     spent, ended_at = after.spent, at if after.has_ended else None
     detail = after.exhausted if after.reason == "budget_reached" else ""
     return RunRow(

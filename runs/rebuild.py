@@ -26,7 +26,7 @@ def rebuild_run(run_id: UUID) -> int:
         raise NotFound("unknown_run", f"there is no run {run_id}")
     Step.objects.filter(run=run).delete()
     ToolCall.objects.filter(run=run).delete()
-    Run.objects.filter(pk=run_id).update(tool_calls=0)
+    Run.objects.filter(pk=run_id).update(tool_calls=0, ended_at=None)
     events, state = read_history(run_id), None
     for event in events:
         state, projection = fold(state, event), Projection()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -122,13 +122,22 @@ def _create_run(
         trace_id=trace_id_of(traceparent),
         created_at=now,
         updated_at=now,
-        expires_at=now + timedelta(seconds=version.run_expires_after_s or 0),
+        expires_at=_first_end(now, version, agent),
         wake_at=now,
         max_steps=version.max_steps or 0,
         max_tokens=version.max_tokens or 0,
         max_usd=version.max_usd or 0,
         max_seconds=version.max_seconds or 0,
     )
+
+
+def _first_end(now: datetime, version: AgentVersion, agent: AgentIdentity) -> datetime:
+    after_s = version.run_expires_after_s
+    ends = [now + timedelta(seconds=after_s)] if after_s else []
+    ends += [agent.expires_at] if agent.expires_at else []
+    if not ends:
+        raise StateConflict("no_expiry", "neither the version nor the agent says when its runs end")
+    return min(ends)
 
 
 def trace_id_of(traceparent: str) -> str:
@@ -170,10 +179,13 @@ Duty = Callable[[Cursor, State], None]
 def _append(
     actor: User, run: Run, kind: str, facts: dict[str, Any], content: Any = None, duty: Duty | None = None
 ) -> Run:
-    """Append a person's event to a run that is still going, with its duty; make it due, and ring its driver."""
+    """Append a person's event to a run, with its duty; make it due, and ring its driver.
+
+    One that has ended takes nothing more but the outcome of a call that it left in doubt.
+    """
     with transaction.atomic():
         locked = Run.objects.select_for_update().get(pk=run.pk)
-        if locked.has_ended:
+        if locked.has_ended and kind != e.OUTCOME_SETTLED:
             raise StateConflict("run_ended", f"the run is {locked.state}; nothing was changed")
         draft = Draft(kind, timezone.now(), facts, content, actor.pk)
         with connection.cursor() as cursor:

@@ -29,6 +29,12 @@ _WHY = {
     "outcome_unknown": "The outcome of a call is unknown, and a person has to look.",
     "planner_error": "The model could not be asked.",
     "expired": "It waited longer than it may.",
+    "identity_suspended": "The agent was suspended.",
+    "identity_revoked": "The agent was revoked.",
+    "identity_expired": "The agent's time is over.",
+    "account_inactive": "The agent's account is switched off.",
+    "initiator_inactive": "The account of who started it was closed.",
+    "application_revoked": "The application that it worked for was revoked.",
 }
 _DONE = """
 SELECT tool_name, count(*) FROM runs_tool_call
@@ -77,7 +83,11 @@ def _count(names: Iterable[str]) -> list[str]:
 
 
 def _compose(why: str, done: list[str], open_calls: list[str], doubtful: list[str]) -> str:
-    sentences = [why, f"Done: {', '.join(done)}." if done else "Nothing was changed in the world."]
+    sentences = [why]
+    if done:
+        sentences.append(f"Done: {', '.join(done)}.")
+    elif not doubtful:
+        sentences.append("Nothing was changed in the world.")
     if open_calls:
         sentences.append(f"Not done: {', '.join(open_calls)}.")
     if doubtful:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import LiteralString
 from uuid import UUID
 
 from celery import shared_task
@@ -13,6 +14,8 @@ from agentops.messages import send_after_commit
 from runs import journal
 from runs.driver import drive as drive_run
 from runs.leases import stopping
+
+WAKE_BATCH = 1_000
 
 
 @shared_task(name="runs.drive")
@@ -35,15 +38,28 @@ def sweep() -> int:
 @shared_task(name="runs.wake_agent")
 def wake_agent(identity_id: str) -> int:
     """Drive the runs of an agent whose standing has changed, so that they notice at once."""
-    with borrowed() as connection:
-        rows = connection.execute(
-            "SELECT id FROM runs_run WHERE identity_id = %s AND state IN"
-            " ('queued', 'in_progress', 'requires_action') LIMIT 1000",
-            (identity_id,),
-        ).fetchall()
-    for (run_id,) in rows:
-        send_after_commit("runs.drive", str(run_id))
-    return len(rows)
+    return _wake("identity_id", identity_id)
+
+
+@shared_task(name="runs.wake_application")
+def wake_application(application_id: str) -> int:
+    """Drive the runs of an application that was revoked."""
+    return _wake("application_id", application_id)
+
+
+@shared_task(name="runs.wake_person")
+def wake_person(user_id: str) -> int:
+    """Drive the runs that a person started whose account was closed."""
+    return _wake("started_by_id", user_id)
+
+
+def _wake(column: LiteralString, value: str) -> int:
+    """Ring all runs, paused ones too; the sweeper finds those that are sent no message."""
+    with borrowed() as connection, connection.cursor() as cursor:
+        rung = journal.ring_all(cursor, column, value)
+    for run_id in rung[:WAKE_BATCH]:
+        send_after_commit("runs.drive", str(run_id), queue="critical")
+    return len(rung)
 
 
 @worker_shutting_down.connect

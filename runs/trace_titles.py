@@ -22,7 +22,7 @@ LANES: dict[str, Lane] = {
         (e.MODEL_FAILED, e.CALL_REFUSED, e.ATTEMPT_FAILED, e.CALL_DEFERRED, e.CALL_FAILED), "broke"
     ),
     **dict.fromkeys((e.CALL_UNKNOWN, e.CALL_PARKED, e.BUDGET_EXHAUSTED, e.RUN_KILLED), "broke"),
-    **dict.fromkeys((e.RUN_HALTED, e.RUN_FAILED, e.RUN_EXPIRED), "broke"),
+    **dict.fromkeys((e.AUTHORITY_LOST, e.RUN_HALTED, e.RUN_FAILED, e.RUN_EXPIRED), "broke"),
 }
 
 
@@ -120,6 +120,7 @@ TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     e.BUDGET_DRAWN: "Draws on shared budgets",
     e.BUDGET_RETURNED: "Gives back what it held of shared budgets",
     e.BUDGET_EXHAUSTED: lambda facts, _: f"Out of budget: {_words(facts['limit'])}",
+    e.AUTHORITY_LOST: lambda facts, _: f"May not act any more: {_words(facts['code'])}",
     e.RUN_COMPLETED: "Completed",
     e.RUN_HALTED: _halted,
     e.RUN_FAILED: lambda facts, _: f"Failed: {_words(facts['reason'])}",

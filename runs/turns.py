@@ -19,6 +19,7 @@ from agentops.engine.budgets import DrawFirst, Reservation, plan_reservation
 from agentops.engine.decide import LOST
 from agentops.errors import NotFound, ValidationFailed
 from runs import escrow
+from runs.authority import heed_standing
 from runs.planner import Planner, build_planner
 from runs.planner.answers import PlannerAnswer, PlannerFailure, ProposedCall, Usage
 from runs.planner.messages import PlannerRequest
@@ -53,6 +54,8 @@ def new_traceparent(trace_id: str) -> str:
 
 def ask_planner(session: Session, step: int, attempt: int) -> None:
     """Reserve, commit the reservation (C1), ask, and note the decision or the failure."""
+    if not heed_standing(session):
+        return
     version = session.version
     try:
         price = read_price(version.model)

@@ -53,7 +53,12 @@ class Assessment:
 
 
 def assess(
-    call: Call, *, application_id: UUID | None, now: datetime, held: Mapping[str, Decimal] = NOTHING_HELD
+    call: Call,
+    *,
+    application_id: UUID | None,
+    started_by_id: UUID | None = None,
+    now: datetime,
+    held: Mapping[str, Decimal] = NOTHING_HELD,
 ) -> Assessment:
     """Decide about one call, from the database as it stands now. An error while deciding is a denial.
 
@@ -63,7 +68,7 @@ def assess(
     if problems:
         return refuse(call, "invalid_arguments", _describe(problems), "run")
     try:
-        return _assess_valid(call, application_id, now, held)
+        return _assess_valid(call, (application_id, started_by_id), now, held)
     except ValidationFailed as error:
         return refuse(call, error.code, error.detail, "tool")
     except (ArithmeticError, LookupError, TypeError, ValueError):
@@ -72,16 +77,18 @@ def assess(
 
 
 def _assess_valid(
-    call: Call, application_id: UUID | None, now: datetime, held: Mapping[str, Decimal]
+    call: Call, asked_by: tuple[UUID | None, UUID | None], now: datetime, held: Mapping[str, Decimal]
 ) -> Assessment:
     spec = call.spec
     amount = read_amount(call.arguments, spec.amount_argument) if spec.amount_argument else None
     args_digest = digest_arguments(spec, call.arguments)
     dedupe_digest = digest_for_dedupe(spec, call.arguments)
+    application_id, started_by_id = asked_by
     question = Question(
         call.identity_id, spec.tool_id, application_id, call.run_id, now,
         key="" if spec.effect == "read" else call.key,
         dedupe_digest=dedupe_digest, dedupe_since=now - timedelta(seconds=spec.dedupe_window_s),
+        started_by_id=started_by_id,
     )  # fmt: skip
     with borrowed() as connection:
         answer = read_standing(connection, question)
@@ -144,7 +151,21 @@ def digest_for_dedupe(spec: ToolSpec, arguments: dict[str, Any]) -> str:
     """Return what two proposals of the same effect have in common, or an empty string."""
     if not spec.dedupe_on or spec.effect == "read":
         return ""
-    return keyed_digest([str(spec.tool_id), [[name, arguments.get(name)] for name in spec.dedupe_on]])
+    path = spec.amount_argument.split(".") if spec.amount_argument else []
+    plain = _write_amounts(arguments, path) if path else arguments
+    return keyed_digest([str(spec.tool_id), [[name, plain.get(name)] for name in spec.dedupe_on]])
+
+
+def _write_amounts(value: Any, path: Sequence[str]) -> Any:  # Any: JSON
+    """Write the amounts at a path in one way only: 010.50 moves what 10.5 does."""
+    if not path:
+        return format(read_amount({"amount": value}, "amount").normalize(), "f")
+    part, rest = path[0], path[1:]
+    if part == "*" and isinstance(value, list):
+        return [_write_amounts(each, rest) for each in value]
+    if isinstance(value, dict) and part in value:
+        return {**value, part: _write_amounts(value[part], rest)}
+    return value
 
 
 def refuse(call: Call, code: str, detail: str, source: Any) -> Assessment:  # Any: a Reason's source

@@ -43,13 +43,20 @@ class GrantTerms:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What the database says at the moment of the call."""
+class Actors:
+    """What the database says about those by whose authority a run acts."""
 
     identity_state: str
     identity_expires_at: datetime | None
     account_active: bool
     application_active: bool | None
+    initiator_active: bool | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing(Actors):
+    """What the database says at the moment of the call."""
+
     tool_state: str
     grant: GrantTerms | None
     guarded: bool
@@ -81,7 +88,12 @@ class Decision:
 def decide(ask: Ask, standing: Standing) -> Decision:
     """Return whether the call is allowed, needs a person, or is denied."""
     reasons: list[Reason] = []
-    for check in (_check_user, _check_agent, _check_tool, _check_grant):
+    for who in (_check_user, _check_agent):
+        reason, allowed = who(standing, ask.now)
+        reasons.append(reason)
+        if not allowed:
+            return Decision("DENY", reason.code, tuple(reasons))
+    for check in (_check_tool, _check_grant):
         reason, allowed = check(ask, standing)
         reasons.append(reason)
         if not allowed:
@@ -90,20 +102,28 @@ def decide(ask: Ask, standing: Standing) -> Decision:
     return _apply_terms(ask, standing, standing.grant, reasons)
 
 
-def _check_user(ask: Ask, standing: Standing) -> tuple[Reason, bool]:
+def find_lost_authority(actors: Actors, now: datetime) -> str:
+    """Return why nothing at all may be done by their authority any more, as a code, or an empty string."""
+    checks = (_check_user(actors, now), _check_agent(actors, now))
+    return next((reason.code for reason, allowed in checks if not allowed), "")
+
+
+def _check_user(standing: Actors, now: datetime) -> tuple[Reason, bool]:
     if standing.application_active is False:
         return Reason(
             "user", "application_revoked", "the application that asserted the user is revoked"
         ), False
+    if standing.initiator_active is False:
+        return Reason("user", "initiator_inactive", "the account of who started the run is closed"), False
     return Reason("user", "principal_known", "the run acts for a known principal"), True
 
 
-def _check_agent(ask: Ask, standing: Standing) -> tuple[Reason, bool]:
+def _check_agent(standing: Actors, now: datetime) -> tuple[Reason, bool]:
     if standing.identity_state != "active":
         return Reason(
             "agent", f"identity_{standing.identity_state}", "the agent identity is not active"
         ), False
-    if standing.identity_expires_at is not None and ask.now >= standing.identity_expires_at:
+    if standing.identity_expires_at is not None and now >= standing.identity_expires_at:
         return Reason("agent", "identity_expired", "the agent identity has expired"), False
     if not standing.account_active:
         return Reason("agent", "account_inactive", "the agent's service account is switched off"), False

@@ -14,7 +14,7 @@ from uuid import UUID
 import psycopg
 
 from tools.caps import parse_caps, windows_of
-from tools.policy import GrantTerms, Standing
+from tools.policy import Actors, GrantTerms, Standing
 
 _STANDING_TEMPLATE = """
 SELECT i.state, i.expires_at, account.is_active AND account.kind = 'agent',
@@ -23,7 +23,8 @@ SELECT i.state, i.expires_at, account.is_active AND account.kind = 'agent',
     EXISTS (SELECT 1 FROM tools_tooluserobjectpermission p JOIN auth_permission c ON c.id = p.permission_id
         WHERE p.user_id = i.service_account_id AND p.content_object_id = t.id AND c.codename = 'use_tool'),
     g.id, g.version, g.decision, g.caps, g.over_caps, g.approval_ttl_s, g.valid_until,
-    g.waived_by_id IS NOT NULL AND g.countersigned_by_id IS NOT NULL, g.waiver_expires_at, {seen}
+    g.waived_by_id IS NOT NULL AND g.countersigned_by_id IS NOT NULL, g.waiver_expires_at, {seen},
+    (SELECT u.is_active FROM identities_user u WHERE u.id = %(started_by)s)
 FROM identities_agentidentity i
 JOIN identities_user account ON account.id = i.service_account_id
 JOIN tools_tool t ON t.id = %(tool)s
@@ -39,6 +40,14 @@ _SEEN = """(SELECT json_agg(seen) FROM (
        AND started_at > %(since)s ORDER BY started_at DESC LIMIT 1)) AS seen)"""
 _STANDING_OF_READ = _STANDING_TEMPLATE.format(seen="NULL")
 _STANDING_OF_WRITE = _STANDING_TEMPLATE.format(seen=_SEEN)
+_ACTORS = """
+SELECT i.state, i.expires_at, account.is_active AND account.kind = 'agent',
+    (SELECT a.state = 'active' FROM identities_application a WHERE a.id = %(application)s),
+    (SELECT u.is_active FROM identities_user u WHERE u.id = %(started_by)s)
+FROM identities_agentidentity i
+JOIN identities_user account ON account.id = i.service_account_id
+WHERE i.id = %(identity)s
+"""
 _USED = """
 SELECT "window", used_count, used_amount FROM tools_capusage
 WHERE identity_id = %s AND tool_id = %s AND "window" = ANY(%s)
@@ -68,6 +77,7 @@ class Question:
     key: str
     dedupe_digest: str
     dedupe_since: datetime
+    started_by_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +98,7 @@ def read_standing(connection: psycopg.Connection[Any], question: Question) -> An
         "key": question.key,
         "dedupe": question.dedupe_digest,
         "since": question.dedupe_since,
+        "started_by": question.started_by_id,
     }
     query = _STANDING_OF_WRITE if question.key else _STANDING_OF_READ
     row = connection.execute(query, values).fetchone()
@@ -102,7 +113,20 @@ def read_standing(connection: psycopg.Connection[Any], question: Question) -> An
         SeenEffect(e["key"], e["args_digest"], e["state"], UUID(e["stream_id"]), e["outcome_seq"])
         for e in row[16] or ()
     )
-    return Answer(Standing(row[0], row[1], row[2], row[3], row[4], grant, row[6], used), row[5], seen)
+    standing = Standing(row[0], row[1], row[2], row[3], row[4], grant, row[6], used, initiator_active=row[17])
+    return Answer(standing, row[5], seen)
+
+
+def read_actors(
+    connection: psycopg.Connection[Any],
+    identity_id: UUID,
+    application_id: UUID | None,
+    started_by_id: UUID | None,
+) -> Actors:
+    """Return how those stand by whose authority a run acts."""
+    values = {"identity": identity_id, "application": application_id, "started_by": started_by_id}
+    row = connection.execute(_ACTORS, values).fetchone()
+    return Actors("unknown", None, False, None) if row is None else Actors(*row[:4], initiator_active=row[4])
 
 
 def _read_used(

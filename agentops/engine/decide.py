@@ -61,6 +61,8 @@ def _heed_people(state: RunState, now: datetime) -> Command | None:
         return Finish(e.RUN_HALTED, "killed")
     if state.cancelling:
         return Finish(e.RUN_CANCELLED, "cancelled_by_user")
+    if state.lost_authority:
+        return Finish(e.RUN_HALTED, state.lost_authority)
     if now >= state.expires_at:
         return Finish(e.RUN_EXPIRED, "expired")
     if state.paused:
@@ -86,7 +88,14 @@ def _halt_at(limit: str) -> Finish:
 
 # Whoever acts has lost the right to: no other call of this run could fare better.
 LOST_AUTHORITY = frozenset(
-    ("identity_suspended", "identity_revoked", "identity_expired", "account_inactive", "application_revoked")
+    (
+        "identity_suspended",
+        "identity_revoked",
+        "identity_expired",
+        "account_inactive",
+        "application_revoked",
+        "initiator_inactive",
+    )
 )
 
 

@@ -36,6 +36,7 @@ BUDGET_BOUND = "budget.bound"
 BUDGET_DRAWN = "budget.drawn"
 BUDGET_RETURNED = "budget.returned"
 BUDGET_EXHAUSTED = "budget.exhausted"
+AUTHORITY_LOST = "authority.lost"
 
 RUN_COMPLETED = "run.completed"
 RUN_HALTED = "run.halted"

@@ -32,7 +32,7 @@ def fold(state: RunState | None, event: Event) -> RunState:
     """Return the state after one more event; raises UnfoldableEvent for one out of order or unknown."""
     if state is None:
         return _start(event)
-    if event.seq != state.seq + 1 or state.has_ended:
+    if event.seq != state.seq + 1 or (state.has_ended and event.kind != e.OUTCOME_SETTLED):
         raise UnfoldableEvent(f"{event.kind} at {event.seq} cannot follow {state.seq} ({state.phase})")
     try:
         change = _CHANGES[event.kind]
@@ -120,7 +120,9 @@ def _person_answered(state: RunState, facts: Facts, event: Event) -> RunState:
 
 def _outcome_settled(state: RunState, facts: Facts, event: Event) -> RunState:
     call = state.call(facts["call"])
-    if call.status != "parked" or facts["step"] != state.step:
+    # Once the run has ended nobody else finds out what became of a call in doubt.
+    may_settle = call in state.unsettled_outcomes if state.has_ended else call.status == "parked"
+    if not may_settle or facts["step"] != state.step:
         raise ValueError("the call is not parked")
     status = "succeeded" if facts["happened"] else "failed"
     return _mark(state.with_call(replace(call, status=status, code="settled_by_person")), event)
@@ -375,6 +377,10 @@ def _budget_exhausted(state: RunState, facts: Facts, event: Event) -> RunState:
     return replace(state, exhausted=facts["limit"], exhausted_of=whose)
 
 
+def _authority_lost(state: RunState, facts: Facts, event: Event) -> RunState:
+    return replace(state, lost_authority=facts["code"])
+
+
 def _ended(state: RunState, facts: Facts, event: Event) -> RunState:
     return replace(
         state,
@@ -416,6 +422,7 @@ _CHANGES: dict[str, Callable[[RunState, Facts, Event], RunState]] = {
     e.BUDGET_DRAWN: _budget_drawn,
     e.BUDGET_RETURNED: _budget_returned,
     e.BUDGET_EXHAUSTED: _budget_exhausted,
+    e.AUTHORITY_LOST: _authority_lost,
     **dict.fromkeys(e.ENDINGS, _ended),
 }
 _BY_DRIVER = frozenset(_CHANGES) - e.BY_PEOPLE

@@ -151,12 +151,19 @@ class RunState:
     killed: bool = False
     exhausted: str = ""
     exhausted_of: str = ""  # of a shared budget: whose it is and its window, like "team month"
+    lost_authority: str = ""
     unread: bool = False
     working_since: datetime | None = None
 
     @property
     def open_calls(self) -> tuple[CallState, ...]:
         return tuple(call for call in self.calls if not call.settled)
+
+    @property
+    def unsettled_outcomes(self) -> tuple[CallState, ...]:
+        """Return the calls that may or may not have had their effect."""
+        writes = (call for call in self.open_calls if call.effect != "read")
+        return tuple(call for call in writes if call.in_doubt or call.status == "parked")
 
     @property
     def waits_for_people(self) -> bool:

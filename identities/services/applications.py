@@ -11,6 +11,7 @@ from guardian.shortcuts import assign_perm, remove_perm
 from agentops.errors import StateConflict, ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
+from agentops.messages import send_after_commit
 from agentops.rows import Changes, insert_row, update_row
 from identities.models import AgentIdentity, AgentIdentityUserObjectPermission, Application, Team, User
 from identities.policies import require
@@ -63,6 +64,7 @@ def revoke_application(*, actor: User, application: Application, reason: str = "
     content = {"reason": reason} if reason else None
     draft = Draft("application.revoked", timezone.now(), content=content, actor=actor.id)
     record(locked.id, "application", draft)
+    send_after_commit("runs.wake_application", str(locked.id), queue="critical")
     return locked
 
 

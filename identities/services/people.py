@@ -13,6 +13,7 @@ from django.utils import timezone
 from agentops.errors import StateConflict, ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
+from agentops.messages import send_after_commit
 from agentops.rows import Changes, insert_row, update_row
 from identities.models import User
 from identities.policies import require
@@ -72,6 +73,8 @@ def update_person(
     if changes:
         facts = {"active": active, "staff": staff, "superuser": superuser, "groups": wanted}
         _record(locked, "person.updated", facts, actor)
+    if "is_active" in changes:
+        send_after_commit("runs.wake_person", str(locked.pk), queue="critical")
     return changes
 
 

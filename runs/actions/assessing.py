@@ -10,6 +10,7 @@ from agentops.engine.state import CallState
 from runs.actions.gating import ask_people
 from runs.actions.proposals import assess_proposal, problem_detail, proposal, terms_of, where_of
 from runs.actions.refusals import note_denied, note_refused
+from runs.authority import heed_standing
 from runs.handovers import open_handover
 from runs.session import Guard, Session
 from tools.calls import ToolSpec
@@ -24,6 +25,8 @@ def assess_calls(session: Session, numbers: Sequence[int]) -> None:
         if call.problem:
             note_refused(session, call, call.problem, problem_detail(session, number))
         elif call.tool in session.version.built_in:
+            if not heed_standing(session):
+                return
             _note_asked(session, call)
         elif spec is None:
             known = ", ".join(session.version.catalogue)

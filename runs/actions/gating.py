@@ -11,6 +11,7 @@ from approvals.services import Subject, request_approval
 from runs import evidence
 from runs.actions.proposals import terms_of, where_of
 from runs.actions.refusals import give_caps_back
+from runs.authority import heed_standing
 from runs.session import Session, utc_now
 from tools.assessment import Assessment
 
@@ -35,7 +36,9 @@ def ask_people(session: Session, call: CallState, assessment: Assessment) -> Non
 
 
 def heed_decisions(session: Session) -> None:
-    """Note what people have decided about the calls that wait for them."""
+    """Note what people have decided about the calls that wait for them, and about whoever waits."""
+    if session.state.waits_for_people and not session.state.has_ended:
+        heed_standing(session)
     waiting = {UUID(call.approval): call for call in session.state.calls if call.status == "waiting"}
     if not waiting or session.state.has_ended:  # its end has withdrawn them
         return

@@ -58,7 +58,13 @@ def assess_proposal(session: Session, call: CallState, spec: ToolSpec) -> Assess
     if not isinstance(arguments, dict):
         return refuse(planned, "arguments_erased", "what was proposed has been erased", "run")
     held = {window: Decimal(amount) for window, amount in call.claims}
-    return assess(planned, application_id=context.application_id, now=utc_now(), held=held)
+    return assess(
+        planned,
+        application_id=context.application_id,
+        started_by_id=context.started_by_id,
+        now=utc_now(),
+        held=held,
+    )
 
 
 def reasons_of(assessment: Assessment) -> list[dict[str, str]]:

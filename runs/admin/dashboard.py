@@ -19,12 +19,12 @@ from identities.acting import acting_person
 from identities.models import User
 from runs.admin.pages import read_questions
 from runs.admin.spending import budgets_visible_to, list_spending, window_starts
-from runs.admin.usage import BROKEN, MOST_READ, TREND_DAYS, runs_since, weekly_usage
-from runs.models import Handover, Run
+from runs.admin.usage import BROKEN, MOST_READ, TREND_DAYS, first_id_since, runs_since, weekly_usage
+from runs.models import UNSETTLED, Handover, Run
 from tools.admin.panels import read_open_breakers
 
 GOING = ("queued", "in_progress", "requires_action", "paused", "cancelling")
-PARKED = Q(state="requires_action", required_actions__contains=[{"type": "outcome"}])
+PARKED = Q(required_actions__contains=UNSETTLED)
 SHOWN = 4
 
 INBOX = "admin:approvals_approvalrequest_changelist"
@@ -75,12 +75,12 @@ def _run_figures(user: User) -> list[Figure]:
     )
     going = (
         Run.objects.visible_to(user)
-        .filter(state__in=GOING)
+        .filter(Q(state__in=GOING) | PARKED)
         .order_by()
         .aggregate(
-            all=Count("pk"),
+            all=Count("pk", filter=Q(state__in=GOING)),
             waiting=Count("pk", filter=Q(state="requires_action")),
-            parked=Count("pk", filter=PARKED),
+            parked=Count("pk", filter=PARKED & ~Q(state__in=BROKEN, pk__gte=first_id_since(midnight))),
         )
     )
     broken = today["broken"] + going["parked"]
@@ -108,7 +108,7 @@ def read_broken(request: HttpRequest, subject: Any) -> dict[str, list[Run]]:
     """Return the runs that need a look: calls of unknown outcome first, then what ended badly today."""
     user = acting_person(request)
     parked = list(Run.objects.visible_to(user).filter(PARKED).select_related("identity")[:SHOWN])
-    ended = runs_since(user, window_starts(timezone.now())["day"]).filter(state__in=BROKEN)
+    ended = runs_since(user, window_starts(timezone.now())["day"]).filter(state__in=BROKEN).exclude(PARKED)
     latest = ended.select_related("identity").order_by("-pk")[: SHOWN - len(parked)]
     return {"parked": parked, "ended": list(latest)}
 

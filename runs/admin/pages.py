@@ -10,7 +10,7 @@ from django.db import connection
 from django.http import HttpRequest
 
 from agentops.console.panels import panels_for
-from agentops.engine.events import CALL_ASKED
+from agentops.engine.events import CALL_ASKED, ENDINGS
 from agentops.errors import NotFound
 from agentops.ledger.store import read_head
 from approvals.models import ApprovalDecision, ApprovalRequest
@@ -61,9 +61,13 @@ def _words(items: list[TraceItem], name: str) -> str:
 
 
 def _ending(run: Run, items: list[TraceItem]) -> dict[str, str]:
-    if not run.has_ended or not items or not isinstance(items[-1].content, dict):
+    if not run.has_ended:
         return {}
-    return {name: str(items[-1].content.get(name) or "") for name in ("answer", "summary")}
+    # An outcome may have been settled behind the ending.
+    content = next((item.content for item in reversed(items) if item.kind in ENDINGS), None)
+    if not isinstance(content, dict):
+        return {}
+    return {name: str(content.get(name) or "") for name in ("answer", "summary")}
 
 
 def _awaited(run: Run, items: list[TraceItem]) -> list[dict[str, Any]]:

@@ -40,9 +40,14 @@ class Usage:
         return self.spent / self.runs
 
 
+def first_id_since(moment: datetime) -> UUID:
+    """Return the lowest id that a run started since can have; ids are ordered by time."""
+    return first_id_at(int(moment.timestamp() * 1000))
+
+
 def runs_since(user: User, moment: datetime) -> QuerySet[Run]:
-    """Return the visible runs started since; ids are ordered by time, so this is a range of the key."""
-    return Run.objects.visible_to(user).filter(pk__gte=first_id_at(int(moment.timestamp() * 1000)))
+    """Return the visible runs started since: a range of the key."""
+    return Run.objects.visible_to(user).filter(pk__gte=first_id_since(moment))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from django.utils import timezone
 
+from agentops.engine.state import RECENT_LIMIT
 from identities.querysets import is_known_person
 from runs.models import AgentVersion, Price
 from runs.preflight.approvers import able_approvers
@@ -54,6 +55,12 @@ def _check_limits(version: AgentVersion) -> Iterator[Finding]:
     if not version.principal_source:
         problem = "nothing says for whom its runs act"
         yield Finding("no_principal_source", subject, problem, "Set principal_source to application or staff")
+    if not 2 <= version.repeat_limit <= RECENT_LIMIT:
+        problem, remedy = (
+            "it would never be found to go in circles",
+            f"Set repeat_limit to 2 to {RECENT_LIMIT}",
+        )
+        yield Finding("no_loop_detection", subject, problem, remedy)
     if version.identity.expires_at is None and not version.run_expires_after_s:
         remedy = "Set run_expires_after_s, or an end of the agent identity"
         yield Finding("no_expiry", subject, "its runs could wait for ever", remedy)

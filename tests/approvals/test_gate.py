@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import connection, transaction
 from django.utils import timezone
+from guardian.shortcuts import assign_perm, remove_perm
 
 from agentops.errors import ApprovalRequired, PolicyDenied, StateConflict
 from agentops.identifiers import new_id
 from approvals.gate import consume, read_verdicts, require
 from approvals.models import ApprovalRequest
-from tests.factories import ApprovalRequestFactory
+from identities.models import AgentIdentity, User
+from tests.factories import ApprovalRequestFactory, PersonFactory
 from tests.tools.execution import make_call, make_spec
 from tools.assessment import Assessment
 from tools.permits import Permit
@@ -36,6 +40,16 @@ def request_for(state: str = "approved", **changes: Any) -> ApprovalRequest:
     made: ApprovalRequest = ApprovalRequestFactory.create(
         state=state, **{"decided_at": decided_at, **changes}
     )
+    if decided_at is not None:
+        approver = PersonFactory.create()
+        assign_perm("approve_calls", approver, made.tool)
+        made.decisions.create(
+            verdict="approve" if state == "approved" else "deny",
+            decided_by=approver,
+            channel="api",
+            digest=made.digest,
+            decided_at=decided_at,
+        )
     return made
 
 
@@ -63,6 +77,44 @@ def test_an_approval_yields_a_permit_that_names_it() -> None:
     request = request_for()
     permit = permit_for(request)
     assert (permit.approval_id, permit.key) == (request.pk, request.key)
+
+
+def decider_of(request: ApprovalRequest) -> User:
+    return request.decisions.get().decided_by
+
+
+def deactivate(request: ApprovalRequest) -> None:
+    User.objects.filter(pk=decider_of(request).pk).update(is_active=False)
+
+
+def take_right(request: ApprovalRequest) -> None:
+    remove_perm("approve_calls", decider_of(request), request.tool)
+
+
+def make_owner(request: ApprovalRequest) -> None:
+    AgentIdentity.objects.filter(pk=request.identity_id).update(owner=decider_of(request))
+
+
+@pytest.mark.parametrize("change", [deactivate, take_right, make_owner])
+def test_an_approval_counts_only_while_who_gave_it_may_give_it(
+    change: Callable[[ApprovalRequest], None],
+) -> None:
+    request = request_for()
+    change(request)
+    with pytest.raises(StateConflict) as refused:
+        permit_for(request)
+    assert refused.value.code == "approval_voided"
+    ApprovalRequest.objects.update(consumed_at=timezone.now())
+    assert permit_for(request), "a retry of what it was spent on stays covered"
+
+
+def test_a_right_that_comes_from_a_group_counts() -> None:
+    request = request_for()
+    take_right(request)
+    group = Group.objects.create(name="approvers")
+    decider_of(request).groups.add(group)
+    assign_perm("approve_calls", group, request.tool)
+    assert permit_for(request)
 
 
 @pytest.mark.parametrize("state", ["waiting", "denied", "expired", "voided"])

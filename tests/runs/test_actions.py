@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 from django.db import OperationalError, connection
+from django.utils import timezone
 
 from agentops.engine.breaker import BreakerSettings, Transition
-from agentops.errors import Permanent
+from agentops.errors import Permanent, StateConflict
 from identities.models import AgentIdentity
 from runs.actions import executing
 from runs.driver import drive
@@ -180,6 +182,72 @@ def test_an_unknown_outcome_halts_the_run_where_the_tool_says_so(company: Compan
     assert company.content(run, "run.halted")["unknown"] == ["1 × refund"]
 
 
+def halt(company: Company, run: Run) -> None:
+    """The tool itself asks for the end."""
+
+
+def kill(company: Company, run: Run) -> None:
+    kill_run(actor=company.cast.alice, run=run)
+
+
+def expire(company: Company, run: Run) -> None:
+    time.sleep(max(0.0, (run.expires_at - timezone.now()).total_seconds()))
+
+
+@pytest.mark.parametrize(("end", "on_unknown"), [(halt, "halt"), (kill, "wait"), (expire, "wait")])
+@pytest.mark.parametrize(("happened", "state", "used"), [(True, "succeeded", 1), (False, "failed", 0)])
+def test_an_outcome_can_be_settled_after_the_end_of_its_run(
+    company: Company,
+    end: Callable[[Company, Run], None],
+    on_unknown: str,
+    happened: bool,
+    state: str,
+    used: int,
+) -> None:
+    caps = [{"per": "month", "count": 3}]
+    company.add_tool(
+        "refund",
+        grant="ALLOW_WITH_CAPS",
+        grant_caps=caps,
+        idempotency="none",
+        on_unknown=on_unknown,
+        dedupe_on=["order_id"],
+    )
+    company.publish(run_expires_after_s=2)
+    company.world.mishaps.extend([lose_reply])
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    end(company, run)
+    run = company.drive(run)
+    ended, ended_at = run.state, run.ended_at
+    assert (run.has_ended, CapUsage.objects.get().used_count) == (True, 1)
+    assert run.required_actions == [{"type": "outcome", "step": 1, "call": 1}]
+    run = settle_outcome(
+        actor=company.cast.alice, run=run, step=1, call=1, happened=happened, note="I called the bank."
+    )
+    assert (run.state, run.ended_at, run.required_actions) == (ended, ended_at, [])
+    assert (company.states(run)[0][0], EffectRecord.objects.get().state) == (state, state)
+    assert CapUsage.objects.get().used_count == used
+    again = company.run(proposes(("refund", ORDER)), says("Done."))
+    code = company.states(again)[0][1]
+    assert (code == "duplicate_effect") == happened, "what did not happen may be done"
+    with pytest.raises(StateConflict):
+        settle_outcome(actor=company.cast.alice, run=run, step=1, call=1, happened=True, note="Twice.")
+
+
+def test_a_retry_cut_off_by_the_end_is_settled_like_a_parked_call(company: Company) -> None:
+    company.add_tool("refund", idempotency="honours_key")
+
+    def kill_and_lose(do: Callable[[], Result]) -> Result:
+        kill_run(actor=company.cast.alice, run=Run.objects.get())
+        return lose_reply(do)
+
+    company.world.mishaps.extend([kill_and_lose])
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    assert (run.status_reason, company.states(run)[0][0]) == ("killed", "retrying")
+    run = settle_outcome(actor=company.cast.alice, run=run, step=1, call=1, happened=True, note="Seen.")
+    assert (company.states(run)[0][0], EffectRecord.objects.get().state) == ("succeeded", "succeeded")
+
+
 # --- what changes while a call is under way ---------------------------------------------------------------
 
 
@@ -204,7 +272,11 @@ def test_a_call_in_doubt_that_may_not_be_repeated_any_more_is_left_to_a_person(c
 
     company.world.mishaps.extend([suspend_and_lose])
     run = company.run(proposes(("refund", ORDER)), says("Done."))
-    assert (run.state, company.states(run)[0][0]) == ("requires_action", "parked")
+    assert (run.status_reason, company.states(run)[0][0]) == ("identity_suspended", "parked")
+    assert run.required_actions == [{"type": "outcome", "step": 1, "call": 1}]
+    assert company.content(run, "run.halted")["summary"] == (
+        "The agent was suspended. Unknown whether it happened: 1 × refund."
+    )
     assert EffectRecord.objects.get().state == "unknown"
     assert company.world.attempts == ["refund"]
 

@@ -363,6 +363,9 @@ class TestDashboard:
         RunFactory.create(
             agent_version=version, principal=principal, state="requires_action", required_actions=parked
         )
+        RunFactory.create(
+            agent_version=version, principal=principal, state="cancelled", required_actions=parked
+        )
         ApprovalRequestFactory.create(identity=cast.agent, principal=principal)
         tool = ToolFactory.create(team=cast.team, name="stopped_tool")
         tool.forced_open_at, tool.forced_open_by = timezone.now(), cast.alice
@@ -372,7 +375,7 @@ class TestDashboard:
         BudgetWindow.objects.create(budget=budget, starts_at=midnight, committed_usd=Decimal("7.5"))
 
         page = text_of(sign_in(cast.bob).get("/admin/"))
-        for words in ("1 waiting for a decision", "2 runs going 1 wait for people", "2 broken today of 4 started",
+        for words in ("1 waiting for a decision", "2 runs going 1 wait for people", "3 broken today of 5 started",
                       "3.75 USD spent today", "1 open breakers", "7.50 of 10.00 USD", "stopped_tool",
                       "did a call happen?"):  # fmt: skip
             assert words in page

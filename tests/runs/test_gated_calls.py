@@ -105,7 +105,6 @@ def test_a_changed_grant_voids_the_approval(company: Company, refund: ToolVersio
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        (lambda company: company.grant(company.versions[0].tool, "DENY"), "denied_by_grant"),
         (
             lambda company: AgentIdentity.objects.filter(pk=company.cast.agent.pk).update(state="suspended"),
             "identity_suspended",
@@ -114,6 +113,22 @@ def test_a_changed_grant_voids_the_approval(company: Company, refund: ToolVersio
             lambda company: type(company.cast.application).objects.update(state="revoked"),
             "application_revoked",
         ),
+    ],
+)
+def test_an_approval_does_not_outlive_the_right_to_act(
+    company: Company, waiting: Run, change: object, code: str
+) -> None:
+    company.decide()
+    assert callable(change)
+    change(company)
+    run = company.drive(waiting)
+    assert (run.state, run.status_reason, company.world.attempts) == ("halted", code, [])
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda company: company.grant(company.versions[0].tool, "DENY"), "denied_by_grant"),
         (
             lambda company: type(company.versions[0].tool).objects.update(state="quarantined"),
             "tool_quarantined",

@@ -116,6 +116,8 @@ def long_ago() -> Any:
         (change(versions, max_steps=0), "no_budget"),
         (change(versions, principal_source=""), "no_principal_source"),
         (change(versions, run_expires_after_s=None), "no_expiry"),
+        (change(versions, repeat_limit=1), "no_loop_detection"),
+        (change(versions, repeat_limit=25), "no_loop_detection"),
         (change(versions, model="unpriced"), "no_price"),
         (change(lambda _: Price.objects.all(), active=False), "no_price"),
         (change(agents, state="suspended"), "agent_not_active"),

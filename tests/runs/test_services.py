@@ -362,3 +362,23 @@ def test_time_in_the_queue_is_no_working_time(company: Company) -> None:
     Run.objects.update(wake_at=hours_ago)
     run = company.drive(run)
     assert run.state == "completed"
+
+
+@pytest.mark.parametrize(
+    ("after_s", "agent_s", "expected_s"), [(None, 600, 600), (0, 600, 600), (60, 600, 60), (600, 60, 60)]
+)
+def test_a_run_expires_at_the_earliest_of_what_is_set(
+    company: Company, after_s: int | None, agent_s: int, expected_s: int
+) -> None:
+    ends_at = timezone.now() + timedelta(seconds=agent_s)
+    company.cast.agent.expires_at = ends_at
+    company.cast.agent.save()
+    company.publish(run_expires_after_s=after_s)
+    run = company.start()
+    assert abs((run.expires_at - run.created_at).total_seconds() - expected_s) < 5
+
+
+def test_a_run_without_any_end_is_not_started(company: Company) -> None:
+    company.publish(run_expires_after_s=None)
+    with pytest.raises(StateConflict, match="when its runs end"):
+        company.start()

@@ -44,6 +44,7 @@ def answer(standing: Standing, ask: Ask = ASK) -> tuple[str, str]:
 # Taking any one of these away from a call that is allowed has to deny it.
 TAKEN_AWAY: list[tuple[dict[str, Any], str]] = [
     ({"application_active": False}, "application_revoked"),
+    ({"initiator_active": False}, "initiator_inactive"),
     ({"identity_state": "suspended"}, "identity_suspended"),
     ({"identity_state": "revoked"}, "identity_revoked"),
     ({"identity_state": "draft"}, "identity_draft"),

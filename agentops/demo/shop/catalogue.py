@@ -55,13 +55,15 @@ def many(items: Schema, description: str, at_least: int = 0) -> Schema:
     return {"type": "array", "items": items, "minItems": at_least, "maxItems": 50, "description": description}
 
 
-USD_PATTERN = r"^[0-9]{1,6}\.[0-9]{2}$"
+USD_PATTERN = r"^(0|[1-9][0-9]{0,5})\.[0-9]{2}$"
 ORDER_ID = code(r"^A-[0-9]{4}$", "Order id, such as A-1042")
 CUSTOMER_ID = code(r"^C-[0-9]{2}$", "Customer id, such as C-01")
 PRODUCT_ID = code(r"^P-[0-9]{3}$", "Product id, such as P-101")
 SKU = code(r"^[A-Z0-9]+(-[A-Z0-9]+)+$", "Stock-keeping unit of one variant, such as KETTLE-STEEL")
 USD = code(USD_PATTERN, "US dollars as a decimal string, such as 129.90")
-DIFFERENCE_USD = code(r"^-?[0-9]{1,6}\.[0-9]{2}$", "US dollars; negative when the customer is owed money")
+DIFFERENCE_USD = code(
+    r"^-?(0|[1-9][0-9]{0,5})\.[0-9]{2}$", "US dollars; negative when the customer is owed money"
+)
 EMAIL: Schema = {"type": "string", "format": "email", "maxLength": 254, "description": "E-mail address"}
 DATE: Schema = {"type": "string", "format": "date", "description": "Calendar day"}
 COUNT: Schema = {"type": "integer", "minimum": 1, "maximum": 99, "description": "How many"}
