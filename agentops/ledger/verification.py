@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -27,7 +27,7 @@ class Fault:
 
     stream: UUID
     seq: int
-    code: str  # missing, reordered, edited, content_edited, truncated, extended, unreadable
+    code: str  # missing, reordered, edited, content_edited, truncated, extended, unreadable, unrecorded
     detail: str
 
 
@@ -42,6 +42,21 @@ class Report:
     @property
     def ok(self) -> bool:
         return not self.faults
+
+
+Check = Callable[[Cursor, list[UUID] | None], list[Fault]]
+_checks: list[Check] = []
+
+
+def register_check(check: Check) -> None:
+    """Have ``compare_rows`` call a check; the apps above register theirs when they are ready."""
+    if check not in _checks:
+        _checks.append(check)
+
+
+def compare_rows(cursor: Cursor, streams: list[UUID] | None) -> list[Fault]:
+    """Return the faults of rows that say what the ledger does not."""
+    return [fault for check in _checks for fault in check(cursor, streams)]
 
 
 @dataclass(slots=True)
