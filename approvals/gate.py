@@ -8,11 +8,22 @@ from uuid import UUID
 
 from agentops.database import borrowed
 from agentops.errors import ApprovalRequired, StateConflict
+from agentops.ledger.store import Cursor
+from agentops.ledger.verification import Fault
 from tools.assessment import Assessment
 from tools.permits import Permit, issue_permit
 
-# The last column: whether who approved is still somebody who may. See `approvals.querysets.may_approve`.
-_APPROVED = """
+# The state alone is one UPDATE by anybody; a person's decision is a row and an entry of the request's stream.
+_RECORDED = """EXISTS (
+    SELECT 1 FROM ledger_entry e JOIN approvals_approvaldecision d
+        ON d.request_id = a.id AND d.decided_by_id = e.actor AND d.verdict = 'approve' AND d.digest = a.digest
+    WHERE e.stream = a.id AND e.seq > 1 AND e.kind = 'approval.decided'
+        AND e.facts ->> 'verdict' = 'approve' AND e.facts ->> 'digest' = a.digest
+) AND NOT EXISTS (
+    SELECT 1 FROM ledger_entry e WHERE e.stream = a.id AND e.seq > 1 AND e.kind = 'approval.voided'
+)"""
+# The last columns: may who approved still approve (see `approvals.querysets.may_approve`), and is it on record.
+_APPROVED = f"""
 SELECT a.state, a.digest, a.key, a.consumed_at IS NOT NULL, a.decided_at + (a.expires_at - a.created_at) <= %s,
     EXISTS (SELECT 1 FROM approvals_approvaldecision d
         JOIN identities_user u ON u.id = d.decided_by_id AND u.is_active AND u.kind = 'person'
@@ -22,15 +33,23 @@ SELECT a.state, a.digest, a.key, a.consumed_at IS NOT NULL, a.decided_at + (a.ex
             OR EXISTS (SELECT 1 FROM tools_toolgroupobjectpermission p
                 JOIN auth_permission c ON c.id = p.permission_id
                 JOIN identities_user_groups m ON m.group_id = p.group_id
-                WHERE m.user_id = u.id AND p.content_object_id = a.tool_id AND c.codename = 'approve_calls')))
+                WHERE m.user_id = u.id AND p.content_object_id = a.tool_id AND c.codename = 'approve_calls'))),
+    {_RECORDED}
 FROM approvals_approvalrequest a JOIN identities_agentidentity i ON i.id = a.identity_id WHERE a.id = %s
-"""
+"""  # noqa: S608  constants
 # Consuming is conditional: an approval that was voided a moment ago lets nothing through.
-CONSUME = """
-UPDATE approvals_approvalrequest SET consumed_at = coalesce(consumed_at, %(now)s)
-WHERE id = %(approval)s AND state = 'approved' AND digest = %(digest)s AND key = %(key)s RETURNING 1
-"""
-_STATES = "SELECT id, state FROM approvals_approvalrequest WHERE id = ANY(%s) AND state <> 'waiting'"
+CONSUME = f"""
+UPDATE approvals_approvalrequest a SET consumed_at = coalesce(consumed_at, %(now)s)
+WHERE id = %(approval)s AND state = 'approved' AND digest = %(digest)s AND key = %(key)s AND {_RECORDED} RETURNING 1
+"""  # noqa: S608  constants
+_STATES = f"""
+SELECT id, CASE WHEN state <> 'approved' OR {_RECORDED} THEN state ELSE 'unrecorded' END
+FROM approvals_approvalrequest a WHERE id = ANY(%s) AND state <> 'waiting'
+"""  # noqa: S608  constants
+_UNRECORDED = f"""
+SELECT id FROM approvals_approvalrequest a WHERE state = 'approved' AND (%s::uuid[] IS NULL OR id = ANY(%s))
+    AND NOT ({_RECORDED}) ORDER BY id
+"""  # noqa: S608  constants
 
 
 def require(assessment: Assessment, *, approval_id: UUID | None, now: datetime) -> Permit:
@@ -52,7 +71,9 @@ def _check_approval(assessment: Assessment, approval_id: UUID, now: datetime) ->
         row = connection.execute(_APPROVED, (now, approval_id)).fetchone()
     if row is None or row[0] != "approved":
         raise StateConflict("approval_voided", "there is no standing approval for this call")
-    _, digest, key, consumed, stale, may_still_approve = row
+    _, digest, key, consumed, stale, may_still_approve, recorded = row
+    if not recorded:
+        raise StateConflict("approval_not_recorded", "nobody's decision about this call is on the record")
     if digest != assessment.digest or key != assessment.call.key:
         raise StateConflict("approval_voided", "the call is not the one that was approved")
     if not (may_still_approve or consumed):
@@ -68,6 +89,13 @@ def consume(cursor: Any, *, approval_id: UUID, digest: str, key: str, now: datet
 
 
 def read_verdicts(approval_ids: list[UUID]) -> dict[UUID, str]:
-    """Return the states of those requests that wait no more."""
+    """Return the states of those requests that wait no more; an approval that nobody gave is `unrecorded`."""
     with borrowed() as connection:
         return dict(connection.execute(_STATES, (approval_ids,)).fetchall())
+
+
+def find_unrecorded(cursor: Cursor, streams: list[UUID] | None) -> list[Fault]:
+    """Return a fault for each approval, of the named streams or of all, without a recorded decision."""
+    cursor.execute(_UNRECORDED, (streams, streams))
+    detail = "it stands as approved, and no decision is recorded"
+    return [Fault(approval, 2, "unrecorded", detail) for (approval,) in cursor.fetchall()]

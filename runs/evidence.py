@@ -101,10 +101,16 @@ def _tool_of(session: Session, step: int, number: int) -> str:
     return ""
 
 
+OTHER_REFUSALS = {
+    "approval_expired": "nobody approved this in time",
+    "approval_not_recorded": "nobody's decision about this is on the record",
+}
+
+
 def refusal_words(approval: UUID, code: str) -> str:
     """Return what the model is told when people did not approve, with the reviewer's reason where there is one."""
     if code != "denied_by_human":
-        return "nobody approved this in time" if code == "approval_expired" else "the approval was withdrawn"
+        return OTHER_REFUSALS.get(code, "the approval was withdrawn")
     with borrowed() as connection, connection.cursor() as cursor:
         content = read_contents(cursor, approval, [2]).get(2) or {}
     return f"a person denied this: {content.get('reason', '')}"

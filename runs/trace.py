@@ -14,7 +14,7 @@ from typing import Any
 from django.db import connection
 
 from agentops.engine import events as e
-from agentops.ledger.store import StoredEntry, read_entries
+from agentops.ledger.store import StoredEntry, read_entries_for_people
 from runs.models import Run
 from runs.trace_titles import Facts, Lane, lane_of, title_of
 
@@ -67,7 +67,7 @@ class RunTrace:
 def read_trace(run: Run, *, contents: bool = True) -> RunTrace:
     """Return the run's trace, oldest first; without `contents` nothing personal is loaded."""
     with connection.cursor() as cursor:
-        entries = read_entries(cursor, run.pk, contents=contents)
+        entries = read_entries_for_people(cursor, run.pk, contents=contents)
     items = list(tell(entries))
     return RunTrace(items, add_up(items))
 

@@ -23,7 +23,7 @@ from agentops.api.head_watch import head_watch
 from agentops.api.pagination import parse_number
 from agentops.api.refusals import ApiError
 from agentops.database import borrowed, orm_section
-from agentops.ledger.store import StoredEntry, read_entries
+from agentops.ledger.store import StoredEntry, read_entries_for_people
 
 KEEP_ALIVE_S = 15.0
 BATCH = 100
@@ -112,7 +112,7 @@ def _frame(entry: StoredEntry, data: dict[str, Any]) -> str:  # Any: a JSON docu
 
 def _read(stream: UUID, after: int) -> list[StoredEntry]:
     with borrowed() as connection, connection.cursor() as cursor:
-        return read_entries(cursor, stream, after=after, limit=BATCH, contents=True)
+        return read_entries_for_people(cursor, stream, after=after, limit=BATCH, contents=True)
 
 
 def _is_allowed(subscription: Subscription) -> bool:

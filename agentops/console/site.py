@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 from django.contrib.admin import AdminSite, ModelAdmin
 from django.contrib.auth.models import AbstractUser
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBadRequest,
+    HttpResponseBase,
+    HttpResponseRedirect,
+)
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 
@@ -35,6 +41,9 @@ else:
     from django_otp.admin import OTPAdminSite
 
 register_destination(Destination("Dashboard", "admin:index", order=0))
+
+
+LONGEST_PARAMETER = 2_000  # characters of a query string's name or value
 
 
 class ConsoleSite(OTPAdminSite):
@@ -93,6 +102,8 @@ class ConsoleSite(OTPAdminSite):
         guarded = super().admin_view(view, cacheable)
 
         def enrolled_view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not _is_readable(request):
+                return HttpResponseBadRequest("This address holds what no page of the console asks for.")
             here = reverse("admin:second_factor")
             if must_enrol(request) and request.path not in (here, reverse("admin:logout")):
                 return HttpResponseRedirect(here)
@@ -132,6 +143,12 @@ class ConsoleSite(OTPAdminSite):
         device = enrolment.pending_device(user)
         context |= {"qr_code": enrolment.draw_qr_code(device), "secret": _spelled(device.bin_key)}
         return TemplateResponse(request, "console/second_factor.html", context)
+
+
+def _is_readable(request: HttpRequest) -> bool:
+    # PostgreSQL takes no NUL, and Python turns no number of more than 4,300 digits into an integer.
+    values = [value for _, listed in request.GET.lists() for value in listed]
+    return all("\0" not in text and len(text) <= LONGEST_PARAMETER for text in (*request.GET, *values))
 
 
 def _spelled(key: bytes) -> str:

@@ -2,6 +2,7 @@
 
 One line says the format; each stream then has a line for its head and one per entry, streams in the order of
 their ids; the last line counts them, so that half a file is seen to be one.
+A time or facts that cannot be read are null, and verifying names that entry.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from agentops.ledger.decoding import decode_facts
 from agentops.ledger.standalone import FORMAT
 from agentops.ledger.store import Cursor
 from agentops.ledger.verification import read_heads, read_rows
@@ -60,9 +62,9 @@ def _entry(row: tuple[Any, ...], contents: bool) -> dict[str, Any]:
         "stream": str(stream),
         "seq": seq,
         "kind": kind,
-        "at": at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "at": None if at is None else at.astimezone(UTC).isoformat(timespec="microseconds"),
         "actor": None if actor is None else str(actor),
-        "facts": json.loads(facts),
+        "facts": decode_facts(facts),
         "content": content if contents else None,
         "salt": _hex(salt) if contents else None,
         "content_digest": _hex(digest),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from django.contrib.auth import get_user_model
 from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
 
+from agentops.ledger.decoding import AT_IN_RANGE, AT_OR_NULL, decode_facts, decode_words
 from agentops.ledger.entries import chain_hash, digest_content, dump_facts
 from agentops.ledger.models import Stream
 
@@ -23,7 +23,8 @@ LONGEST_SEARCH = "3s"
 
 # What a run writes at every step is found through its stream; the rest has an index by kind and time.
 _ROUTINE = ("model.", "attempt.", "call.", "step.")
-_COLUMNS = "e.stream, e.seq, e.kind, e.facts::text, NULL, e.at, e.actor, s.kind"
+_COLUMNS = f"e.stream, e.seq, e.kind, e.facts::text, NULL, {AT_IN_RANGE}, e.actor, s.kind"
+NO_FACTS = {"unreadable": True}  # what is shown in their place
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,12 @@ def find_entries(query: Query, visible: QuerySet[Stream], *, everything: bool) -
         return Found(
             [], f"This search took longer than {LONGEST_SEARCH}. Name a stream or a kind, and search again."
         )
-    return Found([FoundEntry(r[0], r[1], r[2], json.loads(r[3]), None, r[5], r[6], r[7]) for r in rows])
+    return Found([FoundEntry(r[0], r[1], r[2], _show_facts(r[3]), None, r[5], r[6], r[7]) for r in rows])
+
+
+def _show_facts(text: str) -> dict[str, Any]:
+    facts = decode_facts(text)
+    return dict(NO_FACTS) if facts is None else facts
 
 
 def _conditions(query: Query) -> tuple[list[str] | None, list[Any]]:
@@ -170,12 +176,12 @@ def read_page(stream: UUID, last: int) -> list[FoundEntry]:
     """Return the entries of a stream up to a number, newest first, with their contents."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT seq, kind, facts::text, content, at, actor FROM ledger_entry"
+            f"SELECT seq, kind, facts::text, content, {AT_IN_RANGE}, actor FROM ledger_entry"  # noqa: S608  constants
             " WHERE stream = %s AND seq <= %s ORDER BY seq DESC LIMIT %s",
             [stream, last, ENTRIES_PER_PAGE],
         )
         return [
-            FoundEntry(stream, seq, kind, json.loads(facts), content and json.loads(content), at, actor)
+            FoundEntry(stream, seq, kind, _show_facts(facts), decode_words(content), at, actor)
             for seq, kind, facts, content, at, actor in cursor.fetchall()
         ]
 
@@ -184,7 +190,8 @@ def read_entry(stream: UUID, seq: int) -> Proof | None:
     """Return one entry with its proof, or None when there is none of that number."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT kind, facts::text, content, salt, content_digest, prev_hash, hash, at, actor"
+            "SELECT kind, facts::text, content, salt, content_digest, prev_hash, hash,"  # noqa: S608  constants
+            f" {AT_IN_RANGE}, {AT_OR_NULL} IS NULL, actor"
             " FROM ledger_entry WHERE stream = %s AND seq = %s",
             [stream, seq],
         )
@@ -193,8 +200,9 @@ def read_entry(stream: UUID, seq: int) -> Proof | None:
 
 
 def _prove(stream: UUID, seq: int, row: tuple[Any, ...]) -> Proof:  # Any: columns
-    kind, facts_text, content, salt, digest, prev_hash, stored_hash, at, actor = row
-    facts = json.loads(facts_text)
+    kind, facts_text, content, salt, digest, prev_hash, stored_hash, at, bad_at, actor = row
+    read = decode_facts(facts_text)
+    facts = _show_facts(facts_text)
     digest = None if digest is None else bytes(digest)
     computed = chain_hash(
         stream=stream,
@@ -211,7 +219,7 @@ def _prove(stream: UUID, seq: int, row: tuple[Any, ...]) -> Proof:  # Any: colum
         seq=seq,
         kind=kind,
         facts=facts,
-        content=None if content is None else json.loads(content),
+        content=decode_words(content),
         has_content=digest is not None,
         erased=digest is not None and content is None,
         at=at,
@@ -219,5 +227,5 @@ def _prove(stream: UUID, seq: int, row: tuple[Any, ...]) -> Proof:  # Any: colum
         hash=bytes(stored_hash).hex(),
         prev_hash=bytes(prev_hash).hex(),
         content_digest="" if digest is None else digest.hex(),
-        intact=computed == bytes(stored_hash) and words_fit,
+        intact=computed == bytes(stored_hash) and words_fit and not bad_at and read is not None,
     )

@@ -39,7 +39,7 @@ class Fault:
 
     stream: str
     seq: int
-    code: str  # missing, reordered, edited, content_edited, truncated, extended, rewritten
+    code: str  # missing, reordered, edited, content_edited, truncated, extended, rewritten, unreadable
     detail: str
 
 
@@ -98,6 +98,9 @@ def _check_entry(row: Row, position: tuple[int, str]) -> Fault | None:
         return Fault(stream, position[0] + 1, "missing", f"after {position[0]} comes {seq}")
     if row["prev_hash"] != position[1]:
         return Fault(stream, seq, "reordered", "does not continue the entry before it")
+    if row["at"] is None or row["facts"] is None:
+        what = "time" if row["at"] is None else "facts"
+        return Fault(stream, seq, "unreadable", f"its {what} cannot be read")
     if row["hash"] != chain_hash(row):
         return Fault(stream, seq, "edited", "its hash does not fit what it says")
     if row.get("content") is not None and _content_digest(row) != row["content_digest"]:

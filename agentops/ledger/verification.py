@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from agentops.ledger.decoding import AT_OR_NULL, decode_facts
 from agentops.ledger.entries import GENESIS, chain_hash, digest_content, dump_facts
 from agentops.ledger.store import Cursor
 
 BATCH = 5_000
 
-_ROWS = """
-SELECT stream, seq, kind, facts::text, content, salt, content_digest, prev_hash, hash, at, actor
+_ROWS = f"""
+SELECT stream, seq, kind, facts::text, content, salt, content_digest, prev_hash, hash, {AT_OR_NULL}, actor
 FROM ledger_entry
-WHERE (stream, seq) > (%s, %s) {only}
+WHERE (stream, seq) > (%s, %s) {{only}}
 ORDER BY stream, seq LIMIT %s
-"""
+"""  # noqa: S608  constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Fault:
 
     stream: UUID
     seq: int
-    code: str  # missing, reordered, edited, content_edited, truncated, extended
+    code: str  # missing, reordered, edited, content_edited, truncated, extended, unreadable, unrecorded
     detail: str
 
 
@@ -42,6 +42,21 @@ class Report:
     @property
     def ok(self) -> bool:
         return not self.faults
+
+
+Check = Callable[[Cursor, list[UUID] | None], list[Fault]]
+_checks: list[Check] = []
+
+
+def register_check(check: Check) -> None:
+    """Have ``compare_rows`` call a check; the apps above register theirs when they are ready."""
+    if check not in _checks:
+        _checks.append(check)
+
+
+def compare_rows(cursor: Cursor, streams: list[UUID] | None) -> list[Fault]:
+    """Return the faults of rows that say what the ledger does not."""
+    return [fault for check in _checks for fault in check(cursor, streams)]
 
 
 @dataclass(slots=True)
@@ -109,9 +124,12 @@ def _find_fault(position: _Position, row: tuple[Any, ...]) -> Fault | None:
         return Fault(stream, position.seq + 1, "missing", f"after {position.seq} comes {seq}")
     if bytes(prev_hash) != position.hash:
         return Fault(stream, seq, "reordered", "does not continue the entry before it")
+    read = decode_facts(facts)
+    if at is None or read is None:
+        return Fault(stream, seq, "unreadable", f"its {'time' if at is None else 'facts'} cannot be read")
     digest = None if digest is None else bytes(digest)
     expected = chain_hash(
-        stream=stream, seq=seq, kind=kind, at=at, actor=actor, facts=dump_facts(json.loads(facts)),
+        stream=stream, seq=seq, kind=kind, at=at, actor=actor, facts=dump_facts(read),
         content_digest=digest, prev_hash=position.hash,
     )  # fmt: skip
     if bytes(hashed) != expected:

@@ -16,6 +16,11 @@ from runs.session import Session, utc_now
 from tools.assessment import Assessment
 
 WAKE_TASK = "runs.drive"
+REFUSALS = {
+    "denied": "denied_by_human",
+    "expired": "approval_expired",
+    "unrecorded": "approval_not_recorded",
+}
 
 
 def ask_people(session: Session, call: CallState, assessment: Assessment) -> None:
@@ -48,9 +53,7 @@ def heed_decisions(session: Session) -> None:
         if verdict == "approved":
             session.note(e.APPROVAL_GRANTED, facts)
         else:
-            code = {"denied": "denied_by_human", "expired": "approval_expired"}.get(
-                verdict, "approval_voided"
-            )
+            code = REFUSALS.get(verdict, "approval_voided")
             detail = evidence.refusal_words(approval, code)
             facts["code"] = code
             session.note(e.APPROVAL_REFUSED, facts, {"detail": detail}, give_caps_back(session, call))

@@ -18,7 +18,7 @@ from agentops.api.serializers import Fields, render_rows
 from agentops.api.sse import EventStreamRenderer, Subscription, read_last_event_id, respond_with_events
 from agentops.api.views import ApiView
 from agentops.engine.events import ENDINGS
-from agentops.ledger.store import Cursor, StoredEntry, read_entries, read_head
+from agentops.ledger.store import Cursor, StoredEntry, read_entries_for_people, read_head
 from identities.api.authentication import caller, read_caller_again
 from runs.api.bodies import EventQuery
 from runs.api.lookup import find_run
@@ -68,7 +68,7 @@ def _list(request: Request, run: Run) -> Response:
     limit, place = read_limit(request), read_place(request, parse_number)
     with connection.cursor() as cursor:
         start = max(after, place or 0)
-        entries = read_entries(cursor, run.pk, after=start, limit=limit + 1, contents=True)
+        entries = read_entries_for_people(cursor, run.pk, after=start, limit=limit + 1, contents=True)
     shown = entries[:limit]
     return Response(page(_render(shown), shown[-1].seq if len(entries) > limit else None))
 

@@ -1,22 +1,28 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
+from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.utils import timezone
 from guardian.shortcuts import assign_perm, remove_perm
 
 from agentops.errors import ApprovalRequired, PolicyDenied, StateConflict
 from agentops.identifiers import new_id
+from agentops.ledger.entries import Draft
+from agentops.ledger.store import record
 from approvals.gate import consume, read_verdicts, require
-from approvals.models import ApprovalRequest
+from approvals.models import ApprovalDecision, ApprovalRequest
 from identities.models import AgentIdentity, User
 from tests.factories import ApprovalRequestFactory, PersonFactory
+from tests.factories.approvals import record_decision
 from tests.tools.execution import make_call, make_spec
 from tools.assessment import Assessment
 from tools.permits import Permit
@@ -41,15 +47,7 @@ def request_for(state: str = "approved", **changes: Any) -> ApprovalRequest:
         state=state, **{"decided_at": decided_at, **changes}
     )
     if decided_at is not None:
-        approver = PersonFactory.create()
-        assign_perm("approve_calls", approver, made.tool)
-        made.decisions.create(
-            verdict="approve" if state == "approved" else "deny",
-            decided_by=approver,
-            channel="api",
-            digest=made.digest,
-            decided_at=decided_at,
-        )
+        record_decision(made, "approve" if state == "approved" else "deny")
     return made
 
 
@@ -208,3 +206,53 @@ def test_verdicts_are_of_requests_that_wait_no_more() -> None:
     waiting, denied, voided = (request_for(state) for state in ("waiting", "denied", "voided"))
     verdicts = read_verdicts([waiting.pk, denied.pk, voided.pk, new_id()])
     assert verdicts == {denied.pk: "denied", voided.pk: "voided"}
+
+
+# --- what nobody decided ----------------------------------------------------------------------------------
+
+
+def unrecorded(how: str) -> ApprovalRequest:
+    """Return a request that somebody with the application's role has set to approved."""
+    request = request_for("waiting")
+    if how == "denied":
+        record_decision(request, "deny")
+    if how == "of other arguments":
+        ApprovalRequest.objects.filter(pk=request.pk).update(digest="0" * 64)
+        request.refresh_from_db()
+        record_decision(request)
+        ApprovalRequest.objects.filter(pk=request.pk).update(digest="1" * 64)
+    if how == "without an entry":
+        values = {"verdict": "approve", "digest": request.digest, "decided_at": timezone.now()}
+        ApprovalDecision.objects.create(request=request, decided_by=PersonFactory.create(), **values)
+    if how == "without a row":
+        record_decision(request)
+        ApprovalDecision.objects.all().delete()
+    if how == "voided":
+        record_decision(request)
+        with transaction.atomic():
+            record(request.pk, "approval", Draft("approval.voided", timezone.now()))
+    ApprovalRequest.objects.filter(pk=request.pk).update(state="approved", decided_at=timezone.now())
+    request.refresh_from_db()
+    return request
+
+
+@pytest.mark.parametrize(
+    "how", ["undecided", "denied", "of other arguments", "without an entry", "without a row", "voided"]
+)
+def test_an_approval_that_nobody_gave_lets_nothing_through(how: str) -> None:
+    request, given = unrecorded(how), request_for()
+    with pytest.raises(StateConflict) as refused:
+        permit_for(request)
+    assert refused.value.code == "approval_not_recorded"
+    assert not spend(request)
+    assert read_verdicts([request.pk, given.pk]) == {request.pk: "unrecorded", given.pk: "approved"}
+    out = StringIO()
+    with pytest.raises(CommandError):
+        call_command("verify", "--json", stdout=out)
+    faults = json.loads(out.getvalue())["faults"]
+    assert [(fault["stream"], fault["code"]) for fault in faults] == [(str(request.pk), "unrecorded")]
+
+
+def test_a_recorded_decision_passes_the_verification() -> None:
+    request_for()
+    call_command("verify", stdout=StringIO())

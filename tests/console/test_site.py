@@ -178,3 +178,32 @@ def test_the_history_of_an_object_is_its_ledger(pages: list[str], cast: Cast, fi
     assert response["Location"] == reverse("admin:ledger_stream_change", args=[cast.team.pk])
     outside = sign_in(cast.charlie).get(page_of("identities_team", "history", cast.team.pk))
     assert outside["Location"] == "/admin/"
+
+
+NINES = "9" * 5_000
+
+
+@pytest.mark.parametrize("value", ["\0", "a\0b", NINES], ids=["nul", "nul inside", "nines"])
+def test_no_list_breaks_at_a_stray_query(cast: Cast, value: str) -> None:
+    client = sign_in(cast.ada)
+    names = (
+        "kind",
+        "actor",
+        "stream_kind",
+        "stream",
+        "days",
+        "before",
+        "agent",
+        "state",
+        "p",
+        "o",
+        "q",
+        "all",
+    )
+    for model, governed in admin.site._registry.items():
+        if not isinstance(governed, GovernedAdmin):
+            continue
+        page = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        assert client.get(page).status_code == 200
+        for name in names:
+            assert client.get(page, {name: value}).status_code == 400, (page, name)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.db import transaction
 from django.utils import timezone
 from factory.django import DjangoModelFactory
+from guardian.shortcuts import assign_perm
 
 from agentops.identifiers import new_id
-from approvals.models import ApprovalRequest
+from agentops.ledger.entries import Draft
+from agentops.ledger.store import record
+from approvals.models import ApprovalDecision, ApprovalRequest
 from tests.factories.declarations import LazyAttribute, LazyFunction, SelfAttribute, SubFactory
-from tests.factories.identities import AgentFactory, PrincipalFactory
+from tests.factories.identities import AgentFactory, PersonFactory, PrincipalFactory
 from tests.factories.tools import ToolVersionFactory
 
 
@@ -34,3 +38,14 @@ class ApprovalRequestFactory(DjangoModelFactory[ApprovalRequest]):
     effect = "irreversible"
     created_at = LazyFunction(timezone.now)
     expires_at = LazyAttribute(lambda request: request.created_at + timedelta(minutes=10))
+
+
+def record_decision(request: ApprovalRequest, verdict: str = "approve") -> None:
+    """Write what a person's decision leaves behind: a row, and an entry behind the request's own."""
+    person, now = PersonFactory.create(), timezone.now()
+    assign_perm("approve_calls", person, request.tool)
+    facts = {"verdict": verdict, "channel": "console", "digest": request.digest}
+    with transaction.atomic():
+        ApprovalDecision.objects.create(request=request, decided_by=person, decided_at=now, **facts)
+        decided = Draft("approval.decided", now, facts, None, person.pk)
+        record(request.pk, "approval", Draft("approval.requested", now), decided)

@@ -84,6 +84,13 @@ def test_nobody_decided_in_time(company: Company, waiting: Run) -> None:
     assert company.world.attempts == []
 
 
+def test_an_approval_that_nobody_gave_makes_no_effect(company: Company, waiting: Run) -> None:
+    ApprovalRequest.objects.update(state="approved", decided_at=timezone.now())
+    run = company.drive(waiting)
+    assert company.states(run) == [("refused", "approval_not_recorded")]
+    assert company.world.attempts == []
+
+
 def test_an_approval_that_was_not_used_in_time_is_void(company: Company, waiting: Run) -> None:
     company.decide()
     long_ago = timezone.now() - timedelta(hours=1)

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
 
-from agentops.ledger.verification import Report, verify_streams
+from agentops.ledger.verification import Report, compare_rows, verify_streams
 
 
 class Command(BaseCommand):
@@ -24,6 +24,7 @@ class Command(BaseCommand):
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             report = verify_streams(cursor, options["streams"] or None)
+            report.faults += compare_rows(cursor, options["streams"] or None)
         self.stdout.write(_as_json(report) if options["json"] else _as_text(report))
         if not report.ok:
             raise CommandError(f"{len(report.faults)} broken stream(s)", returncode=1)
