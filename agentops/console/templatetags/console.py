@@ -160,8 +160,8 @@ def as_text(value: Any) -> str:  # Any: a JSON value
 
 
 @register.inclusion_tag("console/value.html")
-def show_value(value: Any, level: int = 0) -> dict[str, Any]:  # Any: a JSON value
-    """Show a JSON value as tables of its fields, to a bounded depth and length."""
+def show_value(value: Any, level: int = 0, whole: bool = False) -> dict[str, Any]:  # Any: a JSON value
+    """Show a JSON value as tables of its fields, to a bounded depth; ``whole`` leaves nothing of it out."""
     if value is None or value == "":
         return {"kind": "empty"}
     if isinstance(value, str):
@@ -170,31 +170,22 @@ def show_value(value: Any, level: int = 0) -> dict[str, Any]:  # Any: a JSON val
         return {"kind": "plain", "text": json.dumps(value, default=str)}
     if level >= MOST_LEVELS:
         return {"kind": "text", "text": as_text(value)}
-    if isinstance(value, list):
-        columns = _columns(value)
-        shown = (
-            [[row.get(name, "") for name in columns] for row in value[:MOST_ROWS]]
-            if columns
-            else value[:MOST_ROWS]
-        )
-        kind = "grid" if columns else "items"
-        return {
-            "kind": kind,
-            "columns": columns,
-            "rows": shown,
-            "more": len(value[MOST_ROWS:]),
-            "level": level + 1,
-        }
-    rows = list(value.items())
-    kind = "inline" if level and _is_short(value) else "fields"
-    return {"kind": kind, "rows": rows[:MOST_ROWS], "more": len(rows[MOST_ROWS:]), "level": level + 1}
+    rows: list[Any] = list(value.items()) if isinstance(value, dict) else value
+    shown = rows if whole else rows[:MOST_ROWS]
+    rest = {"more": len(rows) - len(shown), "level": level + 1, "whole": whole}
+    if isinstance(value, dict):
+        return {"kind": "inline" if level and _is_short(value) else "fields", "rows": shown, **rest}
+    if columns := _columns(shown):
+        cells = [[row.get(name, "") for name in columns] for row in shown]
+        return {"kind": "grid", "columns": columns, "rows": cells, **rest}
+    return {"kind": "items", "rows": shown, **rest}
 
 
 def _columns(rows: list[Any]) -> list[str]:
     """Return the fields that all rows of a list have, if they are alike enough to be columns of a table."""
-    if not rows or not all(isinstance(row, dict) for row in rows[:MOST_ROWS]):
+    if not rows or not all(isinstance(row, dict) for row in rows):
         return []
-    columns = list(dict.fromkeys(name for row in rows[:MOST_ROWS] for name in row))
+    columns = list(dict.fromkeys(name for row in rows for name in row))
     return columns if len(columns) <= MOST_COLUMNS else []
 
 
