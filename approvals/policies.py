@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from approvals.models import ApprovalRequest
 from approvals.querysets import may_approve
-from identities.models import User
+from identities.models import STAFF_ISSUER, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,10 @@ def may_decide(actor: User, request: ApprovalRequest, *, second_factor: bool) ->
     if request.requested_by_id == actor.pk:
         return MayDecide(
             False, "started_the_run", "who started the work does not approve it; ask a colleague"
+        )
+    if (request.principal.issuer, request.principal.subject) == (STAFF_ISSUER, actor.get_username()):
+        return MayDecide(
+            False, "is_the_principal", "nobody approves what is done on their behalf; ask a colleague"
         )
     if not second_factor:
         return MayDecide(
