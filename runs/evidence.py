@@ -10,7 +10,7 @@ from uuid import UUID
 from agentops.database import borrowed
 from agentops.engine import events as e
 from agentops.engine.state import CallState
-from agentops.ledger.store import read_contents
+from agentops.ledger.store import read_contents, read_entries
 from runs.session import Session
 from runs.window import OBSERVATION_LIMIT, Written
 from tools.assessment import Assessment
@@ -18,6 +18,10 @@ from tools.assessment import Assessment
 PLACEHOLDER = re.compile(r"\{([\w-]+(?:\[[\w-]+\])*)\}")
 EVIDENCE_LIMIT = 6
 EXCERPT_LIMIT = 1_500
+USER_WROTE = "user_wrote"  # why an approval was voided
+UNREAD_WORDS = (
+    "somebody wrote to you meanwhile: read that first, and propose the call again only if it still fits"
+)
 
 
 def size_of(value: Any) -> int:  # Any: JSON
@@ -103,8 +107,17 @@ def _tool_of(session: Session, step: int, number: int) -> str:
 
 def refusal_words(approval: UUID, code: str) -> str:
     """Return what the model is told when people did not approve, with the reviewer's reason where there is one."""
-    if code != "denied_by_human":
-        return "nobody approved this in time" if code == "approval_expired" else "the approval was withdrawn"
+    if code == "approval_expired":
+        return "nobody approved this in time"
+    if code == "denied_by_human":
+        with borrowed() as connection, connection.cursor() as cursor:
+            content = read_contents(cursor, approval, [2]).get(2) or {}
+        return f"a person denied this: {content.get('reason', '')}"
+    return words_of_void(approval) or "the approval was withdrawn"
+
+
+def words_of_void(approval: UUID) -> str:
+    """Return what the model is told when the user's words voided an approval; nothing for other reasons."""
     with borrowed() as connection, connection.cursor() as cursor:
-        content = read_contents(cursor, approval, [2]).get(2) or {}
-    return f"a person denied this: {content.get('reason', '')}"
+        codes = [entry.facts.get("code") for entry in read_entries(cursor, approval)]
+    return UNREAD_WORDS if USER_WROTE in codes else ""
