@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -41,7 +42,7 @@ def collect(session: Session, call: CallState, assessment: Assessment) -> dict[s
         "principal": {"issuer": context.issuer, "subject": context.subject},
         "request": _request(session),
         "why": decided.get("thought") or decided.get("text") or "",
-        "evidence": _observations(session),
+        **_observations(session, assessment.call.arguments),
         "reasons": [
             {"source": r.source, "code": r.code, "detail": r.detail} for r in assessment.decision.reasons
         ],
@@ -81,18 +82,42 @@ def _decision(session: Session) -> dict[str, Any]:
     return {}
 
 
-def _observations(session: Session) -> list[dict[str, Any]]:
-    """Return the newest results the model had seen, excerpted, each with where it came from."""
+def _observations(session: Session, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return what the model had seen that bears on the call, each with where it came from; the rest is counted."""
     session.window()
     seen = [
         (mark, session.contents[mark.seq]) for mark in session.state.marks if mark.seq in session.contents
     ]
     results = [(mark, written) for mark, written in seen if written.kind == e.CALL_SUCCEEDED]
-    return [_excerpt(session, mark.step, written) for mark, written in results[-EVIDENCE_LIMIT:]]
+    texts = [json.dumps((written.content or {}).get("value"), ensure_ascii=False) for _, written in results]
+    chosen = choose_evidence(arguments, texts)
+    shown = [_excerpt(session, results[index][0].step, results[index][1], texts[index]) for index in chosen]
+    return {"evidence": shown, "evidence_left_out": len(texts) - len(shown)}
 
 
-def _excerpt(session: Session, step: int, written: Written) -> dict[str, Any]:
-    text = json.dumps((written.content or {}).get("value"), ensure_ascii=False)
+def choose_evidence(arguments: dict[str, Any], texts: Sequence[str]) -> list[int]:
+    """Return which results to show, oldest first: those that name the call's values, then the newest.
+
+    A repeated result counts once, or the model could push the others off the page by asking again.
+    """
+    values = {json.dumps(value, ensure_ascii=False).strip('"') for value in _leaves(arguments)}
+    names = {value for value in values if len(value) > 1}
+    latest = {text: index for index, text in enumerate(texts)}
+    ranked = sorted(
+        latest.items(), key=lambda item: (sum(name in item[0] for name in names), item[1]), reverse=True
+    )
+    return sorted(index for _, index in ranked[:EVIDENCE_LIMIT])
+
+
+def _leaves(value: Any) -> Iterator[Any]:  # Any: JSON
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(item)
+    elif value is not None and not isinstance(value, bool):
+        yield value
+
+
+def _excerpt(session: Session, step: int, written: Written, text: str) -> dict[str, Any]:
     tool = _tool_of(session, step, written.facts["call"])
     return {"step": step, "call": written.facts["call"], "tool": tool, "excerpt": text[:EXCERPT_LIMIT]}
 
