@@ -22,6 +22,7 @@ from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import Cursor, record
 from agentops.messages import send_after_commit
+from agentops.text import is_blank
 from approvals.services import void_requests
 from identities.models import AgentIdentity, Application, Principal, User
 from runs import escrow, journal
@@ -63,7 +64,7 @@ def start_run(
 
 
 def _check_text(text: str) -> None:
-    if not text.strip():
+    if is_blank(text):
         raise ValidationFailed("message_missing", "say what is to be done")
     if len(text) > settings.REQUEST_TEXT_LIMIT:
         raise ValidationFailed("message_too_long", f"at most {settings.REQUEST_TEXT_LIMIT} characters")
@@ -276,7 +277,7 @@ def answer_handover(*, actor: User, handover: Handover, text: str) -> Handover:
 
 def settle_outcome(*, actor: User, run: Run, step: int, call: int, happened: bool, note: str) -> Run:
     """Say, as a person who looked, whether a call of unknown outcome has taken effect."""
-    if not note.strip():
+    if is_blank(note):
         raise ValidationFailed("note_missing", "say how you know; the record keeps it")
     _require_control(actor, run, "runs.settle_outcome")
     where = _awaited(run, "outcome", step, call)

@@ -194,6 +194,7 @@ def test_a_decision_needs_a_second_factor(cast: Cast, request_of_team: ApprovalR
         ("", "hm", "bad_verdict"),
         ("deny", "", "reason_missing"),
         ("deny", "  ", "reason_missing"),
+        ("deny", "\u200b\u2060 \u3164", "reason_missing"),
         ("approve", "x" * 2_001, "reason_too_long"),
     ],
 )
