@@ -12,11 +12,14 @@ from agentops.database import borrowed
 from agentops.engine import events as e
 from agentops.engine.state import CallState
 from agentops.ledger.store import read_contents, read_entries
+from agentops.text import spell_out
 from runs.session import Session
 from runs.window import OBSERVATION_LIMIT, Written
 from tools.assessment import Assessment
 
 PLACEHOLDER = re.compile(r"\{([\w-]+(?:\[[\w-]+\])*)\}")
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+NO_QUOTES = str.maketrans({"“": "'", "”": "'"})
 EVIDENCE_LIMIT = 6
 EXCERPT_LIMIT = 1_500
 USER_WROTE = "user_wrote"  # why an approval was voided
@@ -55,10 +58,10 @@ def describe_call(template: str, tool: str, arguments: dict[str, Any]) -> str:
     """Return a tool's statement with the arguments filled in; the arguments themselves where it has none.
 
     One pass: what an argument says is never read as a placeholder, or the model could bend the sentence
-    that people approve.
+    that people approve. What it says stands in quotes, so that its words are not taken for ours.
     """
     if not template:
-        return f"call {tool} with {json.dumps(arguments, ensure_ascii=False)}"
+        return f"call {tool} with {spell_out(json.dumps(arguments, ensure_ascii=False))}"
     return PLACEHOLDER.sub(lambda found: _fill_in(found, arguments), template)
 
 
@@ -66,7 +69,14 @@ def _fill_in(found: re.Match[str], arguments: dict[str, Any]) -> str:
     value: Any = arguments
     for name in re.findall(r"[\w-]+", found.group(1)):
         value = value.get(name) if isinstance(value, dict) else None
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return _mark_off(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _mark_off(text: str) -> str:
+    """Return the model's words in quotes that they cannot close; a plain number says nothing but itself."""
+    if NUMBER.fullmatch(text):
+        return text
+    return f"“{spell_out(text.translate(NO_QUOTES))}”"
 
 
 def _request(session: Session) -> str:

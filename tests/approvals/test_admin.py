@@ -51,7 +51,7 @@ class TestWhatIsShown:
         self, cast: Cast, waiting: ApprovalRequest
     ) -> None:
         page = text_of(show(sign_in(cast.fiona), waiting))
-        assert "Refunds-Agent wants to refund order A-1 ." in page
+        assert "Refunds-Agent wants to refund order “A-1” ." in page
         assert "On behalf of customer-1" in page
         assert "The user’s own words Please refund my order." in page
         assert "Why, in the model’s words; nobody has checked them The order arrived broken." in page

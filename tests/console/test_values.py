@@ -55,6 +55,15 @@ def test_a_whole_value_leaves_nothing_out() -> None:
         assert "more" not in shown
 
 
+def test_a_whole_value_hides_no_characters() -> None:
+    assert "25[U+202E]00" in show({"amount": "25\u202e00"}, whole=True)
+
+
+def test_what_a_sentence_quotes_is_isolated_and_escaped() -> None:
+    shown = console.quotes_apart(f"refund “{SCRIPT}” for <b>")
+    assert shown == "refund <bdi>“&lt;script&gt;alert(1)&lt;/script&gt;”</bdi> for &lt;b&gt;"
+
+
 def test_deep_values_end_as_text() -> None:
     deep: Any = "bottom"
     for _ in range(30):

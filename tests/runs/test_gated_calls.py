@@ -56,7 +56,7 @@ def test_a_gated_call_waits_and_shows_what_for(company: Company, waiting: Run) -
     assert company.world.attempts == []
     evidence = read_evidence(request)
     assert evidence is not None
-    assert evidence["statement"] == "do something to order A-1"
+    assert evidence["statement"] == "do something to order “A-1”"
     assert evidence["request"] == "Please help."
     assert evidence["why"] == "The order is late."
     assert evidence["principal"] == {"issuer": ISSUER, "subject": SUBJECT}

@@ -12,10 +12,11 @@ from uuid import UUID
 
 from django import template
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from agentops.console import pictures, words
+from agentops.text import spell_out_all
 
 register = template.Library()
 
@@ -24,6 +25,7 @@ MOST_LEVELS = 4
 MOST_COLUMNS = 6
 MOST_INLINE = 60
 MOST_FACTS = 5
+QUOTED = re.compile("(“[^”]*”)")
 IDENTIFIER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64}")
 
 
@@ -72,6 +74,14 @@ def badge(word: str) -> SafeString:
 def tone(word: str) -> str:
     """Return the tone of a state."""
     return words.tone_of(word)
+
+
+@register.filter
+def quotes_apart(text: str) -> SafeString:
+    """Show a sentence with what it quotes set apart, so that no script in it turns our own words round."""
+    pieces = QUOTED.split(text)
+    shown = [format_html("<bdi>{}</bdi>" if at % 2 else "{}", piece) for at, piece in enumerate(pieces)]
+    return format_html_join("", "{}", ((piece,) for piece in shown))
 
 
 @register.filter
@@ -162,6 +172,8 @@ def as_text(value: Any) -> str:  # Any: a JSON value
 @register.inclusion_tag("console/value.html")
 def show_value(value: Any, level: int = 0, whole: bool = False) -> dict[str, Any]:  # Any: a JSON value
     """Show a JSON value as tables of its fields, to a bounded depth; ``whole`` leaves nothing of it out."""
+    if whole and not level:
+        value = spell_out_all(value)
     if value is None or value == "":
         return {"kind": "empty"}
     if isinstance(value, str):
