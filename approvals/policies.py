@@ -22,7 +22,7 @@ def may_decide(actor: User, request: ApprovalRequest, *, second_factor: bool) ->
         return MayDecide(False, "not_a_person", "only people decide; service accounts never do")
     if not ApprovalRequest.objects.filter(may_approve(actor), pk=request.pk).exists():
         return MayDecide(False, "not_an_approver", "you were not given this tool's calls to approve")
-    if request.identity.owner_id == actor.pk:
+    if actor.pk in (request.identity.owner_id, request.owner_id):
         return MayDecide(
             False, "owns_the_agent", "the agent's owner does not approve its calls; ask a colleague"
         )

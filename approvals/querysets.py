@@ -33,7 +33,7 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
         """Return the waiting requests whose tool the person was given to approve, themselves not involved."""
         if not is_known_person(user):
             return self.none()
-        involved = Q(identity__owner=user) | Q(requested_by=user)
+        involved = Q(identity__owner=user) | Q(owner=user) | Q(requested_by=user)
         involved |= Q(principal__issuer=STAFF_ISSUER, principal__subject=user.get_username())
         return self.filter(may_approve(user), state="waiting").exclude(involved)
 

@@ -20,7 +20,7 @@ from agentops.messages import send_after_commit
 from agentops.text import is_blank
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.policies import may_decide
-from identities.models import User
+from identities.models import AgentIdentity, User
 from tools.assessment import Assessment
 
 STREAM_KIND = "approval"
@@ -57,6 +57,7 @@ def request_approval(
         principal_id=subject.principal_id,
         application_id=subject.application_id,
         requested_by_id=subject.started_by_id,
+        owner_id=AgentIdentity.objects.values_list("owner_id", flat=True).get(pk=call.identity_id),
         subject_ref=subject.ref,
         wake_task=subject.wake_task,
         key=call.key,

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from agentops.errors import StateConflict
 from approvals.models import ApprovalRequest
+from approvals.policies import may_decide
 from approvals.services import decide, expire_requests, read_evidence
 from identities.models import AgentIdentity
 from runs.actions import executing
@@ -60,6 +61,15 @@ def test_a_gated_call_waits_and_shows_what_for(company: Company, waiting: Run) -
     assert evidence["request"] == "Please help."
     assert evidence["why"] == "The order is late."
     assert evidence["principal"] == {"issuer": ISSUER, "subject": SUBJECT}
+
+
+def test_who_owned_the_agent_when_it_asked_stays_involved(company: Company, waiting: Run) -> None:
+    company.let_decide(company.versions[0].tool, company.cast.alice)
+    AgentIdentity.objects.filter(pk=company.cast.agent.pk).update(owner=company.cast.bob)
+    request = ApprovalRequest.objects.get()
+    assert not ApprovalRequest.objects.decidable_by(company.cast.alice).exists()
+    assert may_decide(company.cast.alice, request, second_factor=True).code == "owns_the_agent"
+    assert may_decide(company.cast.fiona, request, second_factor=True).allowed
 
 
 def test_an_approved_call_is_made_once(company: Company, waiting: Run) -> None:
