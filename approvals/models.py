@@ -41,6 +41,13 @@ class ApprovalRequest(models.Model):
         related_name="+",
         help_text="The person who started the work.",
     )
+    owner = models.ForeignKey(
+        User,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="Who owned the agent when it asked; a change of owner since frees nobody to decide.",
+    )
     subject_ref = models.CharField(max_length=80, db_index=True)
     wake_task = models.CharField(max_length=80, help_text="The task that is told of the decision.")
     key = models.CharField(max_length=120, help_text="The idempotency key of the one call it covers.")

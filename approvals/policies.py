@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from approvals.models import ApprovalRequest
 from approvals.querysets import may_approve
-from identities.models import User
+from identities.models import STAFF_ISSUER, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +22,17 @@ def may_decide(actor: User, request: ApprovalRequest, *, second_factor: bool) ->
         return MayDecide(False, "not_a_person", "only people decide; service accounts never do")
     if not ApprovalRequest.objects.filter(may_approve(actor), pk=request.pk).exists():
         return MayDecide(False, "not_an_approver", "you were not given this tool's calls to approve")
-    if request.identity.owner_id == actor.pk:
+    if actor.pk in (request.identity.owner_id, request.owner_id):
         return MayDecide(
             False, "owns_the_agent", "the agent's owner does not approve its calls; ask a colleague"
         )
     if request.requested_by_id == actor.pk:
         return MayDecide(
             False, "started_the_run", "who started the work does not approve it; ask a colleague"
+        )
+    if (request.principal.issuer, request.principal.subject) == (STAFF_ISSUER, actor.get_username()):
+        return MayDecide(
+            False, "is_the_principal", "nobody approves what is done on their behalf; ask a colleague"
         )
     if not second_factor:
         return MayDecide(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 from django.db import models
 from django.db.models import Q
 
+from identities.models import STAFF_ISSUER
 from identities.querysets import is_known_person
 from tools.models import ToolGroupObjectPermission, ToolUserObjectPermission
 
@@ -32,7 +33,8 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
         """Return the waiting requests whose tool the person was given to approve, themselves not involved."""
         if not is_known_person(user):
             return self.none()
-        involved = Q(identity__owner=user) | Q(requested_by=user)
+        involved = Q(identity__owner=user) | Q(owner=user) | Q(requested_by=user)
+        involved |= Q(principal__issuer=STAFF_ISSUER, principal__subject=user.get_username())
         return self.filter(may_approve(user), state="waiting").exclude(involved)
 
 

@@ -18,9 +18,10 @@ from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import read_contents, record
 from agentops.messages import send_after_commit
+from agentops.text import is_blank
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.policies import may_decide
-from identities.models import User
+from identities.models import AgentIdentity, User
 from tools.assessment import Assessment
 
 STREAM_KIND = "approval"
@@ -57,6 +58,7 @@ def request_approval(
         principal_id=subject.principal_id,
         application_id=subject.application_id,
         requested_by_id=subject.started_by_id,
+        owner_id=AgentIdentity.objects.values_list("owner_id", flat=True).get(pk=call.identity_id),
         subject_ref=subject.ref,
         wake_task=subject.wake_task,
         key=call.key,
@@ -121,7 +123,7 @@ def _check_words(verdict: str, reason: str) -> None:
         raise ValidationFailed("bad_verdict", "a verdict is approve or deny")
     if len(reason) > REASON_LIMIT:
         raise ValidationFailed("reason_too_long", f"a reason has at most {REASON_LIMIT} characters")
-    if verdict == "deny" and not reason.strip():
+    if verdict == "deny" and is_blank(reason):
         raise ValidationFailed(
             "reason_missing", "say why you deny: the agent is told, and the record keeps it"
         )

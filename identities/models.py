@@ -58,6 +58,10 @@ class Team(models.Model):
         return self.name
 
 
+# Members of staff are end users too, known to this installation by their username.
+STAFF_ISSUER = "agentops"
+
+
 class Principal(models.Model):
     """The end user on whose behalf a run acts. The subject is personal: it stands here and nowhere else."""
 

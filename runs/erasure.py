@@ -13,10 +13,9 @@ from agentops.canonical import keyed_digest
 from agentops.errors import StateConflict, ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import Cursor, erase_contents, record
-from identities.models import Principal, Team, User
+from identities.models import STAFF_ISSUER, Principal, Team, User
 from identities.policies import require
 from runs.models import Run
-from runs.policies import STAFF_ISSUER
 
 ERASE = "ledger.erase_content"
 

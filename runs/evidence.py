@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
 from agentops.database import borrowed
 from agentops.engine import events as e
 from agentops.engine.state import CallState
-from agentops.ledger.store import read_contents
+from agentops.ledger.store import read_contents, read_entries
+from agentops.text import spell_out
 from runs.session import Session
 from runs.window import OBSERVATION_LIMIT, Written
 from tools.assessment import Assessment
 
 PLACEHOLDER = re.compile(r"\{([\w-]+(?:\[[\w-]+\])*)\}")
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+NO_QUOTES = str.maketrans({"“": "'", "”": "'"})
 EVIDENCE_LIMIT = 6
 EXCERPT_LIMIT = 1_500
+USER_WROTE = "user_wrote"  # why an approval was voided
+UNREAD_WORDS = (
+    "somebody wrote to you meanwhile: read that first, and propose the call again only if it still fits"
+)
 
 
 def size_of(value: Any) -> int:  # Any: JSON
@@ -37,7 +45,7 @@ def collect(session: Session, call: CallState, assessment: Assessment) -> dict[s
         "principal": {"issuer": context.issuer, "subject": context.subject},
         "request": _request(session),
         "why": decided.get("thought") or decided.get("text") or "",
-        "evidence": _observations(session),
+        **_observations(session, assessment.call.arguments),
         "reasons": [
             {"source": r.source, "code": r.code, "detail": r.detail} for r in assessment.decision.reasons
         ],
@@ -50,10 +58,10 @@ def describe_call(template: str, tool: str, arguments: dict[str, Any]) -> str:
     """Return a tool's statement with the arguments filled in; the arguments themselves where it has none.
 
     One pass: what an argument says is never read as a placeholder, or the model could bend the sentence
-    that people approve.
+    that people approve. What it says stands in quotes, so that its words are not taken for ours.
     """
     if not template:
-        return f"call {tool} with {json.dumps(arguments, ensure_ascii=False)}"
+        return f"call {tool} with {spell_out(json.dumps(arguments, ensure_ascii=False))}"
     return PLACEHOLDER.sub(lambda found: _fill_in(found, arguments), template)
 
 
@@ -61,7 +69,14 @@ def _fill_in(found: re.Match[str], arguments: dict[str, Any]) -> str:
     value: Any = arguments
     for name in re.findall(r"[\w-]+", found.group(1)):
         value = value.get(name) if isinstance(value, dict) else None
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return _mark_off(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _mark_off(text: str) -> str:
+    """Return the model's words in quotes that they cannot close; a plain number says nothing but itself."""
+    if NUMBER.fullmatch(text):
+        return text
+    return f"“{spell_out(text.translate(NO_QUOTES))}”"
 
 
 def _request(session: Session) -> str:
@@ -77,18 +92,42 @@ def _decision(session: Session) -> dict[str, Any]:
     return {}
 
 
-def _observations(session: Session) -> list[dict[str, Any]]:
-    """Return the newest results the model had seen, excerpted, each with where it came from."""
+def _observations(session: Session, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return what the model had seen that bears on the call, each with where it came from; the rest is counted."""
     session.window()
     seen = [
         (mark, session.contents[mark.seq]) for mark in session.state.marks if mark.seq in session.contents
     ]
     results = [(mark, written) for mark, written in seen if written.kind == e.CALL_SUCCEEDED]
-    return [_excerpt(session, mark.step, written) for mark, written in results[-EVIDENCE_LIMIT:]]
+    texts = [json.dumps((written.content or {}).get("value"), ensure_ascii=False) for _, written in results]
+    chosen = choose_evidence(arguments, texts)
+    shown = [_excerpt(session, results[index][0].step, results[index][1], texts[index]) for index in chosen]
+    return {"evidence": shown, "evidence_left_out": len(texts) - len(shown)}
 
 
-def _excerpt(session: Session, step: int, written: Written) -> dict[str, Any]:
-    text = json.dumps((written.content or {}).get("value"), ensure_ascii=False)
+def choose_evidence(arguments: dict[str, Any], texts: Sequence[str]) -> list[int]:
+    """Return which results to show, oldest first: those that name the call's values, then the newest.
+
+    A repeated result counts once, or the model could push the others off the page by asking again.
+    """
+    values = {json.dumps(value, ensure_ascii=False).strip('"') for value in _leaves(arguments)}
+    names = {value for value in values if len(value) > 1}
+    latest = {text: index for index, text in enumerate(texts)}
+    ranked = sorted(
+        latest.items(), key=lambda item: (sum(name in item[0] for name in names), item[1]), reverse=True
+    )
+    return sorted(index for _, index in ranked[:EVIDENCE_LIMIT])
+
+
+def _leaves(value: Any) -> Iterator[Any]:  # Any: JSON
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(item)
+    elif value is not None and not isinstance(value, bool):
+        yield value
+
+
+def _excerpt(session: Session, step: int, written: Written, text: str) -> dict[str, Any]:
     tool = _tool_of(session, step, written.facts["call"])
     return {"step": step, "call": written.facts["call"], "tool": tool, "excerpt": text[:EXCERPT_LIMIT]}
 
@@ -109,8 +148,15 @@ OTHER_REFUSALS = {
 
 def refusal_words(approval: UUID, code: str) -> str:
     """Return what the model is told when people did not approve, with the reviewer's reason where there is one."""
-    if code != "denied_by_human":
-        return OTHER_REFUSALS.get(code, "the approval was withdrawn")
+    if code == "denied_by_human":
+        with borrowed() as connection, connection.cursor() as cursor:
+            content = read_contents(cursor, approval, [2]).get(2) or {}
+        return f"a person denied this: {content.get('reason', '')}"
+    return OTHER_REFUSALS.get(code) or words_of_void(approval) or "the approval was withdrawn"
+
+
+def words_of_void(approval: UUID) -> str:
+    """Return what the model is told when the user's words voided an approval; nothing for other reasons."""
     with borrowed() as connection, connection.cursor() as cursor:
-        content = read_contents(cursor, approval, [2]).get(2) or {}
-    return f"a person denied this: {content.get('reason', '')}"
+        codes = [entry.facts.get("code") for entry in read_entries(cursor, approval)]
+    return UNREAD_WORDS if USER_WROTE in codes else ""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from guardian.shortcuts import get_perms
 
-from identities.models import AgentIdentity, Application, User
+from identities.models import STAFF_ISSUER, AgentIdentity, Application, User
 from identities.policies import may_govern
 from runs.models import Run
 
@@ -19,10 +19,6 @@ class May:
     detail: str = ""
 
 
-# Members of staff who start runs for themselves are known to this installation, by their username.
-STAFF_ISSUER = "agentops"
-
-
 def may_start(
     actor: User, agent: AgentIdentity, application: Application | None, principal: tuple[str, str]
 ) -> May:
@@ -30,7 +26,7 @@ def may_start(
     if not actor.is_active or actor.kind == User.Kind.AGENT:
         return May(False, "not_allowed", "agents do not start runs")
     if application is not None:
-        return _application_may_start(actor, agent, application)
+        return _application_may_start(actor, agent, application, principal[0])
     if not AgentIdentity.objects.visible_to(actor).filter(pk=agent.pk).exists():
         return May(False, "not_on_the_team", "the agent belongs to a team that you are not on")
     if principal != (STAFF_ISSUER, actor.get_username()):
@@ -38,13 +34,16 @@ def may_start(
     return May(True)
 
 
-def _application_may_start(actor: User, agent: AgentIdentity, application: Application) -> May:
+def _application_may_start(actor: User, agent: AgentIdentity, application: Application, issuer: str) -> May:
     if application.service_account_id != actor.pk or application.state != Application.State.ACTIVE:
         return May(False, "not_allowed", "this is not the application's own account, or it is revoked")
     if "start_run" not in get_perms(actor, agent):
         return May(False, "agent_not_granted", "the application was not given this agent to start")
     if not application.may_assert_users:
         return May(False, "principal_not_proven", "the application is not trusted to say for whom it acts")
+    # Not its look-alike either: people could not tell them apart on the page where they approve.
+    if issuer.strip().casefold() == STAFF_ISSUER:
+        return May(False, "principal_not_proven", "only members of staff themselves act under this issuer")
     return May(True)
 
 

@@ -22,8 +22,11 @@ from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import Cursor, record
 from agentops.messages import send_after_commit
+from agentops.text import is_blank
+from approvals.services import void_requests
 from identities.models import AgentIdentity, Application, Principal, User
 from runs import escrow, journal
+from runs.evidence import USER_WROTE
 from runs.models import AgentVersion, Handover, Run
 from runs.policies import may_control, may_start
 from runs.steering import write_by_person
@@ -61,7 +64,7 @@ def start_run(
 
 
 def _check_text(text: str) -> None:
-    if not text.strip():
+    if is_blank(text):
         raise ValidationFailed("message_missing", "say what is to be done")
     if len(text) > settings.REQUEST_TEXT_LIMIT:
         raise ValidationFailed("message_too_long", f"at most {settings.REQUEST_TEXT_LIMIT} characters")
@@ -235,7 +238,19 @@ def add_message(*, actor: User, run: Run, text: str) -> Run:
     """Add a follow-up message of the user to a run that is still going."""
     _require_control(actor, run)
     _check_text(text)
-    return _append(actor, run, e.MESSAGE_RECEIVED, {"size": len(text)}, {"text": text})
+    return _append(actor, run, e.MESSAGE_RECEIVED, {"size": len(text)}, {"text": text}, _void_approvals(run))
+
+
+def _void_approvals(run: Run) -> Duty:
+    """Return the duty to withdraw what waits for people or was not used yet.
+
+    An approver has not seen the user's new words, and the agent has not read them: it may ask anew.
+    """
+
+    def void(cursor: Cursor, state: State) -> None:
+        void_requests(subject_ref=str(run.pk), code=USER_WROTE, now=timezone.now())
+
+    return void
 
 
 def answer_input(
@@ -245,7 +260,8 @@ def answer_input(
     _require_control(actor, run)
     _check_text(text)
     where = _awaited(run, "input", step, call)
-    return _append(actor, run, e.INPUT_RECEIVED, {**where, "size": len(text)}, {"text": text})
+    facts = {**where, "size": len(text)}
+    return _append(actor, run, e.INPUT_RECEIVED, facts, {"text": text}, _void_approvals(run))
 
 
 def _awaited(run: Run, kind: str, step: int | None, call: int | None) -> dict[str, int]:
@@ -265,7 +281,7 @@ def answer_handover(*, actor: User, handover: Handover, text: str) -> Handover:
             raise StateConflict("handover_answered", "somebody has answered this already")
         _require_control(actor, locked.run, "runs.answer_handover")
         facts = {"step": locked.step, "call": locked.call, "size": len(text)}
-        _append(actor, locked.run, e.HANDOVER_ANSWERED, facts, {"text": text})
+        _append(actor, locked.run, e.HANDOVER_ANSWERED, facts, {"text": text}, _void_approvals(locked.run))
         locked.answered_at, locked.answered_by = timezone.now(), actor
         locked.save(update_fields=["answered_at", "answered_by"])
     return locked
@@ -273,7 +289,7 @@ def answer_handover(*, actor: User, handover: Handover, text: str) -> Handover:
 
 def settle_outcome(*, actor: User, run: Run, step: int, call: int, happened: bool, note: str) -> Run:
     """Say, as a person who looked, whether a call of unknown outcome has taken effect."""
-    if not note.strip():
+    if is_blank(note):
         raise ValidationFailed("note_missing", "say how you know; the record keeps it")
     _require_control(actor, run, "runs.settle_outcome")
     where = _awaited(run, "outcome", step, call)

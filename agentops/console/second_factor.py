@@ -21,8 +21,11 @@ def second_factor_is_waived(request: HttpRequest) -> bool:
 
 
 def is_verified(request: HttpRequest) -> bool:
-    """Return whether this session has passed a second factor."""
-    return getattr(request.user, "otp_device", None) is not None
+    """Return whether this session has passed a second factor of the user's own.
+
+    A one-time enrolment code is none: somebody else issued it, and may have used it.
+    """
+    return getattr(request.user, "otp_device", None) is not None and not must_enrol(request)
 
 
 def is_fresh(request: HttpRequest) -> bool:

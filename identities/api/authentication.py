@@ -8,7 +8,7 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.request import Request
 
-from agentops.console.site import second_factor_is_waived
+from agentops.console.second_factor import is_verified, second_factor_is_waived
 from identities.models import ApiKey, User
 from identities.services import authenticate
 
@@ -72,5 +72,4 @@ def has_second_factor(request: HttpRequest) -> bool:
 
     Without a session there is nothing verified: a key opens its own window by `step_up`.
     """
-    verified = getattr(request.user, "is_verified", None)
-    return bool(verified and verified()) or second_factor_is_waived(request)
+    return is_verified(request) or second_factor_is_waived(request)

@@ -18,6 +18,7 @@ from runs.actions.gating import ask_people
 from runs.actions.outcomes import note_outcome, note_replay
 from runs.actions.proposals import assess_proposal, reasons_of, where_of
 from runs.actions.refusals import note_denied, note_refused
+from runs.evidence import words_of_void
 from runs.session import Guard, GuardRefused, Session, utc_now
 from runs.slots import waiting_outside
 from tools import execution
@@ -103,7 +104,8 @@ def _make_ready(session: Session, number: int) -> Ready | None:
             ask_people(session, call, assessment)
         return None
     except StateConflict as error:
-        note_refused(session, call, error.code, error.detail)
+        words = words_of_void(approval) if approval else ""
+        note_refused(session, call, error.code, words or error.detail)
         return None
     admission = execution.admit(spec, forced_open=assessment.forced_open)
     if not admission.allowed:

@@ -10,7 +10,7 @@ from approvals import gate
 from approvals.services import Subject, request_approval
 from runs import evidence
 from runs.actions.proposals import terms_of, where_of
-from runs.actions.refusals import give_caps_back
+from runs.actions.refusals import give_caps_back, note_refused
 from runs.authority import heed_standing
 from runs.session import Session, utc_now
 from tools.assessment import Assessment
@@ -31,6 +31,9 @@ def ask_people(session: Session, call: CallState, assessment: Assessment) -> Non
         context.started_by_id,
     )  # fmt: skip
     session.commit()  # what has happened so far is evidence
+    if session.state.unread:  # the user's last words, which the model had not read when it proposed this
+        note_refused(session, call, "approval_voided", evidence.UNREAD_WORDS)
+        return
     shown = evidence.collect(session, call, assessment)
     with session.orm_write() as write:
         request = request_approval(assessment=assessment, subject=subject, evidence=shown, now=now)

@@ -22,12 +22,12 @@ from agentops.console.streams import register_streams
 from agentops.console.templatetags.console import short
 from agentops.errors import AgentOpsError, NotFound, ValidationFailed
 from identities.acting import acting_person
-from identities.models import AgentIdentity
+from identities.models import STAFF_ISSUER, AgentIdentity
 from identities.policies import may_govern
 from runs.admin.pages import live_context, read_seen
 from runs.erasure import ERASE, erase_run
 from runs.models import ENDED_STATES, Handover, Run
-from runs.policies import STAFF_ISSUER, may_control
+from runs.policies import may_control
 from runs.services import (
     answer_handover,
     answer_input,

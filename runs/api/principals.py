@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agentops.errors import PolicyDenied, ValidationFailed
-from identities.models import User
-from runs.policies import STAFF_ISSUER
+from identities.models import STAFF_ISSUER, User
 
 
 def principal_of(actor: User, named: Mapping[str, str] | None) -> tuple[str, str]:

@@ -7,17 +7,23 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from guardian.shortcuts import assign_perm
 
+from agentops.console.enrolment import issue_enrolment_code
+from agentops.console.second_factor import SESSION_KEY
 from agentops.ledger.store import erase_contents
 from approvals.models import ApprovalDecision, ApprovalRequest
 from identities.models import ApiKey
 from runs.models import Run
+from tests.api.caller import Caller
 from tests.api.conftest import Callers
 from tests.cast import Cast
+from tests.console.visits import ELSEWHERE
 from tests.factories import ApprovalRequestFactory, give_second_factor
 from tests.factories.identities import current_code
 from tests.runs.company import ORDER, Company, proposes, says
@@ -74,6 +80,20 @@ def test_a_person_approves_with_a_second_factor_and_the_run_goes_on(
     assert ApprovalDecision.objects.get().channel == "api"
     assert company.drive(run).state == "completed"
     assert len(company.world.effects) == 1
+
+
+def test_a_session_that_must_still_enrol_decides_nothing(cast: Cast, waiting: ApprovalRequest) -> None:
+    """Whoever issued the one-time code could else decide in the person's name."""
+    cast.fiona.set_password("correct horse")
+    cast.fiona.save()
+    code = issue_enrolment_code(actor=cast.ada, user=cast.fiona)
+    client = Client(REMOTE_ADDR=ELSEWHERE, raise_request_exception=False)
+    form = {"username": cast.fiona.get_username(), "password": "correct horse", "otp_token": code}
+    assert client.post(reverse("admin:login"), form).status_code == 302
+    refused = Caller(client=client).post(path_of(waiting), decision(waiting), key="k1")
+    assert (refused.status, refused.code) == (401, "not_authenticated")
+    assert SESSION_KEY not in client.session
+    assert not ApprovalDecision.objects.exists()
 
 
 def test_the_window_closes(cast: Cast, callers: Callers, waiting: ApprovalRequest) -> None:

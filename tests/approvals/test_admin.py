@@ -13,6 +13,7 @@ from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from agentops.ledger.store import erase_contents
+from approvals.admin import pages
 from approvals.models import ApprovalDecision, ApprovalRequest
 from identities.models import User
 from runs.models import Run
@@ -50,13 +51,28 @@ class TestWhatIsShown:
         self, cast: Cast, waiting: ApprovalRequest
     ) -> None:
         page = text_of(show(sign_in(cast.fiona), waiting))
-        assert "Refunds-Agent wants to refund order A-1 ." in page
+        assert "Refunds-Agent wants to refund order “A-1” ." in page
         assert "On behalf of customer-1" in page
         assert "The user’s own words Please refund my order." in page
         assert "Why, in the model’s words; nobody has checked them The order arrived broken." in page
         assert "look up read in step 1 of this run" in page
         assert "cannot be undone" in page
         assert "refund does not run, and Refunds-Agent is told so" in page
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            {"order_ids": ["A"] * 40 + ["B"] * 9 + ["last-one"]},
+            {f"field {n}": f"last-{n}" for n in range(60)},
+        ],
+    )
+    def test_what_is_signed_is_shown_whole(
+        self, cast: Cast, waiting: ApprovalRequest, monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any]
+    ) -> None:
+        monkeypatch.setattr(pages, "read_evidence", lambda _: {"arguments": arguments})
+        page = show(sign_in(cast.fiona), waiting).content.decode()
+        assert "last-one" in page or "last-59" in page
+        assert "more</" not in page
 
     def test_the_inbox_opens_with_the_request_that_waited_longest(
         self, cast: Cast, waiting: ApprovalRequest

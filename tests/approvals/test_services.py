@@ -16,7 +16,7 @@ from agentops.ledger.store import erase_contents
 from approvals import services
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.services import Subject, expire_requests, request_approval, void_requests
-from identities.models import User
+from identities.models import STAFF_ISSUER, User
 from tests.cast import Cast
 from tests.factories import ApprovalRequestFactory, PersonFactory, ToolFactory, ToolVersionFactory
 from tests.factories.identities import PrincipalFactory
@@ -149,6 +149,18 @@ def test_who_started_the_work_does_not_approve_it(cast: Cast, request_of_team: A
     assert refused.value.code == "started_the_run"
 
 
+def test_nobody_approves_what_is_done_on_their_behalf(cast: Cast, request_of_team: ApprovalRequest) -> None:
+    mine = ApprovalRequest.objects.decidable_by(cast.fiona)
+    assert mine.get() == request_of_team
+    staff = PrincipalFactory.create(team=cast.team, issuer=STAFF_ISSUER, subject=cast.fiona.get_username())
+    ApprovalRequest.objects.update(principal=staff)
+    with pytest.raises(PolicyDenied) as refused:
+        decide(request_of_team, cast.fiona)
+    assert refused.value.code == "is_the_principal"
+    assert unchanged(request_of_team)
+    assert not mine.all()
+
+
 def test_an_account_that_was_switched_off_decides_nothing(
     cast: Cast, request_of_team: ApprovalRequest
 ) -> None:
@@ -182,6 +194,7 @@ def test_a_decision_needs_a_second_factor(cast: Cast, request_of_team: ApprovalR
         ("", "hm", "bad_verdict"),
         ("deny", "", "reason_missing"),
         ("deny", "  ", "reason_missing"),
+        ("deny", "\u200b\u2060 \u3164", "reason_missing"),
         ("approve", "x" * 2_001, "reason_too_long"),
     ],
 )

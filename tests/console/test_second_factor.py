@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from django.http import HttpRequest
 from django.test import RequestFactory
+from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from pytest_django import Settings
 
@@ -28,7 +29,7 @@ def test_only_the_demo_on_this_machine_waives_it(
     assert second_factor.second_factor_is_waived(from_address(address)) is waived
 
 
-def verify(request: HttpRequest, device: TOTPDevice | None) -> None:
+def verify(request: HttpRequest, device: TOTPDevice | StaticDevice | None) -> None:
     """Do what django-otp's middleware does."""
     vars(request.user)["otp_device"] = device
 
@@ -50,6 +51,13 @@ def test_a_factor_is_fresh_for_a_minute(cast: Cast, seconds_ago: float, fresh: b
 def test_a_session_without_a_factor_is_never_fresh(cast: Cast) -> None:
     request = request_of(cast, 0)
     verify(request, None)
+    assert not second_factor.is_fresh(request)
+
+
+def test_a_one_time_code_that_somebody_issued_is_no_second_factor(cast: Cast) -> None:
+    request = request_of(cast, 0)
+    verify(request, StaticDevice.objects.create(user=cast.fiona, name="one-time code"))
+    assert not second_factor.is_verified(request)
     assert not second_factor.is_fresh(request)
 
 

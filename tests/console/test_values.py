@@ -14,8 +14,9 @@ from agentops.console.templatetags import console
 SCRIPT = "<script>alert(1)</script>"
 
 
-def show(value: Any) -> str:
-    return Template("{% load console %}{% show_value value %}").render(Context({"value": value}))
+def show(value: Any, whole: bool = False) -> str:
+    page = Template("{% load console %}{% show_value value whole=whole %}")
+    return page.render(Context({"value": value, "whole": whole}))
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,24 @@ def test_what_is_empty_says_so(value: Any, said: str) -> None:
 def test_long_values_are_counted_not_shown() -> None:
     shown = show({"rows": list(range(console.MOST_ROWS + 7))})
     assert "and 7 more" in shown
+
+
+def test_a_whole_value_leaves_nothing_out() -> None:
+    alike = [{"id": "A"}] * console.MOST_ROWS + [{"id": "A", "extra": "hidden-field"}, {"id": "B"}]
+    for value in (alike, {"nested": {"deeper": alike}}, ["A"] * console.MOST_ROWS + ["hidden-field", "B"]):
+        shown = show(value, whole=True)
+        assert ">B<" in shown
+        assert "hidden-field" in shown
+        assert "more" not in shown
+
+
+def test_a_whole_value_hides_no_characters() -> None:
+    assert "25[U+202E]00" in show({"amount": "25\u202e00"}, whole=True)
+
+
+def test_what_a_sentence_quotes_is_isolated_and_escaped() -> None:
+    shown = console.quotes_apart(f"refund “{SCRIPT}” for <b>")
+    assert shown == "refund <bdi>“&lt;script&gt;alert(1)&lt;/script&gt;”</bdi> for &lt;b&gt;"
 
 
 def test_deep_values_end_as_text() -> None:

@@ -13,11 +13,10 @@ from psycopg import sql
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
 from agentops.ledger.entries import digest_content
 from agentops.ledger.models import Stream
-from identities.models import Principal
+from identities.models import STAFF_ISSUER, Principal
 from runs import driver
 from runs.erasure import erase_principal, erase_run
 from runs.models import Run
-from runs.policies import STAFF_ISSUER
 from runs.services import add_message, answer_input, start_run
 from tests.console.visits import act, page_of, sign_in, text_of
 from tests.factories import PrincipalFactory, RunFactory

@@ -11,14 +11,18 @@ from django.utils import timezone
 
 from agentops.errors import StateConflict
 from approvals.models import ApprovalRequest
+from approvals.policies import may_decide
 from approvals.services import decide, expire_requests, read_evidence
 from identities.models import AgentIdentity
 from runs.actions import executing
+from runs.evidence import UNREAD_WORDS
 from runs.models import Run
-from runs.services import add_message, cancel_run, kill_run, pause_run, resume_run
+from runs.services import add_message, answer_input, cancel_run, kill_run, pause_run, resume_run
 from runs.session import Session
+from tests.ledger import last_entry
 from tests.runs.company import ISSUER, ORDER, SUBJECT, Company, proposes, says
 from tests.runs.deeds import Mishap, busy, lose_reply, refuse
+from tests.runs.test_services import while_thinking
 from tools.models import CapUsage, ToolVersion
 
 
@@ -53,10 +57,19 @@ def test_a_gated_call_waits_and_shows_what_for(company: Company, waiting: Run) -
     assert company.world.attempts == []
     evidence = read_evidence(request)
     assert evidence is not None
-    assert evidence["statement"] == "do something to order A-1"
+    assert evidence["statement"] == "do something to order “A-1”"
     assert evidence["request"] == "Please help."
     assert evidence["why"] == "The order is late."
     assert evidence["principal"] == {"issuer": ISSUER, "subject": SUBJECT}
+
+
+def test_who_owned_the_agent_when_it_asked_stays_involved(company: Company, waiting: Run) -> None:
+    company.let_decide(company.versions[0].tool, company.cast.alice)
+    AgentIdentity.objects.filter(pk=company.cast.agent.pk).update(owner=company.cast.bob)
+    request = ApprovalRequest.objects.get()
+    assert not ApprovalRequest.objects.decidable_by(company.cast.alice).exists()
+    assert may_decide(company.cast.alice, request, second_factor=True).code == "owns_the_agent"
+    assert may_decide(company.cast.fiona, request, second_factor=True).allowed
 
 
 def test_an_approved_call_is_made_once(company: Company, waiting: Run) -> None:
@@ -264,18 +277,52 @@ def test_a_run_that_is_resumed_shows_what_it_waits_for(company: Company, waiting
     assert (run.state, len(run.required_actions)) == ("requires_action", 1)
 
 
-def test_a_message_that_comes_while_a_call_waits_is_read_in_the_next_turn(
-    company: Company, waiting: Run
+@pytest.mark.parametrize("approved", [False, True])
+def test_what_the_user_says_before_the_effect_is_read_first(
+    company: Company, waiting: Run, approved: bool
 ) -> None:
-    run = add_message(actor=company.cast.application.service_account, run=waiting, text="Hurry up.")
+    request = ApprovalRequest.objects.get()
+    if approved:
+        company.decide()
+    run = add_message(
+        actor=company.cast.application.service_account, run=waiting, text="STOP, do not refund!"
+    )
+    request.refresh_from_db()
+    assert (request.state, last_entry(request.pk).facts) == ("voided", {"code": "user_wrote"})
     run = company.drive(run)
-    assert run.state == "requires_action"
-    company.decide()
-    run = company.drive(run)
-    assert run.state == "completed"
+    assert (run.state, company.states(run)) == ("completed", [("refused", "approval_voided")])
+    assert company.world.attempts == []
+    assert company.observations() == [{"error": "approval_voided", "detail": UNREAD_WORDS}]
     last = company.asked()[-1]["messages"]
     assert [message["role"] for message in last] == ["system", "user", "assistant", "tool", "user"]
-    assert last[-1]["content"] == "Hurry up."
+    assert last[-1]["content"] == "STOP, do not refund!"
+
+
+def test_nobody_is_asked_about_a_call_that_the_users_last_words_may_undo(
+    company: Company, refund: ToolVersion
+) -> None:
+    company.play(says("placeholder"))
+    run = company.start()
+
+    def stop() -> None:
+        add_message(actor=company.cast.application.service_account, run=run, text="STOP!")
+
+    company.play(while_thinking(stop, proposes(("refund", ORDER))), says("Stopped."))
+    run = company.drive(run)
+    assert (run.state, company.states(run)) == ("completed", [("refused", "approval_voided")])
+    assert not ApprovalRequest.objects.exists()
+    assert company.observations() == [{"error": "approval_voided", "detail": UNREAD_WORDS}]
+
+
+def test_an_answer_to_the_agent_is_read_before_the_effect(company: Company, refund: ToolVersion) -> None:
+    question = ("ask_user", {"question": "Which order?"})
+    run = company.run(proposes(("refund", ORDER), question), says("Done."))
+    assert ApprovalRequest.objects.get().state == "waiting"
+    answer_input(actor=company.cast.application.service_account, run=run, text="None, forget it.")
+    assert ApprovalRequest.objects.get().state == "voided"
+    run = company.drive(run)
+    assert ("refused", "approval_voided") in company.states(run)
+    assert company.world.attempts == []
 
 
 def test_waiting_for_people_is_no_working_time(company: Company, waiting: Run) -> None:

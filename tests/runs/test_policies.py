@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from agentops.errors import PolicyDenied
-from identities.models import User
+from identities.models import STAFF_ISSUER, User
 from runs.models import Run
-from runs.policies import STAFF_ISSUER, may_control, may_start
+from runs.policies import may_control, may_start
 from runs.services import kill_run, settle_outcome
 from tests.cast import Cast
 from tests.factories.runs import RunFactory
@@ -68,6 +68,14 @@ def test_the_services_ask(cast: Cast, run: Run) -> None:
 def test_a_person_starts_runs_for_themselves_only(cast: Cast, principal: tuple[str, str]) -> None:
     assert may_start(cast.bob, cast.agent, None, (STAFF_ISSUER, "bob")).allowed
     assert may_start(cast.bob, cast.agent, None, principal).code == "principal_not_proven"
+
+
+@pytest.mark.parametrize("issuer", [STAFF_ISSUER, "AgentOps", f" {STAFF_ISSUER}"])
+def test_an_application_does_not_speak_for_staff(cast: Cast, issuer: str) -> None:
+    account, application = cast.application.service_account, cast.application
+    assert may_start(account, cast.agent, application, ("https://shop.example", "fiona")).allowed
+    refused = may_start(account, cast.agent, application, (issuer, "fiona"))
+    assert (refused.allowed, refused.code) == (False, "principal_not_proven")
 
 
 def test_without_the_check_a_colleague_could_kill(

@@ -77,6 +77,7 @@ def test_a_trace_that_is_none_is_not_continued(company: Company, bad: str) -> No
     ("changes", "code"),
     [
         ({"message": "  "}, "message_missing"),
+        ({"message": "\u200b\u2060"}, "message_missing"),
         ({"message": "x" * 40_000}, "message_too_long"),
         ({"subject": ""}, "bad_principal"),
         ({"subject": "a\nb"}, "bad_principal"),

@@ -12,10 +12,11 @@ from uuid import UUID
 
 from django import template
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from agentops.console import pictures, words
+from agentops.text import spell_out_all
 
 register = template.Library()
 
@@ -24,6 +25,7 @@ MOST_LEVELS = 4
 MOST_COLUMNS = 6
 MOST_INLINE = 60
 MOST_FACTS = 5
+QUOTED = re.compile("(“[^”]*”)")
 IDENTIFIER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64}")
 
 
@@ -72,6 +74,14 @@ def badge(word: str) -> SafeString:
 def tone(word: str) -> str:
     """Return the tone of a state."""
     return words.tone_of(word)
+
+
+@register.filter
+def quotes_apart(text: str) -> SafeString:
+    """Show a sentence with what it quotes set apart, so that no script in it turns our own words round."""
+    pieces = QUOTED.split(text)
+    shown = [format_html("<bdi>{}</bdi>" if at % 2 else "{}", piece) for at, piece in enumerate(pieces)]
+    return format_html_join("", "{}", ((piece,) for piece in shown))
 
 
 @register.filter
@@ -160,8 +170,10 @@ def as_text(value: Any) -> str:  # Any: a JSON value
 
 
 @register.inclusion_tag("console/value.html")
-def show_value(value: Any, level: int = 0) -> dict[str, Any]:  # Any: a JSON value
-    """Show a JSON value as tables of its fields, to a bounded depth and length."""
+def show_value(value: Any, level: int = 0, whole: bool = False) -> dict[str, Any]:  # Any: a JSON value
+    """Show a JSON value as tables of its fields, to a bounded depth; ``whole`` leaves nothing of it out."""
+    if whole and not level:
+        value = spell_out_all(value)
     if value is None or value == "":
         return {"kind": "empty"}
     if isinstance(value, str):
@@ -170,31 +182,22 @@ def show_value(value: Any, level: int = 0) -> dict[str, Any]:  # Any: a JSON val
         return {"kind": "plain", "text": json.dumps(value, default=str)}
     if level >= MOST_LEVELS:
         return {"kind": "text", "text": as_text(value)}
-    if isinstance(value, list):
-        columns = _columns(value)
-        shown = (
-            [[row.get(name, "") for name in columns] for row in value[:MOST_ROWS]]
-            if columns
-            else value[:MOST_ROWS]
-        )
-        kind = "grid" if columns else "items"
-        return {
-            "kind": kind,
-            "columns": columns,
-            "rows": shown,
-            "more": len(value[MOST_ROWS:]),
-            "level": level + 1,
-        }
-    rows = list(value.items())
-    kind = "inline" if level and _is_short(value) else "fields"
-    return {"kind": kind, "rows": rows[:MOST_ROWS], "more": len(rows[MOST_ROWS:]), "level": level + 1}
+    rows: list[Any] = list(value.items()) if isinstance(value, dict) else value
+    shown = rows if whole else rows[:MOST_ROWS]
+    rest = {"more": len(rows) - len(shown), "level": level + 1, "whole": whole}
+    if isinstance(value, dict):
+        return {"kind": "inline" if level and _is_short(value) else "fields", "rows": shown, **rest}
+    if columns := _columns(shown):
+        cells = [[row.get(name, "") for name in columns] for row in shown]
+        return {"kind": "grid", "columns": columns, "rows": cells, **rest}
+    return {"kind": "items", "rows": shown, **rest}
 
 
 def _columns(rows: list[Any]) -> list[str]:
     """Return the fields that all rows of a list have, if they are alike enough to be columns of a table."""
-    if not rows or not all(isinstance(row, dict) for row in rows[:MOST_ROWS]):
+    if not rows or not all(isinstance(row, dict) for row in rows):
         return []
-    columns = list(dict.fromkeys(name for row in rows[:MOST_ROWS] for name in row))
+    columns = list(dict.fromkeys(name for row in rows for name in row))
     return columns if len(columns) <= MOST_COLUMNS else []
 
 
