@@ -219,11 +219,9 @@ def _finish(session: Session, command: c.Finish) -> None:
         return
     now = utc_now()
     with session.orm_write() as write:
-        write()
+        write(returns)
         void_requests(subject_ref=str(session.context.run_id), code="run_ended", now=now)
         with orm_connection.cursor() as cursor:
-            for give_back in returns:
-                give_back(cursor)
             escrow.settle(cursor, session.context.run_id, session.state.shared_spent, now)
 
 

@@ -34,6 +34,24 @@ from tools.assessment import Assessment
 Guard = Callable[[Cursor], bool]
 
 
+@dataclass(frozen=True, slots=True)
+class CapDemand:
+    """A guard that locks the caps of one tool."""
+
+    tool_id: UUID
+    perform: Guard
+
+    def __call__(self, cursor: Cursor) -> bool:
+        return self.perform(cursor)
+
+
+def in_lock_order(guards: Sequence[Guard]) -> list[Guard]:
+    """Return caps first, by tool: two runs of one agent must not wait for each other in a circle."""
+    return sorted(
+        guards, key=lambda guard: (0, str(guard.tool_id)) if isinstance(guard, CapDemand) else (1, "")
+    )
+
+
 class LeaseLost(AgentOpsError):
     """Somebody else drives the run now: stop, and write nothing more."""
 
@@ -106,7 +124,7 @@ class Session:
         Raises LeaseLost, HeadMoved, BudgetSet or GuardRefused; after all but the first, ``rewind``.
         """
         if self.pending:
-            demands = [*self.duties, *guards]
+            demands = in_lock_order([*self.duties, *guards])
             self._append(lambda write: self._write_guarded(write, demands) if demands else self._write(write))
 
     def _append(self, perform: Callable[[Write], Appended]) -> None:
@@ -124,14 +142,15 @@ class Session:
         self.fresh.clear()
 
     @contextmanager
-    def orm_write(self) -> Iterator[Callable[[], None]]:
-        """Lend a Django transaction, and the verb that writes what is pending in it."""
+    def orm_write(self) -> Iterator[Callable[[Sequence[Guard]], None]]:
+        """Lend a Django transaction, and the verb that writes what is pending, with guards, in it."""
         before = self.head, self.pending, self.duties
 
-        def write() -> None:
+        def write(guards: Sequence[Guard]) -> None:
             nonlocal before
             before = self.head, self.pending, self.duties
-            self._append(lambda prepared: self._write_with(prepared, self.duties))
+            demands = in_lock_order([*self.duties, *guards])
+            self._append(lambda prepared: self._write_with(prepared, demands))
 
         try:
             with orm_section():

@@ -19,7 +19,7 @@ from runs.actions.outcomes import note_outcome, note_replay
 from runs.actions.proposals import assess_proposal, reasons_of, where_of
 from runs.actions.refusals import note_denied, note_refused
 from runs.evidence import words_of_void
-from runs.session import Guard, GuardRefused, Session, utc_now
+from runs.session import CapDemand, Guard, GuardRefused, Session, utc_now
 from runs.slots import waiting_outside
 from tools import execution
 from tools.assessment import Assessment
@@ -120,7 +120,8 @@ def _guards(session: Session, item: Ready) -> list[Guard]:
     guards: list[Guard] = []
     if assessment.claims:
         claims = assessment.claims
-        guards.append(lambda cursor: reserve_caps(cursor, call.identity_id, call.spec.tool_id, claims))
+        tool = call.spec.tool_id
+        guards.append(CapDemand(tool, lambda cursor: reserve_caps(cursor, call.identity_id, tool, claims)))
     if assessment.dedupe_digest:
         guards.append(lambda cursor: is_first_of_its_kind(cursor, assessment, utc_now()))
     return guards + _approval_guard(item)

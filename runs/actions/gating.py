@@ -40,7 +40,7 @@ def ask_people(session: Session, call: CallState, assessment: Assessment) -> Non
         expires_at = request.expires_at.isoformat()
         facts = {**terms_of(session, call, assessment), "approval": str(request.id), "expires_at": expires_at}
         session.note(e.CALL_GATED, facts)
-        write()
+        write([])
 
 
 def heed_decisions(session: Session) -> None:

@@ -8,7 +8,7 @@ from agentops.engine import events as e
 from agentops.engine.state import CallState
 from agentops.ledger.store import Cursor
 from runs.actions.proposals import reasons_of, where_of
-from runs.session import Guard, Session
+from runs.session import CapDemand, Guard, Session
 from tools.assessment import Assessment
 from tools.caps import release_caps
 
@@ -42,4 +42,4 @@ def give_caps_back(session: Session, call: CallState) -> Guard | None:
         release_caps(cursor, identity, tool, call.claims)
         return True
 
-    return release
+    return CapDemand(tool, release)

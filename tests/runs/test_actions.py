@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
@@ -22,6 +23,7 @@ from tests.runs.deeds import Mishap, Result, busy, lose_reply, lose_request, mea
 from tests.runs.planner.provider import Conversation
 from tools import mirror
 from tools.calls import ToolSpec
+from tools.caps import release_caps, reserve_caps
 from tools.execution import breaker
 from tools.models import BreakerState, CapUsage, EffectRecord, Tool
 
@@ -377,6 +379,32 @@ def test_a_run_that_ends_before_a_retry_gives_back_what_is_not_in_doubt(
     assert company.states(run)[0][0] == "retrying"
     company.drive(kill_run(actor=company.cast.alice, run=run))
     assert CapUsage.objects.get().used_count == left
+
+
+def test_caps_are_locked_in_the_order_of_their_tools(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one tool's call gives back and another's takes is one transaction."""
+    terms: dict[str, Any] = {"grant": "ALLOW_WITH_CAPS", "grant_caps": caps({"per": "day", "count": 9})}
+    tools = [company.add_tool(name, **terms).tool for name in ("refund", "cancel")]
+    first, second = sorted(tools, key=lambda tool: str(tool.pk))
+    asked: list[object] = []
+    watch(monkeypatch, "runs.actions.executing.reserve_caps", reserve_caps, asked)
+    watch(monkeypatch, "runs.actions.refusals.release_caps", release_caps, asked)
+    company.world.mishaps.extend([refuse])
+    run = company.run(proposes((second.name, ORDER), (first.name, ORDER)), says("Done."))
+    assert [state for state, _ in company.states(run)] == ["failed", "succeeded"]
+    assert asked == [second.pk, first.pk, second.pk], "taken; then taken and given back, by tool"
+
+
+def watch(patch: pytest.MonkeyPatch, name: str, function: Callable[..., object], seen: list[object]) -> None:
+    """Note the tool of every call of a function of the caps."""
+
+    def noting(cursor: object, identity: object, tool: object, rest: object) -> object:
+        seen.append(tool)
+        return function(cursor, identity, tool, rest)
+
+    patch.setattr(name, noting)
 
 
 def test_parallel_reads_get_no_more_than_their_cap(company: Company) -> None:

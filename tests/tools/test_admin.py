@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 from guardian.shortcuts import assign_perm
 
+from agentops.engine.breaker import BreakerSettings
 from tests.cast import Cast
 from tests.console.visits import Page, act, count_queries, page_of, sign_in, text_of
 from tests.factories import GrantFactory, PersonFactory, ToolFactory, ToolVersionFactory
 from tests.ledger import kinds_of, last_entry
+from tools.breaker import Breaker, BreakerSnapshot
 from tools.models import BreakerState, Tool, ToolGrant, ToolVersion
 
 TOOL, GRANT = "tools_tool", "tools_toolgrant"
@@ -96,6 +99,20 @@ class TestBreaker:
         assert 'value="reset"' in page.content.decode()
         act(client, TOOL, "reset", tool.pk)
         assert BreakerState.objects.get().state == "closed"
+
+    def test_a_breaker_is_counted_over_the_window_of_the_latest_version(
+        self, cast: Cast, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = ToolVersionFactory.create(tool__team=cast.team, breaker={"window_s": 600.0})
+        snapshot, windows = Breaker.snapshot, []
+
+        def watch(self: Breaker, tool_id: UUID, settings: BreakerSettings | None = None) -> BreakerSnapshot:
+            windows.append(settings.window_s if settings else None)
+            return snapshot(self, tool_id, settings)
+
+        monkeypatch.setattr(Breaker, "snapshot", watch)
+        assert sign_in(cast.alice).get(page_of(TOOL, "change", made.tool.pk)).status_code == 200
+        assert windows == [600.0]
 
     def test_quarantine_and_acceptance(self, cast: Cast, tool: Tool) -> None:
         client = sign_in(cast.alice)

@@ -16,6 +16,7 @@ from agentops.console.navigation import Destination, register_destination
 from agentops.console.rights import holds_somewhere
 from agentops.console.streams import register_streams
 from agentops.console.templatetags.console import badge
+from agentops.engine.breaker import BreakerSettings
 from identities.acting import acting_person
 from identities.policies import may_govern
 from tools.admin.words import describe_schema, describe_terms
@@ -144,7 +145,7 @@ class ToolAdmin(GovernedAdmin):
             ],
             "approvers": read_approvers(subject),
             "breaker_word": breaker_word(subject),
-            "breaker": breaker().snapshot(subject.pk),
+            "breaker": breaker().snapshot(subject.pk, BreakerSettings(**latest.breaker) if latest else None),
         }
 
 
