@@ -27,12 +27,21 @@ def send_after_commit(task: str, *args: str, queue: str = "normal") -> None:
     transaction.on_commit(partial(_publish, task, args, queue), robust=True)
 
 
-def _publish(task: str, args: tuple[str, ...], queue: str) -> None:
+def send_now(task: str, *args: str, queue: str = "normal", expires_s: float) -> bool:
+    """Send a task by name that is of no use any more after a while; return whether the broker took it."""
+    return _publish(task, args, queue, expires_s)
+
+
+def _publish(task: str, args: tuple[str, ...], queue: str, expires_s: float | None = None) -> bool:
     try:
         with producers[_publishing_connection()].acquire(block=True, timeout=PUBLISH_TIMEOUT_S) as producer:
-            current_app.send_task(task, args=args, queue=queue, producer=producer, retry=False)
+            current_app.send_task(
+                task, args=args, queue=queue, producer=producer, retry=False, expires=expires_s
+            )
     except Exception as error:  # a boundary: the broker's troubles are not those of the act that is committed
         logger.warning("%s was not sent, the sweeper will find what is due: %s", task, error)
+        return False
+    return True
 
 
 def _publishing_connection() -> Connection:

@@ -136,6 +136,23 @@ def test_a_revoked_agent_does_not_go_on_waiting_for_people(
     assert ApprovalRequest.objects.get().state == "voided"
 
 
+@pytest.mark.parametrize(("taken", "tried"), [(True, 2), (False, 1)])
+def test_a_sweep_sends_what_is_due_and_stops_at_a_broker_that_is_down(
+    company: Company, monkeypatch: pytest.MonkeyPatch, taken: bool, tried: int
+) -> None:
+    found: list[tuple[str, float]] = []
+
+    def send(task: str, run: str, *, expires_s: float) -> bool:
+        found.append((run, expires_s))
+        return taken
+
+    monkeypatch.setattr(tasks, "send_now", send)
+    company.play(says("Done."))
+    runs = [company.start() for _ in range(2)]
+    assert tasks.sweep() == 2
+    assert found == [(str(run.pk), tasks.SWEPT_EXPIRES_S) for run in runs][:tried]
+
+
 def test_the_runs_of_a_revoked_application_are_woken(company: Company, sent: list[str]) -> None:
     company.play(says("Done."))
     ended, going = company.start(), company.start()
