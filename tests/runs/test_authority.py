@@ -9,10 +9,9 @@ import pytest
 from django.utils import timezone
 
 from approvals.models import ApprovalRequest
-from identities.models import AgentIdentity, Application, User
+from identities.models import STAFF_ISSUER, AgentIdentity, Application, User
 from runs import tasks, turns
 from runs.models import Run
-from runs.policies import STAFF_ISSUER
 from runs.services import pause_run, start_run
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import meanwhile
