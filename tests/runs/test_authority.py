@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -73,8 +74,8 @@ def test_a_run_of_a_revoked_application_thinks_no_further(company: Company) -> N
 def test_a_suspended_agent_asks_the_user_nothing(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     noted = turns._note_decision
 
-    def suspend_and_note(*args: object) -> None:
-        noted(*args)  # type: ignore[arg-type]
+    def suspend_and_note(*args: Any) -> None:
+        noted(*args)
         change(company, state="suspended")
 
     monkeypatch.setattr(turns, "_note_decision", suspend_and_note)

@@ -90,8 +90,8 @@ def talkative(company: Company) -> Run:
     )
     client = company.cast.application.service_account
     run = company.drive(company.start(f"I am {CANARY}, help me."))
-    run = company.drive(answer_input(actor=client, run=run, text=f"Yes, {CANARY}."))
     run = add_message(actor=client, run=run, text=f"Quickly! {CANARY}")
+    run = company.drive(answer_input(actor=client, run=run, text=f"Yes, {CANARY}."))
     company.decide(reason=f"{CANARY} is a good customer")
 
     def take_over() -> None:

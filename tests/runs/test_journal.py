@@ -26,7 +26,7 @@ def numbered(statement: str, *names: str) -> str:
     return statement
 
 
-STANDING = ("application", "tool", "key", "dedupe", "since", "identity")
+STANDING = ("application", "started_by", "tool", "key", "dedupe", "since", "identity")
 
 
 @pytest.mark.parametrize(
