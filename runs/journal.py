@@ -129,10 +129,11 @@ FROM taken r JOIN identities_agentidentity i ON i.id = r.identity_id
 _RING = f"""
 UPDATE runs_run SET wake_at = clock_timestamp() WHERE id = %s AND state NOT IN {ENDED} RETURNING 1
 """  # noqa: S608  constants only
+# A run that was given back while the heart beat is free: to renew its lease would keep everybody from it.
 _HEARTBEAT = """
 UPDATE runs_run r SET lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s)
 FROM unnest(%(runs)s::uuid[], %(epochs)s::int[]) AS held(run, epoch)
-WHERE r.id = held.run AND r.lease_epoch = held.epoch RETURNING r.id
+WHERE r.id = held.run AND r.lease_epoch = held.epoch AND r.lease_until IS NOT NULL RETURNING r.id
 """
 _RELEASE = """
 WITH released AS (

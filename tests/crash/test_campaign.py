@@ -76,7 +76,7 @@ def test_without_recorded_starts_the_campaign_fails() -> None:
 @pytest.mark.slow
 def test_without_the_fence_the_campaign_fails() -> None:
     kinds = ("worker_paused_in_effect",)
-    result = run_mutant("open_the_fence", Plan(kills=2, seed=1, kinds=kinds, tools=("credit",), settle_s=20))
+    result = run_mutant("open_the_fence", Plan(kills=4, seed=1, kinds=kinds, tools=("credit",), settle_s=20))
 
     assert not result.ok
     assert result.stale_writes > 0, result

@@ -11,6 +11,7 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
+from agentops.database import borrowed
 from agentops.engine.breaker import BreakerSettings
 from agentops.identifiers import new_id
 from agentops.ledger.models import Stream
@@ -520,3 +521,18 @@ def drive_in_thread(run: Run) -> None:
             pass
     finally:
         connection.close()
+
+
+def test_a_heartbeat_that_comes_late_leaves_a_run_free_that_was_given_back(company: Company) -> None:
+    company.play(says("Done."))
+    run = company.start()
+    with borrowed() as lent, lent.cursor() as cursor:
+        taken = journal.take_lease(cursor, run.pk, owner="me", lease_s=15)
+        assert taken is not None
+        epoch = taken[0]
+        assert journal.renew_leases(cursor, [(run.pk, epoch)], 15) == {run.pk}
+        assert journal.release_lease(
+            cursor, run.pk, epoch, wake_at=None, seq=0, engine=0, state="{}", keep=False
+        )
+        assert journal.renew_leases(cursor, [(run.pk, epoch)], 15) == set()
+    assert company.drive(run).state == "completed"
