@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from collections.abc import Callable, Sequence
 
 from celery.__main__ import main
@@ -16,6 +17,7 @@ from runs import journal
 from runs.leases import Leases
 from runs.session import Guard, Session
 
+FOREVER_S = 3600.0
 FENCE = re.compile(r"lease_epoch = (\$\d+)")
 
 
@@ -36,7 +38,7 @@ def open_the_fence() -> None:
     journal._APPEND, gates = FENCE.subn(r"\1::int IS NOT NULL", journal._APPEND)
     if gates != 1:
         raise RuntimeError(f"the journal has {gates} fences to open, not one")
-    Leases.holds = lambda *_: True  # type: ignore[method-assign]  # the mutation
+    Leases.until = lambda *_: time.monotonic() + FOREVER_S  # type: ignore[method-assign]  # the mutation
 
 
 MUTANTS: dict[str, Callable[[], None]] = {"forget_starts": forget_starts, "open_the_fence": open_the_fence}
