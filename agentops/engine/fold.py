@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -80,10 +79,10 @@ def _move_on(state: RunState, event: Event) -> RunState:
     if state.working_since is not None:
         passed = (event.at - state.working_since) // timedelta(milliseconds=1)
         # Not bounded by zero here: somebody's word may have come between the idle time and the event that tells it.
-        spent = replace(spent, worked_ms=max(0, spent.worked_ms + passed - event.facts.get("idle_ms", 0)))
+        spent = spent._replace(worked_ms=max(0, spent.worked_ms + passed - event.facts.get("idle_ms", 0)))
     working = event.kind in _BY_DRIVER or state.working_since is not None
     since = event.at if working and not state.waits_for_people and not state.has_ended else None
-    return replace(state, seq=event.seq, spent=spent, working_since=since)
+    return state._replace(seq=event.seq, spent=spent, working_since=since)
 
 
 def _mark(state: RunState, event: Event) -> RunState:
@@ -91,7 +90,7 @@ def _mark(state: RunState, event: Event) -> RunState:
     said = event.kind == e.MESSAGE_RECEIVED
     mark = Mark(event.seq, state.step, event.facts.get("size", 0), said)
     marks = (*state.marks, mark)
-    return replace(state, marks=marks if len(marks) <= MARKS_LIMIT else _forget_oldest(marks))
+    return state._replace(marks=marks if len(marks) <= MARKS_LIMIT else _forget_oldest(marks))
 
 
 def _forget_oldest(marks: tuple[Mark, ...]) -> tuple[Mark, ...]:
@@ -108,14 +107,14 @@ def _forget_oldest(marks: tuple[Mark, ...]) -> tuple[Mark, ...]:
 
 def _message_received(state: RunState, facts: Facts, event: Event) -> RunState:
     phase = "ready" if state.phase == "answered" else state.phase
-    return _mark(replace(state, unread=True, phase=phase), event)
+    return _mark(state._replace(unread=True, phase=phase), event)
 
 
 def _person_answered(state: RunState, facts: Facts, event: Event) -> RunState:
     call = state.call(facts["call"])
     if call.status != "asked" or facts["step"] != state.step:
         raise ValueError("nobody was asked this")
-    return _mark(state.with_call(replace(call, status="succeeded", code="answered")), event)
+    return _mark(state.with_call(call._replace(status="succeeded", code="answered")), event)
 
 
 def _outcome_settled(state: RunState, facts: Facts, event: Event) -> RunState:
@@ -125,23 +124,23 @@ def _outcome_settled(state: RunState, facts: Facts, event: Event) -> RunState:
     if not may_settle or facts["step"] != state.step:
         raise ValueError("the call is not parked")
     status = "succeeded" if facts["happened"] else "failed"
-    return _mark(state.with_call(replace(call, status=status, code="settled_by_person")), event)
+    return _mark(state.with_call(call._replace(status=status, code="settled_by_person")), event)
 
 
 def _paused(state: RunState, facts: Facts, event: Event) -> RunState:
-    return replace(state, paused=True)
+    return state._replace(paused=True)
 
 
 def _unpaused(state: RunState, facts: Facts, event: Event) -> RunState:
-    return replace(state, paused=False)
+    return state._replace(paused=False)
 
 
 def _cancel_requested(state: RunState, facts: Facts, event: Event) -> RunState:
-    return replace(state, cancelling=True)
+    return state._replace(cancelling=True)
 
 
 def _killed(state: RunState, facts: Facts, event: Event) -> RunState:
-    return replace(state, killed=True)
+    return state._replace(killed=True)
 
 
 # --- the planner ----------------------------------------------------------------------------------------
@@ -155,8 +154,7 @@ def _model_requested(state: RunState, facts: Facts, event: Event) -> RunState:
         or state.open_calls
     ):
         raise ValueError("the planner may not be asked now")
-    return replace(
-        state,
+    return state._replace(
         phase="asking",
         step=step,
         calls=(),
@@ -165,17 +163,16 @@ def _model_requested(state: RunState, facts: Facts, event: Event) -> RunState:
         reserved_usd=Decimal(facts["reserved_usd"]),
         retry_at=None,
         unread=False,
-        spent=replace(state.spent, steps=step),
+        spent=state.spent._replace(steps=step),
     )
 
 
 def _settle_model(state: RunState, facts: Facts) -> RunState:
-    spent = replace(
-        state.spent,
+    spent = state.spent._replace(
         tokens=state.spent.tokens + facts["tokens"],
         usd=state.spent.usd + Decimal(facts["usd"]),
     )
-    return replace(state, spent=spent, reserved_tokens=0, reserved_usd=ZERO)
+    return state._replace(spent=spent, reserved_tokens=0, reserved_usd=ZERO)
 
 
 def _step_decided(state: RunState, facts: Facts, event: Event) -> RunState:
@@ -187,8 +184,7 @@ def _step_decided(state: RunState, facts: Facts, event: Event) -> RunState:
     )
     recent = state.recent + tuple(f"{c.tool}:{c.args_digest}" for c in calls)
     final = "ready" if state.unread else "answered"
-    settled = replace(
-        _settle_model(state, facts),
+    settled = _settle_model(state, facts)._replace(
         phase=final if facts["final"] else "calling",
         calls=calls,
         recent=recent[-RECENT_LIMIT:],
@@ -201,8 +197,7 @@ def _step_decided(state: RunState, facts: Facts, event: Event) -> RunState:
 def _model_failed(state: RunState, facts: Facts, event: Event) -> RunState:
     if state.phase != "asking":
         raise ValueError("no answer is awaited")
-    return replace(
-        _settle_model(state, facts),
+    return _settle_model(state, facts)._replace(
         phase="ready",
         model_code=facts["code"],
         model_retryable=facts["retryable"],
@@ -229,15 +224,14 @@ def _call_allowed(state: RunState, facts: Facts, event: Event) -> RunState:
 
 def _call_gated(state: RunState, facts: Facts, event: Event) -> RunState:
     call = _pick(state, facts, "proposed", "allowed", "approved", "retrying", "deferred")
-    asked = replace(
-        _with_terms(call, facts, "waiting"), approval=facts["approval"], expires_at=facts["expires_at"]
+    asked = _with_terms(call, facts, "waiting")._replace(
+        approval=facts["approval"], expires_at=facts["expires_at"]
     )
     return state.with_call(asked)
 
 
 def _with_terms(call: CallState, facts: Facts, status: str) -> CallState:
-    return replace(
-        call,
+    return call._replace(
         status=status,
         tool_version=facts["tool_version"],
         effect=facts["effect"],
@@ -253,22 +247,22 @@ def _with_terms(call: CallState, facts: Facts, status: str) -> CallState:
 
 def _call_refused(state: RunState, facts: Facts, event: Event) -> RunState:
     call = _pick(state, facts, "proposed", "allowed", "approved", "waiting", "retrying", "deferred")
-    return _mark(state.with_call(replace(call, status="refused", code=facts["code"], retry_at=None)), event)
+    return _mark(state.with_call(call._replace(status="refused", code=facts["code"], retry_at=None)), event)
 
 
 def _call_asked(state: RunState, facts: Facts, event: Event) -> RunState:
     call = _pick(state, facts, "proposed")
-    return state.with_call(replace(call, status="asked", code=facts["action"]))
+    return state.with_call(call._replace(status="asked", code=facts["action"]))
 
 
 def _approval_granted(state: RunState, facts: Facts, event: Event) -> RunState:
     call = _pick(state, facts, "waiting")
-    return state.with_call(replace(call, status="approved"))
+    return state.with_call(call._replace(status="approved"))
 
 
 def _approval_refused(state: RunState, facts: Facts, event: Event) -> RunState:
     call = _pick(state, facts, "waiting")
-    return _mark(state.with_call(replace(call, status="refused", code=facts["code"])), event)
+    return _mark(state.with_call(call._replace(status="refused", code=facts["code"])), event)
 
 
 def _attempt_started(state: RunState, facts: Facts, event: Event) -> RunState:
@@ -276,7 +270,7 @@ def _attempt_started(state: RunState, facts: Facts, event: Event) -> RunState:
     if facts["attempt"] != call.attempts + 1:
         raise ValueError(f"attempt {facts['attempt']} cannot follow {call.attempts}")
     claims = call.claims + tuple((window, amount) for window, amount in facts["claims"])
-    started = replace(call, status="started", attempts=facts["attempt"], retry_at=None, claims=claims)
+    started = call._replace(status="started", attempts=facts["attempt"], retry_at=None, claims=claims)
     return state.with_call(started)
 
 
@@ -286,14 +280,14 @@ def _attempt_failed(state: RunState, facts: Facts, event: Event) -> RunState:
     # A read-back that found nothing has settled the doubt about earlier attempts.
     in_doubt = call.in_doubt and not facts.get("read_back", False)
     return state.with_call(
-        replace(call, status="retrying", code=facts["code"], retry_at=retry_at, in_doubt=in_doubt)
+        call._replace(status="retrying", code=facts["code"], retry_at=retry_at, in_doubt=in_doubt)
     )
 
 
 def _call_deferred(state: RunState, facts: Facts, event: Event) -> RunState:
     call = _pick(state, facts, "allowed", "approved", "retrying", "deferred")
     retry_at = datetime.fromisoformat(facts["retry_at"])
-    return state.with_call(replace(call, status="deferred", code=facts["code"], retry_at=retry_at))
+    return state.with_call(call._replace(status="deferred", code=facts["code"], retry_at=retry_at))
 
 
 def _call_ended(status: str) -> Callable[[RunState, Facts, Event], RunState]:
@@ -305,7 +299,7 @@ def _call_ended(status: str) -> Callable[[RunState, Facts, Event], RunState]:
             else ("started", "unknown")
         )
         call = _pick(state, facts, *before)
-        return _mark(state.with_call(replace(call, status=status, code=facts["code"], retry_at=None)), event)
+        return _mark(state.with_call(call._replace(status=status, code=facts["code"], retry_at=None)), event)
 
     return change
 
@@ -316,19 +310,19 @@ def _call_unknown(state: RunState, facts: Facts, event: Event) -> RunState:
         state, facts, "started", "unknown", *(("retrying", "deferred") if facts["then"] == "park" else ())
     )
     retry_at = event.at + timedelta(milliseconds=facts["delay_ms"])
-    changed = replace(call, code=facts["code"], retry_at=retry_at, in_doubt=True)
+    changed = call._replace(code=facts["code"], retry_at=retry_at, in_doubt=True)
     if facts["then"] == "retry":
-        changed = replace(changed, status="retrying")
+        changed = changed._replace(status="retrying")
     elif facts["then"] == "read_back":
-        changed = replace(changed, status="unknown", read_backs=call.read_backs + 1)
+        changed = changed._replace(status="unknown", read_backs=call.read_backs + 1)
     else:
-        changed = replace(changed, status="parking", retry_at=None)
+        changed = changed._replace(status="parking", retry_at=None)
     return state.with_call(changed)
 
 
 def _call_parked(state: RunState, facts: Facts, event: Event) -> RunState:
     call = _pick(state, facts, "parking")
-    return state.with_call(replace(call, status="parked"))
+    return state.with_call(call._replace(status="parked"))
 
 
 # --- budgets and endings --------------------------------------------------------------------------------
@@ -343,13 +337,12 @@ def _budget_bound(state: RunState, facts: Facts, event: Event) -> RunState:
         spent.usd if held.usd is None and "usd" in shared else held.usd,
         event.at,
     )
-    return replace(state, drawn=drawn, unshared=state.unshared if held.units else spent)
+    return state._replace(drawn=drawn, unshared=state.unshared if held.units else spent)
 
 
 def _budget_drawn(state: RunState, facts: Facts, event: Event) -> RunState:
     held = state.drawn
-    return replace(
-        state,
+    return state._replace(
         drawn=Drawn(
             None if held.steps is None else held.steps + facts["steps"],
             None if held.tokens is None else held.tokens + facts["tokens"],
@@ -369,21 +362,20 @@ def _budget_returned(state: RunState, facts: Facts, event: Event) -> RunState:
         None if held.usd is None else held.usd - Decimal(facts["usd"]),
         held.until,
     )
-    return replace(state, drawn=kept)
+    return state._replace(drawn=kept)
 
 
 def _budget_exhausted(state: RunState, facts: Facts, event: Event) -> RunState:
     whose = f"{facts['whose']} {facts['window']}" if "whose" in facts else ""
-    return replace(state, exhausted=facts["limit"], exhausted_of=whose)
+    return state._replace(exhausted=facts["limit"], exhausted_of=whose)
 
 
 def _authority_lost(state: RunState, facts: Facts, event: Event) -> RunState:
-    return replace(state, lost_authority=facts["code"])
+    return state._replace(lost_authority=facts["code"])
 
 
 def _ended(state: RunState, facts: Facts, event: Event) -> RunState:
-    return replace(
-        state,
+    return state._replace(
         phase="ended",
         ending=e.ENDINGS[event.kind],
         reason=facts.get("reason", ""),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,7 +11,7 @@ from agentops.engine.state import CallState, Drawn, Limits, Mark, RunState, Spen
 
 def dump_state(state: RunState) -> dict[str, Any]:
     """Return the state as JSON: Decimals and times as strings."""
-    return {key: _plain(value) for key, value in asdict(state).items()}
+    return {key: _plain(value) for key, value in state._asdict().items()}
 
 
 def _plain(value: Any) -> Any:  # Any: whatever a state holds
@@ -20,8 +19,8 @@ def _plain(value: Any) -> Any:  # Any: whatever a state holds
         return str(value)
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+    if hasattr(value, "_asdict"):
+        return {key: _plain(item) for key, item in value._asdict().items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value

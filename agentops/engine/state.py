@@ -1,10 +1,13 @@
-"""The state of a run: what a fold of its events amounts to. Bounded in size however long the run is."""
+"""The state of a run: what a fold of its events amounts to. Bounded in size however long the run is.
+
+Named tuples, because every event makes a copy or two: of a frozen dataclass that costs four times as much.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 # How many past proposals loop detection looks back on, and how many turns a context window may span.
 RECENT_LIMIT = 24
@@ -13,8 +16,7 @@ MARKS_LIMIT = 400
 ZERO = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """Ceilings of one run. ``seconds`` is working time: waiting for people does not count."""
 
     steps: int
@@ -23,8 +25,7 @@ class Limits:
     seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(NamedTuple):
     """Steps taken, tokens, USD, and milliseconds worked."""
 
     steps: int = 0
@@ -41,8 +42,7 @@ class Spent:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(NamedTuple):
     """What the run has drawn of shared budgets, what it has spent included; None where no shared budget limits it.
 
     ``until`` is when the windows end that it was drawn from: what is unused by then cannot be used later.
@@ -59,8 +59,7 @@ class Drawn:
         return [name for name in ("steps", "tokens", "usd") if getattr(self, name) is not None]
 
 
-@dataclass(frozen=True, slots=True)
-class CallState:
+class CallState(NamedTuple):
     """One proposed call of the current step."""
 
     number: int
@@ -104,8 +103,7 @@ RUNNABLE = frozenset(("allowed", "approved", "retrying", "deferred"))
 WAITING_FOR_PEOPLE = frozenset(("waiting", "asked", "parked"))
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """An entry whose content belongs to the model's window: its seq, its step, its size in characters.
 
     ``said``: a message of the user.
@@ -117,8 +115,7 @@ class Mark:
     said: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RunState:
+class RunState(NamedTuple):
     """Everything that decides what happens next.
 
     ``phase`` is ready (the planner may be asked), asking (it was, no answer yet), calling (a step's calls
@@ -133,9 +130,9 @@ class RunState:
     phase: str = "ready"
     ending: str = ""
     reason: str = ""
-    spent: Spent = field(default_factory=Spent)
-    drawn: Drawn = field(default_factory=Drawn)
-    unshared: Spent = field(default_factory=Spent)  # what it had spent before any shared budget bound it
+    spent: Spent = Spent()
+    drawn: Drawn = Drawn()
+    unshared: Spent = Spent()  # what it had spent before any shared budget bound it
     reserved_tokens: int = 0
     reserved_usd: Decimal = ZERO
     step: int = 0
@@ -208,7 +205,7 @@ class RunState:
 
     def with_call(self, changed: CallState) -> RunState:
         """Return the state with one call of the current step replaced."""
-        return replace(self, calls=tuple(changed if c.number == changed.number else c for c in self.calls))
+        return self._replace(calls=tuple(changed if c.number == changed.number else c for c in self.calls))
 
     @property
     def has_ended(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -141,5 +140,5 @@ def test_a_step_that_is_asked_again_needs_no_further_step() -> None:
     limits = Limits(12, 100_000, Decimal(2), 90)
     state = RunState(limits, NOW + timedelta(days=1), step=3, drawn=Drawn(steps=3), spent=Spent(steps=3))
     wanted = Reservation(1_000, Decimal("0.1"), 100)
-    again = replace(state, model_attempt=1, model_code="timeout")
+    again = state._replace(model_attempt=1, model_code="timeout")
     assert [plan_draw(each, wanted, 1).steps for each in (state, again)] == [1, 0]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -35,7 +34,7 @@ def plan(
 
 
 def with_limits(state: RunState = ROOMY, **limits: Any) -> RunState:  # Any: fields of Limits
-    return replace(state, limits=replace(state.limits, **limits))
+    return state._replace(limits=state.limits._replace(**limits))
 
 
 @pytest.mark.parametrize(
@@ -45,8 +44,8 @@ def with_limits(state: RunState = ROOMY, **limits: Any) -> RunState:  # Any: fie
         # Clamped to what is left.
         (with_limits(tokens=2_500), Reservation(2_500, Decimal("0.004"), 1_500)),
         (with_limits(usd=Decimal("0.002")), Reservation(1_500, Decimal("0.002"), 500)),
-        (replace(ROOMY, spent=Spent(1, 98_000)), Reservation(2_000, Decimal("0.003"), 1_000)),
-        (replace(ROOMY, spent=Spent(1, 0, Decimal("1.999"))), Shortfall("usd", "0.001", "0.00103200")),
+        (ROOMY._replace(spent=Spent(1, 98_000)), Reservation(2_000, Decimal("0.003"), 1_000)),
+        (ROOMY._replace(spent=Spent(1, 0, Decimal("1.999"))), Shortfall("usd", "0.001", "0.00103200")),
         # Rather nothing than half a sentence.
         (
             with_limits(tokens=1_000 + SMALLEST_COMPLETION),
@@ -56,22 +55,22 @@ def with_limits(state: RunState = ROOMY, **limits: Any) -> RunState:  # Any: fie
         (with_limits(tokens=10), Shortfall("tokens", "10", "1016")),
         (with_limits(usd=Decimal(0)), Shortfall("usd", "0", "0.00103200")),
         # Beyond a limit already, by a provider that took more than it was allowed.
-        (replace(ROOMY, spent=Spent(1, 200_000)), Shortfall("tokens", "-100000", "1016")),
+        (ROOMY._replace(spent=Spent(1, 200_000)), Shortfall("tokens", "-100000", "1016")),
         # Shared budgets: what is held has to cover it.
-        (replace(ROOMY, drawn=Drawn(0)), DrawFirst(Reservation(3_000, Decimal("0.005"), 2_000))),
-        (replace(ROOMY, drawn=Drawn(1, 2_999)), DrawFirst(Reservation(3_000, Decimal("0.005"), 2_000))),
-        (replace(ROOMY, drawn=Drawn(1, 3_000)), Reservation(3_000, Decimal("0.005"), 2_000)),
+        (ROOMY._replace(drawn=Drawn(0)), DrawFirst(Reservation(3_000, Decimal("0.005"), 2_000))),
+        (ROOMY._replace(drawn=Drawn(1, 2_999)), DrawFirst(Reservation(3_000, Decimal("0.005"), 2_000))),
+        (ROOMY._replace(drawn=Drawn(1, 3_000)), Reservation(3_000, Decimal("0.005"), 2_000)),
         (
-            replace(ROOMY, drawn=Drawn(1, 3_000, Decimal("0.0049"))),
+            ROOMY._replace(drawn=Drawn(1, 3_000, Decimal("0.0049"))),
             DrawFirst(Reservation(3_000, Decimal("0.005"), 2_000)),
         ),
         (
-            replace(ROOMY, drawn=Drawn(1, 3_000, Decimal(1), START)),
+            ROOMY._replace(drawn=Drawn(1, 3_000, Decimal(1), START)),
             DrawFirst(Reservation(3_000, Decimal("0.005"), 2_000)),
         ),
         # The present step asked for again needs no other one.
         (
-            replace(ROOMY, step=1, model_code="busy", model_attempt=1, drawn=Drawn(1), spent=Spent(1)),
+            ROOMY._replace(step=1, model_code="busy", model_attempt=1, drawn=Drawn(1), spent=Spent(1)),
             Reservation(3_000, Decimal("0.005"), 2_000),
         ),
     ],
@@ -86,8 +85,7 @@ def test_a_model_without_a_price_for_its_words_is_bounded_by_tokens_alone() -> N
 
 money = st.decimals("0", "2", places=8)
 states = st.builds(
-    lambda tokens, usd, spent_tokens, spent_usd, drawn: replace(
-        ROOMY,
+    lambda tokens, usd, spent_tokens, spent_usd, drawn: ROOMY._replace(
         limits=Limits(12, tokens, usd, 90),
         spent=Spent(3, min(spent_tokens, tokens), min(spent_usd, usd)),
         step=3,
@@ -97,7 +95,13 @@ states = st.builds(
     money,
     st.integers(0, 100_000),
     money,
-    st.builds(Drawn, st.none() | st.integers(0, 12), st.none() | st.integers(0, 200_000), st.none() | money),
+    st.builds(
+        Drawn,
+        steps=st.none() | st.integers(0, 12),
+        tokens=st.none() | st.integers(0, 200_000),
+        usd=st.none() | money,
+        until=st.none(),
+    ),
 )
 prompts = st.integers(0, 50_000)
 completions = st.integers(1, 50_000)
@@ -156,8 +160,7 @@ def test_what_is_drawn_covers_the_call_within_the_runs_own_limits(
     hold = plan_draw(state, wanted.wanted, calls)
     drawn = count_drawn(state, hold)
     held = state.drawn
-    after = replace(
-        state,
+    after = state._replace(
         drawn=Drawn(
             None if held.steps is None else held.steps + drawn.steps,
             None if held.tokens is None else held.tokens + drawn.tokens,
