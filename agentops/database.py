@@ -22,6 +22,12 @@ from psycopg_pool import ConnectionPool
 _CONNECT_KEYS = ("host", "port", "user", "password", "dbname", "options", "sslmode")
 # What a server says that is going, starting, or full; one that is gone says nothing at all (no SQLSTATE).
 _TURNED_AWAY = ("57P01", "57P02", "57P03", "53300")
+_SETTLED = (
+    "plan_cache_mode=force_generic_plan",
+    "enable_seqscan=off",
+    "enable_hashjoin=off",
+    "enable_mergejoin=off",
+)
 _pools: dict[int, ConnectionPool] = {}  # by process: a pool must not cross a fork
 _opening = threading.Lock()
 
@@ -36,7 +42,7 @@ def _open_pool() -> ConnectionPool:
     parameters = connection_parameters()
     # Every statement here is prepared and looks up by keys: to plan it anew costs more than to run it, and a
     # plan made while its tables are small must not go on reading them whole when they have grown.
-    settled = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
+    settled = " ".join(f"-c {setting}" for setting in _SETTLED)
     options = f"{parameters.get('options', '')} {settled}".strip()
     pool: ConnectionPool = ConnectionPool(
         kwargs={**parameters, "options": options, "autocommit": True, "prepare_threshold": 1},

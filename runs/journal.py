@@ -24,38 +24,48 @@ Appended = Literal["appended", "lease_lost", "head_moved", "budget_set"]
 
 ENDED = "('completed', 'halted', 'failed', 'cancelled', 'expired')"
 
-# Rows travel as one JSON document: forty array parameters cost five times as much to encode. The placeholders
-# are PostgreSQL's own, because psycopg parses a statement of this length anew every time it is executed.
+# Rows travel as one JSON document: forty array parameters cost five times as much to encode. The placeholder
+# is PostgreSQL's own, because psycopg parses a statement of this length anew every time it is executed.
+_WRITES = """
+    SELECT * FROM jsonb_to_recordset($1::jsonb) AS w(id uuid, identity uuid, epoch int, before_seq int,
+        before_hash bytea, after_seq int, after_hash bytea, bound text[], entries jsonb, run jsonb, steps jsonb,
+        calls jsonb, effects jsonb)
+"""
 _APPEND_ENTRIES = """
-WITH fence AS (
-    SELECT id, team_id, identity_id FROM runs_run WHERE id = $1 AND lease_epoch = $2 FOR NO KEY UPDATE
+WITH w AS MATERIALIZED ({writes}), fence AS (
+    SELECT r.id, r.team_id, r.identity_id, w.bound FROM w JOIN runs_run r ON r.id = w.id AND r.lease_epoch = w.epoch
+    ORDER BY r.id FOR NO KEY UPDATE OF r {patience}
 ), unbound AS (
-    SELECT b.id FROM fence JOIN runs_budget b
+    SELECT fence.id FROM fence JOIN runs_budget b
         ON b.team_id = fence.team_id AND (b.identity_id IS NULL OR b.identity_id = fence.identity_id)
-    WHERE $8::text[] IS NOT NULL AND ((b.max_steps IS NOT NULL AND 'steps' <> ALL ($8::text[]))
-        OR (b.max_tokens IS NOT NULL AND 'tokens' <> ALL ($8::text[]))
-        OR (b.max_usd IS NOT NULL AND 'usd' <> ALL ($8::text[]))
-        OR NOT EXISTS (SELECT FROM runs_escrow s JOIN runs_budgetwindow w ON w.id = s.window_id
-            WHERE s.run_id = fence.id AND w.budget_id = b.id))
-), head AS (
-    UPDATE ledger_stream s SET head_seq = $5, head_hash = $6 FROM fence
-    WHERE s.id = fence.id AND s.head_seq = $3 AND s.head_hash = $4 AND NOT EXISTS (SELECT FROM unbound)
+    WHERE bound IS NOT NULL AND ((b.max_steps IS NOT NULL AND 'steps' <> ALL (bound))
+        OR (b.max_tokens IS NOT NULL AND 'tokens' <> ALL (bound))
+        OR (b.max_usd IS NOT NULL AND 'usd' <> ALL (bound))
+        OR NOT EXISTS (SELECT FROM runs_escrow s JOIN runs_budgetwindow bw ON bw.id = s.window_id
+            WHERE s.run_id = fence.id AND bw.budget_id = b.id))
+), moved AS (
+    UPDATE ledger_stream s SET head_seq = w.after_seq, head_hash = w.after_hash FROM fence JOIN w USING (id)
+    WHERE s.id = fence.id AND s.head_seq = w.before_seq AND s.head_hash = w.before_hash
+        AND NOT EXISTS (SELECT FROM unbound u WHERE u.id = fence.id)
     RETURNING s.id
+), head AS (
+    SELECT w.* FROM moved JOIN w USING (id)
 ), entries AS (
     INSERT INTO ledger_entry (stream, seq, kind, facts, content, salt, content_digest, prev_hash, hash, at, actor)
     SELECT head.id, n.seq, n.kind, n.facts::jsonb, n.content, n.salt, n.content_digest, n.prev_hash, n.hash, n.at,
         n.actor
-    FROM head, jsonb_to_recordset($7::jsonb -> 'entries') AS n(seq int, kind text, facts text, content text,
+    FROM head, jsonb_to_recordset(head.entries) AS n(seq int, kind text, facts text, content text,
         salt bytea, content_digest bytea, prev_hash bytea, hash bytea, at timestamptz, actor uuid)
 ), {rows}
-SELECT (SELECT count(*) FROM fence), (SELECT count(*) FROM head), EXISTS (SELECT FROM unbound)
+SELECT fence.id, moved.id IS NOT NULL, EXISTS (SELECT FROM unbound u WHERE u.id = fence.id)
+FROM fence LEFT JOIN moved USING (id)
 """
 _ROWS = """run AS (
     UPDATE runs_run r SET state = n.state, status_reason = n.reason, status_detail = n.detail,
         required_actions = n.actions, steps = n.steps,
         tool_calls = r.tool_calls + n.calls, tokens = n.tokens, usd = n.usd, worked_ms = n.worked_ms,
         updated_at = n.now, ended_at = coalesce(r.ended_at, n.ended_at)
-    FROM head, jsonb_to_record($7::jsonb -> 'run') AS n(state text, reason text, detail text, actions jsonb,
+    FROM head, jsonb_to_record(head.run) AS n(state text, reason text, detail text, actions jsonb,
         steps int, calls int, tokens bigint, usd numeric, worked_ms bigint, now timestamptz, ended_at timestamptz)
     WHERE r.id = head.id
 ), steps AS (
@@ -65,7 +75,7 @@ _ROWS = """run AS (
         coalesce(n.asked_at, n.decided_at, clock_timestamp()), n.decided_at, coalesce(n.input_tokens, 0),
         coalesce(n.cached_tokens, 0), coalesce(n.output_tokens, 0), coalesce(n.usd, 0), coalesce(n.estimated, false),
         coalesce(n.code, ''), n.decided_seq
-    FROM head, jsonb_to_recordset($7::jsonb -> 'steps') AS n(number int, state text, model text, price_version text,
+    FROM head, jsonb_to_recordset(head.steps) AS n(number int, state text, model text, price_version text,
         attempts int, asked_at timestamptz, decided_at timestamptz, input_tokens int, cached_tokens int,
         output_tokens int, usd numeric, estimated bool, code text, decided_seq int)
     ON CONFLICT (run_id, number) DO UPDATE SET state = excluded.state,
@@ -83,7 +93,7 @@ _ROWS = """run AS (
         coalesce(n.decision, ''), coalesce(n.reasons, '[]'), n.approval_id, coalesce(n.args_digest, ''),
         coalesce(n.attempts, 0), coalesce(n.code, ''), coalesce(n.proposed_at, clock_timestamp()), n.started_at,
         n.ended_at, n.latency_ms, n.decided_seq, n.outcome_seq
-    FROM head, jsonb_to_recordset($7::jsonb -> 'calls') AS n(step int, number int, tool_name text,
+    FROM head, jsonb_to_recordset(head.calls) AS n(step int, number int, tool_name text,
         tool_version_id uuid, effect text, state text, decision text, reasons jsonb, approval_id uuid,
         args_digest text, attempts int, code text, proposed_at timestamptz, started_at timestamptz,
         ended_at timestamptz, latency_ms int, decided_seq int, outcome_seq int)
@@ -100,15 +110,17 @@ _ROWS = """run AS (
 ), effects AS (
     INSERT INTO tools_effectrecord AS f (key, identity_id, tool_version_id, args_digest, dedupe_digest, state,
         stream_id, started_at, outcome_seq, ended_at)
-    SELECT n.key, ($7::jsonb ->> 'identity')::uuid, n.tool_version_id, n.args_digest, coalesce(n.dedupe_digest, ''),
+    SELECT n.key, head.identity, n.tool_version_id, n.args_digest, coalesce(n.dedupe_digest, ''),
         n.state, head.id, n.at, n.outcome_seq, CASE WHEN n.outcome_seq IS NOT NULL THEN n.at END
-    FROM head, jsonb_to_recordset($7::jsonb -> 'effects') AS n(key text, args_digest text, dedupe_digest text,
+    FROM head, jsonb_to_recordset(head.effects) AS n(key text, args_digest text, dedupe_digest text,
         tool_version_id uuid, state text, at timestamptz, outcome_seq int)
     ON CONFLICT (key) DO UPDATE SET state = excluded.state, outcome_seq = excluded.outcome_seq,
         ended_at = excluded.ended_at WHERE f.args_digest = excluded.args_digest
 )"""
-_APPEND = _APPEND_ENTRIES.format(rows=_ROWS)
-_PROJECT = f"WITH head AS (SELECT $1::uuid AS id), {_ROWS.replace('$7', '$2')} SELECT 1"
+_APPEND = _APPEND_ENTRIES.format(writes=_WRITES, patience="", rows=_ROWS)
+# One of many that somebody has locked is left out: all others would wait for it.
+_APPEND_AT_ONCE = _APPEND_ENTRIES.format(writes=_WRITES, patience="SKIP LOCKED", rows=_ROWS)
+_PROJECT = f"WITH head AS ({_WRITES}), {_ROWS} SELECT 1"
 
 _CONTEXT = """
     r.id, r.team_id, r.identity_id, i.name, r.agent_version_id, r.principal_id, p.issuer, p.subject,
@@ -201,15 +213,42 @@ def seal_drafts(run: UUID, head: Head, drafts: Iterable[Draft]) -> tuple[list[Se
     return seal(run, head, drafts, new_salt)
 
 
-def append(connection: psycopg.Connection[Any], write: Write) -> Appended:
-    """Append in one statement; say why when nothing was written."""
+def encode(write: Write) -> str:
+    """Return an append as the JSON that the statement takes."""
     before, after = write.before, write.after
-    document = json.dumps(_document(write), default=_as_text, separators=(",", ":"))
-    values = (write.run, write.epoch, before.seq, before.hash, after.seq, after.hash, document, write.bound)
-    row = psycopg.RawCursor(connection).execute(_APPEND, values).fetchone()
-    fenced, moved, unbound = row or (0, 0, False)
-    if not fenced:
-        return "lease_lost"
+    document = {
+        "id": write.run,
+        "identity": write.identity,
+        "epoch": write.epoch,
+        "before_seq": before.seq,
+        "before_hash": before.hash,
+        "after_seq": after.seq,
+        "after_hash": after.hash,
+        "bound": write.bound,
+        "entries": [_columns(entry) for entry in write.entries],
+        **_rows(write.row, write.projection),
+    }
+    return _ENCODE(document)
+
+
+def append(connection: psycopg.Connection[Any], write: Write) -> Appended:
+    """Append to one run in one statement; say why when nothing was written."""
+    return append_documents(connection, [encode(write)]).get(write.run, "lease_lost")
+
+
+def append_documents(
+    connection: psycopg.Connection[Any], documents: Sequence[str], *, patient: bool = True
+) -> dict[UUID, Appended]:
+    """Append to several runs in one statement: each is judged alone, an error undoes them all.
+
+    A run that is missing in the answer is driven by somebody else, or, without patience, locked by somebody.
+    """
+    statement = _APPEND if patient else _APPEND_AT_ONCE
+    rows = psycopg.RawCursor(connection).execute(statement, (f"[{','.join(documents)}]",)).fetchall()
+    return {run: _verdict(moved, unbound) for run, moved, unbound in rows}
+
+
+def _verdict(moved: bool, unbound: bool) -> Appended:
     if unbound:
         return "budget_set"
     return "appended" if moved else "head_moved"
@@ -219,17 +258,8 @@ def write_rows(
     connection: psycopg.Connection[Any], run: UUID, identity: UUID, row: RunRow, projection: Projection
 ) -> None:
     """Write what was projected, without an entry: for rows that are built anew."""
-    document = {"identity": identity, **_rows(row, projection)}
-    values = (run, json.dumps(document, default=_as_text, separators=(",", ":")))
-    psycopg.RawCursor(connection).execute(_PROJECT, values)
-
-
-def _document(write: Write) -> dict[str, Any]:
-    return {
-        "identity": write.identity,
-        "entries": [_columns(entry) for entry in write.entries],
-        **_rows(write.row, write.projection),
-    }
+    document = _ENCODE([{"id": run, "identity": identity, **_rows(row, projection)}])
+    psycopg.RawCursor(connection).execute(_PROJECT, (document,))
 
 
 def _rows(row: RunRow, projection: Projection) -> dict[str, Any]:
@@ -250,6 +280,9 @@ def _as_text(value: object) -> str:
     if isinstance(value, bytes):
         return "\\x" + value.hex()
     return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+_ENCODE = json.JSONEncoder(default=_as_text, separators=(",", ":")).encode
 
 
 def take_lease(

@@ -22,7 +22,7 @@ from agentops.engine.state import RunState
 from agentops.errors import AgentOpsError, StateConflict
 from agentops.ledger.entries import Draft, Head, SealedEntry
 from agentops.ledger.store import Cursor, read_contents, read_entries, read_head
-from runs import journal
+from runs import group_commit, journal
 from runs.journal import Appended, RunContext, Write
 from runs.leases import leases
 from runs.projection import Projection, project, run_row
@@ -125,7 +125,9 @@ class Session:
         """
         if self.pending:
             demands = in_lock_order([*self.duties, *guards])
-            self._append(lambda write: self._write_guarded(write, demands) if demands else self._write(write))
+            self._append(
+                lambda write: self._write_guarded(write, demands) if demands else group_commit.append(write)
+            )
 
     def _append(self, perform: Callable[[Write], Appended]) -> None:
         drafts = [draft for draft, _ in self.pending]
@@ -168,10 +170,6 @@ class Session:
         asks = any(draft.kind == MODEL_REQUESTED for draft, _ in self.pending)
         bound = self.state.drawn.units if asks else None
         return Write(run, identity, self.epoch, self.head, after, entries, row, projection, bound)
-
-    def _write(self, write: Write) -> Appended:
-        with borrowed() as connection:
-            return journal.append(connection, write)
 
     def _write_guarded(self, write: Write, guards: Sequence[Guard]) -> Appended:
         with orm_section():

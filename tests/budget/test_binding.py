@@ -99,10 +99,9 @@ def test_without_looking_before_a_model_call_a_new_budget_binds_nobody(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The mutant."""
-    blind = journal._APPEND.replace("AND NOT EXISTS (SELECT FROM unbound)", "").replace(
-        "EXISTS (SELECT FROM unbound)", "false"
-    )
-    assert "FROM unbound)" not in blind
+    look = "EXISTS (SELECT FROM unbound u WHERE u.id = fence.id)"
+    blind = journal._APPEND.replace(f"AND NOT {look}", "").replace(look, "false")
+    assert "FROM unbound" not in blind
     monkeypatch.setattr(journal, "_APPEND", blind)
     company.add_reads()
     turns: list[Turn] = [proposes(("look_up", {"order_id": f"A-{n}"})) for n in range(2)]

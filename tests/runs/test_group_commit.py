@@ -1,0 +1,210 @@
+"""Group commit: runs that append at the same time share a statement, and nothing else."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from agentops.database import borrowed
+from agentops.engine import events as e
+from runs import group_commit, journal
+from runs.group_commit import GroupCommit
+from runs.journal import Appended
+from runs.models import Run
+from runs.session import HeadMoved, LeaseLost, Session, open_session
+from tests.runs.company import Company
+
+Statement = Callable[..., dict[UUID, Appended]]
+SIZE = 5
+WAIT_S = 20.0
+
+
+class Table:
+    """Where appends gather: the first statement waits until all others are queued behind it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, guests: int = SIZE) -> None:
+        self.group = GroupCommit()
+        self.sizes: list[int] = []
+        self._guests = guests
+        self.statement: Statement = journal.append_documents
+        monkeypatch.setattr(group_commit, "append", self.group.append)
+        monkeypatch.setattr(journal, "append_documents", self._append)
+
+    def _append(
+        self, connection: psycopg.Connection[Any], documents: Sequence[str], *, patient: bool = True
+    ) -> dict[UUID, Appended]:
+        self.sizes.append(len(documents))
+        if len(self.sizes) == 1:
+            wait_until(lambda: len(self.group._waiting) == self._guests - 1)
+        return self.statement(connection, documents, patient=patient)
+
+    def commit_all(self, sessions: Sequence[Session]) -> list[BaseException | None]:
+        """Commit in one thread each, the first one first; return what each raised."""
+        with ThreadPoolExecutor(len(sessions)) as pool:
+            first = pool.submit(commit, sessions[0])
+            wait_until(lambda: bool(self.sizes))
+            rest = [pool.submit(commit, session) for session in sessions[1:]]
+            return [done.result() for done in (first, *rest)]
+
+
+def commit(session: Session) -> BaseException | None:
+    """Commit; return what that raised."""
+    try:
+        session.commit()
+    except Exception as error:
+        return error
+    return None
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def take(run: Run) -> Session:
+    """Lease a run and open it, as a driver does."""
+    with borrowed() as connection, connection.cursor() as cursor:
+        taken = journal.take_lease(cursor, run.pk, owner="tests:1", lease_s=60)
+    assert taken is not None
+    epoch, due_at, context = taken
+    session = open_session(context, epoch, due_at)
+    session.note(e.AUTHORITY_LOST, {"code": "agent_suspended"})
+    return session
+
+
+@pytest.fixture
+def sessions(company: Company) -> list[Session]:
+    company.add_reads()
+    company.publish()
+    return [take(company.start()) for _ in range(SIZE)]
+
+
+def written(company: Company, sessions: Sequence[Session]) -> list[bool]:
+    runs = [Run.objects.get(pk=session.context.run_id) for session in sessions]
+    return [company.kinds(run)[-1] == e.AUTHORITY_LOST for run in runs]
+
+
+def test_who_comes_during_a_statement_shares_the_next(
+    company: Company, sessions: list[Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Table(monkeypatch)
+    assert table.commit_all(sessions) == [None] * SIZE
+    assert (table.sizes, written(company, sessions)) == ([1, SIZE - 1], [True] * SIZE)
+
+
+def test_a_group_is_bounded(
+    company: Company, sessions: list[Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "MOST", 2)
+    table = Table(monkeypatch)
+    assert table.commit_all(sessions) == [None] * SIZE
+    assert (table.sizes, written(company, sessions)) == ([1, 2, 2], [True] * SIZE)
+
+
+def test_one_bad_write_fails_alone(
+    company: Company, sessions: list[Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL takes no NUL in facts: the statement fails, and all of the group go on one by one."""
+    table, bad = Table(monkeypatch), sessions[-1]
+    bad.pending.clear()
+    bad.state = bad.state._replace(seq=bad.state.seq - 1)
+    bad.note(e.AUTHORITY_LOST, {"code": "\0"})
+    results = table.commit_all(sessions)
+    assert [type(result) for result in results[:-1]] == [type(None)] * (SIZE - 1)
+    assert isinstance(results[-1], psycopg.errors.DataError)
+    assert written(company, sessions) == [True] * (SIZE - 1) + [False]
+    assert table.sizes == [1, SIZE - 1] + [1] * (SIZE - 1)
+
+
+def test_a_stale_head_and_a_lost_lease_are_told_to_whom_they_concern(
+    company: Company, sessions: list[Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Table(monkeypatch)
+    stale, lost = sessions[1], sessions[2]
+    stale.head = type(stale.head)(stale.head.seq, bytes(32))
+    Run.objects.filter(pk=lost.context.run_id).update(lease_epoch=9)
+    results = table.commit_all(sessions)
+    assert [type(result) for result in results] == [type(None), HeadMoved, LeaseLost, type(None), type(None)]
+    assert written(company, sessions) == [True, False, False, True, True]
+
+
+def test_nobody_waits_for_a_run_that_somebody_has_locked(
+    company: Company, sessions: list[Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The locked one waits alone, and is written as soon as it is free."""
+    table, locked = Table(monkeypatch), sessions[-1]
+    with borrowed() as other, ThreadPoolExecutor(1) as pool:
+        with other.transaction():
+            other.execute("SELECT FROM runs_run WHERE id = %s FOR UPDATE", (locked.context.run_id,))
+            results = pool.submit(table.commit_all, sessions)
+            wait_until(lambda: sum(written(company, sessions)) == SIZE - 1)
+            assert written(company, sessions)[-1] is False
+        assert results.result(WAIT_S) == [None] * SIZE
+    assert written(company, sessions)[-1]
+    assert table.sizes[:2] == [1, SIZE - 1]
+
+
+def test_two_drivers_of_one_run_never_share_a_statement(
+    company: Company, sessions: list[Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of them was taken over within this process: it must not take the other's success for its own."""
+    table = Table(monkeypatch)
+    Run.objects.filter(pk=sessions[1].context.run_id).update(lease_until=None)
+    heir = take(Run.objects.get(pk=sessions[1].context.run_id))
+    results = table.commit_all([sessions[0], sessions[1], heir, *sessions[3:]])
+    assert [type(result) for result in results] == [type(None), LeaseLost, *[type(None)] * 3]
+
+
+def test_a_group_whose_answer_is_lost_finds_itself_written(
+    company: Company, sessions: list[Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Table(monkeypatch)
+    statement = table.statement
+
+    def break_off(
+        connection: psycopg.Connection[Any], documents: Sequence[str], *, patient: bool = True
+    ) -> dict[UUID, Appended]:
+        found = statement(connection, documents, patient=patient)
+        if len(documents) > 1:
+            raise psycopg.OperationalError("the connection is lost")
+        return found
+
+    table.statement = break_off
+    results = table.commit_all(sessions)
+    assert sorted(type(result).__name__ for result in results) == ["HeadMoved"] * (SIZE - 1) + ["NoneType"]
+    for session in sessions:
+        session.rewind()
+        assert session.pending == []
+    assert written(company, sessions) == [True] * SIZE
+
+
+def test_an_error_beyond_the_database_reaches_all_and_the_next_append_works(
+    company: Company, sessions: list[Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Table(monkeypatch)
+    statement, failing = table.statement, threading.Event()
+
+    def fail(*arguments: Any, patient: bool = True) -> dict[UUID, Appended]:
+        if not patient and not failing.is_set():
+            failing.set()
+            raise MemoryError
+        return statement(*arguments, patient=patient)
+
+    table.statement = fail
+    results = table.commit_all(sessions)
+    assert [type(result) for result in results].count(MemoryError) == SIZE - 1
+    for session, result in zip(sessions, results, strict=True):
+        if result is not None:
+            session.rewind()
+            session.note(e.AUTHORITY_LOST, {"code": "agent_suspended"})
+            session.commit()
+    assert written(company, sessions) == [True] * SIZE
