@@ -30,7 +30,16 @@ from runs import escrow, journal, summaries, turns
 from runs.actions import assessing, executing, gating, outcomes
 from runs.actions.refusals import give_caps_back
 from runs.leases import leases, stopping
-from runs.session import BudgetSet, GuardRefused, HeadMoved, LeaseLost, Session, open_session, utc_now
+from runs.session import (
+    BudgetSet,
+    GuardRefused,
+    HeadMoved,
+    LeaseLost,
+    Session,
+    StandingChanged,
+    open_session,
+    utc_now,
+)
 from runs.slots import slot, waiting_outside
 
 logger = logging.getLogger(__name__)
@@ -117,7 +126,7 @@ def _drive_on(session: Session) -> bool:
                 return False
             if time.monotonic() >= slice_ends or stopping.is_set():
                 return _hand_on(session)
-        except (HeadMoved, GuardRefused):
+        except (HeadMoved, StandingChanged, GuardRefused):
             session.rewind()
         except BudgetSet:
             session.rewind()

@@ -19,8 +19,9 @@ import psycopg
 from agentops.ledger.entries import Draft, Head, SealedEntry, seal
 from agentops.ledger.store import Cursor, new_salt
 from runs.projection import Projection, RunRow
+from tools.standing import ACTORS_AS_SEEN
 
-Appended = Literal["appended", "lease_lost", "head_moved", "budget_set"]
+Appended = Literal["appended", "lease_lost", "head_moved", "budget_set", "standing_changed"]
 
 ENDED = "('completed', 'halted', 'failed', 'cancelled', 'expired')"
 
@@ -28,12 +29,13 @@ ENDED = "('completed', 'halted', 'failed', 'cancelled', 'expired')"
 # is PostgreSQL's own, because psycopg parses a statement of this length anew every time it is executed.
 _WRITES = """
     SELECT * FROM jsonb_to_recordset($1::jsonb) AS w(id uuid, identity uuid, epoch int, before_seq int,
-        before_hash bytea, after_seq int, after_hash bytea, bound text[], entries jsonb, run jsonb, steps jsonb,
-        calls jsonb, effects jsonb)
+        before_hash bytea, after_seq int, after_hash bytea, bound text[], actors jsonb, entries jsonb, run jsonb,
+        steps jsonb, calls jsonb, effects jsonb)
 """
 _APPEND_ENTRIES = """
 WITH w AS MATERIALIZED ({writes}), fence AS (
-    SELECT r.id, r.team_id, r.identity_id, w.bound FROM w JOIN runs_run r ON r.id = w.id AND r.lease_epoch = w.epoch
+    SELECT r.id, r.team_id, r.identity_id, r.application_id, r.started_by_id, w.bound, w.actors
+    FROM w JOIN runs_run r ON r.id = w.id AND r.lease_epoch = w.epoch
     ORDER BY r.id FOR NO KEY UPDATE OF r {patience}
 ), unbound AS (
     SELECT fence.id FROM fence JOIN runs_budget b
@@ -43,10 +45,13 @@ WITH w AS MATERIALIZED ({writes}), fence AS (
         OR (b.max_usd IS NOT NULL AND 'usd' <> ALL (bound))
         OR NOT EXISTS (SELECT FROM runs_escrow s JOIN runs_budgetwindow bw ON bw.id = s.window_id
             WHERE s.run_id = fence.id AND bw.budget_id = b.id))
+), changed AS (
+    SELECT fence.id FROM fence WHERE actors IS NOT NULL AND actors IS DISTINCT FROM ({actors})
 ), moved AS (
     UPDATE ledger_stream s SET head_seq = w.after_seq, head_hash = w.after_hash FROM fence JOIN w USING (id)
     WHERE s.id = fence.id AND s.head_seq = w.before_seq AND s.head_hash = w.before_hash
         AND NOT EXISTS (SELECT FROM unbound u WHERE u.id = fence.id)
+        AND NOT EXISTS (SELECT FROM changed c WHERE c.id = fence.id)
     RETURNING s.id
 ), head AS (
     SELECT w.* FROM moved JOIN w USING (id)
@@ -57,7 +62,9 @@ WITH w AS MATERIALIZED ({writes}), fence AS (
     FROM head, jsonb_to_recordset(head.entries) AS n(seq int, kind text, facts text, content text,
         salt bytea, content_digest bytea, prev_hash bytea, hash bytea, at timestamptz, actor uuid)
 ), {rows}
-SELECT fence.id, moved.id IS NOT NULL, EXISTS (SELECT FROM unbound u WHERE u.id = fence.id)
+SELECT fence.id, CASE WHEN EXISTS (SELECT FROM unbound u WHERE u.id = fence.id) THEN 'budget_set'
+    WHEN EXISTS (SELECT FROM changed c WHERE c.id = fence.id) THEN 'standing_changed'
+    WHEN moved.id IS NULL THEN 'head_moved' ELSE 'appended' END
 FROM fence LEFT JOIN moved USING (id)
 """
 _ROWS = """run AS (
@@ -117,9 +124,12 @@ _ROWS = """run AS (
     ON CONFLICT (key) DO UPDATE SET state = excluded.state, outcome_seq = excluded.outcome_seq,
         ended_at = excluded.ended_at WHERE f.args_digest = excluded.args_digest
 )"""
-_APPEND = _APPEND_ENTRIES.format(writes=_WRITES, patience="", rows=_ROWS)
+_ACTORS = ACTORS_AS_SEEN.format(
+    application="fence.application_id", initiator="fence.started_by_id", identity="fence.identity_id"
+)
+_APPEND = _APPEND_ENTRIES.format(writes=_WRITES, patience="", actors=_ACTORS, rows=_ROWS)
 # One of many that somebody has locked is left out: all others would wait for it.
-_APPEND_AT_ONCE = _APPEND_ENTRIES.format(writes=_WRITES, patience="SKIP LOCKED", rows=_ROWS)
+_APPEND_AT_ONCE = _APPEND_ENTRIES.format(writes=_WRITES, patience="SKIP LOCKED", actors=_ACTORS, rows=_ROWS)
 _PROJECT = f"WITH head AS ({_WRITES}), {_ROWS} SELECT 1"
 
 _CONTEXT = """
@@ -206,6 +216,8 @@ class Write:
     projection: Projection
     # Before a model call: the units that the run knows to be shared. A budget not yet drawn on stops the append.
     bound: list[str] | None = None
+    # Before a model call: how those stood by whose authority the run acts. Another standing stops the append.
+    actors: list[Any] | None = None
 
 
 def seal_drafts(run: UUID, head: Head, drafts: Iterable[Draft]) -> tuple[list[SealedEntry], Head]:
@@ -225,6 +237,7 @@ def encode(write: Write) -> str:
         "after_seq": after.seq,
         "after_hash": after.hash,
         "bound": write.bound,
+        "actors": write.actors,
         "entries": [_columns(entry) for entry in write.entries],
         **_rows(write.row, write.projection),
     }
@@ -245,13 +258,7 @@ def append_documents(
     """
     statement = _APPEND if patient else _APPEND_AT_ONCE
     rows = psycopg.RawCursor(connection).execute(statement, (f"[{','.join(documents)}]",)).fetchall()
-    return {run: _verdict(moved, unbound) for run, moved, unbound in rows}
-
-
-def _verdict(moved: bool, unbound: bool) -> Appended:
-    if unbound:
-        return "budget_set"
-    return "appended" if moved else "head_moved"
+    return dict(rows)
 
 
 def write_rows(

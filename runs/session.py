@@ -64,6 +64,10 @@ class BudgetSet(AgentOpsError):
     """A shared budget binds the run that it has not drawn on: no model is asked before it has."""
 
 
+class StandingChanged(AgentOpsError):
+    """Those by whose authority the run acts stand otherwise than it was seen: no model is asked before it is heeded."""
+
+
 class GuardRefused(AgentOpsError):
     """A guard said no (a cap is used up, an approval was voided): nothing was written."""
 
@@ -88,6 +92,8 @@ class Session:
     # What has to be written in the transaction of what is pending: caps given back, a place in a queue.
     duties: list[Guard] = field(default_factory=list)
     one_by_one: bool = False
+    # How those stood by whose authority the run acts when that was last looked at; a model call compares.
+    actors: list[Any] | None = None
     idle_ms: int = 0
     kept_seq: int = 0
     # Heads that appends were to lead to: one whose answer was lost may have been written all the same.
@@ -121,7 +127,7 @@ class Session:
     def commit(self, guards: Sequence[Guard] = ()) -> None:
         """Write what is pending in one statement; with guards, in one transaction with them.
 
-        Raises LeaseLost, HeadMoved, BudgetSet or GuardRefused; after all but the first, ``rewind``.
+        Raises LeaseLost, HeadMoved, BudgetSet, StandingChanged or GuardRefused; after all but the first, ``rewind``.
         """
         if self.pending:
             demands = in_lock_order([*self.duties, *guards])
@@ -140,6 +146,8 @@ class Session:
             raise HeadMoved("head_moved", f"run {self.context.run_id} has moved on")
         if result == "budget_set":
             raise BudgetSet("budget_set", f"run {self.context.run_id} is bound by another budget")
+        if result == "standing_changed":
+            raise StandingChanged("standing_changed", f"run {self.context.run_id} has another standing")
         self.head, self.pending, self.duties = after, [], []
         self.fresh.clear()
 
@@ -168,8 +176,8 @@ class Session:
         row = run_row(self.state, self.pending[-1][0].at, projection)
         run, identity = self.context.run_id, self.context.identity_id
         asks = any(draft.kind == MODEL_REQUESTED for draft, _ in self.pending)
-        bound = self.state.drawn.units if asks else None
-        return Write(run, identity, self.epoch, self.head, after, entries, row, projection, bound)
+        bound, actors = (self.state.drawn.units, self.actors) if asks else (None, None)
+        return Write(run, identity, self.epoch, self.head, after, entries, row, projection, bound, actors)
 
     def _write_guarded(self, write: Write, guards: Sequence[Guard]) -> Appended:
         with orm_section():
@@ -210,6 +218,7 @@ class Session:
         self.head, self.state = head, state
         self.idle_ms += sum(draft.facts.get("idle_ms", 0) for draft in pending[len(happened) :])
         self.pending = []
+        self.actors = None
         self.fresh.clear()
         self.contents.clear()
         self.rendered.clear()

@@ -54,7 +54,7 @@ def new_traceparent(trace_id: str) -> str:
 
 def ask_planner(session: Session, step: int, attempt: int) -> None:
     """Reserve, commit the reservation (C1), ask, and note the decision or the failure."""
-    if not heed_standing(session):
+    if not heed_standing(session, afresh=False):
         return
     version = session.version
     try:

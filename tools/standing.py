@@ -6,7 +6,7 @@ Nothing here is cached: a revocation committed a moment ago is seen.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ import psycopg
 from tools.caps import parse_caps, windows_of
 from tools.policy import Actors, GrantTerms, Standing
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STANDING_TEMPLATE = """
 SELECT i.state, i.expires_at, account.is_active AND account.kind = 'agent',
     (SELECT a.state = 'active' FROM identities_application a WHERE a.id = %(application)s),
@@ -40,14 +41,17 @@ _SEEN = """(SELECT json_agg(seen) FROM (
        AND started_at > %(since)s ORDER BY started_at DESC LIMIT 1)) AS seen)"""
 _STANDING_OF_READ = _STANDING_TEMPLATE.format(seen="NULL")
 _STANDING_OF_WRITE = _STANDING_TEMPLATE.format(seen=_SEEN)
-_ACTORS = """
-SELECT i.state, i.expires_at, account.is_active AND account.kind = 'agent',
-    (SELECT a.state = 'active' FROM identities_application a WHERE a.id = %(application)s),
-    (SELECT u.is_active FROM identities_user u WHERE u.id = %(started_by)s)
-FROM identities_agentidentity i
-JOIN identities_user account ON account.id = i.service_account_id
-WHERE i.id = %(identity)s
+# How those stand by whose authority a run acts, in one value that can be compared with what was seen before;
+# times as microseconds, because a text would depend on the session's time zone.
+ACTORS_AS_SEEN = """
+SELECT jsonb_build_array(i.state, (extract(epoch FROM i.expires_at) * 1000000)::bigint,
+    account.is_active AND account.kind = 'agent',
+    (SELECT a.state = 'active' FROM identities_application a WHERE a.id = {application}),
+    (SELECT u.is_active FROM identities_user u WHERE u.id = {initiator}))
+FROM identities_agentidentity i JOIN identities_user account ON account.id = i.service_account_id
+WHERE i.id = {identity}
 """
+_ACTORS = ACTORS_AS_SEEN.format(application="%s", initiator="%s", identity="%s")
 _USED = """
 SELECT "window", used_count, used_amount FROM tools_capusage
 WHERE identity_id = %s AND tool_id = %s AND "window" = ANY(%s)
@@ -122,11 +126,17 @@ def read_actors(
     identity_id: UUID,
     application_id: UUID | None,
     started_by_id: UUID | None,
-) -> Actors:
-    """Return how those stand by whose authority a run acts."""
-    values = {"identity": identity_id, "application": application_id, "started_by": started_by_id}
-    row = connection.execute(_ACTORS, values).fetchone()
-    return Actors("unknown", None, False, None) if row is None else Actors(*row[:4], initiator_active=row[4])
+) -> list[Any]:  # Any: a JSON array
+    """Return how those stand by whose authority a run acts: ``ACTORS_AS_SEEN``, for ``actors_of``."""
+    row = connection.execute(_ACTORS, (application_id, started_by_id, identity_id)).fetchone()
+    return ["unknown", None, False, None, None] if row is None else list(row[0])
+
+
+def actors_of(seen: list[Any]) -> Actors:  # Any: a JSON array
+    """Return what was seen of the actors in the policy's terms."""
+    state, expires_us, account, application, initiator = seen
+    expires_at = None if expires_us is None else _EPOCH + timedelta(microseconds=expires_us)
+    return Actors(state, expires_at, account, application, initiator_active=initiator)
 
 
 def _read_used(

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from approvals.models import ApprovalRequest
 from identities.models import STAFF_ISSUER, AgentIdentity, Application, User
-from runs import tasks, turns
+from runs import journal, session, tasks, turns
 from runs.models import Run
 from runs.services import pause_run, start_run
 from tests.runs.company import ORDER, Company, proposes, says
@@ -52,6 +52,40 @@ def test_an_agent_that_may_not_act_is_not_asked_to_think(
     assert (run.state, run.status_reason, run.steps) == ("halted", code, 1)
     assert len(company.asked()) == 1
     assert "ended early" not in company.content(run, "run.halted")["summary"]
+
+
+def test_without_comparing_before_a_model_call_a_suspended_agent_thinks_on(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mutant: how it stood when the drive began is all that is ever looked at."""
+    blind = journal._APPEND.replace("actors IS NOT NULL AND", "false AND")
+    assert blind != journal._APPEND
+    monkeypatch.setattr(journal, "_APPEND", blind)
+    company.add_reads()
+    company.world.mishaps.extend([meanwhile(lambda: change(company, state="suspended"))])
+    company.run(proposes(("look_up", ORDER)), says("Done."))
+    assert len(company.asked()) == 2
+
+
+def test_a_standing_that_changed_and_still_suffices_stops_nobody(company: Company) -> None:
+    later = timezone.now() + timedelta(days=30)
+    company.add_reads()
+    company.world.mishaps.extend([meanwhile(lambda: change(company, expires_at=later))])
+    run = company.run(proposes(("look_up", ORDER)), says("Done."))
+    assert (run.state, run.steps, len(company.asked())) == ("completed", 2, 2)
+
+
+def test_an_agent_whose_time_runs_out_during_a_drive_thinks_no_further(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing changes in the database: only the clock goes on."""
+    change(company, expires_at=timezone.now() + timedelta(seconds=50))
+    company.add_reads()
+    shift = [timedelta(0)]
+    monkeypatch.setattr(session, "utc_now", lambda: timezone.now() + shift[0])
+    company.world.mishaps.extend([meanwhile(lambda: shift.append(shift.pop() + timedelta(seconds=60)))])
+    run = company.run(proposes(("look_up", ORDER)), says("Done."))
+    assert (run.status_reason, len(company.asked())) == ("identity_expired", 1)
 
 
 def test_a_queued_run_of_a_suspended_agent_costs_nothing(company: Company) -> None:
