@@ -1,8 +1,9 @@
 """Slots: how many drivers of one process are at work at the same time; all others wait for a model or a tool.
 
 Threads that compute at once only take the interpreter's lock from each other: with 32 runs that never wait,
-two slots made 413 steps/s where 16 free threads made 336, with a fifth less CPU per step. A slot is held
-over the statements of a step too, so a database that is far away wants more of them (``DRIVER_SLOTS``).
+two slots made 413 steps/s where 16 free threads made 336, with a fifth less CPU per step. Appends are waited
+for outside, so that they gather (`runs.group_commit`); a slot is held over a step's reads, so a database that
+is far away wants more of them (``DRIVER_SLOTS``).
 """
 
 from __future__ import annotations
