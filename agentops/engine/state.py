@@ -171,10 +171,12 @@ class RunState(NamedTuple):
         if self.paused:
             return True
         open_calls = self.open_calls
+        if not open_calls:
+            return False
         reads = [call for call in open_calls if call.effect == "read"]
         others = [call for call in open_calls if call.effect != "read" and call.status != "asked"]
         unassessed = [call for call in open_calls if call.status == "proposed"]
-        return bool(open_calls) and all(call.waits_for_people for call in (*reads, *others[:1], *unassessed))
+        return all(call.waits_for_people for call in (*reads, *others[:1], *unassessed))
 
     @property
     def is_overspent(self) -> bool:

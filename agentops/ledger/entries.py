@@ -54,14 +54,18 @@ class SealedEntry:
     actor: UUID | None
 
 
+_FACTS = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_CONTENT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
 def dump_facts(facts: dict[str, Any]) -> str:
     """Return the canonical text of facts; for their restricted types this equals RFC 8785."""
-    return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _FACTS.encode(facts)
 
 
 def dump_content(content: Any) -> str:
     """Return content as ASCII JSON text, stored byte for byte (jsonb would refuse NUL and reorder keys)."""
-    return json.dumps(content, separators=(",", ":"), allow_nan=False)
+    return _CONTENT.encode(content)
 
 
 def digest_content(salt: bytes, content: str) -> bytes:
