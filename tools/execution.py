@@ -84,7 +84,12 @@ def _wants_retry(spec: ToolSpec, attempt: int, outcome: Outcome) -> bool:
 def read_back(call: Call) -> Outcome | None:
     """Ask the tool what became of the call's key; makes no effect, so it needs no permit."""
     adapter = _adapter(call.spec)
-    return None if adapter is None else adapter.read_back(call, timeout_s=call.spec.timeout_s)
+    if adapter is None:
+        return None
+    try:
+        return adapter.read_back(call, timeout_s=call.spec.timeout_s)
+    except Exception as error:  # it proves nothing about the effect that was asked about
+        return _note_raised(call.spec, error)
 
 
 def _attempt(call: Call, not_after: float) -> Outcome:
@@ -94,8 +99,12 @@ def _attempt(call: Call, not_after: float) -> Outcome:
     try:
         return adapter.invoke(call, timeout_s=call.spec.timeout_s, not_after=not_after)
     except Exception as error:  # an adapter promises to raise nothing; an effect must not depend on a promise
-        logger.exception("the adapter %s raised", call.spec.adapter)
-        return doubt(call.spec.effect, "tool_error", f"The adapter failed with {type(error).__name__}.")
+        return _note_raised(call.spec, error)
+
+
+def _note_raised(spec: ToolSpec, error: Exception) -> Outcome:
+    logger.error("the adapter %s raised", spec.adapter, exc_info=error)
+    return doubt(spec.effect, "tool_error", f"The adapter failed with {type(error).__name__}.")
 
 
 def _adapter(spec: ToolSpec) -> Adapter | None:
