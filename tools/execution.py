@@ -53,13 +53,23 @@ def execute(
     call = assessment.call
     use_permit(permit, assessment)
     outcome = _attempt(call, math.inf if call.spec.effect == "read" else not_after)
-    transition, left = breaker().settle(
-        call.spec.tool_id,
-        call.spec.breaker,
-        breaker_verdict(outcome),
-        admission.probe_token,
-        retry=_wants_retry(call.spec, call.attempt, outcome),
-    )
+    return _settle(call, outcome, admission)
+
+
+def _settle(call: Call, outcome: Outcome, admission: Admission) -> tuple[Outcome, Transition | None]:
+    """Tell the breaker; what has happened has happened, whatever becomes of that."""
+    spec = call.spec
+    try:
+        transition, left = breaker().settle(
+            spec.tool_id,
+            spec.breaker,
+            breaker_verdict(outcome),
+            admission.probe_token,
+            retry=_wants_retry(spec, call.attempt, outcome),
+        )
+    except Exception:  # a fault of ours or of Redis' answer; a probe's lease runs out by itself
+        logger.exception("the breaker of %s could not be told of %s", spec.name, outcome.code)
+        return outcome, None
     return replace(outcome, retry_budget_left=left), transition
 
 
@@ -67,7 +77,12 @@ def ask_for_retry(spec: ToolSpec, attempt: int, outcome: Outcome) -> Outcome:
     """Return what a read-back found, with the retry budget's word on another attempt."""
     if not _wants_retry(spec, attempt, outcome):
         return outcome
-    return replace(outcome, retry_budget_left=breaker().spend_retry(spec.tool_id, spec.breaker))
+    try:
+        left = breaker().spend_retry(spec.tool_id, spec.breaker)
+    except Exception:
+        logger.exception("the retry budget of %s could not be asked", spec.name)
+        return outcome
+    return replace(outcome, retry_budget_left=left)
 
 
 def _wants_retry(spec: ToolSpec, attempt: int, outcome: Outcome) -> bool:

@@ -22,6 +22,7 @@ from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import Mishap, Result, busy, lose_reply, lose_request, meanwhile, refuse
 from tests.runs.planner.provider import Conversation
 from tools import mirror
+from tools.breaker import Breaker
 from tools.calls import ToolSpec
 from tools.caps import release_caps, reserve_caps
 from tools.execution import breaker
@@ -626,6 +627,39 @@ def test_a_breaker_that_moves_while_somebody_writes_is_shown(company: Company) -
     run = company.drive(run)
     assert company.states(run) == [("failed", "busy")]
     assert BreakerState.objects.get().state == "open"
+
+
+@pytest.mark.parametrize(
+    ("mishap", "idempotency", "state"),
+    [
+        (lambda do: do(), "none", ("succeeded", "ok")),
+        (lose_reply, "none", ("parked", "reply_lost")),
+        (refuse, "none", ("failed", "not_refundable")),
+        (busy, "none", ("succeeded", "ok")),
+        (lose_request, "read_back", ("succeeded", "ok")),
+    ],
+)
+def test_a_breaker_that_breaks_costs_no_outcome(
+    company: Company,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    mishap: Mishap,
+    idempotency: str,
+    state: tuple[str, str],
+) -> None:
+    """A script that answers with something else, say: no fault that Redis' client knows."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise IndexError("list index out of range")
+
+    for name in ("settle", "spend_retry"):
+        monkeypatch.setattr(Breaker, name, fail)
+    company.add_tool("refund", idempotency=idempotency)
+    company.world.mishaps.extend([mishap])
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    assert company.states(run) == [state]
+    assert "lost" not in [entry.facts.get("code") for entry in company.entries(run)]
+    assert "the breaker of refund could not be told" in caplog.text
 
 
 # --- endings ----------------------------------------------------------------------------------------------
