@@ -102,7 +102,8 @@ def read_back(call: Call) -> Outcome | None:
     if adapter is None:
         return None
     try:
-        return adapter.read_back(call, timeout_s=call.spec.timeout_s)
+        answer = adapter.read_back(call, timeout_s=call.spec.timeout_s)
+        return None if answer is None else _heed(answer)
     except Exception as error:  # it proves nothing about the effect that was asked about
         return _note_raised(call.spec, error)
 
@@ -112,9 +113,16 @@ def _attempt(call: Call, not_after: float) -> Outcome:
     if adapter is None:
         return fail("bad_config", f"the adapter {call.spec.adapter!r} of {call.spec.name} cannot be loaded")
     try:
-        return adapter.invoke(call, timeout_s=call.spec.timeout_s, not_after=not_after)
+        return _heed(adapter.invoke(call, timeout_s=call.spec.timeout_s, not_after=not_after))
     except Exception as error:  # an adapter promises to raise nothing; an effect must not depend on a promise
         return _note_raised(call.spec, error)
+
+
+def _heed(answer: object) -> Outcome:
+    """Return an adapter's answer; raises TypeError for one that is no outcome, as added adapters may give."""
+    if not isinstance(answer, Outcome):
+        raise TypeError(f"an adapter answers with an Outcome, not with {type(answer).__name__}")
+    return answer
 
 
 def _note_raised(spec: ToolSpec, error: Exception) -> Outcome:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from runs.models import Run
 from runs.services import settle_outcome
@@ -287,3 +288,28 @@ def test_a_function_that_returns_no_json(company: Company, effect: str, result: 
         check_it_failed(company, run, "bad_output")
     else:
         assert (run.state, company.states(run)) == ("requires_action", [("parked", "bad_output")])
+
+
+# --- adapters that an installation brought along ----------------------------------------------------------
+
+
+def add_strange_tool(company: Company, settings: Settings, adapter: str, **changes: Any) -> None:
+    settings.TOOL_ADAPTERS = {"own": f"tests.tools.adapters.strangers.{adapter}"}
+    company.add_tool("refund", adapter="own", config={}, max_attempts=MOST_ATTEMPTS, **changes)
+
+
+def test_an_adapter_that_cannot_be_called_sends_nothing(company: Company, settings: Settings) -> None:
+    add_strange_tool(company, settings, "Eager", idempotency="none")
+    run = company.run(proposes(("refund", ORDER)), says("I cannot."))
+    check_it_failed(company, run, "bad_config")
+    check_it_is_shown(company, run, "bad_config")
+
+
+@pytest.mark.parametrize("idempotency", ["none", "read_back"])
+def test_an_adapter_that_answers_nothing_leaves_the_call_in_doubt(
+    company: Company, settings: Settings, idempotency: str
+) -> None:
+    add_strange_tool(company, settings, "Blank", idempotency=idempotency)
+    run = company.run(proposes(("refund", ORDER)), says("I cannot."))
+    assert (run.state, company.states(run)) == ("requires_action", [("parked", "tool_error")])
+    check_it_is_shown(company, run, "tool_error")

@@ -194,6 +194,12 @@ def test_python_tools_are_of_allowed_modules(cast: Cast, tool: Tool, settings: L
         add_version(actor=cast.alice, tool=tool, definition=definition)
 
 
+def test_an_adapter_that_cannot_be_called_is_refused(cast: Cast, tool: Tool, settings: LazySettings) -> None:
+    settings.TOOL_ADAPTERS = {"own": "tests.tools.adapters.strangers.Eager"}
+    with pytest.raises(ValidationFailed, match=r"adapter: .* needs invoke.*not_after"):
+        add_version(actor=cast.alice, tool=tool, definition=replace(REFUND, adapter="own"))
+
+
 @pytest.mark.parametrize(
     "change",
     [lambda rows: rows.update(timeout_s=99), lambda rows: rows.delete()],
