@@ -433,6 +433,18 @@ def test_an_amount_that_no_column_could_hold_is_refused(company: Company) -> Non
     assert (run.state, company.states(run)) == ("completed", [("refused", "amount_out_of_range")])
 
 
+@pytest.mark.parametrize(("amount", "written"), [("1E+2", "100"), ("2.50", "2.50"), ("1.500000", "1.50")])
+def test_what_a_call_takes_of_caps_is_written_in_digits(company: Company, amount: str, written: str) -> None:
+    cap = {"per": "day", "count": 9, "amount": "1000"}
+    company.add_tool("refund", grant="ALLOW_WITH_CAPS", grant_caps=caps(cap), amount_argument="amount")
+    company.world.mishaps.extend([refuse])
+    run = company.run(proposes(("refund", {**ORDER, "amount": amount})), says("Sorry."))
+    (started,) = company.facts(run, "attempt.started")
+    assert [taken for _, taken in started["claims"]] == [written]
+    usage = CapUsage.objects.get()
+    assert (usage.used_count, usage.used_amount) == (0, 0), "and given back as written"
+
+
 # --- the same effect twice --------------------------------------------------------------------------------
 
 
