@@ -442,7 +442,7 @@ def test_what_a_call_takes_of_caps_is_written_in_digits(company: Company, amount
     (started,) = company.facts(run, "attempt.started")
     assert [taken for _, taken in started["claims"]] == [written]
     usage = CapUsage.objects.get()
-    assert (usage.used_count, usage.used_amount) == (0, 0), "and given back as written"
+    assert (usage.used_count, usage.used_amount) == (0, Decimal(0)), "and given back as written"
 
 
 # --- the same effect twice --------------------------------------------------------------------------------
