@@ -60,6 +60,18 @@ def test_a_proposal_that_cannot_be_meant_is_refused_and_the_model_is_told(
     assert company.world.attempts == []
 
 
+def test_an_invented_name_is_erasable_content(company: Company) -> None:
+    company.add_tool("unknown")
+    run = company.run(proposes(("refund_ann", {}), ("unknown", {}), ("refund ann", {})), says("I cannot."))
+    (decided, _) = company.facts(run, "step.decided")
+    assert [call["tool"] for call in decided["calls"]] == ["(unknown)", "unknown", "(unknown)"]
+    assert "ann" not in str([entry.facts for entry in company.entries(run)])
+    assert [row.tool_name for row in company.calls(run)] == ["(unknown)", "unknown", "(unknown)"]
+    assert "there is no tool refund_ann; there are: unknown" in company.observations()[0]["detail"]
+    shown = next(each for each in company.asked()[-1]["messages"] if each["role"] == "assistant")
+    assert shown["tool_calls"][0]["function"]["name"] == "refund_ann"
+
+
 def test_a_tool_without_a_grant_is_denied(company: Company) -> None:
     company.add_tool("refund", grant=None)
     run = company.run(proposes(("refund", ORDER)), says("I cannot."))

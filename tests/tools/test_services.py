@@ -174,7 +174,9 @@ def test_all_faults_are_named_at_once(cast: Cast, tool: Tool) -> None:
     assert len(refusal.value.problems) == 3
 
 
-@pytest.mark.parametrize("name", ["", "no spaces", "a" * 65, "ask_user", "hand_over", "höflich", "a\n"])
+@pytest.mark.parametrize(
+    "name", ["", "(unknown)", "no spaces", "a" * 65, "ask_user", "hand_over", "höflich", "a\n"]
+)
 def test_names_that_no_model_could_call(cast: Cast, name: str) -> None:
     with pytest.raises(ValidationFailed):
         create_tool(actor=cast.alice, team=cast.team, name=name)
