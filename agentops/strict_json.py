@@ -86,7 +86,8 @@ def _walk(value: object) -> Iterator[tuple[object, int]]:
             waiting += [(inner, depth + 1) for inner in item]
 
 
-def _unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a decoded object; raises MalformedJSON for a key that occurs twice."""
     # Parsers differ in which of two equal keys counts: what was approved might not be what is executed.
     value = dict(pairs)
     if len(value) != len(pairs):
@@ -115,7 +116,7 @@ def _refuse_constant(constant: str) -> NoReturn:
 @cache
 def _decoder(parse_int: Callable[[str], int]) -> json.JSONDecoder:
     return json.JSONDecoder(
-        object_pairs_hook=_unique_object,
+        object_pairs_hook=unique_object,
         parse_int=parse_int,
         parse_float=_finite,
         parse_constant=_refuse_constant,

@@ -72,6 +72,14 @@ def read_trace(run: Run, *, contents: bool = True) -> RunTrace:
     return RunTrace(items, add_up(items))
 
 
+def _name_tools(facts: Facts, content: Any) -> Facts:  # Any: erasable JSON
+    """Return a decision's facts with the names as the model wrote them, invented ones included, until erased."""
+    written = (content.get("calls") or ()) if isinstance(content, dict) else ()
+    names = {each.get("call"): each.get("tool") for each in written}
+    calls = [{**each, "tool": names.get(each["call"]) or each["tool"]} for each in facts.get("calls", ())]
+    return {**facts, "calls": calls}
+
+
 def tell(entries: Iterable[StoredEntry]) -> Iterator[TraceItem]:
     """Yield an item per entry, in order; the entries start with the run's first."""
     tools: dict[tuple[int, int], str] = {}  # outcomes name a call by its numbers only
@@ -79,8 +87,9 @@ def tell(entries: Iterable[StoredEntry]) -> Iterator[TraceItem]:
         facts = entry.facts
         step, call = facts.get("step"), facts.get("call")
         if entry.kind == e.STEP_DECIDED:
+            facts = _name_tools(facts, entry.content)
             tools |= {(facts["step"], each["call"]): each["tool"] for each in facts.get("calls", ())}
-        tool = facts.get("tool") or (tools.get((step, call), "") if step and call else "")
+        tool = (tools.get((step, call)) if step and call else "") or facts.get("tool") or ""
         yield TraceItem(
             lane=lane_of(entry.kind),
             seq=entry.seq,
@@ -90,7 +99,7 @@ def tell(entries: Iterable[StoredEntry]) -> Iterator[TraceItem]:
             call=call,
             title=title_of(entry.kind, facts, tool),
             code=str(facts.get("code") or facts.get("reason") or facts.get("limit") or ""),
-            facts=facts,
+            facts=entry.facts,
             content=entry.content,
             tokens=int(facts.get("tokens", 0)) if entry.kind in SPENDING else 0,
             usd=Decimal(facts.get("usd", 0)) if entry.kind in SPENDING else Decimal(0),

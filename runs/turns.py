@@ -26,10 +26,12 @@ from runs.planner.messages import PlannerRequest
 from runs.planner.prices import Price, cost
 from runs.session import Session
 from runs.slots import waiting_outside
-from runs.versions import dearest_rates, read_price
+from runs.versions import VersionSpec, dearest_rates, read_price
 from runs.window import Shown, system_message
 
 BACKOFF_BASE_S, BACKOFF_CAP_S = 0.5, 20.0
+# Facts outlive erasure, and an invented name may hold anything. No tool can have this one.
+UNKNOWN_TOOL = "(unknown)"
 
 
 @cache
@@ -205,7 +207,9 @@ def _note_decision(session: Session, step: int, answer: PlannerAnswer, price: Pr
             "output": usage.output_tokens,
             "reasoning": usage.reasoning_tokens,
         },
-        "calls": [_call_facts(number, call) for number, call in enumerate(answer.calls, start=1)],
+        "calls": [
+            _call_facts(number, call, session.version) for number, call in enumerate(answer.calls, start=1)
+        ],
         "final": not answer.calls,
         "problem": answer.problem,
         "size": _size(answer),
@@ -224,13 +228,15 @@ def _size(answer: PlannerAnswer) -> int:
     return len(answer.text) + sum(len(call.raw_arguments) + len(call.name) + 40 for call in answer.calls)
 
 
-def _call_facts(number: int, call: ProposedCall) -> dict[str, Any]:
+def _call_facts(number: int, call: ProposedCall, version: VersionSpec) -> dict[str, Any]:
     problem: str | None = call.problem
     try:
         digest = keyed_digest([call.name, call.raw_arguments if problem else call.arguments])
     except ValidationFailed:  # integers beyond 2^53, lone surrogates: no exact JSON, so nothing to sign
         digest, problem = keyed_digest([call.name, ascii(call.raw_arguments)]), "malformed_arguments"
-    return {"call": number, "tool": _printable(call.name), "args_digest": digest, "problem": problem}
+    known = call.name in version.catalogue or call.name in version.built_in
+    tool = call.name if known else UNKNOWN_TOOL
+    return {"call": number, "tool": tool, "args_digest": digest, "problem": problem}
 
 
 def _call_content(number: int, call: ProposedCall) -> dict[str, Any]:
@@ -244,7 +250,7 @@ def _call_content(number: int, call: ProposedCall) -> dict[str, Any]:
 
 
 def _printable(name: str) -> str:
-    """A name is the model's invention: keep it short and harmless, it goes into facts."""
+    """A name is the model's invention: keep it short and harmless, the model is shown it again."""
     return (
         "".join(char if char.isascii() and (char.isalnum() or char in "_-") else "_" for char in name[:64])
         or "_"

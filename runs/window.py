@@ -13,6 +13,7 @@ from typing import Any
 
 from agentops.engine import events as e
 from agentops.engine.state import Mark
+from runs.planner.calls import is_tool_name
 from runs.planner.estimates import upper_bound_tokens
 from runs.planner.messages import Message
 
@@ -105,7 +106,10 @@ def _proposed(call: dict[str, Any], step: int) -> dict[str, Any]:
     return {
         "id": call_id(step, call["call"]),
         "type": "function",
-        "function": {"name": call["tool"], "arguments": arguments},
+        "function": {
+            "name": call["tool"] if is_tool_name(call["tool"]) else "unknown",
+            "arguments": arguments,
+        },
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
@@ -50,15 +50,31 @@ class CapClaim:
 
 def parse_caps(rows: Iterable[dict[str, Any]]) -> tuple[Cap, ...]:
     """Return caps from a grant's JSON; raises ValidationFailed for anything it does not understand."""
+    if not isinstance(rows, list):
+        raise ValidationFailed("bad_cap", "caps are a list")
     return tuple(_parse_cap(row) for row in rows)
 
 
 def _parse_cap(row: dict[str, Any]) -> Cap:
-    unknown = set(row) - {"per", "count", "amount"}
-    if unknown or row.get("per") not in PERIODS or ("count" not in row and "amount" not in row):
+    if not isinstance(row, dict) or set(row) - {"per", "count", "amount"} or row.get("per") not in PERIODS:
         raise ValidationFailed("bad_cap", f"a cap has per ({', '.join(PERIODS)}), and count or amount: {row}")
-    amount = row.get("amount")
-    return Cap(row["per"], row.get("count"), None if amount is None else Decimal(str(amount)))
+    count, amount = row.get("count"), _read_ceiling(row)
+    if (count is None and amount is None) or not (count is None or type(count) is int):
+        raise ValidationFailed("bad_cap", f"a cap has a whole count, or an amount: {row}")
+    return Cap(row["per"], count, amount)
+
+
+def _read_ceiling(row: dict[str, Any]) -> Decimal | None:
+    """Return a cap's amount; one that is not finite would be no ceiling."""
+    if row.get("amount") is None:
+        return None
+    try:
+        amount = Decimal(str(row["amount"]))
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite():
+        raise ValidationFailed("bad_cap", f"the amount of a cap is a number: {row}")
+    return amount
 
 
 def window_of(per: str, run_id: UUID, now: datetime) -> str:

@@ -53,13 +53,23 @@ def execute(
     call = assessment.call
     use_permit(permit, assessment)
     outcome = _attempt(call, math.inf if call.spec.effect == "read" else not_after)
-    transition, left = breaker().settle(
-        call.spec.tool_id,
-        call.spec.breaker,
-        breaker_verdict(outcome),
-        admission.probe_token,
-        retry=_wants_retry(call.spec, call.attempt, outcome),
-    )
+    return _settle(call, outcome, admission)
+
+
+def _settle(call: Call, outcome: Outcome, admission: Admission) -> tuple[Outcome, Transition | None]:
+    """Tell the breaker; what has happened has happened, whatever becomes of that."""
+    spec = call.spec
+    try:
+        transition, left = breaker().settle(
+            spec.tool_id,
+            spec.breaker,
+            breaker_verdict(outcome),
+            admission.probe_token,
+            retry=_wants_retry(spec, call.attempt, outcome),
+        )
+    except Exception:  # a fault of ours or of Redis' answer; a probe's lease runs out by itself
+        logger.exception("the breaker of %s could not be told of %s", spec.name, outcome.code)
+        return outcome, None
     return replace(outcome, retry_budget_left=left), transition
 
 
@@ -67,7 +77,12 @@ def ask_for_retry(spec: ToolSpec, attempt: int, outcome: Outcome) -> Outcome:
     """Return what a read-back found, with the retry budget's word on another attempt."""
     if not _wants_retry(spec, attempt, outcome):
         return outcome
-    return replace(outcome, retry_budget_left=breaker().spend_retry(spec.tool_id, spec.breaker))
+    try:
+        left = breaker().spend_retry(spec.tool_id, spec.breaker)
+    except Exception:
+        logger.exception("the retry budget of %s could not be asked", spec.name)
+        return outcome
+    return replace(outcome, retry_budget_left=left)
 
 
 def _wants_retry(spec: ToolSpec, attempt: int, outcome: Outcome) -> bool:
@@ -84,7 +99,13 @@ def _wants_retry(spec: ToolSpec, attempt: int, outcome: Outcome) -> bool:
 def read_back(call: Call) -> Outcome | None:
     """Ask the tool what became of the call's key; makes no effect, so it needs no permit."""
     adapter = _adapter(call.spec)
-    return None if adapter is None else adapter.read_back(call, timeout_s=call.spec.timeout_s)
+    if adapter is None:
+        return None
+    try:
+        answer = adapter.read_back(call, timeout_s=call.spec.timeout_s)
+        return None if answer is None else _heed(answer)
+    except Exception as error:  # it proves nothing about the effect that was asked about
+        return _note_raised(call.spec, error)
 
 
 def _attempt(call: Call, not_after: float) -> Outcome:
@@ -92,10 +113,21 @@ def _attempt(call: Call, not_after: float) -> Outcome:
     if adapter is None:
         return fail("bad_config", f"the adapter {call.spec.adapter!r} of {call.spec.name} cannot be loaded")
     try:
-        return adapter.invoke(call, timeout_s=call.spec.timeout_s, not_after=not_after)
+        return _heed(adapter.invoke(call, timeout_s=call.spec.timeout_s, not_after=not_after))
     except Exception as error:  # an adapter promises to raise nothing; an effect must not depend on a promise
-        logger.exception("the adapter %s raised", call.spec.adapter)
-        return doubt(call.spec.effect, "tool_error", f"The adapter failed with {type(error).__name__}.")
+        return _note_raised(call.spec, error)
+
+
+def _heed(answer: object) -> Outcome:
+    """Return an adapter's answer; raises TypeError for one that is no outcome, as added adapters may give."""
+    if not isinstance(answer, Outcome):
+        raise TypeError(f"an adapter answers with an Outcome, not with {type(answer).__name__}")
+    return answer
+
+
+def _note_raised(spec: ToolSpec, error: Exception) -> Outcome:
+    logger.error("the adapter %s raised", spec.adapter, exc_info=error)
+    return doubt(spec.effect, "tool_error", f"The adapter failed with {type(error).__name__}.")
 
 
 def _adapter(spec: ToolSpec) -> Adapter | None:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import psycopg
 
+from agentops.errors import ValidationFailed
 from tools.caps import parse_caps, windows_of
 from tools.policy import Actors, GrantTerms, Standing
 
@@ -108,8 +109,7 @@ def read_standing(connection: psycopg.Connection[Any], question: Question) -> An
     row = connection.execute(query, values).fetchone()
     if row is None:
         return Answer(Standing("unknown", None, False, None, "unknown", None, False), False)
-    terms: tuple[Any, ...] = (*row[7:10], parse_caps(row[10] or ()), *row[11:16])
-    grant = None if row[7] is None else GrantTerms(*terms)
+    grant = None if row[7] is None else _read_terms(row[7:16])
     used = _read_used(
         connection, question.identity_id, question.tool_id, grant, question.run_id, question.now
     )
@@ -119,6 +119,18 @@ def read_standing(connection: psycopg.Connection[Any], question: Question) -> An
     )
     standing = Standing(row[0], row[1], row[2], row[3], row[4], grant, row[6], used, initiator_active=row[17])
     return Answer(standing, row[5], seen)
+
+
+def _read_terms(row: tuple[Any, ...]) -> GrantTerms:
+    """Return the terms of a grant. Raises ValueError for caps that cannot be read: they would cap nothing."""
+    grant_id, version, decision, rows, *rest = row
+    try:
+        caps = parse_caps(rows)
+    except ValidationFailed as error:
+        raise ValueError(f"grant {grant_id}: {error.detail}") from error
+    if decision == "ALLOW_WITH_CAPS" and not caps:
+        raise ValueError(f"grant {grant_id}: there are no caps")
+    return GrantTerms(grant_id, version, decision, caps, *rest)
 
 
 def read_actors(

@@ -29,10 +29,11 @@ def assess_calls(session: Session, numbers: Sequence[int]) -> None:
                 return
             _note_asked(session, call)
         elif spec is None:
-            known = ", ".join(session.version.catalogue)
-            note_refused(
-                session, call, "not_allow_listed", f"there is no tool {call.tool}; there are: {known}"
+            known, named = (
+                ", ".join(session.version.catalogue),
+                proposal(session, number).get("tool", "like it"),
             )
+            note_refused(session, call, "not_allow_listed", f"there is no tool {named}; there are: {known}")
         else:
             _assess_one(session, call, spec)
 

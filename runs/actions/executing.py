@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from uuid import UUID
 
+from agentops.amounts import plain_decimal
 from agentops.engine import events as e
 from agentops.engine.breaker import Admission, Transition
 from agentops.errors import ApprovalRequired, PolicyDenied, StateConflict
@@ -147,7 +148,7 @@ def _note_attempt(session: Session, item: Ready) -> None:
         "key": assessment.call.key,
         "effect": assessment.call.spec.effect,
         "permit": item.permit.reference,
-        "claims": [[claim.window, str(claim.amount)] for claim in assessment.claims],
+        "claims": [[claim.window, plain_decimal(claim.amount)] for claim in assessment.claims],
         "dedupe": assessment.dedupe_digest,
         "breaker": item.admission.state,
         "local_breaker": item.admission.local,

@@ -120,7 +120,7 @@ class ToolCallSerializer(serializers.Serializer[ToolCall]):
     """What was executed of a step: one proposed call, its gate and its outcome."""
 
     call = serializers.IntegerField(source="number")
-    tool = serializers.CharField(source="tool_name")
+    tool = serializers.SerializerMethodField()
     effect = serializers.ChoiceField(Effect.choices, allow_blank=True)
     state = serializers.CharField()
     decision = serializers.CharField(allow_blank=True)
@@ -136,12 +136,18 @@ class ToolCallSerializer(serializers.Serializer[ToolCall]):
     ended_at = serializers.DateTimeField(allow_null=True)
     latency_ms = serializers.IntegerField(allow_null=True)
 
+    def get_tool(self, call: ToolCall) -> str:
+        name: str = self._proposed(call).get("tool") or call.tool_name
+        return name
+
     @extend_schema_field(ANYTHING)
     def get_arguments(self, call: ToolCall) -> Any:  # Any: an arbitrary JSON value
+        return self._proposed(call).get("arguments")
+
+    def _proposed(self, call: ToolCall) -> dict[str, Any]:  # Any: as above
+        """Return the call as the model wrote it, which is content: empty once it is erased."""
         decided = self.context["contents"].get(call.decided_seq) or {}
-        return next(
-            (each["arguments"] for each in decided.get("calls", ()) if each["call"] == call.number), None
-        )
+        return next((each for each in decided.get("calls", ()) if each["call"] == call.number), {})
 
     @extend_schema_field(ANYTHING)
     def get_outcome(self, call: ToolCall) -> Any:  # Any: as above

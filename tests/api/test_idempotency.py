@@ -162,6 +162,36 @@ def test_a_request_in_flight_is_a_conflict_and_dies_with_its_process(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_without_the_lock_a_request_in_flight_is_acted_on_again(
+    cast: Cast, callers: Callers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mutant: both act, and the later answer takes the place of the other."""
+    acted, answered = threading.Event(), threading.Event()
+    keep, first_status = idempotency._keep, []
+
+    def dawdle(*arguments: Any) -> None:
+        if threading.current_thread() is first:
+            acted.set()
+            answered.wait(20)
+        keep(*arguments)
+
+    def send() -> None:
+        first_status.append(callers.app.post("/runs", task(), key="k1").status)
+        connection.close()
+
+    monkeypatch.setattr(idempotency, "_take_lock", lambda scope: None)
+    monkeypatch.setattr(idempotency, "_keep", dawdle)
+    first = threading.Thread(target=send)
+    first.start()
+    assert acted.wait(20)
+    second = callers.app.post("/runs", task(), key="k1")
+    answered.set()
+    first.join(20)
+    assert (second.status, first_status) == (201, [201])
+    assert Run.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
 def test_many_at_once_start_one_run(cast: Cast, callers: Callers) -> None:
     answers: list[Any] = []
 

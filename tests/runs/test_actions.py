@@ -22,6 +22,7 @@ from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import Mishap, Result, busy, lose_reply, lose_request, meanwhile, refuse
 from tests.runs.planner.provider import Conversation
 from tools import mirror
+from tools.breaker import Breaker
 from tools.calls import ToolSpec
 from tools.caps import release_caps, reserve_caps
 from tools.execution import breaker
@@ -57,6 +58,18 @@ def test_a_proposal_that_cannot_be_meant_is_refused_and_the_model_is_told(
     assert (run.state, company.states(run)) == ("completed", [("refused", code)])
     assert company.observations()[0]["error"] == code
     assert company.world.attempts == []
+
+
+def test_an_invented_name_is_erasable_content(company: Company) -> None:
+    company.add_tool("unknown")
+    run = company.run(proposes(("refund_ann", {}), ("unknown", {}), ("refund ann", {})), says("I cannot."))
+    (decided, _) = company.facts(run, "step.decided")
+    assert [call["tool"] for call in decided["calls"]] == ["(unknown)", "unknown", "(unknown)"]
+    assert "ann" not in str([entry.facts for entry in company.entries(run)])
+    assert [row.tool_name for row in company.calls(run)] == ["(unknown)", "unknown", "(unknown)"]
+    assert "there is no tool refund_ann; there are: unknown" in company.observations()[0]["detail"]
+    shown = next(each for each in company.asked()[-1]["messages"] if each["role"] == "assistant")
+    assert shown["tool_calls"][0]["function"]["name"] == "refund_ann"
 
 
 def test_a_tool_without_a_grant_is_denied(company: Company) -> None:
@@ -432,6 +445,18 @@ def test_an_amount_that_no_column_could_hold_is_refused(company: Company) -> Non
     assert (run.state, company.states(run)) == ("completed", [("refused", "amount_out_of_range")])
 
 
+@pytest.mark.parametrize(("amount", "written"), [("1E+2", "100"), ("2.50", "2.50"), ("1.500000", "1.50")])
+def test_what_a_call_takes_of_caps_is_written_in_digits(company: Company, amount: str, written: str) -> None:
+    cap = {"per": "day", "count": 9, "amount": "1000"}
+    company.add_tool("refund", grant="ALLOW_WITH_CAPS", grant_caps=caps(cap), amount_argument="amount")
+    company.world.mishaps.extend([refuse])
+    run = company.run(proposes(("refund", {**ORDER, "amount": amount})), says("Sorry."))
+    (started,) = company.facts(run, "attempt.started")
+    assert [taken for _, taken in started["claims"]] == [written]
+    usage = CapUsage.objects.get()
+    assert (usage.used_count, usage.used_amount) == (0, Decimal(0)), "and given back as written"
+
+
 # --- the same effect twice --------------------------------------------------------------------------------
 
 
@@ -626,6 +651,39 @@ def test_a_breaker_that_moves_while_somebody_writes_is_shown(company: Company) -
     run = company.drive(run)
     assert company.states(run) == [("failed", "busy")]
     assert BreakerState.objects.get().state == "open"
+
+
+@pytest.mark.parametrize(
+    ("mishap", "idempotency", "state"),
+    [
+        (lambda do: do(), "none", ("succeeded", "ok")),
+        (lose_reply, "none", ("parked", "reply_lost")),
+        (refuse, "none", ("failed", "not_refundable")),
+        (busy, "none", ("succeeded", "ok")),
+        (lose_request, "read_back", ("succeeded", "ok")),
+    ],
+)
+def test_a_breaker_that_breaks_costs_no_outcome(
+    company: Company,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    mishap: Mishap,
+    idempotency: str,
+    state: tuple[str, str],
+) -> None:
+    """A script that answers with something else, say: no fault that Redis' client knows."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise IndexError("list index out of range")
+
+    for name in ("settle", "spend_retry"):
+        monkeypatch.setattr(Breaker, name, fail)
+    company.add_tool("refund", idempotency=idempotency)
+    company.world.mishaps.extend([mishap])
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    assert company.states(run) == [state]
+    assert "lost" not in [entry.facts.get("code") for entry in company.entries(run)]
+    assert "the breaker of refund could not be told" in caplog.text
 
 
 # --- endings ----------------------------------------------------------------------------------------------

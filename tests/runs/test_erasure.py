@@ -85,7 +85,9 @@ def talkative(company: Company) -> Run:
                 }
             )
         ),
-        proposes(("fly", {"to": CANARY}), ("refund", f'{{"order_id": "{CANARY}'), ("cancel", order)),
+        proposes(
+            (f"fly_{CANARY}", {"to": CANARY}), ("refund", f'{{"order_id": "{CANARY}'), ("cancel", order)
+        ),
         says(f"Done, {CANARY}."),
     )
     client = company.cast.application.service_account

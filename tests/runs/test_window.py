@@ -135,11 +135,12 @@ def test_a_call_with_broken_arguments_is_shown_without_them() -> None:
     assert render(written, 3)[0].message["tool_calls"][0]["function"]["arguments"] == "{}"
 
 
-def test_an_erased_decision_still_has_calls_for_its_results_to_answer() -> None:
-    facts = {"calls": [{"call": 1, "tool": "refund", "args_digest": "d", "problem": None}]}
+@pytest.mark.parametrize(("tool", "shown"), [("refund", "refund"), ("(unknown)", "unknown")])
+def test_an_erased_decision_still_has_calls_for_its_results_to_answer(tool: str, shown: str) -> None:
+    facts = {"calls": [{"call": 1, "tool": tool, "args_digest": "d", "problem": None}]}
     message = render(Written(e.STEP_DECIDED, facts, None), 3)[0].message
     assert message["tool_calls"][0]["id"] == "call_3_1"
-    assert message["tool_calls"][0]["function"] == {"name": "refund", "arguments": "{}"}
+    assert message["tool_calls"][0]["function"] == {"name": shown, "arguments": "{}"}
 
 
 def test_a_long_result_is_cut_and_says_so() -> None:

@@ -215,6 +215,11 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "html": _body(b"<html><body>Welcome</body></html>", HTML),
     "empty": _body(b""),
     "nan": _body(b'{"a": NaN}'),
+    "infinity": _body(b'{"fine": true, "a": -Infinity}'),
+    "garbage": _body(b"\x00\xff\xfe\x80\x01", "application/octet-stream"),
+    "unpromised": _body(b'{"fine": "perhaps"}'),
+    "twice": _body(b'{"fine": true, "fine": false}'),
+    "nested": _body(b'{"fine": true, "a": ' + b"[" * 40 + b"]" * 40 + b"}"),
     "huge-number": _body(b'{"a": 1e999}'),
     "huge-integer": _body(b'{"a": 9007199254740993}'),
     "surrogate": _body(b'{"a": "\\ud800"}'),
@@ -225,6 +230,8 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "not-found-page": _body(b"<html>404</html>", HTML, 404),
     "long-problem": _body(json.dumps({"title": "T", "detail": "\n\x1b[2J" + "d" * 5000}).encode(), JSON, 400),
     "odd-problem": _body(b'{"title": {"a": 1}, "detail": 5}', JSON, 400),
+    "hostile-problem": _body(b'{"title": "\\ud800\\u0000", "detail": "\\u202e<script>"}', JSON, 400),
+    "deep-problem": _body(b"[" * 60_000, JSON, 500),
     "list-problem": _body(b"[1]", JSON, 400),
 }
 

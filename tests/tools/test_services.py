@@ -174,7 +174,9 @@ def test_all_faults_are_named_at_once(cast: Cast, tool: Tool) -> None:
     assert len(refusal.value.problems) == 3
 
 
-@pytest.mark.parametrize("name", ["", "no spaces", "a" * 65, "ask_user", "hand_over", "höflich", "a\n"])
+@pytest.mark.parametrize(
+    "name", ["", "(unknown)", "no spaces", "a" * 65, "ask_user", "hand_over", "höflich", "a\n"]
+)
 def test_names_that_no_model_could_call(cast: Cast, name: str) -> None:
     with pytest.raises(ValidationFailed):
         create_tool(actor=cast.alice, team=cast.team, name=name)
@@ -192,6 +194,12 @@ def test_python_tools_are_of_allowed_modules(cast: Cast, tool: Tool, settings: L
     settings.TOOLS_PYTHON_MODULES = ["tests.tools"]
     with pytest.raises(ValidationFailed, match="TOOLS_PYTHON_MODULES"):
         add_version(actor=cast.alice, tool=tool, definition=definition)
+
+
+def test_an_adapter_that_cannot_be_called_is_refused(cast: Cast, tool: Tool, settings: LazySettings) -> None:
+    settings.TOOL_ADAPTERS = {"own": "tests.tools.adapters.strangers.Eager"}
+    with pytest.raises(ValidationFailed, match=r"adapter: .* needs invoke.*not_after"):
+        add_version(actor=cast.alice, tool=tool, definition=replace(REFUND, adapter="own"))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from django import forms
 from django.db.models import QuerySet
 
 from identities.models import AgentIdentity
+from tools.admin.words import has_readable_caps
 from tools.models import Tool, ToolGrant
 from tools.services import Terms
 
@@ -100,9 +101,8 @@ class WaiverForm(TermsForm):
 
 def initial_of(grant: ToolGrant) -> dict[str, Any]:
     """Return the values with which the form shows a grant."""
-    caps = {
-        f"{cap['per']}_{name}": cap[name] for cap in grant.caps for name in ("count", "amount") if name in cap
-    }
+    rows = grant.caps if has_readable_caps(grant) else ()
+    caps = {f"{cap['per']}_{name}": cap[name] for cap in rows for name in ("count", "amount") if name in cap}
     end: datetime | None = grant.valid_until
     return {
         "identity": grant.identity_id,

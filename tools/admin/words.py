@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from agentops.console.words import count, money, span
+from agentops.errors import ValidationFailed
+from tools.caps import parse_caps
 from tools.models import Tool, ToolGrant, ToolVersion
 
 DEEPEST = 3
@@ -78,17 +80,26 @@ def _rules(rule: Mapping[str, Any]) -> str:
 
 def describe_terms(grant: ToolGrant, version: ToolVersion | None) -> str:
     """Return what a grant allows, as the end of a sentence that begins with the tool's name."""
-    currency = version.currency if version else ""
-    caps = join_caps(grant.caps, currency)
-    answer = f"who has {span(grant.approval_ttl_s)} to answer"
     if grant.decision == ToolGrant.Decision.DENY:
         return "may not be used"
+    if not has_readable_caps(grant):
+        return f"is denied, because its caps cannot be read: {grant.caps}"
+    caps = join_caps(grant.caps, version.currency if version else "")
+    answer = f"who has {span(grant.approval_ttl_s)} to answer"
     if grant.decision == ToolGrant.Decision.REQUIRE_APPROVAL:
         return f"a person is asked every time, {answer}" + (f"; never beyond {caps}" if caps else "")
     if grant.decision == ToolGrant.Decision.ALLOW:
         return "may be used freely"
     beyond = f"a person is asked, {answer}" if grant.over_caps == "REQUIRE_APPROVAL" else "it is denied"
     return f"may be used up to {caps}; beyond that {beyond}"
+
+
+def has_readable_caps(grant: ToolGrant) -> bool:
+    """Return whether policy can read the caps; it denies where it cannot."""
+    try:
+        return bool(parse_caps(grant.caps)) or grant.decision != ToolGrant.Decision.ALLOW_WITH_CAPS
+    except ValidationFailed:
+        return False
 
 
 def join_caps(caps: list[dict[str, Any]], currency: str) -> str:
@@ -101,15 +112,8 @@ def _cap(cap: Mapping[str, Any], currency: str) -> str:
     if cap.get("count") is not None:
         parts.append(count(cap["count"], "call"))
     if cap.get("amount") is not None:
-        parts.append(_amount(cap["amount"], currency))
+        parts.append(money(Decimal(str(cap["amount"])), currency))
     return f"{' and '.join(parts)} a {cap.get('per', '')}"
-
-
-def _amount(amount: object, currency: str) -> str:
-    try:
-        return money(Decimal(str(amount)), currency)
-    except InvalidOperation:
-        return str(amount)
 
 
 def may_run_without_people(grant: ToolGrant) -> bool:

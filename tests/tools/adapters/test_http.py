@@ -89,6 +89,7 @@ MISBEHAVIOUR = [
     ("latin-1", ("failed", True), ("unknown", True), "bad_output", True),
     ("deep", ("failed", True), ("unknown", True), "bad_output", True),
     ("digits", ("failed", True), ("unknown", True), "bad_output", True),
+    ("twice", ("failed", False), ("unknown", False), "bad_output", True),
     ("huge-number", ("failed", False), ("unknown", False), "bad_output", True),
     ("huge-integer", ("failed", False), ("unknown", False), "bad_output", True),
     ("surrogate", ("failed", False), ("unknown", False), "bad_output", True),

@@ -5,10 +5,13 @@ import sys
 
 import pytest
 
+from tests.tools.adapters.strangers import Open
 from tools.adapters import get_adapter
 from tools.adapters.base import AdapterOptions
 from tools.adapters.http import HttpAdapter
 from tools.adapters.python import PythonAdapter
+
+STRANGERS = "tests.tools.adapters.strangers"
 
 
 class EchoAdapter(PythonAdapter):
@@ -40,6 +43,17 @@ def test_a_built_in_name_cannot_be_taken() -> None:
 def test_an_unknown_name_is_an_error_that_lists_the_known_ones() -> None:
     with pytest.raises(LookupError, match="known are http, python"):
         get_adapter("smoke-signals")
+
+
+@pytest.mark.parametrize(("unfit", "lacking"), [("Eager", "invoke.*not_after"), ("Mute", "read_back")])
+def test_a_class_that_cannot_be_called_as_an_adapter_is_refused(unfit: str, lacking: str) -> None:
+    options = AdapterOptions(added=(("own", f"{STRANGERS}.{unfit}"),))
+    with pytest.raises(LookupError, match=lacking):
+        get_adapter("own", options)
+
+
+def test_a_class_that_takes_anything_is_an_adapter() -> None:
+    assert isinstance(get_adapter("own", AdapterOptions(added=(("own", f"{STRANGERS}.Open"),))), Open)
 
 
 def test_importing_the_adapters_needs_no_settings() -> None:

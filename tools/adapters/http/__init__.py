@@ -22,6 +22,7 @@ sent, then timeout or connection lost           failed, retryable      unknown, 
 204, 205 without a body                         succeeded with null    succeeded with null            works
 2xx, not JSON: HTML, empty, compressed          failed, retryable      unknown, retryable             fails
 2xx, too large or against the output schema     failed                 unknown                        fails
+2xx with a key that occurs twice                failed                 unknown                        fails
 307, 308                                        failed                 failed: "ask there instead"    works
 1xx, other 3xx                                  failed                 unknown: 303 ends many forms   fails
 408                                             failed, retryable      unknown, retryable             fails

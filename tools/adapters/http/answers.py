@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import NoReturn
 
+from agentops.strict_json import MalformedJSON, unique_object
 from tools.adapters.base import NOT_EXECUTED, accept_value
 from tools.adapters.http.wire import Exchange
 from tools.calls import Call
@@ -76,6 +77,8 @@ def _judge_success(call: Call, exchange: Exchange, limit_bytes: int) -> Outcome:
         if exchange.headers.get("content-encoding", "identity") != "identity":
             raise ValueError
         value = _DECODER.decode(exchange.body.decode())
+    except MalformedJSON as error:
+        return doubt(effect, "bad_output", f"The answer is ambiguous: {error}.", retryable=False)
     except (ValueError, RecursionError):
         # Retryable: an empty or HTML answer with a 2xx is the mark of a proxy or of a half-started server.
         return doubt(effect, "bad_output", f"The answer is not JSON{_name_kind(exchange)}.")
@@ -130,4 +133,6 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_DECODER: json.JSONDecoder = json.JSONDecoder(parse_constant=_refuse_constant)
+_DECODER: json.JSONDecoder = json.JSONDecoder(
+    object_pairs_hook=unique_object, parse_constant=_refuse_constant
+)
