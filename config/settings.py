@@ -42,8 +42,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "drf_standardized_errors",
-    "django_filters",
     "agentops.ledger",
     "agentops.api",
     "identities",
