@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -67,7 +68,7 @@ def trim(now: datetime) -> int:
     return sum(_trim_in_batches(statement, values) for statement in statements)
 
 
-def _trim_in_batches(statement: str, values: dict[str, object]) -> int:
+def _trim_in_batches(statement: str, values: dict[str, Any]) -> int:  # Any: what psycopg takes
     """Each batch is a transaction of its own, so that nobody waits for long."""
     trimmed = 0
     with connection.cursor() as cursor:
