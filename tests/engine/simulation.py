@@ -74,7 +74,9 @@ class Crash(Exception):
     """The driver dies: what it had not written is gone."""
 
 
-@dataclass
+@dataclass(
+    repr=False
+)  # hypothesis shows what it is made of; 50 kB of text would be a warning, hence an error
 class Simulation:
     """One run: the stream, every state it went through, and a driver with a view of its own."""
 
@@ -419,7 +421,8 @@ class Simulation:
             self._note_outcome(e.CALL_UNKNOWN, number, code="lost", **delay)
 
     def _note_outcome(self, kind: str, number: int, **facts: Any) -> None:
-        self.note(kind, step=self.view.step, call=number, **facts)
+        attempt = self.view.call(number).attempts
+        self.note(kind, step=self.view.step, call=number, attempt=attempt, **facts)
 
     def park(self, command: c.Park) -> None:
         self.note(e.CALL_PARKED, command, step=self.view.step, call=command.call)
