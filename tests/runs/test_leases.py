@@ -5,13 +5,20 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 
+import psycopg
 import pytest
 from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+from psycopg_pool import PoolTimeout
 
+from agentops.database import borrowed
 from agentops.identifiers import new_id
 from runs.actions import executing
-from runs.leases import Leases, SharedFlag, leases
+from runs.leases import BEAT_TRIES, Hold, Leases, SharedFlag, leases
+from runs.models import Run
 from runs.session import Session
 from tests.runs.company import ORDER, Company, proposes
 from tests.runs.test_driver import abandon, crash, drive_and_crash
@@ -35,6 +42,62 @@ def test_a_lease_of_another_epoch_is_not_dropped() -> None:
 
     held.drop(run, 3)
     assert not held.holds(run, 3)
+
+
+@pytest.mark.parametrize("broken", [1, 3])
+def test_one_beat_renews_past_connections_that_the_database_left_broken(
+    company: Company, broken: int
+) -> None:
+    run, held = company.start(), Leases()
+    before = Run.objects.filter(pk=run.pk).update(lease_epoch=3, lease_until=timezone.now())
+    assert before == 1
+    asked_at = time.monotonic() - settings.LEASE_S + 1
+    held._held[run.pk] = Hold(3, asked_at + settings.LEASE_S)
+    break_idle_connections(broken)
+
+    held._renew([(run.pk, 3)])
+
+    until = held.until(run.pk, 3)
+    assert until is not None
+    assert until > asked_at + settings.LEASE_S
+    assert Run.objects.get(pk=run.pk).lease_until > timezone.now()
+
+
+def test_a_beat_that_the_database_refuses_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried: list[int] = []
+
+    def refuse(*_: object) -> None:
+        tried.append(1)
+        raise PoolTimeout("no connection in 30 s")
+
+    monkeypatch.setattr(Leases, "_ask", refuse)
+    Leases()._renew([(new_id(), 3)])
+    assert len(tried) == 1
+    assert "leases were not renewed" in caplog.text
+
+
+def test_a_database_that_is_gone_is_asked_a_few_times_a_beat(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def lose(*_: object) -> None:
+        tried.append(1)
+        raise psycopg.OperationalError("the connection is closed")
+
+    monkeypatch.setattr(Leases, "_ask", lose)
+    monkeypatch.setattr("runs.leases.discard_broken", lambda: None)
+    Leases()._renew([(new_id(), 3)])
+    assert len(tried) == BEAT_TRIES
+
+
+def break_idle_connections(number: int) -> None:
+    """Fill the pool and end its connections on the server, as a restart does."""
+    with ExitStack() as stack:
+        lent = [stack.enter_context(borrowed()) for _ in range(number)]
+        idle = [each.info.backend_pid for each in lent]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pid, 10000) FROM unnest(%s) AS pid", [idle])
 
 
 def test_a_driver_that_was_stopped_while_it_recorded_an_attempt_does_not_make_it(
