@@ -74,9 +74,7 @@ class Crash(Exception):
     """The driver dies: what it had not written is gone."""
 
 
-@dataclass(
-    repr=False
-)  # hypothesis shows what it is made of; 50 kB of text would be a warning, hence an error
+@dataclass
 class Simulation:
     """One run: the stream, every state it went through, and a driver with a view of its own."""
 
