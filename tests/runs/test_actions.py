@@ -13,7 +13,7 @@ from django.utils import timezone
 from agentops.engine.breaker import BreakerSettings, Transition
 from agentops.errors import Permanent, StateConflict
 from identities.models import AgentIdentity
-from runs.actions import executing
+from runs.actions import executing, proposals
 from runs.driver import drive
 from runs.models import Run
 from runs.services import add_message, kill_run, settle_outcome
@@ -22,6 +22,7 @@ from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import Mishap, Result, busy, lose_reply, lose_request, meanwhile, refuse
 from tests.runs.planner.provider import Conversation
 from tools import mirror
+from tools.assessment import Assessment
 from tools.calls import ToolSpec
 from tools.caps import release_caps, reserve_caps
 from tools.execution import breaker
@@ -147,6 +148,23 @@ def test_a_tool_that_can_be_asked_is_asked_what_became_of_the_key(
     run = company.run(proposes(("refund", ORDER)), says("Refunded."))
     assert company.states(run)[0][0] == "succeeded"
     assert (len(company.world.attempts), len(company.world.effects)) == (attempts, 1)
+
+
+def test_the_policy_has_no_say_in_what_became_of_the_key(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.add_tool("refund", idempotency="read_back")
+
+    def fail(*_: object, **__: object) -> Assessment:
+        raise AssertionError("nothing is to be decided")
+
+    def lose_reply_and_policy(do: Callable[[], Result]) -> Result:
+        monkeypatch.setattr(proposals, "assess", fail)
+        return lose_reply(do)
+
+    company.world.mishaps.extend([lose_reply_and_policy])
+    run = company.run(proposes(("refund", ORDER)), says("Refunded."))
+    assert company.states(run) == [("succeeded", "ok")]
 
 
 def test_a_tool_that_cannot_say_what_became_of_the_key_leaves_it_to_a_person(company: Company) -> None:

@@ -120,11 +120,12 @@ def test_a_driver_that_was_stopped_while_it_recorded_an_attempt_does_not_make_it
     assert (company.world.attempts, company.states(run)[0][0]) == ([], "parked")
 
 
+@pytest.mark.parametrize("timeout_s", [30, 600])
 def test_a_lost_attempt_is_asked_about_when_its_time_is_over(
-    company: Company, monkeypatch: pytest.MonkeyPatch
+    company: Company, monkeypatch: pytest.MonkeyPatch, timeout_s: int
 ) -> None:
-    """Until then a driver that was only stopped may still send it."""
-    company.add_tool("refund", idempotency="read_back", timeout_s=30)
+    """Until then a driver that was only stopped may still send it: the limit of a Retry-After is no limit of this."""
+    company.add_tool("refund", idempotency="read_back", timeout_s=timeout_s)
     company.play(proposes(("refund", ORDER)))
     run = company.start()
     with monkeypatch.context() as patch:
@@ -135,7 +136,7 @@ def test_a_lost_attempt_is_asked_about_when_its_time_is_over(
 
     assert (run.state, company.states(run)[0][0]) == ("in_progress", "unknown")
     [unknown] = company.facts(run, "call.unknown")
-    assert unknown["delay_ms"] >= 30_000
+    assert unknown["delay_ms"] >= timeout_s * 1000
 
 
 def _set(flag: SharedFlag) -> None:
