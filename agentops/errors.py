@@ -7,7 +7,6 @@ caller and to the model, so it holds no secrets, no stack and no SQL.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, ClassVar
 
 
@@ -50,22 +49,8 @@ class ValidationFailed(AgentOpsError):
         self.problems = tuple(problems)  # Any: each API words its problems in its own value type
 
 
-class BudgetExceeded(AgentOpsError):
-    """A ceiling of steps, tokens, money or time would be passed."""
-
-
 class ApprovalRequired(AgentOpsError):
     """A person has to decide first."""
-
-
-class BreakerOpen(AgentOpsError):
-    """The tool is not being called at present; `retry_at` says when it may be, None when a person decides."""
-
-    default_retryable = True
-
-    def __init__(self, code: str, detail: str = "", *, retry_at: datetime | None = None) -> None:
-        super().__init__(code, detail)
-        self.retry_at = retry_at
 
 
 class NondeterminismError(AgentOpsError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import environ
+from celery.schedules import crontab
 
 from config.redis_urls import for_celery
 
@@ -42,8 +43,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "drf_standardized_errors",
-    "django_filters",
     "agentops.ledger",
     "agentops.api",
     "identities",
@@ -245,7 +244,9 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "inte
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "runs.sweep", "schedule": 2.0, "options": {"expires": 10}},
     "expire-approvals": {"task": "approvals.expire", "schedule": 5.0, "options": {"expires": 10}},
-    "ledger-partitions": {"task": "ledger.ensure_partitions", "schedule": 86_400.0},
+    # At a time of day: an interval of a day starts anew with every restart, and may never come to its end.
+    "ledger-partitions": {"task": "ledger.ensure_partitions", "schedule": crontab(hour="3", minute="7")},
+    "trim-rows": {"task": "runs.trim", "schedule": crontab(hour="3", minute="17")},
     "drop-idempotent-answers": {"task": "api.drop_old_answers", "schedule": 3_600.0},
 }
 

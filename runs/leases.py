@@ -15,10 +15,11 @@ import psycopg
 from django.conf import settings
 from psycopg_pool import PoolTimeout
 
-from agentops.database import borrowed
+from agentops.database import borrowed, discard_broken, is_unreachable
 from runs import journal
 
 logger = logging.getLogger(__name__)
+BEAT_TRIES = 3  # at once; a server that is gone for longer is asked again by the next beat
 
 
 class SharedFlag:
@@ -90,16 +91,23 @@ class Leases:
             self._renew(held)
 
     def _renew(self, held: list[tuple[UUID, int]]) -> None:
+        """Renew at once past connections that a restarted server left broken: beats are few in a lease."""
+        for number in range(BEAT_TRIES):
+            try:
+                if number:
+                    discard_broken()
+                self._ask(held)
+            except psycopg.Error as error:  # the next beat tries again; the fence decides meanwhile
+                logger.warning("leases were not renewed: %s", error)
+                if isinstance(error, PoolTimeout) or not is_unreachable(error):
+                    return
+            else:
+                return
+
+    def _ask(self, held: list[tuple[UUID, int]]) -> None:
         asked_at = time.monotonic()
-        try:
-            with borrowed() as connection, connection.cursor() as cursor:
-                kept = journal.renew_leases(cursor, held, settings.LEASE_S)
-        except (
-            psycopg.Error,
-            PoolTimeout,
-        ) as error:  # the next beat tries again; the fence decides meanwhile
-            logger.warning("leases were not renewed: %s", error)
-            return
+        with borrowed() as connection, connection.cursor() as cursor:
+            kept = journal.renew_leases(cursor, held, settings.LEASE_S)
         for run, epoch in held:
             if run not in kept:
                 logger.warning("run %s is driven by somebody else now", run)

@@ -8,10 +8,11 @@ from uuid import UUID
 from celery import shared_task
 from celery.signals import worker_shutting_down
 from django.conf import settings
+from django.utils import timezone
 
 from agentops.database import borrowed
 from agentops.messages import send_after_commit, send_now
-from runs import journal
+from runs import journal, retention
 from runs.driver import drive as drive_run
 from runs.leases import stopping
 
@@ -37,6 +38,12 @@ def sweep() -> int:
         if not send_now("runs.drive", str(run_id), expires_s=SWEPT_EXPIRES_S):
             break
     return len(due)
+
+
+@shared_task(name="runs.trim")
+def trim() -> int:
+    """Delete the rows that are needed no longer; return how many."""
+    return retention.trim(timezone.now())
 
 
 @shared_task(name="runs.wake_agent")

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import copy
-from datetime import UTC, datetime
 
 import pytest
 
 from agentops.errors import (
     AdapterError,
     AgentOpsError,
-    BreakerOpen,
     NondeterminismError,
     OutcomeUnknown,
     Permanent,
@@ -28,7 +26,6 @@ from agentops.errors import (
         (Transient("busy"), True),
         (Permanent("refused"), False),
         (OutcomeUnknown("lost"), True),
-        (BreakerOpen("circuit_open"), True),
     ],
 )
 def test_an_error_carries_its_retry_class(error: AgentOpsError, retryable: bool) -> None:
@@ -52,7 +49,6 @@ def test_one_handler_catches_them_all_and_the_adapters_are_a_branch() -> None:
         AgentOpsError("broken", "badly", retryable=True),
         PolicyDenied("no_grant", "No grant.", reasons=["guardian: no", "terms: none"]),
         ValidationFailed("bad_arguments", "2 problems", problems=["a", "b"]),
-        BreakerOpen("circuit_open", retry_at=datetime(2026, 11, 22, tzinfo=UTC)),
         Transient("busy", retry_after_s=7.0),
         NondeterminismError("Halt", "AskPlanner"),
     ],

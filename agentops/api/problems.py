@@ -13,7 +13,6 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, UnreadablePostError
-from django.utils import timezone
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -28,9 +27,7 @@ STATUSES: dict[type[Exception], int] = {
     errors.StateConflict: 409,
     errors.PolicyDenied: 403,
     errors.ValidationFailed: 422,
-    errors.BudgetExceeded: 409,
     errors.ApprovalRequired: 409,
-    errors.BreakerOpen: 503,
     errors.AdapterError: 502,
 }
 
@@ -75,12 +72,7 @@ def _describe_ours(error: errors.AgentOpsError) -> Problem:
     if status == 500:
         return _internal()
     given = getattr(error, "reasons", ()) or getattr(error, "problems", ())
-    headers: dict[str, str] = {}
-    if isinstance(error, errors.BreakerOpen) and error.retry_at:
-        headers["Retry-After"] = str(max(1, ceil((error.retry_at - timezone.now()).total_seconds())))
-    return Problem(
-        status, error.code, error.detail, tuple(_reason(item, error.code) for item in given), headers
-    )
+    return Problem(status, error.code, error.detail, tuple(_reason(item, error.code) for item in given))
 
 
 def _describe_framework(error: exceptions.APIException) -> Problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 BAR_WIDTH, BAR_HEIGHT = 200, 8
@@ -44,26 +44,6 @@ def draw_line(values: Sequence[Number], label: str) -> SafeString:
         label,
         " ".join(f"{x:.1f},{y:.1f}" for x, y in points),
         format_html('<circle cx="{}" cy="{}" r="2"/>', *(f"{p:.1f}" for p in points[-1])) if points else "",
-    )
-
-
-def draw_columns(values: Sequence[Number], labels: Sequence[str], label: str) -> SafeString:
-    """Draw one column per value; each tells its own label on hover."""
-    most = max((float(value) for value in values), default=0.0) or 1.0
-    width = LINE_WIDTH / max(1, len(values))
-    columns = (
-        (f"{i * width:.2f}", f"{LINE_HEIGHT - height:.2f}", f"{width - 1:.2f}", f"{height:.2f}", text)
-        for i, (height, text) in enumerate(
-            (max(1.0, float(value) / most * LINE_HEIGHT), text)
-            for value, text in zip(values, labels, strict=True)
-        )
-    )
-    return format_html(
-        '<svg class="columns" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>',
-        LINE_WIDTH,
-        LINE_HEIGHT,
-        label,
-        format_html_join("", '<rect x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>', columns),
     )
 
 

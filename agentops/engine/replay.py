@@ -72,7 +72,10 @@ class _Reader:
             return True
         if event.kind not in _OF_ATTEMPT:
             return False
-        return self.views[-1].call(event.facts["call"]).status in ("started", "unknown")
+        call = self.views[-1].call(event.facts["call"])
+        if event.facts.get("attempt", call.attempts) != call.attempts:  # its own attempt is not on the record
+            raise NondeterminismError(f"an outcome of attempt {call.attempts}", _words(event))
+        return call.status in ("started", "unknown")
 
     def _explain(self, event: Event) -> Command:
         if self._batch and event.facts["call"] in self._batch.calls:
@@ -83,7 +86,11 @@ class _Reader:
                 if event.kind == e.ATTEMPT_STARTED and isinstance(command, CallTools):
                     self._batch = command
                 return command
-        raise NondeterminismError(given[-1], f"{event.kind} {event.facts} at {event.seq}")
+        raise NondeterminismError(given[-1], _words(event))
+
+
+def _words(event: Event) -> str:
+    return f"{event.kind} {event.facts} at {event.seq}"
 
 
 def _fold_late(view: RunState, event: Event) -> RunState | None:

@@ -62,12 +62,14 @@ def decide_retry(
     retry_budget_left: bool = True,
     in_doubt: bool = False,
     read_backs: int = 0,
+    rest_s: float = 0.0,
 ) -> RetryDecision:
     """Decide what follows attempt number `attempt` (from 1), which ended `failed` or `unknown`.
 
     `jitter` is in [0, 1). `in_doubt`: an earlier attempt under this key ended unknown and no read-back has
     settled it; a later refusal (an expired credential, a 429) then proves nothing about the earlier one.
-    `read_backs` counts those already made. Raises ValueError for a jitter or an attempt out of range.
+    `read_backs` counts those already made. `rest_s`: for so long the attempt may still be on its way; the tool is
+    asked no earlier, whatever the limit of a Retry-After. Raises ValueError for a jitter or an attempt out of range.
     """
     if not 0 <= jitter < 1 or attempt < 1:
         raise ValueError(f"jitter {jitter} must be in [0, 1) and attempt {attempt} at least 1")
@@ -79,7 +81,8 @@ def decide_retry(
     if idempotency == "read_back" and read_backs < max_attempts:
         # Never at once: a request whose reply was lost may still be on its way to the tool, and an answer
         # "no such key" given too early would be taken as leave to repeat it.
-        return ReadBack(_delay(0.5 + jitter / 2, read_backs + 1, base_s, cap_s, retry_after_s))
+        delay_s = _delay(0.5 + jitter / 2, read_backs + 1, base_s, cap_s, retry_after_s)
+        return ReadBack(max(delay_s, rest_s))
     return Park("cannot_be_repeated" if idempotency == "none" else "still_unknown")
 
 

@@ -9,7 +9,7 @@ from agentops.engine import events as e
 from agentops.engine.retry import GiveUp, Park, ReadBack, Retry, decide_retry
 from agentops.engine.state import CallState
 from runs import evidence
-from runs.actions.proposals import assess_proposal, key_of, where_of
+from runs.actions.proposals import call_of, key_of, proposal, where_of
 from runs.actions.refusals import give_caps_back
 from runs.session import Session
 from runs.slots import waiting_outside
@@ -22,9 +22,15 @@ LOST = "lost"
 
 
 def note_outcome(
-    session: Session, call: CallState, spec: ToolSpec, outcome: Outcome, *, was_read_back: bool = False
+    session: Session,
+    call: CallState,
+    spec: ToolSpec,
+    outcome: Outcome,
+    *,
+    was_read_back: bool = False,
+    rest_s: float = 0.0,
 ) -> None:
-    """Note what became of an attempt, and what follows from it."""
+    """Note what became of an attempt, and what follows from it; ``rest_s`` seconds it may still be on its way."""
     facts: dict[str, Any] = {
         **where_of(session, call),
         "attempt": call.attempts,
@@ -39,11 +45,11 @@ def note_outcome(
         content = {"value": outcome.value}
         session.note(e.CALL_SUCCEEDED, {**facts, "size": evidence.size_of(outcome.value)}, content)
         return
-    _note_trouble(session, call, spec, outcome, facts)
+    _note_trouble(session, call, spec, outcome, facts, rest_s)
 
 
 def _note_trouble(
-    session: Session, call: CallState, spec: ToolSpec, outcome: Outcome, facts: dict[str, Any]
+    session: Session, call: CallState, spec: ToolSpec, outcome: Outcome, facts: dict[str, Any], rest_s: float
 ) -> None:
     content = {"detail": outcome.detail, "value": outcome.value}
     in_doubt = call.in_doubt and not facts.get("read_back")
@@ -61,6 +67,7 @@ def _note_trouble(
         retry_budget_left=outcome.retry_budget_left,
         in_doubt=in_doubt,
         read_backs=call.read_backs,
+        rest_s=rest_s,
     )
     if not outcome.retry_budget_left:
         facts["retry_budget"] = "exhausted"
@@ -85,17 +92,20 @@ def settle_lost_attempt(session: Session, number: int) -> None:
     detail = "the driver died before the outcome was recorded"
     # It may only have been stopped. It starts nothing after the end of its lease, and what it started before has
     # the call's timeout; after that the tool's word that there was no effect can be believed.
-    rest_s = spec.timeout_s if spec.idempotency == "read_back" else None
-    note_outcome(session, call, spec, Outcome(status, LOST, detail, retryable=True, retry_after_s=rest_s))
+    note_outcome(session, call, spec, Outcome(status, LOST, detail, retryable=True), rest_s=spec.timeout_s)
 
 
 def read_back(session: Session, number: int) -> None:
-    """Ask the tool what became of an unknown attempt."""
+    """Ask the tool what became of an unknown attempt.
+
+    No policy is asked: a question has no effect, and what has been done has to be known, also of an agent that
+    has since been suspended. Another attempt is assessed anew.
+    """
     call = session.state.call(number)
     spec = session.version.catalogue[call.tool]
-    assessment = assess_proposal(session, call, spec)
+    asked = call_of(session, call, spec, proposal(session, number)["arguments"])
     with waiting_outside():
-        answer = execution.read_back(assessment.call)
+        answer = execution.read_back(asked)
     session.read_clock()
     if answer is None:
         answer = Outcome("unknown", "no_read_back", f"{spec.name} cannot be asked", retryable=False)

@@ -39,11 +39,10 @@ def where_of(session: Session, call: CallState) -> dict[str, Any]:
     return {"step": session.state.step, "call": call.number}
 
 
-def assess_proposal(session: Session, call: CallState, spec: ToolSpec) -> Assessment:
-    """Assess the recorded proposal of a call, as of now."""
+def call_of(session: Session, call: CallState, spec: ToolSpec, arguments: Any) -> Call:  # Any: JSON
+    """Return a call as adapters take it; arguments that were erased are none."""
     context = session.context
-    arguments = proposal(session, call.number)["arguments"]
-    planned = Call(
+    return Call(
         spec=spec,
         arguments=arguments if isinstance(arguments, dict) else {},
         key=key_of(session, call),
@@ -55,6 +54,13 @@ def assess_proposal(session: Session, call: CallState, spec: ToolSpec) -> Assess
         principal_subject=context.subject,
         traceparent=new_traceparent(context.trace_id),
     )
+
+
+def assess_proposal(session: Session, call: CallState, spec: ToolSpec) -> Assessment:
+    """Assess the recorded proposal of a call, as of now."""
+    context = session.context
+    arguments = proposal(session, call.number)["arguments"]
+    planned = call_of(session, call, spec, arguments)
     if not isinstance(arguments, dict):
         return refuse(planned, "arguments_erased", "what was proposed has been erased", "run")
     held = {window: Decimal(amount) for window, amount in call.claims}

@@ -1,8 +1,7 @@
-"""How many tokens a prompt takes: an upper bound for reserving money, an estimate for sizing a window."""
+"""How many tokens a prompt takes at most: what money is reserved for."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from runs.planner.messages import Message, ToolSchema, encode_json, render_tools
@@ -45,17 +44,6 @@ def upper_bound_tokens(messages: Sequence[Message], tools: Sequence[ToolSchema])
         bound += len(schemas) + TOKENS_PER_DELIMITER * delimiters + TOKENS_PER_TOOL * len(tools)
         bound += TOKENS_FOR_TOOL_USE
     return bound
-
-
-def estimate_tokens(text: str) -> int:
-    """Return about how many tokens `text` takes, rather too many than too few; never more than its bytes.
-
-    3.5 characters of ASCII per token (English prose 4 to 4.5, JSON and code 3 to 3.5), 2.5 bytes of what is
-    not ASCII (a Chinese character is 1.2, a Cyrillic letter 0.8). For money take `upper_bound_tokens`.
-    """
-    size = len(text.encode("utf-8", "surrogatepass"))
-    ascii_size = len(text.encode("ascii", "ignore"))
-    return math.ceil(ascii_size / 3.5 + (size - ascii_size) / 2.5)
 
 
 def _refuse_media(content: object) -> None:

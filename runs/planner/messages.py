@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runs.planner.answers import ProposedCall
 from runs.planner.calls import is_tool_name
 
 # A chat message as the wire has it. Its values are open JSON, hence Any.
@@ -89,35 +88,6 @@ def render_tools(tools: Sequence[ToolSchema]) -> list[dict[str, Any]]:
     ]
 
 
-def assistant_message(text: str, calls: Iterable[ProposedCall]) -> Message:
-    """Return the model's turn as a message that any provider takes back.
-
-    A call with a problem is replayed without its arguments and, if need be, under another name: several
-    servers parse the history and answer 400 or 500 to broken JSON in it, which would end the run.
-    """
-    message: Message = {"role": "assistant", "content": text or None}
-    rendered = [_render_call(call) for call in calls]
-    if rendered:
-        message["tool_calls"] = rendered
-    return message
-
-
-def tool_message(provider_call_id: str, content: str) -> Message:
-    """Return the observation of one tool call as a message."""
-    return {"role": "tool", "tool_call_id": provider_call_id, "content": content}
-
-
 def encode_json(value: object) -> bytes:
     """Write `value` as compact UTF-8 JSON; ValueError or TypeError for what JSON cannot carry."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-
-
-def _render_call(call: ProposedCall) -> dict[str, Any]:
-    return {
-        "id": call.provider_call_id,
-        "type": "function",
-        "function": {
-            "name": call.name if is_tool_name(call.name) else "invalid_call",
-            "arguments": call.raw_arguments if call.problem is None else "{}",
-        },
-    }

@@ -57,19 +57,6 @@ def cost(price: Price, usage: Usage) -> Decimal:
     )
 
 
-def worst_case(price: Price, input_tokens: int, output_tokens: int) -> Decimal:
-    """Return the most that a turn within these token counts can cost in USD, rounded up to 1e-8.
-
-    Every input token is taken at the dearest input rate: to write a cache costs more than to read nothing.
-    """
-    if input_tokens < 0 or output_tokens < 0:
-        raise ValueError("token counts cannot be negative")
-    return _total(
-        (input_tokens, max(_input_rates(price))),
-        (output_tokens, price.output_usd_per_mtok),
-    )
-
-
 def seed_prices(models: Iterable[str], at: datetime | None = None) -> list[Price]:
     """Return the public prices of `models` at a time (default now), from the genai-prices package.
 

@@ -419,7 +419,8 @@ class Simulation:
             self._note_outcome(e.CALL_UNKNOWN, number, code="lost", **delay)
 
     def _note_outcome(self, kind: str, number: int, **facts: Any) -> None:
-        self.note(kind, step=self.view.step, call=number, **facts)
+        attempt = self.view.call(number).attempts
+        self.note(kind, step=self.view.step, call=number, attempt=attempt, **facts)
 
     def park(self, command: c.Park) -> None:
         self.note(e.CALL_PARKED, command, step=self.view.step, call=command.call)

@@ -97,6 +97,21 @@ def test_a_decision_that_the_engine_would_not_take_fails_loudly(
         replay(history(*written))
 
 
+def test_the_outcome_of_an_attempt_that_is_not_recorded_is_no_refusal_of_it() -> None:
+    """A retry that may not go out is noted by the same kind of event, with the number of the last attempt."""
+
+    def unknown(attempt: int, then: str) -> tuple[str, dict[str, object]]:
+        facts = {"step": 1, "call": 1, "attempt": attempt, "code": "lost", "then": then, "delay_ms": 0}
+        return e.CALL_UNKNOWN, facts
+
+    begun = [requested(1), decided(1), ALLOWED, STARTED, unknown(1, "retry")]
+    again = (e.ATTEMPT_STARTED, {**STARTED[1], "attempt": 2})
+    replay(history(*begun, unknown(1, "park")))
+    replay(history(*begun, again, unknown(2, "park")))
+    with pytest.raises(NondeterminismError):
+        replay(history(*begun, unknown(2, "park")))
+
+
 def test_an_ending_that_was_written_before_it_named_its_limit_is_explained() -> None:
     exhausted = (e.BUDGET_EXHAUSTED, {"limit": "usd"})
     replay(history(exhausted, (e.RUN_HALTED, {"reason": "budget_reached"})))

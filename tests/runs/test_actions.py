@@ -3,30 +3,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from decimal import Decimal
-from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
 from django.utils import timezone
 
-from agentops.engine.breaker import BreakerSettings, Transition
 from agentops.errors import Permanent, StateConflict
 from identities.models import AgentIdentity
-from runs.actions import executing
-from runs.driver import drive
+from runs.actions import proposals
 from runs.models import Run
-from runs.services import add_message, kill_run, settle_outcome
-from runs.session import Session
+from runs.services import kill_run, settle_outcome
 from tests.runs.company import ORDER, Company, proposes, says
-from tests.runs.deeds import Mishap, Result, busy, lose_reply, lose_request, meanwhile, refuse
-from tests.runs.planner.provider import Conversation
-from tools import mirror
-from tools.breaker import Breaker
-from tools.calls import ToolSpec
-from tools.caps import release_caps, reserve_caps
-from tools.execution import breaker
-from tools.models import BreakerState, CapUsage, EffectRecord, Tool
+from tests.runs.deeds import Result, busy, lose_reply, lose_request, meanwhile, refuse
+from tools.assessment import Assessment
+from tools.models import CapUsage, EffectRecord
 
 
 def kinds_of_calls(company: Company, run: Run) -> list[str]:
@@ -160,6 +149,23 @@ def test_a_tool_that_can_be_asked_is_asked_what_became_of_the_key(
     run = company.run(proposes(("refund", ORDER)), says("Refunded."))
     assert company.states(run)[0][0] == "succeeded"
     assert (len(company.world.attempts), len(company.world.effects)) == (attempts, 1)
+
+
+def test_the_policy_has_no_say_in_what_became_of_the_key(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.add_tool("refund", idempotency="read_back")
+
+    def fail(*_: object, **__: object) -> Assessment:
+        raise AssertionError("nothing is to be decided")
+
+    def lose_reply_and_policy(do: Callable[[], Result]) -> Result:
+        monkeypatch.setattr(proposals, "assess", fail)
+        return lose_reply(do)
+
+    company.world.mishaps.extend([lose_reply_and_policy])
+    run = company.run(proposes(("refund", ORDER)), says("Refunded."))
+    assert company.states(run) == [("succeeded", "ok")]
 
 
 def test_a_tool_that_cannot_say_what_became_of_the_key_leaves_it_to_a_person(company: Company) -> None:
@@ -328,135 +334,6 @@ def test_a_retry_whose_grant_now_asks_for_a_person_waits_for_one(company: Compan
 
 # --- caps -------------------------------------------------------------------------------------------------
 
-
-def caps(*rows: dict[str, object]) -> list[dict[str, object]]:
-    return list(rows)
-
-
-def test_a_cap_on_the_count_of_a_run(company: Company) -> None:
-    company.add_tool("refund", grant="ALLOW_WITH_CAPS", grant_caps=caps({"per": "run", "count": 2}))
-    turns = [proposes(("refund", {"order_id": f"A-{n}"})) for n in range(3)]
-    run = company.run(*turns, says("Done."))
-    assert company.states(run) == [("succeeded", "ok"), ("succeeded", "ok"), ("refused", "cap_exceeded")]
-
-
-def test_a_retry_is_counted_once(company: Company) -> None:
-    company.add_tool("refund", grant="ALLOW_WITH_CAPS", grant_caps=caps({"per": "run", "count": 1}))
-    company.world.mishaps.extend([busy])
-    run = company.run(proposes(("refund", ORDER)), says("Done."))
-    assert company.states(run) == [("succeeded", "ok")]
-    assert CapUsage.objects.get().used_count == 1
-
-
-def test_a_call_that_surely_had_no_effect_gives_its_caps_back(company: Company) -> None:
-    company.add_tool(
-        "refund",
-        grant="ALLOW_WITH_CAPS",
-        grant_caps=caps({"per": "day", "count": 1, "amount": "5.00"}),
-        amount_argument="amount",
-    )
-    company.world.mishaps.extend([refuse])
-    turns = [proposes(("refund", {"order_id": f"A-{n}", "amount": "4.00"})) for n in range(3)]
-    run = company.run(*turns, says("Done."))
-    assert [state for state, _ in company.states(run)] == ["failed", "succeeded", "refused"]
-    usage = CapUsage.objects.get()
-    assert (usage.used_count, usage.used_amount) == (1, Decimal(4))
-
-
-def test_a_call_in_doubt_keeps_its_caps(company: Company) -> None:
-    company.add_tool(
-        "refund", idempotency="none", grant="ALLOW_WITH_CAPS", grant_caps=caps({"per": "day", "count": 1})
-    )
-    company.world.mishaps.extend([lose_reply])
-    run = company.run(proposes(("refund", ORDER)), says("Done."))
-    assert CapUsage.objects.get().used_count == 1
-    settle_outcome(actor=company.cast.alice, run=run, step=1, call=1, happened=False, note="I looked.")
-    company.drive(run)
-    assert CapUsage.objects.get().used_count == 0
-
-
-@pytest.mark.parametrize(("mishap", "left"), [(busy, 0), (lose_reply, 1)])
-def test_a_run_that_ends_before_a_retry_gives_back_what_is_not_in_doubt(
-    company: Company, mishap: Mishap, left: int
-) -> None:
-    company.add_tool(
-        "refund",
-        grant="ALLOW_WITH_CAPS",
-        grant_caps=caps({"per": "day", "count": 1}),
-        backoff_base_s=1e7,
-        backoff_cap_s=1e7,
-    )
-    company.publish(max_seconds=1_000_000_000)
-    company.world.mishaps.extend([mishap])
-    run = company.run(proposes(("refund", ORDER)), says("Done."))
-    assert company.states(run)[0][0] == "retrying"
-    company.drive(kill_run(actor=company.cast.alice, run=run))
-    assert CapUsage.objects.get().used_count == left
-
-
-def test_caps_are_locked_in_the_order_of_their_tools(
-    company: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What one tool's call gives back and another's takes is one transaction."""
-    terms: dict[str, Any] = {"grant": "ALLOW_WITH_CAPS", "grant_caps": caps({"per": "day", "count": 9})}
-    tools = [company.add_tool(name, **terms).tool for name in ("refund", "cancel")]
-    first, second = sorted(tools, key=lambda tool: str(tool.pk))
-    asked: list[object] = []
-    watch(monkeypatch, "runs.actions.executing.reserve_caps", reserve_caps, asked)
-    watch(monkeypatch, "runs.actions.refusals.release_caps", release_caps, asked)
-    company.world.mishaps.extend([refuse])
-    run = company.run(proposes((second.name, ORDER), (first.name, ORDER)), says("Done."))
-    assert [state for state, _ in company.states(run)] == ["failed", "succeeded"]
-    assert asked == [second.pk, first.pk, second.pk], "taken; then taken and given back, by tool"
-
-
-def watch(patch: pytest.MonkeyPatch, name: str, function: Callable[..., object], seen: list[object]) -> None:
-    """Note the tool of every call of a function of the caps."""
-
-    def noting(cursor: object, identity: object, tool: object, rest: object) -> object:
-        seen.append(tool)
-        return function(cursor, identity, tool, rest)
-
-    patch.setattr(name, noting)
-
-
-def test_parallel_reads_get_no_more_than_their_cap(company: Company) -> None:
-    company.add_tool(
-        "look_up", effect="read", grant="ALLOW_WITH_CAPS", grant_caps=caps({"per": "run", "count": 3})
-    )
-    company.publish(max_seconds=86_400)  # a machine that stands still must not halt the run between two calls
-    orders = [("look_up", {"order_id": f"A-{n}"}) for n in range(5)]
-    run = company.run(proposes(*orders), says("Done."))
-    assert (run.state, sorted(company.states(run))) == (
-        "completed",
-        [("refused", "cap_exceeded")] * 2 + [("succeeded", "ok")] * 3,
-    )
-    assert CapUsage.objects.get().used_count == 3
-
-
-def test_an_amount_that_no_column_could_hold_is_refused(company: Company) -> None:
-    company.add_tool(
-        "refund",
-        grant="ALLOW_WITH_CAPS",
-        grant_caps=caps({"per": "day", "count": 9}),
-        amount_argument="amount",
-    )
-    run = company.run(proposes(("refund", {**ORDER, "amount": "1e20"})), says("Sorry."))
-    assert (run.state, company.states(run)) == ("completed", [("refused", "amount_out_of_range")])
-
-
-@pytest.mark.parametrize(("amount", "written"), [("1E+2", "100"), ("2.50", "2.50"), ("1.500000", "1.50")])
-def test_what_a_call_takes_of_caps_is_written_in_digits(company: Company, amount: str, written: str) -> None:
-    cap = {"per": "day", "count": 9, "amount": "1000"}
-    company.add_tool("refund", grant="ALLOW_WITH_CAPS", grant_caps=caps(cap), amount_argument="amount")
-    company.world.mishaps.extend([refuse])
-    run = company.run(proposes(("refund", {**ORDER, "amount": amount})), says("Sorry."))
-    (started,) = company.facts(run, "attempt.started")
-    assert [taken for _, taken in started["claims"]] == [written]
-    usage = CapUsage.objects.get()
-    assert (usage.used_count, usage.used_amount) == (0, Decimal(0)), "and given back as written"
-
-
 # --- the same effect twice --------------------------------------------------------------------------------
 
 
@@ -498,194 +375,6 @@ def test_a_key_that_was_used_with_other_arguments_is_an_error(company: Company) 
 
 # --- breakers ---------------------------------------------------------------------------------------------
 
-
-def force_open(company: Company) -> None:
-    Tool.objects.filter(name="refund").update(
-        forced_open_at=company.versions[0].created_at, forced_open_reason="maintenance"
-    )
-
-
-def test_an_open_breaker_halts_the_run_by_default(company: Company) -> None:
-    company.add_tool("refund")
-    force_open(company)
-    run = company.run(proposes(("refund", ORDER)), says("Done."))
-    assert (run.state, run.status_reason) == ("halted", "circuit_open")
-    assert company.states(run) == [("refused", "circuit_open")]
-    assert company.world.attempts == []
-
-
-def test_a_run_goes_on_without_a_tool_that_may_be_skipped(company: Company) -> None:
-    company.add_tool("refund", on_breaker_open="skip")
-    force_open(company)
-    run = company.run(proposes(("refund", ORDER)), says("Later."))
-    assert (run.state, company.states(run)) == ("completed", [("refused", "circuit_open")])
-    assert company.observations()[0]["error"] == "circuit_open"
-
-
-def test_a_run_waits_for_a_tool_that_it_is_told_to_wait_for(company: Company) -> None:
-    company.add_tool("refund", on_breaker_open="wait", breaker={"open_s": 0.05, "open_cap_s": 0.1})
-    force_open(company)
-    company.play(proposes(("refund", ORDER)), says("Done."))
-    run = company.start()
-    lift = threading.Timer(0.3, lambda: _lift())
-    lift.start()
-    run = company.drive(run)
-    lift.join()
-    assert (run.state, company.states(run)[0][0]) == ("completed", "succeeded")
-    assert company.kinds(run).count("call.deferred") >= 1
-    assert company.kinds(run).count("attempt.started") == 1
-
-
-def _lift() -> None:
-    Tool.objects.update(forced_open_at=None, forced_open_reason="")
-    connection.close()
-
-
-def test_a_call_in_doubt_whose_breaker_has_opened_is_left_to_a_person(company: Company) -> None:
-    company.add_tool("refund", idempotency="honours_key")
-
-    def lose_and_open(do: Callable[[], Result]) -> Result:
-        force_open(company)
-        return lose_reply(do)
-
-    company.world.mishaps.extend([lose_and_open])
-    run = company.run(proposes(("refund", ORDER)), says("Done."))
-    assert (run.state, company.states(run)[0][0]) == ("requires_action", "parked")
-
-
-def test_a_tool_that_keeps_failing_trips_its_breaker(company: Company) -> None:
-    company.add_tool(
-        "refund", max_attempts=5, breaker={"consecutive_failures": 2, "open_s": 60, "open_cap_s": 60}
-    )
-    company.world.mishaps.extend([busy] * 5)
-    run = company.run(proposes(("refund", ORDER)), says("Done."))
-    assert (run.state, run.status_reason) == ("halted", "circuit_open")
-    assert len(company.world.attempts) == 2
-
-
-def use_up_retries(company: Company) -> None:
-    tool = company.versions[0].tool
-    while breaker().spend_retry(tool.pk, BreakerSettings()):
-        pass
-
-
-@pytest.mark.parametrize(
-    ("mishap", "idempotency", "state", "kind"),
-    [
-        (busy, "honours_key", ("failed", "busy"), "call.failed"),
-        # A call in doubt is never simply failed.
-        (lose_reply, "honours_key", ("parked", "reply_lost"), "call.unknown"),
-        # What is read back to have not happened is surely without effect.
-        (lose_request, "read_back", ("failed", "not_executed"), "call.failed"),
-    ],
-)
-def test_a_tool_whose_retries_are_used_up_is_not_called_again(
-    company: Company, mishap: Mishap, idempotency: str, state: tuple[str, str], kind: str
-) -> None:
-    company.add_tool("refund", idempotency=idempotency)
-    use_up_retries(company)
-    company.world.mishaps.extend([mishap])
-    run = company.run(proposes(("refund", ORDER)), says("I cannot."))
-    assert company.states(run) == [state]
-    assert len(company.world.attempts) == 1
-    assert company.facts(run, kind)[-1]["retry_budget"] == "exhausted"
-
-
-def test_what_happened_is_found_out_although_retries_are_used_up(company: Company) -> None:
-    company.add_tool("refund", idempotency="read_back")
-    use_up_retries(company)
-    company.world.mishaps.extend([lose_reply])
-    run = company.run(proposes(("refund", ORDER)), says("Done."))
-    assert (run.state, company.states(run)) == ("completed", [("succeeded", "ok")])
-    assert "retry_budget" not in company.facts(run, "call.unknown")[0]
-
-
-def test_a_call_that_gives_up_its_retry_gives_its_caps_back(company: Company) -> None:
-    company.add_tool("refund", grant="ALLOW_WITH_CAPS", grant_caps=caps({"per": "day", "count": 1}))
-    use_up_retries(company)
-    company.world.mishaps.extend([busy])
-    run = company.run(proposes(("refund", ORDER)), says("I cannot."))
-    assert (company.states(run), CapUsage.objects.get().used_count) == ([("failed", "busy")], 0)
-
-
-def test_the_retries_of_many_runs_come_out_of_one_budget(company: Company) -> None:
-    company.add_tool("refund", breaker={"consecutive_failures": 1000, "minimum_calls": 1000})
-    company.world.mishaps.extend([busy] * 100)
-    runs = [company.run(proposes(("refund", ORDER)), says("I cannot.")) for _ in range(12)]
-    attempts = [len(company.facts(run, "attempt.started")) for run in runs]
-    assert (sum(attempts) - len(runs), attempts[-1]) == (10, 1)
-
-
-TRIPS_AT_ONCE = {"consecutive_failures": 1, "open_s": 60, "open_cap_s": 60}
-
-
-def test_a_mirror_that_fails_costs_no_outcome(
-    company: Company, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    company.add_tool("refund", max_attempts=1, breaker=TRIPS_AT_ONCE)
-    company.world.mishaps.extend([busy])
-    company.play(proposes(("refund", ORDER)), says("I cannot."))
-    run, seen = company.start(), []
-
-    def fail(spec: ToolSpec, transition: Transition) -> None:
-        seen.append(company.kinds(run)[-1])
-        raise OperationalError("the database is in trouble")
-
-    monkeypatch.setattr(mirror, "record_transition", fail)
-    run = company.drive(run)
-    assert seen == ["call.failed"], "the outcome is safe before anything is shown"
-    assert (run.state, company.states(run)) == ("completed", [("failed", "busy")])
-    assert "the breaker of refund is open" in caplog.text
-
-
-def test_a_breaker_that_moves_while_somebody_writes_is_shown(company: Company) -> None:
-    company.add_tool("refund", max_attempts=1, breaker=TRIPS_AT_ONCE)
-    company.play(proposes(("refund", ORDER)), says("I cannot."))
-    run = company.start()
-
-    def write_and_fail(do: Callable[[], Result]) -> Result:
-        add_message(actor=company.cast.application.service_account, run=run, text="Well?")
-        return busy(do)
-
-    company.world.mishaps.extend([write_and_fail])
-    run = company.drive(run)
-    assert company.states(run) == [("failed", "busy")]
-    assert BreakerState.objects.get().state == "open"
-
-
-@pytest.mark.parametrize(
-    ("mishap", "idempotency", "state"),
-    [
-        (lambda do: do(), "none", ("succeeded", "ok")),
-        (lose_reply, "none", ("parked", "reply_lost")),
-        (refuse, "none", ("failed", "not_refundable")),
-        (busy, "none", ("succeeded", "ok")),
-        (lose_request, "read_back", ("succeeded", "ok")),
-    ],
-)
-def test_a_breaker_that_breaks_costs_no_outcome(
-    company: Company,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    mishap: Mishap,
-    idempotency: str,
-    state: tuple[str, str],
-) -> None:
-    """A script that answers with something else, say: no fault that Redis' client knows."""
-
-    def fail(*_: object, **__: object) -> None:
-        raise IndexError("list index out of range")
-
-    for name in ("settle", "spend_retry"):
-        monkeypatch.setattr(Breaker, name, fail)
-    company.add_tool("refund", idempotency=idempotency)
-    company.world.mishaps.extend([mishap])
-    run = company.run(proposes(("refund", ORDER)), says("Done."))
-    assert company.states(run) == [state]
-    assert "lost" not in [entry.facts.get("code") for entry in company.entries(run)]
-    assert "the breaker of refund could not be told" in caplog.text
-
-
 # --- endings ----------------------------------------------------------------------------------------------
 
 
@@ -709,80 +398,3 @@ def test_a_long_code_of_a_tool_loses_no_outcome(company: Company) -> None:
     company.world.mishaps.extend([refuse_at_length])
     run = company.run(proposes(("refund", ORDER)), says("Done."))
     assert (run.state, company.states(run)[0][0]) == ("completed", "failed")
-
-
-# --- many runs at once ------------------------------------------------------------------------------------
-
-
-def drive_together(company: Company, runs: list[Run], threads: int) -> None:
-    """Drive runs in threads, as the workers of a concurrent pool do."""
-    left = list(runs)
-
-    def work() -> None:
-        try:
-            while left:
-                run = left.pop()
-                while drive(run.pk):
-                    pass
-        finally:
-            connection.close()
-
-    workers = [threading.Thread(target=work) for _ in range(threads)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-
-
-def test_a_hundred_runs_at_once_overspend_no_cap(company: Company) -> None:
-    company.add_tool(
-        "refund",
-        grant="ALLOW_WITH_CAPS",
-        grant_caps=caps({"per": "month", "count": 40, "amount": "37.00"}),
-        amount_argument="amount",
-    )
-    company.provider.play(refund_once)
-    runs = [company.start() for _ in range(100)]
-    drive_together(company, runs, 12)
-    usage = CapUsage.objects.get()
-    assert (usage.used_count, usage.used_amount) == (37, Decimal(37))
-    assert len(company.world.effects) == 37
-    codes = [code for run in runs for _, code in company.states(run)]
-    assert (codes.count("ok"), codes.count("cap_exceeded")) == (37, 63)
-
-
-def test_the_same_effect_proposed_by_many_runs_at_once_is_one(company: Company) -> None:
-    company.add_tool("refund", dedupe_on=["order_id"])
-    company.provider.play(refund_once)
-    runs = [company.start() for _ in range(16)]
-    drive_together(company, runs, 8)
-    assert len(company.world.effects) == 1
-    codes = [code for run in runs for _, code in company.states(run)]
-    assert (codes.count("ok"), codes.count("duplicate_effect")) == (1, 15)
-
-
-def test_without_the_guard_the_same_effect_is_made_twice(
-    company: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The mutant: only the assessment looks for like effects, not the transaction that starts one."""
-    company.add_tool("refund", dedupe_on=["order_id"])
-    company.provider.play(refund_once)
-    assessed = threading.Barrier(2)
-    commit = executing._commit_attempts
-
-    def commit_together(session: Session, ready: list[executing.Ready]) -> None:
-        assessed.wait(30)
-        commit(session, ready)
-
-    monkeypatch.setattr(executing, "_commit_attempts", commit_together)
-    monkeypatch.setattr(executing, "is_first_of_its_kind", lambda cursor, assessment, now: True)
-    drive_together(company, [company.start() for _ in range(2)], 2)
-    assert len(company.world.effects) == 2
-
-
-def refund_once(conversation: Conversation) -> None:
-    """Propose a refund in the first turn of a run, and end in its second."""
-    port = conversation.client_address[1]
-    asked = next(each for each in reversed(conversation.server.provider.received) if each.client_port == port)
-    first = not any(message["role"] == "assistant" for message in asked.body["messages"])
-    (proposes(("refund", {**ORDER, "amount": "1.00"})) if first else says("Done."))(conversation)

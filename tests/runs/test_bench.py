@@ -58,3 +58,13 @@ def test_it_prints_one_object_per_load(tmp_path_factory: pytest.TempPathFactory)
 def test_it_prints_nothing_when_steps_are_missing() -> None:
     with pytest.raises(RuntimeError, match="5 of 6 steps"):
         _figures(Load(1, 0, 3, 2), 1.0, (1.0, 1.0), ZERO, ZERO, polls=1, steps=5)
+
+
+@pytest.mark.crash  # it needs workers, and time
+@pytest.mark.slow
+def test_decisions_are_timed_to_their_recorded_outcomes(tmp_path_factory: pytest.TempPathFactory) -> None:
+    (figures,) = run_bench(tmp_path_factory.mktemp("bench"), "decisions", "--runs", "3")
+
+    times = figures["decision_to_outcome_ms"]
+    assert figures["decisions"] == 3
+    assert 0 < times["p50"] <= times["max"]

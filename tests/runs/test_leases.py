@@ -5,14 +5,22 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 
+import psycopg
 import pytest
 from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+from psycopg_pool import PoolTimeout
 
+from agentops.database import borrowed
 from agentops.identifiers import new_id
 from runs.actions import executing
-from runs.leases import Leases, SharedFlag, leases
+from runs.leases import BEAT_TRIES, Hold, Leases, SharedFlag, leases
+from runs.models import Run
 from runs.session import Session
+from tests.factories import RunFactory
 from tests.runs.company import ORDER, Company, proposes
 from tests.runs.test_driver import abandon, crash, drive_and_crash
 
@@ -37,6 +45,59 @@ def test_a_lease_of_another_epoch_is_not_dropped() -> None:
     assert not held.holds(run, 3)
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("broken", [1, 3])
+def test_one_beat_renews_past_connections_that_the_database_left_broken(broken: int) -> None:
+    run, held = RunFactory.create(lease_epoch=3, lease_until=timezone.now()), Leases()
+    asked_at = time.monotonic() - settings.LEASE_S + 1
+    held._held[run.pk] = Hold(3, asked_at + settings.LEASE_S)
+    break_idle_connections(broken)
+
+    held._renew([(run.pk, 3)])
+
+    until = held.until(run.pk, 3)
+    assert until is not None
+    assert until > asked_at + settings.LEASE_S
+    assert Run.objects.filter(pk=run.pk, lease_until__gt=timezone.now()).exists()
+
+
+def test_a_beat_that_the_database_refuses_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried: list[int] = []
+
+    def refuse(*_: object) -> None:
+        tried.append(1)
+        raise PoolTimeout("no connection in 30 s")
+
+    monkeypatch.setattr(Leases, "_ask", refuse)
+    Leases()._renew([(new_id(), 3)])
+    assert len(tried) == 1
+    assert "leases were not renewed" in caplog.text
+
+
+def test_a_database_that_is_gone_is_asked_a_few_times_a_beat(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def lose(*_: object) -> None:
+        tried.append(1)
+        raise psycopg.OperationalError("the connection is closed")
+
+    monkeypatch.setattr(Leases, "_ask", lose)
+    monkeypatch.setattr("runs.leases.discard_broken", lambda: None)
+    Leases()._renew([(new_id(), 3)])
+    assert len(tried) == BEAT_TRIES
+
+
+def break_idle_connections(number: int) -> None:
+    """Fill the pool and end its connections on the server, as a restart does."""
+    with ExitStack() as stack:
+        lent = [stack.enter_context(borrowed()) for _ in range(number)]
+        idle = [each.info.backend_pid for each in lent]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pid, 10000) FROM unnest(%s) AS pid", [idle])
+
+
 def test_a_driver_that_was_stopped_while_it_recorded_an_attempt_does_not_make_it(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,11 +120,12 @@ def test_a_driver_that_was_stopped_while_it_recorded_an_attempt_does_not_make_it
     assert (company.world.attempts, company.states(run)[0][0]) == ([], "parked")
 
 
+@pytest.mark.parametrize("timeout_s", [30, 600])
 def test_a_lost_attempt_is_asked_about_when_its_time_is_over(
-    company: Company, monkeypatch: pytest.MonkeyPatch
+    company: Company, monkeypatch: pytest.MonkeyPatch, timeout_s: int
 ) -> None:
-    """Until then a driver that was only stopped may still send it."""
-    company.add_tool("refund", idempotency="read_back", timeout_s=30)
+    """Until then a driver that was only stopped may still send it: the limit of a Retry-After is no limit of this."""
+    company.add_tool("refund", idempotency="read_back", timeout_s=timeout_s)
     company.play(proposes(("refund", ORDER)))
     run = company.start()
     with monkeypatch.context() as patch:
@@ -74,7 +136,7 @@ def test_a_lost_attempt_is_asked_about_when_its_time_is_over(
 
     assert (run.state, company.states(run)[0][0]) == ("in_progress", "unknown")
     [unknown] = company.facts(run, "call.unknown")
-    assert unknown["delay_ms"] >= 30_000
+    assert unknown["delay_ms"] >= timeout_s * 1000
 
 
 def _set(flag: SharedFlag) -> None:

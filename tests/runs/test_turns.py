@@ -9,6 +9,7 @@ import pytest
 
 from runs.escrow import CALLS_AHEAD
 from runs.models import BudgetWindow, Escrow, Run, Step
+from runs.planner.calls import is_tool_name
 from runs.services import add_message
 from runs.session import Session
 from tests.factories import BudgetFactory
@@ -99,6 +100,13 @@ def test_cached_and_reasoning_tokens_are_kept(company: Company) -> None:
     step = Step.objects.get(run=run)
     assert (step.input_tokens, step.cached_tokens, step.output_tokens) == (1000, 800, 50)
     assert company.facts(run, "step.decided")[0]["usage"]["reasoning"] == 30
+
+
+@pytest.mark.parametrize("name", ["größe", "get.order", "x" * 65, ""])
+def test_a_name_that_providers_refuse_is_shown_again_as_one_they_take(company: Company, name: str) -> None:
+    company.run(proposes((name, ORDER)), says("Sorry."))
+    (shown,) = [m["tool_calls"] for m in company.asked()[-1]["messages"] if m["role"] == "assistant"]
+    assert is_tool_name(shown[0]["function"]["name"])
 
 
 def test_the_thought_is_erasable_content(company: Company) -> None:

@@ -6,9 +6,21 @@ import time
 
 import pytest
 
-from runs.planner.messages import Message, assistant_message, encode_json, tool_message
+from agentops.engine import events as e
+from runs.planner.answers import PlannerAnswer
+from runs.planner.messages import Message, encode_json
 from runs.planner.null import NullPlanner
+from runs.window import Written, render
 from tests.runs.planner.questions import answered, question
+
+
+def shown(answer: PlannerAnswer) -> list[Message]:
+    """Return the turn as the run's window shows it to the planner."""
+    calls = [
+        {"call": n, "tool": call.name, "arguments": call.arguments} for n, call in enumerate(answer.calls, 1)
+    ]
+    written = Written(e.STEP_DECIDED, {"calls": calls}, {"text": answer.text, "calls": calls})
+    return [each.message for each in render(written, 1)]
 
 
 def test_it_proposes_noop_until_its_last_step_and_then_answers() -> None:
@@ -19,10 +31,7 @@ def test_it_proposes_noop_until_its_last_step_and_then_answers() -> None:
         answer = answered(planner.ask(question(messages=tuple(messages))))
         (only,) = answer.calls
         proposed.append(only)
-        messages += [
-            assistant_message(answer.text, answer.calls),
-            tool_message(only.provider_call_id, "ok"),
-        ]
+        messages += shown(answer)
     last = answered(planner.ask(question(messages=tuple(messages))))
     assert (last.text, last.calls, last.finish_reason) == ("Done.", (), "stop")
     assert {only.name for only in proposed} == {"noop"}
@@ -35,8 +44,8 @@ def test_it_proposes_noop_until_its_last_step_and_then_answers() -> None:
 
 def test_a_window_that_drops_earlier_turns_does_not_set_it_back() -> None:
     planner = NullPlanner(steps=500)
-    seventh = answered(planner.ask(question(messages=tuple(assistant_message("x", ()) for _ in range(7)))))
-    window = ({"role": "user", "content": "Go."}, assistant_message("", seventh.calls))
+    seventh = answered(planner.ask(question(messages=({"role": "assistant", "content": "x"},) * 7)))
+    window = ({"role": "user", "content": "Go."}, *shown(seventh))
     assert answered(planner.ask(question(messages=window))).calls[0].arguments == {
         "turn": 8,
         "padding": "x" * 170,
@@ -61,4 +70,4 @@ def test_it_sleeps_its_latency(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_its_turns_can_be_sent() -> None:
     answer = answered(NullPlanner().ask(question()))
-    assert encode_json(assistant_message(answer.text, answer.calls))
+    assert encode_json(shown(answer))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runs.planner.answers import Usage
-from runs.planner.prices import QUANTUM, Price, cost, seed_prices, worst_case
+from runs.planner.prices import QUANTUM, Price, cost, seed_prices
 
 D = Decimal
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -59,20 +59,6 @@ def test_a_fraction_of_the_quantum_is_rounded_up() -> None:
     assert cost(cheap, Usage(10_001, 0, 0, 0, 0)) == 2 * QUANTUM
 
 
-def test_the_worst_case_takes_the_dearest_input_rate() -> None:
-    assert worst_case(price(), 1_000_000, 1_000_000) == D("13.125")
-    assert worst_case(price(written="0"), 1_000_000, 0) == D("2.5")
-    assert worst_case(price(plain="0", written="0"), 1_000_000, 0) == D("1.25")
-
-
-@given(PRICES, usages(), COUNTS, COUNTS)
-def test_no_turn_within_its_bounds_costs_more_than_the_worst_case(
-    rates: Price, usage: Usage, more_input: int, more_output: int
-) -> None:
-    bound = worst_case(rates, usage.input_tokens + more_input, usage.output_tokens + more_output)
-    assert 0 <= cost(rates, usage) <= bound
-
-
 @given(PRICES, usages())
 def test_a_cost_is_the_exact_amount_rounded_up(rates: Price, usage: Usage) -> None:
     plain = usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens
@@ -103,12 +89,6 @@ def test_a_rate_that_is_no_amount_is_refused(field: str, rate: str) -> None:
 def test_a_float_is_not_money() -> None:
     with pytest.raises(TypeError):
         Price("m", "1", 2.5, D(1), D(1), D(1))  # type: ignore[arg-type]  # what is tested
-
-
-@pytest.mark.parametrize("counts", [(-1, 0), (0, -1)])
-def test_a_worst_case_of_less_than_nothing_is_refused(counts: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match="negative"):
-        worst_case(price(), *counts)
 
 
 def test_public_prices_are_found() -> None:

@@ -1,0 +1,91 @@
+"""Many runs at once: what they share holds all the same."""
+
+from __future__ import annotations
+
+import threading
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+
+from runs.actions import executing
+from runs.driver import drive
+from runs.models import Run
+from runs.session import Session
+from tests.runs.company import ORDER, Company, proposes, says
+from tests.runs.planner.provider import Conversation
+from tools.models import CapUsage
+
+
+def drive_together(company: Company, runs: list[Run], threads: int) -> None:
+    """Drive runs in threads, as the workers of a concurrent pool do."""
+    left = list(runs)
+
+    def work() -> None:
+        try:
+            while left:
+                run = left.pop()
+                while drive(run.pk):
+                    pass
+        finally:
+            connection.close()
+
+    workers = [threading.Thread(target=work) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+
+def test_a_hundred_runs_at_once_overspend_no_cap(company: Company) -> None:
+    company.add_tool(
+        "refund",
+        grant="ALLOW_WITH_CAPS",
+        grant_caps=[{"per": "month", "count": 40, "amount": "37.00"}],
+        amount_argument="amount",
+    )
+    company.provider.play(refund_once)
+    runs = [company.start() for _ in range(100)]
+    drive_together(company, runs, 12)
+    usage = CapUsage.objects.get()
+    assert (usage.used_count, usage.used_amount) == (37, Decimal(37))
+    assert len(company.world.effects) == 37
+    codes = [code for run in runs for _, code in company.states(run)]
+    assert (codes.count("ok"), codes.count("cap_exceeded")) == (37, 63)
+
+
+def test_the_same_effect_proposed_by_many_runs_at_once_is_one(company: Company) -> None:
+    company.add_tool("refund", dedupe_on=["order_id"])
+    company.provider.play(refund_once)
+    runs = [company.start() for _ in range(16)]
+    drive_together(company, runs, 8)
+    assert len(company.world.effects) == 1
+    codes = [code for run in runs for _, code in company.states(run)]
+    assert (codes.count("ok"), codes.count("duplicate_effect")) == (1, 15)
+
+
+def test_without_the_guard_the_same_effect_is_made_twice(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mutant: only the assessment looks for like effects, not the transaction that starts one."""
+    company.add_tool("refund", dedupe_on=["order_id"])
+    company.provider.play(refund_once)
+    assessed = threading.Barrier(2)
+    commit = executing._commit_attempts
+
+    def commit_together(session: Session, ready: list[executing.Ready]) -> None:
+        assessed.wait(30)
+        commit(session, ready)
+
+    monkeypatch.setattr(executing, "_commit_attempts", commit_together)
+    monkeypatch.setattr(executing, "is_first_of_its_kind", lambda cursor, assessment, now: True)
+    drive_together(company, [company.start() for _ in range(2)], 2)
+    assert len(company.world.effects) == 2
+
+
+def refund_once(conversation: Conversation) -> None:
+    """Propose a refund in the first turn of a run, and end in its second."""
+    port = conversation.client_address[1]
+    asked = next(each for each in reversed(conversation.server.provider.received) if each.client_port == port)
+    first = not any(message["role"] == "assistant" for message in asked.body["messages"])
+    (proposes(("refund", {**ORDER, "amount": "1.00"})) if first else says("Done."))(conversation)
