@@ -55,12 +55,13 @@ class FlagField(serializers.BooleanField):
 
 
 class NumberField(serializers.IntegerField):
-    """A whole number, not a text of digits."""
+    """A whole number, not a text of digits. JSON Schema knows values only: 1.0 is the integer 1."""
 
     def to_internal_value(self, data: Any) -> int:  # Any: an arbitrary JSON value
-        if isinstance(data, bool) or not isinstance(data, int):
+        is_number = isinstance(data, int | float) and not isinstance(data, bool)
+        if not is_number or data != int(data):
             self.fail("invalid")
-        return super().to_internal_value(data)
+        return super().to_internal_value(int(data))
 
 
 class WordField(serializers.ChoiceField):
