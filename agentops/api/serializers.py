@@ -6,7 +6,7 @@ that cannot be taken back, a guess is worse than a refusal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -106,6 +106,23 @@ def read_body(kind: type[BodySerializer], request: Request) -> Fields:
     serializer = kind(data=request.data)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
+
+
+def check_parameters(request: Request, known: Collection[str]) -> None:
+    """Raise ApiError 400 for a parameter that is unknown or comes twice.
+
+    Either would be ignored silently, and a filter that does not filter shows too much.
+    """
+    unknown = [name for name in request.query_params if name not in known]
+    twice = [name for name, values in request.query_params.lists() if len(values) > 1]
+    if unknown:
+        detail = f"There is no such parameter here: {', '.join(unknown)}."
+        reasons = [Reason("unknown_parameter", f"There is no parameter {name}.") for name in unknown]
+        raise ApiError(400, "unknown_parameter", detail, reasons=reasons)
+    if twice:
+        detail = f"Given more than once: {', '.join(twice)}."
+        reasons = [Reason(f"invalid_{name}", "Given more than once.") for name in twice]
+        raise ApiError(400, "invalid_parameter", detail, reasons=reasons)
 
 
 def read_query(kind: type[QuerySerializer], request: Request) -> Fields:

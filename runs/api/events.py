@@ -44,11 +44,12 @@ class Events(ApiView):
 
     renderer_classes = (JSONRenderer, EventStreamRenderer)
     pagination_class = NumberedPage
+    query = EventQuery
 
     @extend_schema(
         operation_id="listEvents",
         tags=["runs"],
-        parameters=[EventQuery, LAST_EVENT_ID],
+        parameters=[LAST_EVENT_ID],
         responses={
             (200, "application/json"): EventSerializer(many=True),
             (200, "text/event-stream"): OpenApiResponse(

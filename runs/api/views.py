@@ -41,12 +41,12 @@ START_EXAMPLE = OpenApiExample(
 class Runs(ListView):
     """The runs that the caller may see."""
 
-    @extend_schema(
-        operation_id="listRuns", tags=["runs"], parameters=[RunQuery], responses=RunSerializer(many=True)
-    )
+    query = RunQuery
+
+    @extend_schema(operation_id="listRuns", tags=["runs"], responses=RunSerializer(many=True))
     def get(self, request: Request) -> Response:
         """List runs, newest first."""
-        filters = read_query(RunQuery, request)
+        filters = read_query(self.query, request)
         rows = visible_runs(caller(request))
         if since := filters.pop("since", None):
             rows = rows.filter(id__gte=first_id_at(max(0, int(since.timestamp() * 1000))))
@@ -115,8 +115,10 @@ class Steps(ListView):
 class Trace(ApiView):
     """The whole run, told for people."""
 
-    @extend_schema(operation_id="getTrace", tags=["runs"], parameters=[TraceQuery], responses=TraceSerializer)
+    query = TraceQuery
+
+    @extend_schema(operation_id="getTrace", tags=["runs"], responses=TraceSerializer)
     def get(self, request: Request, run_id: UUID) -> Response:
         """Return what the run decided, what it executed, where it broke, and what it cost."""
         run = find_run(caller(request), run_id)
-        return Response(render_row(TraceSerializer, read_trace(run, **read_query(TraceQuery, request))))
+        return Response(render_row(TraceSerializer, read_trace(run, **read_query(self.query, request))))
