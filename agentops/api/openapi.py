@@ -116,6 +116,11 @@ class ApiSchema(AutoSchema):
         query: type[QuerySerializer] | None = getattr(self.view, "query", None)
         return [query] if query and query().fields and self.method == "GET" else []
 
+    def _get_pagination_parameters(self) -> list[Schema]:
+        """Return the parameters of a page, also where it holds more than its rows."""
+        pages: Any = getattr(self.view, "pagination_class", None)  # Any: CursorPage, which imports this
+        return pages().get_schema_operation_parameters(self.view) if pages and self.method == "GET" else []
+
     def get_paginated_name(self, serializer_name: str) -> str:
         return f"{serializer_name}Page"
 

@@ -140,13 +140,26 @@ def read_entries_for_people(
 
     A run is never folded from this: to go on behind an entry that was not understood is no answer.
     """
-    column = "content" if contents else "NULL"
-    cursor.execute(
-        f"SELECT seq, kind, facts::text, {column}, {AT_IN_RANGE}, {AT_OR_NULL} IS NULL, actor FROM ledger_entry"  # noqa: S608  constants
-        " WHERE stream = %s AND seq > %s ORDER BY seq LIMIT %s",
-        (stream, after, limit),
-    )
+    where = "stream = %s AND seq > %s ORDER BY seq LIMIT %s"
+    cursor.execute(_for_people(where, contents), (stream, after, limit))
     return [_show(*row) for row in cursor.fetchall()]
+
+
+def read_last_entries_for_people(
+    cursor: Cursor, stream: UUID, *, before: int | None = None, limit: int, contents: bool = False
+) -> list[StoredEntry]:
+    """Return the last entries, or the last before a seq, oldest first, as ``read_entries_for_people`` does."""
+    where = "stream = %s AND seq < coalesce(%s, 2147483647) ORDER BY seq DESC LIMIT %s"
+    cursor.execute(_for_people(where, contents), (stream, before, limit))
+    return [_show(*row) for row in cursor.fetchall()][::-1]
+
+
+def _for_people(where: str, contents: bool) -> str:
+    column = "content" if contents else "NULL"
+    return (
+        f"SELECT seq, kind, facts::text, {column}, {AT_IN_RANGE}, {AT_OR_NULL} IS NULL, actor"  # noqa: S608  constants
+        f" FROM ledger_entry WHERE {where}"
+    )
 
 
 def _show(

@@ -226,10 +226,14 @@ class TraceTotalsSerializer(serializers.Serializer[Any]):  # Any: TraceTotals
     tool_ms = serializers.IntegerField()
 
 
-class TraceSerializer(serializers.Serializer[Any]):  # Any: RunTrace
-    """What the run decided, what it executed, where it broke, and what it cost."""
+class TraceSerializer(serializers.Serializer[Any]):  # Any: a page with the run's totals
+    """What the run decided, what it executed, where it broke, and what all of it cost."""
 
-    items = TraceItemSerializer(many=True)
+    data = TraceItemSerializer(many=True)  # type: ignore[assignment]  # named like every page's rows
+    has_more = serializers.BooleanField()
+    next_cursor = serializers.CharField(
+        allow_null=True, help_text="Pass as `cursor` for the next page; null on the last one."
+    )
     totals = TraceTotalsSerializer()
 
 

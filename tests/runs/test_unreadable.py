@@ -29,7 +29,7 @@ def test_a_run_is_told_around_it(company: Company, at: str) -> None:
                 " %s, NULL FROM ledger_entry WHERE stream = %s AND seq = 1",
                 [at, run.pk],
             )
-        last = read_trace(run).items[-1]
+        last = read_trace(run)[-1]
         with connection.cursor() as cursor:
             events = _render(read_entries_for_people(cursor, run.pk, contents=True))
             with pytest.raises(DataError):
