@@ -127,7 +127,8 @@ def check_parameters(request: Request, known: Collection[str]) -> None:
 
 def read_query(kind: type[QuerySerializer], request: Request) -> Fields:
     """Return the validated filters; raises ApiError 400 for a value that none can have."""
-    serializer = kind(data=request.query_params)
+    # A plain dictionary: of a form, DRF takes an absent flag for one that is not ticked.
+    serializer = kind(data=request.query_params.dict())
     # DRF takes an empty value for none at all, and a filter that does not filter shows too much.
     empty = [
         Reason(f"invalid_{name}")

@@ -148,6 +148,8 @@ def test_a_conversation_is_handed_over_and_answered(company: Company, callers: C
     company.add_reads()
     run = company.run(proposes(("hand_over", {"reason": "They want a discount."})), says("As you wish."))
     (shown,) = callers.alice.get("/handovers?open=true").body["data"]
+    assert callers.alice.get("/handovers").body["data"] == [shown]  # without the filter: all of them
+    assert callers.alice.get("/handovers?open=false").body["data"] == []
     assert (shown["run"], shown["agent"], shown["reason"]) == (
         str(run.pk),
         "refunds-agent",
