@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import connection
 
 from agentops.engine.events import CALL_ASKED, ENDINGS
-from agentops.ledger.decoding import decode_words
+from agentops.ledger.decoding import decode_members
 from runs.models import Run
 
 Place = tuple[UUID, int, int]  # run, step, call
@@ -20,7 +20,7 @@ _ENDING = (
 )
 _FIRST = "SELECT seq, content FROM ledger_entry WHERE stream = %s AND seq = 1"
 _ASKED = """
-SELECT a.stream, a.step, a.call, entry.content
+SELECT a.stream, a.step, a.call, entry.content, entry.seq
 FROM unnest(%s::uuid[], %s::int[], %s::int[]) AS a(stream, step, call)
 JOIN ledger_entry AS entry ON entry.stream = a.stream AND entry.kind = %s
     AND entry.facts ->> 'step' = a.step::text AND entry.facts ->> 'call' = a.call::text
@@ -34,9 +34,9 @@ def read_ending(run: Run) -> dict[str, Any]:  # Any: erasable JSON
     return _read_one(_ENDING, [run.pk, list(ENDINGS)]) if run.has_ended else {}
 
 
-def read_message(run: Run) -> str:
-    """Return the user's words that the run started with; empty once they were erased."""
-    return str(_read_one(_FIRST, [run.pk]).get("message", ""))
+def read_first(run: Run) -> dict[str, Any]:  # Any: erasable JSON
+    """Return what the run started with (`message`); empty once it was erased."""
+    return _read_one(_FIRST, [run.pk])
 
 
 def read_asked(places: Iterable[Place]) -> dict[Place, str]:
@@ -45,13 +45,12 @@ def read_asked(places: Iterable[Place]) -> dict[Place, str]:
     streams, steps, calls = ([place[n] for place in asked] for n in range(3))
     with connection.cursor() as cursor:
         cursor.execute(_ASKED, [streams, steps, calls, CALL_ASKED, list(set(streams))])
-        rows = [((run, step, call), decode_words(content)) for run, step, call, content in cursor.fetchall()]
-    return {place: str(words.get("question", "")) for place, words in rows if isinstance(words, dict)}
+        rows = [((run, step, call), decode_members(*words)) for run, step, call, *words in cursor.fetchall()]
+    return {place: str(words.get("question") or words.get("unreadable", "")) for place, words in rows}
 
 
 def _read_one(statement: str, parameters: list[Any]) -> dict[str, Any]:  # Any: what Django's cursor takes
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         row = cursor.fetchone()
-    words = decode_words(row[1]) if row else None
-    return words if isinstance(words, dict) else {}
+    return decode_members(row[1], row[0]) if row else {}

@@ -17,7 +17,7 @@ from runs.admin.timeline import VERDICTS, lay_out
 from runs.models import Handover, Run, ToolCall
 from runs.trace import TraceItem, read_costs, read_last_items, read_totals
 from runs.trace_titles import title_of
-from runs.words import Place, read_asked, read_ending, read_message
+from runs.words import Place, read_asked, read_ending, read_first
 
 ENTRIES_SHOWN = 300  # some fifty steps
 POINTS = 120  # of the cost's curve
@@ -50,7 +50,7 @@ def live_context(request: HttpRequest, run: Run, before: int | None = None) -> d
         "totals": read_totals(run),
         "costs": read_costs(run, POINTS),
         "timeline": lay_out(items, read_deciders(items), read_totals(run, before=first).usd),
-        "message": read_message(run),
+        "first": read_first(run),
         "ending": read_ending(run),
         "awaited": _awaited(run),
         "panels": panels_for(Run._meta.label_lower, request, run),

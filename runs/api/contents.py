@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connection
 
-from agentops.ledger.store import read_contents
+from agentops.ledger.store import read_contents_for_people
 from runs.models import Handover, Run, Step, ToolCall
 from runs.words import Place, read_asked
 
@@ -23,7 +23,9 @@ def read_steps(run: Run, steps: Iterable[Step]) -> dict[str, Any]:  # Any: a ser
         calls[call.step].append(call)
     outcomes = [call.outcome_seq for group in calls.values() for call in group]
     with connection.cursor() as cursor:
-        contents: Contents = read_contents(cursor, run.pk, [seq for seq in decided + outcomes if seq])
+        contents: Contents = read_contents_for_people(
+            cursor, run.pk, [seq for seq in decided + outcomes if seq]
+        )
     return {"calls": calls, "contents": contents}
 
 

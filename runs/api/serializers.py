@@ -108,12 +108,15 @@ class RunDetailSerializer(RunSerializer):
     summary = serializers.SerializerMethodField()
 
     def get_answer(self, run: Run) -> str | None:
-        answer: str | None = self.context["ending"].get("answer")
-        return answer
+        return self._said("answer", run.state == "completed")
 
     def get_summary(self, run: Run) -> str | None:
-        summary: str | None = self.context["ending"].get("summary")
-        return summary
+        return self._said("summary", run.state != "completed")
+
+    def _said(self, member: str, is_due: bool) -> str | None:
+        ending = self.context["ending"]
+        said: str | None = ending.get(member) or (ending.get("unreadable") if is_due else None)
+        return said
 
 
 class ToolCallSerializer(serializers.Serializer[ToolCall]):
@@ -139,8 +142,10 @@ class ToolCallSerializer(serializers.Serializer[ToolCall]):
     @extend_schema_field(ANYTHING)
     def get_arguments(self, call: ToolCall) -> Any:  # Any: an arbitrary JSON value
         decided = self.context["contents"].get(call.decided_seq) or {}
+        if "unreadable" in decided:
+            return decided
         return next(
-            (each["arguments"] for each in decided.get("calls", ()) if each["call"] == call.number), None
+            (each.get("arguments") for each in decided.get("calls", ()) if each["call"] == call.number), None
         )
 
     @extend_schema_field(ANYTHING)
@@ -184,7 +189,8 @@ class StepSerializer(serializers.Serializer[Step]):
         return render_rows(ToolCallSerializer, calls, **self.context)
 
     def _said(self, step: Step, member: str) -> str | None:
-        said: str | None = (self.context["contents"].get(step.decided_seq) or {}).get(member)
+        decided = self.context["contents"].get(step.decided_seq) or {}
+        said: str | None = decided.get(member, decided.get("unreadable"))
         return said
 
 
