@@ -38,8 +38,11 @@ class ApiView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:  # Any: the URL's parameters
         super().initial(request, *args, **kwargs)
+        method = (request.method or "").lower()
+        if method not in self.http_method_names or not hasattr(self, method):
+            return  # the answer is 405, whatever else is wrong
         check_parameters(request, self._parameters() if request.method in SAFE_METHODS else ())
-        if request.method == "POST" and hasattr(self, "post"):
+        if request.method == "POST":
             _ = request.data  # read now: a body that cannot be read is refused before what it lacks
 
     def _parameters(self) -> set[str]:
