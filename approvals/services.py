@@ -16,7 +16,7 @@ from agentops.amounts import plain_decimal
 from agentops.errors import NotFound, PolicyDenied, StateConflict, ValidationFailed
 from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
-from agentops.ledger.store import read_contents, record
+from agentops.ledger.store import read_contents_for_people, record
 from agentops.messages import send_after_commit
 from agentops.text import is_blank
 from approvals.models import ApprovalDecision, ApprovalRequest
@@ -181,7 +181,7 @@ def _void(requests: QuerySet[ApprovalRequest], code: str, now: datetime) -> int:
 def read_evidence(request: ApprovalRequest) -> dict[str, Any] | None:
     """Return what the person is shown, or None when it was erased."""
     with connection.cursor() as cursor:
-        found = read_contents(cursor, request.id, [1])
+        found = read_contents_for_people(cursor, request.id, [1])
     content: dict[str, Any] | None = found.get(1)
     return content
 
@@ -189,5 +189,6 @@ def read_evidence(request: ApprovalRequest) -> dict[str, Any] | None:
 def read_reason(request: ApprovalRequest) -> str:
     """Return the words of the decision, or an empty string when there are none or they were erased."""
     with connection.cursor() as cursor:
-        found = read_contents(cursor, request.id, [2])
-    return str(found.get(2, {}).get("reason", ""))
+        found = read_contents_for_people(cursor, request.id, [2])
+    words = found.get(2, {})
+    return str(words.get("reason") or words.get("unreadable", ""))

@@ -1,24 +1,28 @@
 """What a run decided, what it executed, where it broke and what it cost: its ledger stream told for people.
 
-The console, the API and the terminal show the same items. Everything comes from one query over the entries.
+The console, the API and the terminal show the same items. What is read at once is a page: a run may be
+long, and its sums are the database's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from django.db import connection
 
 from agentops.engine import events as e
-from agentops.ledger.store import StoredEntry, read_entries_for_people
-from runs.models import Run
-from runs.trace_titles import Facts, Lane, lane_of, title_of
+from agentops.ledger.store import StoredEntry, read_entries_for_people, read_last_entries_for_people
+from runs.models import Run, ToolCall
+from runs.trace_titles import LANES, Facts, Lane, lane_of, title_of
 
 SPENDING = (e.STEP_DECIDED, e.MODEL_FAILED)
+
+Tools = Mapping[tuple[int, int], str]  # by step and call
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +62,83 @@ class TraceTotals:
     tool_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class RunTrace:
-    items: list[TraceItem]
-    totals: TraceTotals
+# Facts that somebody wrote by hand add nothing, rather than keep the page from people.
+def _number(name: str) -> str:
+    digits = r"^[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?$"
+    return f"CASE WHEN facts ->> '{name}' ~ '{digits}' THEN (facts ->> '{name}')::numeric END"
 
 
-def read_trace(run: Run, *, contents: bool = True) -> RunTrace:
-    """Return the run's trace, oldest first; without `contents` nothing personal is loaded."""
+_CALLS = "CASE WHEN jsonb_typeof(facts -> 'calls') = 'array' THEN jsonb_array_length(facts -> 'calls') END"
+_TOTALS = f"""
+SELECT count(*) FILTER (WHERE kind = %(decided)s),
+    coalesce(sum({_CALLS}) FILTER (WHERE kind = %(decided)s), 0),
+    count(*) FILTER (WHERE kind = %(attempt)s),
+    count(*) FILTER (WHERE kind = ANY(%(broke)s)),
+    coalesce(sum({_number("tokens")}) FILTER (WHERE kind = ANY(%(spending)s)), 0),
+    coalesce(sum({_number("usd")}) FILTER (WHERE kind = ANY(%(spending)s)), 0),
+    coalesce(sum({_number("latency_ms")}) FILTER (WHERE kind = ANY(%(spending)s)), 0),
+    coalesce(sum({_number("latency_ms")}) FILTER (WHERE kind <> ALL(%(spending)s)), 0)
+FROM ledger_entry WHERE stream = %(stream)s AND seq < coalesce(%(before)s, 2147483647)
+"""  # noqa: S608  constants
+_COSTS = f"""
+SELECT max(spent) FROM (
+    SELECT sum(usd) OVER turns AS spent, ntile(%(points)s) OVER turns AS slot FROM (
+        SELECT seq, {_number("usd")} AS usd FROM ledger_entry
+        WHERE stream = %(stream)s AND kind = ANY(%(spending)s)
+    ) AS spending WHERE usd > 0 WINDOW turns AS (ORDER BY seq)
+) AS slots GROUP BY slot ORDER BY slot
+"""  # noqa: S608  constants
+
+
+def read_trace(
+    run: Run, *, after: int = 0, limit: int | None = None, contents: bool = True
+) -> list[TraceItem]:
+    """Return items behind a seq, oldest first; without `contents` nothing personal is loaded."""
     with connection.cursor() as cursor:
-        entries = read_entries_for_people(cursor, run.pk, contents=contents)
-    items = list(tell(entries))
-    return RunTrace(items, add_up(items))
+        entries = read_entries_for_people(cursor, run.pk, after=after, limit=limit, contents=contents)
+    return list(tell(entries, _read_tools(run, entries)))
+
+
+def read_last_items(
+    run: Run, *, before: int | None = None, limit: int, contents: bool = True
+) -> list[TraceItem]:
+    """Return the run's last items, or the last before a seq, oldest first."""
+    with connection.cursor() as cursor:
+        entries = read_last_entries_for_people(cursor, run.pk, before=before, limit=limit, contents=contents)
+    return list(tell(entries, _read_tools(run, entries)))
+
+
+def read_totals(run: Run, *, before: int | None = None) -> TraceTotals:
+    """Return the sums of the whole run, or of what came before a seq; the entries stay in the database."""
+    broke = [kind for kind, lane in LANES.items() if lane == "broke"]
+    asked = {
+        "stream": run.pk,
+        "before": before,
+        "decided": e.STEP_DECIDED,
+        "attempt": e.ATTEMPT_STARTED,
+        "broke": broke,
+        "spending": list(SPENDING),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_TOTALS, asked)
+        steps, calls, attempts, broken, tokens, usd, model_ms, tool_ms = cursor.fetchone()
+    return TraceTotals(steps, int(calls), attempts, broken, int(tokens), usd, int(model_ms), int(tool_ms))
+
+
+def read_costs(run: Run, points: int) -> list[Decimal]:
+    """Return how the cost ran up, from 0, in at most so many points more."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COSTS, {"stream": run.pk, "points": points, "spending": list(SPENDING)})
+        return [Decimal(0), *(spent for (spent,) in cursor.fetchall())]
+
+
+def _read_tools(run: Run, entries: Iterable[StoredEntry]) -> Tools:
+    """Return the tools of calls that were proposed before the first of these entries."""
+    decided = {entry.facts.get("step") for entry in entries if entry.kind == e.STEP_DECIDED}
+    named = {entry.facts.get("step") for entry in entries if entry.facts.get("call")}
+    steps = [step for step in named - decided if isinstance(step, int)]
+    calls = ToolCall.objects.filter(run=run, step__in=steps) if steps else ()
+    return {(call.step, call.number): call.tool_name for call in calls}
 
 
 def _name_tools(facts: Facts, content: Any) -> Facts:  # Any: erasable JSON
@@ -80,9 +149,9 @@ def _name_tools(facts: Facts, content: Any) -> Facts:  # Any: erasable JSON
     return {**facts, "calls": calls}
 
 
-def tell(entries: Iterable[StoredEntry]) -> Iterator[TraceItem]:
-    """Yield an item per entry, in order; the entries start with the run's first."""
-    tools: dict[tuple[int, int], str] = {}  # outcomes name a call by its numbers only
+def tell(entries: Iterable[StoredEntry], known: Tools = MappingProxyType({})) -> Iterator[TraceItem]:
+    """Yield an item per entry, in order; `known` names the tools of calls that were proposed before."""
+    tools = dict(known)  # outcomes name a call by its numbers only
     for entry in entries:
         facts = entry.facts
         step, call = facts.get("step"), facts.get("call")
@@ -105,19 +174,3 @@ def tell(entries: Iterable[StoredEntry]) -> Iterator[TraceItem]:
             usd=Decimal(facts.get("usd", 0)) if entry.kind in SPENDING else Decimal(0),
             latency_ms=facts.get("latency_ms"),
         )
-
-
-def add_up(items: Iterable[TraceItem]) -> TraceTotals:
-    """Return the sums of items."""
-    told = list(items)
-    decided = [item for item in told if item.kind == e.STEP_DECIDED]
-    return TraceTotals(
-        steps=len(decided),
-        calls=sum(len(item.facts.get("calls", ())) for item in decided),
-        attempts=sum(item.kind == e.ATTEMPT_STARTED for item in told),
-        broke=sum(item.lane == "broke" for item in told),
-        tokens=sum(item.tokens for item in told),
-        usd=sum((item.usd for item in told), Decimal(0)),
-        model_ms=sum(item.latency_ms or 0 for item in told if item.kind in SPENDING),
-        tool_ms=sum(item.latency_ms or 0 for item in told if item.kind not in SPENDING),
-    )

@@ -17,6 +17,7 @@ from drf_spectacular.renderers import (
     OpenApiYamlRenderer2,
 )
 from rest_framework.permissions import AllowAny
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from agentops.api.views import ApiView
@@ -62,7 +63,16 @@ class OpenApiYaml(PublicView):
         return HttpResponse(render_yaml(), content_type=request.accepted_renderer.media_type)
 
 
+class PageRenderer(BaseRenderer):
+    """Lets the page be asked for; the view renders it."""
+
+    media_type = "text/html"
+    format = "html"
+
+
 class DocsPage(PublicView):
+    renderer_classes = (PageRenderer,)
+
     def get(self, request: Request) -> HttpResponse:
         """Return a page to read and try the API; its scripts come from this server only."""
         return render(request, "api/docs.html")

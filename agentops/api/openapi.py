@@ -10,7 +10,7 @@ from drf_spectacular.utils import Direction, OpenApiParameter
 from rest_framework.permissions import AllowAny
 
 from agentops.api.problem_document import PROBLEM_MEDIA_TYPE
-from agentops.api.serializers import BodySerializer
+from agentops.api.serializers import BodySerializer, QuerySerializer
 
 Schema = dict[str, Any]  # Any: parts of an OpenAPI document
 
@@ -110,6 +110,16 @@ class ApiSchema(AutoSchema):
         for status in self._refusals():
             responses.setdefault(status, {"$ref": f"#/components/responses/{_response_name(status)}"})
         return dict(sorted(responses.items()))
+
+    def get_override_parameters(self) -> list[Any]:
+        """Return the query of a read: the view admits no parameter that stands in neither it nor the page."""
+        query: type[QuerySerializer] | None = getattr(self.view, "query", None)
+        return [query] if query and query().fields and self.method == "GET" else []
+
+    def _get_pagination_parameters(self) -> list[Schema]:
+        """Return the parameters of a page, also where it holds more than its rows."""
+        pages: Any = getattr(self.view, "pagination_class", None)  # Any: CursorPage, which imports this
+        return pages().get_schema_operation_parameters(self.view) if pages and self.method == "GET" else []
 
     def get_paginated_name(self, serializer_name: str) -> str:
         return f"{serializer_name}Page"

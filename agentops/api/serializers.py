@@ -6,7 +6,7 @@ that cannot be taken back, a guess is worse than a refusal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -55,12 +55,13 @@ class FlagField(serializers.BooleanField):
 
 
 class NumberField(serializers.IntegerField):
-    """A whole number, not a text of digits."""
+    """A whole number, not a text of digits. JSON Schema knows values only: 1.0 is the integer 1."""
 
     def to_internal_value(self, data: Any) -> int:  # Any: an arbitrary JSON value
-        if isinstance(data, bool) or not isinstance(data, int):
+        is_number = isinstance(data, int | float) and not isinstance(data, bool)
+        if not is_number or data != int(data):
             self.fail("invalid")
-        return super().to_internal_value(data)
+        return super().to_internal_value(int(data))
 
 
 class WordField(serializers.ChoiceField):
@@ -107,9 +108,27 @@ def read_body(kind: type[BodySerializer], request: Request) -> Fields:
     return dict(serializer.validated_data)
 
 
+def check_parameters(request: Request, known: Collection[str]) -> None:
+    """Raise ApiError 400 for a parameter that is unknown or comes twice.
+
+    Either would be ignored silently, and a filter that does not filter shows too much.
+    """
+    unknown = [name for name in request.query_params if name not in known]
+    twice = [name for name, values in request.query_params.lists() if len(values) > 1]
+    if unknown:
+        detail = f"There is no such parameter here: {', '.join(unknown)}."
+        reasons = [Reason("unknown_parameter", f"There is no parameter {name}.") for name in unknown]
+        raise ApiError(400, "unknown_parameter", detail, reasons=reasons)
+    if twice:
+        detail = f"Given more than once: {', '.join(twice)}."
+        reasons = [Reason(f"invalid_{name}", "Given more than once.") for name in twice]
+        raise ApiError(400, "invalid_parameter", detail, reasons=reasons)
+
+
 def read_query(kind: type[QuerySerializer], request: Request) -> Fields:
     """Return the validated filters; raises ApiError 400 for a value that none can have."""
-    serializer = kind(data=request.query_params)
+    # A plain dictionary: of a form, DRF takes an absent flag for one that is not ticked.
+    serializer = kind(data=request.query_params.dict())
     # DRF takes an empty value for none at all, and a filter that does not filter shows too much.
     empty = [
         Reason(f"invalid_{name}")

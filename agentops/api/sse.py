@@ -27,6 +27,7 @@ from agentops.ledger.store import StoredEntry, read_entries_for_people
 
 KEEP_ALIVE_S = 15.0
 BATCH = 100
+CONTENT_TYPE = "text/event-stream; charset=utf-8"
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ def read_last_event_id(request: Request) -> int:
 
 def respond_with_events(subscription: Subscription) -> StreamingHttpResponse:
     """Answer with the events of a subscription, past and coming, until the last one."""
-    response = StreamingHttpResponse(follow(subscription), content_type="text/event-stream; charset=utf-8")
+    response = StreamingHttpResponse(follow(subscription), content_type=CONTENT_TYPE)
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"  # nginx would hold events back
     return response

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from rest_framework.exceptions import NotFound
-from rest_framework.permissions import AllowAny
+from rest_framework.permissions import SAFE_METHODS, AllowAny
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
@@ -16,7 +17,7 @@ from rest_framework.views import APIView
 
 from agentops.api.limits import RateLimit
 from agentops.api.pagination import CursorPage
-from agentops.api.serializers import Fields
+from agentops.api.serializers import Fields, QuerySerializer, check_parameters
 from agentops.api.tracing import TraceContext, continue_trace
 
 Row = TypeVar("Row", bound=Model)
@@ -26,6 +27,8 @@ class ApiView(APIView):
     """A view that continues the caller's trace and tells the caller where it stands."""
 
     http_method_names = ("get", "head", "post")
+    query: ClassVar[type[QuerySerializer]] = QuerySerializer  # what a GET may be asked with, pages apart
+    pagination_class: ClassVar[type[CursorPage] | None] = None
     trace: TraceContext
 
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:  # Any: the URL's parameters
@@ -35,14 +38,26 @@ class ApiView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:  # Any: the URL's parameters
         super().initial(request, *args, **kwargs)
-        if request.method == "POST" and hasattr(self, "post"):
+        method = (request.method or "").lower()
+        if method not in self.http_method_names or not hasattr(self, method):
+            return  # the answer is 405, whatever else is wrong
+        check_parameters(request, self._parameters() if request.method in SAFE_METHODS else ())
+        if request.method == "POST":
             _ = request.data  # read now: a body that cannot be read is refused before what it lacks
+
+    def _parameters(self) -> set[str]:
+        """Return the names of all query parameters, those that the OpenAPI document declares."""
+        pages = self.pagination_class().get_schema_operation_parameters(self) if self.pagination_class else ()
+        return {*self.query().fields, *(each["name"] for each in pages)}
 
     def get_throttles(self) -> list[BaseThrottle]:
         return [self.rate_limit]
 
     # Any: some answers are streams, for which the stubs of DRF have no place.
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        if getattr(response, "exception", False):
+            # A problem is JSON, whatever was asked for.
+            request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
         final = super().finalize_response(request, response, *args, **kwargs)
         final["traceparent"] = self.trace.traceparent
         if self.rate_limit.standing:
@@ -54,7 +69,7 @@ class ApiView(APIView):
 class ListView(ApiView):
     """A view that answers with a page of rows."""
 
-    pagination_class: type[CursorPage] = CursorPage
+    pagination_class: ClassVar[type[CursorPage]] = CursorPage
 
     def answer_page(
         self,

@@ -22,9 +22,23 @@ def decode_facts(text: str) -> dict[str, Any] | None:  # Any: JSON
     return facts if isinstance(facts, dict) else None
 
 
-def decode_words(text: str | None) -> Any:  # Any: JSON
-    """Return content; None where there is none or it cannot be read."""
-    return None if text is None else _decode(text)
+def decode_words(text: str | None, seq: int) -> Any:  # Any: JSON
+    """Return an entry's content for people: None where there is none, a note in its place if it cannot be read."""
+    if text is None or text.strip() == "null":
+        return None
+    value = _decode(text)
+    return value if value is not None and _can_be_shown(value) else note_unreadable(seq)
+
+
+def decode_members(text: str | None, seq: int) -> dict[str, Any]:  # Any: JSON
+    """Return content that has members, as ours always has; empty where there is none."""
+    value = decode_words(text, seq)
+    return {} if value is None else value if isinstance(value, dict) else note_unreadable(seq)
+
+
+def note_unreadable(seq: int) -> dict[str, Any]:  # Any: JSON
+    """Return what stands in place of content that somebody made unreadable."""
+    return {"unreadable": f"unreadable content at entry {seq}"}
 
 
 def _decode(text: str) -> Any:
@@ -34,6 +48,15 @@ def _decode(text: str) -> Any:
         return None
     brackets = text.count("{") + text.count("[")
     return value if brackets <= DEEPEST or _is_shallow(value) else None
+
+
+def _can_be_shown(value: Any) -> bool:
+    """Return whether a value can be written again: Python reads NaN and half characters, nobody else does."""
+    try:
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except ValueError:
+        return False
+    return True
 
 
 def _is_shallow(value: Any) -> bool:

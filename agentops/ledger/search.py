@@ -181,7 +181,7 @@ def read_page(stream: UUID, last: int) -> list[FoundEntry]:
             [stream, last, ENTRIES_PER_PAGE],
         )
         return [
-            FoundEntry(stream, seq, kind, _show_facts(facts), decode_words(content), at, actor)
+            FoundEntry(stream, seq, kind, _show_facts(facts), decode_words(content, seq), at, actor)
             for seq, kind, facts, content, at, actor in cursor.fetchall()
         ]
 
@@ -219,7 +219,7 @@ def _prove(stream: UUID, seq: int, row: tuple[Any, ...]) -> Proof:  # Any: colum
         seq=seq,
         kind=kind,
         facts=facts,
-        content=decode_words(content),
+        content=decode_words(content, seq),
         has_content=digest is not None,
         erased=digest is not None and content is None,
         at=at,

@@ -13,7 +13,14 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from agentops.errors import NotFound, StateConflict
-from agentops.ledger.decoding import AT_IN_RANGE, AT_OR_NULL, UNREADABLE, decode_facts, decode_words
+from agentops.ledger.decoding import (
+    AT_IN_RANGE,
+    AT_OR_NULL,
+    UNREADABLE,
+    decode_facts,
+    decode_members,
+    decode_words,
+)
 from agentops.ledger.entries import GENESIS, Draft, Head, SealedEntry, seal
 
 
@@ -140,13 +147,26 @@ def read_entries_for_people(
 
     A run is never folded from this: to go on behind an entry that was not understood is no answer.
     """
-    column = "content" if contents else "NULL"
-    cursor.execute(
-        f"SELECT seq, kind, facts::text, {column}, {AT_IN_RANGE}, {AT_OR_NULL} IS NULL, actor FROM ledger_entry"  # noqa: S608  constants
-        " WHERE stream = %s AND seq > %s ORDER BY seq LIMIT %s",
-        (stream, after, limit),
-    )
+    where = "stream = %s AND seq > %s ORDER BY seq LIMIT %s"
+    cursor.execute(_for_people(where, contents), (stream, after, limit))
     return [_show(*row) for row in cursor.fetchall()]
+
+
+def read_last_entries_for_people(
+    cursor: Cursor, stream: UUID, *, before: int | None = None, limit: int, contents: bool = False
+) -> list[StoredEntry]:
+    """Return the last entries, or the last before a seq, oldest first, as ``read_entries_for_people`` does."""
+    where = "stream = %s AND seq < coalesce(%s, 2147483647) ORDER BY seq DESC LIMIT %s"
+    cursor.execute(_for_people(where, contents), (stream, before, limit))
+    return [_show(*row) for row in cursor.fetchall()][::-1]
+
+
+def _for_people(where: str, contents: bool) -> str:
+    column = "content" if contents else "NULL"
+    return (
+        f"SELECT seq, kind, facts::text, {column}, {AT_IN_RANGE}, {AT_OR_NULL} IS NULL, actor"  # noqa: S608  constants
+        f" FROM ledger_entry WHERE {where}"
+    )
 
 
 def _show(
@@ -155,16 +175,27 @@ def _show(
     read = None if bad_at else decode_facts(facts)
     if read is None:
         return StoredEntry(seq, UNREADABLE, {"kind": kind}, None, at, actor)
-    return StoredEntry(seq, kind, read, decode_words(content), at, actor)
+    return StoredEntry(seq, kind, read, decode_words(content, seq), at, actor)
+
+
+_READ_CONTENTS = (
+    "SELECT seq, content FROM ledger_entry WHERE stream = %s AND seq = ANY(%s) AND content IS NOT NULL"
+)
 
 
 def read_contents(cursor: Cursor, stream: UUID, seqs: Sequence[int]) -> dict[int, Any]:
-    """Return the contents of the named entries; erased ones are absent."""
-    cursor.execute(
-        "SELECT seq, content FROM ledger_entry WHERE stream = %s AND seq = ANY(%s) AND content IS NOT NULL",
-        (stream, list(seqs)),
-    )
+    """Return the contents of the named entries; erased ones are absent.
+
+    For those who act on them: raises ValueError for what is no JSON, since nothing is done on a guess.
+    """
+    cursor.execute(_READ_CONTENTS, (stream, list(seqs)))
     return {seq: json.loads(content) for seq, content in cursor.fetchall()}
+
+
+def read_contents_for_people(cursor: Cursor, stream: UUID, seqs: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Return contents like ``read_contents``; a note stands in place of what cannot be read."""
+    cursor.execute(_READ_CONTENTS, (stream, list(seqs)))
+    return {seq: decode_members(content, seq) for seq, content in cursor.fetchall()}
 
 
 def erase_contents(cursor: Cursor, stream: UUID) -> int:

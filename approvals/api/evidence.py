@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
+
+from agentops.ledger.decoding import decode_members
 
 # The first entry of a request's stream is what was asked.
 _CONTENTS = (
@@ -19,4 +20,4 @@ def read_many(requests: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:  # Any: J
     """Return the evidence of requests by id; what was erased is absent."""
     with connection.cursor() as cursor:
         cursor.execute(_CONTENTS, [list(requests)])
-        return {stream: json.loads(content) for stream, content in cursor.fetchall()}
+        return {stream: decode_members(content, 1) for stream, content in cursor.fetchall()}

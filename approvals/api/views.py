@@ -27,15 +27,12 @@ from identities.models import ApiKey, User
 class Approvals(ListView):
     """The requests that the caller may see."""
 
-    @extend_schema(
-        operation_id="listApprovals",
-        tags=["approvals"],
-        parameters=[ApprovalQuery],
-        responses=ApprovalSerializer(many=True),
-    )
+    query = ApprovalQuery
+
+    @extend_schema(operation_id="listApprovals", tags=["approvals"], responses=ApprovalSerializer(many=True))
     def get(self, request: Request) -> Response:
         """List requests for approval, newest first."""
-        filters = read_query(ApprovalQuery, request)
+        filters = read_query(self.query, request)
         rows = _visible(caller(request))
         if filters.pop("decidable", False):
             rows = rows.filter(pk__in=ApprovalRequest.objects.decidable_by(caller(request)).values("pk"))

@@ -21,15 +21,12 @@ from identities.services import step_up
 class Agents(ListView):
     """The agents that the caller may start or govern."""
 
-    @extend_schema(
-        operation_id="listAgents",
-        tags=["agents"],
-        parameters=[AgentQuery],
-        responses=AgentSerializer(many=True),
-    )
+    query = AgentQuery
+
+    @extend_schema(operation_id="listAgents", tags=["agents"], responses=AgentSerializer(many=True))
     def get(self, request: Request) -> Response:
         """List agents, newest first."""
-        filters = read_query(AgentQuery, request)
+        filters = read_query(self.query, request)
         rows = AgentIdentity.objects.visible_to(caller(request)).filter(**filters).select_related("team")
         return self.answer_page(request, rows, partial(render_rows, AgentSerializer))
 

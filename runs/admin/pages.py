@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from uuid import UUID
 
@@ -10,13 +9,18 @@ from django.db import connection
 from django.http import HttpRequest
 
 from agentops.console.panels import panels_for
-from agentops.engine.events import CALL_ASKED, ENDINGS
+from agentops.engine.events import CALL_PARKED, MODEL_REQUESTED
 from agentops.errors import NotFound
 from agentops.ledger.store import read_head
 from approvals.models import ApprovalDecision, ApprovalRequest
 from runs.admin.timeline import VERDICTS, lay_out
-from runs.models import Handover, Run
-from runs.trace import TraceItem, read_trace
+from runs.models import Handover, Run, ToolCall
+from runs.trace import TraceItem, read_costs, read_last_items, read_totals
+from runs.trace_titles import title_of
+from runs.words import Place, read_asked, read_ending, read_first
+
+ENTRIES_SHOWN = 300  # some fifty steps
+POINTS = 120  # of the cost's curve
 
 
 def read_seen(run: Run) -> str:
@@ -29,21 +33,45 @@ def read_seen(run: Run) -> str:
     return f"{newest}-{run.state}"
 
 
-def live_context(request: HttpRequest, run: Run) -> dict[str, Any]:
-    """Return the context of everything on the page that changes while the run is going."""
+def live_context(request: HttpRequest, run: Run, before: int | None = None) -> dict[str, Any]:
+    """Return the context of everything on the page that changes while the run is going.
+
+    ``before`` pages back: the steps that came before the entry with that seq, which change no more.
+    """
     seen = read_seen(run)  # before the trace: rather once too often than an entry late
-    trace = read_trace(run)
+    items = whole_steps(read_last_items(run, before=before, limit=ENTRIES_SHOWN))
+    first = items[0].seq if items else 1
     return {
         "run": run,
         "max_ms": run.max_seconds * 1_000,
         "seen": seen,
-        "totals": trace.totals,
-        "timeline": lay_out(trace.items, read_deciders(trace.items)),
-        "message": _words(trace.items[:1], "message"),
-        "ending": _ending(run, trace.items),
-        "awaited": _awaited(run, trace.items),
+        "before": before,
+        "earlier": first if first > 1 else None,
+        "totals": read_totals(run),
+        "costs": read_costs(run, POINTS),
+        "timeline": lay_out(items, read_deciders(items), read_totals(run, before=first).usd),
+        "first": read_first(run),
+        "ending": read_ending(run),
+        "awaited": _awaited(run),
         "panels": panels_for(Run._meta.label_lower, request, run),
     }
+
+
+def read_before(request: HttpRequest) -> int | None:
+    """Return where a page of earlier steps ends, None for the newest."""
+    given = request.GET.get("before", "")
+    return int(given) if given.isascii() and given.isdecimal() and len(given) < 10 else None
+
+
+def whole_steps(items: list[TraceItem]) -> list[TraceItem]:
+    """Leave out the rest of a step that began on an earlier page, unless there is nothing else."""
+    if not items or items[0].seq == 1:
+        return items
+    begun = items[0].step
+    start = next(
+        (n for n, item in enumerate(items) if item.kind == MODEL_REQUESTED and item.step != begun), 0
+    )
+    return items[start:]
 
 
 def read_deciders(items: list[TraceItem]) -> dict[str, str]:
@@ -55,60 +83,36 @@ def read_deciders(items: list[TraceItem]) -> dict[str, str]:
     return {str(decision.request_id): decision.decided_by.get_username() for decision in decided}
 
 
-def _words(items: list[TraceItem], name: str) -> str:
-    content = items[0].content if items else None
-    return str(content.get(name, "")) if isinstance(content, dict) else ""
-
-
-def _ending(run: Run, items: list[TraceItem]) -> dict[str, str]:
-    if not run.has_ended:
-        return {}
-    # An outcome may have been settled behind the ending.
-    content = next((item.content for item in reversed(items) if item.kind in ENDINGS), None)
-    if not isinstance(content, dict):
-        return {}
-    return {name: str(content.get(name) or "") for name in ("answer", "summary")}
-
-
-def _awaited(run: Run, items: list[TraceItem]) -> list[dict[str, Any]]:
+def _awaited(run: Run) -> list[dict[str, Any]]:
     """Return what the run waits for people to do, each with what a person needs to do it."""
     actions = run.required_actions
+    if not actions:
+        return []
     approvals = ApprovalRequest.objects.filter(pk__in=[a["id"] for a in actions if a["type"] == "approval"])
     requests = {str(asked.pk): asked for asked in approvals.select_related("tool")}
-    handovers = {(h.step, h.call): h for h in Handover.objects.filter(run=run)} if actions else {}
-    asked = {(item.step, item.call): item for item in items if item.kind == CALL_ASKED}
-    names = {(item.step, item.call): item.title for item in items if item.call is not None}
-    told = []
-    for action in actions:
-        place = (action["step"], action["call"])
-        content = asked[place].content if place in asked else None
-        told.append(
-            {
-                **action,
-                "request": requests.get(str(action.get("id", ""))),
-                "handover": handovers.get(place),
-                "question": content.get("question", "") if isinstance(content, dict) else "",
-                "title": names.get(place, ""),
-            }
-        )
-    return told
+    open_ones = Handover.objects.filter(run=run, step__in={action["step"] for action in actions})
+    handovers = {(handover.step, handover.call): handover for handover in open_ones}
+    places = [(run.pk, action["step"], action["call"]) for action in actions]
+    asked, names = read_asked(places), _name_calls(run, places)
+    return [
+        {
+            **action,
+            "request": requests.get(str(action.get("id", ""))),
+            "handover": handovers.get(place[1:]),
+            "question": asked.get(place, ""),
+            "title": names.get(place, ""),
+        }
+        for action, place in zip(actions, places, strict=True)
+    ]
+
+
+def _name_calls(run: Run, places: list[Place]) -> dict[Place, str]:
+    """Return a sentence about each call whose outcome nobody knows."""
+    calls = ToolCall.objects.filter(run=run, step__in={step for _, step, _ in places})
+    return {(run.pk, call.step, call.number): title_of(CALL_PARKED, {}, call.tool_name) for call in calls}
 
 
 def read_questions(handovers: list[Handover]) -> dict[UUID, str]:
     """Return the agents' words for handing over, in one query; what was erased is absent."""
-    if not handovers:
-        return {}
-    by_place = {(h.run_id, h.step, h.call): h.pk for h in handovers}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT stream, facts::text, content FROM ledger_entry"
-            " WHERE stream = ANY(%s) AND kind = %s AND content IS NOT NULL",
-            [list({h.run_id for h in handovers}), CALL_ASKED],
-        )
-        rows = [
-            (stream, json.loads(facts), json.loads(content)) for stream, facts, content in cursor.fetchall()
-        ]
-    found = {
-        (stream, facts["step"], facts["call"]): content.get("question", "") for stream, facts, content in rows
-    }
-    return {pk: found[place] for place, pk in by_place.items() if place in found}
+    by_place = {(each.run_id, each.step, each.call): each.pk for each in handovers}
+    return {by_place[place]: words for place, words in read_asked(by_place).items()} if by_place else {}

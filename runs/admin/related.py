@@ -16,13 +16,14 @@ from identities.acting import acting_person
 from identities.models import AgentIdentity
 from runs.admin.spending import budgets_visible_to, list_spending
 from runs.models import AgentVersion, Run, ToolCall
-from runs.trace import read_trace
+from runs.trace import read_last_items
 from tools.models import Tool
 
 RUNS_SHOWN = 8
 CALLS_SHOWN = 12
 CALLS_MEASURED = 200
 LINES_SHOWN = 5
+LINES_READ = 50  # some tell of budgets only and are not shown
 SETTLED = ("succeeded", "failed", "refused", "parked", "unknown")
 
 
@@ -65,7 +66,8 @@ def read_run_behind(request: HttpRequest, subject: ApprovalRequest) -> dict[str,
     if run is None:
         return None
     call = ToolCall.objects.filter(run=run, approval_id=subject.pk).first()
-    lines = [item for item in read_trace(run, contents=False).items if item.kind not in e.OF_ESCROW]
+    latest = read_last_items(run, limit=LINES_READ, contents=False)
+    lines = [item for item in latest if item.kind not in e.OF_ESCROW]
     approved = subject.state == ApprovalRequest.State.APPROVED
     moving = approved and not run.has_ended and (call is None or call.state not in SETTLED)
     return {"run": run, "call": call, "lines": lines[-LINES_SHOWN:], "moving": moving}

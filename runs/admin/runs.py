@@ -24,7 +24,7 @@ from agentops.errors import AgentOpsError, NotFound, ValidationFailed
 from identities.acting import acting_person
 from identities.models import STAFF_ISSUER, AgentIdentity
 from identities.policies import may_govern
-from runs.admin.pages import live_context, read_seen
+from runs.admin.pages import live_context, read_before, read_seen
 from runs.erasure import ERASE, erase_run
 from runs.models import ENDED_STATES, Handover, Run
 from runs.policies import may_control
@@ -206,7 +206,7 @@ class RunAdmin(GovernedAdmin):
             "action_buttons": offered_buttons(self, request, run),
             "action_url": self.page_url("changelist"),
         }
-        return {**live_context(request, run), **buttons, "original": run, "problem": ""}
+        return {**live_context(request, run, read_before(request)), **buttons, "original": run, "problem": ""}
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -12,7 +12,6 @@ from typing import Any
 from agentops.engine import events as e
 from runs.trace import TraceItem
 
-MOST_SHOWN = 250
 LANES = ("decided", "executed", "broke")
 
 # Entries that only lead up to another one: left out as soon as that one is there.
@@ -68,27 +67,22 @@ class Group:
         return [(lane, [told for told in self.told if told.item.lane == lane]) for lane in LANES]
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
-    groups: list[Group]
-    left_out: int
-    costs: list[Decimal]
+def lay_out(
+    items: Sequence[TraceItem],
+    deciders: Mapping[str, str] = MappingProxyType({}),
+    spent: Decimal = Decimal(0),
+) -> list[Group]:
+    """Return items in groups, each with the cost that had run up by then.
 
-
-def lay_out(items: Sequence[TraceItem], deciders: Mapping[str, str] = MappingProxyType({})) -> Timeline:
-    """Return the newest items in groups, with the cost that had run up by each step.
-
-    ``deciders`` names the people who decided about approvals, by the approval's id.
+    ``deciders`` names the people who decided about approvals, by the approval's id; ``spent`` is what the
+    run had cost before the first item.
     """
     proposed, allowed = _proposals(items), _permissions(items)
-    told = [_tell(item, proposed, allowed, deciders) for item in _without_preludes(items)]
-    shown = told[-MOST_SHOWN:]
-    groups = _group(shown)
-    spent = sum((item.usd for item in items), Decimal(0)) - sum((group.usd for group in groups), Decimal(0))
+    groups = _group(_tell(item, proposed, allowed, deciders) for item in _without_preludes(items))
     for group in groups:
         spent += group.usd
         group.running_usd = spent
-    return Timeline(groups, len(told) - len(shown), _running_costs(items))
+    return groups
 
 
 def _proposals(items: Iterable[TraceItem]) -> dict[Place, Any]:
@@ -152,12 +146,3 @@ def _group(told: Iterable[Told]) -> list[Group]:
         groups[-1].tokens += item.tokens
         groups[-1].usd += item.usd
     return groups
-
-
-def _running_costs(items: Iterable[TraceItem]) -> list[Decimal]:
-    costs, spent = [Decimal(0)], Decimal(0)
-    for item in items:
-        if item.usd:
-            spent += item.usd
-            costs.append(spent)
-    return costs

@@ -15,7 +15,13 @@ from rest_framework.response import Response
 from agentops.api.pagination import NumberedPage, page, parse_number, read_limit, read_place
 from agentops.api.refusals import ApiError
 from agentops.api.serializers import Fields, render_rows
-from agentops.api.sse import EventStreamRenderer, Subscription, read_last_event_id, respond_with_events
+from agentops.api.sse import (
+    CONTENT_TYPE,
+    EventStreamRenderer,
+    Subscription,
+    read_last_event_id,
+    respond_with_events,
+)
 from agentops.api.views import ApiView
 from agentops.engine.events import ENDINGS
 from agentops.ledger.store import Cursor, StoredEntry, read_entries_for_people, read_head
@@ -38,11 +44,12 @@ class Events(ApiView):
 
     renderer_classes = (JSONRenderer, EventStreamRenderer)
     pagination_class = NumberedPage
+    query = EventQuery
 
     @extend_schema(
         operation_id="listEvents",
         tags=["runs"],
-        parameters=[EventQuery, LAST_EVENT_ID],
+        parameters=[LAST_EVENT_ID],
         responses={
             (200, "application/json"): EventSerializer(many=True),
             (200, "text/event-stream"): OpenApiResponse(
@@ -81,7 +88,7 @@ def _stream(request: Request, run: Run) -> HttpResponseBase:
         if run.has_ended and not _ends_after(cursor, run, after):
             return HttpResponse(status=204)  # tells an EventSource not to connect again
     if request.method == "HEAD":
-        return HttpResponse(content_type="text/event-stream")
+        return HttpResponse(content_type=CONTENT_TYPE)
     return respond_with_events(
         Subscription(
             stream=run.pk,

@@ -26,16 +26,13 @@ from runs.services import answer_handover
 class Handovers(ListView):
     """The conversations of the runs that the caller may see."""
 
-    @extend_schema(
-        operation_id="listHandovers",
-        tags=["handovers"],
-        parameters=[HandoverQuery],
-        responses=HandoverSerializer(many=True),
-    )
+    query = HandoverQuery
+
+    @extend_schema(operation_id="listHandovers", tags=["handovers"], responses=HandoverSerializer(many=True))
     def get(self, request: Request) -> Response:
         """List conversations that were handed over, newest first."""
         rows = _visible(caller(request))
-        is_open = read_query(HandoverQuery, request).get("open")
+        is_open = read_query(self.query, request).get("open")
         if is_open is not None:
             rows = rows.open() if is_open else rows.closed()
 

@@ -108,12 +108,15 @@ class RunDetailSerializer(RunSerializer):
     summary = serializers.SerializerMethodField()
 
     def get_answer(self, run: Run) -> str | None:
-        answer: str | None = self.context["ending"].get("answer")
-        return answer
+        return self._said("answer", run.state == "completed")
 
     def get_summary(self, run: Run) -> str | None:
-        summary: str | None = self.context["ending"].get("summary")
-        return summary
+        return self._said("summary", run.state != "completed")
+
+    def _said(self, member: str, is_due: bool) -> str | None:
+        ending = self.context["ending"]
+        said: str | None = ending.get(member) or (ending.get("unreadable") if is_due else None)
+        return said
 
 
 class ToolCallSerializer(serializers.Serializer[ToolCall]):
@@ -147,6 +150,8 @@ class ToolCallSerializer(serializers.Serializer[ToolCall]):
     def _proposed(self, call: ToolCall) -> dict[str, Any]:  # Any: as above
         """Return the call as the model wrote it, which is content: empty once it is erased."""
         decided = self.context["contents"].get(call.decided_seq) or {}
+        if "unreadable" in decided:
+            return {"arguments": decided}
         return next((each for each in decided.get("calls", ()) if each["call"] == call.number), {})
 
     @extend_schema_field(ANYTHING)
@@ -190,7 +195,8 @@ class StepSerializer(serializers.Serializer[Step]):
         return render_rows(ToolCallSerializer, calls, **self.context)
 
     def _said(self, step: Step, member: str) -> str | None:
-        said: str | None = (self.context["contents"].get(step.decided_seq) or {}).get(member)
+        decided = self.context["contents"].get(step.decided_seq) or {}
+        said: str | None = decided.get(member, decided.get("unreadable"))
         return said
 
 
@@ -232,10 +238,14 @@ class TraceTotalsSerializer(serializers.Serializer[Any]):  # Any: TraceTotals
     tool_ms = serializers.IntegerField()
 
 
-class TraceSerializer(serializers.Serializer[Any]):  # Any: RunTrace
-    """What the run decided, what it executed, where it broke, and what it cost."""
+class TraceSerializer(serializers.Serializer[Any]):  # Any: a page with the run's totals
+    """What the run decided, what it executed, where it broke, and what all of it cost."""
 
-    items = TraceItemSerializer(many=True)
+    data = TraceItemSerializer(many=True)  # type: ignore[assignment]  # named like every page's rows
+    has_more = serializers.BooleanField()
+    next_cursor = serializers.CharField(
+        allow_null=True, help_text="Pass as `cursor` for the next page; null on the last one."
+    )
     totals = TraceTotalsSerializer()
 
 

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from agentops.api.idempotency import Answer, answer_once, read_key
 from agentops.api.openapi import REQUIRED_IDEMPOTENCY_KEY
-from agentops.api.pagination import NumberedPage
+from agentops.api.pagination import NumberedPage, page, parse_number, read_limit, read_place
 from agentops.api.serializers import Fields, read_body, read_query, render_row, render_rows
 from agentops.api.views import ApiView, ListView
 from agentops.identifiers import first_id_at
@@ -19,13 +19,14 @@ from identities.api.authentication import caller
 from identities.api.views import find_agent
 from identities.models import User
 from runs.api.bodies import RunQuery, StartRunBody, TraceQuery
-from runs.api.contents import read_ending, read_steps
+from runs.api.contents import read_steps
 from runs.api.lookup import find_run, operation_on_run, show_run, visible_runs
 from runs.api.principals import principal_of
 from runs.api.serializers import RunDetailSerializer, RunSerializer, StepSerializer, TraceSerializer
 from runs.models import Step
 from runs.services import start_run
-from runs.trace import read_trace
+from runs.trace import read_totals, read_trace
+from runs.words import read_ending
 
 START_EXAMPLE = OpenApiExample(
     "A customer's request",
@@ -41,12 +42,12 @@ START_EXAMPLE = OpenApiExample(
 class Runs(ListView):
     """The runs that the caller may see."""
 
-    @extend_schema(
-        operation_id="listRuns", tags=["runs"], parameters=[RunQuery], responses=RunSerializer(many=True)
-    )
+    query = RunQuery
+
+    @extend_schema(operation_id="listRuns", tags=["runs"], responses=RunSerializer(many=True))
     def get(self, request: Request) -> Response:
         """List runs, newest first."""
-        filters = read_query(RunQuery, request)
+        filters = read_query(self.query, request)
         rows = visible_runs(caller(request))
         if since := filters.pop("since", None):
             rows = rows.filter(id__gte=first_id_at(max(0, int(since.timestamp() * 1000))))
@@ -113,10 +114,21 @@ class Steps(ListView):
 
 
 class Trace(ApiView):
-    """The whole run, told for people."""
+    """The run, told for people."""
 
-    @extend_schema(operation_id="getTrace", tags=["runs"], parameters=[TraceQuery], responses=TraceSerializer)
+    pagination_class = NumberedPage
+    query = TraceQuery
+
+    @extend_schema(operation_id="getTrace", tags=["runs"], responses=TraceSerializer)
     def get(self, request: Request, run_id: UUID) -> Response:
-        """Return what the run decided, what it executed, where it broke, and what it cost."""
+        """Return what the run decided, what it executed and where it broke, oldest first, and what it cost.
+
+        The items come in pages; `totals` is of the whole run on each of them.
+        """
         run = find_run(caller(request), run_id)
-        return Response(render_row(TraceSerializer, read_trace(run, **read_query(TraceQuery, request))))
+        limit, place = read_limit(request), read_place(request, parse_number)
+        contents = read_query(self.query, request)["contents"]
+        items = read_trace(run, after=place or 0, limit=limit + 1, contents=contents)
+        shown = items[:limit]
+        told = page(shown, shown[-1].seq if len(items) > limit else None)
+        return Response(render_row(TraceSerializer, {**told, "totals": read_totals(run)}))

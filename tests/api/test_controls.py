@@ -35,6 +35,13 @@ def test_an_answer_lets_the_run_go_on(company: Company, callers: Callers, asking
     assert company.observations()[-1] == "A-1"
 
 
+def test_a_whole_number_may_be_written_with_a_point(callers: Callers, asking: Run) -> None:
+    # JSON Schema, which the OpenAPI document speaks, knows values: 1.0 is the integer 1.
+    first = post(callers, asking, "input", {"text": "A-1", "step": 1.0, "call": 1e0}, key="k")
+    again = post(callers, asking, "input", {"text": "A-1", "step": 1, "call": 1}, key="k")
+    assert (first.status, again.status, again.headers.get("Idempotent-Replayed")) == (202, 202, "true")
+
+
 def test_an_answer_that_is_not_awaited_is_a_conflict(callers: Callers, asking: Run) -> None:
     other_call = post(callers, asking, "input", {"text": "A-1", "step": 7, "call": 1})
     assert (other_call.status, other_call.code) == (409, "not_awaited")
@@ -91,6 +98,9 @@ def test_a_repeated_cancel_is_answered_from_its_key(callers: Callers, asking: Ru
         ("input", {"text": "x", "step": "1"}),
         ("input", {"text": "x", "step": 0}),
         ("input", {"text": "x", "call": True}),
+        ("input", {"text": "x", "step": 1.5}),
+        ("input", {"text": "x", "step": 0.0}),
+        ("input", {"text": "x", "step": 1e300}),
         ("calls/1/1/outcome", {"happened": "yes", "note": "x"}),
         ("calls/1/1/outcome", {"happened": True}),
     ],
@@ -138,6 +148,8 @@ def test_a_conversation_is_handed_over_and_answered(company: Company, callers: C
     company.add_reads()
     run = company.run(proposes(("hand_over", {"reason": "They want a discount."})), says("As you wish."))
     (shown,) = callers.alice.get("/handovers?open=true").body["data"]
+    assert callers.alice.get("/handovers").body["data"] == [shown]  # without the filter: all of them
+    assert callers.alice.get("/handovers?open=false").body["data"] == []
     assert (shown["run"], shown["agent"], shown["reason"]) == (
         str(run.pk),
         "refunds-agent",

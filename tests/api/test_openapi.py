@@ -115,11 +115,13 @@ def test_everybody_may_read_it(client: Client, name: str, media_type: str) -> No
     assert client.get(f"/api/v1/openapi.{name}", headers={"Accept": "*/*"}).status_code == 200
     refused = client.post(f"/api/v1/openapi.{name}")
     assert (refused.status_code, refused["Content-Type"]) == (405, "application/problem+json")
+    assert refused.json()["code"] == "method_not_allowed"  # a problem is JSON where the answer would not be
 
 
 def test_the_page_to_read_it_needs_no_inline_script(client: Client) -> None:
     answer = client.get("/api/v1/docs", headers={"Accept": "text/html"})
     page = answer.content.decode()
+    assert (answer.status_code, answer["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert "script-src 'self'" in answer["Content-Security-Policy"]
     assert page.count("<script") == page.count("<script src=")
     assert "<style" not in page

@@ -76,8 +76,8 @@ def test_after_erasure_the_steps_stay_and_their_words_are_gone(callers: Callers,
 
 
 def test_the_trace_has_three_lanes_in_order(callers: Callers, run: Run) -> None:
-    trace = callers.app.get(f"/runs/{run.pk}/trace").body
-    items = trace["items"]
+    trace = callers.app.get(f"/runs/{run.pk}/trace?limit=100").body
+    items = trace["data"]
     assert [item["seq"] for item in items] == list(range(1, len(items) + 1))
     told = [(item["lane"], item["title"]) for item in items]
     assert told[0] == ("decided", "The run starts")
@@ -104,7 +104,18 @@ def test_a_trace_is_one_query_and_personal_only_when_asked(run: Run) -> None:
     with CaptureQueriesContext(connection) as queries:
         trace = read_trace(run, contents=False)
     assert len(queries) == 1
-    assert all(item.content is None for item in trace.items)
+    assert all(item.content is None for item in trace)
+
+
+def test_a_trace_comes_in_pages_with_the_totals_of_the_run(callers: Callers, run: Run) -> None:
+    whole = callers.app.get(f"/runs/{run.pk}/trace?limit=100").body
+    told, more, cursor = [], True, ""
+    while more:
+        page = callers.app.get(f"/runs/{run.pk}/trace?limit=3{cursor}").body
+        assert (len(page["data"]) <= 3, page["totals"]) == (True, whole["totals"])
+        told += page["data"]
+        more, cursor = page["has_more"], f"&cursor={page['next_cursor']}"
+    assert told == whole["data"]  # also the names of tools, which outcomes do not carry
 
 
 def test_a_trace_without_contents(callers: Callers, run: Run) -> None:

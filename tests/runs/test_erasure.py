@@ -8,13 +8,15 @@ import psycopg
 import pytest
 from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
+from django.db import connection, transaction
 from psycopg import sql
 
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
+from agentops.identifiers import new_id
 from agentops.ledger.entries import digest_content
 from agentops.ledger.models import Stream
 from identities.models import STAFF_ISSUER, Principal
-from runs import driver
+from runs import driver, erasure
 from runs.erasure import erase_principal, erase_run
 from runs.models import Run
 from runs.services import add_message, answer_input, start_run
@@ -308,3 +310,12 @@ def test_the_commands_erase_for_whom_may(company: Company, talkative: Run, ann: 
     assert WHO in dump()
     call_command(*person, "ada")
     assert WHO not in dump()
+
+
+def test_what_was_seen_too_late_is_found_by_an_index(db: None) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")  # an empty table would be read whole
+        cursor.execute(f"EXPLAIN {erasure._STREAMS}", {"run": new_id()})
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    scans, found = plan.count(" on ledger_entry"), plan.count("Index Cond: ((facts ->> 'run'::text)")
+    assert 0 < scans == found, plan

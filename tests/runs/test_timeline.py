@@ -8,7 +8,7 @@ import pytest
 
 from agentops.engine import events as e
 from agentops.ledger.store import StoredEntry
-from runs.admin.timeline import MOST_SHOWN, Timeline, lay_out
+from runs.admin.timeline import Group, lay_out
 from runs.trace import tell
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -24,7 +24,7 @@ ALLOWED = {
 }
 
 
-def laid_out(*drafts: tuple[str, dict[str, Any], Any], deciders: dict[str, str] = NOBODY) -> Timeline:
+def laid_out(*drafts: tuple[str, dict[str, Any], Any], deciders: dict[str, str] = NOBODY) -> list[Group]:
     entries = [
         StoredEntry(seq, kind, facts, content, NOON + timedelta(seconds=seq), None)
         for seq, (kind, facts, content) in enumerate(drafts, start=1)
@@ -32,8 +32,8 @@ def laid_out(*drafts: tuple[str, dict[str, Any], Any], deciders: dict[str, str] 
     return lay_out(list(tell(entries)), deciders)
 
 
-def kinds(timeline: Timeline) -> list[str]:
-    return [told.item.kind for group in timeline.groups for told in group.told]
+def kinds(timeline: list[Group]) -> list[str]:
+    return [told.item.kind for group in timeline for told in group.told]
 
 
 def test_what_only_led_up_to_an_outcome_is_left_out() -> None:
@@ -65,7 +65,7 @@ def test_an_outcome_tells_what_was_given_and_why_it_was_allowed() -> None:
         (e.CALL_ALLOWED, ALLOWED, None),
         (e.CALL_SUCCEEDED, ONE, {"value": {"done": True}}),
     )
-    told = timeline.groups[0].told[-1]
+    told = timeline[0].told[-1]
     assert told.arguments == {"order_id": "#W1"}
     assert told.result == {"done": True}
     assert (told.approval, [reason["code"] for reason in told.reasons]) == ("a1", ["granted"])
@@ -74,7 +74,7 @@ def test_an_outcome_tells_what_was_given_and_why_it_was_allowed() -> None:
 @pytest.mark.parametrize("kind", [e.APPROVAL_GRANTED, e.APPROVAL_REFUSED])
 def test_a_verdict_names_the_person(kind: str) -> None:
     verdict = {**ONE, "approval": "a1", "verdict": "approved"}
-    told = laid_out((kind, verdict, None), deciders={"a1": "fiona"}).groups[0].told[0]
+    told = laid_out((kind, verdict, None), deciders={"a1": "fiona"})[0].told[0]
     assert (told.person, told.approval) == ("fiona", "a1")
 
 
@@ -86,7 +86,7 @@ def test_a_second_attempt_does_not_hide_the_first_ones_failure() -> None:
         (e.ATTEMPT_STARTED, {**ONE, "attempt": 2}, None),
         (e.CALL_SUCCEEDED, ONE, {"value": 1}),
     )
-    lanes = dict(timeline.groups[0].lanes)
+    lanes = dict(timeline[0].lanes)
     assert [told.item.kind for told in lanes["broke"]] == [e.ATTEMPT_FAILED]
     assert [told.item.kind for told in lanes["executed"]] == [e.CALL_SUCCEEDED]
 
@@ -98,23 +98,20 @@ def test_steps_are_groups_and_the_cost_runs_up() -> None:
         (e.RUN_PAUSED, {}, None),
         (e.STEP_DECIDED, {**DECIDED, "step": 2, "usd": "0.02"}, None),
     )
-    assert [group.step for group in timeline.groups] == [None, 1, 2]
-    assert [group.running_usd for group in timeline.groups] == [Decimal(0), Decimal("0.01"), Decimal("0.03")]
-    assert timeline.costs == [Decimal(0), Decimal("0.01"), Decimal("0.03")]
+    assert [group.step for group in timeline] == [None, 1, 2]
+    assert [group.running_usd for group in timeline] == [Decimal(0), Decimal("0.01"), Decimal("0.03")]
 
 
-def test_a_long_run_shows_its_newest_entries_and_counts_all_costs() -> None:
-    steps = [(e.STEP_DECIDED, {**DECIDED, "step": n}, None) for n in range(1, MOST_SHOWN + 51)]
-    timeline = laid_out(*steps)
-    assert (timeline.left_out, sum(len(group.told) for group in timeline.groups)) == (50, MOST_SHOWN)
-    assert timeline.groups[-1].running_usd == Decimal("0.01") * (MOST_SHOWN + 50)
+def test_the_cost_runs_up_from_what_earlier_pages_cost() -> None:
+    items = list(tell([StoredEntry(7, e.STEP_DECIDED, DECIDED, None, NOON, None)]))
+    assert lay_out(items, spent=Decimal("0.5"))[0].running_usd == Decimal("0.51")
 
 
 def test_the_number_of_the_step_is_not_said_twice() -> None:
-    assert laid_out((e.STEP_DECIDED, DECIDED, PROPOSED)).groups[0].told[0].title == "Wants to call refund"
+    assert laid_out((e.STEP_DECIDED, DECIDED, PROPOSED))[0].told[0].title == "Wants to call refund"
 
 
 def test_erased_words_leave_the_rest_standing() -> None:
     timeline = laid_out((e.STEP_DECIDED, DECIDED, None), (e.CALL_SUCCEEDED, ONE, None))
-    told = timeline.groups[0].told
+    told = timeline[0].told
     assert (told[0].content, told[1].arguments, told[1].result) == ({}, None, None)

@@ -22,12 +22,12 @@ from tools.models import Tool, ToolVersion
 class Tools(ListView):
     """The tools that the caller may know of."""
 
-    @extend_schema(
-        operation_id="listTools", tags=["tools"], parameters=[ToolQuery], responses=ToolSerializer(many=True)
-    )
+    query = ToolQuery
+
+    @extend_schema(operation_id="listTools", tags=["tools"], responses=ToolSerializer(many=True))
     def get(self, request: Request) -> Response:
         """List tools, newest first."""
-        rows = _visible_tools(caller(request)).filter(**read_query(ToolQuery, request))
+        rows = _visible_tools(caller(request)).filter(**read_query(self.query, request))
         return self.answer_page(request, rows, partial(render_rows, ToolSerializer))
 
 

@@ -20,7 +20,8 @@ from approvals.services import decide, read_evidence
 from identities.models import Application, User
 from runs.models import Run
 from runs.services import cancel_run, start_run
-from runs.trace import read_trace
+from runs.trace import read_totals, read_trace
+from runs.words import read_ending
 
 STORY = "refund_broken_kettle"
 APPLICATION, AGENT, APPROVER = "shop-app", "refunds-agent", "fiona"
@@ -149,16 +150,15 @@ class Command(BaseCommand):
                 return answer
 
     def _show(self, run: Run) -> None:
-        trace = read_trace(run)
+        items, totals = read_trace(run), read_totals(run)
         self.stdout.write("Trace")
-        for item in trace.items:
+        for item in items:
             cost = f"  {item.tokens} tokens, {money(item.usd)}" if item.tokens else ""
             self.stdout.write(
                 f"  {item.at:%H:%M:%S.%f}"[:-3] + f"  {LANE_MARKS[item.lane]}  {item.title}{cost}"
             )
-        ending = trace.items[-1].content or {}
+        ending = read_ending(run)
         self.stdout.write(f"\nAgent: {ending.get('answer') or ending.get('summary')}\n")
-        totals = trace.totals
         self.stdout.write(
             f"{run.state}: {totals.steps} steps, {totals.calls} calls, {totals.tokens} tokens, {money(totals.usd)}; "
             f"run {run.pk}, trace {run.trace_id}"

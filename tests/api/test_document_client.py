@@ -1,0 +1,144 @@
+"""Every operation of the OpenAPI document, called with success by a client that knows only the document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from agentops import database
+from runs.models import Run
+from tests.api.conftest import Callers
+from tests.api.document_client import DocumentClient, Json
+from tests.api.live import serve_api
+from tests.factories.identities import current_code
+from tests.runs.company import ORDER, Company, proposes, says
+from tests.runs.deeds import lose_request
+from tests.runs.planner.provider import Turn
+
+REFUND = ("refund", {**ORDER, "amount": "5.00"})
+
+
+@pytest.fixture
+def client(transactional_db: None) -> Iterator[DocumentClient]:
+    with serve_api() as address:
+        made = DocumentClient(address)
+        yield made
+        made.http.close()
+    connection.close()
+    database.close_pool()
+
+
+class Story:
+    """A product, its staff and the platform's worker, which drives a run when it is told to."""
+
+    def __init__(self, client: DocumentClient, company: Company, callers: Callers) -> None:
+        self.client, self.company = client, company
+        self.app, self.alice, self.fiona = callers.app.bearer, callers.alice.bearer, callers.fiona.bearer
+        self.started = 0
+
+    def start(self, *turns: Turn) -> str:
+        """Start a run through the API, and drive it until it waits."""
+        self.company.play(*turns)
+        self.started += 1
+        body = {
+            "agent": self.company.cast.agent.slug,
+            "message": "Help me.",
+            "principal": {"issuer": "https://shop.example", "subject": "customer-1"},
+        }
+        run: str = self.client.call(self.app, "startRun", body, Idempotency_Key=f"start-{self.started}")["id"]
+        assert self.show(run)["state"] == "queued"
+        self.drive(run)
+        return run
+
+    def drive(self, run: str) -> None:
+        self.company.drive(Run.objects.get(pk=run))
+
+    def show(self, run: str) -> Json:
+        return self.client.call(self.app, "getRun", run_id=run)
+
+
+def test_the_document_is_enough(client: DocumentClient, company: Company, callers: Callers) -> None:
+    company.add_reads()
+    company.let_decide(company.add_tool("refund", grant="REQUIRE_APPROVAL").tool)
+    company.add_tool("cancel", idempotency="none")
+    company.publish()
+    story = Story(client, company, callers)
+    ask_and_approve(story)
+    steer(story)
+    hand_over(story)
+    settle(story)
+    look_around(story)
+    assert client.used == set(client.operations)
+
+
+def ask_and_approve(story: Story) -> None:
+    client = story.client
+    run = story.start(
+        proposes(("ask_user", {"question": "Which order?"})), proposes(REFUND), says("Refunded.")
+    )
+    (action,) = story.show(run)["required_actions"]
+    where = {"step": action["step"], "call": action["call"]}
+    client.call(story.app, "answerInput", {"text": "A-1", **where}, run_id=run)
+    story.drive(run)
+    (action,) = story.show(run)["required_actions"]
+    code = current_code(TOTPDevice.objects.get(user=story.company.cast.fiona))
+    client.call(story.fiona, "stepUp", {"otp": code})
+    asked = client.call(story.fiona, "getApproval", approval_id=action["id"])
+    assert asked in list(client.pages(story.fiona, "listApprovals", decidable=True, limit=1))
+    verdict = {"verdict": "approve", "reason": "Seen.", "digest": asked["digest"]}
+    client.call(story.fiona, "decideApproval", verdict, approval_id=asked["id"], Idempotency_Key="decide")
+    story.drive(run)
+    assert (story.show(run)["state"], story.show(run)["answer"]) == ("completed", "Refunded.")
+    listed = list(client.pages(story.app, "listEvents", run_id=run, limit=7))
+    assert list(client.follow(story.app, run_id=run)) == listed
+    assert list(client.follow(story.app, run_id=run, Last_Event_ID=3)) == listed[3:]
+    told = list(client.pages(story.app, "getTrace", run_id=run, limit=7))
+    assert [item["seq"] for item in told] == [event["seq"] for event in listed]
+    assert [step["step"] for step in client.pages(story.app, "listSteps", run_id=run, limit=2)] == [1, 2, 3]
+
+
+def steer(story: Story) -> None:
+    client, ask = story.client, proposes(("ask_user", {"question": "Which order?"}))
+    run = story.start(ask, says("Done."))
+    assert client.call(story.app, "pauseRun", {"reason": "Lunch."}, run_id=run)["state"] == "paused"
+    assert client.call(story.app, "resumeRun", {}, run_id=run)["state"] != "paused"
+    client.call(story.app, "addMessage", {"text": "And hurry."}, run_id=run)
+    assert client.call(story.app, "cancelRun", {"reason": "Enough."}, run_id=run)["state"] == "cancelling"
+    story.drive(run)
+    assert story.show(run)["state"] == "cancelled"
+    run = story.start(ask, says("Done."))
+    client.call(story.alice, "killRun", {"reason": "Now."}, run_id=run)
+    story.drive(run)
+    assert story.show(run)["state"] == "halted"
+
+
+def hand_over(story: Story) -> None:
+    run = story.start(proposes(("hand_over", {"reason": "They want a discount."})), says("As you wish."))
+    (handover,) = story.client.pages(story.alice, "listHandovers", open=True)
+    story.client.call(story.alice, "answerHandover", {"text": "10 percent."}, handover_id=handover["id"])
+    story.drive(run)
+    assert story.show(run)["state"] == "completed"
+
+
+def settle(story: Story) -> None:
+    story.company.world.mishaps.append(lose_request)
+    run = story.start(proposes(("cancel", ORDER)), says("Cancelled after all."))
+    (action,) = story.show(run)["required_actions"]
+    place = {"step": action["step"], "call": action["call"]}
+    body = {"happened": True, "note": "Seen in the shop."}
+    story.client.call(story.alice, "settleOutcome", body, run_id=run, **place)
+    story.drive(run)
+    assert story.show(run)["state"] == "completed"
+
+
+def look_around(story: Story) -> None:
+    client = story.client
+    assert len(list(client.pages(story.app, "listRuns", limit=2))) == story.started
+    (agent,) = client.pages(story.alice, "listAgents")
+    assert client.call(story.alice, "getAgent", agent_id=agent["id"]) == agent
+    client.call(story.alice, "getPreflight", agent_id=agent["id"])
+    for tool in client.pages(story.alice, "listTools", limit=1):
+        assert client.call(story.alice, "getTool", tool_id=tool["id"]) == tool
