@@ -121,12 +121,34 @@ def test_outsiders_start_nothing(company: Company) -> None:
 
 
 def test_staff_start_runs_for_themselves(company: Company) -> None:
-    company.publish()
+    company.publish(principal_source="staff")
     with pytest.raises(PolicyDenied) as refused:
         start(company, actor=company.cast.bob, application=None)
     assert refused.value.code == "principal_not_proven"
     run = start(company, actor=company.cast.bob, application=None, issuer="agentops", subject="bob")
     assert run.started_by == company.cast.bob
+
+
+AS_STAFF = {"application": None, "issuer": "agentops", "subject": "bob"}
+
+
+@pytest.mark.parametrize(
+    ("source", "by_staff", "code"),
+    [
+        ("application", True, "application_only"),
+        ("staff", False, "staff_only"),
+        ("", True, "no_principal_source"),
+        ("", False, "no_principal_source"),
+    ],
+)
+def test_a_version_is_started_only_by_whom_it_declares(
+    company: Company, source: str, by_staff: bool, code: str
+) -> None:
+    company.publish(principal_source=source)
+    with pytest.raises(PolicyDenied, match="publish a version with principal_source") as refused:
+        start(company, **({"actor": company.cast.bob, **AS_STAFF} if by_staff else {}))
+    assert refused.value.code == code
+    assert not Run.objects.exists()
 
 
 # --- asking the user --------------------------------------------------------------------------------------
