@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import QuerySet
-from guardian.shortcuts import get_perms
+from guardian.shortcuts import get_objects_for_user, get_perms
 
 from identities.models import STAFF_ISSUER, AgentIdentity, Application, User
 from identities.policies import may_govern
 from runs.models import AgentVersion, Run
 
 SOURCE = AgentVersion.PrincipalSource
+START = "identities.start_run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ def may_start(
         return May(False, "not_on_the_team", "the agent belongs to a team that you are not on")
     if principal != (STAFF_ISSUER, actor.get_username()):
         return May(False, "principal_not_proven", "a member of staff starts runs for themselves only")
-    return May(True)
+    decision = may_govern(actor, START, agent.team, agent)
+    return May(decision.allowed, "" if decision.allowed else "agent_not_granted", "; ".join(decision.reasons))
 
 
 def _application_may_start(actor: User, agent: AgentIdentity, application: Application, issuer: str) -> May:
@@ -54,7 +56,10 @@ def startable_by(person: User) -> QuerySet[AgentIdentity]:
     """Return the agents that a person is offered to start; the service decides again."""
     versions = AgentVersion.objects.filter(state="published", principal_source=SOURCE.STAFF)
     agents = AgentIdentity.objects.visible_to(person).filter(state="active")
-    return agents.filter(pk__in=versions.values("identity")).distinct()
+    agents = agents.filter(pk__in=versions.values("identity")).distinct()
+    if person.has_perm(START):
+        return agents
+    return agents.filter(pk__in=get_objects_for_user(person, START, accept_global_perms=False).values("pk"))
 
 
 def may_start_version(version: AgentVersion, application: Application | None) -> May:

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from guardian.shortcuts import assign_perm, remove_perm
 
 from agentops.ledger.store import erase_contents
 from runs.admin.pages import read_seen
@@ -300,6 +301,21 @@ def test_the_list_is_narrowed_by_agent(cast: Cast) -> None:
 
 
 class TestStarting:
+    @pytest.fixture(autouse=True)
+    def _granted(self, cast: Cast) -> None:
+        assign_perm("start_run", cast.bob, cast.agent)
+
+    @pytest.mark.parametrize("granted", [True, False])
+    def test_who_is_only_on_the_team_is_offered_nothing(self, company: Company, granted: bool) -> None:
+        company.publish(principal_source="staff")
+        if not granted:
+            remove_perm("start_run", company.cast.bob, company.cast.agent)
+        client = sign_in(company.cast.bob)
+        form = {"agent": str(company.cast.agent.pk), "message": "Look at A-1."}
+        assert ("no agent that you may start" in text_of(client.get(page_of(MODEL, "add")))) is not granted
+        assert client.post(page_of(MODEL, "add"), form).status_code == (302 if granted else 422)
+        assert Run.objects.exists() is granted
+
     def test_a_member_starts_a_run_in_their_own_name(self, company: Company) -> None:
         company.add_reads()
         company.publish(principal_source="staff")
