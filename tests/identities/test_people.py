@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import Group
@@ -80,6 +82,24 @@ def test_nobody_locks_themselves_out(cast: Cast, active: bool, superuser: bool) 
         update_person(
             actor=cast.ada, person=cast.ada, active=active, staff=True, superuser=superuser, groups=[]
         )
+
+
+def test_nobody_puts_themselves_into_a_group(cast: Cast) -> None:
+    """A group may have been given calls to approve."""
+    own: dict[str, Any] = {
+        "actor": cast.ada,
+        "person": cast.ada,
+        "active": True,
+        "staff": True,
+        "superuser": True,
+    }
+    with pytest.raises(PolicyDenied, match="ask another superuser") as refused:
+        update_person(**own, groups=[cast.finance])
+    assert refused.value.code == "own_rights"
+    assert not cast.ada.groups.exists()
+    cast.ada.groups.add(cast.finance)
+    assert update_person(**own, groups=[cast.finance]) == {}
+    assert update_person(**own, groups=[]) == {"groups": (["finance"], [])}
 
 
 def test_accounts_are_set_up_by_superusers_only(cast: Cast) -> None:
