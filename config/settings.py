@@ -245,6 +245,11 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "inte
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "runs.sweep", "schedule": 2.0, "options": {"expires": 10}},
     "expire-approvals": {"task": "approvals.expire", "schedule": 5.0, "options": {"expires": 10}},
+    "tell-refused-sign-ins": {
+        "task": "identities.tell_refusals",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "ledger-partitions": {"task": "ledger.ensure_partitions", "schedule": 86_400.0},
     "drop-idempotent-answers": {"task": "api.drop_old_answers", "schedule": 3_600.0},
 }
