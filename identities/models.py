@@ -11,6 +11,7 @@ from django.db.models import Q
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from agentops.identifiers import new_id
+from identities.accounts import RecordedAccounts
 from identities.querysets import (
     AgentIdentityQuerySet,
     ApplicationQuerySet,
@@ -29,6 +30,8 @@ class User(AbstractUser):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     kind = models.CharField(max_length=16, choices=Kind, default=Kind.PERSON)
+
+    objects: ClassVar = RecordedAccounts()
 
     class Meta(AbstractUser.Meta):
         constraints: ClassVar = [

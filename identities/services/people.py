@@ -15,6 +15,7 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.messages import send_after_commit
 from agentops.rows import Changes, insert_row, update_row
+from identities.accounts import record_bootstrap
 from identities.models import User
 from identities.policies import require
 
@@ -30,7 +31,7 @@ def create_first_superuser(*, username: str, password: str) -> User:
     person = User(username=username, is_staff=True, is_superuser=True)
     _set_password(person, password)
     insert_row(person)
-    _record(person, "person.created", {"staff": True, "superuser": True}, person)
+    record_bootstrap(person, by="bootstrap")
     return person
 
 
