@@ -245,6 +245,11 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "inte
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "runs.sweep", "schedule": 2.0, "options": {"expires": 10}},
     "expire-approvals": {"task": "approvals.expire", "schedule": 5.0, "options": {"expires": 10}},
+    "tell-refused-sign-ins": {
+        "task": "identities.tell_refusals",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     # At a time of day: an interval of a day starts anew with every restart, and may never come to its end.
     "ledger-partitions": {"task": "ledger.ensure_partitions", "schedule": crontab(hour="3", minute="7")},
     "trim-rows": {"task": "runs.trim", "schedule": crontab(hour="3", minute="17")},

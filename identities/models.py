@@ -11,6 +11,7 @@ from django.db.models import Q
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from agentops.identifiers import new_id
+from identities.accounts import RecordedAccounts
 from identities.querysets import (
     AgentIdentityQuerySet,
     ApplicationQuerySet,
@@ -29,6 +30,8 @@ class User(AbstractUser):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     kind = models.CharField(max_length=16, choices=Kind, default=Kind.PERSON)
+
+    objects: ClassVar = RecordedAccounts()
 
     class Meta(AbstractUser.Meta):
         constraints: ClassVar = [
@@ -186,3 +189,20 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.label} ({self.key_id})"
+
+
+class RefusedSignIns(models.Model):
+    """Refused sign-ins as one person from one address: counted here, told by one ledger entry per cool-off."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    address = models.CharField(max_length=64, help_text="A keyed digest: an address is personal.")
+    told_at = models.DateTimeField(db_index=True)
+    untold = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "address"], name="refused_sign_ins_once_per_address")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.untold} refused sign-ins as {self.user_id}"

@@ -1,30 +1,93 @@
-"""Signing in is an act of governance: it is on the record."""
+"""Signing in is an act of governance: it is on the record.
+
+Refusals are counted, and told once per account, address and cool-off: whoever knows a name could fill the ledger.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
+from axes.helpers import get_client_ip_address
+from django.conf import settings
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.db import transaction
 from django.dispatch import receiver
+from django.http import HttpRequest
 from django.utils import timezone
 
+from agentops.canonical import keyed_digest
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
-from identities.models import User
+from identities.models import RefusedSignIns, User
 
 
 @receiver(user_logged_in)
 def record_sign_in(user: User, **_: Any) -> None:
-    """Note who signed in, on the account's own stream."""
+    """Note who signed in, on the account's own stream, and how many refusals no entry has told yet."""
     with transaction.atomic():
-        record(user.pk, "person", Draft("person.signed_in", timezone.now(), actor=user.pk))
+        counted = list(
+            RefusedSignIns.objects.select_for_update().filter(user=user, untold__gt=0).order_by("pk")
+        )
+        untold = sum(row.untold for row in counted)
+        RefusedSignIns.objects.filter(pk__in=[row.pk for row in counted]).update(untold=0)
+        facts = {"refused_before": untold} if untold else {}
+        record(user.pk, "person", Draft("person.signed_in", timezone.now(), facts, actor=user.pk))
 
 
 @receiver(user_login_failed)
-def record_refusal(credentials: dict[str, Any], **_: Any) -> None:
-    """Note that a sign-in as a known person was refused; an unknown name is nobody's stream."""
+def record_refusal(credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
+    """Count that a sign-in as a known person was refused; an unknown name is nobody's stream."""
     user = User.objects.filter(username=credentials.get("username"), kind=User.Kind.PERSON).first()
-    if user is not None:
-        with transaction.atomic():
-            record(user.pk, "person", Draft("person.sign_in_refused", timezone.now()))
+    if user is None:
+        return
+    now = timezone.now()
+    with transaction.atomic():
+        row, is_new = RefusedSignIns.objects.select_for_update().get_or_create(
+            user=user, address=_digest_address(request), defaults={"told_at": now}
+        )
+        row.untold += 1
+        if is_new or row.told_at <= now - cool_off():
+            _tell(row, now)
+        row.save()
+
+
+def tell_refusals(*, now: datetime, limit: int = 200) -> int:
+    """Tell what was counted in cool-offs that are over, and forget those in which nothing was; return how many."""
+    with transaction.atomic():
+        over = RefusedSignIns.objects.filter(told_at__lte=now - cool_off()).order_by("told_at")
+        due = list(over.select_for_update(skip_locked=True)[:limit])
+        for row in due:
+            if row.untold:
+                _tell(row, now)
+                row.save()
+            else:
+                row.delete()
+    return len(due)
+
+
+def cool_off() -> timedelta:
+    """Return how long a lock lasts, and so the time in which one entry tells of one address."""
+    return timedelta(hours=settings.AXES_COOLOFF_TIME)
+
+
+def _tell(row: RefusedSignIns, now: datetime) -> None:
+    facts = {"times": row.untold, "address": row.address}
+    record(row.user_id, "person", Draft("person.sign_in_refused", now, facts))
+    row.told_at, row.untold = now, 0
+
+
+def _digest_address(request: HttpRequest | None) -> str:
+    return keyed_digest(_network_of(get_client_ip_address(request) or "") if request else "")
+
+
+def _network_of(text: str) -> str:
+    """Return what stands for one client: of IPv6 the network, because a client has 2^64 addresses in it."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return text
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return str(ip_network((address, 64), strict=False))
+    return str(getattr(address, "ipv4_mapped", None) or address)

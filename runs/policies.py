@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from guardian.shortcuts import get_perms
+from django.db.models import QuerySet
+from guardian.shortcuts import get_objects_for_user, get_perms
 
 from identities.models import STAFF_ISSUER, AgentIdentity, Application, User
 from identities.policies import may_govern
-from runs.models import Run
+from runs.models import AgentVersion, Run
+
+SOURCE = AgentVersion.PrincipalSource
+START = "identities.start_run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,8 @@ def may_start(
         return May(False, "not_on_the_team", "the agent belongs to a team that you are not on")
     if principal != (STAFF_ISSUER, actor.get_username()):
         return May(False, "principal_not_proven", "a member of staff starts runs for themselves only")
-    return May(True)
+    decision = may_govern(actor, START, agent.team, agent)
+    return May(decision.allowed, "" if decision.allowed else "agent_not_granted", "; ".join(decision.reasons))
 
 
 def _application_may_start(actor: User, agent: AgentIdentity, application: Application, issuer: str) -> May:
@@ -45,6 +50,33 @@ def _application_may_start(actor: User, agent: AgentIdentity, application: Appli
     if issuer.strip().casefold() == STAFF_ISSUER:
         return May(False, "principal_not_proven", "only members of staff themselves act under this issuer")
     return May(True)
+
+
+def startable_by(person: User) -> QuerySet[AgentIdentity]:
+    """Return the agents that a person is offered to start; the service decides again."""
+    versions = AgentVersion.objects.filter(state="published", principal_source=SOURCE.STAFF)
+    agents = AgentIdentity.objects.visible_to(person).filter(state="active")
+    agents = agents.filter(pk__in=versions.values("identity")).distinct()
+    if person.has_perm(START):
+        return agents
+    return agents.filter(pk__in=get_objects_for_user(person, START, accept_global_perms=False).values("pk"))
+
+
+def may_start_version(version: AgentVersion, application: Application | None) -> May:
+    """Return whether a run of the version may act for a principal of this origin: named, or signed in."""
+    given = SOURCE.STAFF if application is None else SOURCE.APPLICATION
+    if version.principal_source == given:
+        return May(True)
+    if version.principal_source == SOURCE.APPLICATION:
+        remedy = "start the run through an application, or publish a version with principal_source staff"
+        return May(
+            False, "application_only", f"this agent acts for users whom an application names: {remedy}"
+        )
+    if version.principal_source == SOURCE.STAFF:
+        remedy = "sign in and start the run, or publish a version with principal_source application"
+        return May(False, "staff_only", f"this agent acts for the member of staff who starts it: {remedy}")
+    remedy = "publish a version with principal_source application or staff"
+    return May(False, "no_principal_source", f"nothing says for whom this agent acts: {remedy}")
 
 
 def may_control(actor: User, run: Run, permission: str = "runs.control_run") -> May:

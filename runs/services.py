@@ -28,7 +28,7 @@ from identities.models import AgentIdentity, Application, Principal, User
 from runs import escrow, journal
 from runs.evidence import USER_WROTE
 from runs.models import AgentVersion, Handover, Run
-from runs.policies import may_control, may_start
+from runs.policies import May, may_control, may_start, may_start_version
 from runs.steering import write_by_person
 from tools.caps import release_caps
 
@@ -51,16 +51,20 @@ def start_run(
     active, ValidationFailed for an empty or oversized message.
     """
     _check_text(message)
-    decision = may_start(actor, agent, application, (issuer, subject))
-    if not decision.allowed:
-        raise PolicyDenied(decision.code, decision.detail)
+    _enforce(may_start(actor, agent, application, (issuer, subject)))
     with transaction.atomic():
         version = _published_version(agent)
+        _enforce(may_start_version(version, application))
         principal = _find_principal(agent, issuer, subject)
         run = _create_run(actor, agent, version, principal, application, traceparent)
         _record_start(run, version, actor, message)
         send_after_commit(DRIVE, str(run.pk))
     return run
+
+
+def _enforce(decision: May) -> None:
+    if not decision.allowed:
+        raise PolicyDenied(decision.code, decision.detail)
 
 
 def _check_text(text: str) -> None:
@@ -202,9 +206,7 @@ def _append(
 
 
 def _require_control(actor: User, run: Run, permission: str = "runs.control_run") -> None:
-    decision = may_control(actor, run, permission)
-    if not decision.allowed:
-        raise PolicyDenied(decision.code, decision.detail)
+    _enforce(may_control(actor, run, permission))
 
 
 def _control(actor: User, run: Run, kind: str, reason: str) -> Run:

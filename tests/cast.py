@@ -22,6 +22,7 @@ GOVERNING = (
     "add_agentidentity",
     "change_agentidentity",
     "operate_agent",
+    "start_run",
     "add_apikey",
     "add_application",
     "change_application",

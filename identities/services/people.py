@@ -10,11 +10,12 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from agentops.errors import StateConflict, ValidationFailed
+from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.messages import send_after_commit
 from agentops.rows import Changes, insert_row, update_row
+from identities.accounts import record_bootstrap
 from identities.models import User
 from identities.policies import require
 
@@ -30,7 +31,7 @@ def create_first_superuser(*, username: str, password: str) -> User:
     person = User(username=username, is_staff=True, is_superuser=True)
     _set_password(person, password)
     insert_row(person)
-    _record(person, "person.created", {"staff": True, "superuser": True}, person)
+    record_bootstrap(person, by="bootstrap")
     return person
 
 
@@ -60,13 +61,19 @@ def create_person(
 def update_person(
     *, actor: User, person: User, active: bool, staff: bool, superuser: bool, groups: Iterable[Group]
 ) -> Changes:
-    """Change what an account may do; return what changed. Raises StateConflict for one's own right."""
+    """Change what an account may do; return what changed.
+
+    Raises StateConflict for taking one's own right, PolicyDenied `own_rights` for giving oneself a group's.
+    """
     require(actor, "identities.change_user", None)
     locked = User.objects.select_for_update().get(pk=person.pk, kind=User.Kind.PERSON)
     if locked.pk == actor.pk and not (superuser and active):
         raise StateConflict("own_rights", "nobody takes the superuser right from themselves")
-    changes = update_row(locked, {"is_active": active, "is_staff": staff, "is_superuser": superuser})
     wanted, present = _names(groups), _names(locked.groups.all())
+    if locked.pk == actor.pk and not set(wanted) <= set(present):
+        # A group may have been given calls to approve, which no superuser approves by rank.
+        raise PolicyDenied("own_rights", "nobody puts themselves into a group: ask another superuser")
+    changes = update_row(locked, {"is_active": active, "is_staff": staff, "is_superuser": superuser})
     if wanted != present:
         locked.groups.set(Group.objects.filter(name__in=wanted))
         changes["groups"] = (present, wanted)

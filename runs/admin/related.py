@@ -16,6 +16,7 @@ from identities.acting import acting_person
 from identities.models import AgentIdentity
 from runs.admin.spending import budgets_visible_to, list_spending
 from runs.models import AgentVersion, Run, ToolCall
+from runs.policies import startable_by
 from runs.trace import read_last_items
 from tools.models import Tool
 
@@ -39,6 +40,7 @@ def read_runs(request: HttpRequest, subject: AgentIdentity) -> dict[str, Any]:
         "agent": subject,
         "runs": list(runs[:RUNS_SHOWN]),
         "versions": list(versions),
+        "may_start": startable_by(user).filter(pk=subject.pk).exists(),
         "spending": spending,
     }
 

@@ -27,7 +27,7 @@ from identities.policies import may_govern
 from runs.admin.pages import live_context, read_before, read_seen
 from runs.erasure import ERASE, erase_run
 from runs.models import ENDED_STATES, Handover, Run
-from runs.policies import may_control
+from runs.policies import may_control, startable_by
 from runs.services import (
     answer_handover,
     answer_input,
@@ -114,8 +114,8 @@ class RunAdmin(GovernedAdmin):
         return person.has_perm(ERASE) if obj is None else may_govern(person, ERASE, obj.team).allowed
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Offer the form; the service decides for whom."""
-        return self.admin_site.has_permission(request)
+        """Offer the form to whom it offers an agent."""
+        return self.admin_site.has_permission(request) and startable_by(acting_person(request)).exists()
 
     @offered_when(*GOING)
     @admin.action(permissions=["control"], description="Pause")
@@ -212,18 +212,18 @@ class RunAdmin(GovernedAdmin):
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Start a run in one's own name."""
-        agents = AgentIdentity.objects.visible_to(acting_person(request)).filter(
-            state="active", versions__state="published"
-        )
+        agents = startable_by(acting_person(request))
 
         def make_form(*data: Any) -> forms.Form:
             form = StartForm(data[0] if data else None, initial=request.GET.dict())
-            cast(Any, form.fields["agent"]).queryset = agents.distinct()
+            cast(Any, form.fields["agent"]).queryset = agents
             return form
 
         context = {"title": "Start a run", "button": "Start", "back_url": self.page_url("changelist")}
         context["lead"] = (
             "The agent acts on your behalf: you are its principal, and your colleagues decide what it asks."
+            if agents.exists()
+            else "There is no agent that you may start. Most are started by applications, for their users."
         )
         return serve_form(self, request, make_form, lambda values: self._start(request, values), context)
 

@@ -65,6 +65,7 @@ class Runs(ListView):
         """Give an agent a task.
 
         Answers 403 `principal_not_proven` when the caller may not say for whom the run acts.
+        403 `application_only` or `staff_only`: the agent is started by the others.
         """
         read_key(request, required=True)
         body = read_body(StartRunBody, request)

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from guardian.shortcuts import remove_perm
+from guardian.shortcuts import assign_perm, remove_perm
 
 from agentops.identifiers import first_id_at
 from agentops.ledger.entries import Draft
@@ -19,7 +19,7 @@ from runs.models import AgentVersion, Run
 from tests.api.caller import Caller
 from tests.api.conftest import Callers
 from tests.cast import Cast
-from tests.factories import RunFactory
+from tests.factories import AgentVersionFactory, RunFactory
 
 CUSTOMER = {"issuer": "https://shop.example", "subject": "customer-1"}
 
@@ -67,11 +67,23 @@ def test_an_application_starts_a_run_for_its_user(
     assert callers.app.get(answer.headers["Location"]).body["id"] == str(run.pk)
 
 
-@pytest.mark.usefixtures("version")
 def test_a_person_starts_a_run_for_themselves(cast: Cast, callers: Callers) -> None:
+    AgentVersionFactory.create(identity=cast.agent, published=True, principal_source="staff")
+    refused = callers.bob.post("/runs", task(principal=None), key="k0")
+    assert (refused.status, refused.code) == (403, "agent_not_granted")
+    assign_perm("start_run", cast.bob, cast.agent)
     answer = callers.bob.post("/runs", task(principal=None), key="k1")
     assert answer.body["principal"] == {"issuer": "agentops", "subject": "bob"}
     assert Run.objects.get().started_by == cast.bob
+
+
+@pytest.mark.usefixtures("version")
+def test_a_person_does_not_start_what_is_for_applications(cast: Cast, callers: Callers) -> None:
+    assign_perm("start_run", cast.bob, cast.agent)
+    refused = callers.bob.post("/runs", task(principal=None), key="k1")
+    assert (refused.status, refused.code) == (403, "application_only")
+    assert "through an application" in refused.body["detail"]
+    assert not Run.objects.exists()
 
 
 @pytest.mark.usefixtures("version")

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from guardian.shortcuts import assign_perm
@@ -17,6 +17,7 @@ from approvals import services
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.services import Subject, expire_requests, request_approval, void_requests
 from identities.models import STAFF_ISSUER, User
+from identities.services import update_person
 from tests.cast import Cast
 from tests.factories import ApprovalRequestFactory, PersonFactory, ToolFactory, ToolVersionFactory
 from tests.factories.identities import PrincipalFactory
@@ -25,6 +26,7 @@ from tests.tools.execution import make_call
 from tools.assessment import Assessment
 from tools.catalogue import read_spec
 from tools.policy import Decision, Reason
+from tools.services import add_approver
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -122,6 +124,45 @@ def test_who_was_not_given_the_tool_decides_nothing(
         decide(request_of_team, who(cast))
     assert refused.value.code == code
     assert unchanged(request_of_team)
+
+
+@pytest.mark.parametrize("way", ["rank", "user permission", "group permission", "granted by a colleague"])
+def test_a_superuser_approves_only_by_a_row_about_the_tool(
+    cast: Cast, request_of_team: ApprovalRequest, way: str
+) -> None:
+    """Neither rank nor a permission for all tools counts, whoever wrote it."""
+    approving = Permission.objects.get(codename="approve_calls")
+    if way == "user permission":
+        cast.ada.user_permissions.add(approving)
+    if way == "group permission":
+        cast.finance.permissions.add(approving)
+        cast.ada.groups.add(cast.finance)
+    if way == "granted by a colleague":
+        add_approver(actor=cast.alice, tool=request_of_team.tool, approver=cast.ada)
+        assert decide(request_of_team, cast.ada).state == "approved"
+        return
+    with pytest.raises(PolicyDenied) as refused:
+        decide(request_of_team, cast.ada)
+    assert refused.value.code == "not_an_approver"
+    assert not ApprovalRequest.objects.decidable_by(cast.ada).exists()
+    assert unchanged(request_of_team)
+
+
+def test_a_superuser_who_tries_to_let_herself_approve_decides_nothing(
+    cast: Cast, request_of_team: ApprovalRequest
+) -> None:
+    tool, group = request_of_team.tool, Group.objects.create(name="mine")
+    own: dict[str, Any] = {"active": True, "staff": True, "superuser": True, "groups": [group]}
+    add_approver(actor=cast.ada, tool=tool, approver=group)
+    for grant in (
+        lambda: add_approver(actor=cast.ada, tool=tool, approver=cast.ada),
+        lambda: update_person(actor=cast.ada, person=cast.ada, **own),
+    ):
+        with pytest.raises(PolicyDenied):
+            grant()
+    with pytest.raises(PolicyDenied) as refused:
+        decide(request_of_team, cast.ada)
+    assert refused.value.code == "not_an_approver"
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
-import textwrap
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from decimal import Decimal
-from types import ModuleType
 from typing import Any
 
 import psycopg
@@ -27,6 +24,7 @@ from tests.budget.rivals import Rival, context_of
 from tests.cast import Cast
 from tests.factories import AgentVersionFactory, BudgetFactory, PriceFactory
 from tests.factories.runs import RunFactory
+from tests.rewriting import rewrite
 from tests.runs.company import Company, says
 from tests.runs.test_driver import Crash, abandon
 
@@ -34,20 +32,6 @@ pytestmark = pytest.mark.budget
 
 NOW = datetime(2026, 11, 2, 10, 30, tzinfo=UTC)
 HOLD = Amount(2, 0, Decimal(0))
-
-
-def rewrite(
-    monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, old: str, new: str
-) -> Callable[..., Any]:
-    """Replace a function of a module by itself with one passage changed."""
-    source = textwrap.dedent(inspect.getsource(getattr(module, name)))
-    assert source.count(old) == 1, f"{name} does not say {old!r} once"
-    made: dict[str, Any] = {}
-    code = compile(source.replace(old, new), f"<{name}>", "exec")
-    exec(code, module.__dict__, made)  # noqa: S102  our own source
-    changed: Callable[..., Any] = made[name]
-    monkeypatch.setattr(module, name, changed)
-    return changed
 
 
 def assert_red(check: Callable[[], object]) -> None:

@@ -207,6 +207,13 @@ class TestPeople:
         cast.ada.refresh_from_db()
         assert cast.ada.is_superuser
 
+    def test_nobody_puts_themselves_into_a_group(self, cast: Cast) -> None:
+        given = {"active": "on", "staff": "on", "superuser": "on", "groups": [str(cast.finance.pk)]}
+        response = sign_in(cast.ada).post(page_of(USER, "rights", cast.ada.pk), given)
+        assert response.status_code == 422
+        assert "ask another superuser" in text_of(response)
+        assert not cast.ada.groups.exists()
+
     @pytest.mark.parametrize("name", ["alice", "bob", "charlie"])
     def test_nobody_else_makes_or_changes_accounts(self, cast: Cast, name: str) -> None:
         client = sign_in(getattr(cast, name))

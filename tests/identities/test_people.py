@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from io import StringIO
+from typing import Any
+
 import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import Group
+from django.core.management import call_command
 
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
 from identities.models import User
@@ -37,9 +41,21 @@ def test_first_superuser_is_the_last_made_this_way() -> None:
 
     assert first.is_superuser
     assert first.check_password(PASSWORD)
-    assert last_entry(first.id).actor == first.id
+    entry = last_entry(first.id)
+    assert (entry.kind, entry.actor) == ("person.created", first.id)
+    assert entry.facts == {"by": "bootstrap", "staff": True, "superuser": True, "groups": []}
     with pytest.raises(StateConflict):
         create_first_superuser(username="second", password=PASSWORD)
+
+
+@pytest.mark.usefixtures("db")
+def test_a_superuser_made_at_a_terminal_is_on_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
+    call_command("createsuperuser", interactive=False, username="root", email="", stdout=StringIO())
+    person = User.objects.get(username="root", is_superuser=True)
+    entry = last_entry(person.id)
+    assert (entry.kind, entry.actor) == ("person.created", person.id)
+    assert entry.facts == {"by": "terminal", "staff": True, "superuser": True, "groups": []}
 
 
 def test_person_without_password_cannot_sign_in(cast: Cast) -> None:
@@ -80,6 +96,24 @@ def test_nobody_locks_themselves_out(cast: Cast, active: bool, superuser: bool) 
         update_person(
             actor=cast.ada, person=cast.ada, active=active, staff=True, superuser=superuser, groups=[]
         )
+
+
+def test_nobody_puts_themselves_into_a_group(cast: Cast) -> None:
+    """A group may have been given calls to approve."""
+    own: dict[str, Any] = {
+        "actor": cast.ada,
+        "person": cast.ada,
+        "active": True,
+        "staff": True,
+        "superuser": True,
+    }
+    with pytest.raises(PolicyDenied, match="ask another superuser") as refused:
+        update_person(**own, groups=[cast.finance])
+    assert refused.value.code == "own_rights"
+    assert not cast.ada.groups.exists()
+    cast.ada.groups.add(cast.finance)
+    assert update_person(**own, groups=[cast.finance]) == {}
+    assert update_person(**own, groups=[]) == {"groups": (["finance"], [])}
 
 
 def test_accounts_are_set_up_by_superusers_only(cast: Cast) -> None:

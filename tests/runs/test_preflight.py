@@ -41,6 +41,7 @@ LONG_KEYS = {
     "SECRET_KEY": "Zr8vQ1xW4nT7kB2mY5pL9cD3gH6jF0sAqEuIoXyRzNtMbVwKdPa8h",
     "AGENTOPS_DIGEST_KEY": "b9K3rT6yU1iO4pA7sD0fG2hJ5kL8zX3cV6bN9mQwErTyUiOpAsWq7d",
 }
+OLD_KEY = "q7Zx2Lw9Rt4Yp1Ns6Vb3Kd8Gj5Hf0Mc2Qe7Wu4Ia9To1Py6Sx3Bn"  # one that SECRET_KEY has replaced
 
 
 def codes(version: AgentVersion) -> set[str]:
@@ -232,6 +233,7 @@ def production(settings: LazySettings) -> LazySettings:
     settings.ALLOWED_HOSTS = ["agents.example"]
     settings.OPENAI_API_KEY = "sk-something"
     settings.SECRET_KEY = LONG_KEYS["SECRET_KEY"]
+    settings.SECRET_KEY_FALLBACKS = [OLD_KEY]
     settings.AGENTOPS_DIGEST_KEY = LONG_KEYS["AGENTOPS_DIGEST_KEY"]
     return settings
 
@@ -256,6 +258,10 @@ def test_good_installation_has_no_findings() -> None:
         ("AGENTOPS_DIGEST_KEY", "", "weak_key"),
         ("AGENTOPS_DIGEST_KEY", "please-change-me-please-change-me-please-change-me!", "weak_key"),
         ("AGENTOPS_DIGEST_KEY", LONG_KEYS["SECRET_KEY"], "same_key_twice"),
+        ("SECRET_KEY_FALLBACKS", [OLD_KEY, "short"], "weak_key"),
+        ("SECRET_KEY_FALLBACKS", ["a" * 64], "weak_key"),
+        ("SECRET_KEY_FALLBACKS", ["django-insecure-" + OLD_KEY], "weak_key"),
+        ("SECRET_KEY_FALLBACKS", [LONG_KEYS["AGENTOPS_DIGEST_KEY"]], "same_key_twice"),
         ("DEBUG", True, "debug"),
         ("ALLOWED_HOSTS", [], "no_allowed_hosts"),
         ("ALLOWED_HOSTS", ["*"], "no_allowed_hosts"),

@@ -22,6 +22,7 @@ from runs.models import AgentVersion, Budget, Price
 from runs.provisioning import Plan, apply_document
 from tests.cast import Cast
 from tools.models import Tool, ToolGrant
+from tools.services import add_approver
 
 BASE = """
 format: agentops/1
@@ -117,6 +118,30 @@ def changed(plan: Plan) -> dict[str, str]:
         for change in plan.changes
         if change.action != "unchanged"
     }
+
+
+@pytest.mark.parametrize(
+    ("edit", "code"),
+    [
+        (lambda d: d["tools"]["refund"]["approvers"]["people"].append("ada"), "own_approval"),
+        (lambda d: d["people"].update(ada={"superuser": True, "groups": ["approvers"]}), "own_rights"),
+    ],
+)
+def test_no_document_lets_its_applier_approve(
+    ada: User, edit: Callable[[dict[str, Any]], object], code: str
+) -> None:
+    with pytest.raises(PolicyDenied) as refused:
+        apply(ada, edited(edit))
+    assert refused.value.code == code
+    assert not Tool.objects.filter(name="refund").exists()
+
+
+def test_an_approver_applies_a_document_that_names_them_already(ada: User) -> None:
+    apply(ada)
+    tool = Tool.objects.get(name="refund")
+    add_approver(actor=User.objects.create_superuser("eve"), tool=tool, approver=ada)
+    again = apply(ada, edited(lambda d: d["tools"]["refund"]["approvers"]["people"].append("ada")))
+    assert again.is_empty
 
 
 def test_document_sets_everything_up(ada: User) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from guardian.shortcuts import assign_perm
 
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
 from identities.models import AgentIdentity, User
@@ -121,12 +122,45 @@ def test_outsiders_start_nothing(company: Company) -> None:
 
 
 def test_staff_start_runs_for_themselves(company: Company) -> None:
-    company.publish()
+    company.publish(principal_source="staff")
+    assign_perm("start_run", company.cast.bob, company.cast.agent)
     with pytest.raises(PolicyDenied) as refused:
         start(company, actor=company.cast.bob, application=None)
     assert refused.value.code == "principal_not_proven"
     run = start(company, actor=company.cast.bob, application=None, issuer="agentops", subject="bob")
     assert run.started_by == company.cast.bob
+
+
+def test_to_be_on_the_team_starts_nothing(company: Company) -> None:
+    """An auditor is a member without duties."""
+    company.publish(principal_source="staff")
+    with pytest.raises(PolicyDenied) as refused:
+        start(company, actor=company.cast.bob, **AS_STAFF)
+    assert refused.value.code == "agent_not_granted"
+    assert not Run.objects.exists()
+
+
+AS_STAFF = {"application": None, "issuer": "agentops", "subject": "bob"}
+
+
+@pytest.mark.parametrize(
+    ("source", "by_staff", "code"),
+    [
+        ("application", True, "application_only"),
+        ("staff", False, "staff_only"),
+        ("", True, "no_principal_source"),
+        ("", False, "no_principal_source"),
+    ],
+)
+def test_a_version_is_started_only_by_whom_it_declares(
+    company: Company, source: str, by_staff: bool, code: str
+) -> None:
+    company.publish(principal_source=source)
+    assign_perm("start_run", company.cast.bob, company.cast.agent)
+    with pytest.raises(PolicyDenied, match="publish a version with principal_source") as refused:
+        start(company, **({"actor": company.cast.bob, **AS_STAFF} if by_staff else {}))
+    assert refused.value.code == code
+    assert not Run.objects.exists()
 
 
 # --- asking the user --------------------------------------------------------------------------------------

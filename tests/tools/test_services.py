@@ -18,7 +18,7 @@ from tests.factories import ToolFactory, ToolVersionFactory
 from tests.ledger import kinds_of, last_entry
 from tools.breaker import connect_breaker
 from tools.execution import breaker
-from tools.models import BreakerState, Tool, ToolVersion
+from tools.models import BreakerState, Tool, ToolGroupObjectPermission, ToolUserObjectPermission, ToolVersion
 from tools.services import (
     ToolDefinition,
     accept_tool,
@@ -264,6 +264,25 @@ def test_approvers_are_people_and_groups(cast: Cast, tool: Tool) -> None:
     assert not remove_approver(actor=cast.alice, tool=tool, approver=cast.finance)
     assert not User.objects.get(pk=cast.fiona.pk).has_perm("approve_calls", tool)
     assert kinds_of(tool.id)[1:] == ["approver.added", "approver.added", "approver.removed"]
+
+
+@pytest.mark.parametrize("who", ["ada", "alice"])
+def test_nobody_lets_themselves_approve(cast: Cast, tool: Tool, who: str) -> None:
+    """Neither by rank nor by the right to change the tool, neither in person nor through a group of theirs."""
+    actor = getattr(cast, who)
+    actor.groups.add(cast.finance)
+    for approver in (actor, cast.finance):
+        with pytest.raises(PolicyDenied, match="ask a colleague") as refused:
+            add_approver(actor=actor, tool=tool, approver=approver)
+        assert refused.value.code == "own_approval"
+    assert not ToolUserObjectPermission.objects.filter(permission__codename="approve_calls").exists()
+    assert not ToolGroupObjectPermission.objects.exists()
+    assert kinds_of(tool.id) == ["tool.created"]
+
+
+def test_a_colleague_lets_a_superuser_approve(cast: Cast, tool: Tool) -> None:
+    assert add_approver(actor=cast.alice, tool=tool, approver=cast.ada)
+    assert last_entry(tool.id).actor == cast.alice.pk
 
 
 @pytest.mark.parametrize("whose", ["agent", "application"])

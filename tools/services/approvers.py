@@ -6,7 +6,7 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from guardian.shortcuts import assign_perm, remove_perm
 
-from agentops.errors import ValidationFailed
+from agentops.errors import PolicyDenied, ValidationFailed
 from identities.models import User
 from identities.policies import require
 from identities.querysets import is_known_person
@@ -20,7 +20,8 @@ CODENAME = "approve_calls"
 def add_approver(*, actor: User, tool: Tool, approver: User | Group) -> bool:
     """Let a person or a group approve calls; return whether that is new.
 
-    Raises ValidationFailed for a service account: no machine approves.
+    Raises ValidationFailed for a service account: no machine approves. Raises PolicyDenied `own_approval` for
+    oneself, also through a group: rank lets nobody approve, and here it would.
     """
     locked = lock_tool(tool)
     require(actor, CHANGE, locked.team, locked)
@@ -28,6 +29,7 @@ def add_approver(*, actor: User, tool: Tool, approver: User | Group) -> bool:
         raise ValidationFailed("not_a_person", "an approver is an active person, or a group of people")
     if _is_approver(locked, approver):
         return False
+    _refuse_oneself(actor, approver)
     assign_perm(CODENAME, approver, locked)
     record_tool(locked, "approver.added", actor, _name(approver))
     return True
@@ -43,6 +45,17 @@ def remove_approver(*, actor: User, tool: Tool, approver: User | Group) -> bool:
     remove_perm(CODENAME, approver, locked)
     record_tool(locked, "approver.removed", actor, _name(approver))
     return True
+
+
+def _refuse_oneself(actor: User, approver: User | Group) -> None:
+    remedy = "ask a colleague who may change the tool"
+    if approver == actor:
+        raise PolicyDenied("own_approval", f"nobody lets themselves approve: {remedy}")
+    if isinstance(approver, Group) and actor.groups.filter(pk=approver.pk).exists():
+        raise PolicyDenied(
+            "own_approval",
+            f"you are in the group {approver.name}, and nobody lets themselves approve: {remedy}",
+        )
 
 
 def _is_approver(tool: Tool, approver: User | Group) -> bool:

@@ -1,0 +1,25 @@
+"""Mutants: a guard taken out of our own source, so that a test can show what it holds off."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+
+def rewrite(
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, old: str, new: str
+) -> Callable[..., Any]:
+    """Replace a function of a module by itself with one passage changed."""
+    source = textwrap.dedent(inspect.getsource(getattr(module, name)))
+    assert source.count(old) == 1, f"{name} does not say {old!r} once"
+    made: dict[str, Any] = {}
+    code = compile(source.replace(old, new), f"<{name}>", "exec")
+    exec(code, module.__dict__, made)  # noqa: S102  our own source
+    changed: Callable[..., Any] = made[name]
+    monkeypatch.setattr(module, name, changed)
+    return changed
