@@ -14,7 +14,7 @@ from runs.actions import executing, gating, outcomes
 from runs.models import Run
 from runs.services import add_message
 from runs.session import Session
-from tests.budget.test_mutants import rewrite
+from tests.rewriting import rewrite
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import busy
 from tests.runs.test_driver import abandon
