@@ -6,7 +6,7 @@ long, and its sums are the database's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,7 +16,12 @@ from typing import Any
 from django.db import connection
 
 from agentops.engine import events as e
-from agentops.ledger.store import StoredEntry, read_entries_for_people, read_last_entries_for_people
+from agentops.ledger.store import (
+    StoredEntry,
+    read_contents_for_people,
+    read_entries_for_people,
+    read_last_entries_for_people,
+)
 from runs.models import Run, ToolCall
 from runs.trace_titles import LANES, Facts, Lane, lane_of, title_of
 
@@ -96,7 +101,7 @@ def read_trace(
     """Return items behind a seq, oldest first; without `contents` nothing personal is loaded."""
     with connection.cursor() as cursor:
         entries = read_entries_for_people(cursor, run.pk, after=after, limit=limit, contents=contents)
-    return list(tell(entries, _read_tools(run, entries)))
+    return list(tell(entries, _read_tools(run, entries, contents)))
 
 
 def read_last_items(
@@ -105,7 +110,7 @@ def read_last_items(
     """Return the run's last items, or the last before a seq, oldest first."""
     with connection.cursor() as cursor:
         entries = read_last_entries_for_people(cursor, run.pk, before=before, limit=limit, contents=contents)
-    return list(tell(entries, _read_tools(run, entries)))
+    return list(tell(entries, _read_tools(run, entries, contents)))
 
 
 def read_totals(run: Run, *, before: int | None = None) -> TraceTotals:
@@ -132,20 +137,39 @@ def read_costs(run: Run, points: int) -> list[Decimal]:
         return [Decimal(0), *(spent for (spent,) in cursor.fetchall())]
 
 
-def _read_tools(run: Run, entries: Iterable[StoredEntry]) -> Tools:
+def _read_tools(run: Run, entries: Sequence[StoredEntry], contents: bool) -> Tools:
     """Return the tools of calls that were proposed before the first of these entries."""
     decided = {entry.facts.get("step") for entry in entries if entry.kind == e.STEP_DECIDED}
     named = {entry.facts.get("step") for entry in entries if entry.facts.get("call")}
     steps = [step for step in named - decided if isinstance(step, int)]
-    calls = ToolCall.objects.filter(run=run, step__in=steps) if steps else ()
-    return {(call.step, call.number): call.tool_name for call in calls}
+    calls = list(ToolCall.objects.filter(run=run, step__in=steps)) if steps else []
+    written = _read_names(
+        run, {call.decided_seq for call in calls if call.decided_seq} if contents else set()
+    )
+    return {
+        (call.step, call.number): written.get((call.decided_seq, call.number), call.tool_name)
+        for call in calls
+    }
+
+
+def _read_names(run: Run, seqs: Collection[int]) -> dict[tuple[int | None, int], str]:
+    """Return the names that the model wrote in these decisions, by seq and call."""
+    if not seqs:
+        return {}
+    with connection.cursor() as cursor:
+        contents = read_contents_for_people(cursor, run.pk, list(seqs))
+    return {(seq, call): name for seq in contents for call, name in _names_in(contents[seq]).items()}
+
+
+def _names_in(content: Any) -> dict[int, str]:  # Any: erasable JSON
+    written = (content.get("calls") or ()) if isinstance(content, dict) else ()
+    return {each["call"]: each["tool"] for each in written if each.get("tool")}
 
 
 def _name_tools(facts: Facts, content: Any) -> Facts:  # Any: erasable JSON
     """Return a decision's facts with the names as the model wrote them, invented ones included, until erased."""
-    written = (content.get("calls") or ()) if isinstance(content, dict) else ()
-    names = {each.get("call"): each.get("tool") for each in written}
-    calls = [{**each, "tool": names.get(each["call"]) or each["tool"]} for each in facts.get("calls", ())]
+    names = _names_in(content)
+    calls = [{**each, "tool": names.get(each["call"], each["tool"])} for each in facts.get("calls", ())]
     return {**facts, "calls": calls}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
 import psycopg
@@ -14,7 +14,7 @@ from django.db import connection
 from django.utils import timezone
 from psycopg_pool import PoolTimeout
 
-from agentops.database import borrowed
+from agentops.database import borrowed, close_pool
 from agentops.identifiers import new_id
 from runs.actions import executing
 from runs.leases import BEAT_TRIES, Hold, Leases, SharedFlag, leases
@@ -45,6 +45,14 @@ def test_a_lease_of_another_epoch_is_not_dropped() -> None:
     assert not held.holds(run, 3)
 
 
+@pytest.fixture
+def own_pool() -> Iterator[None]:
+    """Leave no broken connection to the tests that follow."""
+    yield
+    close_pool()
+
+
+@pytest.mark.usefixtures("own_pool")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("broken", [1, 3])
 def test_one_beat_renews_past_connections_that_the_database_left_broken(broken: int) -> None:

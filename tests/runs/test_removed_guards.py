@@ -139,6 +139,5 @@ def test_a_call_on_its_way_is_not_repeated(company: Company, monkeypatch: pytest
 
 def test_without_the_rest_it_is_made_twice(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     """The mutant: the tool is asked at once, and knows of nothing yet."""
-    rest = 'spec.timeout_s if spec.idempotency == "read_back" else None'
-    rewrite(monkeypatch, outcomes, "settle_lost_attempt", rest, "None")
+    rewrite(monkeypatch, outcomes, "settle_lost_attempt", "rest_s=spec.timeout_s", "rest_s=0.0")
     assert be_taken_over_with_a_call_on_its_way(company, monkeypatch) == 2
