@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from celery import current_app
 from django.conf import settings
 from django.db import connection
 
+from agentops.runtime import launcher
 from identities.models import AgentIdentity, Application
 from runs.bench.meter import Counters, cpu_ms, memory_kb, postmaster, read_counters, settle_statistics
 from runs.models import Run
@@ -128,8 +130,19 @@ def _start_worker(number: int, load: Load, threads: int) -> subprocess.Popen[byt
         "TOOLS_PYTHON_MODULES": "runs.bench.noop",
         "TIME_SLICE_S": str(max(settings.TIME_SLICE_S, 60)),
     }
+    # It dies with the benchmark: without its servers it would not even stop when it is told to.
+    bound = [
+        sys.executable,
+        "-I",
+        launcher.__file__,
+        str(int(signal.SIGKILL)),
+        str(os.getpid()),
+        "-1",
+        "-1",
+        "--",
+    ]
     return subprocess.Popen(
-        [*argv, *options, "-l", "ERROR"], env=env, cwd=settings.BASE_DIR, stdout=subprocess.DEVNULL
+        [*bound, *argv, *options, "-l", "ERROR"], env=env, cwd=settings.BASE_DIR, stdout=subprocess.DEVNULL
     )
 
 

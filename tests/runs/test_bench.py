@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +70,24 @@ def test_decisions_are_timed_to_their_recorded_outcomes(tmp_path_factory: pytest
     times = figures["decision_to_outcome_ms"]
     assert figures["decisions"] == 3
     assert 0 < times["p50"] <= times["max"]
+
+
+ORPHAN = """
+import os, signal
+import django
+django.setup()
+from runs.bench.steps import Load, _start_worker
+print(_start_worker(0, Load(1, 0, 1, 1), 1).pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_worker_does_not_outlive_a_benchmark_that_is_killed() -> None:
+    died = subprocess.run(
+        [sys.executable, "-c", ORPHAN], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{int(died.stdout)}/cmdline").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{int(died.stdout)}").exists()
