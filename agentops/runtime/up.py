@@ -101,6 +101,7 @@ def _greet(data: Path, address: str, seconds: float) -> None:
     sign_in = data / SIGN_IN_FILE
     for line in sign_in.read_text().splitlines() if sign_in.exists() else ():
         say(line)
+    say("a customer's request, to be decided in the inbox: python3 -m agentops demo --decide console")
     say("Ctrl-C stops everything")
 
 

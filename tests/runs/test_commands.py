@@ -23,7 +23,7 @@ from runs.provisioning.demo import DOCUMENT, derive_password
 from runs.provisioning.reading import read_yaml
 from tests.cast import Cast
 from tests.factories import PriceFactory
-from tests.runs.company import Company, says
+from tests.runs.company import ORDER, Company, proposes, says
 from tools.models import Tool
 from tools.services.catalogue import latest_version
 from tools.services.definition import definition_of
@@ -272,3 +272,17 @@ def test_the_demo_tells_what_nothing_costs_in_plain_digits(company: Company) -> 
     Demo(stdout=output)._show(done)
     assert "120 tokens, 0.00 USD" in output.getvalue()
     assert "E-" not in output.getvalue()
+
+
+def test_the_demo_leaves_a_decision_to_the_console(company: Company) -> None:
+    tool = company.add_tool("refund", grant="REQUIRE_APPROVAL").tool
+    company.let_decide(tool)
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    output = io.StringIO()
+    demo = Demo(stdout=output)
+    for _ in range(2):
+        demo._answer(run, "console")
+    assert output.getvalue().count("Waiting for a person") == 1
+    assert company.decide().state == "approved", "nobody has decided it before"
+    demo._answer(run, "console")
+    assert company.drive(run).state == "completed"

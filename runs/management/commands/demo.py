@@ -7,6 +7,7 @@ import time
 from argparse import ArgumentParser
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -23,6 +24,8 @@ from runs.services import cancel_run, start_run
 from runs.trace import read_totals, read_trace
 from runs.words import read_ending
 
+# How long the story may take when the answer comes at once, and when a person is looked for first.
+TERMINAL_S, CONSOLE_S = 120.0, 900.0
 STORY = "refund_broken_kettle"
 APPLICATION, AGENT, APPROVER = "shop-app", "refunds-agent", "fiona"
 EMAIL = re.compile(r"[\w.]+@[\w.]+\w")
@@ -70,22 +73,33 @@ class Command(BaseCommand):
         "Run the demo's story in the terminal: a request, a proposal, your approval, the effect, the trace."
     )
 
+    def __init__(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
+        super().__init__(*args, **options)
+        self._presented: set[UUID] = set()
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--decide", choices=["approve", "deny"], help="answer for scripts, instead of asking"
+            "--decide",
+            choices=["approve", "deny", "console"],
+            help="answer for scripts, instead of asking; console: wait until somebody decides there",
         )
         parser.add_argument("--story", default=STORY, help="which of the shipped requests to play")
-        parser.add_argument("--timeout", type=float, default=120.0, help="seconds to wait for the run's end")
+        parser.add_argument(
+            "--timeout",
+            type=float,
+            help="seconds to wait for the run's end (120; longer for people at the console)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
         if not settings.DEMO:
             raise CommandError("the demo company is loaded only with AGENTOPS_DEMO=1; never in production")
         run = self._start(options["story"])
-        deadline = time.monotonic() + options["timeout"]
+        timeout_s = options["timeout"] or (CONSOLE_S if options["decide"] == "console" else TERMINAL_S)
+        deadline = time.monotonic() + timeout_s
         while not run.has_ended:
             if time.monotonic() > deadline:
                 raise CommandError(
-                    f"run {run.pk} is {run.state} after {options['timeout']:.0f} s; are workers running?"
+                    f"run {run.pk} is {run.state} after {timeout_s:.0f} s; are workers running?"
                 )
             self._answer(run, options["decide"])
             time.sleep(0.2)
@@ -114,7 +128,10 @@ class Command(BaseCommand):
 
     def _answer(self, run: Run, answer: str | None) -> None:
         for request in ApprovalRequest.objects.filter(subject_ref=str(run.pk), state="waiting"):
-            self._present(request)
+            if request.pk not in self._presented:
+                self._present(request)
+            if answer == "console":
+                continue
             verdict = answer or self._ask()
             approver = User.objects.get(username=APPROVER)
             reason = "approved in the terminal" if verdict == "approve" else "denied in the terminal"
@@ -134,6 +151,7 @@ class Command(BaseCommand):
             )
 
     def _present(self, request: ApprovalRequest) -> None:
+        self._presented.add(request.pk)
         shown = read_evidence(request) or {}
         seconds = (request.expires_at - request.created_at).total_seconds()
         self.stdout.write(f"Waiting for a person: {shown.get('agent')} wants to {shown.get('statement')}")
