@@ -27,7 +27,9 @@ _SETTLED = (
     "enable_seqscan=off",
     "enable_hashjoin=off",
     "enable_mergejoin=off",
+    "jit=off",
 )
+DEAD_AFTER_MS = 10_000
 _pools: dict[int, ConnectionPool] = {}  # by process: a pool must not cross a fork
 _opening = threading.Lock()
 
@@ -45,7 +47,13 @@ def _open_pool() -> ConnectionPool:
     settled = " ".join(f"-c {setting}" for setting in _SETTLED)
     options = f"{parameters.get('options', '')} {settled}".strip()
     pool: ConnectionPool = ConnectionPool(
-        kwargs={**parameters, "options": options, "autocommit": True, "prepare_threshold": 1},
+        kwargs={
+            **parameters,
+            "options": options,
+            "autocommit": True,
+            "prepare_threshold": 1,
+            "tcp_user_timeout": DEAD_AFTER_MS,  # a server that vanished without a word
+        },
         min_size=1,
         max_size=settings.JOURNAL_POOL_SIZE,
         timeout=30,

@@ -18,12 +18,17 @@ def heed_standing(session: Session, *, afresh: bool = True) -> bool:
     """
     if session.state.lost_authority:
         return False
-    if afresh or session.actors is None:
+    code = "" if afresh else _judge(session, session.actors)
+    if afresh or code or session.actors is None:  # an old look may let the run go on, never end it
         session.actors = _read(session)
-    code = find_lost_authority(actors_of(session.actors), session.now)
+        code = _judge(session, session.actors)
     if code:
         session.note(e.AUTHORITY_LOST, {"code": code})
     return not code
+
+
+def _judge(session: Session, seen: list[Any] | None) -> str:  # Any: a JSON array
+    return find_lost_authority(actors_of(seen), session.now) if seen else ""
 
 
 def _read(session: Session) -> list[Any]:  # Any: a JSON array

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from runs import journal
+
 
 def rewrite(
     monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, old: str, new: str
@@ -23,3 +25,11 @@ def rewrite(
     changed: Callable[..., Any] = made[name]
     monkeypatch.setattr(module, name, changed)
     return changed
+
+
+def rewrite_appends(monkeypatch: pytest.MonkeyPatch, old: str, new: str) -> None:
+    """Replace a passage of both statements by which drivers append."""
+    for name in ("_APPEND", "_APPEND_AT_ONCE"):
+        statement: str = getattr(journal, name)
+        assert old in statement, f"{name} does not say {old!r}"
+        monkeypatch.setattr(journal, name, statement.replace(old, new))

@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from approvals.models import ApprovalRequest
 from identities.models import STAFF_ISSUER, AgentIdentity, Application, User
-from runs import journal, session, tasks, turns
+from runs import session, tasks, turns
 from runs.models import Run
 from runs.services import pause_run, start_run
+from tests.rewriting import rewrite_appends
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import meanwhile
 
@@ -58,9 +59,7 @@ def test_without_comparing_before_a_model_call_a_suspended_agent_thinks_on(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The mutant: how it stood when the drive began is all that is ever looked at."""
-    blind = journal._APPEND.replace("actors IS NOT NULL AND", "false AND")
-    assert blind != journal._APPEND
-    monkeypatch.setattr(journal, "_APPEND", blind)
+    rewrite_appends(monkeypatch, "actors IS NOT NULL AND", "false AND")
     company.add_reads()
     company.world.mishaps.extend([meanwhile(lambda: change(company, state="suspended"))])
     company.run(proposes(("look_up", ORDER)), says("Done."))
@@ -86,6 +85,24 @@ def test_an_agent_whose_time_runs_out_during_a_drive_thinks_no_further(
     company.world.mishaps.extend([meanwhile(lambda: shift.append(shift.pop() + timedelta(seconds=60)))])
     run = company.run(proposes(("look_up", ORDER)), says("Done."))
     assert (run.status_reason, len(company.asked())) == ("identity_expired", 1)
+
+
+def test_an_agent_whose_time_was_prolonged_during_a_drive_thinks_on(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An old look may let a run go on, but never end it."""
+    change(company, expires_at=timezone.now() + timedelta(seconds=50))
+    company.add_reads()
+    shift = [timedelta(0)]
+    monkeypatch.setattr(session, "utc_now", lambda: timezone.now() + shift[0])
+
+    def prolong() -> None:
+        change(company, expires_at=timezone.now() + timedelta(hours=1))
+        shift[0] = timedelta(seconds=60)
+
+    company.world.mishaps.extend([meanwhile(prolong)])
+    run = company.run(proposes(("look_up", ORDER)), says("Done."))
+    assert (run.state, len(company.asked())) == ("completed", 2)
 
 
 def test_a_queued_run_of_a_suspended_agent_costs_nothing(company: Company) -> None:

@@ -21,6 +21,7 @@ from runs.leases import SharedFlag
 from runs.models import Budget, Run, RunSnapshot
 from runs.services import add_message, pause_run, resume_run
 from runs.tasks import sweep
+from tests.rewriting import rewrite_appends
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import busy, lose_reply, meanwhile
 from tools import execution, permits
@@ -124,7 +125,7 @@ def test_without_the_fence_a_driver_that_was_taken_over_writes(
 ) -> None:
     """The mutant: its late outcome reaches the stream, if only the head lets it."""
     company.is_mutant = True
-    monkeypatch.setattr(journal, "_APPEND", journal._APPEND.replace("AND r.lease_epoch = w.epoch", ""))
+    rewrite_appends(monkeypatch, "AND r.lease_epoch = w.epoch", "")
     company.add_tool("refund", idempotency="none")
     company.play(proposes(("refund", ORDER)), says("Done."))
     run = company.start()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +13,9 @@ import pytest
 
 from agentops.database import borrowed
 from agentops.engine import events as e
+from agentops.identifiers import new_id
 from runs import group_commit, journal
-from runs.group_commit import GroupCommit
+from runs.group_commit import GroupCommit, Ticket
 from runs.journal import Appended
 from runs.models import Run
 from runs.session import HeadMoved, LeaseLost, Session, open_session
@@ -137,20 +137,21 @@ def test_a_stale_head_and_a_lost_lease_are_told_to_whom_they_concern(
     assert written(company, sessions) == [True, False, False, True, True]
 
 
+@pytest.mark.parametrize("place", [0, SIZE - 1])
 def test_nobody_waits_for_a_run_that_somebody_has_locked(
-    company: Company, sessions: list[Session], monkeypatch: pytest.MonkeyPatch
+    company: Company, sessions: list[Session], monkeypatch: pytest.MonkeyPatch, place: int
 ) -> None:
-    """The locked one waits alone, and is written as soon as it is free."""
-    table, locked = Table(monkeypatch), sessions[-1]
+    """Whether it leads or follows: the locked one waits alone, and is written as soon as it is free."""
+    table, locked = Table(monkeypatch), sessions[place]
+    others = [session for session in sessions if session is not locked]
     with borrowed() as other, ThreadPoolExecutor(1) as pool:
         with other.transaction():
             other.execute("SELECT FROM runs_run WHERE id = %s FOR UPDATE", (locked.context.run_id,))
             results = pool.submit(table.commit_all, sessions)
-            wait_until(lambda: sum(written(company, sessions)) == SIZE - 1)
-            assert written(company, sessions)[-1] is False
+            wait_until(lambda: not any(session.pending for session in others))
+            assert locked.pending
         assert results.result(WAIT_S) == [None] * SIZE
-    assert written(company, sessions)[-1]
-    assert table.sizes[:2] == [1, SIZE - 1]
+    assert written(company, sessions) == [True] * SIZE
 
 
 def test_two_drivers_of_one_run_never_share_a_statement(
@@ -187,24 +188,45 @@ def test_a_group_whose_answer_is_lost_finds_itself_written(
     assert written(company, sessions) == [True] * SIZE
 
 
-def test_an_error_beyond_the_database_reaches_all_and_the_next_append_works(
+def test_an_error_beyond_the_database_is_the_leader_s_alone(
     company: Company, sessions: list[Session], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = Table(monkeypatch)
-    statement, failing = table.statement, threading.Event()
+    statement = table.statement
 
     def fail(*arguments: Any, patient: bool = True) -> dict[UUID, Appended]:
-        if not patient and not failing.is_set():
-            failing.set()
+        if len(arguments[1]) > 1:
             raise MemoryError
         return statement(*arguments, patient=patient)
 
     table.statement = fail
     results = table.commit_all(sessions)
-    assert [type(result) for result in results].count(MemoryError) == SIZE - 1
-    for session, result in zip(sessions, results, strict=True):
-        if result is not None:
-            session.rewind()
-            session.note(e.AUTHORITY_LOST, {"code": "agent_suspended"})
-            session.commit()
-    assert written(company, sessions) == [True] * SIZE
+    assert sorted(type(result).__name__ for result in results) == ["MemoryError", *["NoneType"] * (SIZE - 1)]
+    assert sum(written(company, sessions)) == SIZE - 1
+    assert not table.group._busy
+
+
+class Broken:
+    """A turn that is interrupted while it is waited for; ``before`` is what happens just before that."""
+
+    def __init__(self, before: Callable[[], object]) -> None:
+        self._before: list[Callable[[], object]] = [lambda: None, before]
+
+    def acquire(self) -> None:
+        happen = self._before.pop(0)
+        happen()
+        if not self._before:
+            raise KeyboardInterrupt
+
+    def release(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("appointed", [False, True])
+def test_who_is_interrupted_while_waiting_stops_nobody(appointed: bool) -> None:
+    group = GroupCommit()
+    group._busy = True
+    ticket = Ticket(new_id(), "{}", turn=Broken(group._pass_on if appointed else lambda: None))  # type: ignore[arg-type]  # a stand-in
+    with pytest.raises(KeyboardInterrupt):
+        group._take_part(ticket)
+    assert (group._waiting, group._busy) == ([], not appointed), "the leader of before still writes"
