@@ -17,7 +17,7 @@ from celery import current_app
 from django.conf import settings
 from django.db import connection
 
-from agentops.runtime import launcher
+from agentops.runtime.processes import tied_argv
 from identities.models import AgentIdentity, Application
 from runs.bench.meter import Counters, cpu_ms, memory_kb, postmaster, read_counters, settle_statistics
 from runs.models import Run
@@ -131,19 +131,8 @@ def _start_worker(number: int, load: Load, threads: int) -> subprocess.Popen[byt
         "TIME_SLICE_S": str(max(settings.TIME_SLICE_S, 60)),
     }
     # It dies with the benchmark: without its servers it would not even stop when it is told to.
-    bound = [
-        sys.executable,
-        "-I",
-        launcher.__file__,
-        str(int(signal.SIGKILL)),
-        str(os.getpid()),
-        "-1",
-        "-1",
-        "--",
-    ]
-    return subprocess.Popen(
-        [*bound, *argv, *options, "-l", "ERROR"], env=env, cwd=settings.BASE_DIR, stdout=subprocess.DEVNULL
-    )
+    tied = tied_argv([*argv, *options, "-l", "ERROR"], stop_signal=signal.SIGKILL)
+    return subprocess.Popen(tied, env=env, cwd=settings.BASE_DIR, stdout=subprocess.DEVNULL)
 
 
 def _await_workers(count: int) -> None:

@@ -74,16 +74,26 @@ def test_a_standing_that_changed_and_still_suffices_stops_nobody(company: Compan
     assert (run.state, run.steps, len(company.asked())) == ("completed", 2, 2)
 
 
-def test_an_agent_whose_time_runs_out_during_a_drive_thinks_no_further(
-    company: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing changes in the database: only the clock goes on."""
+def run_past_expiry(company: Company, monkeypatch: pytest.MonkeyPatch, during: Callable[[], object]) -> Run:
+    """Run two steps between which the agent's time runs out by the clock, and something may happen."""
     change(company, expires_at=timezone.now() + timedelta(seconds=50))
     company.add_reads()
     shift = [timedelta(0)]
     monkeypatch.setattr(session, "utc_now", lambda: timezone.now() + shift[0])
-    company.world.mishaps.extend([meanwhile(lambda: shift.append(shift.pop() + timedelta(seconds=60)))])
-    run = company.run(proposes(("look_up", ORDER)), says("Done."))
+
+    def pass_time() -> None:
+        during()
+        shift[0] = timedelta(seconds=60)
+
+    company.world.mishaps.extend([meanwhile(pass_time)])
+    return company.run(proposes(("look_up", ORDER)), says("Done."))
+
+
+def test_an_agent_whose_time_runs_out_during_a_drive_thinks_no_further(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing changes in the database: only the clock goes on."""
+    run = run_past_expiry(company, monkeypatch, lambda: None)
     assert (run.status_reason, len(company.asked())) == ("identity_expired", 1)
 
 
@@ -91,17 +101,8 @@ def test_an_agent_whose_time_was_prolonged_during_a_drive_thinks_on(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An old look may let a run go on, but never end it."""
-    change(company, expires_at=timezone.now() + timedelta(seconds=50))
-    company.add_reads()
-    shift = [timedelta(0)]
-    monkeypatch.setattr(session, "utc_now", lambda: timezone.now() + shift[0])
-
-    def prolong() -> None:
-        change(company, expires_at=timezone.now() + timedelta(hours=1))
-        shift[0] = timedelta(seconds=60)
-
-    company.world.mishaps.extend([meanwhile(prolong)])
-    run = company.run(proposes(("look_up", ORDER)), says("Done."))
+    later = timezone.now() + timedelta(hours=1)
+    run = run_past_expiry(company, monkeypatch, lambda: change(company, expires_at=later))
     assert (run.state, len(company.asked())) == ("completed", 2)
 
 
