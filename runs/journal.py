@@ -14,8 +14,10 @@ from datetime import datetime
 from typing import Any, Literal, LiteralString
 from uuid import UUID
 
+import orjson
 import psycopg
 
+from agentops.database import Prepared
 from agentops.ledger.entries import Draft, Head, SealedEntry, seal
 from agentops.ledger.store import Cursor, new_salt
 from runs.projection import Projection, RunRow
@@ -62,7 +64,7 @@ WITH w AS MATERIALIZED ({writes}), fence AS (
     FROM head, jsonb_to_recordset(head.entries) AS n(seq int, kind text, facts text, content text,
         salt bytea, content_digest bytea, prev_hash bytea, hash bytea, at timestamptz, actor uuid)
 ), {rows}
-SELECT fence.id, CASE WHEN EXISTS (SELECT FROM unbound u WHERE u.id = fence.id) THEN 'budget_set'
+SELECT fence.id::text, CASE WHEN EXISTS (SELECT FROM unbound u WHERE u.id = fence.id) THEN 'budget_set'
     WHEN EXISTS (SELECT FROM changed c WHERE c.id = fence.id) THEN 'standing_changed'
     WHEN moved.id IS NULL THEN 'head_moved' ELSE 'appended' END
 FROM fence LEFT JOIN moved USING (id)
@@ -127,10 +129,12 @@ _ROWS = """run AS (
 _ACTORS = ACTORS_AS_SEEN.format(
     application="fence.application_id", initiator="fence.started_by_id", identity="fence.identity_id"
 )
-_APPEND = _APPEND_ENTRIES.format(writes=_WRITES, patience="", actors=_ACTORS, rows=_ROWS)
+_APPEND = Prepared(_APPEND_ENTRIES.format(writes=_WRITES, patience="", actors=_ACTORS, rows=_ROWS))
 # One of many that somebody has locked is left out: all others would wait for it.
-_APPEND_AT_ONCE = _APPEND_ENTRIES.format(writes=_WRITES, patience="SKIP LOCKED", actors=_ACTORS, rows=_ROWS)
-_PROJECT = f"WITH head AS ({_WRITES}), {_ROWS} SELECT 1"
+_APPEND_AT_ONCE = Prepared(
+    _APPEND_ENTRIES.format(writes=_WRITES, patience="SKIP LOCKED", actors=_ACTORS, rows=_ROWS)
+)
+_PROJECT = Prepared(f"WITH head AS ({_WRITES}), {_ROWS} SELECT '1'")
 
 _CONTEXT = """
     r.id, r.team_id, r.identity_id, i.name, r.agent_version_id, r.principal_id, p.issuer, p.subject,
@@ -241,7 +245,7 @@ def encode(write: Write) -> str:
         "entries": [_columns(entry) for entry in write.entries],
         **_rows(write.row, write.projection),
     }
-    return _ENCODE(document)
+    return _encode(document)
 
 
 def append(connection: psycopg.Connection[Any], write: Write) -> Appended:
@@ -257,16 +261,16 @@ def append_documents(
     A run that is missing in the answer is driven by somebody else, or, without patience, locked by somebody.
     """
     statement = _APPEND if patient else _APPEND_AT_ONCE
-    rows = psycopg.RawCursor(connection).execute(statement, (f"[{','.join(documents)}]",)).fetchall()
-    return dict(rows)
+    rows = statement.rows(connection, (f"[{','.join(documents)}]",))
+    return {UUID(run): result for run, result in rows}
 
 
 def write_rows(
     connection: psycopg.Connection[Any], run: UUID, identity: UUID, row: RunRow, projection: Projection
 ) -> None:
     """Write what was projected, without an entry: for rows that are built anew."""
-    document = _ENCODE([{"id": run, "identity": identity, **_rows(row, projection)}])
-    psycopg.RawCursor(connection).execute(_PROJECT, (document,))
+    document = _encode([{"id": run, "identity": identity, **_rows(row, projection)}])
+    _PROJECT.rows(connection, (document,))
 
 
 def _rows(row: RunRow, projection: Projection) -> dict[str, Any]:
@@ -284,12 +288,11 @@ def _columns(row: Any) -> dict[str, Any]:  # Any: one of the slotted row types
 
 def _as_text(value: object) -> str:
     """Write what JSON has no type for as PostgreSQL reads it."""
-    if isinstance(value, bytes):
-        return "\\x" + value.hex()
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    return "\\x" + value.hex() if isinstance(value, bytes) else str(value)
 
 
-_ENCODE = json.JSONEncoder(default=_as_text, separators=(",", ":")).encode
+def _encode(document: Any) -> str:  # Any: JSON, with times, UUIDs, Decimals and bytes in it
+    return orjson.dumps(document, default=_as_text).decode()
 
 
 def take_lease(

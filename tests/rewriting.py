@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from agentops.database import Prepared
 from runs import journal
 
 
@@ -30,6 +31,6 @@ def rewrite(
 def rewrite_appends(monkeypatch: pytest.MonkeyPatch, old: str, new: str) -> None:
     """Replace a passage of both statements by which drivers append."""
     for name in ("_APPEND", "_APPEND_AT_ONCE"):
-        statement: str = getattr(journal, name)
+        statement: str = getattr(journal, name).sql
         assert old in statement, f"{name} does not say {old!r}"
-        monkeypatch.setattr(journal, name, statement.replace(old, new))
+        monkeypatch.setattr(journal, name, Prepared(statement.replace(old, new)))

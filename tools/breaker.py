@@ -203,6 +203,5 @@ def connect_breaker(url: str, prefix: str = "") -> Breaker:
         socket_timeout=REDIS_TIMEOUT_S,
         socket_connect_timeout=REDIS_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
-        max_connections=1000,  # as many as threads admit at one instant; one beyond that is judged locally
     )
     return Breaker(client, prefix)

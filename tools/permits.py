@@ -45,7 +45,7 @@ def _seal(assessment: Assessment, approval_id: UUID | None) -> str:
     whom = [str(call.run_id), str(call.identity_id), call.principal_issuer, call.principal_subject]
     what = keyed_digest([call.spec.digest, call.arguments, *whom])
     text = "\n".join((call.key, str(call.attempt), assessment.digest, what, str(approval_id or "")))
-    return hmac.new(_SECRET, text.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(_SECRET, text.encode(), "sha256").hex()
 
 
 def issue_permit(assessment: Assessment, *, approval_id: UUID | None = None) -> Permit:

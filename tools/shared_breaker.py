@@ -6,11 +6,12 @@ the other workers'. One hash per tool, at most 6 fields and 12 buckets, which ex
 
 from __future__ import annotations
 
+from collections import deque
+from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
 
 import redis
-from redis.commands.core import Script
 
 from agentops.engine.breaker import (
     BUCKETS,
@@ -146,9 +147,12 @@ class SharedBreaker:
     """The breakers of all tools in one Redis. Methods raise `redis.RedisError` when it does not answer."""
 
     def __init__(self, client: redis.Redis, prefix: str, script: str = SCRIPT) -> None:
+        self._pool = client.connection_pool
         self._client = client
         self._prefix = prefix
-        self._script: Script = client.register_script(script)
+        self._script = script
+        self._sha: str = client.register_script(script).sha
+        self._idle: deque[Any] = deque()  # Any: redis-py types its connections in part
 
     def admit(self, tool_id: UUID, settings: BreakerSettings, token: str) -> Admission:
         allowed, state, blocked_until_ms = self._run(tool_id, settings, "admit", token, "")
@@ -201,24 +205,65 @@ class SharedBreaker:
         retry: bool = False,
     ) -> Any:
         """Run the script; Any: Redis answers with integers and texts in lists, as the script built them."""
-        arguments = (
-            verb,
-            token,
-            verdict,
-            settings.consecutive_failures,
-            repr(settings.failure_rate),
-            settings.minimum_calls,
-            settings.bucket_ms,
-            BUCKETS,
-            repr(settings.open_s),
-            repr(settings.open_cap_s),
-            int(settings.probe_lease_s * 1000),
-            int((KEPT_S + settings.open_cap_s + settings.window_s) * 1000),
-            "yes" if retry else "no",
-            RETRY_PERCENT,
-            RETRY_FLOOR,
-        )
-        return self._script(keys=[self._key(tool_id)], args=arguments)
+        rest = ("yes" if retry else "no", RETRY_PERCENT, RETRY_FLOOR)
+        arguments = (self._key(tool_id), verb, token, verdict, *_rules(settings), *rest)
+        try:
+            return self._send("EVALSHA", self._sha, 1, *arguments)
+        except redis.exceptions.NoScriptError:
+            return self._send("EVAL", self._script, 1, *arguments)
+
+    def _send(self, *command: str | int) -> Any:  # Any: as in _run
+        """Send a command and wait for the answer; one that a restarted server has closed is opened anew.
+
+        redis-py's own way checks each connection before it is used and decides anew how to retry, which takes
+        longer than the command itself; a step sends two.
+        """
+        if self._idle:
+            try:
+                return self._exchange(self._idle.pop(), command)
+            except (redis.ConnectionError, IndexError):  # stale, or taken by another thread meanwhile
+                self._drop_idle()
+        return self._exchange(self._connect(), command)
+
+    def _connect(self) -> Any:  # Any: as in __init__
+        return self._pool.connection_class(**self._pool.connection_kwargs)
+
+    def _exchange(self, connection: Any, command: tuple[str | int, ...]) -> Any:
+        try:
+            connection.send_packed_command(connection.pack_command(*command), check_health=False)
+            answer = connection.read_response()
+        except redis.ResponseError:
+            self._idle.append(connection)
+            raise
+        except BaseException:  # half a conversation: nobody may go on with it
+            connection.disconnect()
+            raise
+        self._idle.append(connection)
+        return answer
+
+    def _drop_idle(self) -> None:
+        while self._idle:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return
+            connection.disconnect()
+
+
+@lru_cache(maxsize=512)
+def _rules(settings: BreakerSettings) -> tuple[str | int, ...]:
+    """Return the arguments that stay the same for a tool."""
+    return (
+        settings.consecutive_failures,
+        repr(settings.failure_rate),
+        settings.minimum_calls,
+        settings.bucket_ms,
+        BUCKETS,
+        repr(settings.open_s),
+        repr(settings.open_cap_s),
+        int(settings.probe_lease_s * 1000),
+        int((KEPT_S + settings.open_cap_s + settings.window_s) * 1000),
+    )
 
 
 def _transition(before: Any, after: Any, reason: Any, retry_at_ms: int) -> Transition:

@@ -11,47 +11,54 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import orjson
 import psycopg
 
+from agentops.database import Prepared
 from agentops.errors import ValidationFailed
 from tools.caps import parse_caps, windows_of
 from tools.policy import Actors, GrantTerms, Standing
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_STANDING_TEMPLATE = """
-SELECT i.state, i.expires_at, account.is_active AND account.kind = 'agent',
-    (SELECT a.state = 'active' FROM identities_application a WHERE a.id = %(application)s),
+# Times as microseconds, because a text would depend on the session's time zone.
+_MICROSECONDS = "(extract(epoch FROM {}) * 1000000)::bigint"
+_STANDING_TEMPLATE = f"""
+SELECT json_build_array(i.state, {_MICROSECONDS.format("i.expires_at")},
+    account.is_active AND account.kind = 'agent',
+    (SELECT a.state = 'active' FROM identities_application a WHERE a.id = $3::uuid),
+    (SELECT u.is_active FROM identities_user u WHERE u.id = $4::uuid),
     t.state, t.forced_open_at IS NOT NULL,
     EXISTS (SELECT 1 FROM tools_tooluserobjectpermission p JOIN auth_permission c ON c.id = p.permission_id
         WHERE p.user_id = i.service_account_id AND p.content_object_id = t.id AND c.codename = 'use_tool'),
-    g.id, g.version, g.decision, g.caps, g.over_caps, g.approval_ttl_s, g.valid_until,
-    g.waived_by_id IS NOT NULL AND g.countersigned_by_id IS NOT NULL, g.waiver_expires_at, {seen},
-    (SELECT u.is_active FROM identities_user u WHERE u.id = %(started_by)s)
+    {{seen}},
+    CASE WHEN g.id IS NOT NULL THEN json_build_array(g.id, g.version, g.decision, g.caps, g.over_caps, g.approval_ttl_s,
+        {_MICROSECONDS.format("g.valid_until")},
+        g.waived_by_id IS NOT NULL AND g.countersigned_by_id IS NOT NULL,
+        {_MICROSECONDS.format("g.waiver_expires_at")}) END)::text
 FROM identities_agentidentity i
 JOIN identities_user account ON account.id = i.service_account_id
-JOIN tools_tool t ON t.id = %(tool)s
+JOIN tools_tool t ON t.id = $2::uuid
 LEFT JOIN tools_toolgrant g ON g.identity_id = i.id AND g.tool_id = t.id AND g.state = 'active'
-WHERE i.id = %(identity)s
-"""
+WHERE i.id = $1::uuid
+"""  # noqa: S608  constants only
 # What the idempotency ledger holds under this key, and the latest like effect under another.
 _SEEN = """(SELECT json_agg(seen) FROM (
-    SELECT key, args_digest, state, stream_id, outcome_seq FROM tools_effectrecord WHERE key = %(key)s
+    SELECT key, args_digest, state, stream_id, outcome_seq FROM tools_effectrecord WHERE key = $5
     UNION ALL
     (SELECT key, args_digest, state, stream_id, outcome_seq FROM tools_effectrecord
-     WHERE dedupe_digest = %(dedupe)s AND dedupe_digest <> '' AND key <> %(key)s AND state <> 'failed'
-       AND started_at > %(since)s ORDER BY started_at DESC LIMIT 1)) AS seen)"""
-_STANDING_OF_READ = _STANDING_TEMPLATE.format(seen="NULL")
-_STANDING_OF_WRITE = _STANDING_TEMPLATE.format(seen=_SEEN)
-# How those stand by whose authority a run acts, in one value that can be compared with what was seen before;
-# times as microseconds, because a text would depend on the session's time zone.
-ACTORS_AS_SEEN = """
-SELECT jsonb_build_array(i.state, (extract(epoch FROM i.expires_at) * 1000000)::bigint,
+     WHERE dedupe_digest = $6 AND dedupe_digest <> '' AND key <> $5 AND state <> 'failed'
+       AND started_at > $7::timestamptz ORDER BY started_at DESC LIMIT 1)) AS seen)"""
+_STANDING_OF_READ = Prepared(_STANDING_TEMPLATE.format(seen="NULL"))
+_STANDING_OF_WRITE = Prepared(_STANDING_TEMPLATE.format(seen=_SEEN))
+# How those stand by whose authority a run acts, in one value that can be compared with what was seen before.
+ACTORS_AS_SEEN = f"""
+SELECT jsonb_build_array(i.state, {_MICROSECONDS.format("i.expires_at")},
     account.is_active AND account.kind = 'agent',
-    (SELECT a.state = 'active' FROM identities_application a WHERE a.id = {application}),
-    (SELECT u.is_active FROM identities_user u WHERE u.id = {initiator}))
+    (SELECT a.state = 'active' FROM identities_application a WHERE a.id = {{application}}),
+    (SELECT u.is_active FROM identities_user u WHERE u.id = {{initiator}}))
 FROM identities_agentidentity i JOIN identities_user account ON account.id = i.service_account_id
-WHERE i.id = {identity}
-"""
+WHERE i.id = {{identity}}
+"""  # noqa: S608  constants only
 _ACTORS = ACTORS_AS_SEEN.format(application="%s", initiator="%s", identity="%s")
 _USED = """
 SELECT "window", used_count, used_amount FROM tools_capusage
@@ -96,41 +103,57 @@ class Answer:
 
 def read_standing(connection: psycopg.Connection[Any], question: Question) -> Answer:
     """Return everything that the decision about one call depends on."""
-    values = {
-        "identity": question.identity_id,
-        "tool": question.tool_id,
-        "application": question.application_id,
-        "key": question.key,
-        "dedupe": question.dedupe_digest,
-        "since": question.dedupe_since,
-        "started_by": question.started_by_id,
-    }
-    query = _STANDING_OF_WRITE if question.key else _STANDING_OF_READ
-    row = connection.execute(query, values).fetchone()
-    if row is None:
+    rows = _ask(connection, question)
+    if not rows:
         return Answer(Standing("unknown", None, False, None, "unknown", None, False), False)
-    grant = None if row[7] is None else _read_terms(row[7:16])
+    *actors, tool_state, forced_open, guarded, seen, terms = orjson.loads(rows[0][0])
+    grant = None if terms is None else _read_terms(*terms)
     used = _read_used(
         connection, question.identity_id, question.tool_id, grant, question.run_id, question.now
     )
-    seen = tuple(
-        SeenEffect(e["key"], e["args_digest"], e["state"], UUID(e["stream_id"]), e["outcome_seq"])
-        for e in row[16] or ()
-    )
-    standing = Standing(row[0], row[1], row[2], row[3], row[4], grant, row[6], used, initiator_active=row[17])
-    return Answer(standing, row[5], seen)
+    state, expires_us, account, application, initiator = actors
+    standing = Standing(
+        state, _moment(expires_us), account, application, tool_state, grant, guarded, used,
+        initiator_active=initiator,
+    )  # fmt: skip
+    return Answer(standing, forced_open, tuple(_read_seen(**effect) for effect in seen or ()))
 
 
-def _read_terms(row: tuple[Any, ...]) -> GrantTerms:
+def _ask(connection: psycopg.Connection[Any], question: Question) -> list[tuple[Any, ...]]:
+    application, person = question.application_id, question.started_by_id
+    who = [
+        str(question.identity_id), str(question.tool_id), str(application) if application else None,
+        str(person) if person else None,
+    ]  # fmt: skip
+    if not question.key:
+        return _STANDING_OF_READ.rows(connection, who)
+    what = [question.key, question.dedupe_digest, question.dedupe_since.isoformat()]
+    return _STANDING_OF_WRITE.rows(connection, [*who, *what])
+
+
+def _moment(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
+
+
+def _read_seen(key: str, args_digest: str, state: str, stream_id: str, outcome_seq: int | None) -> SeenEffect:
+    return SeenEffect(key, args_digest, state, UUID(stream_id), outcome_seq)
+
+
+def _read_terms(
+    grant_id: str, version: int, decision: str, rows: Any, over_caps: str, approval_ttl_s: int,
+    valid_until: int | None, waived: bool, waiver_expires_at: int | None,
+) -> GrantTerms:  # fmt: skip
     """Return the terms of a grant. Raises ValueError for caps that cannot be read: they would cap nothing."""
-    grant_id, version, decision, rows, *rest = row
     try:
         caps = parse_caps(rows)
     except ValidationFailed as error:
         raise ValueError(f"grant {grant_id}: {error.detail}") from error
     if decision == "ALLOW_WITH_CAPS" and not caps:
         raise ValueError(f"grant {grant_id}: there are no caps")
-    return GrantTerms(grant_id, version, decision, caps, *rest)
+    return GrantTerms(
+        UUID(grant_id), version, decision, caps, over_caps, approval_ttl_s, _moment(valid_until), waived,
+        _moment(waiver_expires_at),
+    )  # fmt: skip
 
 
 def read_actors(
@@ -147,8 +170,7 @@ def read_actors(
 def actors_of(seen: list[Any]) -> Actors:  # Any: a JSON array
     """Return what was seen of the actors in the policy's terms."""
     state, expires_us, account, application, initiator = seen
-    expires_at = None if expires_us is None else _EPOCH + timedelta(microseconds=expires_us)
-    return Actors(state, expires_at, account, application, initiator_active=initiator)
+    return Actors(state, _moment(expires_us), account, application, initiator_active=initiator)
 
 
 def _read_used(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from celery.__main__ import main
 
+from agentops.database import Prepared
 from agentops.engine import events as e
 from runs import journal
 from runs.leases import Leases
@@ -35,10 +36,10 @@ def forget_starts() -> None:
 def open_the_fence() -> None:
     """Let a driver write without holding the lease."""
     for name in ("_APPEND", "_APPEND_AT_ONCE"):
-        statement = getattr(journal, name)
+        statement: str = getattr(journal, name).sql
         if statement.count(FENCE) != 1:
             raise RuntimeError(f"{name} has not one fence to open")
-        setattr(journal, name, statement.replace(FENCE, ""))
+        setattr(journal, name, Prepared(statement.replace(FENCE, "")))
     Leases.until = lambda *_: time.monotonic() + FOREVER_S  # type: ignore[method-assign]  # the mutation
 
 

@@ -26,17 +26,14 @@ def numbered(statement: str, *names: str) -> str:
     return statement
 
 
-STANDING = ("application", "started_by", "tool", "key", "dedupe", "since", "identity")
-
-
 @pytest.mark.parametrize(
     "statement",
     [
-        journal._APPEND,
-        journal._APPEND_AT_ONCE,
+        journal._APPEND.sql,
+        journal._APPEND_AT_ONCE.sql,
         numbered(journal._LEASE, "owner", "lease_s", "run"),
-        numbered(standing._STANDING_OF_READ, *STANDING),
-        numbered(standing._STANDING_OF_WRITE, *STANDING),
+        standing._STANDING_OF_READ.sql,
+        standing._STANDING_OF_WRITE.sql,
     ],
     ids=["append", "append at once", "lease", "standing of a read", "standing of a write"],
 )
@@ -55,4 +52,4 @@ def test_without_the_pool_s_options_the_append_would_read_a_table_whole() -> Non
     with borrowed() as connection, connection.transaction(force_rollback=True):
         for setting in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin"):
             connection.execute(f"SET LOCAL {setting} = on".encode())
-        assert reads_whole(plan_of(connection, journal._APPEND))
+        assert reads_whole(plan_of(connection, journal._APPEND.sql))
