@@ -161,11 +161,18 @@ def discard_broken() -> None:
             each.check()
 
 
-@contextmanager
-def borrowed() -> Iterator[JournalConnection]:
-    """Lend an autocommit connection for the statements in the block."""
-    with pool().connection() as lent:
-        yield lent
+class borrowed:
+    """Lend an autocommit connection for the statements in the block: a function in all but its speed."""
+
+    __slots__ = ("_connection", "_pool")
+
+    def __enter__(self) -> JournalConnection:
+        self._pool = pool()
+        self._connection = self._pool.getconn()
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.putconn(self._connection)
 
 
 @contextmanager

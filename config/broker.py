@@ -1,49 +1,33 @@
-"""Receipts for messages of a broker that has gone away.
+"""What becomes of messages that a worker has taken and not done when it stops.
 
-kombu 5.7 acknowledges and gives back messages over a channel whose connection it has closed itself after a
-loss. That raises AttributeError, which Celery takes for a fault in the worker: a broker that restarts would
-end every worker with a task in its hands. Such a receipt concerns nobody any more; the message counts as
-unacknowledged at the broker and comes again, or is lost there, and either is fine: messages are hints.
+Messages are hints, so kombu keeps no copy of them at the broker (``ack_emulation``): to write each a second time and
+to delete it again was half of what it costs to receive one, for a worker that dies. What that worker left the
+sweeper finds, from the database and long before kombu would give the messages back. A worker that stops in order
+puts back what it has taken.
 """
 
 from __future__ import annotations
 
-from functools import cached_property
+import logging
 from typing import Any
 
-from kombu.transport.redis import QoS
+import redis
+from kombu.transport import virtual
+from kombu.transport.redis import Channel
+
+logger = logging.getLogger(__name__)
 
 
-class Receipts(QoS):
-    """Keep quiet on a channel that has lost its connection, and write all receipts through one client.
+def put_back(channel: Channel, message: Any, leftmost: bool = False) -> None:  # Any: kombu's message
+    """Send a message again that was taken and not done; with the broker gone, leave it to the sweeper.
 
-    kombu makes a client for each of them, which was a fifth of the consumer's work per message.
+    kombu gives back over channels whose connection it has closed itself after a loss. That raises AttributeError,
+    which Celery takes for a fault in the worker: a broker that restarts would end it.
     """
-
-    @cached_property
-    def _client(self) -> Any:  # Any: kombu's client
-        channel: Any = self.channel
-        return channel._create_client()
-
-    def pipe_or_acquire(self, pipe: Any = None, client: Any = None) -> Any:
-        """Lend the pipe that is given, or one of the channel's client."""
-        return super().pipe_or_acquire(pipe, client or self._client)
-
-    def ack(self, delivery_tag: str) -> None:
-        if self._reaches_broker():
-            super().ack(delivery_tag)
-
-    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
-        if self._reaches_broker():
-            super().reject(delivery_tag, requeue)
-
-    def restore_unacked(self, client: Any = None) -> None:  # Any: kombu's client
-        """Give back what was taken and not done."""
-        if self._reaches_broker():
-            super().restore_unacked(client)
-        elif self._delivered is not None:
-            self._delivered.clear()
-
-    def _reaches_broker(self) -> bool:
-        transport = self.channel.connection
-        return transport is not None and transport.client is not None
+    transport = channel.connection
+    if transport is None or transport.client is None:
+        return
+    try:
+        virtual.Channel._restore(channel, message)
+    except redis.RedisError as error:
+        logger.warning("a message could not be put back: %s", error)

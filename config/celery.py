@@ -8,11 +8,11 @@ from celery import Celery
 from celery.signals import beat_init, worker_init
 from kombu.transport.redis import Channel
 
-from config.broker import Receipts
+from config.broker import put_back
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-Channel.QoS = Receipts
+Channel._restore = put_back  # type: ignore[method-assign, assignment]  # its own looks for copies at the broker
 
 app = Celery("agentops")
 app.config_from_object("django.conf:settings", namespace="CELERY")

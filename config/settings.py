@@ -236,7 +236,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A task runs for one time slice; a message is redelivered long after that at the earliest.
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "visibility_timeout": 600,
+    "ack_emulation": False,  # why: config/broker.py
     "global_keyprefix": f"{REDIS_PREFIX}:",
     "socket_timeout": None,
     "socket_connect_timeout": 2,

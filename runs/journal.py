@@ -242,7 +242,7 @@ def encode(write: Write) -> str:
         "after_hash": after.hash,
         "bound": write.bound,
         "actors": write.actors,
-        "entries": [_columns(entry) for entry in write.entries],
+        "entries": write.entries,
         **_rows(write.row, write.projection),
     }
     return _encode(document)
@@ -275,7 +275,7 @@ def write_rows(
 
 def _rows(row: RunRow, projection: Projection) -> dict[str, Any]:
     return {
-        "run": _columns(row),
+        "run": row,
         "steps": [_columns(row) for row in projection.steps.values()],
         "calls": [_columns(row) for row in projection.calls.values()],
         "effects": [_columns(row) for row in projection.effects.values()],
@@ -283,6 +283,7 @@ def _rows(row: RunRow, projection: Projection) -> dict[str, Any]:
 
 
 def _columns(row: Any) -> dict[str, Any]:  # Any: one of the slotted row types
+    """Return the few columns of a row that change; entries and the run's own row are written whole, by orjson."""
     return {name: value for name in row.__slots__ if (value := getattr(row, name)) is not None}
 
 

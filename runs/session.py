@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import takewhile
 from typing import Any
 from uuid import UUID
@@ -100,7 +101,7 @@ class Session:
     meant: list[Head] = field(default_factory=list)
     now: datetime = field(default_factory=utc_now)
 
-    @property
+    @cached_property
     def version(self) -> VersionSpec:
         return read_version(self.context.agent_version_id)
 
@@ -273,7 +274,7 @@ class Session:
 
     def release(self, wake_at: datetime | None) -> bool:
         """Give the run back with a snapshot; False when it was rung, so that the drive goes on."""
-        keep = self.state.seq - self.kept_seq >= 20
+        keep = self.state.seq - self.kept_seq >= 20 and not self.state.has_ended
         with borrowed() as connection, connection.cursor() as cursor:
             return journal.release_lease(
                 cursor, self.context.run_id, self.epoch, wake_at=wake_at, seq=self.state.seq,

@@ -30,11 +30,11 @@ def slot() -> Iterator[None]:
         _free.put(None)
 
 
-@contextmanager
-def waiting_outside() -> Iterator[None]:
+class waiting_outside:
     """Leave the slot to others for as long as the block waits for something outside this process."""
-    _free.put(None)
-    try:
-        yield
-    finally:
+
+    def __enter__(self) -> None:
+        _free.put(None)
+
+    def __exit__(self, *_: object) -> None:
         _free.get()

@@ -18,7 +18,7 @@ from agentops.canonical import keyed_digest
 from agentops.errors import PolicyDenied
 from tools.assessment import Assessment
 
-_SECRET = secrets.token_bytes(32)
+_SEALING = hmac.new(secrets.token_bytes(32), digestmod="sha256")
 _REMEMBERED = 50_000
 _used: OrderedDict[str, None] = OrderedDict()
 _using = threading.Lock()
@@ -45,7 +45,9 @@ def _seal(assessment: Assessment, approval_id: UUID | None) -> str:
     whom = [str(call.run_id), str(call.identity_id), call.principal_issuer, call.principal_subject]
     what = keyed_digest([call.spec.digest, call.arguments, *whom])
     text = "\n".join((call.key, str(call.attempt), assessment.digest, what, str(approval_id or "")))
-    return hmac.digest(_SECRET, text.encode(), "sha256").hex()
+    mac = _SEALING.copy()
+    mac.update(text.encode())
+    return mac.hexdigest()
 
 
 def issue_permit(assessment: Assessment, *, approval_id: UUID | None = None) -> Permit:

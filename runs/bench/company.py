@@ -9,9 +9,10 @@ from guardian.shortcuts import assign_perm
 
 from agentops.canonical import plain_digest
 from identities.models import AgentIdentity, Application, Team, User
-from runs.models import AgentVersion, Price
+from runs.models import AgentVersion, Budget, Price
 from tools.models import Tool, ToolGrant, ToolVersion
 
+FAR = 10_000_000  # a ceiling that is drawn on and settled, and never reached
 SCHEMA = {
     "type": "object",
     "properties": {"turn": {"type": "integer"}, "padding": {"type": "string"}},
@@ -48,6 +49,8 @@ def create_company(steps: int, *, decision: str = "ALLOW") -> tuple[Application,
         team=team, slug="bench", name="Bench client", service_account=client, may_assert_users=True
     )
     assign_perm("start_run", client, agent)
+    Budget.objects.create(team=team, window="month", max_usd=FAR, max_tokens=FAR)
+    Budget.objects.create(team=team, identity=agent, window="day", max_usd=FAR, max_steps=FAR)
     _create_version(agent, _create_tool(team, agent, decision), steps)
     return application, agent
 

@@ -15,6 +15,7 @@ TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
 _COUNTERS = """
 SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint,
     (SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()),
+    pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
     (SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'ledger_stream'),
     (SELECT count(*) FROM runs_run WHERE ended_at IS NOT NULL)
 """
@@ -22,11 +23,12 @@ SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint,
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """``commits`` are durable appends: each moves the head of one stream."""
+    """``transactions`` counts reads too, ``commits`` only what wrote; ``appends`` each move the head of one stream."""
 
     wal_bytes: int
     transactions: int
     commits: int
+    appends: int
     ended: int
 
 

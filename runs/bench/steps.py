@@ -28,6 +28,7 @@ WORKERS = 2
 BOOT_TIMEOUT_S = 60.0
 WARM_UP = 8
 AT_ONCE = 32
+POLL_S = 0.1  # what looks for the end runs on the same cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def _watch(runs: list[UUID], workers: list[int]) -> tuple[int, int]:
     for polls in range(1, 1_000_000):
         most = max(most, memory_kb(workers))
         if Run.objects.filter(pk__in=waiting[:AT_ONCE], ended_at=None).exists():
-            time.sleep(0.05)
+            time.sleep(POLL_S)
         elif not (waiting := waiting[AT_ONCE:]):
             return polls, most
     raise TimeoutError("the runs did not end")
@@ -122,13 +123,20 @@ def workers_for(load: Load) -> Iterator[list[subprocess.Popen[bytes]]]:
 
 def _start_worker(number: int, load: Load, threads: int) -> subprocess.Popen[bytes]:
     argv = [sys.executable, "-m", "celery", "-A", "config", "worker", "-P", "threads", "-c", str(threads)]
-    options = ["-Q", "normal,critical", "-n", f"bench{number}@%h", "--without-gossip", "--without-mingle"]
+    options = [
+        "-Q",
+        "normal,critical",
+        "-n",
+        f"bench{number}@%h",
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+    ]
     env = {
         **os.environ,
         "NULL_PLANNER_LATENCY_S": str(load.latency_ms / 1000),
         "NULL_PLANNER_STEPS": str(load.steps),
         "TOOLS_PYTHON_MODULES": "runs.bench.noop",
-        "TIME_SLICE_S": str(max(settings.TIME_SLICE_S, 60)),
     }
     # It dies with the benchmark: without its servers it would not even stop when it is told to.
     tied = tied_argv([*argv, *options, "-l", "ERROR"], stop_signal=signal.SIGKILL)
@@ -169,5 +177,6 @@ def _figures(
         "overhead_ms_per_step": round(per_run_step_ms - load.latency_ms, 2),
         "statements_per_step": round((after.transactions - before.transactions - polls) / steps, 2),
         "commits_per_step": round((after.commits - before.commits) / steps, 2),
+        "appends_per_step": round((after.appends - before.appends) / steps, 2),
         "wal_bytes_per_step": round((after.wal_bytes - before.wal_bytes) / steps),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hmac
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -194,7 +195,8 @@ def test_one_that_many_use_at_once() -> None:
 def test_one_of_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
     assessment = assessed()
     permit = issue_permit(assessment)
-    monkeypatch.setattr(permits, "_SECRET", b"another process's own secret")
+    other = hmac.new(b"another process's own secret", digestmod="sha256")
+    monkeypatch.setattr(permits, "_SEALING", other)
     assert refused(assessment, permit) == "permit_does_not_fit"
 
 
