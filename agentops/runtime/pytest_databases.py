@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -18,11 +18,11 @@ from agentops.runtime.supervision import ROOT
 # Written by migrations and read by Django itself; Django's own flush would fill them again.
 KEPT_TABLES = ("django_migrations", "django_content_type", "auth_permission")
 
+# What holds rows: partitions, and not what they are partitions of.
 TABLES = """
-SELECT relname, relkind = 'p' OR NOT relispartition AS is_root,
-       EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) AS has_triggers
+SELECT relname, EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) AS has_triggers
 FROM pg_class c
-WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relname = ANY(%s)
+WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND NOT relname = ANY(%s)
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
 ORDER BY relname
 """
@@ -110,40 +110,54 @@ class Cleaner:
         connection = psycopg.connect(owner_url, autocommit=True)
         # A connection that a test left in a transaction must show as an error, not as a hang.
         connection.execute("SET lock_timeout = '20s'")
-        return cls(connection, {name: _copy_out(connection, name) for name in _written_tables(connection)})
+        return cls(
+            connection,
+            {name: _copy_out(connection, name) for name in _written(connection, _tables(connection))},
+        )
 
     def clean(self) -> None:
-        """Empty every table and write the migrations' rows again."""
-        tables = _tables(self.connection)
+        """Empty what was written to, and write the migrations' rows again where they are not as they were.
+
+        By DELETE: a TRUNCATE makes new files for some three hundred tables and indexes, whatever little a test wrote,
+        which took longer than most tests; and every session would plan its statements anew.
+        """
         with self.connection.transaction():
-            for name in (name for name, _, has_triggers in tables if has_triggers):
+            tables = _tables(self.connection)
+            spoilt = self._spoilt(tables)
+            guarded = [name for name in spoilt if tables[name]]
+            for name in guarded:
                 self.connection.execute(_alter(name, "DISABLE"))
-            roots = [sql.Identifier(name) for name, is_root, _ in tables if is_root]
-            self.connection.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(roots)))
-            for name, rows in self.seeds.items():
-                _copy_in(self.connection, name, rows)
+            for name in spoilt:
+                self.connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(name)))
+            for name in spoilt:
+                _copy_in(self.connection, name, self.seeds.get(name, b""))
             # Immediate, so that no deferred check is pending when the triggers come back.
             self.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            for name in (name for name, _, has_triggers in tables if has_triggers):
+            for name in guarded:
                 self.connection.execute(_alter(name, "ENABLE"))
+
+    def _spoilt(self, tables: dict[str, bool]) -> list[str]:
+        """Return the tables that are not as migrations left them; a row that refers to another goes with it."""
+        changed = [name for name, rows in self.seeds.items() if _copy_out(self.connection, name) != rows]
+        return [*changed, *(name for name in _written(self.connection, tables) if name not in self.seeds)]
 
     def close(self) -> None:
         """Give the connection back."""
         self.connection.close()
 
 
-def _tables(connection: psycopg.Connection) -> list[tuple[str, bool, bool]]:
-    return connection.execute(TABLES, [list(KEPT_TABLES)]).fetchall()
+def _tables(connection: psycopg.Connection) -> dict[str, bool]:
+    """Return the tables by name, and whether each has triggers of ours."""
+    return dict(connection.execute(TABLES, [list(KEPT_TABLES)]).fetchall())
 
 
-def _written_tables(connection: psycopg.Connection) -> list[str]:
-    roots = [name for name, is_root, _ in _tables(connection) if is_root]
-    return [
-        name
-        for name in roots
-        if connection.execute(sql.SQL("SELECT FROM {} LIMIT 1").format(sql.Identifier(name))).fetchone()
-        is not None
-    ]
+def _written(connection: psycopg.Connection, tables: Iterable[str]) -> list[str]:
+    """Return the tables that have rows."""
+    asked = (
+        sql.SQL("SELECT {} WHERE EXISTS (SELECT FROM {})").format(sql.Literal(name), sql.Identifier(name))
+        for name in tables
+    )
+    return [row[0] for row in connection.execute(sql.SQL(" UNION ALL ").join(asked))]
 
 
 def _alter(table: str, verb: str) -> sql.Composed:
@@ -157,5 +171,7 @@ def _copy_out(connection: psycopg.Connection, table: str) -> bytes:
 
 
 def _copy_in(connection: psycopg.Connection, table: str, rows: bytes) -> None:
+    if not rows:
+        return
     with connection.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(table))) as target:
         target.write(rows)
