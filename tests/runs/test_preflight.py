@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
@@ -34,13 +32,9 @@ from tests.factories import (
     ToolVersionFactory,
     give_second_factor,
 )
+from tests.runs.production import LONG_KEYS, run_in_production
 from tools.models import Tool, ToolGrant
 
-ROOT = Path(__file__).resolve().parents[2]
-LONG_KEYS = {
-    "SECRET_KEY": "Zr8vQ1xW4nT7kB2mY5pL9cD3gH6jF0sAqEuIoXyRzNtMbVwKdPa8h",
-    "AGENTOPS_DIGEST_KEY": "b9K3rT6yU1iO4pA7sD0fG2hJ5kL8zX3cV6bN9mQwErTyUiOpAsWq7d",
-}
 OLD_KEY = "q7Zx2Lw9Rt4Yp1Ns6Vb3Kd8Gj5Hf0Mc2Qe7Wu4Ia9To1Py6Sx3Bn"  # one that SECRET_KEY has replaced
 
 
@@ -398,22 +392,8 @@ def test_database_that_cannot_be_used(production: LazySettings, monkeypatch: pyt
 # --- the command -------------------------------------------------------------------------------------------
 
 
-def check_deploy(**environment: str) -> subprocess.CompletedProcess[str]:
-    production = {
-        **os.environ,
-        **LONG_KEYS,
-        "AGENTOPS_ENV": "production",
-        "ALLOWED_HOSTS": "agents.example",
-        **environment,
-    }
-    return subprocess.run(
-        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
-        cwd=ROOT,
-        env=production,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def check_deploy(**changes: str) -> subprocess.CompletedProcess[str]:
+    return run_in_production("manage.py", "check", "--deploy", "--fail-level", "WARNING", **changes)
 
 
 @pytest.mark.django_db(transaction=True)
