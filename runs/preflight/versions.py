@@ -10,7 +10,7 @@ from agentops.engine.state import RECENT_LIMIT
 from identities.querysets import is_known_person
 from runs.models import AgentVersion, Price
 from runs.preflight.approvers import able_approvers
-from runs.preflight.findings import Finding
+from runs.preflight.findings import OUT_OF_SERVICE, Finding
 from tools.models import Effect, Idempotency, Tool, ToolGrant, ToolVersion
 
 LIMITS = {
@@ -34,6 +34,11 @@ def check_version(version: AgentVersion) -> list[Finding]:
         findings += _check_declarations(tool_version)
         findings += _check_authority(version, tool_version)
     return findings
+
+
+def check_published(version: AgentVersion) -> list[Finding]:
+    """Return what keeps a published version from acting: all but what can only deny."""
+    return [finding for finding in check_version(version) if finding.code not in OUT_OF_SERVICE]
 
 
 def _check_agent(version: AgentVersion) -> Iterator[Finding]:
