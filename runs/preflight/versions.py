@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 
 from django.utils import timezone
 
@@ -88,7 +89,7 @@ def _check_declarations(tool_version: ToolVersion) -> Iterator[Finding]:
     if tool_version.effect not in Effect.values:
         remedy = "Add a version that says read, reversible or irreversible"
         yield Finding("no_effect_class", subject, "nothing says what it does to the world", remedy)
-    if not tool_version.timeout_s or tool_version.timeout_s <= 0:
+    if not 0 < (tool_version.timeout_s or 0) < inf:  # PostgreSQL holds NaN for more than 0
         yield Finding("no_timeout", subject, "a call could hang for ever", "Add a version with timeout_s")
     if tool_version.idempotency not in Idempotency.values:
         remedy = "Add a version that declares its idempotency"

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 from collections.abc import Callable
 from datetime import timedelta
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
 from django.conf import LazySettings
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.utils import timezone
 from guardian.shortcuts import assign_perm
 from psycopg import sql
@@ -21,6 +22,7 @@ from psycopg import sql
 from runs.models import AgentVersion
 from runs.preflight import check_installation, check_version, refuse_unsafe_start
 from runs.preflight import database as database_preflight
+from runs.preflight import versions as version_preflight
 from tests.cast import Cast
 from tests.factories import (
     PersonFactory,
@@ -42,7 +44,7 @@ from tests.runs.guardrails import (
     versions,
 )
 from tests.runs.production import LONG_KEYS, run_in_production
-from tools.models import Tool
+from tools.models import Tool, ToolVersion
 
 
 def codes(version: AgentVersion) -> set[str]:
@@ -141,6 +143,80 @@ def test_two_versions_of_one_tool(cast: Cast, version: AgentVersion) -> None:
     version.catalogue.add(newer)
 
     assert codes(version) == {"tool_twice"}
+
+
+# What the database refuses anyway is found all the same, should its constraints be lost.
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, set()),
+        ({"effect": ""}, {"no_effect_class"}),
+        ({"effect": "harmless"}, {"no_effect_class"}),
+        ({"effect": None}, {"no_effect_class"}),
+        ({"timeout_s": 0.0}, {"no_timeout"}),
+        ({"timeout_s": -5.0}, {"no_timeout"}),
+        ({"timeout_s": None}, {"no_timeout"}),
+        ({"timeout_s": math.nan}, {"no_timeout"}),
+        ({"timeout_s": math.inf}, {"no_timeout"}),
+        ({"idempotency": ""}, {"no_idempotency"}),
+        ({"idempotency": "perhaps"}, {"no_idempotency"}),
+        ({"idempotency": None}, {"no_idempotency"}),
+        (
+            {"effect": "", "timeout_s": 0.0, "idempotency": ""},
+            {"no_effect_class", "no_timeout", "no_idempotency"},
+        ),
+    ],
+)
+def test_each_missing_declaration_is_found(
+    changes: dict[str, Any],  # Any: fields of a tool version
+    expected: set[str],
+) -> None:
+    declared = {"effect": "read", "timeout_s": 5.0, "idempotency": "none", **changes}
+    unsaved = ToolVersion(tool=Tool(name="look_up"), number=1, **declared)
+
+    found = list(version_preflight._check_declarations(unsaved))
+    assert {finding.code for finding in found} == expected
+    assert all(finding.subject == "look_up v1" and finding.remedy for finding in found)
+
+
+@pytest.mark.usefixtures("db")
+@pytest.mark.parametrize(
+    ("column", "value", "constraint"),
+    [
+        ("effect", "", "tool_version_has_effect_class"),
+        ("effect", "harmless", "tool_version_has_effect_class"),
+        ("effect", None, "not-null"),
+        ("timeout_s", 0.0, "tool_version_has_timeout"),
+        ("timeout_s", -5.0, "tool_version_has_timeout"),
+        ("timeout_s", None, "not-null"),
+        ("idempotency", "", "tool_version_declares_idempotency"),
+        ("idempotency", "perhaps", "tool_version_declares_idempotency"),
+        ("idempotency", None, "not-null"),
+    ],
+)
+def test_the_database_takes_no_tool_version_without_it(
+    column: str, value: float | str | None, constraint: str
+) -> None:
+    complete = ToolVersionFactory.create()
+    assert insert_copy(complete, number=2) == 1
+    with pytest.raises(IntegrityError, match=constraint):
+        insert_copy(complete, number=3, **{column: value})
+
+
+def insert_copy(version: ToolVersion, **changes: Any) -> int:
+    """Insert the row again past Django, under a new id and with these columns; return how many came to be."""
+    columns = [str(field.column) for field in ToolVersion._meta.concrete_fields]
+    values = [sql.Placeholder() if name in changes else sql.Identifier(name) for name in columns[1:]]
+    statement = sql.SQL(
+        "INSERT INTO tools_toolversion ({}) SELECT gen_random_uuid(), {} FROM tools_toolversion WHERE id = %s"
+    ).format(sql.SQL(", ").join(map(sql.Identifier, columns)), sql.SQL(", ").join(values))
+    given = [changes[name] for name in columns if name in changes]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*given, version.pk])
+        inserted: int = cursor.rowcount
+        return inserted
 
 
 # --- the installation ----------------------------------------------------------------------------------
