@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from celery import Celery
 from celery.signals import beat_init, worker_init
@@ -35,7 +36,13 @@ def bound_transactions(**_: object) -> None:
 @worker_init.connect
 @beat_init.connect
 def check_start(**_: object) -> None:
-    """Refuse to work in production with a guardrail missing."""
-    from runs.preflight import refuse_unsafe_start  # the apps are loaded by now
+    """End the process if this is production and a guardrail is missing.
 
-    refuse_unsafe_start()
+    Celery logs what a receiver raises and goes on, except for an exit: so nothing else may come out of here.
+    """
+    try:
+        from runs.preflight import refuse_unsafe_start  # the apps are loaded by now
+
+        refuse_unsafe_start()
+    except Exception as refusal:
+        sys.exit(str(refusal) or repr(refusal))

@@ -8,5 +8,9 @@ class RunsConfig(AppConfig):
     verbose_name = "Runs"
 
     def ready(self) -> None:
-        """Register the system checks."""
+        """Register the system checks, and what is asked before an agent comes back."""
+        from identities.activation import register_activation_check
         from runs import checks  # noqa: F401  registers them
+        from runs.preflight import refuse_unsafe_activation
+
+        register_activation_check(refuse_unsafe_activation)

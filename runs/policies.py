@@ -10,6 +10,7 @@ from guardian.shortcuts import get_objects_for_user, get_perms
 
 from identities.models import STAFF_ISSUER, AgentIdentity, Application, User
 from identities.policies import may_govern
+from identities.querysets import is_known_person
 from runs.models import AgentVersion, Run
 
 SOURCE = AgentVersion.PrincipalSource
@@ -92,6 +93,11 @@ def may_control(actor: User, run: Run, permission: str = "runs.control_run") -> 
         return May(True)
     decision = may_govern(actor, permission, run.team)
     return May(decision.allowed, "" if decision.allowed else "not_permitted", "; ".join(decision.reasons))
+
+
+def may_inspect_installation(user: User) -> bool:
+    """Return whether somebody may see what the whole installation lacks, the agents of all teams included."""
+    return is_known_person(user) and user.is_superuser
 
 
 def _account_of(run: Run) -> UUID | None:

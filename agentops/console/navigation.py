@@ -11,13 +11,14 @@ from django.urls import reverse
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """One entry of the rail; ``waiting`` counts what a person has to do there."""
+    """One entry of the rail; ``waiting`` counts what a person has to do there, ``shown`` says who has it."""
 
     label: str
     url_name: str
     order: int
     section: str = ""
     waiting: Callable[[HttpRequest], int] | None = None
+    shown: Callable[[HttpRequest], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +42,11 @@ def register_destination(destination: Destination) -> None:
 
 def stops_for(request: HttpRequest, at: str) -> list[Stop]:
     """Return the rail as this user has it on the page ``at``."""
-    stops = []
-    for destination in sorted(_destinations.values(), key=lambda d: d.order):
-        url = reverse(destination.url_name)
-        stops.append(
-            Stop(
-                destination.label,
-                url,
-                destination.section,
-                destination.waiting(request) if destination.waiting else 0,
-                current=at == url if destination.order == 0 else at.startswith(url),
-            )
-        )
-    return stops
+    ordered = sorted(_destinations.values(), key=lambda d: d.order)
+    urls = {d: reverse(d.url_name) for d in ordered if d.shown is None or d.shown(request)}
+    around = [url for d, url in urls.items() if (at == url if d.order == 0 else at.startswith(url))]
+    here = max(around, key=len, default="")  # a page may lie below another one's address
+    return [
+        Stop(d.label, url, d.section, d.waiting(request) if d.waiting else 0, current=url == here)
+        for d, url in urls.items()
+    ]

@@ -16,6 +16,7 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.messages import send_after_commit
 from agentops.rows import Changes, insert_row, update_row
+from identities.activation import check_activation
 from identities.models import AgentIdentity, Team, User
 from identities.policies import enforce, may_govern, may_stop_agent, require
 from identities.querysets import is_known_person
@@ -78,14 +79,17 @@ def update_agent(
 def activate_agent(*, actor: User, agent: AgentIdentity) -> AgentIdentity:
     """Let an agent act, for the first time or again; runs that waited for it go on.
 
-    Raises StateConflict for a revoked or expired agent, ValidationFailed without an active owner.
+    Raises StateConflict for a revoked or expired agent, ValidationFailed without an active owner, or when
+    what it would do lacks a guardrail.
     """
     locked = _lock(agent)
     enforce(may_govern(actor, "identities.operate_agent", locked.team, locked))
     _check_owner(locked.owner)
     if locked.expires_at is not None and locked.expires_at <= timezone.now():
         raise StateConflict("agent_expired", f"agent {locked.slug} has expired: set a later end first")
-    return _move(locked, actor, State.ACTIVE, {State.DRAFT, State.SUSPENDED}, "agent.activated", "")
+    moved = _move(locked, actor, State.ACTIVE, {State.DRAFT, State.SUSPENDED}, "agent.activated", "")
+    check_activation(moved)  # looks at an agent that may act; a refusal takes all of this back
+    return moved
 
 
 @transaction.atomic

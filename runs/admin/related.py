@@ -17,6 +17,7 @@ from identities.models import AgentIdentity
 from runs.admin.spending import budgets_visible_to, list_spending
 from runs.models import AgentVersion, Run, ToolCall
 from runs.policies import startable_by
+from runs.preflight import check_version
 from runs.trace import read_last_items
 from tools.models import Tool
 
@@ -33,6 +34,7 @@ def read_runs(request: HttpRequest, subject: AgentIdentity) -> dict[str, Any]:
     user = acting_person(request)
     runs = Run.objects.visible_to(user).filter(identity=subject).select_related("principal", "agent_version")
     versions = AgentVersion.objects.filter(identity=subject).order_by("-number")[:5]
+    published = AgentVersion.objects.filter(identity=subject, state="published").first()
     spending = list_spending(
         budgets_visible_to(user).filter(identity=subject).select_related("team", "identity"), 3
     )
@@ -40,6 +42,8 @@ def read_runs(request: HttpRequest, subject: AgentIdentity) -> dict[str, Any]:
         "agent": subject,
         "runs": list(runs[:RUNS_SHOWN]),
         "versions": list(versions),
+        "published": published,
+        "findings": check_version(published) if published else [],
         "may_start": startable_by(user).filter(pk=subject.pk).exists(),
         "spending": spending,
     }

@@ -1,4 +1,4 @@
-"""Agent versions: what was published, what a draft lacks, and the switch that publishes it."""
+"""Agent versions: what was published, what each lacks, and the switch that publishes a draft."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 
 from agentops.console.actions import Confirmation, offered_when, perform
 from agentops.console.columns import moment_column, money_column, state_column
@@ -16,6 +17,7 @@ from agentops.console.rights import holds_somewhere
 from agentops.console.streams import register_streams
 from identities.acting import acting_person
 from identities.policies import may_govern
+from runs.admin.preflight import preflight_view
 from runs.models import AgentVersion, Price
 from runs.preflight import check_version
 from runs.publishing import publish_version, retire_version
@@ -76,16 +78,22 @@ class AgentVersionAdmin(GovernedAdmin):
             self, request, queryset, lambda version, _: retire_version(actor=person, version=version), asked
         )
 
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page about the whole installation."""
+        view = self.admin_site.admin_view(preflight_view)
+        return [path("preflight/", view, name="runs_preflight"), *super().get_urls()]
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Load what the page names."""
         return super().get_queryset(request).select_related("identity__team", "published_by")
 
     def page_context(self, request: HttpRequest, subject: AgentVersion) -> dict[str, Any]:
-        """Add the catalogue, the price, and for a draft everything that keeps it from being published."""
+        """Add the catalogue, the price, and everything that is missing from a version still to be used."""
+        retired = subject.state == AgentVersion.State.RETIRED
         return {
             "catalogue": subject.catalogue.select_related("tool").order_by("tool__name"),
             "price": Price.objects.filter(model=subject.model, active=True).first(),
-            "findings": check_version(subject) if subject.state == AgentVersion.State.DRAFT else [],
+            "findings": [] if retired else check_version(subject),
         }
 
 

@@ -1,20 +1,22 @@
-"""What keeps an agent from being published."""
+"""What keeps an agent from being published, and production from starting."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agentops.api.serializers import render_row
 from agentops.api.views import ApiView
-from agentops.errors import NotFound
+from agentops.errors import NotFound, PolicyDenied
 from identities.api.authentication import caller
-from runs.api.serializers import PreflightSerializer
+from runs.api.serializers import InstallationPreflightSerializer, PreflightSerializer
 from runs.models import AgentVersion
-from runs.preflight import check_version
+from runs.policies import may_inspect_installation
+from runs.preflight import check_installation, check_version
 
 
 class Preflight(ApiView):
@@ -35,3 +37,18 @@ class Preflight(ApiView):
             "findings": findings,
         }
         return Response(render_row(PreflightSerializer, report))
+
+
+class InstallationPreflight(ApiView):
+    """The guardrails of the installation."""
+
+    @extend_schema(
+        operation_id="getInstallationPreflight", tags=["agents"], responses=InstallationPreflightSerializer
+    )
+    def get(self, request: Request) -> Response:
+        """Check settings, database role and all published versions; for superusers, others get 403."""
+        if not may_inspect_installation(caller(request)):
+            raise PolicyDenied("superusers_only", "Only a superuser may see what the installation lacks.")
+        findings = check_installation()
+        report = {"ready": not findings, "enforced": settings.PRODUCTION, "findings": findings}
+        return Response(render_row(InstallationPreflightSerializer, report))

@@ -280,6 +280,14 @@ class FindingSerializer(serializers.Serializer[Any]):  # Any: a Finding of the p
     remedy = serializers.CharField()
 
 
+class InstallationPreflightSerializer(serializers.Serializer[Any]):  # Any: a plain document
+    """Whether production may start, with the published versions of all agents."""
+
+    ready = serializers.BooleanField()
+    enforced = serializers.BooleanField(help_text="This is production: it does not start unless it is ready.")
+    findings = FindingSerializer(many=True)
+
+
 class PreflightSerializer(serializers.Serializer[Any]):  # Any: a plain document
     """Whether the newest version of an agent may be published."""
 

@@ -21,5 +21,6 @@ urlpatterns = [
     path(f"{RUN}/calls/<int:step>/<int:call>/outcome", controls.Outcome.as_view(), name="call-outcome"),
     path("handovers", handovers.Handovers.as_view(), name="handovers"),
     path("handovers/<uuid:handover_id>/answer", handovers.HandoverAnswer.as_view(), name="handover-answer"),
+    path("preflight", preflight.InstallationPreflight.as_view(), name="installation-preflight"),
     path("agents/<uuid:agent_id>/preflight", preflight.Preflight.as_view(), name="agent-preflight"),
 ]

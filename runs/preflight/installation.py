@@ -11,8 +11,8 @@ from django.db import DatabaseError
 
 from runs.models import AgentVersion
 from runs.preflight.database import check_database
-from runs.preflight.findings import OUT_OF_SERVICE, Finding
-from runs.preflight.versions import check_version
+from runs.preflight.findings import Finding
+from runs.preflight.versions import check_published
 
 SHORTEST_KEY = 50  # as Django's own check of SECRET_KEY: 50 characters, 5 of them different
 FEWEST_CHARACTERS = 5
@@ -75,9 +75,8 @@ def _check_published_versions() -> Iterator[Finding]:
     versions = AgentVersion.objects.filter(state="published", identity__state="active")
     published = list(versions.select_related("identity__owner"))
     for version in published:
-        for finding in check_version(version):
-            if finding.code not in OUT_OF_SERVICE:
-                yield replace(finding, subject=f"{version}: {finding.subject}")
+        for finding in check_published(version):
+            yield replace(finding, subject=f"{version}: {finding.subject}")
     if not settings.OPENAI_API_KEY and any(version.planner == "openai" for version in published):
         problem = "published agents ask a model, and there is no key for it"
         yield Finding("no_model_key", "OPENAI_API_KEY", problem, "Set the provider's key")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 
 from django.utils import timezone
 
@@ -10,7 +11,7 @@ from agentops.engine.state import RECENT_LIMIT
 from identities.querysets import is_known_person
 from runs.models import AgentVersion, Price
 from runs.preflight.approvers import able_approvers
-from runs.preflight.findings import Finding
+from runs.preflight.findings import OUT_OF_SERVICE, Finding
 from tools.models import Effect, Idempotency, Tool, ToolGrant, ToolVersion
 
 LIMITS = {
@@ -34,6 +35,11 @@ def check_version(version: AgentVersion) -> list[Finding]:
         findings += _check_declarations(tool_version)
         findings += _check_authority(version, tool_version)
     return findings
+
+
+def check_published(version: AgentVersion) -> list[Finding]:
+    """Return what keeps a published version from acting: all but what can only deny."""
+    return [finding for finding in check_version(version) if finding.code not in OUT_OF_SERVICE]
 
 
 def _check_agent(version: AgentVersion) -> Iterator[Finding]:
@@ -83,7 +89,7 @@ def _check_declarations(tool_version: ToolVersion) -> Iterator[Finding]:
     if tool_version.effect not in Effect.values:
         remedy = "Add a version that says read, reversible or irreversible"
         yield Finding("no_effect_class", subject, "nothing says what it does to the world", remedy)
-    if not tool_version.timeout_s or tool_version.timeout_s <= 0:
+    if not 0 < (tool_version.timeout_s or 0) < inf:  # PostgreSQL holds NaN for more than 0
         yield Finding("no_timeout", subject, "a call could hang for ever", "Add a version with timeout_s")
     if tool_version.idempotency not in Idempotency.values:
         remedy = "Add a version that declares its idempotency"

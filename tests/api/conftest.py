@@ -17,9 +17,10 @@ __all__ = ["company"]  # runs that can be driven in this process
 
 @dataclass(frozen=True, slots=True)
 class Callers:
-    """The application, Bob of its team, Charlie of another, Fiona who approves, and a stranger."""
+    """The application, Ada over all, Bob of its team, Charlie of another, Fiona who approves, and a stranger."""
 
     app: Caller
+    ada: Caller
     alice: Caller
     bob: Caller
     charlie: Caller
@@ -31,6 +32,7 @@ class Callers:
 def callers(cast: Cast) -> Callers:
     return Callers(
         app=caller_of(cast, cast.application.service_account),
+        ada=caller_of(cast, cast.ada),
         alice=caller_of(cast, cast.alice),
         bob=caller_of(cast, cast.bob),
         charlie=caller_of(cast, cast.charlie),

@@ -37,6 +37,7 @@ class Story:
     def __init__(self, client: DocumentClient, company: Company, callers: Callers) -> None:
         self.client, self.company = client, company
         self.app, self.alice, self.fiona = callers.app.bearer, callers.alice.bearer, callers.fiona.bearer
+        self.ada = callers.ada.bearer
         self.started = 0
 
     def start(self, *turns: Turn) -> str:
@@ -140,5 +141,6 @@ def look_around(story: Story) -> None:
     (agent,) = client.pages(story.alice, "listAgents")
     assert client.call(story.alice, "getAgent", agent_id=agent["id"]) == agent
     client.call(story.alice, "getPreflight", agent_id=agent["id"])
+    assert client.call(story.ada, "getInstallationPreflight")["enforced"] is False
     for tool in client.pages(story.alice, "listTools", limit=1):
         assert client.call(story.alice, "getTool", tool_id=tool["id"]) == tool

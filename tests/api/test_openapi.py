@@ -26,6 +26,7 @@ OPERATIONS = {
     "decideApproval",
     "getAgent",
     "getApproval",
+    "getInstallationPreflight",
     "getPreflight",
     "getRun",
     "getTool",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
@@ -15,33 +14,37 @@ import pytest
 from django.conf import LazySettings
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.utils import timezone
-from django_otp.plugins.otp_totp.models import TOTPDevice
 from guardian.shortcuts import assign_perm
 from psycopg import sql
 
-from identities.models import User
-from runs.models import AgentVersion, Price
+from runs.models import AgentVersion
 from runs.preflight import check_installation, check_version, refuse_unsafe_start
 from runs.preflight import database as database_preflight
+from runs.preflight import versions as version_preflight
 from tests.cast import Cast
 from tests.factories import (
-    AgentVersionFactory,
-    GrantFactory,
     PersonFactory,
-    PriceFactory,
     ToolVersionFactory,
     give_second_factor,
 )
-from tools.models import Tool, ToolGrant
-
-ROOT = Path(__file__).resolve().parents[2]
-LONG_KEYS = {
-    "SECRET_KEY": "Zr8vQ1xW4nT7kB2mY5pL9cD3gH6jF0sAqEuIoXyRzNtMbVwKdPa8h",
-    "AGENTOPS_DIGEST_KEY": "b9K3rT6yU1iO4pA7sD0fG2hJ5kL8zX3cV6bN9mQwErTyUiOpAsWq7d",
-}
-OLD_KEY = "q7Zx2Lw9Rt4Yp1Ns6Vb3Kd8Gj5Hf0Mc2Qe7Wu4Ia9To1Py6Sx3Bn"  # one that SECRET_KEY has replaced
+from tests.runs.guardrails import (
+    OLD_KEY,
+    SPOILED,
+    agents,
+    change,
+    grant,
+    lack_nothing,
+    long_ago,
+    lose_device,
+    lose_fiona,
+    make_whole_version,
+    tool,
+    versions,
+)
+from tests.runs.production import LONG_KEYS, run_in_production
+from tools.models import Tool, ToolVersion
 
 
 def codes(version: AgentVersion) -> set[str]:
@@ -51,93 +54,14 @@ def codes(version: AgentVersion) -> set[str]:
 
 @pytest.fixture
 def version(cast: Cast) -> AgentVersion:
-    """A version that lacks nothing: one read tool, one irreversible tool that Fiona approves."""
-    PriceFactory.create()
-    read = ToolVersionFactory.create(tool__team=cast.team, tool__name="look_up", reads=True)
-    refund = ToolVersionFactory.create(tool__team=cast.team, tool__name="refund", irreversible=True)
-    GrantFactory.create(identity=cast.agent, tool=read.tool)
-    GrantFactory.create(identity=cast.agent, tool=refund.tool, decision="REQUIRE_APPROVAL")
-    assign_perm("approve_calls", cast.finance, refund.tool)
-    made: AgentVersion = AgentVersionFactory.create(identity=cast.agent, catalogue=[read, refund])
-    return made
+    return make_whole_version(cast)
 
 
 def test_complete_version_has_no_findings(version: AgentVersion) -> None:
     assert check_version(version) == []
 
 
-def change(rows: Any, **values: Any) -> Callable[[Cast], None]:
-    return lambda cast: rows(cast).update(**values)
-
-
-def agents(cast: Cast) -> Any:
-    return type(cast.agent).objects.filter(pk=cast.agent.pk)
-
-
-def versions(cast: Cast) -> Any:
-    return cast.agent.versions.all()
-
-
-def tool(name: str) -> Callable[[Cast], Any]:
-    return lambda cast: Tool.objects.filter(team=cast.team, name=name)
-
-
-def grant(name: str) -> Callable[[Cast], Any]:
-    return lambda cast: ToolGrant.objects.filter(identity=cast.agent, tool__name=name)
-
-
-def lose_fiona(cast: Cast) -> None:
-    User.objects.filter(pk=cast.fiona.pk).update(is_active=False)
-
-
-def leave_group(cast: Cast) -> None:
-    cast.fiona.groups.clear()
-
-
-def lose_device(cast: Cast) -> None:
-    TOTPDevice.objects.filter(user=cast.fiona).update(confirmed=False)
-
-
-def own_the_agent(cast: Cast) -> None:
-    agents(cast).update(owner=cast.fiona)
-
-
-def long_ago() -> Any:
-    return timezone.now() - timedelta(days=1)
-
-
-@pytest.mark.parametrize(
-    ("spoil", "code"),
-    [
-        (change(versions, max_steps=None), "no_budget"),
-        (change(versions, max_tokens=None), "no_budget"),
-        (change(versions, max_usd=None), "no_budget"),
-        (change(versions, max_seconds=None), "no_budget"),
-        (change(versions, max_usd=0), "no_budget"),
-        (change(versions, max_steps=0), "no_budget"),
-        (change(versions, principal_source=""), "no_principal_source"),
-        (change(versions, run_expires_after_s=None), "no_expiry"),
-        (change(versions, repeat_limit=1), "no_loop_detection"),
-        (change(versions, repeat_limit=25), "no_loop_detection"),
-        (change(versions, model="unpriced"), "no_price"),
-        (change(lambda _: Price.objects.all(), active=False), "no_price"),
-        (change(agents, state="suspended"), "agent_not_active"),
-        (change(agents, state="draft"), "agent_not_active"),
-        (change(agents, expires_at=long_ago()), "agent_expired"),
-        (change(lambda cast: User.objects.filter(pk=cast.alice.pk), is_active=False), "owner_inactive"),
-        (change(tool("look_up"), state="quarantined"), "tool_not_in_service"),
-        (change(tool("look_up"), state="retired"), "tool_not_in_service"),
-        (change(grant("look_up"), state="revoked"), "no_grant"),
-        (change(grant("look_up"), decision="DENY"), "grant_denies"),
-        (change(grant("look_up"), valid_until=long_ago()), "grant_expired"),
-        (change(grant("refund"), decision="ALLOW"), "irreversible_without_human"),
-        (change(grant("refund"), decision="ALLOW_WITH_CAPS"), "irreversible_without_human"),
-        (lose_fiona, "no_approver"),
-        (leave_group, "no_approver"),
-        (lose_device, "no_approver"),
-        (own_the_agent, "no_approver"),
-    ],
-)
+@pytest.mark.parametrize(("spoil", "code"), SPOILED)
 def test_each_missing_guardrail_is_found(
     cast: Cast, version: AgentVersion, spoil: Callable[[Cast], None], code: str
 ) -> None:
@@ -221,21 +145,86 @@ def test_two_versions_of_one_tool(cast: Cast, version: AgentVersion) -> None:
     assert codes(version) == {"tool_twice"}
 
 
+# What the database refuses anyway is found all the same, should its constraints be lost.
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, set()),
+        ({"effect": ""}, {"no_effect_class"}),
+        ({"effect": "harmless"}, {"no_effect_class"}),
+        ({"effect": None}, {"no_effect_class"}),
+        ({"timeout_s": 0.0}, {"no_timeout"}),
+        ({"timeout_s": -5.0}, {"no_timeout"}),
+        ({"timeout_s": None}, {"no_timeout"}),
+        ({"timeout_s": math.nan}, {"no_timeout"}),
+        ({"timeout_s": math.inf}, {"no_timeout"}),
+        ({"idempotency": ""}, {"no_idempotency"}),
+        ({"idempotency": "perhaps"}, {"no_idempotency"}),
+        ({"idempotency": None}, {"no_idempotency"}),
+        (
+            {"effect": "", "timeout_s": 0.0, "idempotency": ""},
+            {"no_effect_class", "no_timeout", "no_idempotency"},
+        ),
+    ],
+)
+def test_each_missing_declaration_is_found(
+    changes: dict[str, Any],  # Any: fields of a tool version
+    expected: set[str],
+) -> None:
+    declared = {"effect": "read", "timeout_s": 5.0, "idempotency": "none", **changes}
+    unsaved = ToolVersion(tool=Tool(name="look_up"), number=1, **declared)
+
+    found = list(version_preflight._check_declarations(unsaved))
+    assert {finding.code for finding in found} == expected
+    assert all(finding.subject == "look_up v1" and finding.remedy for finding in found)
+
+
+@pytest.mark.usefixtures("db")
+@pytest.mark.parametrize(
+    ("column", "value", "constraint"),
+    [
+        ("effect", "", "tool_version_has_effect_class"),
+        ("effect", "harmless", "tool_version_has_effect_class"),
+        ("effect", None, "not-null"),
+        ("timeout_s", 0.0, "tool_version_has_timeout"),
+        ("timeout_s", -5.0, "tool_version_has_timeout"),
+        ("timeout_s", None, "not-null"),
+        ("idempotency", "", "tool_version_declares_idempotency"),
+        ("idempotency", "perhaps", "tool_version_declares_idempotency"),
+        ("idempotency", None, "not-null"),
+    ],
+)
+def test_the_database_takes_no_tool_version_without_it(
+    column: str, value: float | str | None, constraint: str
+) -> None:
+    complete = ToolVersionFactory.create()
+    assert insert_copy(complete, number=2) == 1
+    with pytest.raises(IntegrityError, match=constraint):
+        insert_copy(complete, number=3, **{column: value})
+
+
+def insert_copy(version: ToolVersion, **changes: Any) -> int:
+    """Insert the row again past Django, under a new id and with these columns; return how many came to be."""
+    columns = [str(field.column) for field in ToolVersion._meta.concrete_fields]
+    values = [sql.Placeholder() if name in changes else sql.Identifier(name) for name in columns[1:]]
+    statement = sql.SQL(
+        "INSERT INTO tools_toolversion ({}) SELECT gen_random_uuid(), {} FROM tools_toolversion WHERE id = %s"
+    ).format(sql.SQL(", ").join(map(sql.Identifier, columns)), sql.SQL(", ").join(values))
+    given = [changes[name] for name in columns if name in changes]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*given, version.pk])
+        inserted: int = cursor.rowcount
+        return inserted
+
+
 # --- the installation ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def production(settings: LazySettings) -> LazySettings:
-    """Settings that lack nothing."""
-    settings.PRODUCTION = True
-    settings.DEMO = False
-    settings.DEBUG = False
-    settings.ALLOWED_HOSTS = ["agents.example"]
-    settings.OPENAI_API_KEY = "sk-something"
-    settings.SECRET_KEY = LONG_KEYS["SECRET_KEY"]
-    settings.SECRET_KEY_FALLBACKS = [OLD_KEY]
-    settings.AGENTOPS_DIGEST_KEY = LONG_KEYS["AGENTOPS_DIGEST_KEY"]
-    return settings
+    return lack_nothing(settings)
 
 
 def installation_codes() -> set[str]:
@@ -398,22 +387,8 @@ def test_database_that_cannot_be_used(production: LazySettings, monkeypatch: pyt
 # --- the command -------------------------------------------------------------------------------------------
 
 
-def check_deploy(**environment: str) -> subprocess.CompletedProcess[str]:
-    production = {
-        **os.environ,
-        **LONG_KEYS,
-        "AGENTOPS_ENV": "production",
-        "ALLOWED_HOSTS": "agents.example",
-        **environment,
-    }
-    return subprocess.run(
-        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
-        cwd=ROOT,
-        env=production,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def check_deploy(**changes: str) -> subprocess.CompletedProcess[str]:
+    return run_in_production("manage.py", "check", "--deploy", "--fail-level", "WARNING", **changes)
 
 
 @pytest.mark.django_db(transaction=True)

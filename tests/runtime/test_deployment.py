@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import stat
 import subprocess
 import sys
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+import uvicorn
 import yaml
 
 from agentops.runtime import postgres, service_urls
@@ -98,6 +101,50 @@ def test_the_data_services_cannot_be_reached_from_outside(compose: dict[str, Any
         assert compose["services"][name]["networks"] == ["backend"]
         assert "ports" not in compose["services"][name]
     assert compose["services"]["web"]["ports"] == ["127.0.0.1:8000:8000"]
+
+
+def trusted_proxies(compose: dict[str, Any]) -> str:
+    """Return the default of FORWARDED_ALLOW_IPS."""
+    value = compose["services"]["web"]["environment"]["FORWARDED_ALLOW_IPS"]
+    return str(value).removeprefix("${FORWARDED_ALLOW_IPS:-").removesuffix("}")
+
+
+def test_the_host_comes_in_through_the_one_address_that_is_trusted(compose: dict[str, Any]) -> None:
+    (network,) = (name for name in compose["services"]["web"]["networks"] if name != "backend")
+    (pool,) = compose["networks"][network]["ipam"]["config"]
+
+    assert trusted_proxies(compose) == pool["gateway"]
+    assert ip_address(pool["gateway"]) in ip_network(pool["subnet"])
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "seen"),
+    [
+        ("172.30.77.1", "203.0.113.7", "203.0.113.7"),
+        ("172.30.77.1", "203.0.113.8", "203.0.113.8"),
+        ("172.30.77.1", "198.51.100.1, 203.0.113.7", "203.0.113.7"),  # the client said something itself
+        ("172.30.77.5", "203.0.113.7", "172.30.77.5"),  # another container
+        ("127.0.0.1", "203.0.113.7", "127.0.0.1"),
+    ],
+)
+def test_clients_behind_the_proxy_keep_their_addresses(
+    compose: dict[str, Any], monkeypatch: pytest.MonkeyPatch, peer: str, forwarded: str, seen: str
+) -> None:
+    """Wrong passwords are counted by name and address."""
+    clients: list[str] = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:  # Any: ASGI
+        clients.append(scope["client"][0])
+
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", trusted_proxies(compose))
+    config = uvicorn.Config(application, lifespan="off", log_config=None)
+    config.load()
+    headers = [(b"x-forwarded-for", forwarded.encode())]
+    scope: Any = {"type": "http", "client": (peer, 40_000), "scheme": "http", "headers": headers}
+    nothing: Any = None
+    asyncio.run(config.loaded_app(scope, nothing, nothing))
+
+    assert clients == [seen]
 
 
 def test_the_image_installs_by_hash_and_does_not_run_as_root() -> None:
