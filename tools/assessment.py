@@ -93,7 +93,7 @@ def _assess_valid(
     with borrowed() as connection:
         answer = read_standing(connection, question)
     standing = answer.standing
-    decision = decide(Ask(call.run_id, spec.name, spec.effect, amount, now, held), standing)
+    decision = decide(Ask(call.run_id, spec.name, spec.digest, spec.effect, amount, now, held), standing)
     replay, refusal = _heed_seen(call, args_digest, answer.seen)
     if refusal and decision.verdict != "DENY":
         decision = Decision("DENY", refusal.code, (*decision.reasons, refusal))

@@ -82,8 +82,18 @@ def tool(name: str) -> Callable[[Cast], Any]:
     return lambda cast: Tool.objects.filter(team=cast.team, name=name)
 
 
-def grant(name: str) -> Callable[[Cast], Any]:
-    return lambda cast: ToolGrant.objects.filter(identity=cast.agent, tool__name=name)
+def grants(name: str) -> Callable[[Cast], Any]:
+    return lambda cast: ToolGrant.objects.filter(identity=cast.agent, tool__name=name, state="active")
+
+
+def regrant(name: str, **terms: Any) -> Callable[[Cast], None]:
+    """Put other terms in the place of a grant's."""
+
+    def replace(cast: Cast) -> None:
+        grants(name)(cast).update(state="superseded")
+        GrantFactory.create(identity=cast.agent, tool=Tool.objects.get(name=name), **terms)
+
+    return replace
 
 
 def lose_fiona(cast: Cast) -> None:
@@ -127,11 +137,11 @@ def long_ago() -> Any:
         (change(lambda cast: User.objects.filter(pk=cast.alice.pk), is_active=False), "owner_inactive"),
         (change(tool("look_up"), state="quarantined"), "tool_not_in_service"),
         (change(tool("look_up"), state="retired"), "tool_not_in_service"),
-        (change(grant("look_up"), state="revoked"), "no_grant"),
-        (change(grant("look_up"), decision="DENY"), "grant_denies"),
-        (change(grant("look_up"), valid_until=long_ago()), "grant_expired"),
-        (change(grant("refund"), decision="ALLOW"), "irreversible_without_human"),
-        (change(grant("refund"), decision="ALLOW_WITH_CAPS"), "irreversible_without_human"),
+        (change(grants("look_up"), state="revoked"), "no_grant"),
+        (regrant("look_up", decision="DENY"), "grant_denies"),
+        (regrant("look_up", valid_until=long_ago()), "grant_expired"),
+        (regrant("refund", decision="ALLOW"), "irreversible_without_human"),
+        (regrant("refund", decision="ALLOW_WITH_CAPS"), "irreversible_without_human"),
         (lose_fiona, "no_approver"),
         (leave_group, "no_approver"),
         (lose_device, "no_approver"),
@@ -196,22 +206,25 @@ def test_demo_does_without_the_device_only(cast: Cast, version: AgentVersion, se
 
 
 def test_reversible_tool_over_its_caps_needs_an_approver(cast: Cast, version: AgentVersion) -> None:
-    grant("look_up")(cast).update(decision="ALLOW_WITH_CAPS", over_caps="REQUIRE_APPROVAL")
+    regrant("look_up", decision="ALLOW_WITH_CAPS", over_caps="REQUIRE_APPROVAL")(cast)
 
     assert codes(version) == {"no_approver"}
 
 
 def test_standing_waiver_is_a_human_twice_over(cast: Cast, version: AgentVersion) -> None:
-    grant("refund")(cast).update(
-        decision="ALLOW_WITH_CAPS",
-        waived_by=cast.ada,
-        countersigned_by=cast.bob,
-        waiver_reason="small sums",
-        waiver_expires_at=timezone.now() + timedelta(days=1),
-    )
+    waiver = {
+        "decision": "ALLOW_WITH_CAPS",
+        "waived_by": cast.ada,
+        "countersigned_by": cast.bob,
+        "waived_version_digest": version.catalogue.get(tool__name="refund").digest,
+        "waiver_reason": "small sums",
+        "waiver_expires_at": timezone.now() + timedelta(days=1),
+    }
+    regrant("refund", **waiver)(cast)
     assert codes(version) == set()
-    grant("refund")(cast).update(waiver_expires_at=long_ago())
-    assert codes(version) == {"irreversible_without_human"}
+    for lapsed in ({"waiver_expires_at": long_ago()}, {"waived_version_digest": "e" * 64}):
+        regrant("refund", **{**waiver, **lapsed})(cast)
+        assert codes(version) == {"irreversible_without_human"}
 
 
 def test_two_versions_of_one_tool(cast: Cast, version: AgentVersion) -> None:
@@ -289,8 +302,8 @@ def test_published_versions_count(cast: Cast, version: AgentVersion) -> None:
         change(agents, state="suspended"),
         change(agents, state="revoked"),
         change(tool("look_up"), state="quarantined"),
-        change(grant("look_up"), decision="DENY"),
-        change(grant("look_up"), state="revoked"),
+        regrant("look_up", decision="DENY"),
+        change(grants("look_up"), state="revoked"),
     ],
 )
 @pytest.mark.usefixtures("production")
