@@ -57,7 +57,7 @@ def _decided(facts: Facts, _: str) -> str:
 
 
 def _allowed(facts: Facts, tool: str) -> str:
-    waived = any("waiver" in str(reason.get("code")) for reason in facts["reasons"] or ())
+    waived = any(reason.get("code") == "no_human_waiver" for reason in facts["reasons"] or ())
     return f"{tool}: allowed, no human: waiver" if waived else f"{tool}: allowed"
 
 

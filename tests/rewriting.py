@@ -28,6 +28,15 @@ def rewrite(
     return changed
 
 
+def rewrite_text(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, old: str, new: str) -> None:
+    """Replace a passage of a module's SQL, prepared or not."""
+    statement: str | Prepared = getattr(module, name)
+    text = statement.sql if isinstance(statement, Prepared) else statement
+    assert text.count(old) == 1, f"{name} does not say {old!r} once"
+    changed = text.replace(old, new)
+    monkeypatch.setattr(module, name, Prepared(changed) if isinstance(statement, Prepared) else changed)
+
+
 def rewrite_appends(monkeypatch: pytest.MonkeyPatch, old: str, new: str) -> None:
     """Replace a passage of both statements by which drivers append."""
     for name in ("_APPEND", "_APPEND_AT_ONCE"):

@@ -12,12 +12,12 @@ from typing import Any
 from uuid import UUID
 
 from agentops.canonical import keyed_digest
-from agentops.database import borrowed
+from agentops.database import borrowed, is_unreachable
 from agentops.errors import ValidationFailed
 from tools.amounts import read_amount
 from tools.calls import Call, ToolSpec
 from tools.caps import CapClaim
-from tools.policy import Ask, Decision, Reason, Standing, decide
+from tools.policy import Ask, Decision, GrantTerms, Reason, Standing, decide
 from tools.schemas import Problem, validate_arguments
 from tools.standing import Question, SeenEffect, read_standing
 
@@ -62,16 +62,20 @@ def assess(
 ) -> Assessment:
     """Decide about one call, from the database as it stands now. An error while deciding is a denial.
 
+    Only an unreachable database is raised on: then nobody can say, and the run rests.
+
     ``held`` is what an earlier attempt of this call took of caps, by window.
     """
-    problems = validate_arguments(call.spec, call.arguments)
-    if problems:
-        return refuse(call, "invalid_arguments", _describe(problems), "run")
     try:
+        problems = validate_arguments(call.spec, call.arguments)
+        if problems:
+            return refuse(call, "invalid_arguments", _describe(problems), "run")
         return _assess_valid(call, (application_id, started_by_id), now, held)
     except ValidationFailed as error:
         return refuse(call, error.code, error.detail, "tool")
-    except (ArithmeticError, LookupError, TypeError, ValueError):
+    except Exception as error:  # a boundary: whatever keeps the rules from being applied, nothing is allowed
+        if is_unreachable(error):
+            raise
         logger.exception("the policy for %s could not be applied", call.spec.name)
         return refuse(call, "policy_error", "the rules for this tool cannot be applied", "tool")
 
@@ -93,7 +97,7 @@ def _assess_valid(
     with borrowed() as connection:
         answer = read_standing(connection, question)
     standing = answer.standing
-    decision = decide(Ask(call.run_id, spec.name, spec.effect, amount, now, held), standing)
+    decision = decide(Ask(call.run_id, spec.name, spec.digest, spec.effect, amount, now, held), standing)
     replay, refusal = _heed_seen(call, args_digest, answer.seen)
     if refusal and decision.verdict != "DENY":
         decision = Decision("DENY", refusal.code, (*decision.reasons, refusal))
@@ -128,8 +132,7 @@ def _heed_seen(
 
 
 def _digest_call(call: Call, standing: Standing) -> str:
-    """Bind tool version, exact arguments, identity, principal and resolved terms."""
-    grant = standing.grant
+    """Bind tool version, exact arguments, identity, principal, the key and the terms in force."""
     return keyed_digest(
         {
             "tool_version": call.spec.digest,
@@ -137,9 +140,28 @@ def _digest_call(call: Call, standing: Standing) -> str:
             "identity": str(call.identity_id),
             "principal": [call.principal_issuer, call.principal_subject],
             "key": call.key,
-            "grant": [str(grant.id), grant.version, grant.decision] if grant else None,
+            "terms": _list_terms(standing.grant) if standing.grant else None,
         }
     )
+
+
+def _list_terms(grant: GrantTerms) -> dict[str, Any]:  # Any: JSON
+    """Return a grant's terms by value: its name alone would say nothing about a row that was bent since."""
+    waiver = grant.waiver
+    return {
+        "grant": str(grant.id),
+        "version": grant.version,
+        "decision": grant.decision,
+        "caps": [[cap.per, cap.count, _text(cap.amount)] for cap in grant.caps],
+        "over_caps": grant.over_caps,
+        "approval_ttl_s": grant.approval_ttl_s,
+        "valid_until": _text(grant.valid_until),
+        "waiver": [*waiver.signers, waiver.tool_version, _text(waiver.expires_at)] if waiver else None,
+    }
+
+
+def _text(value: Decimal | datetime | None) -> str | None:
+    return None if value is None else str(value)
 
 
 def digest_arguments(spec: ToolSpec, arguments: dict[str, Any]) -> str:

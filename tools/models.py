@@ -154,7 +154,8 @@ class ToolGrant(models.Model):
     approval_ttl_s = models.PositiveIntegerField(default=600)
     valid_until = models.DateTimeField(null=True, blank=True)
     state = models.CharField(max_length=16, choices=State, default=State.ACTIVE)
-    # A waiver lets an irreversible tool run without a human: two named people, an end, caps.
+    # A waiver lets an irreversible tool run without a human: two named people, one version of it, an end, caps.
+    waived_version_digest = models.CharField(max_length=64, blank=True, editable=False)
     waiver_reason = models.CharField(max_length=300, blank=True)
     waived_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     countersigned_by = models.ForeignKey(

@@ -28,6 +28,19 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class WaiverTerms:
+    """Two people's word that nobody is asked about calls of one tool version, until an end.
+
+    ``stands`` says that both signatures are on record and both signers' accounts are open.
+    """
+
+    signers: tuple[str, str]
+    tool_version: str
+    expires_at: datetime
+    stands: bool
+
+
+@dataclass(frozen=True, slots=True)
 class GrantTerms:
     """The active grant of an identity for a tool."""
 
@@ -38,8 +51,7 @@ class GrantTerms:
     over_caps: str
     approval_ttl_s: int
     valid_until: datetime | None
-    waived: bool
-    waiver_expires_at: datetime | None
+    waiver: WaiverTerms | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +77,14 @@ class Standing(Actors):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """The call as far as policy cares; ``held`` is what an earlier attempt took of caps, by window."""
+    """The call as far as policy cares; ``held`` is what an earlier attempt took of caps, by window.
+
+    ``tool_version`` is the digest of the version that would be called.
+    """
 
     run_id: UUID
     tool: str
+    tool_version: str
     effect: str
     amount: Decimal | None
     now: datetime
@@ -175,12 +191,24 @@ def _decide_irreversible(
     ask: Ask, grant: GrantTerms, reasons: list[Reason], claims: tuple[CapClaim, ...]
 ) -> Decision:
     """An irreversible call needs a human every time, unless a two-person waiver with caps stands."""
-    standing_waiver = (
-        grant.waived and grant.waiver_expires_at is not None and ask.now < grant.waiver_expires_at
-    )
-    capped = any(cap.per != "call" for cap in grant.caps)
-    if standing_waiver and capped and grant.decision == "ALLOW_WITH_CAPS":
+    lapse = _find_lapse(ask, grant, grant.waiver) if grant.waiver else ""
+    if grant.waiver and not lapse:
         reasons.append(Reason("agent", "no_human_waiver", "no human: a waiver signed by two people stands"))
         return Decision("ALLOW", "waived", tuple(reasons), claims)
+    if lapse:
+        reasons.append(Reason("agent", "waiver_lapsed", f"the waiver does not count: {lapse}"))
     reasons.append(Reason("tool", "irreversible", "irreversible: a person decides about every call"))
     return Decision("REQUIRE_APPROVAL", "irreversible", tuple(reasons), claims)
+
+
+def _find_lapse(ask: Ask, grant: GrantTerms, waiver: WaiverTerms) -> str:
+    """Return why two people's word does not cover this call, or an empty string."""
+    if not waiver.stands:
+        return "a signature is not on record, or its signer's account is closed"
+    if waiver.tool_version != ask.tool_version:
+        return f"it was signed for another version of {ask.tool}"
+    if ask.now >= waiver.expires_at:
+        return "its time is up"
+    if grant.decision != "ALLOW_WITH_CAPS" or all(cap.per == "call" for cap in grant.caps):
+        return "it has no caps over time"
+    return ""

@@ -9,7 +9,7 @@ from django.db import models
 from identities.querysets import is_known_person
 
 if TYPE_CHECKING:
-    from identities.models import User
+    from identities.models import AgentIdentity, User
     from tools.models import Tool, ToolGrant  # noqa: F401  named in strings
 
 
@@ -20,9 +20,10 @@ class ToolQuerySet(models.QuerySet["Tool"]):
             return self.none()
         if user.kind == "application":
             from identities.models import AgentIdentity
+            from tools.models import ToolGrant
 
-            agents = AgentIdentity.objects.visible_to(user)
-            return self.filter(grants__identity__in=agents, grants__state="active").distinct()
+            granted = ToolGrant.objects.permitting(AgentIdentity.objects.visible_to(user))
+            return self.filter(pk__in=granted.values("tool"))
         if not is_known_person(user):
             return self.none()
         return self if user.is_superuser else self.filter(team__members=user)
@@ -34,3 +35,7 @@ class ToolGrantQuerySet(models.QuerySet["ToolGrant"]):
         if not is_known_person(user):
             return self.none()
         return self if user.is_superuser else self.filter(identity__team__members=user)
+
+    def permitting(self, agents: models.QuerySet[AgentIdentity]) -> Self:
+        """Return the grants in force by which these agents may do something: a denial is a grant too."""
+        return self.filter(identity__in=agents, state="active").exclude(decision="DENY")

@@ -126,7 +126,8 @@ def _check_grant(grant: ToolGrant, tool_version: ToolVersion) -> Iterator[Findin
     if grant.valid_until is not None and grant.valid_until <= now:
         yield Finding("grant_expired", subject, "the agent's grant has run out", "Grant it again")
     skips_people = grant.decision in (ToolGrant.Decision.ALLOW, ToolGrant.Decision.ALLOW_WITH_CAPS)
-    waived = grant.waiver_expires_at is not None and grant.waiver_expires_at > now
+    signed_for_it = grant.waived_version_digest == tool_version.digest
+    waived = signed_for_it and grant.waiver_expires_at is not None and grant.waiver_expires_at > now
     if tool_version.effect == Effect.IRREVERSIBLE and skips_people and not waived:
         problem = "it is irreversible, and the grant asks nobody"
         remedy = "Grant it with REQUIRE_APPROVAL, or have two people sign a waiver"

@@ -29,6 +29,7 @@ def test_an_entry_with_missing_facts_is_still_told(kind: str) -> None:
             "decided",
             "refund: allowed, no human: waiver",
         ),
+        (e.CALL_ALLOWED, {"reasons": [{"code": "waiver_lapsed"}]}, "decided", "refund: allowed"),
         (e.CALL_ASKED, {"action": "handover"}, "decided", "Hands over to a person"),
         (e.CALL_ASKED, {"action": "input"}, "decided", "Asks the user"),
         (e.CALL_SUCCEEDED, {"read_back": True}, "executed", "refund: found to be done"),

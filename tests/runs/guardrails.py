@@ -62,8 +62,18 @@ def tool(name: str) -> Callable[[Cast], Any]:
     return lambda cast: Tool.objects.filter(team=cast.team, name=name)
 
 
-def grant(name: str) -> Callable[[Cast], Any]:
-    return lambda cast: ToolGrant.objects.filter(identity=cast.agent, tool__name=name)
+def grants(name: str) -> Callable[[Cast], Any]:
+    return lambda cast: ToolGrant.objects.filter(identity=cast.agent, tool__name=name, state="active")
+
+
+def regrant(name: str, **terms: Any) -> Callable[[Cast], None]:
+    """Put other terms in the place of a grant's."""
+
+    def replace(cast: Cast) -> None:
+        grants(name)(cast).update(state="superseded")
+        GrantFactory.create(identity=cast.agent, tool=Tool.objects.get(name=name), **terms)
+
+    return replace
 
 
 def lose_fiona(cast: Cast) -> None:
@@ -105,11 +115,11 @@ SPOILED: list[tuple[Callable[[Cast], None], str]] = [
     (change(lambda cast: User.objects.filter(pk=cast.alice.pk), is_active=False), "owner_inactive"),
     (change(tool("look_up"), state="quarantined"), "tool_not_in_service"),
     (change(tool("look_up"), state="retired"), "tool_not_in_service"),
-    (change(grant("look_up"), state="revoked"), "no_grant"),
-    (change(grant("look_up"), decision="DENY"), "grant_denies"),
-    (change(grant("look_up"), valid_until=long_ago()), "grant_expired"),
-    (change(grant("refund"), decision="ALLOW"), "irreversible_without_human"),
-    (change(grant("refund"), decision="ALLOW_WITH_CAPS"), "irreversible_without_human"),
+    (change(grants("look_up"), state="revoked"), "no_grant"),
+    (regrant("look_up", decision="DENY"), "grant_denies"),
+    (regrant("look_up", valid_until=long_ago()), "grant_expired"),
+    (regrant("refund", decision="ALLOW"), "irreversible_without_human"),
+    (regrant("refund", decision="ALLOW_WITH_CAPS"), "irreversible_without_human"),
     (lose_fiona, "no_approver"),
     (leave_group, "no_approver"),
     (lose_device, "no_approver"),

@@ -3,13 +3,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from agentops.errors import Permanent, StateConflict
 from identities.models import AgentIdentity
-from runs.actions import proposals
+from runs.actions import executing, proposals
 from runs.models import Run
 from runs.services import kill_run, settle_outcome
 from tests.runs.company import ORDER, Company, proposes, says
@@ -346,6 +347,32 @@ def test_the_same_effect_proposed_twice_is_one(company: Company) -> None:
     )
     assert company.states(run) == [("succeeded", "ok"), ("refused", "duplicate_effect")]
     assert len(company.world.effects) == 1
+
+
+WINDOW_S = 60
+
+
+def propose_again_after(company: Company, monkeypatch: pytest.MonkeyPatch, passed: timedelta) -> str:
+    """Return what becomes of an effect that another run proposes so long after it was started."""
+    company.add_tool("refund", dedupe_on=["order_id"], dedupe_window_s=WINDOW_S)
+    company.run(proposes(("refund", ORDER)), says("Done."))
+    moment = EffectRecord.objects.get().started_at + passed
+    for module in (proposals, executing):
+        monkeypatch.setattr(module, "utc_now", lambda: moment)
+    ((_, code),) = company.states(company.run(proposes(("refund", ORDER)), says("Done.")))
+    return code
+
+
+def test_the_same_effect_is_another_once_the_window_has_passed(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert propose_again_after(company, monkeypatch, timedelta(seconds=WINDOW_S)) == "ok"
+    assert len(company.world.effects) == 2
+
+
+def test_a_second_before_that_it_is_the_same(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = propose_again_after(company, monkeypatch, timedelta(seconds=WINDOW_S - 1))
+    assert (code, len(company.world.effects)) == ("duplicate_effect", 1)
 
 
 def test_an_effect_that_failed_may_be_proposed_again(company: Company) -> None:

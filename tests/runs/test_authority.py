@@ -7,16 +7,21 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.utils import timezone
+from guardian.shortcuts import assign_perm, remove_perm
 
 from approvals.models import ApprovalRequest
 from identities.models import STAFF_ISSUER, AgentIdentity, Application, User
 from runs import session, tasks, turns
 from runs.models import Run
 from runs.services import pause_run, start_run
-from tests.rewriting import rewrite_appends
+from tests.factories import AgentFactory
+from tests.rewriting import rewrite_appends, rewrite_text
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import meanwhile
+from tools import standing
+from tools.models import Tool
 
 Loss = Callable[[Company], object]
 
@@ -225,3 +230,92 @@ def test_no_run_is_left_unrung_where_messages_are_many(
     for run in runs:
         run.refresh_from_db()
         assert run.wake_at is not None
+
+
+# --- each condition of a call, as the database holds it ---------------------------------------------------
+
+
+def take_permission(company: Company) -> None:
+    remove_perm("use_tool", company.cast.agent.service_account, company.versions[1].tool)
+
+
+def give_it_to_a_group_only(company: Company) -> None:
+    take_permission(company)
+    group, tool = Group.objects.create(name="agents"), company.versions[1].tool
+    company.cast.agent.service_account.groups.add(group)
+    assign_perm("use_tool", group, tool)
+
+
+def give_it_to_another_account_only(company: Company) -> None:
+    take_permission(company)
+    assign_perm("use_tool", AgentFactory.create().service_account, company.versions[1].tool)
+
+
+def give_another_permission_only(company: Company) -> None:
+    take_permission(company)
+    assign_perm("operate_tool", company.cast.agent.service_account, company.versions[1].tool)
+
+
+def close_account(company: Company) -> None:
+    User.objects.filter(pk=company.cast.agent.service_account_id).update(is_active=False)
+
+
+def make_it_a_persons(company: Company) -> None:
+    User.objects.filter(pk=company.cast.agent.service_account_id).update(kind="person")
+
+
+def let_the_grant_run_out(company: Company) -> None:
+    company.grant(company.versions[1].tool, "ALLOW", valid_until=timezone.now() - timedelta(microseconds=1))
+
+
+def retire_tool(company: Company) -> None:
+    Tool.objects.filter(pk=company.versions[1].tool_id).update(state="retired")
+
+
+def make_it_a_draft(company: Company) -> None:
+    change(company, state="draft")
+
+
+# What is taken away, how the call is refused, and what the statement does not say any more in the mutant.
+CONDITIONS: list[tuple[Loss, str, tuple[str, str]]] = [
+    (take_permission, "no_object_permission", ("EXISTS (SELECT 1", "true OR EXISTS (SELECT 1")),
+    (give_it_to_a_group_only, "no_object_permission", ("EXISTS (SELECT 1", "true OR EXISTS (SELECT 1")),
+    (give_it_to_another_account_only, "no_object_permission", ("p.user_id = i.service_account_id AND ", "")),
+    (give_another_permission_only, "no_object_permission", (" AND c.codename = 'use_tool'", "")),
+    (take_permission, "no_object_permission", (" AND p.content_object_id = t.id", "")),
+    (close_account, "account_inactive", ("account.is_active AND ", "")),
+    (make_it_a_persons, "account_inactive", (" AND account.kind = 'agent'", "")),
+    (let_the_grant_run_out, "grant_expired", ("extract(epoch FROM g.valid_until)", "NULL")),
+    (retire_tool, "tool_retired", ("t.state, t.forced", "'active', t.forced")),
+    (make_it_a_draft, "identity_draft", ("json_build_array(i.state", "json_build_array('active'")),
+]
+NAMES = [taken.__name__ for taken, *_ in CONDITIONS]
+
+
+def call_after(company: Company, loss: Loss) -> tuple[str, str]:
+    """Return what becomes of a call when its condition goes while the one before it is made."""
+    company.add_tool("refund")
+    company.add_tool("cancel")
+    company.world.mishaps.extend([meanwhile(lambda: loss(company))])
+    run = company.run(proposes(("refund", ORDER), ("cancel", ORDER)), says("Done."))
+    assert company.states(run)[0] == ("succeeded", "ok")
+    return company.states(run)[1]
+
+
+@pytest.mark.parametrize(
+    ("loss", "code"), {loss.__name__: (loss, code) for loss, code, _ in CONDITIONS}.values()
+)
+def test_a_call_without_one_of_its_conditions_is_refused(company: Company, loss: Loss, code: str) -> None:
+    assert call_after(company, loss) == ("refused", code)
+    assert company.world.attempts == ["refund"]
+
+
+@pytest.mark.parametrize(("loss", "passage"), [(loss, passage) for loss, _, passage in CONDITIONS], ids=NAMES)
+def test_without_asking_for_it_the_call_is_made(
+    company: Company, monkeypatch: pytest.MonkeyPatch, loss: Loss, passage: tuple[str, str]
+) -> None:
+    """The mutants: the statement that reads the standing does not look."""
+    company.is_mutant = True
+    rewrite_text(monkeypatch, standing, "_STANDING_OF_WRITE", *passage)
+    assert call_after(company, loss) == ("succeeded", "ok")
+    assert company.world.attempts == ["refund", "cancel"]

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.utils import timezone
 
+from identities.models import User
+from runs.actions import proposals
 from runs.models import Run
 from tests.api.caller import caller_of
 from tests.console.visits import page_of, sign_in, text_of
+from tests.factories import ToolVersionFactory
+from tests.rewriting import rewrite, rewrite_text
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import Mishap, busy, lose_reply
-from tools.models import CapUsage, EffectRecord, ToolGrant
+from tests.tools.bending import bend_grant
+from tools import policy, standing
+from tools.models import CapUsage, EffectRecord, ToolGrant, ToolVersion
+from tools.services import Terms, Waiver, sign_waiver
 
-CAPS = [{"per": "day", "count": 2}, {"per": "call", "amount": "50.00"}]
+CAPS: list[dict[str, Any]] = [{"per": "day", "count": 2}, {"per": "call", "amount": "50.00"}]
+Mutant = Callable[[pytest.MonkeyPatch], None]
 REFUND = ("refund", {**ORDER, "amount": "20.00"})
 
 
@@ -77,7 +87,7 @@ def test_a_retry_under_a_grant_that_broke_meanwhile_is_left_to_a_person(company:
     company.add_tool("refund", grant="ALLOW_WITH_CAPS", grant_caps=CAPS, amount_argument="amount")
 
     def break_and_lose(do: Any) -> Any:
-        ToolGrant.objects.update(caps=[{"per": "moon"}])
+        company.grant(company.versions[0].tool, "ALLOW_WITH_CAPS", caps=[{"per": "moon"}])
         return lose_reply(do)
 
     company.world.mishaps.extend([break_and_lose])
@@ -89,25 +99,27 @@ def test_a_retry_under_a_grant_that_broke_meanwhile_is_left_to_a_person(company:
 # --- waivers ----------------------------------------------------------------------------------------------
 
 
-def add_waived_tool(company: Company, until: datetime, **changes: Any) -> None:
-    company.add_tool(
-        "refund", effect="irreversible", amount_argument="amount", grant="ALLOW_WITH_CAPS", grant_caps=CAPS,
-        grant_waived_by=company.cast.ada, grant_countersigned_by=company.cast.bob,
-        grant_waiver_reason="Small sums.", grant_waiver_expires_at=until, **changes,
-    )  # fmt: skip
-    company.let_decide(company.versions[0].tool)
+def add_waived_tool(company: Company) -> ToolVersion:
+    """Add an irreversible tool that Ada and Bob let run without a human until tomorrow."""
+    version = company.add_tool("refund", effect="irreversible", amount_argument="amount", grant=None)
+    company.let_decide(version.tool)
+    company.cast.bob.user_permissions.add(Permission.objects.get(codename="add_toolgrant"))
+    terms = Terms("ALLOW_WITH_CAPS", caps=tuple(CAPS))
+    waiver = Waiver("Small sums.", timezone.now() + timedelta(days=1))
+    for signer in (company.cast.ada, company.cast.bob):
+        sign_waiver(actor=signer, identity=company.cast.agent, tool=version.tool, terms=terms, waiver=waiver)
+    return version
 
 
-def tomorrow() -> datetime:
-    return timezone.now() + timedelta(days=1)
-
-
-def let_it_expire() -> None:
-    ToolGrant.objects.update(waiver_expires_at=timezone.now() - timedelta(seconds=1))
+@pytest.fixture
+def let_it_expire(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Provide what makes calls from now on be assessed as of the day after tomorrow."""
+    later = timezone.now() + timedelta(days=2)
+    return lambda: monkeypatch.setattr(proposals, "utc_now", lambda: later)
 
 
 def test_while_a_waiver_stands_an_irreversible_call_needs_no_human(company: Company) -> None:
-    add_waived_tool(company, tomorrow())
+    add_waived_tool(company)
     run = company.run(proposes(REFUND), says("Done."))
     assert (run.state, company.states(run)) == ("completed", [("succeeded", "ok")])
     (allowed,) = company.facts(run, "call.allowed")
@@ -119,7 +131,7 @@ def test_while_a_waiver_stands_an_irreversible_call_needs_no_human(company: Comp
 
 
 def test_a_waiver_lets_no_more_through_than_its_caps(company: Company) -> None:
-    add_waived_tool(company, tomorrow())
+    add_waived_tool(company)
     much = ("refund", {"order_id": "A-0", "amount": "50.01"})
     some = [("refund", {"order_id": f"A-{number}", "amount": "50.00"}) for number in range(1, 4)]
     run = company.run(*(proposes(each) for each in (much, *some)), says("Done."))
@@ -127,8 +139,9 @@ def test_a_waiver_lets_no_more_through_than_its_caps(company: Company) -> None:
     assert len(company.world.effects) == 2
 
 
-def test_an_expired_waiver_is_none(company: Company) -> None:
-    add_waived_tool(company, timezone.now() - timedelta(seconds=1))
+def test_an_expired_waiver_is_none(company: Company, let_it_expire: Callable[[], None]) -> None:
+    add_waived_tool(company)
+    let_it_expire()
     run = company.run(proposes(REFUND), says("Done."))
     assert (run.state, company.states(run)[0][0]) == ("requires_action", "waiting")
     assert company.world.attempts == []
@@ -140,7 +153,7 @@ def test_an_expired_waiver_is_none(company: Company) -> None:
 
 
 def test_a_waiver_covers_the_retries_of_its_call(company: Company) -> None:
-    add_waived_tool(company, tomorrow())
+    add_waived_tool(company)
     company.world.mishaps.extend([busy, busy])
     run = company.run(proposes(REFUND), says("Done."))
     assert (company.states(run), len(company.world.attempts)) == ([("succeeded", "ok")], 3)
@@ -149,10 +162,10 @@ def test_a_waiver_covers_the_retries_of_its_call(company: Company) -> None:
 
 @pytest.mark.parametrize(("mishap", "state"), [(busy, "waiting"), (lose_reply, "parked")])
 def test_a_waiver_that_expires_before_a_retry_does_not_cover_it(
-    company: Company, mishap: Mishap, state: str
+    company: Company, let_it_expire: Callable[[], None], mishap: Mishap, state: str
 ) -> None:
     """What surely had no effect goes before people; what may have had one is settled by them."""
-    add_waived_tool(company, tomorrow())
+    add_waived_tool(company)
 
     def expire_and_fail(do: Any) -> Any:
         let_it_expire()
@@ -162,3 +175,112 @@ def test_a_waiver_that_expires_before_a_retry_does_not_cover_it(
     run = company.run(proposes(REFUND), says("Done."))
     assert (run.state, company.states(run)[0][0]) == ("requires_action", state)
     assert company.world.attempts == ["refund"]
+
+
+def use_another_version(company: Company) -> None:
+    """Have the agent use a version of the tool that came after the signatures."""
+    refund = company.versions.pop()
+    company.versions.append(
+        ToolVersionFactory.create(tool=refund.tool, irreversible=True, adapter="python", config=refund.config)
+    )
+
+
+def close_the_account(company: Company) -> None:
+    User.objects.filter(pk=company.cast.ada.pk).update(is_active=False)
+
+
+def make_a_machine_of_a_signer(company: Company) -> None:
+    User.objects.filter(pk=company.cast.bob.pk).update(kind="application", is_staff=False)
+
+
+def write_a_row_alone(company: Company) -> None:
+    """Put a waiver into the table that nobody signed."""
+    names = (
+        "caps",
+        "waived_by",
+        "countersigned_by",
+        "waived_version_digest",
+        "waiver_reason",
+        "waiver_expires_at",
+    )
+    signed = ToolGrant.objects.get(state="active")
+    company.grant(signed.tool, signed.decision, **{name: getattr(signed, name) for name in names})
+
+
+def bend_the_version(company: Company) -> None:
+    """Name, in the row, a version that was not signed."""
+    use_another_version(company)
+    bend_grant(ToolGrant.objects.get(state="active"), waived_version_digest=company.versions[0].digest)
+
+
+def bend_the_first_signer(company: Company) -> None:
+    bend_grant(ToolGrant.objects.get(state="active"), waived_by_id=company.cast.alice.pk)
+
+
+def bend_the_second_signer(company: Company) -> None:
+    bend_grant(ToolGrant.objects.get(state="active"), countersigned_by_id=company.cast.alice.pk)
+
+
+def bend_the_caps(company: Company) -> None:
+    bend_grant(ToolGrant.objects.get(state="active"), caps=[{"per": "day", "count": 3}])
+
+
+def bend_the_end(company: Company) -> None:
+    later = timezone.now() + timedelta(days=2)
+    bend_grant(ToolGrant.objects.get(state="active"), waiver_expires_at=later)
+
+
+def forget(*passages: str) -> Mutant:
+    """Return a mutant that asks less of signatures."""
+
+    def mutant(patch: pytest.MonkeyPatch) -> None:
+        for passage in passages:
+            rewrite_text(patch, standing, "_SIGNED", passage, "")
+
+    return mutant
+
+
+def forget_the_version(patch: pytest.MonkeyPatch) -> None:
+    rewrite(patch, policy, "_find_lapse", "waiver.tool_version != ask.tool_version", "False")
+
+
+LAPSES: list[tuple[Callable[[Company], None], Mutant]] = [
+    (use_another_version, forget_the_version),
+    (close_the_account, forget(" AND u.is_active")),
+    (make_a_machine_of_a_signer, forget(" AND u.kind = 'person'")),
+    (write_a_row_alone, forget("e.facts ->> 'grant' = g.id::text AND")),
+    (bend_the_version, forget("AND e.facts -> 'waiver' ->> 'tool_version' = g.waived_version_digest")),
+    (bend_the_caps, forget(" AND e.facts -> 'caps' = g.caps")),
+    (bend_the_end, forget("AND (e.facts -> 'waiver' ->> 'expires_at')::timestamptz = g.waiver_expires_at")),
+    (bend_the_first_signer, forget(" AND s.actor = g.waived_by_id")),
+    (bend_the_second_signer, forget(" AND e.actor = g.countersigned_by_id")),
+]
+NAMES = [lapse.__name__ for lapse, _ in LAPSES]
+
+
+@pytest.mark.parametrize("lapse", [lapse for lapse, _ in LAPSES], ids=NAMES)
+def test_a_waiver_that_lapsed_leaves_the_call_to_a_person(
+    company: Company, lapse: Callable[[Company], None]
+) -> None:
+    add_waived_tool(company)
+    lapse(company)
+    run = company.run(proposes(REFUND), says("Done."))
+    assert (run.state, company.states(run)[0][0], company.world.attempts) == (
+        "requires_action",
+        "waiting",
+        [],
+    )
+    (gated,) = company.facts(run, "call.gated")
+    assert [reason["code"] for reason in gated["reasons"][-2:]] == ["waiver_lapsed", "irreversible"]
+
+
+@pytest.mark.parametrize(("lapse", "mutant"), LAPSES, ids=NAMES)
+def test_without_its_guard_a_lapsed_waiver_lets_the_call_through(
+    company: Company, monkeypatch: pytest.MonkeyPatch, lapse: Callable[[Company], None], mutant: Mutant
+) -> None:
+    """The mutants."""
+    add_waived_tool(company)
+    lapse(company)
+    mutant(monkeypatch)
+    run = company.run(proposes(REFUND), says("Done."))
+    assert company.states(run) == [("succeeded", "ok")]

@@ -34,12 +34,13 @@ from tests.runs.guardrails import (
     SPOILED,
     agents,
     change,
-    grant,
+    grants,
     lack_nothing,
     long_ago,
     lose_device,
     lose_fiona,
     make_whole_version,
+    regrant,
     tool,
     versions,
 )
@@ -120,22 +121,25 @@ def test_demo_does_without_the_device_only(cast: Cast, version: AgentVersion, se
 
 
 def test_reversible_tool_over_its_caps_needs_an_approver(cast: Cast, version: AgentVersion) -> None:
-    grant("look_up")(cast).update(decision="ALLOW_WITH_CAPS", over_caps="REQUIRE_APPROVAL")
+    regrant("look_up", decision="ALLOW_WITH_CAPS", over_caps="REQUIRE_APPROVAL")(cast)
 
     assert codes(version) == {"no_approver"}
 
 
 def test_standing_waiver_is_a_human_twice_over(cast: Cast, version: AgentVersion) -> None:
-    grant("refund")(cast).update(
-        decision="ALLOW_WITH_CAPS",
-        waived_by=cast.ada,
-        countersigned_by=cast.bob,
-        waiver_reason="small sums",
-        waiver_expires_at=timezone.now() + timedelta(days=1),
-    )
+    waiver = {
+        "decision": "ALLOW_WITH_CAPS",
+        "waived_by": cast.ada,
+        "countersigned_by": cast.bob,
+        "waived_version_digest": version.catalogue.get(tool__name="refund").digest,
+        "waiver_reason": "small sums",
+        "waiver_expires_at": timezone.now() + timedelta(days=1),
+    }
+    regrant("refund", **waiver)(cast)
     assert codes(version) == set()
-    grant("refund")(cast).update(waiver_expires_at=long_ago())
-    assert codes(version) == {"irreversible_without_human"}
+    for lapsed in ({"waiver_expires_at": long_ago()}, {"waived_version_digest": "e" * 64}):
+        regrant("refund", **{**waiver, **lapsed})(cast)
+        assert codes(version) == {"irreversible_without_human"}
 
 
 def test_two_versions_of_one_tool(cast: Cast, version: AgentVersion) -> None:
@@ -278,8 +282,8 @@ def test_published_versions_count(cast: Cast, version: AgentVersion) -> None:
         change(agents, state="suspended"),
         change(agents, state="revoked"),
         change(tool("look_up"), state="quarantined"),
-        change(grant("look_up"), decision="DENY"),
-        change(grant("look_up"), state="revoked"),
+        regrant("look_up", decision="DENY"),
+        change(grants("look_up"), state="revoked"),
     ],
 )
 @pytest.mark.usefixtures("production")

@@ -31,7 +31,7 @@ from tools.policy import Ask
 
 NOW = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
 RUN = UUID(int=1)
-ASK = Ask(RUN, "refund", "reversible", Decimal(3), NOW)
+ASK = Ask(RUN, "refund", "f" * 64, "reversible", Decimal(3), NOW)
 
 
 # --- reading ----------------------------------------------------------------------------------------------
@@ -225,7 +225,9 @@ def test_without_the_conditions_a_hundred_calls_overspend(
 
 
 def test_amounts_are_told_in_plain_digits() -> None:
-    ask = Ask(UUID(int=1), "refund", "irreversible", Decimal("1E+2"), datetime(2026, 7, 1, tzinfo=UTC))
+    ask = Ask(
+        UUID(int=1), "refund", "f" * 64, "irreversible", Decimal("1E+2"), datetime(2026, 7, 1, tzinfo=UTC)
+    )
     cap = Cap("day", None, Decimal("5.00000000"))
     used = {window_of("day", ask.run_id, ask.now): (1, Decimal("0E-8"))}
     told = exceeded_windows((cap,), ask, used)

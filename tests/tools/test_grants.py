@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, InternalError, ProgrammingError, connection, transaction
 from django.utils import timezone
 
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
@@ -161,6 +162,48 @@ def test_nothing_is_granted_across_teams_or_to_the_revoked(cast: Cast, reversibl
         set_grant(actor=cast.ada, identity=cast.agent, tool=empty, terms=ALLOW)
 
 
+ROW: dict[str, Any] = {
+    "version": 9,
+    "decision": "ALLOW",
+    "caps": [{"per": "day", "count": 99}, {"per": "call", "amount": "50.00"}],
+    "over_caps": "REQUIRE_APPROVAL",
+    "approval_ttl_s": 601,
+    "valid_until": timezone.now() + timedelta(days=999),
+    "waived_version_digest": "e" * 64,
+    "waiver_reason": "Nobody will notice.",
+    "waiver_expires_at": timezone.now(),
+    "created_at": timezone.now(),
+}
+
+
+def test_every_column_of_terms_is_in_the_table() -> None:
+    """Whoever adds a column has to say here what may not be written over it."""
+    written = {field.name for field in ToolGrant._meta.fields if not field.is_relation}
+    assert written == set(ROW) | {"id", "state"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(lambda rows, name=name: rows.update(**{name: ROW[name]}) for name in ROW),
+        *(lambda rows, name=name: rows.update(**{name: ROW[name]}, state="revoked") for name in ROW),
+        lambda rows: rows.update(created_by=None),
+        lambda rows: rows.update(state="active"),
+        lambda rows: rows.delete(),
+    ],
+)
+def test_database_refuses_to_change_a_grant(
+    cast: Cast, reversible: Tool, change: Callable[[Any], object]
+) -> None:
+    grant = set_grant(actor=cast.alice, identity=cast.agent, tool=reversible, terms=CAPPED)
+
+    with pytest.raises((ProgrammingError, InternalError), match="immutable"), transaction.atomic():
+        change(ToolGrant.objects.filter(pk=grant.pk))
+    revoke_grant(actor=cast.alice, grant=grant)
+    with pytest.raises((ProgrammingError, InternalError), match="immutable"), transaction.atomic():
+        ToolGrant.objects.filter(pk=grant.pk).update(state="active")
+
+
 # --- waivers -----------------------------------------------------------------------------------------
 
 
@@ -181,6 +224,7 @@ def test_two_signatures_put_a_waiver_into_force(cast: Cast, refund: Tool) -> Non
     assert grant is not None
     assert (grant.waived_by, grant.countersigned_by) == (cast.alice, cast.ada)
     assert grant.waiver_expires_at == signed.expires_at
+    assert grant.waived_version_digest == refund.versions.get().digest
     assert kinds_of(agent.id) == ["waiver.signed", "grant.set"]
     assert last_entry(agent.id).facts["waiver"]["signed_by"] == [str(cast.alice.id), str(cast.ada.id)]
 
@@ -215,6 +259,18 @@ def test_new_tool_version_voids_a_signature(cast: Cast, refund: Tool, agent: Any
     ToolVersionFactory.create(tool=refund, irreversible=True)
 
     assert sign_waiver(actor=cast.alice, identity=agent, tool=refund, terms=CAPPED, waiver=signed) is None
+
+
+def test_a_new_version_of_the_tool_is_signed_anew(cast: Cast, refund: Tool, agent: Any) -> None:
+    signed = waiver()
+    for actor in (cast.ada, cast.alice):
+        sign_waiver(actor=actor, identity=agent, tool=refund, terms=CAPPED, waiver=signed)
+    newer = ToolVersionFactory.create(tool=refund, irreversible=True)
+
+    assert sign_waiver(actor=cast.ada, identity=agent, tool=refund, terms=CAPPED, waiver=signed) is None
+    grant = sign_waiver(actor=cast.alice, identity=agent, tool=refund, terms=CAPPED, waiver=signed)
+    assert grant is not None
+    assert (grant.version, grant.waived_version_digest) == (2, newer.digest)
 
 
 def test_signature_is_spent_with_the_grant(cast: Cast, refund: Tool, agent: Any) -> None:

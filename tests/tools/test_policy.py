@@ -11,18 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.caps import Cap, CapClaim
-from tools.policy import Ask, Decision, GrantTerms, Standing, decide
+from tools.policy import Ask, Decision, GrantTerms, Standing, WaiverTerms, decide
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EARLIER, LATER = NOW - timedelta(hours=1), NOW + timedelta(hours=1)
-ASK = Ask(UUID(int=1), "refund", "reversible", Decimal(5), NOW)
+TOOL_VERSION = "f" * 64
+ASK = Ask(UUID(int=1), "refund", TOOL_VERSION, "reversible", Decimal(5), NOW)
 IRREVERSIBLE = replace(ASK, effect="irreversible")
-GRANT = GrantTerms(UUID(int=2), 1, "ALLOW", (), "DENY", 600, None, False, None)
+GRANT = GrantTerms(UUID(int=2), 1, "ALLOW", (), "DENY", 600, None, None)
 GOOD = Standing("active", None, True, True, "active", GRANT, True)
 DAILY = Cap("day", 10, Decimal(50))
+WAIVER = WaiverTerms(("ada", "bob"), TOOL_VERSION, LATER, stands=True)
 WAIVED: dict[str, Any] = {
-    "waived": True,
-    "waiver_expires_at": LATER,
+    "waiver": WAIVER,
     "decision": "ALLOW_WITH_CAPS",
     "caps": (DAILY,),
 }
@@ -190,10 +191,11 @@ def test_a_call_beyond_its_caps_claims_what_no_limit_refuses() -> None:
         ({"decision": "ALLOW_WITH_CAPS", "caps": (DAILY,)}, ("REQUIRE_APPROVAL", "irreversible")),
         ({"decision": "REQUIRE_APPROVAL"}, ("REQUIRE_APPROVAL", "approval_required")),
         (WAIVED, ("ALLOW", "waived")),
-        # A waiver has two people, an end, and caps over time.
-        ({**WAIVED, "waived": False}, ("REQUIRE_APPROVAL", "irreversible")),
-        ({**WAIVED, "waiver_expires_at": None}, ("REQUIRE_APPROVAL", "irreversible")),
-        ({**WAIVED, "waiver_expires_at": NOW}, ("REQUIRE_APPROVAL", "irreversible")),
+        # A waiver has two people, one tool version, an end, and caps over time.
+        ({**WAIVED, "waiver": None}, ("REQUIRE_APPROVAL", "irreversible")),
+        ({**WAIVED, "waiver": replace(WAIVER, stands=False)}, ("REQUIRE_APPROVAL", "irreversible")),
+        ({**WAIVED, "waiver": replace(WAIVER, tool_version="e" * 64)}, ("REQUIRE_APPROVAL", "irreversible")),
+        ({**WAIVED, "waiver": replace(WAIVER, expires_at=NOW)}, ("REQUIRE_APPROVAL", "irreversible")),
         ({**WAIVED, "caps": ()}, ("REQUIRE_APPROVAL", "irreversible")),
         ({**WAIVED, "caps": (Cap("call", None, Decimal(9)),)}, ("REQUIRE_APPROVAL", "irreversible")),
         ({**WAIVED, "decision": "ALLOW"}, ("REQUIRE_APPROVAL", "irreversible")),
@@ -204,6 +206,21 @@ def test_an_irreversible_call_needs_a_person_or_a_standing_waiver(
     terms: dict[str, Any], expected: tuple[str, str]
 ) -> None:
     assert answer(granted(**terms), IRREVERSIBLE) == expected
+
+
+@pytest.mark.parametrize(
+    ("terms", "words"),
+    [
+        ({"waiver": replace(WAIVER, stands=False)}, "account is closed"),
+        ({"waiver": replace(WAIVER, tool_version="e" * 64)}, "another version of refund"),
+        ({"waiver": replace(WAIVER, expires_at=NOW)}, "its time is up"),
+        ({"caps": (Cap("call", None, Decimal(9)),)}, "no caps over time"),
+    ],
+)
+def test_a_waiver_that_does_not_count_says_why(terms: dict[str, Any], words: str) -> None:
+    *_, lapse, asks = decide(IRREVERSIBLE, granted(**{**WAIVED, **terms})).reasons
+    assert (lapse.code, asks.code) == ("waiver_lapsed", "irreversible")
+    assert words in lapse.detail
 
 
 def test_a_retry_under_a_waiver_stays_waived() -> None:
@@ -223,6 +240,13 @@ caps = st.lists(
     ),
     max_size=3,
 ).map(tuple)
+waivers = st.none() | st.builds(
+    WaiverTerms,
+    st.just(WAIVER.signers),
+    st.sampled_from([TOOL_VERSION, "e" * 64]),
+    st.sampled_from([EARLIER, NOW, LATER]),
+    st.booleans(),
+)
 grants = st.none() | st.builds(
     GrantTerms,
     st.just(UUID(int=2)),
@@ -232,8 +256,7 @@ grants = st.none() | st.builds(
     st.sampled_from(["DENY", "REQUIRE_APPROVAL"]),
     st.just(600),
     moments,
-    st.booleans(),
-    moments,
+    waivers,
 )
 standings = st.builds(
     Standing,
@@ -250,6 +273,7 @@ asks = st.builds(
     Ask,
     st.just(UUID(int=1)),
     st.just("refund"),
+    st.just(TOOL_VERSION),
     st.sampled_from(["read", "reversible", "irreversible"]),
     st.none() | st.decimals("0", "9", places=2),
     st.just(NOW),
@@ -285,7 +309,7 @@ def test_each_source_can_only_take_away(
 
 @given(asks, standings, caps)
 def test_another_cap_can_only_take_away(ask: Ask, standing: Standing, more: tuple[Cap, ...]) -> None:
-    if standing.grant is None or standing.grant.waived:  # a waiver needs caps: there the first one gives
+    if standing.grant is None or standing.grant.waiver:  # a waiver needs caps: there the first one gives
         return
     tighter = granted(standing, caps=(*standing.grant.caps, *more))
     assert strength(decide(ask, tighter)) <= strength(decide(ask, standing))
@@ -296,8 +320,7 @@ def test_an_irreversible_call_is_never_let_through_without_two_people(ask: Ask, 
     decision = decide(replace(ask, effect="irreversible"), standing)
     if decision.verdict == "ALLOW":
         assert standing.grant is not None
-        assert standing.grant.waived
-        assert standing.grant.waiver_expires_at == LATER
+        assert standing.grant.waiver == WAIVER
         assert decision.claims
 
 

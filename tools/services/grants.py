@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -80,11 +79,17 @@ def version_to_grant(tool: Tool) -> ToolVersion:
 
 
 def write_grant(
-    actor: User, identity: AgentIdentity, tool: Tool, terms: Terms, waiver: dict[str, Any]
+    actor: User,
+    identity: AgentIdentity,
+    tool: Tool,
+    terms: Terms,
+    waiver: dict[str, Any],
+    *,
+    signed: str = "",
 ) -> ToolGrant:
     """Write the next version of a grant whose identity is locked and whose terms are checked.
 
-    ``waiver`` holds the row's waiver fields, empty without one.
+    ``waiver`` holds the row's waiver fields, empty without one; ``signed`` is the digest that both signers signed.
     """
     values = {**terms.values(), **waiver}
     present = active_grant(identity, tool)
@@ -103,8 +108,7 @@ def write_grant(
     change_permission("use_tool", identity.service_account, tool)
     facts = {"grant": str(grant.id), "tool": str(tool.id), "version": grant.version, **terms.as_facts()}
     if waiver:
-        signers = [str(waiver["waived_by"].id), str(waiver["countersigned_by"].id)]
-        facts["waiver"] = {"signed_by": signers, "expires_at": _text(waiver["waiver_expires_at"])}
+        facts["waiver"] = _describe_waiver(waiver, signed)
     record(identity.id, "identity", Draft("grant.set", timezone.now(), facts, actor=actor.id))
     return grant
 
@@ -114,5 +118,11 @@ def active_grant(identity: AgentIdentity, tool: Tool) -> ToolGrant | None:
     return ToolGrant.objects.filter(identity=identity, tool=tool, state=ToolGrant.State.ACTIVE).first()
 
 
-def _text(moment: datetime) -> str:
-    return moment.isoformat()
+def _describe_waiver(waiver: dict[str, Any], signed: str) -> dict[str, Any]:  # Any: JSON
+    """Return the facts by which `tools.standing` finds both signatures."""
+    return {
+        "signed_by": [str(waiver["waived_by"].id), str(waiver["countersigned_by"].id)],
+        "expires_at": waiver["waiver_expires_at"].isoformat(),
+        "tool_version": waiver["waived_version_digest"],
+        "digest": signed,
+    }

@@ -1,13 +1,15 @@
 """Waivers: two people let an irreversible tool run without a human, within caps and until a day.
 
 Each signs in their own name. The first signature is an entry of the identity's stream; the second, over the
-very same terms, puts the grant into force. Any other change of that grant in between voids the first.
+very same terms, puts the grant into force. Any other change of that grant in between voids the first. What was
+signed covers the version of the tool that both saw, while both have their accounts: see ``tools.policy``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -57,19 +59,14 @@ def sign_waiver(
     if actor.pk == locked.owner_id:
         raise PolicyDenied("own_agent", "the owner of an agent does not waive its approvals")
     present = active_grant(locked, tool)
-    if present is not None and _is_in_force(present, terms, waiver):
+    if present is not None and _is_in_force(present, version, terms, waiver):
         return present
     digest = _digest(locked, version, terms, waiver)
     signers = _standing_signers(locked, tool, digest)
     other = next((signer for signer in signers if signer.pk != actor.pk), None)
     if other is not None:
-        fields = {
-            "waived_by": other,
-            "countersigned_by": actor,
-            "waiver_reason": waiver.reason,
-            "waiver_expires_at": waiver.expires_at,
-        }
-        return write_grant(actor, locked, tool, terms, fields)
+        fields = {**_fields(version, waiver), "waived_by": other, "countersigned_by": actor}
+        return write_grant(actor, locked, tool, terms, fields, signed=digest)
     if not signers:
         facts = {"tool": str(tool.id), "digest": digest, "expires_at": waiver.expires_at.isoformat()}
         draft = Draft(SIGNED, timezone.now(), facts, {"reason": waiver.reason}, actor.id)
@@ -94,8 +91,17 @@ def _check_waiver(terms: Terms, waiver: Waiver, version: ToolVersion) -> None:
         raise ValidationFailed("invalid_waiver", "; ".join(faults), problems=faults)
 
 
-def _is_in_force(grant: ToolGrant, terms: Terms, waiver: Waiver) -> bool:
-    wanted = {**terms.values(), "waiver_reason": waiver.reason, "waiver_expires_at": waiver.expires_at}
+def _fields(version: ToolVersion, waiver: Waiver) -> dict[str, Any]:  # Any: a row's
+    """Return what a grant's row says of a waiver, its signers apart."""
+    return {
+        "waived_version_digest": version.digest,
+        "waiver_reason": waiver.reason,
+        "waiver_expires_at": waiver.expires_at,
+    }
+
+
+def _is_in_force(grant: ToolGrant, version: ToolVersion, terms: Terms, waiver: Waiver) -> bool:
+    wanted = {**terms.values(), **_fields(version, waiver)}
     return grant.waived_by_id is not None and all(getattr(grant, name) == v for name, v in wanted.items())
 
 
