@@ -1,10 +1,22 @@
-"""The breaker's last transition as a row, for people: the shared state itself is in Redis and may be lost."""
+"""The breaker of a tool as people are shown it. Its state is in Redis and may be lost; a row mirrors it.
+
+The row is written when a worker sees the breaker move. Nobody sees it move when Redis is flushed, when its key
+expires, or when a worker tripped a breaker of its own while Redis was away, so the rows are reconciled as well.
+"""
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from django.utils import timezone
+
 from agentops.database import borrowed
 from agentops.engine.breaker import Transition
+from tools.breaker import BreakerSnapshot
 from tools.calls import ToolSpec
+from tools.execution import breaker
+from tools.models import BreakerState, Tool
 
 _MIRROR = """
 INSERT INTO tools_breakerstate (tool_id, state, changed_at, retry_at, reason)
@@ -12,6 +24,17 @@ VALUES (%s, %s, clock_timestamp(), %s, %s)
 ON CONFLICT (tool_id) DO UPDATE SET state = excluded.state, changed_at = excluded.changed_at,
     retry_at = excluded.retry_at, reason = excluded.reason
 """
+FORGOTTEN = "forgotten"  # closed, because what had opened it is remembered nowhere
+
+
+@dataclass(frozen=True, slots=True)
+class ShownBreaker:
+    """A breaker for people; without ``changed_at`` it has never moved, or nobody knows since when it is so."""
+
+    state: str
+    changed_at: datetime | None = None
+    retry_at: datetime | None = None
+    reason: str = ""
 
 
 def record_transition(spec: ToolSpec, transition: Transition) -> None:
@@ -19,3 +42,55 @@ def record_transition(spec: ToolSpec, transition: Transition) -> None:
     values = (spec.tool_id, transition.after, transition.retry_at, transition.reason)
     with borrowed() as connection:
         connection.execute(_MIRROR, values)
+
+
+def recall_breaker(tool: Tool) -> ShownBreaker:
+    """Return the breaker as a person left it, else as it was last mirrored: for lists, which ask no Redis."""
+    if tool.forced_open_at is not None:
+        return ShownBreaker("forced_open", tool.forced_open_at, None, tool.forced_open_reason)
+    return _mirrored(tool)
+
+
+def look_at_breaker(tool: Tool, seen: BreakerSnapshot | None = None) -> ShownBreaker:
+    """Return the breaker as a person left it, else as it stands: for a page about one tool."""
+    if tool.forced_open_at is not None:
+        return recall_breaker(tool)
+    return _as_it_stands(_mirrored(tool), seen or breaker().snapshot(tool.pk))
+
+
+def reconcile_breakers() -> int:
+    """Mirror the breakers that nobody saw move; return how many."""
+    return sum(_reconcile(tool) for tool in Tool.objects.select_related("breaker_state"))
+
+
+def _reconcile(tool: Tool) -> bool:
+    before = _mirrored(tool)
+    found = _as_it_stands(before, breaker().snapshot(tool.pk))
+    if found == before:
+        return False
+    values = {**asdict(found), "changed_at": timezone.now()}
+    if before.changed_at is None:
+        BreakerState.objects.bulk_create([BreakerState(tool=tool, **values)], ignore_conflicts=True)
+        return True
+    # A worker that has seen the breaker move since the row was read knows better.
+    rows = BreakerState.objects.filter(tool=tool, changed_at=before.changed_at)
+    return rows.update(**values) > 0
+
+
+def _mirrored(tool: Tool) -> ShownBreaker:
+    row: BreakerState | None = getattr(tool, "breaker_state", None)
+    return (
+        ShownBreaker("closed")
+        if row is None
+        else ShownBreaker(row.state, row.changed_at, row.retry_at, row.reason)
+    )
+
+
+def _as_it_stands(mirrored: ShownBreaker, seen: BreakerSnapshot) -> ShownBreaker:
+    """Correct what was mirrored by what is seen, except where Redis is away: this process alone has seen little."""
+    if seen.local or seen.state == mirrored.state:
+        return mirrored
+    if seen.state == "closed":
+        return ShownBreaker("closed", reason=FORGOTTEN)
+    reason = "" if mirrored.state == "closed" else mirrored.reason
+    return ShownBreaker(seen.state, None, seen.retry_at if seen.state == "open" else None, reason)

@@ -18,6 +18,8 @@ DETAIL_LIMIT = 500  # characters; details go to the model and into the trace
 
 # The call never reached the tool, so it says nothing about the tool's health.
 NEVER_ASKED = frozenset({"saturated", "too_late", "bad_config", "bad_argument", "not_allowed"})
+# The tool put the call off unread (RFC 8470, RFC 6585): a server that has too much to do may refuse so for long.
+PUT_OFF = frozenset({"http_425", "http_429"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +73,14 @@ def doubt(
 
 
 def breaker_verdict(outcome: Outcome) -> bool | None:
-    """Return what the breaker has to hear: the tool works, it does not, or (None) it was not asked.
+    """Return what the breaker has to hear: the tool works, it does not, or (None) that is not known.
 
-    A tool that refuses a call is a tool that works.
+    A tool that refuses a call is a tool that works. One that puts it off has neither worked nor failed: as a
+    success it would end a row of failures, and a probe that was put off would close the breaker.
     """
     if outcome.counts_against_breaker:
         return False
-    return None if outcome.code in NEVER_ASKED else True
+    return None if outcome.code in NEVER_ASKED | PUT_OFF else True
 
 
 def bound_detail(text: str) -> str:

@@ -54,9 +54,9 @@ def offered_when(*states: str, danger: bool = False) -> Callable[[F], F]:
 
 def offered_buttons(page: GovernedAdmin, request: HttpRequest, subject: Any) -> list[ActionButton]:
     """Return the actions that fit the object's state and that this user may take on it."""
-    buttons = []
+    buttons, state = [], page.action_state(subject)
     for function, name, label in filter(None, page.get_actions(request).values()):
-        fits = page.action_state(subject) in getattr(function, "offered_states", ())
+        fits = state in getattr(function, "offered_states", ())
         needed: Sequence[str] = getattr(function, "allowed_permissions", None) or ()
         if fits and all(getattr(page, f"has_{word}_permission")(request, subject) for word in needed):
             buttons.append(ActionButton(name, str(label), getattr(function, "danger", False)))

@@ -42,7 +42,7 @@ def _assess_one(session: Session, call: CallState, spec: ToolSpec) -> None:
     assessment = assess_proposal(session, call, spec)
     if assessment.verdict == "DENY":
         note_denied(session, call, assessment)
-    elif assessment.verdict == "ALLOW":
+    elif assessment.verdict == "ALLOW" or assessment.replay:  # nobody is asked about what has been done
         session.note(e.CALL_ALLOWED, terms_of(session, call, assessment))
         session.fresh[call.number] = assessment
     else:

@@ -13,6 +13,7 @@ from runs.actions.proposals import call_of, key_of, proposal, where_of
 from runs.actions.refusals import give_caps_back
 from runs.session import Session
 from runs.slots import waiting_outside
+from runs.window import ERASED
 from tools import execution
 from tools.assessment import Assessment
 from tools.calls import ToolSpec
@@ -122,12 +123,15 @@ def park(session: Session, number: int) -> None:
 def note_replay(session: Session, call: CallState, assessment: Assessment) -> None:
     """The key is known and its effect succeeded: note the recorded outcome instead of making a second effect."""
     seen = assessment.replay
-    content = session.content_of(seen.outcome_seq) if seen and seen.outcome_seq else None
+    recorded = session.content_of(seen.outcome_seq) if seen and seen.outcome_seq else None
+    # An erased outcome stays erased: with a null in its place the model would take it for the tool's answer.
+    content = {"value": recorded["value"]} if recorded and "value" in recorded else None
     facts = {
         **where_of(session, call),
         "attempt": call.attempts,
         "code": "replayed",
         "replayed": True,
         "latency_ms": 0,
+        "size": evidence.size_of(content["value"] if content else ERASED),
     }
-    session.note(e.CALL_SUCCEEDED, facts, content or {"value": None})
+    session.note(e.CALL_SUCCEEDED, facts, content)

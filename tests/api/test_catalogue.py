@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import redis
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -12,7 +13,9 @@ from tests.api.caller import Caller
 from tests.api.conftest import Callers
 from tests.cast import Cast
 from tests.factories import AgentFactory, GrantFactory, ToolFactory, ToolVersionFactory
-from tools.models import BreakerState, Tool
+from tests.tools.breakers import trip
+from tools.mirror import reconcile_breakers
+from tools.models import Tool
 
 
 @pytest.fixture
@@ -39,13 +42,25 @@ def test_a_tool_without_a_version(callers: Callers, cast: Cast) -> None:
 def test_the_breaker_is_the_persons_before_it_is_the_machines(
     callers: Callers, tool: Tool, cast: Cast
 ) -> None:
-    BreakerState.objects.create(tool=tool, state="open", changed_at=timezone.now(), reason="failure_rate")
+    trip(tool)
     assert callers.bob.get(f"/tools/{tool.pk}").body["breaker"]["state"] == "open"
     Tool.objects.filter(pk=tool.pk).update(
         forced_open_at=timezone.now(), forced_open_by=cast.alice, forced_open_reason="leaking"
     )
     shown = callers.bob.get(f"/tools/{tool.pk}").body["breaker"]
     assert (shown["state"], shown["reason"]) == ("forced_open", "leaking")
+
+
+def test_a_breaker_that_was_forgotten_is_shown_closed(
+    callers: Callers, tool: Tool, worker_redis: redis.Redis
+) -> None:
+    trip(tool)
+    worker_redis.flushdb()
+    assert callers.bob.get(f"/tools/{tool.pk}").body["breaker"]["state"] == "closed"
+    assert callers.bob.get("/tools").body["data"][0]["breaker"]["state"] == "open"
+    reconcile_breakers()
+    for shown in (callers.bob.get(f"/tools/{tool.pk}").body, callers.bob.get("/tools").body["data"][0]):
+        assert (shown["breaker"]["state"], shown["breaker"]["reason"]) == ("closed", "forgotten")
 
 
 def test_tools_are_the_teams_and_those_that_an_applications_agents_may_use(

@@ -382,26 +382,6 @@ def test_an_effect_that_failed_may_be_proposed_again(company: Company) -> None:
     assert [state for state, _ in company.states(run)] == ["failed", "succeeded"]
 
 
-def test_a_key_that_was_used_with_other_arguments_is_an_error(company: Company) -> None:
-    version = company.add_tool("refund")
-    company.play(proposes(("refund", ORDER)), says("Done."))
-    run = company.start()
-    EffectRecord.objects.create(
-        key=f"{run.pk}:1:refund:1",
-        identity=company.cast.agent,
-        tool_version=version,
-        args_digest="0" * 64,
-        state="succeeded",
-        stream_id=run.pk,
-        started_at=run.created_at,
-    )
-    run = company.drive(run)
-    assert company.states(run) == [("refused", "key_reused")]
-    assert company.world.attempts == []
-
-
-# --- breakers ---------------------------------------------------------------------------------------------
-
 # --- endings ----------------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import redis
 from django.test import Client
 from django.utils import timezone
 from guardian.shortcuts import assign_perm
@@ -16,7 +17,9 @@ from tests.cast import Cast
 from tests.console.visits import Page, act, count_queries, page_of, sign_in, text_of
 from tests.factories import GrantFactory, PersonFactory, ToolFactory, ToolVersionFactory
 from tests.ledger import kinds_of, last_entry
+from tests.tools.breakers import trip
 from tools.breaker import Breaker, BreakerSnapshot
+from tools.mirror import reconcile_breakers
 from tools.models import BreakerState, Tool, ToolGrant, ToolVersion
 
 TOOL, GRANT = "tools_tool", "tools_toolgrant"
@@ -34,12 +37,6 @@ def version(cast: Cast) -> ToolVersion:
 @pytest.fixture
 def tool(version: ToolVersion) -> Tool:
     return version.tool
-
-
-def open_by_itself(tool: Tool) -> None:
-    BreakerState.objects.create(
-        tool=tool, state="open", changed_at=timezone.now(), reason="consecutive_failures"
-    )
 
 
 class TestToolPage:
@@ -92,13 +89,43 @@ class TestBreaker:
         assert kinds_of(tool.pk) == ["breaker.forced_open", "breaker.force_lifted"]
 
     def test_a_breaker_that_opened_by_itself_is_reset(self, cast: Cast, tool: Tool) -> None:
-        open_by_itself(tool)
+        trip(tool)
         client = sign_in(cast.alice)
         page = client.get(page_of(TOOL, "change", tool.pk))
+        assert "No call goes out; the next try is" in text_of(page)
         assert "Consecutive failures." in text_of(page)
         assert 'value="reset"' in page.content.decode()
         act(client, TOOL, "reset", tool.pk)
         assert BreakerState.objects.get().state == "closed"
+
+    def test_a_breaker_that_was_forgotten_is_shown_closed(
+        self, cast: Cast, tool: Tool, worker_redis: redis.Redis
+    ) -> None:
+        trip(tool)
+        worker_redis.flushdb()
+        page = sign_in(cast.alice).get(page_of(TOOL, "change", tool.pk))
+        assert "Breaker closed" in text_of(page)
+        assert 'value="reset"' not in page.content.decode()
+        assert "refund open" in text_of(sign_in(cast.alice).get("/admin/")), "lists know it a little later"
+        reconcile_breakers()
+        assert "All tools are being called." in text_of(sign_in(cast.alice).get("/admin/"))
+
+    @pytest.mark.parametrize(
+        ("declared", "words"),
+        [
+            ("halt", "Meanwhile a run that needs it halts."),
+            ("wait", "Meanwhile a run that needs it waits."),
+            ("skip", "Meanwhile runs go on without it."),
+        ],
+    )
+    def test_what_an_open_breaker_means_is_what_the_tool_declares(
+        self, cast: Cast, declared: str, words: str
+    ) -> None:
+        tool = ToolVersionFactory.create(tool__team=cast.team, on_breaker_open=declared).tool
+        trip(tool)
+        page = text_of(sign_in(cast.bob).get(page_of(TOOL, "change", tool.pk)))
+        assert words in page
+        assert "Calls wait" not in page
 
     def test_a_breaker_is_counted_over_the_window_of_the_latest_version(
         self, cast: Cast, monkeypatch: pytest.MonkeyPatch
@@ -112,7 +139,7 @@ class TestBreaker:
 
         monkeypatch.setattr(Breaker, "snapshot", watch)
         assert sign_in(cast.alice).get(page_of(TOOL, "change", made.tool.pk)).status_code == 200
-        assert windows == [600.0]
+        assert 600.0 in windows
 
     def test_quarantine_and_acceptance(self, cast: Cast, tool: Tool) -> None:
         client = sign_in(cast.alice)
@@ -144,7 +171,7 @@ class TestBreaker:
         now = timezone.now() if forced else None
         Tool.objects.update(state=state, forced_open_at=now, forced_open_by=cast.alice if forced else None)
         if opened:
-            open_by_itself(tool)
+            trip(tool)
         response = sign_in(cast.alice).get(page_of(TOOL, "change", tool.pk))
         assert {button.name for button in response.context["action_buttons"]} == offered
 
@@ -245,7 +272,7 @@ def test_a_list_costs_the_same_however_long_it_is(cast: Cast, model: str) -> Non
     def fill(number: int) -> None:
         for _ in range(number):
             tool = ToolFactory.create(team=cast.team)
-            open_by_itself(tool)
+            trip(tool)
             GrantFactory.create(identity=cast.agent, tool=tool)
 
     fill(1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 import os
 import threading
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar, cast
@@ -36,7 +37,9 @@ class _Job(Generic[T]):
     def __init__(self, function: Callable[[], T]) -> None:
         self._context = contextvars.copy_context()
         self._function = function
-        self.ended = threading.Event()
+        # Held until the function has ended. A bare lock, because an event makes one for every wait besides its own.
+        self.ended = threading.Lock()
+        self.ended.acquire()
         self.abandoned = False
         self.result: T | None = None
         self.error: BaseException | None = None
@@ -59,16 +62,17 @@ class BoundedThreads:
     def run(self, function: Callable[[], T], timeout_s: float) -> T:
         """Run a function in a thread, with the caller's context variables; return what it returns.
 
-        Waits up to `timeout_s` for a free place and then as long again for the function. Raises Saturated if
-        it was not started, Overrun if it did not return, Raised if it raised.
+        Waits up to `timeout_s` in total, for a free place at most half of that: what is started late would be left
+        in doubt. Raises Saturated if it was not started, Overrun if it did not return, Raised if it raised.
         """
+        deadline = time.monotonic() + timeout_s
         if self._pid != os.getpid():  # forked: the parent's threads do not exist here
             self._start_afresh()
-        if self.stuck * 2 >= self._limit or not self._places.acquire(timeout=timeout_s):
+        if self.stuck * 2 >= self._limit or not self._places.acquire(timeout=timeout_s / 2):
             raise Saturated
         job = _Job(function)
         self._hand_over(job)
-        if not job.ended.wait(timeout_s) and self._abandon(job):
+        if not job.ended.acquire(timeout=max(0.0, deadline - time.monotonic())) and self._abandon(job):
             raise Overrun
         if job.error is not None:
             raise Raised(job.error)
@@ -100,7 +104,7 @@ class BoundedThreads:
             job = self._jobs.get()
             job.do()
             with self._lock:
-                job.ended.set()
+                job.ended.release()
                 self.stuck -= job.abandoned
                 self._idle += 1
             del job  # or an idle thread would keep the last result alive
@@ -109,7 +113,7 @@ class BoundedThreads:
     def _abandon(self, job: _Job[Any]) -> bool:
         """Count a job as stuck; return False if it ended in this very moment."""
         with self._lock:
-            if job.ended.is_set():
+            if not job.ended.locked():
                 return False
             job.abandoned = True
             self.stuck += 1

@@ -19,8 +19,9 @@ from agentops.console.templatetags.console import badge
 from agentops.engine.breaker import BreakerSettings
 from identities.acting import acting_person
 from identities.policies import may_govern
-from tools.admin.words import describe_schema, describe_terms
+from tools.admin.words import MEANWHILE, describe_schema, describe_terms
 from tools.execution import breaker
+from tools.mirror import look_at_breaker, recall_breaker
 from tools.models import Tool, ToolGrant, ToolGroupObjectPermission, ToolUserObjectPermission
 from tools.services import (
     accept_tool,
@@ -46,8 +47,8 @@ class ToolAdmin(GovernedAdmin):
 
     @admin.display(description="breaker")
     def breaker_badge(self, tool: Tool) -> SafeString:
-        """Show the breaker as a person last saw it."""
-        return badge(breaker_word(tool))
+        """Show the breaker as it was last mirrored."""
+        return badge(recall_breaker(tool).state)
 
     def has_operate_permission(self, request: HttpRequest, obj: Tool | None = None) -> bool:
         """Whether this person may work the breaker, of this tool or some tool."""
@@ -127,7 +128,7 @@ class ToolAdmin(GovernedAdmin):
 
     def action_state(self, subject: Tool) -> str:
         """Combine service and breaker: "active", "active held" (open by itself), "active forced"."""
-        word = breaker_word(subject)
+        word = look_at_breaker(subject).state
         held = {"closed": "", "forced_open": " forced"}.get(word, " held")
         return f"{subject.state}{held}"
 
@@ -135,6 +136,7 @@ class ToolAdmin(GovernedAdmin):
         """Add the newest version, its arguments, the breaker, and the people and agents that may."""
         versions = list(subject.versions.order_by("-number")[:10])
         latest = versions[0] if versions else None
+        seen = breaker().snapshot(subject.pk, BreakerSettings(**latest.breaker) if latest else None)
         grants = ToolGrant.objects.filter(tool=subject, state="active").select_related("identity")
         return {
             "latest": latest,
@@ -144,8 +146,9 @@ class ToolAdmin(GovernedAdmin):
                 (grant, describe_terms(grant, latest)) for grant in grants.order_by("identity__slug")[:50]
             ],
             "approvers": read_approvers(subject),
-            "breaker_word": breaker_word(subject),
-            "breaker": breaker().snapshot(subject.pk, BreakerSettings(**latest.breaker) if latest else None),
+            "shown": look_at_breaker(subject, seen),
+            "meanwhile": MEANWHILE[latest.on_breaker_open] if latest else "",
+            "breaker": seen,
         }
 
 
@@ -156,14 +159,6 @@ def _may(request: HttpRequest, permission: str, tool: Tool | None) -> bool:
         if tool is None
         else may_govern(person, permission, tool.team, tool).allowed
     )
-
-
-def breaker_word(tool: Tool) -> str:
-    """Return forced_open, or the automatic breaker's state as last mirrored."""
-    if tool.forced_open_at is not None:
-        return "forced_open"
-    mirrored = getattr(tool, "breaker_state", None)
-    return mirrored.state if mirrored is not None else "closed"
 
 
 def read_approvers(tool: Tool) -> list[str]:

@@ -28,6 +28,12 @@ RULES = {
     "minItems": "at least {} items",
     "maxItems": "at most {} items",
 }
+# What a tool declares for the time in which it is not called.
+MEANWHILE = {
+    "halt": "a run that needs it halts",
+    "wait": "a run that needs it waits",
+    "skip": "runs go on without it",
+}
 
 
 @dataclass(frozen=True, slots=True)

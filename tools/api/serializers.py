@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agentops.api.serializers import QuerySerializer, render_row
+from tools.mirror import ShownBreaker, look_at_breaker, recall_breaker
 from tools.models import Effect, Idempotency, Tool, ToolVersion
 
 Document = dict[str, Any]  # Any: a JSON document
@@ -28,7 +29,7 @@ class ToolVersionSerializer(serializers.Serializer[ToolVersion]):
     digest = serializers.CharField()
 
 
-class BreakerSerializer(serializers.Serializer[Any]):  # Any: put together from the tool and its mirror row
+class BreakerSerializer(serializers.Serializer[ShownBreaker]):
     """Whether the tool is being called at present."""
 
     state = serializers.ChoiceField(["closed", "open", "half_open", "forced_open"])
@@ -55,21 +56,10 @@ class ToolSerializer(serializers.Serializer[Tool]):
 
     @extend_schema_field(BreakerSerializer)
     def get_breaker(self, tool: Tool) -> Document:
-        return render_row(BreakerSerializer, _breaker_of(tool))
+        shown = look_at_breaker(tool) if self.context.get("alone") else recall_breaker(tool)
+        return render_row(BreakerSerializer, shown)
 
 
 class ToolQuery(QuerySerializer):
     name = serializers.CharField(required=False, max_length=64)
     state = serializers.ChoiceField(Tool.State.choices, required=False)
-
-
-def _breaker_of(tool: Tool) -> Document:
-    """Return the breaker as a person left it, else as its last transition left it."""
-    if tool.forced_open_at is not None:
-        opened = {"changed_at": tool.forced_open_at, "retry_at": None, "reason": tool.forced_open_reason}
-        return {"state": "forced_open", **opened}
-    mirror = getattr(tool, "breaker_state", None)
-    if mirror is None:
-        return {"state": "closed", "changed_at": None, "retry_at": None, "reason": ""}
-    names = ("state", "changed_at", "retry_at", "reason")
-    return {name: getattr(mirror, name) for name in names}

@@ -40,7 +40,7 @@ class ToolDetail(ApiView):
         tool = _visible_tools(caller(request)).filter(pk=tool_id).first()
         if tool is None:
             raise NotFound("unknown_tool", "There is no such tool, or it is not for you to know.")
-        return Response(render_row(ToolSerializer, tool))
+        return Response(render_row(ToolSerializer, tool, alone=True))
 
 
 def _visible_tools(user: User) -> QuerySet[Tool]:

@@ -34,7 +34,7 @@ from tools.adapters.http.answers import judge
 from tools.adapters.http.config import KNOWN, find_faults, parse_endpoint, parse_read_back
 from tools.adapters.http.request import build_request
 from tools.calls import Call
-from tools.outcomes import DETAIL_LIMIT, Outcome
+from tools.outcomes import DETAIL_LIMIT, Outcome, breaker_verdict
 
 PATIENCE_S = 20.0  # far more than anything here takes; where time is the point, the test sets its own
 FAR_TOO_LONG_MS = 10_000
@@ -136,6 +136,14 @@ def test_misbehaviour(
         outcome = adapter.invoke(call_to(url, effect=name), timeout_s=PATIENCE_S)
         assert verdict(outcome) == (effect[0], code, effect[1], counts)
     assert len(server.seen) == 3, "one request per attempt: no redirects, no hidden retries"
+
+
+@pytest.mark.parametrize(("status", "hears"), [(425, None), (429, None), (400, True), (503, False)])
+def test_a_call_that_the_tool_puts_off_says_nothing_of_its_health(
+    server: RudeServer, adapter: HttpAdapter, status: int, hears: bool | None
+) -> None:
+    outcome = adapter.invoke(call_to(f"{server.url}/status/{status}"), timeout_s=PATIENCE_S)
+    assert breaker_verdict(outcome) is hears
 
 
 @pytest.mark.parametrize("path", ["slow", "late", "drip-head", "drip-body"])

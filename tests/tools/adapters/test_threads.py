@@ -5,9 +5,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
+from tools.adapters import threads as threads_module
 from tools.adapters.threads import BoundedThreads, Overrun, Raised, Saturated
 
 colour: contextvars.ContextVar[str] = contextvars.ContextVar("colour", default="none")
@@ -109,3 +111,32 @@ def test_a_busy_pool_is_waited_for_and_then_refuses(released: threading.Event) -
     released.set()
     holder.join()
     assert threads.run(lambda: 1, 5.0) == 1
+
+
+def test_the_wait_for_a_place_and_for_the_function_is_one(
+    released: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = BoundedThreads(1, "t")
+    clock = iter([100.0, 159.99])  # when it was asked, and when a place was found
+    monkeypatch.setattr(threads_module, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    with pytest.raises(Overrun):
+        threads.run(lambda: released.wait(5), 60.0)
+
+
+class WatchedPlaces(threading.BoundedSemaphore):
+    """Places of which is known how long they were waited for at most."""
+
+    def __init__(self, places: int) -> None:
+        super().__init__(places)
+        self.waits: list[float | None] = []
+
+    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+        self.waits.append(timeout)
+        return super().acquire(blocking, timeout)
+
+
+def test_half_of_the_time_is_left_for_what_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads, places = BoundedThreads(1, "t"), WatchedPlaces(1)
+    monkeypatch.setattr(threads, "_places", places)
+    threads.run(lambda: None, 60.0)
+    assert places.waits == [30.0]

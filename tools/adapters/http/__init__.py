@@ -26,7 +26,7 @@ sent, then timeout or connection lost           failed, retryable      unknown, 
 307, 308                                        failed                 failed: "ask there instead"    works
 1xx, other 3xx                                  failed                 unknown: 303 ends many forms   fails
 408                                             failed, retryable      unknown, retryable             fails
-425, 429                                        failed, retryable      failed, retryable              works
+425, 429                                        failed, retryable      failed, retryable              nothing
 409 to a repeated key that the tool honours     failed, retryable      failed, retryable: the first   works
                                                                        may still be at work
 other 4xx                                       failed                 failed                         works
