@@ -9,13 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 
 from agentops.engine import events as e
-from agentops.engine.commands import AskPlanner, AssessCalls, CallTools, Command, Finish, Park, Wait
-from agentops.engine.decide import next_command
+from agentops.engine.commands import (
+    AskPlanner,
+    AssessCalls,
+    CallTools,
+    Command,
+    Finish,
+    Park,
+    ReadBack,
+    SettleLostAnswer,
+    SettleLostAttempt,
+    Wait,
+)
+from agentops.engine.decide import LOST, next_command
 from agentops.engine.events import BY_PEOPLE, INTENTS, Event
 from agentops.engine.fold import UnfoldableEvent, fold
-from agentops.engine.state import RunState
+from agentops.engine.state import CallState, RunState
+from agentops.engine.trouble import decide_follow_up
 from agentops.errors import NondeterminismError
 
 # What people have decided elsewhere; the driver notes it whenever it looks.
@@ -61,32 +74,59 @@ class _Reader:
             self._batch = None
         if event.kind in INTENTS:  # an intent that meets a moved head is dropped, so this one knew all
             self.views = self.views[-1:]
-        if event.kind not in _VERDICTS and not self._is_outcome(event):
+        if self._is_decided(event):
             self.commands.append(self._explain(event))
         known = fold(self.views[-1], event)
         self.views = [*(seen for view in self.views[:-1] if (seen := _fold_late(view, event))), known]
 
-    def _is_outcome(self, event: Event) -> bool:
-        """Whether the world has answered to what was started: no decision of ours."""
-        if event.kind in _OF_MODEL:
-            return True
-        if event.kind not in _OF_ATTEMPT:
+    def _is_decided(self, event: Event) -> bool:
+        """Whether a driver was told to do this, rather than the world or people having answered."""
+        if event.kind in _VERDICTS:
             return False
+        if event.kind in _OF_MODEL:
+            return bool(event.facts.get("code") == LOST)
+        call = self._attempt_of(event)
+        if call is None:
+            return True
+        _check_follow_up(call, event)
+        return call.status == "unknown" or event.facts["code"] == LOST
+
+    def _attempt_of(self, event: Event) -> CallState | None:
+        """Return the call of which an attempt ends here, if one does."""
+        if event.kind not in _OF_ATTEMPT:
+            return None
         call = self.views[-1].call(event.facts["call"])
         if event.facts.get("attempt", call.attempts) != call.attempts:  # its own attempt is not on the record
             raise NondeterminismError(f"an outcome of attempt {call.attempts}", _words(event))
-        return call.status in ("started", "unknown")
+        return call if call.status in ("started", "unknown") else None
 
     def _explain(self, event: Event) -> Command:
         if self._batch and event.facts["call"] in self._batch.calls:
             return self._batch
-        given = [next_command(view, event.at, event.facts.get("idle_ms", 0)) for view in self.views]
-        for command in reversed(given):
-            if _leads_to(command, event):
+        idle_ms, at = event.facts.get("idle_ms", 0), self._find_moment(event)
+        given = [(view, next_command(view, at, idle_ms)) for view in self.views]
+        for view, command in reversed(given):
+            if _leads_to(command, event, view):
                 if event.kind == e.ATTEMPT_STARTED and isinstance(command, CallTools):
                     self._batch = command
                 return command
-        raise NondeterminismError(given[-1], _words(event))
+        raise NondeterminismError(given[-1][1], _words(event))
+
+    def _find_moment(self, event: Event) -> datetime:
+        """Return when the driver was told: an answer to a question takes its time, so then it was due."""
+        asked = self._attempt_of(event)
+        due = asked.retry_at if asked and asked.status == "unknown" else None
+        return event.at if due is None else min(due, event.at)
+
+
+def _check_follow_up(call: CallState, event: Event) -> None:
+    """Decide once more what follows an attempt; entries of old lack what that rests on."""
+    if "jitter" not in event.facts:
+        return
+    kind, follow = decide_follow_up(call, event.facts)
+    recorded = {name: event.facts[name] for name in ("then", "delay_ms") if name in event.facts}
+    if (kind, follow) != (event.kind, recorded):
+        raise NondeterminismError(f"{kind} {follow}", _words(event))
 
 
 def _words(event: Event) -> str:
@@ -101,22 +141,33 @@ def _fold_late(view: RunState, event: Event) -> RunState | None:
         return None
 
 
-def _leads_to(command: Command, event: Event) -> bool:
-    facts = event.facts
+def _leads_to(command: Command, event: Event, view: RunState) -> bool:
+    facts, kind = event.facts, event.kind
     match command:
         case AskPlanner(step, attempt):
-            asked = event.kind == e.MODEL_REQUESTED and (facts["step"], facts["attempt"]) == (step, attempt)
-            return asked or event.kind in _OF_BUDGET
+            asked = kind == e.MODEL_REQUESTED and (facts["step"], facts["attempt"]) == (step, attempt)
+            return asked or kind in _OF_BUDGET
+        case SettleLostAnswer(step, attempt):
+            return kind == e.MODEL_FAILED and (facts["step"], facts["attempt"]) == (step, attempt)
         case AssessCalls(calls):
-            return event.kind in _ASSESSED and facts["call"] in calls
+            return kind in _ASSESSED and facts["call"] in calls
         case CallTools(calls):
-            return event.kind in _CALLED and facts["call"] in calls
+            return kind in _CALLED and facts["call"] in calls and _may_go_out(view.call(facts["call"]), calls)
+        case SettleLostAttempt(call):
+            return kind in _OF_ATTEMPT and (facts["call"], facts["code"]) == (call, LOST)
+        case ReadBack(call):
+            return kind in _OF_ATTEMPT and facts["call"] == call
         case Park(call):
-            return event.kind == e.CALL_PARKED and facts["call"] == call
+            return kind == e.CALL_PARKED and facts["call"] == call
         case Wait(for_people=True):
-            return event.kind == e.BUDGET_RETURNED
-        case Finish(kind, reason, limit):
-            ending = (facts.get("reason", ""), facts.get("limit", limit))
-            return event.kind == kind and ending == (reason, limit)
+            return kind == e.BUDGET_RETURNED
+        case Finish(ending, reason, limit):
+            recorded = (facts.get("reason", ""), facts.get("limit", limit))
+            return kind == ending and recorded == (reason, limit)
         case _:
             return False
+
+
+def _may_go_out(call: CallState, together: tuple[int, ...]) -> bool:
+    """Whether a call is one that may be made, and a write alone."""
+    return call.may_run and (call.effect == "read" or len(together) == 1)

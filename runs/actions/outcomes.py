@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+from math import ceil
 from typing import Any
 
 from agentops.engine import events as e
-from agentops.engine.retry import GiveUp, Park, ReadBack, Retry, decide_retry
+from agentops.engine.decide import LOST
+from agentops.engine.retry import RETRY_AFTER_LIMIT_S
 from agentops.engine.state import CallState
+from agentops.engine.trouble import JITTER_UNITS, decide_follow_up
 from runs import evidence
 from runs.actions.proposals import call_of, key_of, proposal, where_of
 from runs.actions.refusals import give_caps_back
@@ -18,8 +21,6 @@ from tools import execution
 from tools.assessment import Assessment
 from tools.calls import ToolSpec
 from tools.outcomes import Outcome, Status
-
-LOST = "lost"
 
 
 def note_outcome(
@@ -46,43 +47,38 @@ def note_outcome(
         content = {"value": outcome.value}
         session.note(e.CALL_SUCCEEDED, {**facts, "size": evidence.size_of(outcome.value)}, content)
         return
-    _note_trouble(session, call, spec, outcome, facts, rest_s)
+    _note_trouble(session, call, outcome, facts, rest_s)
 
 
 def _note_trouble(
-    session: Session, call: CallState, spec: ToolSpec, outcome: Outcome, facts: dict[str, Any], rest_s: float
+    session: Session, call: CallState, outcome: Outcome, facts: dict[str, Any], rest_s: float
 ) -> None:
     content = {"detail": outcome.detail, "value": outcome.value}
-    in_doubt = call.in_doubt and not facts.get("read_back")
-    follow = decide_retry(
-        effect=spec.effect,
-        idempotency=spec.idempotency,
-        attempt=call.attempts,
-        max_attempts=spec.max_attempts,
-        outcome_status="unknown" if outcome.status == "unknown" else "failed",
-        retryable=outcome.retryable,
-        jitter=random.random(),  # noqa: S311  recorded as the delay it leads to
-        base_s=spec.backoff_base_s,
-        cap_s=spec.backoff_cap_s,
-        retry_after_s=outcome.retry_after_s,
-        retry_budget_left=outcome.retry_budget_left,
-        in_doubt=in_doubt,
-        read_backs=call.read_backs,
-        rest_s=rest_s,
-    )
-    if not outcome.retry_budget_left:
-        facts["retry_budget"] = "exhausted"
-    doubtful = outcome.status == "unknown" or in_doubt
-    if isinstance(follow, GiveUp):
-        facts["size"] = len(outcome.detail)
-        session.note(e.CALL_FAILED, facts, content, give_caps_back(session, call))
-    elif isinstance(follow, Retry) and not doubtful:
-        delay = {"retryable": True, "delay_ms": round(follow.delay_s * 1000)}
-        session.note(e.ATTEMPT_FAILED, {**facts, **delay}, content)
+    facts = {**facts, **_inputs_of(outcome, rest_s)}
+    kind, follow = decide_follow_up(call, facts)
+    if kind == e.CALL_FAILED:
+        ended = {**facts, "size": len(outcome.detail)}
+        session.note(kind, ended, content, give_caps_back(session, call))
     else:
-        delay_s = 0.0 if isinstance(follow, Park) else follow.delay_s
-        then = {Retry: "retry", ReadBack: "read_back", Park: "park"}[type(follow)]
-        session.note(e.CALL_UNKNOWN, {**facts, "then": then, "delay_ms": round(delay_s * 1000)}, content)
+        session.note(kind, {**facts, **follow}, content)
+
+
+def _inputs_of(outcome: Outcome, rest_s: float) -> dict[str, Any]:
+    """Return, as facts, all that the decision rests on and the state does not know: a replay decides it again."""
+    inputs: dict[str, Any] = {
+        "status": outcome.status,
+        "retryable": outcome.retryable,
+        "jitter": random.randrange(JITTER_UNITS),  # noqa: S311  spreads retries, keeps no secret
+    }
+    if outcome.retry_after_s is not None:
+        # In this order what is no number counts as nothing.
+        wish_s = max(0.0, min(outcome.retry_after_s, RETRY_AFTER_LIMIT_S))
+        inputs["retry_after_ms"] = round(wish_s * 1000)
+    if rest_s:
+        inputs["rest_ms"] = ceil(rest_s * 1000)
+    if not outcome.retry_budget_left:
+        inputs["retry_budget"] = "exhausted"
+    return inputs
 
 
 def settle_lost_attempt(session: Session, number: int) -> None:

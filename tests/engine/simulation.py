@@ -32,11 +32,11 @@ from agentops.engine.budgets import (
     plan_reservation,
 )
 from agentops.engine.commands import Command
-from agentops.engine.decide import next_command
+from agentops.engine.decide import LOST, next_command
 from agentops.engine.events import INTENTS, Event
 from agentops.engine.fold import fold
-from agentops.engine.retry import GiveUp, Park, ReadBack, Retry, decide_retry
 from agentops.engine.state import CallState, RunState
+from agentops.engine.trouble import JITTER_UNITS, decide_follow_up
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LIFE = timedelta(hours=1)
@@ -280,9 +280,8 @@ class Simulation:
     def _fail_to_answer(self, command: c.AskPlanner, charge: Facts) -> None:
         delay_ms = self.dice.choice((0, 300, 40_000))
         retryable = self.chance(0.8)
-        self.note(
-            e.MODEL_FAILED, step=command.step, code="busy", retryable=retryable, delay_ms=delay_ms, **charge
-        )
+        where = {"step": command.step, "attempt": command.attempt}
+        self.note(e.MODEL_FAILED, **where, code="busy", retryable=retryable, delay_ms=delay_ms, **charge)
 
     def _answer(self, command: c.AskPlanner, charge: Facts) -> None:
         final = self.chance(self.world.final)
@@ -298,7 +297,8 @@ class Simulation:
     def settle_answer(self, command: c.SettleLostAnswer) -> None:
         view = self.view
         charge: dict[str, Any] = {"tokens": view.reserved_tokens, "usd": str(view.reserved_usd)}
-        self.note(e.MODEL_FAILED, step=command.step, code="lost", retryable=True, delay_ms=0, **charge)
+        where = {"step": command.step, "attempt": command.attempt}
+        self.note(e.MODEL_FAILED, command, **where, code=LOST, retryable=True, delay_ms=0, **charge)
 
     # --- calls ------------------------------------------------------------------------------------------
 
@@ -376,51 +376,35 @@ class Simulation:
             self._note_outcome(e.CALL_SUCCEEDED, number, code="ok", size=50)
             return
         lost = self.view.call(number).effect != "read" and self.chance(0.5)
-        self._follow_up(number, "unknown" if lost else "failed", retryable=self.chance(0.7), read_back=False)
+        inputs = {"status": "unknown" if lost else "failed", "retryable": self.chance(0.7)}
+        self._follow_up(number, "busy", **inputs)
 
     def lose_attempt(self, command: c.SettleLostAttempt) -> None:
         status = "failed" if self.view.call(command.call).effect == "read" else "unknown"
-        self._follow_up(command.call, status, retryable=True, read_back=False)
+        self._follow_up(command.call, LOST, command, status=status, retryable=True, rest_ms=500)
 
     def read_back(self, command: c.ReadBack) -> None:
         self.pass_time(500)
         answer = self.dice.choice(("succeeded", "failed", "unknown"))
         if answer == "succeeded":
-            self._note_outcome(e.CALL_SUCCEEDED, command.call, code="ok", size=50)
+            self._note_outcome(e.CALL_SUCCEEDED, command.call, command, code="ok", size=50)
         else:
-            self._follow_up(command.call, answer, retryable=True, read_back=answer == "failed")
+            found = {"read_back": True} if answer == "failed" else {}
+            self._follow_up(command.call, "not_executed", command, status=answer, retryable=True, **found)
 
-    def _follow_up(self, number: int, status: str, *, retryable: bool, read_back: bool) -> None:
-        """Do as the driver does, with the engine's own retry decision."""
-        call = self.view.call(number)
-        in_doubt = call.in_doubt and not read_back
-        follow = decide_retry(
-            effect=call.effect,  # type: ignore[arg-type]  # the state keeps texts
-            idempotency=call.idempotency,  # type: ignore[arg-type]  # as above
-            attempt=call.attempts,
-            max_attempts=call.max_attempts,
-            outcome_status=status,  # type: ignore[arg-type]  # one of the literals
-            retryable=retryable,
-            jitter=self.dice.random(),
-            base_s=call.backoff_base_s,
-            cap_s=call.backoff_cap_s,
-            in_doubt=in_doubt,
-            read_backs=call.read_backs,
-        )
-        if isinstance(follow, GiveUp):
-            self._note_outcome(e.CALL_FAILED, number, code="busy", size=10)
-        elif isinstance(follow, Retry) and not (status == "unknown" or in_doubt):
-            delay_ms = round(follow.delay_s * 1000)
-            self._note_outcome(e.ATTEMPT_FAILED, number, code="busy", delay_ms=delay_ms, read_back=read_back)
-        else:
-            then = {Retry: "retry", ReadBack: "read_back", Park: "park"}[type(follow)]
-            delay_s = 0.0 if isinstance(follow, Park) else follow.delay_s
-            delay = {"then": then, "delay_ms": round(delay_s * 1000)}
-            self._note_outcome(e.CALL_UNKNOWN, number, code="lost", **delay)
+    def _follow_up(self, number: int, code: str, command: Command | None = None, **inputs: Any) -> None:
+        """Do as the driver does: decide by recorded inputs."""
+        inputs["jitter"] = self.dice.randrange(JITTER_UNITS)
+        if self.chance(self.world.trouble / 3):
+            inputs["retry_after_ms"] = self.dice.choice((0, 2_000))
+        if self.chance(self.world.trouble / 3):
+            inputs["retry_budget"] = "exhausted"
+        kind, follow = decide_follow_up(self.view.call(number), inputs)
+        self._note_outcome(kind, number, command, code=code, size=10, **inputs, **follow)
 
-    def _note_outcome(self, kind: str, number: int, **facts: Any) -> None:
+    def _note_outcome(self, kind: str, number: int, command: Command | None = None, **facts: Any) -> None:
         attempt = self.view.call(number).attempts
-        self.note(kind, step=self.view.step, call=number, attempt=attempt, **facts)
+        self.note(kind, command, step=self.view.step, call=number, attempt=attempt, **facts)
 
     def park(self, command: c.Park) -> None:
         self.note(e.CALL_PARKED, command, step=self.view.step, call=command.call)

@@ -112,6 +112,43 @@ def test_the_outcome_of_an_attempt_that_is_not_recorded_is_no_refusal_of_it() ->
         replay(history(*begun, unknown(2, "park")))
 
 
+TROUBLE: dict[str, object] = {"step": 1, "call": 1, "attempt": 1, "status": "failed", "retryable": True}
+
+
+@pytest.mark.parametrize(
+    ("kind", "told", "fits"),
+    [
+        (e.ATTEMPT_FAILED, {"delay_ms": 250}, True),
+        (e.ATTEMPT_FAILED, {"delay_ms": 251}, False),
+        (e.ATTEMPT_FAILED, {"delay_ms": 250, "retry_budget": "exhausted"}, False),
+        (e.CALL_FAILED, {}, False),
+        (e.CALL_UNKNOWN, {"then": "park", "delay_ms": 0}, False),
+    ],
+)
+def test_what_follows_an_attempt_is_decided_again(kind: str, told: dict[str, object], fits: bool) -> None:
+    outcome = (kind, {**TROUBLE, "code": "busy", "jitter": 500_000, **told})
+    events = history(requested(1), decided(1), ALLOWED, STARTED, outcome)
+    if fits:
+        replay(events)
+        return
+    with pytest.raises(NondeterminismError, match=r"attempt\.failed|call\.failed"):
+        replay(events)
+
+
+def test_what_followed_before_its_inputs_were_recorded_is_believed() -> None:
+    outcome = (e.ATTEMPT_FAILED, {**TROUBLE, "code": "busy", "delay_ms": 1})
+    replay(history(requested(1), decided(1), ALLOWED, STARTED, outcome))
+
+
+def test_a_question_about_a_call_that_is_asked_too_early_is_noticed() -> None:
+    doubt = (e.CALL_UNKNOWN, {**TROUBLE, "code": "gone", "then": "read_back", "delay_ms": 2_000})
+    begun = [requested(1), decided(1), ALLOWED, STARTED, doubt]
+    paused: list[tuple[str, dict[str, object]]] = [(e.RUN_PAUSED, {})]
+    with pytest.raises(NondeterminismError):
+        replay(history(*begun, SUCCEEDED))
+    replay(history(*begun, *paused, (e.RUN_UNPAUSED, {}), SUCCEEDED))
+
+
 def test_an_ending_that_was_written_before_it_named_its_limit_is_explained() -> None:
     exhausted = (e.BUDGET_EXHAUSTED, {"limit": "usd"})
     replay(history(exhausted, (e.RUN_HALTED, {"reason": "budget_reached"})))

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from agentops.engine.fold import fold_all
+from agentops.engine.probes import check_history
 from agentops.engine.replay import replay
-from runs.histories import dump_history, load_history
+from runs.histories import dump_history, load_history, load_probes
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 
@@ -27,6 +28,12 @@ def test_the_engine_still_decides_what_was_recorded(path: Path) -> None:
     commands = replay(events)
     assert len(commands) >= 1
     assert fold_all(events).seq == len(events)
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+def test_the_engine_would_have_decided_the_same_at_any_other_moment(path: Path) -> None:
+    text = path.read_text()
+    check_history(load_history(text), load_probes(text))
 
 
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from agentops.errors import Permanent, StateConflict
+from agentops.errors import Permanent, StateConflict, Transient
 from identities.models import AgentIdentity
 from runs.actions import executing, proposals
 from runs.models import Run
@@ -138,6 +139,28 @@ def test_a_lost_reply_is_asked_for_again_under_a_key_that_is_honoured(company: C
         "attempt.started",
         "call.succeeded",
     ]
+
+
+def test_what_a_retry_rests_on_is_recorded(company: Company) -> None:
+    company.add_tool("refund", idempotency="honours_key")
+    company.world.mishaps.extend([busy])
+    (failed,) = company.facts(company.run(proposes(("refund", ORDER)), says("Done.")), "attempt.failed")
+    assert (failed["status"], failed["retryable"]) == ("failed", True)
+    assert 0 <= failed["jitter"] < 1_000_000
+    assert failed["delay_ms"] == round(failed["jitter"] / 1_000_000)
+
+
+@pytest.mark.parametrize(("wish", "kept_ms"), [(math.inf, 300_000), (math.nan, 0), (-5.0, 0), (0.0304, 30)])
+def test_a_wish_to_be_left_alone_is_recorded_in_bounds(company: Company, wish: float, kept_ms: int) -> None:
+    def ask_for_patience(do: Callable[[], Result]) -> Result:
+        raise Transient("busy", "try later", retry_after_s=wish)
+
+    company.add_tool("refund", idempotency="honours_key")
+    company.world.mishaps.extend([ask_for_patience])
+    company.publish(max_seconds=3600)
+    (failed,) = company.facts(company.run(proposes(("refund", ORDER)), says("Done.")), "attempt.failed")
+    assert failed["retry_after_ms"] == kept_ms
+    assert failed["delay_ms"] >= kept_ms
 
 
 @pytest.mark.parametrize(("mishap", "attempts"), [(lose_reply, 1), (lose_request, 2)])

@@ -1,0 +1,103 @@
+"""An engine with one rule less: the histories that are kept must tell it from the one that recorded them."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import pytest
+
+from agentops.engine import decide, retry, trouble
+from agentops.engine.fold import UnfoldableEvent
+from agentops.engine.probes import check_history
+from agentops.engine.replay import replay
+from agentops.errors import NondeterminismError
+from runs.histories import load_history, load_probes
+from tests.replay.test_histories import HISTORIES
+from tests.rewriting import rewrite
+
+Mutation = tuple[ModuleType, str, str, str]
+
+BLINDLY = ("return SettleLostAttempt(call.number)", "return CallTools((call.number,))")
+GIVE_UP = ("return SettleLostAttempt(call.number)", "return Finish(e.RUN_FAILED, 'lost')")
+NO_ANSWER = ('if state.phase == "asking":', "if False:")
+PARK = ("return ReadBack(unknown.number)", "return Park(unknown.number)")
+REPEAT = ("return ReadBack(unknown.number)", "return CallTools((unknown.number,))")
+FORGET = ("if unknown:", "if False:")
+ALL_WRITES = ("return (writes[0].number,)", "return tuple(w.number for w in writes)")
+ANY_WRITE = (
+    "if writes and writes[0].may_run and _is_due(writes[0], now):\n        return (writes[0].number,)",
+    "for write in writes:\n        if write.may_run and _is_due(write, now):\n            return (write.number,)",
+)
+
+# Those that the stream of an ordinary run shows, because it holds what was done in their place.
+SHOWN: dict[str, Mutation] = {
+    "a lost attempt is repeated blindly": (decide, "_settle_losses", *BLINDLY),
+    "a lost attempt ends the run": (decide, "_settle_losses", *GIVE_UP),
+    "a lost answer is not settled": (decide, "_settle_losses", *NO_ANSWER),
+    "a doubtful call is parked unasked": (decide, "_next_for_calls", *PARK),
+    "a doubtful call is repeated unasked": (decide, "_next_for_calls", *REPEAT),
+    "a doubtful call is never asked about": (decide, "_next_for_calls", *FORGET),
+    "all writes go together": (decide, "_runnable", *ALL_WRITES),
+    "lost authority is ignored": (decide, "_heed_people", "if state.lost_authority:", "if False:"),
+    "an expiry is ignored": (decide, "_heed_people", "if now >= state.expires_at:", "if False:"),
+    "a kill is ignored": (decide, "_heed_people", "if state.killed:", "if False:"),
+    "a cancellation is ignored": (decide, "_heed_people", "if state.cancelling:", "if False:"),
+    "retries need no jitter": (retry, "_delay", "jitter * ceiling", "ceiling"),
+    "a wish to be left alone is ignored": (retry, "_delay", "retry_after_s or 0.0", "0.0"),
+    "a refusal for good is retried": (retry, "_refuse_retry", "if not retryable:", "if False:"),
+    "attempts have no end": (retry, "_refuse_retry", "if attempt >= max_attempts:", "if False:"),
+    "used up retries are ignored": (trouble, "_decide", '"retry_budget" not in inputs', "True"),
+    "doubt is forgotten": (trouble, "_decide", "in_doubt=in_doubt", "in_doubt=False"),
+}
+# Those that show only at another moment than that of an entry, or in what a driver might have done.
+HIDDEN: dict[str, Mutation] = {
+    "a write overtakes one that waits": (decide, "_runnable", *ANY_WRITE),
+    "a call is retried before it is due": (decide, "_is_due", "now >= call.retry_at", "True"),
+    "a model is asked before it is due": (decide, "_ask", "now < state.retry_at", "False"),
+    "calls have no deadline": (decide, "_next_for_calls", "if now >= deadline:", "if False:"),
+    "turns have no deadline": (
+        decide,
+        "_ask",
+        "if max(now, state.retry_at or now) >= deadline:",
+        "if False:",
+    ),
+    "waiting for a driver is working time": (decide, "find_deadline", "left_ms + idle_ms", "left_ms"),
+    "a pause is ignored": (decide, "_heed_people", "if state.paused:", "if False:"),
+}
+
+
+def notices(check: str) -> list[str]:
+    """Return the names of the histories that a check tells from what today's engine decides."""
+    found = []
+    for path in HISTORIES:
+        text = path.read_text()
+        events = load_history(text)
+        try:
+            if check == "replay":
+                replay(events)
+            else:
+                check_history(events, load_probes(text))
+        except (NondeterminismError, UnfoldableEvent):
+            found.append(path.stem)
+    return found
+
+
+@pytest.mark.parametrize("check", ["replay", "probes"])
+def test_nobody_cries_wolf(check: str) -> None:
+    assert notices(check) == []
+
+
+@pytest.mark.parametrize("mutation", SHOWN.values(), ids=SHOWN)
+def test_a_stream_shows_it(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
+    rewrite(monkeypatch, *mutation)
+    assert notices("replay")
+
+
+# What follows an attempt is no command: it is recomputed from the stream.
+COMMANDS = {name: mutation for name, mutation in {**SHOWN, **HIDDEN}.items() if mutation[0] is decide}
+
+
+@pytest.mark.parametrize("mutation", COMMANDS.values(), ids=COMMANDS)
+def test_a_kept_history_shows_it(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
+    rewrite(monkeypatch, *mutation)
+    assert notices("probes")
