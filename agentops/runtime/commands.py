@@ -71,6 +71,7 @@ def prepare_demo(stack: Stack) -> None:
     application.prepare_database(stack)
     application.spawn_demo_servers(stack, ports)
     application.spawn_worker(stack)
+    application.spawn_beat(stack)  # what nobody decides has to expire
 
 
 def run_manage(name: str, arguments: list[str], environment: Mapping[str, str]) -> int:

@@ -6,9 +6,11 @@ import argparse
 import os
 import sys
 
+from agentops.runtime.chromium import provide_chromium
 from agentops.runtime.supervision import ROOT
 
-SUITES = ("retail", "crash", "budget", "api", "browser")
+BROWSER = "browser"
+SUITES = ("retail", "crash", "budget", "api", BROWSER)
 WORKERS = "2"
 
 
@@ -36,6 +38,8 @@ def pytest_arguments(suite: str | None, rest: list[str]) -> list[str]:
 
 
 def run_tests(suite: str | None, rest: list[str]) -> int:
-    """Become pytest, whose exit code is then ours."""
+    """Become pytest, whose exit code is then ours; raises BootstrapError for a suite that lacks its browser."""
+    if suite == BROWSER:
+        provide_chromium()
     os.chdir(ROOT)
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *pytest_arguments(suite, rest)])

@@ -25,6 +25,7 @@ from runs.chaos.processes import end_processes, find_children
 
 Tool = Literal["credit", "post", "book"]
 TOOLS: tuple[Tool, ...] = ("credit", "post", "book")
+HONOURS_KEYS: Tool = "credit"  # the others make an effect of every request
 WORKERS = 2
 GOING = """
 SELECT count(*) FROM runs_run WHERE state NOT IN ('completed', 'halted', 'failed', 'cancelled', 'expired')
@@ -197,7 +198,7 @@ class Arena:
     def _start_tools(self) -> None:
         started = [self._start_planner()]
         for tool, port in self.tool_ports.items():
-            keys = "honoured" if tool == "credit" else "ignored"
+            keys = "honoured" if tool == HONOURS_KEYS else "ignored"
             options = ["--port", str(port), "--file", str(self._effects_path(tool)), "--keys", keys]
             argv = [sys.executable, "-m", "runs.chaos.toolserver", *options]
             started.append((self.stack.spawn(f"tool-{tool}", argv), port))

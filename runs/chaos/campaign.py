@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
@@ -13,15 +13,16 @@ from uuid import UUID
 import psycopg
 
 from agentops.ledger.verification import verify_streams
+from runs.chaos.account import claim_effects, find_wrong_endings, settle_account
 from runs.chaos.arena import TOOLS, Arena, Tool
 from runs.chaos.client import Client, Feeder, Refused
 from runs.chaos.fencing import find_stale_writes
 from runs.chaos.kills import KINDS, Killer, draw_kills
-from runs.chaos.verdict import SHOWN, find_leaks, read_calls, settle_account
+from runs.chaos.verdict import SHOWN, find_leaks, read_calls
+from runs.chaos.work import Order
 
 GOING = 8
 PROGRESS_S = 60.0  # without an effect for so long, something is broken that no kill explains
-EXPECTED_ENDINGS = frozenset({"completed", "halted/outcome_unknown"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,14 @@ class Result:
     duplicates: int = 0
     lost: int = 0
     unrecorded: int = 0
+    unordered: int = 0
     parked: int = 0
     parked_effects: int = 0
     stale_writes: int = 0
     late_outcomes: int = 0
     ledger_ok: bool = False
     budgets_ok: bool = False
+    servers: dict[str, dict[str, int]] = field(default_factory=dict)
     endings: dict[str, int] = field(default_factory=dict)
     kills: dict[str, int] = field(default_factory=dict)
     seed: int = 0
@@ -97,7 +100,7 @@ def run_campaign(arena: Arena, plan: Plan, announce: Callable[[str], object] = l
             result.problems.append(str(error))
         _await_endings(arena, plan.settle_s)
         with psycopg.connect(arena.database_url(), autocommit=True) as connection:
-            _judge(arena, connection, list(client.started.values()), result)
+            _judge(arena, connection, client.started, result)
     result.seconds = round(time.monotonic() - started, 1)
     return result
 
@@ -125,19 +128,17 @@ def _await_endings(arena: Arena, timeout_s: float) -> None:
         time.sleep(0.2)
 
 
-def _judge(arena: Arena, connection: psycopg.Connection, runs: list[UUID], result: Result) -> None:
-    _judge_runs(connection, runs, result)
-    calls = read_calls(connection, runs)
+def _judge(
+    arena: Arena, connection: psycopg.Connection, orders: Mapping[UUID, Order], result: Result
+) -> None:
+    calls = read_calls(connection, list(orders))
+    _judge_runs(connection, orders, calls, result)
     for tool in TOOLS:
-        account = settle_account(calls, arena.effects(tool), tool)
-        result.effects_expected += account.expected
-        result.effects_seen += account.seen
-        result.parked += account.parked
-        result.parked_effects += account.parked_effects
-        for name in ("duplicates", "lost", "unrecorded"):
-            found = getattr(account, name)
-            setattr(result, name, getattr(result, name) + len(found))
-            result.problems += [f"{tool}: {name}: {each}" for each in found]
+        account = settle_account(claim_effects(orders, calls, tool), calls, arena.effects(tool), tool)
+        result.servers[tool] = account.figures()
+        for name, figure in account.figures().items():
+            setattr(result, name, getattr(result, name) + figure)
+        result.problems += account.problems(tool)
     stale = find_stale_writes(connection, arena.writers)
     result.stale_writes = len(stale)
     leaks = find_leaks(connection, calls)
@@ -147,18 +148,13 @@ def _judge(arena: Arena, connection: psycopg.Connection, runs: list[UUID], resul
     result.problems += [*stale, *leaks, *map(str, faults), *arena.find_dead()]
 
 
-def _judge_runs(connection: psycopg.Connection, runs: list[UUID], result: Result) -> None:
+def _judge_runs(
+    connection: psycopg.Connection, runs: Mapping[UUID, Order], calls: Mapping[str, str], result: Result
+) -> None:
     rows = connection.execute("SELECT id, state, status_reason, ended_at FROM runs_run").fetchall()
-    known = {row[0] for row in rows}
-    endings = Counter("/".join(filter(None, row[1:3])) for row in rows)
+    endings = {row[0]: "/".join(filter(None, row[1:3])) for row in rows}
     result.runs_started, result.runs_ended = len(runs), sum(row[3] is not None for row in rows)
-    result.endings = dict(sorted(endings.items()))
-    result.problems += [f"run {run} was acknowledged and is not there" for run in runs if run not in known]
-    result.problems += [f"run {run} was never acknowledged" for run in known - set(runs)]
-    result.problems += [
-        f"run {row[0]} is {row[1]} ({row[2]})"
-        for row in rows
-        if "/".join(filter(None, row[1:3])) not in EXPECTED_ENDINGS
-    ]
+    result.endings = dict(sorted(Counter(endings.values()).items()))
+    result.problems += find_wrong_endings(runs, endings, calls)
     late = connection.execute("SELECT count(*) FROM ledger_entry WHERE kind = 'outcome.late'").fetchone()
     result.late_outcomes = int(late[0]) if late else 0

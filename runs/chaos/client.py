@@ -23,12 +23,12 @@ class Refused(Exception):
 
 
 class Client:
-    """Starts runs; ``started`` holds the acknowledged ones by the order's name."""
+    """Starts runs; ``started`` holds what the acknowledged ones were ordered to do."""
 
     def __init__(self, arena: Arena) -> None:
         self._arena = arena
         self._http = httpx2.Client(timeout=10)
-        self.started: dict[str, UUID] = {}
+        self.started: dict[UUID, Order] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -50,8 +50,9 @@ class Client:
             if time.monotonic() > deadline:
                 raise Refused(f"{order.name} could not be started within {PATIENCE_S:.0f} s")
             time.sleep(0.2)
-        self.started[order.name] = UUID(answer.json()["id"])
-        return self.started[order.name]
+        run = UUID(answer.json()["id"])
+        self.started[run] = order
+        return run
 
     def _post(self, order: Order) -> httpx2.Response | None:
         """Ask once; None when there was no answer. The key makes a repetition harmless."""

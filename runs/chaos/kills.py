@@ -41,7 +41,9 @@ class Killer:
     def __init__(self, arena: Arena, dice: random.Random, tools: tuple[Tool, ...]) -> None:
         self._arena = arena
         self._dice = dice
-        self._tools = tools
+        # One after another: chance alone could leave a server out, and three traps are to find all kinds of tools.
+        self._tools = cycle(dice.sample(tools, len(tools)))
+        self._tool = next(self._tools)
         self._http = httpx2.Client(timeout=CATCH_S + 5)
 
     def __enter__(self) -> Self:
@@ -127,8 +129,8 @@ class Killer:
     # --- traps ------------------------------------------------------------------------------------------
 
     def _catch(self, side: Side) -> tuple[Tool, Process, UUID] | None:
-        """Hold the next effect at some server; return where, whose and of which run it is."""
-        tool = self._dice.choice(self._tools)
+        """Hold the next effect at the server whose turn it is; return where, whose and of which run it is."""
+        tool = self._tool
         question = {"side": side, "timeout_s": CATCH_S}
         answer = self._http.post(f"{self._arena.tool_url(tool)}/trap/catch", json=question)
         if answer.status_code != 200:
@@ -138,6 +140,7 @@ class Killer:
         if worker is None:
             self._release(tool, "go")
             return None
+        self._tool = next(self._tools)
         return tool, worker, run
 
     def _release(self, tool: Tool, verdict: Verdict) -> None:

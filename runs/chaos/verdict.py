@@ -1,17 +1,14 @@
-"""What became of every effect: the ledger on one side, the servers' own records on the other."""
+"""What the database says in the end: how each call stands in the ledger, and what is still reserved."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import psycopg
-
-from runs.chaos.effects import Effect
 
 _CALLS = """
 SELECT stream, kind, (facts ->> 'step')::int, (facts ->> 'call')::int, facts ->> 'key'
@@ -42,19 +39,6 @@ SELECT "window", used_count FROM tools_capusage u JOIN tools_tool t ON t.id = u.
 SHOWN = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Effects that should be there against effects that are, at one server. Texts name each offender."""
-
-    expected: int
-    seen: int
-    parked: int
-    parked_effects: int
-    duplicates: list[str]
-    lost: list[str]
-    unrecorded: list[str]
-
-
 def read_calls(connection: psycopg.Connection, runs: Sequence[UUID]) -> dict[str, str]:
     """Return by idempotency key how each call with an attempt stands in the ledger."""
     keys: dict[tuple[Any, ...], str] = {}
@@ -64,31 +48,6 @@ def read_calls(connection: psycopg.Connection, runs: Sequence[UUID]) -> dict[str
             keys[stream, step, call] = key
         calls[keys.get((stream, step, call)) or f"{stream}:{step}:?:{call}"] = _STATES[kind]
     return calls
-
-
-def settle_account(calls: Mapping[str, str], effects: Sequence[Effect], tool: str) -> Account:
-    """Hold the ledger's calls of a tool against the effects at its server.
-
-    A recorded success is exactly one effect; a parked call is one or none, and a person has been told.
-    Nothing happens under a key of which the ledger knows no attempt.
-    """
-    own = {key: state for key, state in calls.items() if key.split(":")[2] == tool}
-    by_key = Counter(effect.key for effect in effects)
-    by_name = Counter(effect.effect for effect in effects)
-    accounted = {key for key, state in own.items() if state in ("succeeded", "parked")}
-    return Account(
-        expected=sum(state == "succeeded" for state in own.values()),
-        seen=len(effects),
-        parked=sum(state == "parked" for state in own.values()),
-        parked_effects=sum(state == "parked" and by_key[key] > 0 for key, state in own.items()),
-        duplicates=[f"{name}, {count} times" for name, count in by_name.items() if count > 1],
-        lost=[key for key, state in own.items() if state == "succeeded" and not by_key[key]],
-        unrecorded=[
-            f"{each.effect} under {each.key}, {own.get(each.key, 'of which the ledger knows nothing')}"
-            for each in effects
-            if each.key not in accounted
-        ],
-    )
 
 
 def find_leaks(connection: psycopg.Connection, calls: Mapping[str, str]) -> list[str]:

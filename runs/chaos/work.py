@@ -22,6 +22,11 @@ class Order:
     def message(self) -> str:
         return f"Carry out the order {self.name}."
 
+    @property
+    def calls(self) -> tuple[tuple[int, str], ...]:
+        """Return turn and tool of every call, in the order in which they are made."""
+        return tuple((turn, tool) for turn, tools in enumerate(self.turns, start=1) for tool in tools)
+
     def effect(self, turn: int, tool: str) -> str:
         """Return the name of an effect: the same whenever the model is asked for this turn."""
         return f"{self.name}/{turn}/{tool}"

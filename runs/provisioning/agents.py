@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from agentops.rows import Changes
@@ -40,12 +41,13 @@ def apply_agents(session: Session) -> None:
             _apply_grants(session, agent, entry.get("grants", {}))
 
 
-def _fields(session: Session, entry: dict[str, Any]) -> dict[str, Any]:
+def _fields(session: Session, entry: dict[str, Any], end: datetime | None = None) -> dict[str, Any]:
+    """Return what the document says of an agent, whose ``end`` stays unless the document has a word on it."""
     return {
         "name": entry["name"],
         "purpose": entry["purpose"],
         "owner": session.person(entry["owner"]),
-        "expires_at": parse_moment(entry.get("expires_at")),
+        "expires_at": parse_moment(entry["expires_at"]) if "expires_at" in entry else end,
     }
 
 
@@ -63,7 +65,7 @@ def _update(session: Session, agent: AgentIdentity, entry: dict[str, Any]) -> Ch
     wanted, before = entry.get("state", agent.state), agent.state
     if wanted == AgentIdentity.State.REVOKED == before:
         return {}
-    changes = update_agent(actor=session.actor, agent=agent, **_fields(session, entry))
+    changes = update_agent(actor=session.actor, agent=agent, **_fields(session, entry, agent.expires_at))
     if wanted != before:
         MOVES[wanted](actor=session.actor, agent=agent)
         changes["state"] = (before, wanted)

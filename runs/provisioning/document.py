@@ -67,7 +67,7 @@ def apply_document(
         for apply_section in SECTIONS:
             apply_section(session)
         plan = session.plan()
-        if expected is not None and str(expected) != str(plan):
+        if expected is not None and expected != plan:
             raise StateConflict(
                 "plan_changed", "something changed since this plan was shown: look at it again"
             )

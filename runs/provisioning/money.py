@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from agentops.errors import ValidationFailed
 from runs.budgeting import set_budget
@@ -13,6 +14,7 @@ from runs.pricing import RATES, set_price
 from runs.provisioning.session import Session, at
 
 PUBLIC = "genai-prices"
+CEILINGS = ("max_steps", "max_tokens", "max_usd")
 
 
 def apply_prices(session: Session) -> None:
@@ -38,21 +40,28 @@ def apply_budgets(session: Session) -> None:
             team = session.team(entry["team"])
             agent = session.agent(entry["agent"]) if "agent" in entry else None
             window = entry["window"]
-            is_new = not Budget.objects.filter(team=team, identity=agent, window=window).exists()
-            usd = entry.get("max_usd")
+            before = Budget.objects.filter(team=team, identity=agent, window=window).first()
+            ceilings = _ceilings(before, entry)
             budget, changes = set_budget(
-                actor=session.actor,
-                team=team,
-                identity=agent,
-                window=window,
-                max_steps=entry.get("max_steps"),
-                max_tokens=entry.get("max_tokens"),
-                max_usd=None if usd is None else Decimal(usd),
+                actor=session.actor, team=team, identity=agent, window=window, **ceilings
             )
-            if is_new:
+            if before is None:
                 session.created("budget", str(budget), {name: after for name, (_, after) in changes.items()})
             else:
                 session.changed("budget", str(budget), changes)
+
+
+def _ceilings(before: Budget | None, entry: dict[str, Any]) -> dict[str, Any]:
+    """Return a budget's ceilings: an absent one stays as it is, only an explicit null takes it away.
+
+    An entry that states none limits nothing; the service refuses that.
+    """
+    stated = {name: entry[name] for name in CEILINGS if name in entry}
+    kept = {name: getattr(before, name, None) for name in CEILINGS if stated}
+    ceilings = {**kept, **stated}
+    if ceilings.get("max_usd") is not None:
+        ceilings["max_usd"] = Decimal(ceilings["max_usd"])
+    return ceilings
 
 
 def public_price(model: str) -> Price:

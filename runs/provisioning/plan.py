@@ -4,31 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal
 from typing import Literal
 
-from django.db import models
+from runs.provisioning.loosening import loosens
+from runs.provisioning.showing import show_change
 
 Action = Literal["create", "update", "unchanged"]
 MARKS = {"create": "+", "update": "~", "unchanged": " "}
-LONGEST_VALUE = 160
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of one thing; ``fields`` name → (before, after), before being None for what is new."""
+    """What becomes of one thing; ``fields`` name → (before, after), plain values that can be compared.
+
+    ``follows``: what is created takes the place of an earlier one, which ``before`` then tells of.
+    """
 
     action: Action
     kind: str
     name: str
     fields: Mapping[str, tuple[object, object]] = field(default_factory=dict)
+    follows: bool = False
 
     def __str__(self) -> str:
         lines = [f"{MARKS[self.action]} {self.kind} {self.name}: {self.action}"]
+        is_new = self.action == "create" and not self.follows
         for name, before, after in leaves(self.fields):
-            old = "" if self.action == "create" else f"{show(before)} → "
-            lines.append(f"    {name}: {old}{show(after)}")
+            mark = "" if is_new or not loosens(name, before, after) else " (loosens)"
+            lines.append(show_change(f"{name}{mark}", before, after, is_new=is_new))
         return "\n".join(lines)
 
 
@@ -62,25 +65,3 @@ def leaves(fields: Mapping[str, tuple[object, object]]) -> Iterator[tuple[str, o
             yield from leaves({part: pair for part, pair in parts.items() if pair[0] != pair[1]})
         else:
             yield name, before, after
-
-
-def show(value: object) -> str:
-    """Return a value in one line; rows by their name."""
-    match value:
-        case None | "":
-            text = "(none)"
-        case bool():
-            text = "yes" if value else "no"
-        case datetime():
-            text = value.isoformat(timespec="seconds")
-        case Decimal():
-            text = format(value.normalize(), "f")
-        case list() | tuple():
-            text = ", ".join(show(item) for item in value) or "(none)"
-        case dict():
-            text = " ".join(f"{name} {show(item)}" for name, item in value.items()) or "(none)"
-        case models.Model():
-            text = str(value)
-        case _:
-            text = " ".join(str(value).split())
-    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"

@@ -37,12 +37,18 @@ class Session:
 
     def created(self, kind: str, name: str, fields: Mapping[str, object]) -> None:
         """Note something new."""
-        shown = {field: (None, value) for field, value in fields.items() if value not in (None, "", [], {})}
+        shown = {
+            field: (None, plain(value)) for field, value in fields.items() if value not in (None, "", [], {})
+        }
         self.changes.append(Change("create", kind, name, shown))
+
+    def followed(self, kind: str, name: str, fields: Mapping[str, tuple[object, object]]) -> None:
+        """Note something new that takes the place of an earlier one, and in what it differs."""
+        self.changes.append(Change("create", kind, name, _plain_pairs(fields), follows=True))
 
     def changed(self, kind: str, name: str, fields: Mapping[str, tuple[object, object]]) -> None:
         """Note what became of something that was there before."""
-        self.changes.append(Change("update" if fields else "unchanged", kind, name, dict(fields)))
+        self.changes.append(Change("update" if fields else "unchanged", kind, name, _plain_pairs(fields)))
 
     def plan(self) -> Plan:
         """Return everything noted so far."""
@@ -77,6 +83,17 @@ def at(path: str) -> Iterator[None]:
     except AgentOpsError as error:
         error.detail = f"{path}: {error.detail or error.code}"
         raise
+
+
+def plain(value: object) -> object:
+    """Return a value with rows by their names: the rows of a dry run come back under other ids."""
+    if isinstance(value, models.Model):
+        return str(value)
+    return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _plain_pairs(fields: Mapping[str, tuple[object, object]]) -> dict[str, tuple[object, object]]:
+    return {name: (plain(before), plain(after)) for name, (before, after) in fields.items()}
 
 
 def parse_moment(text: str | None) -> datetime | None:

@@ -36,9 +36,11 @@ def _apply(session: Session, agent: AgentIdentity, entry: dict[str, Any]) -> Non
     changes = _differences(before, behaviour) if drafted else {}
     if entry.get("state", "published") == "published" and version.state == AgentVersion.State.DRAFT:
         publish_version(actor=session.actor, version=version)
-        changes["state"] = (None if drafted else "draft", "published")
+        changes["state"] = (None if previous is None else "draft", "published")
     name = f"{agent.slug} v{version.number}"
-    if drafted:
+    if drafted and previous is not None:
+        session.followed("version", name, changes)
+    elif drafted:
         session.created("version", name, {field: after for field, (_, after) in changes.items()})
     else:
         session.changed("version", name, changes)

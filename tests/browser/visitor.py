@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Literal
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from agentops.runtime.chromium import find_chromium
 from tests.browser.platform import Person
 
 PATIENCE_MS = 60_000  # how long a page may take to show what it must; it decides no test that passes
@@ -32,9 +32,7 @@ def pictures() -> Path:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Start Debian's Chromium; Playwright's own cannot be downloaded."""
-    path = shutil.which("chromium")
-    if path is None:
-        raise RuntimeError("Chromium is missing: apt-get install chromium")
+    path = find_chromium()
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
         browser = playwright.chromium.launch(executable_path=path, args=arguments)

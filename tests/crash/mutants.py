@@ -8,12 +8,15 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from celery.__main__ import main
 
 from agentops.database import Prepared
 from agentops.engine import events as e
+from agentops.engine.retry import Park, RetryDecision
 from runs import journal
+from runs.actions import outcomes
 from runs.leases import Leases
 from runs.session import Guard, Session
 
@@ -43,7 +46,22 @@ def open_the_fence() -> None:
     Leases.until = lambda *_: time.monotonic() + FOREVER_S  # type: ignore[method-assign]  # the mutation
 
 
-MUTANTS: dict[str, Callable[[], None]] = {"forget_starts": forget_starts, "open_the_fence": open_the_fence}
+def park_every_doubt() -> None:
+    """Leave every unknown outcome to a person, also where the tool honours keys and can be called again."""
+    decide = outcomes.decide_retry
+
+    def decide_anxiously(**facts: Any) -> RetryDecision:  # Any: whatever is decided upon
+        is_unknown = facts["outcome_status"] == "unknown"
+        return Park("cannot_be_repeated") if is_unknown else decide(**facts)
+
+    outcomes.decide_retry = decide_anxiously  # type: ignore[attr-defined]  # the mutation
+
+
+MUTANTS: dict[str, Callable[[], None]] = {
+    "forget_starts": forget_starts,
+    "open_the_fence": open_the_fence,
+    "park_every_doubt": park_every_doubt,
+}
 
 if __name__ == "__main__":
     MUTANTS[sys.argv.pop(1)]()

@@ -24,17 +24,24 @@ def data() -> Iterator[Path]:
         yield Path(directory) / "data"
 
 
-def play(data: Path, verdict: str) -> str:
+def start(data: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Start the demo where nobody sits at the terminal; return when it has ended."""
     environment = {name: value for name, value in os.environ.items() if name not in OURS}
-    answer = subprocess.run(
-        [sys.executable, "-m", "agentops", "demo", "--decide", verdict],
+    return subprocess.run(
+        [sys.executable, "-m", "agentops", "demo", *options],
         cwd=ROOT,
         env={**environment, "AGENTOPS_DATA": str(data)},
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
         timeout=300,
     )
+
+
+def play(data: Path, verdict: str) -> str:
+    """Play the demo to its end; return what it told."""
+    answer = start(data, "--decide", verdict)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     return answer.stdout
 
@@ -43,6 +50,7 @@ def test_approved_the_refund_is_made_and_told(data: Path) -> None:
     told = play(data, "approve")
     assert told.count("refund_payment: called") == told.count("refund_payment: done") == 1
     assert "completed: 4 steps, 3 calls" in told
+    assert list(data.glob("beat-schedule*")), "without the scheduler nothing that nobody decides would expire"
 
 
 def test_denied_nothing_is_refunded_and_the_agent_is_told(data: Path) -> None:
@@ -50,3 +58,10 @@ def test_denied_nothing_is_refunded_and_the_agent_is_told(data: Path) -> None:
     assert "refund_payment: denied, not approved" in told
     assert "refund_payment: called" not in told
     assert "No money has been moved" in told
+
+
+def test_without_a_terminal_it_says_how_to_answer(data: Path) -> None:
+    answer = start(data)
+    assert answer.returncode == 1
+    assert "add --decide" in answer.stderr
+    assert "Traceback" not in answer.stderr

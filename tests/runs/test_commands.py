@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import stat
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,9 @@ from agentops.demo.shop.catalogue import TOOLS
 from agentops.runtime.application import SCRIPTED_KEY
 from identities.models import ApiKey, Team, User
 from identities.services import authenticate
+from runs.management.commands import demo as demo_command
 from runs.management.commands.demo import Command as Demo
-from runs.models import AgentVersion, Price
+from runs.models import AgentVersion, Price, Run
 from runs.preflight import check_version
 from runs.provisioning.catalogue import with_definitions
 from runs.provisioning.demo import DOCUMENT, derive_password
@@ -286,3 +289,82 @@ def test_the_demo_leaves_a_decision_to_the_console(company: Company) -> None:
     assert company.decide().state == "approved", "nobody has decided it before"
     demo._answer(run, "console")
     assert company.drive(run).state == "completed"
+
+
+THINKS_S = 500.0  # longer than the run may take by itself
+
+
+@dataclass
+class Sitting:
+    """Somebody at the demo's terminal. Time passes only while they think; meanwhile the run goes on by itself."""
+
+    company: Company
+    answers: list[str]
+    questions: int = 0
+    now: float = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, _seconds: float) -> None:
+        self.company.drive(Run.objects.get())
+
+    def input(self, _question: str) -> str:
+        self.questions += 1
+        self.now += THINKS_S
+        if not self.answers:
+            raise EOFError
+        return self.answers.pop(0)
+
+
+SitDown = Callable[..., Sitting]
+
+
+@pytest.fixture
+def sit_down(company: Company, monkeypatch: pytest.MonkeyPatch, settings: LazySettings) -> SitDown:
+    """Provide a way to sit down at a demo that will ask for an approval."""
+    settings.DEMO = True
+    company.let_decide(company.add_tool("refund", grant="REQUIRE_APPROVAL").tool)
+    company.publish()
+    company.play(proposes(("refund", ORDER)), says("The money is on its way."))
+
+    def sit(*answers: str) -> Sitting:
+        sitting = Sitting(company, list(answers))
+        monkeypatch.setattr(demo_command, "time", sitting)
+        monkeypatch.setattr("builtins.input", sitting.input)
+        return sitting
+
+    return sit
+
+
+def test_the_demo_asks_until_it_is_answered(sit_down: SitDown) -> None:
+    sitting = sit_down("perhaps", "", " Approve ")
+
+    told = run("demo")
+
+    assert sitting.questions == 3
+    assert "fiona decided: approve" in told
+    assert "Agent: The money is on its way." in told
+    assert len(sitting.company.world.effects) == 1
+
+
+def test_the_demo_takes_no_for_an_answer(sit_down: SitDown) -> None:
+    sit_down("deny")
+
+    assert "refund: denied, not approved" in run("demo")
+
+
+def test_the_time_that_a_person_thinks_is_not_the_runs(sit_down: SitDown) -> None:
+    sit_down("approve")
+    assert THINKS_S > demo_command.TERMINAL_S
+
+    assert "completed: " in run("demo")
+
+
+def test_a_demo_that_nobody_answers_says_how_and_leaves_nothing_waiting(sit_down: SitDown) -> None:
+    sit_down()
+
+    with pytest.raises(CommandError, match="add --decide"):
+        run("demo")
+
+    assert Run.objects.get().state == "cancelled"

@@ -90,6 +90,14 @@ budgets:
 VARIABLES = {"APPLY_PASSWORD_GINA": "correct horse battery"}
 
 
+END = "2099-12-31T00:00:00+00:00"
+
+
+def set_end(end: str) -> Callable[[dict[str, Any]], object]:
+    """Return the edit that gives the agent an end."""
+    return lambda document: document["agents"]["desk-agent"].update(expires_at=end)
+
+
 @pytest.fixture(autouse=True)
 def _demo(settings: LazySettings) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -306,6 +314,90 @@ def test_leaving_something_out_removes_nothing(ada: User) -> None:
         assert left in notes
     assert "that stays" in str(plan)
     assert ToolGrant.objects.filter(state="active").count() == 2
+
+
+def test_an_end_and_ceilings_that_are_left_out_stay(ada: User) -> None:
+    apply(ada, edited(set_end(END)))
+
+    plan = apply(ada, edited(lambda document: document["budgets"][1].pop("max_usd")))
+    assert plan.is_empty
+    assert AgentIdentity.objects.get(slug="desk-agent").expires_at is not None
+    assert Budget.objects.get(identity__slug="desk-agent").max_usd == Decimal("2.50")
+
+
+def test_only_null_takes_an_end_or_a_ceiling_away_and_the_plan_says_that_it_loosens(ada: User) -> None:
+    apply(ada, edited(set_end(END)))
+
+    def take_away(document: dict[str, Any]) -> None:
+        document["agents"]["desk-agent"]["expires_at"] = None
+        document["budgets"][1]["max_usd"] = None
+
+    shown = str(apply(ada, edited(take_away)))
+    assert f"expires_at (loosens): {END} → (none)" in shown
+    assert "max_usd (loosens): 2.5 → (none)" in shown
+    assert AgentIdentity.objects.get(slug="desk-agent").expires_at is None
+    budget = Budget.objects.get(identity__slug="desk-agent")
+    assert (budget.max_usd, budget.max_steps) == (None, 100)
+
+
+def test_a_budget_keeps_one_ceiling_at_least(ada: User) -> None:
+    apply(ada)
+    with pytest.raises(ValidationFailed, match="budgets/0: "):
+        apply(ada, edited(lambda document: document["budgets"][0].update(max_usd=None)))
+
+
+def test_long_instructions_that_differ_at_the_end_show_where(ada: User) -> None:
+    lines = [f"{number:03} {'Be kind to the customer. ' * 4}" for number in range(20)]
+    texts = ["\n".join([*lines, last]) for last in ("Never refund twice.", "Refund whatever is asked for.")]
+    assert all(len(text) > 2000 for text in texts)
+
+    def instruct(text: str) -> str:
+        return edited(lambda document: document["versions"]["desk-agent"].update(instructions=text))
+
+    apply(ada, instruct(texts[0]))
+    shown = str(apply(ada, instruct(texts[1]), dry_run=True))
+
+    assert "-Never refund twice.\n      +Refund whatever is asked for." in shown
+    assert lines[0] not in shown, "only what differs, and the line before it"
+
+
+def test_a_further_version_shows_what_it_replaces(ada: User) -> None:
+    apply(ada)
+
+    def loosen(document: dict[str, Any]) -> None:
+        document["versions"]["desk-agent"]["budget"].update(max_usd="0.75", max_steps=4)
+        document["versions"]["desk-agent"]["catalogue"].remove("refund")
+
+    shown = str(apply(ada, edited(loosen)))
+    assert "+ version desk-agent v2: create" in shown
+    assert "max_usd (loosens): 0.5 → 0.75" in shown
+    assert "max_steps: 5 → 4" in shown
+    assert "catalogue: refund v1, look_up v1 → look_up v1" in shown
+
+
+def test_a_plan_that_differs_only_far_down_in_a_text_is_another(ada: User) -> None:
+    texts = ["x" * 2000 + end for end in ("a", "b")]
+    plans = [
+        apply(
+            ada,
+            edited(lambda d, text=text: d["versions"]["desk-agent"].update(instructions=text)),
+            dry_run=True,
+        )
+        for text in texts
+    ]
+
+    with pytest.raises(StateConflict, match="plan_changed"):
+        apply(
+            ada,
+            edited(lambda d: d["versions"]["desk-agent"].update(instructions=texts[0])),
+            expected=plans[1],
+        )
+
+
+def test_a_plan_with_people_it_creates_itself_still_holds(ada: User) -> None:
+    plan = apply(ada, dry_run=True)
+
+    assert apply(ada, expected=plan) == plan
 
 
 def test_operators_word_stands_against_a_document_that_says_nothing(ada: User) -> None:

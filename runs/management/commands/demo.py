@@ -24,8 +24,9 @@ from runs.services import cancel_run, start_run
 from runs.trace import read_totals, read_trace
 from runs.words import read_ending
 
-# How long the story may take when the answer comes at once, and when a person is looked for first.
+# How long the run may take by itself from the last answer on, and when somebody at the console has to be found.
 TERMINAL_S, CONSOLE_S = 120.0, 900.0
+CANCELLED_WITHIN_S = 20.0
 STORY = "refund_broken_kettle"
 APPLICATION, AGENT, APPROVER = "shop-app", "refunds-agent", "fiona"
 EMAIL = re.compile(r"[\w.]+@[\w.]+\w")
@@ -76,6 +77,7 @@ class Command(BaseCommand):
     def __init__(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
         super().__init__(*args, **options)
         self._presented: set[UUID] = set()
+        self._left_alone_at = 0.0  # since when the run has had all that it needs of people
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -87,7 +89,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--timeout",
             type=float,
-            help="seconds to wait for the run's end (120; longer for people at the console)",
+            help="seconds to wait for the run's end, from the last answer on (120; 900 for people at the console)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
@@ -95,19 +97,45 @@ class Command(BaseCommand):
             raise CommandError("the demo company is loaded only with AGENTOPS_DEMO=1; never in production")
         run = self._start(options["story"])
         timeout_s = options["timeout"] or (CONSOLE_S if options["decide"] == "console" else TERMINAL_S)
-        deadline = time.monotonic() + timeout_s
-        while not run.has_ended:
-            if time.monotonic() > deadline:
-                raise CommandError(
-                    f"run {run.pk} is {run.state} after {timeout_s:.0f} s; are workers running?"
-                )
-            self._answer(run, options["decide"])
-            time.sleep(0.2)
-            run.refresh_from_db()
+        try:
+            self._see_through(run, options["decide"], timeout_s)
+        except EOFError as error:
+            self._give_up(run)
+            raise CommandError(
+                "nobody can be asked here: add --decide approve, deny or console; the run is cancelled"
+            ) from error
         self._show(run)
         if run.state != "completed":
             reason = f"{run.status_reason} {run.status_detail}".rstrip()
             raise CommandError(f"the run ended {run.state}: {reason}", returncode=1)
+
+    def _see_through(self, run: Run, answer: str | None, timeout_s: float) -> None:
+        """Answer whatever waits until the run has ended; the time that people take to answer does not count.
+
+        Raises EOFError when there is nobody to ask.
+        """
+        self._left_alone_at = time.monotonic()
+        while not run.has_ended:
+            self._answer(run, answer)
+            if time.monotonic() > self._left_alone_at + timeout_s:
+                raise CommandError(
+                    f"run {run.pk} is {run.state} after {timeout_s:.0f} s; are workers running?"
+                )
+            time.sleep(0.2)
+            run.refresh_from_db()
+
+    def _give_up(self, run: Run) -> None:
+        """Cancel the run, and wait a moment for its end: the workers may be about to stop with this command."""
+        self._cancel(run, "nobody was there to be asked")
+        deadline = time.monotonic() + CANCELLED_WITHIN_S
+        while not run.has_ended and time.monotonic() < deadline:
+            time.sleep(0.2)
+            run.refresh_from_db()
+
+    @staticmethod
+    def _cancel(run: Run, reason: str) -> None:
+        if run.application:
+            cancel_run(actor=run.application.service_account, run=run, reason=reason)
 
     def _start(self, story: str) -> Run:
         scripts = load_scripts(SHIPPED)
@@ -132,23 +160,23 @@ class Command(BaseCommand):
                 self._present(request)
             if answer == "console":
                 continue
-            verdict = answer or self._ask()
-            approver = User.objects.get(username=APPROVER)
-            reason = "approved in the terminal" if verdict == "approve" else "denied in the terminal"
-            try:
-                # Whoever sits at this machine's terminal is its operator; the demo runs nowhere else.
-                decide(
-                    actor=approver, request=request, verdict=verdict, reason=reason,
-                    digest=request.digest, channel="terminal", second_factor=True,
-                )  # fmt: skip
-            except AgentOpsError as error:
-                self.stdout.write(f"  not decided: {error}")
-            else:
-                self.stdout.write(f"  {approver.username} decided: {verdict}\n")
-        if run.application and any(action["type"] != "approval" for action in run.required_actions):
-            cancel_run(
-                actor=run.application.service_account, run=run, reason="the demo answers approvals only"
-            )
+            self._decide(request, answer or self._ask())
+        if any(action["type"] != "approval" for action in run.required_actions):
+            self._cancel(run, "the demo answers approvals only")
+
+    def _decide(self, request: ApprovalRequest, verdict: str) -> None:
+        approver = User.objects.get(username=APPROVER)
+        reason = "approved in the terminal" if verdict == "approve" else "denied in the terminal"
+        try:
+            # Whoever sits at this machine's terminal is its operator; the demo runs nowhere else.
+            decide(
+                actor=approver, request=request, verdict=verdict, reason=reason,
+                digest=request.digest, channel="terminal", second_factor=True,
+            )  # fmt: skip
+        except AgentOpsError as error:
+            self.stdout.write(f"  not decided: {error}")
+        else:
+            self.stdout.write(f"  {approver.username} decided: {verdict}\n")
 
     def _present(self, request: ApprovalRequest) -> None:
         self._presented.add(request.pk)
@@ -165,6 +193,7 @@ class Command(BaseCommand):
         while True:
             answer = input("  approve or deny? ").strip().lower()
             if answer in ("approve", "deny"):
+                self._left_alone_at = time.monotonic()
                 return answer
 
     def _show(self, run: Run) -> None:

@@ -1,0 +1,44 @@
+"""Which changes allow more than before: what a reader of a plan must not miss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+# Ends and ceilings: a later or higher one allows more, none at all allows everything.
+LIMITS = frozenset(
+    {
+        "expires_at",
+        "valid_until",
+        "waiver_expires_at",
+        "max_steps",
+        "max_tokens",
+        "max_usd",
+        "max_seconds",
+        "run_expires_after_s",
+        "repeat_limit",
+    }
+)
+STRICTEST_FIRST = ("revoked", "DENY", "REQUIRE_APPROVAL", "ALLOW_WITH_CAPS", "ALLOW")
+
+
+def loosens(name: str, before: Any, after: Any) -> bool:  # Any: what the field holds
+    """Return whether a change of this field takes a guardrail away or moves it further off."""
+    if name in LIMITS:
+        return before is not None and (after is None or after > before)
+    if name in ("decision", "over_caps"):
+        return STRICTEST_FIRST.index(after) > STRICTEST_FIRST.index(before)
+    if name == "caps":
+        return not all(_is_kept(cap, after or ()) for cap in before or ())
+    return False
+
+
+def _is_kept(cap: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether one of the others binds at least as tightly."""
+    limits = [name for name in ("count", "amount") if cap.get(name) is not None]
+    return any(
+        cap["per"] == other["per"]
+        and all(other.get(name) is not None and Decimal(other[name]) <= Decimal(cap[name]) for name in limits)
+        for other in others
+    )

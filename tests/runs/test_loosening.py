@@ -1,0 +1,48 @@
+"""Which changes of a plan allow more than before."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from runs.provisioning.loosening import loosens
+
+SOON, LATER = datetime(2027, 1, 1, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC)
+PER_DAY = {"per": "day", "count": 3, "amount": "50.00"}
+
+
+@pytest.mark.parametrize(
+    ("name", "tight", "loose"),
+    [
+        ("expires_at", SOON, None),
+        ("valid_until", SOON, LATER),
+        ("max_usd", Decimal("2.00"), Decimal("2.01")),
+        ("max_steps", 5, None),
+        ("max_seconds", 30, 90),
+        ("decision", "DENY", "REQUIRE_APPROVAL"),
+        ("decision", "REQUIRE_APPROVAL", "ALLOW_WITH_CAPS"),
+        ("decision", "ALLOW_WITH_CAPS", "ALLOW"),
+        ("over_caps", "DENY", "REQUIRE_APPROVAL"),
+        ("caps", [PER_DAY], []),
+        ("caps", [PER_DAY], [{"per": "day", "count": 3}]),
+        ("caps", [PER_DAY], [{**PER_DAY, "amount": "50.01"}]),
+        ("caps", [PER_DAY], [{**PER_DAY, "count": 4}]),
+        ("caps", [{**PER_DAY, "per": "call"}, PER_DAY], [PER_DAY]),
+    ],
+)
+def test_a_guardrail_further_off_loosens_and_a_nearer_one_does_not(
+    name: str, tight: object, loose: object
+) -> None:
+    assert loosens(name, tight, loose)
+    assert not loosens(name, loose, tight)
+
+
+def test_no_end_before_is_no_guardrail_to_lose() -> None:
+    assert not loosens("expires_at", None, SOON)
+    assert not loosens("caps", None, [PER_DAY])
+
+
+def test_other_words_loosen_nothing() -> None:
+    assert not loosens("name", "Desk", None)
