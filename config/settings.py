@@ -213,6 +213,12 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
         "AgentState": "identities.models.AgentIdentity.State",
         "ToolState": "tools.models.Tool.State",
         "Effect": "tools.models.Effect",
+        "StatusReason": "runs.api.words.STATUS_REASONS",
+        "LimitReached": "runs.api.words.LIMITS_REACHED",
+        "StepState": "runs.api.words.STEP_STATES",
+        "CallState": "runs.api.words.CALL_STATES",
+        "Decision": "runs.api.words.DECISIONS",
+        "EventKind": "runs.api.words.EVENT_KINDS",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from agentops.engine import events as e
 from agentops.engine.events import Event
-from agentops.engine.state import CallState, RunState
+from agentops.engine.state import CallState, CallStatus, RunState
+
+StepState = Literal["asking", "decided", "failed"]
 
 CODE_LIMIT = 48  # the columns' width: a tool's code may be longer, and the ledger has it whole
 
@@ -21,7 +23,7 @@ CODE_LIMIT = 48  # the columns' width: a tool's code may be longer, and the ledg
 @dataclass(slots=True)
 class StepRow:
     number: int
-    state: str | None = None
+    state: StepState | None = None
     model: str | None = None
     price_version: str | None = None
     attempts: int | None = None
@@ -43,7 +45,7 @@ class CallRow:
     tool_name: str | None = None
     tool_version_id: UUID | None = None
     effect: str | None = None
-    state: str | None = None
+    state: CallStatus | None = None
     decision: str | None = None
     reasons: list[dict[str, str]] | None = None
     approval_id: UUID | None = None

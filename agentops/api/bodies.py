@@ -21,6 +21,7 @@ from asgiref.typing import (
 from django.conf import settings
 
 from agentops.api.problem_document import PROBLEM_MEDIA_TYPE, Problem
+from agentops.api.tracing import continue_trace
 
 # A client that is still writing would see a reset connection instead of its 413: a moderate excess is read
 # and thrown away before the answer, a gross one is cut off.
@@ -74,10 +75,12 @@ def _replay(body: bytes, receive: ASGIReceiveCallable) -> ASGIReceiveCallable:
 
 
 def _declared_length(scope: HTTPScope) -> int:
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit():
-            return int(value[:20])
-    return 0
+    length = _header(scope, b"content-length")
+    return int(length[:20]) if length.isdigit() else 0
+
+
+def _header(scope: HTTPScope, wanted: bytes) -> bytes:
+    return next((value for name, value in scope["headers"] if name == wanted), b"")
 
 
 def _with_length(scope: HTTPScope, length: int) -> HTTPScope:
@@ -91,7 +94,12 @@ def _with_length(scope: HTTPScope, length: int) -> HTTPScope:
 
 async def _refuse(scope: HTTPScope, send: ASGISendCallable, limit: int) -> None:
     problem = Problem(413, "body_too_large", f"A request body has at most {limit} bytes.")
-    headers = [(b"content-type", PROBLEM_MEDIA_TYPE.encode()), (b"connection", b"close")]
+    trace = continue_trace(_header(scope, b"traceparent").decode("latin-1"))
+    headers = [
+        (b"content-type", PROBLEM_MEDIA_TYPE.encode()),
+        (b"connection", b"close"),
+        (b"traceparent", trace.traceparent.encode()),
+    ]
     body = json.dumps(problem.document(scope["path"])).encode()
     await send(
         {"type": "http.response.start", "status": problem.status, "headers": headers, "trailers": False}

@@ -11,6 +11,7 @@ from django.views import defaults
 
 from agentops.api.problem_document import PROBLEM_MEDIA_TYPE, Problem
 from agentops.api.problems import describe
+from agentops.api.tracing import continue_trace
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -46,9 +47,10 @@ def _is_for_api(request: HttpRequest) -> bool:
 
 
 def _respond(request: HttpRequest, problem: Problem) -> HttpResponse:
+    trace = continue_trace(request.headers.get("traceparent"))
     return JsonResponse(
         problem.document(request.path),
         status=problem.status,
-        headers=dict(problem.headers),
+        headers={**problem.headers, "traceparent": trace.traceparent},
         content_type=PROBLEM_MEDIA_TYPE,
     )

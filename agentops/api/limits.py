@@ -61,10 +61,18 @@ class RateLimit(BaseThrottle):
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         """Count the request; the answer carries the standing whether it is allowed or not."""
-        policy = read_policy("read" if request.method in SAFE_METHODS else "write")
+        if not request.user.pk:
+            return self.allow_stranger(request)
+        return self._allow(request, str(request.user.pk))
+
+    def allow_stranger(self, request: Request) -> bool:
+        """Count the request for the address that it comes from."""
         # Not X-Forwarded-For, which a stranger could write anew with every request.
-        stranger = request.META.get("REMOTE_ADDR", "")
-        self.standing = count_request(policy, str(request.user.pk) if request.user.pk else stranger)
+        return self._allow(request, request.META.get("REMOTE_ADDR", ""))
+
+    def _allow(self, request: Request, client: str) -> bool:
+        policy = read_policy("read" if request.method in SAFE_METHODS else "write")
+        self.standing = count_request(policy, client)
         return not self.standing.is_exceeded
 
     def wait(self) -> float | None:

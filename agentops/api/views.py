@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import APIException, NotFound, Throttled
 from rest_framework.permissions import SAFE_METHODS, AllowAny
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -37,13 +37,22 @@ class ApiView(APIView):
         self.rate_limit = RateLimit()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:  # Any: the URL's parameters
-        super().initial(request, *args, **kwargs)
+        try:
+            super().initial(request, *args, **kwargs)
+        except APIException:
+            self._count_stranger(request)
+            raise
         method = (request.method or "").lower()
         if method not in self.http_method_names or not hasattr(self, method):
             return  # the answer is 405, whatever else is wrong
         check_parameters(request, self._parameters() if request.method in SAFE_METHODS else ())
         if request.method == "POST":
             _ = request.data  # read now: a body that cannot be read is refused before what it lacks
+
+    def _count_stranger(self, request: Request) -> None:
+        """Count what is refused before it is known who asks: whoever guesses keys is told to slow down."""
+        if self.rate_limit.standing is None and not self.rate_limit.allow_stranger(request):
+            raise Throttled(self.rate_limit.wait())
 
     def _parameters(self) -> set[str]:
         """Return the names of all query parameters, those that the OpenAPI document declares."""
@@ -90,4 +99,5 @@ class UnknownAddress(ApiView):
     schema = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:  # Any: the URL's parameters
+        self._count_stranger(request)
         raise NotFound("There is nothing at this address.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_UP, Decimal
 
-from agentops.engine.state import RunState
+from agentops.engine.state import LimitReached, RunState
 
 PER_MILLION = Decimal(1_000_000)
 # The unit in which money is kept. What is reserved is rounded up to it, like what is charged: a reservation
@@ -38,7 +38,7 @@ class Reservation:
 class Shortfall:
     """What is missing, of which limit; of a shared budget also whose it is (team, agent) and its window."""
 
-    limit: str
+    limit: LimitReached
     left: str
     needed: str
     whose: str = ""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
+
+from agentops.engine.state import LimitReached, StatusReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,8 @@ class Finish:
     """End the run: ``event`` is the kind of the ending, ``reason`` its status reason, ``limit`` the budget reached."""
 
     event: str
-    reason: str
-    limit: str = ""
+    reason: StatusReason | Literal[""]
+    limit: LimitReached | Literal[""] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import cast, get_args
 
 from agentops.engine import events as e
 from agentops.engine.commands import (
@@ -19,7 +20,7 @@ from agentops.engine.commands import (
     Wait,
 )
 from agentops.engine.loops import find_cycle
-from agentops.engine.state import CallState, RunState
+from agentops.engine.state import CallState, CallStatus, LimitReached, LostAuthority, RunState
 
 MODEL_ATTEMPTS = 3
 LOST = "lost"
@@ -82,28 +83,18 @@ def _carry_on(state: RunState, now: datetime, deadline: datetime) -> Command:
     return _halting_outcome(state) or _ask(state, now, deadline)
 
 
-def _halt_at(limit: str) -> Finish:
+def _halt_at(limit: LimitReached) -> Finish:
     return Finish(e.RUN_HALTED, "budget_reached", limit)
 
 
-# Whoever acts has lost the right to: no other call of this run could fare better.
-LOST_AUTHORITY = frozenset(
-    (
-        "identity_suspended",
-        "identity_revoked",
-        "identity_expired",
-        "account_inactive",
-        "application_revoked",
-        "initiator_inactive",
-    )
-)
+LOST_AUTHORITY: frozenset[str] = frozenset(get_args(LostAuthority))
 
 
 def _halting_outcome(state: RunState) -> Command | None:
     """A call refused for want of authority halts the run; so does an open breaker where the tool says so."""
     for call in state.calls:
         if call.status == "refused" and call.code in LOST_AUTHORITY:
-            return Finish(e.RUN_HALTED, call.code)
+            return Finish(e.RUN_HALTED, cast(LostAuthority, call.code))
         if call.code == "circuit_open" and call.status == "refused" and call.on_breaker_open == "halt":
             return Finish(e.RUN_HALTED, "circuit_open")
     return None
@@ -148,7 +139,7 @@ def _next_for_calls(state: RunState, now: datetime, deadline: datetime) -> Comma
     return _wait_for_calls(state, now, deadline)
 
 
-def _first_due(state: RunState, status: str, now: datetime) -> CallState | None:
+def _first_due(state: RunState, status: CallStatus, now: datetime) -> CallState | None:
     for call in state.calls:
         if call.status == status and _is_due(call, now):
             return call

@@ -14,6 +14,7 @@ from agentops.engine.state import (
     RECENT_LIMIT,
     ZERO,
     CallState,
+    CallStatus,
     Drawn,
     Limits,
     Mark,
@@ -123,7 +124,7 @@ def _outcome_settled(state: RunState, facts: Facts, event: Event) -> RunState:
     may_settle = call in state.unsettled_outcomes if state.has_ended else call.status == "parked"
     if not may_settle or facts["step"] != state.step:
         raise ValueError("the call is not parked")
-    status = "succeeded" if facts["happened"] else "failed"
+    status: CallStatus = "succeeded" if facts["happened"] else "failed"
     return _mark(state.with_call(call._replace(status=status, code="settled_by_person")), event)
 
 
@@ -230,7 +231,7 @@ def _call_gated(state: RunState, facts: Facts, event: Event) -> RunState:
     return state.with_call(asked)
 
 
-def _with_terms(call: CallState, facts: Facts, status: str) -> CallState:
+def _with_terms(call: CallState, facts: Facts, status: CallStatus) -> CallState:
     return call._replace(
         status=status,
         tool_version=facts["tool_version"],
@@ -290,7 +291,7 @@ def _call_deferred(state: RunState, facts: Facts, event: Event) -> RunState:
     return state.with_call(call._replace(status="deferred", code=facts["code"], retry_at=retry_at))
 
 
-def _call_ended(status: str) -> Callable[[RunState, Facts, Event], RunState]:
+def _call_ended(status: CallStatus) -> Callable[[RunState, Facts, Event], RunState]:
     def change(state: RunState, facts: Facts, event: Event) -> RunState:
         # A replayed outcome was recorded under this key before: no attempt is made for it.
         before = (
@@ -417,4 +418,6 @@ _CHANGES: dict[str, Callable[[RunState, Facts, Event], RunState]] = {
     e.AUTHORITY_LOST: _authority_lost,
     **dict.fromkeys(e.ENDINGS, _ended),
 }
+# Every kind of entry that a run's stream can hold.
+KINDS = (e.RUN_STARTED, *_CHANGES)
 _BY_DRIVER = frozenset(_CHANGES) - e.BY_PEOPLE

@@ -7,13 +7,56 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 # How many past proposals loop detection looks back on, and how many turns a context window may span.
 RECENT_LIMIT = 24
 MARKS_LIMIT = 400
 
 ZERO = Decimal(0)
+
+# How a call stands. Clients branch on these words, and on the reasons: the API's document lists them.
+CallStatus = Literal[
+    "proposed",
+    "allowed",
+    "waiting",
+    "approved",
+    "asked",
+    "started",
+    "retrying",
+    "deferred",
+    "unknown",
+    "parking",
+    "parked",
+    "succeeded",
+    "failed",
+    "refused",
+]
+# Whoever acts has lost the right to: no other call of the run could fare better.
+LostAuthority = Literal[
+    "identity_suspended",
+    "identity_revoked",
+    "identity_expired",
+    "account_inactive",
+    "application_revoked",
+    "initiator_inactive",
+]
+# Why a run has ended; one that was completed needs no reason.
+StatusReason = Literal[
+    LostAuthority,
+    "budget_reached",
+    "cancelled_by_user",
+    "circuit_open",
+    "expired",
+    "killed",
+    "outcome_unknown",
+    "planner_error",
+    "stuck",
+]
+# Which budget was reached; ``price``: what the model costs is not known.
+LimitReached = Literal[
+    "steps", "tokens", "usd", "seconds", "shared_steps", "shared_tokens", "shared_usd", "price"
+]
 
 
 class Limits(NamedTuple):
@@ -65,7 +108,7 @@ class CallState(NamedTuple):
     number: int
     tool: str
     args_digest: str
-    status: str = "proposed"
+    status: CallStatus = "proposed"
     problem: str = ""
     tool_version: str = ""
     effect: str = ""
@@ -129,7 +172,7 @@ class RunState(NamedTuple):
     seq: int = 0
     phase: str = "ready"
     ending: str = ""
-    reason: str = ""
+    reason: StatusReason | Literal[""] = ""
     spent: Spent = Spent()
     drawn: Drawn = Drawn()
     unshared: Spent = Spent()  # what it had spent before any shared budget bound it
@@ -146,9 +189,9 @@ class RunState(NamedTuple):
     paused: bool = False
     cancelling: bool = False
     killed: bool = False
-    exhausted: str = ""
+    exhausted: LimitReached | Literal[""] = ""
     exhausted_of: str = ""  # of a shared budget: whose it is and its window, like "team month"
-    lost_authority: str = ""
+    lost_authority: LostAuthority | Literal[""] = ""
     unread: bool = False
     working_since: datetime | None = None
 

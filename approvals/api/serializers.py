@@ -72,5 +72,5 @@ class ApprovalQuery(QuerySerializer):
         required=False, source="created_at__gte", help_text="Asked at this time or later."
     )
     decidable = serializers.BooleanField(
-        required=False, help_text="True: only those that you may decide now."
+        required=False, help_text="True: those that you may decide now; false: the others."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -33,9 +33,10 @@ class Approvals(ListView):
     def get(self, request: Request) -> Response:
         """List requests for approval, newest first."""
         filters = read_query(self.query, request)
-        rows = _visible(caller(request))
-        if filters.pop("decidable", False):
-            rows = rows.filter(pk__in=ApprovalRequest.objects.decidable_by(caller(request)).values("pk"))
+        rows, is_decidable = _visible(caller(request)), filters.pop("decidable", None)
+        if is_decidable is not None:
+            mine = Q(pk__in=ApprovalRequest.objects.decidable_by(caller(request)).values("pk"))
+            rows = rows.filter(mine if is_decidable else ~mine)
         return self.answer_page(request, rows.filter(**filters), _render)
 
 

@@ -10,6 +10,14 @@ from rest_framework import serializers
 
 from agentops.api.serializers import render_rows
 from agentops.ledger.store import StoredEntry
+from runs.api.words import (
+    CALL_STATES,
+    DECISIONS,
+    EVENT_KINDS,
+    LIMITS_REACHED,
+    STATUS_REASONS,
+    STEP_STATES,
+)
 from runs.models import Handover, Run, RunState, Step, ToolCall
 from tools.models import Effect
 
@@ -73,9 +81,15 @@ class RunSerializer(serializers.Serializer[Run]):
 
     id = serializers.UUIDField()
     state = serializers.ChoiceField(RunState.choices)
-    status_reason = serializers.CharField(allow_blank=True, help_text="Why it is in this state, as a code.")
-    status_detail = serializers.CharField(
-        allow_blank=True, help_text="Which limit was reached, when the reason is budget_reached."
+    status_reason = serializers.ChoiceField(
+        STATUS_REASONS,
+        allow_blank=True,
+        help_text="Why it has ended; empty before, and when it is completed. Later versions may add reasons.",
+    )
+    status_detail = serializers.ChoiceField(
+        LIMITS_REACHED,
+        allow_blank=True,
+        help_text="Which limit was reached, when the reason is budget_reached.",
     )
     agent = serializers.CharField(source="identity.slug")
     agent_version = serializers.IntegerField(source="agent_version.number")
@@ -125,8 +139,10 @@ class ToolCallSerializer(serializers.Serializer[ToolCall]):
     call = serializers.IntegerField(source="number")
     tool = serializers.SerializerMethodField()
     effect = serializers.ChoiceField(Effect.choices, allow_blank=True)
-    state = serializers.CharField()
-    decision = serializers.CharField(allow_blank=True)
+    state = serializers.ChoiceField(CALL_STATES)
+    decision = serializers.ChoiceField(
+        DECISIONS, allow_blank=True, help_text="What the policy said; empty while nobody has asked it."
+    )
     reasons = serializers.ListField(child=serializers.JSONField())
     approval = serializers.UUIDField(source="approval_id", allow_null=True)
     idempotency_key = serializers.CharField(source="key")
@@ -172,7 +188,7 @@ class StepSerializer(serializers.Serializer[Step]):
     """One turn of the model: what the AI decided, and the calls that came of it."""
 
     step = serializers.IntegerField(source="number")
-    state = serializers.CharField()
+    state = serializers.ChoiceField(STEP_STATES)
     model = serializers.CharField(allow_blank=True)
     attempts = serializers.IntegerField()
     code = serializers.CharField(allow_blank=True)
@@ -204,7 +220,7 @@ class EventSerializer(serializers.Serializer[StoredEntry]):
     """One entry of the run's ledger stream."""
 
     seq = serializers.IntegerField()
-    kind = serializers.CharField()
+    kind = serializers.ChoiceField(EVENT_KINDS, help_text="Later versions may add kinds.")
     at = serializers.DateTimeField()
     facts = serializers.DictField(help_text="What happened, without anything personal.")
     content = serializers.SerializerMethodField()

@@ -153,6 +153,21 @@ def test_the_owner_does_not_approve(cast: Cast, callers: Callers, waiting: Appro
     assert callers.alice.get("/approvals?decidable=true").body["data"] == []
 
 
+def test_a_filter_for_what_may_be_decided_filters_both_ways(
+    cast: Cast, callers: Callers, waiting: ApprovalRequest
+) -> None:
+    assign_perm("approve_calls", cast.alice, waiting.tool)
+
+    def listed(caller: Caller, decidable: str) -> list[str]:
+        return [each["id"] for each in caller.get(f"/approvals?decidable={decidable}").body["data"]]
+
+    for caller, may_decide in ((callers.fiona, True), (callers.alice, False), (callers.bob, False)):
+        assert listed(caller, "true") == [str(waiting.pk)] * may_decide
+        assert listed(caller, "false") == [str(waiting.pk)] * (not may_decide)
+    ApprovalRequest.objects.update(state="approved")
+    assert listed(callers.fiona, "false") == [str(waiting.pk)]
+
+
 def test_a_decision_needs_a_key(callers: Callers, waiting: ApprovalRequest) -> None:
     assert callers.fiona.post(path_of(waiting), decision(waiting)).code == "idempotency_key_missing"
 

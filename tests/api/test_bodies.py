@@ -14,6 +14,7 @@ from tests.api.conftest import Callers
 from tests.api.live import serve_api
 
 LIMIT = 1_048_576
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 @pytest.fixture
@@ -24,7 +25,11 @@ def address(transactional_db: None) -> Iterator[str]:
 
 
 def post(address: str, callers: Callers, content: object) -> httpx2.Response:
-    headers = {"Authorization": f"Bearer {callers.fiona.bearer}", "Content-Type": "application/json"}
+    headers = {
+        "Authorization": f"Bearer {callers.fiona.bearer}",
+        "Content-Type": "application/json",
+        "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01",
+    }
     return httpx2.post(f"{address}/api/v1/step-up", content=content, headers=headers, timeout=30)  # type: ignore[arg-type]  # streamed
 
 
@@ -34,6 +39,7 @@ def test_a_body_over_the_limit_is_told_so_however_it_is_sent(address: str, calle
     for answer in (declared, chunked):
         assert (answer.status_code, answer.headers["Content-Type"]) == (413, "application/problem+json")
         assert answer.json()["code"] == "body_too_large"
+        assert answer.headers["traceparent"][3:35] == TRACE
 
 
 def test_a_body_at_the_limit_reaches_the_api(address: str, callers: Callers) -> None:

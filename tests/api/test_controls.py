@@ -74,6 +74,18 @@ def test_a_killed_run_makes_no_further_call(company: Company, callers: Callers, 
     assert len(company.asked()) == 1
 
 
+def test_to_kill_needs_no_key_and_may_be_repeated(company: Company, callers: Callers, asking: Run) -> None:
+    """An emergency stop must not fail for want of a header; said twice, it stops the run once."""
+    answers = [post(callers, asking, "kill", {"reason": "Stop."}) for _ in range(2)]
+    assert [(answer.status, answer.body["state"]) for answer in answers] == [(202, "cancelling")] * 2
+    killed = company.drive(asking)
+    assert (killed.state, killed.status_reason, len(company.asked())) == ("halted", "killed", 1)
+    before = company.kinds(killed)
+    assert before.count("run.halted") == 1
+    late = post(callers, asking, "kill", {"reason": "Stop."})
+    assert (late.status, late.code, company.kinds(killed)) == (409, "run_ended", before)
+
+
 def test_resuming_what_is_not_paused_is_a_conflict(callers: Callers, asking: Run) -> None:
     refused = post(callers, asking, "resume")
     assert (refused.status, refused.code) == (409, "not_paused")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -11,19 +11,22 @@ from typing import Any
 import httpx2
 import psycopg
 import pytest
+from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from agentops import database
 from agentops.api import head_watch, sse
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import erase_contents, record
-from identities.models import ApiKey
+from identities.models import ApiKey, Team, User
 from runs.models import Run
 from tests.api.conftest import Callers
 from tests.api.live import serve_api
+from tests.api.test_authentication import signed_in
 from tests.cast import Cast
-from tests.factories import RunFactory
+from tests.factories import RunFactory, give_second_factor
 
 
 @pytest.fixture
@@ -190,6 +193,11 @@ def test_a_quiet_stream_is_kept_alive(listen: Any, monkeypatch: pytest.MonkeyPat
     assert [listener.read_frame() for _ in range(2)] == [{"": "keep-alive"}] * 2
 
 
+def test_a_stream_is_silent_for_15_seconds_at_most() -> None:
+    """What the document promises; proxies cut off what is silent for 30 or 60."""
+    assert sse.KEEP_ALIVE_S == 15
+
+
 def test_a_stream_ends_when_access_is_withdrawn(
     listen: Any, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,6 +207,31 @@ def test_a_stream_ends_when_access_is_withdrawn(
     ApiKey.objects.update(revoked_at=timezone.now())
     append(run, "model.requested", {"step": 1})
     assert "model.requested" not in listener.read_rest()
+
+
+@pytest.mark.parametrize(
+    "withdraw",
+    [
+        lambda: User.objects.update(is_staff=False),
+        lambda: User.objects.update(is_active=False),
+        lambda: User.objects.update(password="another"),
+        lambda: Session.objects.all().delete(),
+        lambda: TOTPDevice.objects.all().delete(),
+        lambda: Team.members.through.objects.all().delete(),
+    ],
+    ids=["staff", "active", "password", "session", "second factor", "team"],
+)
+def test_a_stream_of_the_console_ends_when_access_is_withdrawn(
+    listen: Any, cast: Cast, run: Run, monkeypatch: pytest.MonkeyPatch, withdraw: Callable[[], object]
+) -> None:
+    monkeypatch.setattr(sse, "KEEP_ALIVE_S", 0.05)
+    session = signed_in(cast.bob, give_second_factor(cast.bob)).client.cookies["sessionid"].value
+    listener: Listener = listen(Cookie=f"sessionid={session}", Authorization="")
+    assert listener.read_frame()["event"] == "run.started"
+    assert [listener.read_frame() for _ in range(2)] == [{"": "keep-alive"}] * 2
+    withdraw()
+    append(run, "run.completed")
+    assert listener.read_rest() == []
 
 
 def test_listeners_share_one_question_and_hold_no_connection(

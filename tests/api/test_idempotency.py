@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
@@ -114,6 +115,17 @@ def test_after_a_day_the_key_is_free(callers: Callers) -> None:
     IdempotentAnswer.objects.update(created_at=timezone.now() - timedelta(hours=24, seconds=1))
     second = callers.app.post("/runs", task(message="Something else."), key="k1")
     assert (second.status, second.body["id"] != first.body["id"]) == (201, True)
+
+
+def test_until_the_day_is_over_the_answer_is_given_again(callers: Callers) -> None:
+    started = timezone.now()
+    with time_machine.travel(started, tick=False):
+        first = callers.app.post("/runs", task(), key="k1")
+    with time_machine.travel(started + timedelta(hours=23, minutes=59, seconds=59), tick=False):
+        assert drop_old_answers() == 0
+        again = callers.app.post("/runs", task(), key="k1")
+    assert (again.status, again.body, again.headers["Idempotent-Replayed"]) == (201, first.body, "true")
+    assert Run.objects.count() == 1
 
 
 def test_old_answers_are_dropped(callers: Callers) -> None:

@@ -88,7 +88,28 @@ def test_a_flood_is_stopped_without_redis_too(callers: Callers, settings: Settin
     assert [callers.bob.get("/runs").status for _ in range(3)] == [200, 200, 429]
 
 
-def test_a_stranger_is_told_who_he_is_before_he_is_counted(callers: Callers) -> None:
-    answer = callers.stranger.get("/runs")
-    assert answer.status == 401
-    assert "RateLimit" not in answer.headers
+REFUSED = [
+    ("/runs", {}, 401),
+    ("/runs", {"Authorization": "Bearer aok_000000000000_" + "x" * 43}, 401),
+    ("/runs", {"Accept": "text/csv"}, 406),
+    ("/nowhere", {}, 404),
+]
+
+
+@pytest.mark.parametrize(("path", "headers", "status"), REFUSED)
+def test_strangers_are_counted_by_where_they_come_from(
+    callers: Callers, settings: Settings, path: str, headers: dict[str, str], status: int
+) -> None:
+    settings.RATE_LIMITS = {"read": (2, 60), "write": (1, 60)}
+    answers = [callers.stranger.get(path, **headers) for _ in range(3)]
+    assert [answer.status for answer in answers] == [status, status, 429]
+    assert all('"read";r=' in answer.headers["RateLimit"] for answer in answers)
+    callers.stranger.client.defaults["REMOTE_ADDR"] = "192.0.2.7"
+    assert callers.stranger.get(path, **headers).status == status
+    assert callers.bob.get("/runs").status == 200  # who is known counts for himself, from whatever address
+
+
+def test_what_no_view_ever_saw_continues_the_trace_all_the_same(callers: Callers) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    refused = callers.bob.get("/runs", Host="evil.example", traceparent=f"00-{trace}-00f067aa0ba902b7-01")
+    assert (refused.status, refused.headers["traceparent"][3:35]) == (400, trace)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from agentops.engine import commands as c
 from agentops.engine import events as e
 from agentops.engine.commands import Command
-from agentops.engine.decide import LOST_AUTHORITY, MODEL_ATTEMPTS, next_command
+from agentops.engine.decide import MODEL_ATTEMPTS, next_command
 from agentops.engine.fold import fold_all
+from agentops.engine.state import LostAuthority
 from tests.engine.histories import RUN, TERMS, Written, asked, decided, history, requested
 from tests.engine.simulation import LIFE, START, Simulation, ended_runs
 
@@ -225,8 +226,8 @@ def test_nothing_more_is_done_beyond_a_limit() -> None:
     assert command_after(requested(1), decided(1, final=True), *said, **OVERRUN, engine=2) == halt
 
 
-@pytest.mark.parametrize("code", sorted(LOST_AUTHORITY))
-def test_an_agent_that_may_not_act_any_more_halts(code: str) -> None:
+@pytest.mark.parametrize("code", get_args(LostAuthority))
+def test_an_agent_that_may_not_act_any_more_halts(code: LostAuthority) -> None:
     assert command_after(*BEGUN, refused(1, code), refused(2)) == c.Finish(HALT, code)
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from itertools import product
+from typing import Any, get_args
 
 import pytest
 from django.contrib.auth.models import Group
 from django.utils import timezone
 from guardian.shortcuts import assign_perm, remove_perm
 
+from agentops.engine.state import LostAuthority
 from approvals.models import ApprovalRequest
 from identities.models import STAFF_ISSUER, AgentIdentity, Application, User
 from runs import session, tasks, turns
@@ -22,6 +24,7 @@ from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import meanwhile
 from tools import standing
 from tools.models import Tool
+from tools.policy import Actors, find_lost_authority
 
 Loss = Callable[[Company], object]
 
@@ -46,6 +49,20 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     monkeypatch.setattr(tasks, "send_after_commit", lambda task, *args, **_: found.extend(args))
     return found
+
+
+def test_the_engine_knows_every_way_to_lose_the_right() -> None:
+    now = timezone.now()
+    states = [state for state in AgentIdentity.State.values if state != "draft"]  # a draft has no runs
+    either = (True, False)
+    standings = [
+        Actors(state, expires_at, account, application, initiator_active=initiator)
+        for state, expires_at, account, application, initiator in product(
+            states, (None, now), either, either, either
+        )
+    ]
+    found = {find_lost_authority(standing, now) for standing in standings}
+    assert found == {"", *get_args(LostAuthority)}
 
 
 @pytest.mark.parametrize(("values", "code"), LOSSES)

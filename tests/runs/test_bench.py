@@ -15,6 +15,7 @@ import pytest
 
 from runs.bench.meter import Counters
 from runs.bench.steps import Load, _figures
+from runs.management.commands.bench import Command
 from tests.runtime.test_up import OURS
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +59,11 @@ def test_it_prints_one_object_per_load(tmp_path_factory: pytest.TempPathFactory)
         1 < quick["commits_per_step"] <= quick["appends_per_step"] + 2
     )  # they gather, a run's ends stand alone
     assert slow["seconds"] >= 2 * 3 * 0.05
+
+
+def test_it_measures_these_loads_unless_told_otherwise() -> None:
+    options = Command().create_parser("agentops", "bench").parse_args(["steps"])
+    assert (options.concurrency, options.latency_ms, options.steps) == ("1,8,32,128", "0,500", 10)
 
 
 def test_it_prints_nothing_when_steps_are_missing() -> None:
