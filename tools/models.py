@@ -220,9 +220,12 @@ class EffectRecord(models.Model):
         FAILED = "failed"
         UNKNOWN = "unknown"
 
+    # Every effect writes here, and rows are only ever looked up by key or by what they have in common.
     key = models.CharField(primary_key=True, max_length=120)
-    identity = models.ForeignKey(AgentIdentity, on_delete=models.PROTECT, db_constraint=False)
-    tool_version = models.ForeignKey(ToolVersion, on_delete=models.PROTECT, db_constraint=False)
+    identity = models.ForeignKey(AgentIdentity, on_delete=models.PROTECT, db_constraint=False, db_index=False)
+    tool_version = models.ForeignKey(
+        ToolVersion, on_delete=models.PROTECT, db_constraint=False, db_index=False
+    )
     args_digest = models.CharField(max_length=64)
     dedupe_digest = models.CharField(max_length=64, blank=True)
     state = models.CharField(max_length=16, choices=State, default=State.STARTED)
