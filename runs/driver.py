@@ -15,7 +15,6 @@ from uuid import UUID
 
 import psycopg
 from django.conf import settings
-from django.db import connection as orm_connection
 
 from agentops.database import borrowed, discard_broken, is_unreachable, orm_section
 from agentops.engine import commands as c
@@ -32,6 +31,7 @@ from runs.actions.refusals import give_caps_back
 from runs.leases import leases, stopping
 from runs.session import (
     BudgetSet,
+    Guard,
     GuardRefused,
     HeadMoved,
     LeaseLost,
@@ -220,18 +220,18 @@ def _finish(session: Session, command: c.Finish) -> None:
     holds = session.state.drawn != type(session.state.drawn)()
     # A call that was to be tried again has surely had no effect, unless it is in doubt.
     idle = [call for call in session.state.open_calls if not call.in_doubt]
-    returns = [duty for call in idle if (duty := give_caps_back(session, call))]
+    returns: list[Guard] = [duty for call in idle if (duty := give_caps_back(session, call))]
     limit = {"limit": command.limit} if command.limit else {}
     session.note(command.event, {"reason": command.reason, **limit}, content)
-    if not waiting and not holds:
+    run, spent, now = session.context.run_id, session.state.shared_spent, utc_now()
+    if holds:
+        returns.append(lambda cursor: escrow.settle(cursor, run, spent, now))
+    if not waiting:
         session.commit(returns)
         return
-    now = utc_now()
     with session.orm_write() as write:
         write(returns)
-        void_requests(subject_ref=str(session.context.run_id), code="run_ended", now=now)
-        with orm_connection.cursor() as cursor:
-            escrow.settle(cursor, session.context.run_id, session.state.shared_spent, now)
+        void_requests(subject_ref=str(run), code="run_ended", now=now)
 
 
 def _keep_evidence(session: Session) -> None:

@@ -15,7 +15,7 @@ from agentops.database import borrowed
 from agentops.engine.breaker import BreakerSettings
 from agentops.identifiers import new_id
 from agentops.ledger.models import Stream
-from runs import driver, group_commit, journal, turns
+from runs import driver, escrow, group_commit, journal, turns
 from runs.actions import executing
 from runs.leases import SharedFlag
 from runs.models import Budget, Run, RunSnapshot
@@ -320,7 +320,7 @@ def test_the_last_answer_is_not_undone_with_the_ending_that_failed(
     company.play(says("Done."))
     run = company.start()
     with monkeypatch.context() as patch:
-        patch.setattr(driver, "void_requests", fault)
+        patch.setattr(escrow, "settle", fault)
         company.drive(run)
     assert (company.kinds(run)[-1], len(company.faults)) == ("step.decided", 1)
     run = company.drive(run)
