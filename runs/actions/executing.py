@@ -159,8 +159,9 @@ def _note_attempt(session: Session, item: Ready) -> None:
 
 
 def _execute_all(ready: Sequence[Ready], not_after: float) -> list[tuple[Outcome, Transition | None]]:
-    if len(ready) == 1:
-        item = ready[0]
-        return [execute(item.assessment, item.permit, item.admission, not_after=not_after)]
-    futures = [_readers().submit(execute, item.assessment, item.permit, item.admission) for item in ready]
-    return [future.result() for future in futures]
+    first, *others = ready  # a write is alone
+    futures = [_readers().submit(execute, item.assessment, item.permit, item.admission) for item in others]
+    # The driver's own thread would only wait, and all runs of the process share the readers: a read that queues
+    # behind other runs' takes of its own run's working time.
+    made = execute(first.assessment, first.permit, first.admission, not_after=not_after)
+    return [made, *(future.result() for future in futures)]

@@ -4,6 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -91,6 +92,25 @@ def test_the_reads_of_a_step_run_together_and_its_writes_in_the_proposed_order(c
     assert company.states(run) == [("succeeded", "ok")] * 4
     assert company.world.attempts == ["look_up", "look_up", "cancel", "refund"]
     assert len(company.observations()) == 4, "the next turn comes when all have settled"
+
+
+def test_the_driver_makes_the_first_read_of_a_step_itself(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two reads that wait for each other need one reader: the other is the driver."""
+    company.add_reads()
+    together, readers = threading.Barrier(2), ThreadPoolExecutor(max_workers=1)
+    monkeypatch.setattr(executing, "_readers", lambda: readers)
+
+    def wait_for_the_other(do: Callable[[], Result]) -> Result:
+        together.wait(20)
+        return do()
+
+    company.world.mishaps.extend([wait_for_the_other, wait_for_the_other])
+    run = company.run(proposes(("look_up", ORDER), ("look_up", {"order_id": "A-2"})), says("Done."))
+    readers.shutdown()
+    assert company.states(run) == [("succeeded", "ok")] * 2
+    assert [found["order"] for found in company.observations()] == ["A-1", "A-2"]
 
 
 # --- what became of an attempt ----------------------------------------------------------------------------

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 import psycopg
 import pytest
-from django.conf import settings
+from django.conf import settings as installed
 from django.db import connection
 from django.utils import timezone
 from psycopg_pool import PoolTimeout
+from pytest_django import Settings
 
 from agentops.database import borrowed, close_pool
 from agentops.identifiers import new_id
+from runs import driver
 from runs.actions import executing
 from runs.leases import BEAT_TRIES, Hold, Leases, SharedFlag, leases
 from runs.models import Run
 from runs.session import Session
 from tests.factories import RunFactory
-from tests.runs.company import ORDER, Company, proposes
-from tests.runs.test_driver import abandon, crash, drive_and_crash
+from tests.runs.company import ORDER, Company, proposes, says
+from tests.runs.deeds import Result
+from tests.runs.test_driver import abandon, crash, drive_and_crash, due
 
 
-@pytest.mark.parametrize(("age_s", "holds"), [(0.0, True), (settings.LEASE_S, False)])
+@pytest.mark.parametrize(("age_s", "holds"), [(0.0, True), (installed.LEASE_S, False)])
 def test_a_lease_is_sure_for_its_length_from_when_it_was_asked_for(age_s: float, holds: bool) -> None:
     held, run = Leases(), new_id()
     held.hold(run, 3, asked_at=time.monotonic() - age_s)
@@ -57,15 +60,15 @@ def own_pool() -> Iterator[None]:
 @pytest.mark.parametrize("broken", [1, 3])
 def test_one_beat_renews_past_connections_that_the_database_left_broken(broken: int) -> None:
     run, held = RunFactory.create(lease_epoch=3, lease_until=timezone.now()), Leases()
-    asked_at = time.monotonic() - settings.LEASE_S + 1
-    held._held[run.pk] = Hold(3, asked_at + settings.LEASE_S)
+    asked_at = time.monotonic() - installed.LEASE_S + 1
+    held._held[run.pk] = Hold(3, asked_at + installed.LEASE_S)
     break_idle_connections(broken)
 
     held._renew([(run.pk, 3)])
 
     until = held.until(run.pk, 3)
     assert until is not None
-    assert until > asked_at + settings.LEASE_S
+    assert until > asked_at + installed.LEASE_S
     assert Run.objects.filter(pk=run.pk, lease_until__gt=timezone.now()).exists()
 
 
@@ -116,7 +119,7 @@ def test_a_driver_that_was_stopped_while_it_recorded_an_attempt_does_not_make_it
 
     def commit_slowly(session: Session, ready: Sequence[executing.Ready]) -> None:
         commit(session, ready)
-        leases().hold(session.context.run_id, session.epoch, asked_at=time.monotonic() - settings.LEASE_S)
+        leases().hold(session.context.run_id, session.epoch, asked_at=time.monotonic() - installed.LEASE_S)
 
     with monkeypatch.context() as patch:
         patch.setattr(executing, "_commit_attempts", commit_slowly)
@@ -126,6 +129,37 @@ def test_a_driver_that_was_stopped_while_it_recorded_an_attempt_does_not_make_it
     abandon(run)
     run = company.drive(run)
     assert (company.world.attempts, company.states(run)[0][0]) == ([], "parked")
+
+
+_OUTLASTED = """
+SELECT clock_timestamp() > %(first)s AND lease_until > clock_timestamp() + interval '0.5 s'
+FROM runs_run WHERE id = %(run)s
+"""
+
+
+def test_the_heart_keeps_a_run_whose_tool_outlasts_its_lease(
+    company: Company, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.LEASE_S = 1.0
+    # A heart of its own: this process's sleeps by the length of the leases of other tests.
+    monkeypatch.setattr("runs.leases._leases", {})
+    company.add_tool("refund", idempotency="none", timeout_s=30)
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run, second = company.start(), []
+
+    def outlast_the_lease(do: Callable[[], Result]) -> Result:
+        values = {"run": run.pk, "first": Run.objects.get(pk=run.pk).lease_until}
+        deadline = time.monotonic() + 5
+        with borrowed() as other:
+            while other.execute(_OUTLASTED, values).fetchone() != (True,) and time.monotonic() < deadline:
+                time.sleep(0.02)
+        second.append((run.pk in due(), driver.drive(run.pk)))
+        return do()
+
+    company.world.mishaps.extend([outlast_the_lease])
+    run = company.drive(run)
+    assert second == [(False, False)], "no sweep finds it, and nobody else gets it"
+    assert (run.state, run.lease_epoch, company.states(run)) == ("completed", 1, [("succeeded", "ok")])
 
 
 @pytest.mark.parametrize("timeout_s", [30, 600])
