@@ -20,6 +20,7 @@ from agentops.database import borrowed, discard_broken, is_unreachable, orm_sect
 from agentops.engine import commands as c
 from agentops.engine import events as e
 from agentops.engine.decide import next_command
+from agentops.engine.fold import NewerEngine
 from agentops.errors import StateConflict
 from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
@@ -48,6 +49,8 @@ logger = logging.getLogger(__name__)
 SHORT_WAIT_S = 1.0
 # After a fault of ours the run rests this long, so that a poisoned run does not spin a worker.
 REST_S = 30.0
+# Of a run that goes by a later release's rules: soon, one of its workers has room for it.
+NEWER_REST_S = 2.0
 # How often in a row each run was met without a database by this process. Mostly that is no fault of the run's,
 # and it goes on soon; but its own statements may be what kills the server, so the rests double.
 _outages: dict[UUID, int] = {}
@@ -76,6 +79,10 @@ def _drive(run_id: UUID) -> bool:
         return again
     except LeaseLost:
         logger.warning("run %s: lease lost", run_id)
+        return False
+    except NewerEngine as newer:
+        logger.warning("run %s: left to another worker: %s", run_id, newer.detail)
+        _rest(run_id, epoch, NEWER_REST_S)
         return False
     except Exception as error:
         if is_unreachable(error):

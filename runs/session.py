@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from agentops.database import borrowed, orm_section
 from agentops.engine import ENGINE_VERSION
 from agentops.engine.events import INTENTS, MODEL_REQUESTED, Event
 from agentops.engine.fold import fold, fold_all
-from agentops.engine.snapshots import dump_state, load_state
+from agentops.engine.snapshots import UnreadableSnapshot, dump_state, load_state
 from agentops.engine.state import RunState
 from agentops.errors import AgentOpsError, StateConflict
 from agentops.ledger.entries import Draft, Head, SealedEntry
@@ -30,6 +31,8 @@ from runs.projection import Projection, project, run_row
 from runs.versions import VersionSpec, read_version
 from runs.window import Shown, Written, arrange, choose_marks, render
 from tools.assessment import Assessment
+
+logger = logging.getLogger(__name__)
 
 # A guard does something that must stand or fall with the append; False undoes the whole transaction.
 Guard = Callable[[Cursor], bool]
@@ -289,9 +292,19 @@ class Session:
 def read_state(cursor: Cursor, run_id: UUID) -> RunState:
     """Fold a run's stream, from its last snapshot where this engine version can read it."""
     kept = journal.read_snapshot(cursor, run_id, ENGINE_VERSION)
-    state = None if kept is None else load_state(kept[1])
+    state = None if kept is None else _load_kept(run_id, *kept)
     entries = read_entries(cursor, run_id, after=0 if state is None else state.seq)
     return fold_all((Event(x.seq, x.kind, x.facts, x.at) for x in entries), state)
+
+
+def _load_kept(run_id: UUID, seq: int, kept: Any) -> RunState | None:  # Any: JSON
+    """Return the state that a snapshot holds, or None: it is a cache, and what cannot be read is folded anew."""
+    try:
+        state = load_state(kept)
+    except UnreadableSnapshot as error:
+        logger.warning("run %s: its snapshot at %s is thrown away: %s", run_id, seq, error)
+        return None
+    return state if state.seq == seq else None
 
 
 def open_session(context: RunContext, epoch: int, due_at: datetime | None) -> Session:

@@ -53,8 +53,11 @@ def write_ending(session: Session, command: Finish) -> dict[str, Any]:
     open_calls = session.state.open_calls
     undone = _count(f"{call.tool} ({call.status})" for call in open_calls if not _is_doubtful(call))
     doubtful = _count(call.tool for call in open_calls if _is_doubtful(call))
+    summary = _compose(_why(session.state, command), done, undone, doubtful)
+    if session.state.cut_off:
+        summary += f" Its answer was cut off: {_answer(session)}"
     return {
-        "summary": _compose(_why(session.state, command), done, undone, doubtful),
+        "summary": summary,
         "done": done,
         "not_done": undone,
         "unknown": doubtful,

@@ -79,7 +79,8 @@ def ask_planner(session: Session, step: int, attempt: int) -> None:
     if isinstance(answer, PlannerFailure):
         _note_failure(session, step, attempt, answer, price, latency_ms)
     else:
-        _note_decision(session, step, answer, price, latency_ms)
+        cut_by = _find_cut(answer, reservation)
+        _note_decision(session, step, answer, price, latency_ms, cut_by)
 
 
 def _note_unpriced(session: Session, error: NotFound) -> None:
@@ -191,7 +192,20 @@ def _note_failure(
     session.note(e.MODEL_FAILED, facts, {"detail": failure.detail})
 
 
-def _note_decision(session: Session, step: int, answer: PlannerAnswer, price: Price, latency_ms: int) -> None:
+def _find_cut(answer: PlannerAnswer, reservation: Reservation) -> dict[str, Any]:
+    """Return, as a fact, which limit of the run cut a final answer short: half a sentence completes nothing."""
+    was_cut = answer.finish_reason == "length" and not answer.calls and reservation.clamped_by
+    return {"cut_by": reservation.clamped_by} if was_cut else {}
+
+
+def _note_decision(
+    session: Session,
+    step: int,
+    answer: PlannerAnswer,
+    price: Price,
+    latency_ms: int,
+    cut_by: dict[str, Any],
+) -> None:
     usage = answer.usage or Usage(0, 0, 0, 0, 0)
     facts = {
         "step": step,
@@ -213,6 +227,7 @@ def _note_decision(session: Session, step: int, answer: PlannerAnswer, price: Pr
         "final": not answer.calls,
         "problem": answer.problem,
         "size": _size(answer),
+        **cut_by,
         **_charge(session, answer.usage, price),
     }
     content = {

@@ -6,4 +6,6 @@ that mattered is an event of the run's ledger stream. Folding that stream again 
 
 # A run keeps the rules of the version that it started with:
 # 2: a final answer stands also where its last model call cost more than the run had left.
-ENGINE_VERSION = 2
+# 3: people's words and successful writes end a circle, and a call counts however many others lie between; an
+#    answer that the budget cut short is no answer.
+ENGINE_VERSION = 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_UP, Decimal
 
@@ -27,11 +27,15 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """The worst case of one model call, and the completion limit to send to the provider."""
+    """The worst case of one model call, and the completion limit to send to the provider.
+
+    ``clamped_by``: the limit of the run (tokens or usd) that leaves less room than the version grants, if any.
+    """
 
     tokens: int
     usd: Decimal
     max_completion_tokens: int
+    clamped_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +94,17 @@ def plan_reservation(
     """
     tokens_left = state.limits.tokens - state.spent.tokens
     usd_left = state.limits.usd - state.spent.usd
-    completion = min(
-        completion_tokens, tokens_left - prompt_tokens, _affordable(usd_left, prompt_tokens, rates)
-    )
+    room = {
+        "": completion_tokens,
+        "tokens": tokens_left - prompt_tokens,
+        "usd": _affordable(usd_left, prompt_tokens, rates),
+    }
+    clamped_by = min(room, key=lambda limit: room[limit])
+    completion = room[clamped_by]
     smallest = min(SMALLEST_COMPLETION, completion_tokens)
     if completion < smallest:
         return _own_shortfall(tokens_left, usd_left, _reserve(prompt_tokens, smallest, rates))
-    reservation = _reserve(prompt_tokens, completion, rates)
+    reservation = replace(_reserve(prompt_tokens, completion, rates), clamped_by=clamped_by)
     return reservation if _is_covered(state, reservation, now) else DrawFirst(reservation)
 
 

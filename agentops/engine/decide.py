@@ -19,7 +19,7 @@ from agentops.engine.commands import (
     SettleLostAttempt,
     Wait,
 )
-from agentops.engine.loops import find_cycle
+from agentops.engine.loops import is_stuck
 from agentops.engine.state import CallState, CallStatus, LimitReached, LostAuthority, RunState
 
 MODEL_ATTEMPTS = 3
@@ -76,7 +76,7 @@ def _carry_on(state: RunState, now: datetime, deadline: datetime) -> Command:
         return Finish(e.RUN_COMPLETED, "")
     if state.exhausted or state.is_overspent:
         return _halt_at(state.exhausted or ("tokens" if state.spent.tokens > state.limits.tokens else "usd"))
-    if find_cycle(state.recent, state.repeat_limit) and state.open_calls:
+    if is_stuck(state) and state.open_calls:
         return Finish(e.RUN_HALTED, "stuck")
     if state.phase == "calling" and state.open_calls:
         return _next_for_calls(state, now, deadline)

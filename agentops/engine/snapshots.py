@@ -1,12 +1,18 @@
-"""A state as JSON and back. A snapshot is a cache: one of another engine version is thrown away."""
+"""A state as JSON and back. A snapshot is a cache: one of another engine version or shape is thrown away."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
-from agentops.engine.state import CallState, Drawn, Limits, Mark, RunState, Spent
+from agentops.engine.state import CallState, Drawn, Limits, Mark, Proposed, RunState, Spent
+
+Part = TypeVar("Part", RunState, Limits, Spent, Drawn, CallState, Proposed, Mark)
+
+
+class UnreadableSnapshot(ValueError):
+    """It is no state of this release's: throw it away and fold from the start."""
 
 
 def dump_state(state: RunState) -> dict[str, Any]:
@@ -26,39 +32,55 @@ def _plain(value: Any) -> Any:  # Any: whatever a state holds
     return value
 
 
-def load_state(data: dict[str, Any]) -> RunState:
-    """Return the state that ``dump_state`` wrote."""
+def load_state(data: Any) -> RunState:
+    """Return the state that ``dump_state`` wrote; raises UnreadableSnapshot for anything else."""
+    try:
+        return _load(data)
+    except (AttributeError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+        raise UnreadableSnapshot(repr(error)) from error
+
+
+def _load(data: Any) -> RunState:
     limits, drawn = data["limits"], data["drawn"]
-    return RunState(
-        **{
+    return _make(
+        RunState,
+        {
             **data,
-            "limits": Limits(**{**limits, "usd": Decimal(limits["usd"])}),
+            "limits": _make(Limits, {**limits, "usd": Decimal(limits["usd"])}),
             "spent": _load_spent(data["spent"]),
             "unshared": _load_spent(data["unshared"]),
-            "drawn": _load_drawn(drawn),
+            "drawn": _make(Drawn, {**drawn, "usd": _amount(drawn["usd"]), "until": _time(drawn["until"])}),
             "expires_at": datetime.fromisoformat(data["expires_at"]),
             "reserved_usd": Decimal(data["reserved_usd"]),
             "retry_at": _time(data["retry_at"]),
             "working_since": _time(data["working_since"]),
             "calls": tuple(_load_call(call) for call in data["calls"]),
             "recent": tuple(data["recent"]),
-            "marks": tuple(Mark(**mark) for mark in data["marks"]),
-        }
+            "proposed": tuple(_make(Proposed, each) for each in data["proposed"]),
+            "marks": tuple(_make(Mark, mark) for mark in data["marks"]),
+        },
     )
 
 
+def _make(kind: type[Part], values: dict[str, Any]) -> Part:
+    """Make a part of the state; a field too few would silently have its default, so all have to be there."""
+    expected = set(kind._fields)
+    if set(values) != expected:
+        raise ValueError(f"{kind.__name__} has other fields: {sorted(expected ^ set(values))}")
+    return kind(**values)
+
+
 def _load_spent(data: dict[str, Any]) -> Spent:
-    return Spent(**{**data, "usd": Decimal(data["usd"])})
-
-
-def _load_drawn(data: dict[str, Any]) -> Drawn:
-    usd = None if data["usd"] is None else Decimal(data["usd"])
-    return Drawn(**{**data, "usd": usd, "until": _time(data["until"])})
+    return _make(Spent, {**data, "usd": Decimal(data["usd"])})
 
 
 def _load_call(data: dict[str, Any]) -> CallState:
     claims = tuple((window, amount) for window, amount in data["claims"])
-    return CallState(**{**data, "retry_at": _time(data["retry_at"]), "claims": claims})
+    return _make(CallState, {**data, "retry_at": _time(data["retry_at"]), "claims": claims})
+
+
+def _amount(value: str | None) -> Decimal | None:
+    return None if value is None else Decimal(value)
 
 
 def _time(value: str | None) -> datetime | None:

@@ -9,7 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
-# How many past proposals loop detection looks back on, and how many turns a context window may span.
+# How many past proposals loop detection looks back on in runs of engine versions 1 and 2, and how many turns a
+# context window may span.
 RECENT_LIMIT = 24
 MARKS_LIMIT = 400
 
@@ -129,6 +130,10 @@ class CallState(NamedTuple):
     expires_at: str = ""  # of the approval that it waits for
 
     @property
+    def signature(self) -> str:
+        return f"{self.tool}:{self.args_digest}"
+
+    @property
     def settled(self) -> bool:
         return self.status in SETTLED
 
@@ -144,6 +149,14 @@ class CallState(NamedTuple):
 SETTLED = frozenset(("succeeded", "failed", "refused"))
 RUNNABLE = frozenset(("allowed", "approved", "retrying", "deferred"))
 WAITING_FOR_PEOPLE = frozenset(("waiting", "asked", "parked"))
+
+
+class Proposed(NamedTuple):
+    """A call (tool and arguments' digest) that was proposed, how often, and whether it was a read that was answered."""
+
+    signature: str
+    times: int
+    answered: bool = False
 
 
 class Mark(NamedTuple):
@@ -184,12 +197,15 @@ class RunState(NamedTuple):
     model_retryable: bool = True
     retry_at: datetime | None = None
     calls: tuple[CallState, ...] = ()
-    recent: tuple[str, ...] = ()
+    recent: tuple[str, ...] = ()  # up to engine version 2, and since then:
+    proposed: tuple[Proposed, ...] = ()
+    repeats: int = 0  # how often that call of the step was proposed which was proposed most often
     marks: tuple[Mark, ...] = ()
     paused: bool = False
     cancelling: bool = False
     killed: bool = False
     exhausted: LimitReached | Literal[""] = ""
+    cut_off: bool = False  # the budget left no room for the whole answer
     exhausted_of: str = ""  # of a shared budget: whose it is and its window, like "team month"
     lost_authority: LostAuthority | Literal[""] = ""
     unread: bool = False

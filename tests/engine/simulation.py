@@ -51,8 +51,9 @@ Facts = dict[str, Any]  # Any: JSON
 
 @dataclass(frozen=True)
 class World:
-    """How the world is minded: chances of what may go wrong, and the run's limits."""
+    """How the world is minded: chances of what may go wrong, the run's limits, and the rules that it pins."""
 
+    engine: int = ENGINE_VERSION
     steps: int = 6
     tokens: int = 20_000
     usd: Decimal = Decimal("0.5")
@@ -166,7 +167,7 @@ class Simulation:
             "seconds": world.seconds,
         }
         facts = {
-            "engine": ENGINE_VERSION,
+            "engine": world.engine,
             "limits": limits,
             "shared": list(world.shared),
             "expires_at": (self.now + LIFE).isoformat(),
@@ -287,10 +288,13 @@ class Simulation:
         final = self.chance(self.world.final)
         number = 0 if final else self.dice.randint(1, self.world.tool_calls)
         calls = [self._propose(number + 1) for number in range(number)]
-        self.note(e.STEP_DECIDED, step=command.step, calls=calls, final=final, size=30, **charge)
+        cut = {"cut_by": "tokens"} if final and self.chance(self.world.trouble / 5) else {}
+        self.note(e.STEP_DECIDED, step=command.step, calls=calls, final=final, size=30, **cut, **charge)
 
     def _propose(self, number: int) -> Facts:
         tool, digest = self.dice.choice(TOOLS), self.dice.choice("abbbcd")
+        if self.chance(0.5):  # a planner mostly does something new
+            digest = str(self.dice.randrange(1_000))
         problem = "malformed_arguments" if self.chance(self.world.trouble / 5) else None
         return {"call": number, "tool": tool, "args_digest": digest, "problem": problem}
 
@@ -457,6 +461,7 @@ _CARRY_OUT: dict[type, Callable[[Simulation, Any], None]] = {
 
 worlds = st.builds(
     World,
+    engine=st.integers(1, ENGINE_VERSION),
     steps=st.integers(1, 8),
     tokens=st.integers(100, 60_000),
     usd=st.decimals("0.001", "0.5", places=4),

@@ -42,14 +42,14 @@ def with_limits(state: RunState = ROOMY, **limits: Any) -> RunState:  # Any: fie
     [
         (ROOMY, Reservation(3_000, Decimal("0.005"), 2_000)),
         # Clamped to what is left.
-        (with_limits(tokens=2_500), Reservation(2_500, Decimal("0.004"), 1_500)),
-        (with_limits(usd=Decimal("0.002")), Reservation(1_500, Decimal("0.002"), 500)),
-        (ROOMY._replace(spent=Spent(1, 98_000)), Reservation(2_000, Decimal("0.003"), 1_000)),
+        (with_limits(tokens=2_500), Reservation(2_500, Decimal("0.004"), 1_500, "tokens")),
+        (with_limits(usd=Decimal("0.002")), Reservation(1_500, Decimal("0.002"), 500, "usd")),
+        (ROOMY._replace(spent=Spent(1, 98_000)), Reservation(2_000, Decimal("0.003"), 1_000, "tokens")),
         (ROOMY._replace(spent=Spent(1, 0, Decimal("1.999"))), Shortfall("usd", "0.001", "0.00103200")),
         # Rather nothing than half a sentence.
         (
             with_limits(tokens=1_000 + SMALLEST_COMPLETION),
-            Reservation(1_000 + SMALLEST_COMPLETION, Decimal("0.001032"), SMALLEST_COMPLETION),
+            Reservation(1_000 + SMALLEST_COMPLETION, Decimal("0.001032"), SMALLEST_COMPLETION, "tokens"),
         ),
         (with_limits(tokens=1_000 + SMALLEST_COMPLETION - 1), Shortfall("tokens", "1015", "1016")),
         (with_limits(tokens=10), Shortfall("tokens", "10", "1016")),

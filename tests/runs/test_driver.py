@@ -7,19 +7,22 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
 from agentops.database import borrowed
+from agentops.engine import ENGINE_VERSION, fold
 from agentops.engine.breaker import BreakerSettings
+from agentops.errors import StateConflict
 from agentops.identifiers import new_id
 from agentops.ledger.models import Stream
-from runs import driver, escrow, group_commit, journal, turns
+from runs import driver, escrow, group_commit, journal, services, turns
 from runs.actions import executing
 from runs.leases import SharedFlag
 from runs.models import Budget, Run, RunSnapshot
-from runs.services import add_message, pause_run, resume_run
+from runs.services import add_message, answer_input, pause_run, resume_run
 from runs.tasks import sweep
 from tests.rewriting import rewrite_appends
 from tests.runs.company import ORDER, Company, proposes, says
@@ -483,6 +486,35 @@ def test_a_decision_whose_message_was_lost_is_found(
 
 
 # --- snapshots --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("junk", [{}, {"seq": 4, "phase": "ready"}, "junk", [1]])
+def test_a_snapshot_that_nobody_can_read_is_thrown_away(company: Company, junk: object) -> None:
+    run = company.run(proposes(("ask_user", {"question": "?"})), says("Done."))
+    RunSnapshot.objects.create(run=run, seq=4, engine=ENGINE_VERSION, state=junk)
+    answer_input(actor=company.cast.application.service_account, run=run, text="Yes.")
+    assert company.drive(run).state == "completed"
+
+
+def test_a_run_of_a_later_release_is_left_to_its_workers(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.play(says("Done."))
+    with monkeypatch.context() as later:
+        later.setattr(services, "ENGINE_VERSION", ENGINE_VERSION + 1)
+        run = company.start()
+    assert not driver.drive(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.lease_until, company.asked()) == ("queued", None, [])
+    assert run.wake_at is not None
+    assert timezone.now() < run.wake_at < timezone.now() + timedelta(seconds=10)
+    with pytest.raises(StateConflict, match="newer_engine"):
+        add_message(actor=company.cast.application.service_account, run=run, text="Hello?")
+    for command in ("replay", "record_history"):
+        with pytest.raises(CommandError, match="goes by engine"):
+            call_command(command, str(run.pk))
+    monkeypatch.setattr(fold, "ENGINE_VERSION", ENGINE_VERSION + 1)
+    assert company.drive(run).state == "completed"
 
 
 def test_a_long_run_goes_on_from_its_snapshot(company: Company, settings: Settings) -> None:

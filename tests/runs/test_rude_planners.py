@@ -181,7 +181,32 @@ def test_words_that_cannot_be_stored_are_made_storable(company: Company) -> None
 def test_an_answer_that_was_cut_off_says_so(company: Company) -> None:
     run = company.run(says("It will cost you", choice={"finish_reason": "length"}))
     assert run.state == "completed"
-    assert company.facts(run, "step.decided")[0]["finish_reason"] == "length"
+    (decided,) = company.facts(run, "step.decided")
+    assert (decided["finish_reason"], "cut_by" in decided) == ("length", False)
+
+
+@pytest.mark.parametrize(
+    ("limits", "limit", "why"),
+    [
+        ({"max_tokens": 6_000}, "tokens", "The run's tokens are used up."),
+        ({"max_usd": Decimal("0.008")}, "usd", "The run's budget for USD is used up."),
+    ],
+)
+def test_an_answer_that_the_budget_cut_off_completes_nothing(
+    company: Company, limits: dict[str, Any], limit: str, why: str
+) -> None:
+    company.publish(max_completion_tokens=100_000, **limits)
+    run = company.run(says("It will cost you", choice={"finish_reason": "length"}), says("Never."))
+    assert (run.state, run.status_reason, run.status_detail) == ("halted", "budget_reached", limit)
+    assert company.facts(run, "step.decided")[0]["cut_by"] == limit
+    told = f"{why} Nothing was changed in the world. Its answer was cut off: It will cost you"
+    assert (company.content(run, "run.halted")["summary"], len(company.asked())) == (told, 1)
+
+
+def test_an_answer_that_just_fits_completes_the_run(company: Company) -> None:
+    company.publish(max_completion_tokens=100_000, max_tokens=6_000)
+    run = company.run(says("It costs 5 USD."))
+    assert (run.state, "cut_by" in company.facts(run, "step.decided")[0]) == ("completed", False)
 
 
 # --- usage ------------------------------------------------------------------------------------------------

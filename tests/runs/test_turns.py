@@ -9,7 +9,7 @@ import pytest
 
 from runs.models import BudgetWindow, Escrow, Run, Step
 from runs.planner.calls import is_tool_name
-from runs.services import add_message
+from runs.services import add_message, answer_input
 from runs.session import Session
 from tests.factories import BudgetFactory
 from tests.runs.company import ORDER, Company, proposes, says
@@ -137,7 +137,33 @@ def test_a_cycle_of_two_calls_is_stuck(company: Company) -> None:
     company.add_reads()
     here, there = proposes(("look_up", ORDER)), proposes(("look_up", {"order_id": "A-2"}))
     run = company.run(here, there, here, there, here, there, says("Never."))
-    assert (run.state, run.status_reason, run.steps) == ("halted", "stuck", 6)
+    assert (run.state, run.status_reason, run.steps) == ("halted", "stuck", 5), "the third time of the first"
+
+
+def test_the_same_call_among_new_ones_is_stuck(company: Company) -> None:
+    company.add_reads()
+    others = [proposes(("look_up", ORDER), ("look_up", {"order_id": f"B-{n}"})) for n in range(4)]
+    run = company.run(*others, says("Never."))
+    assert (run.state, run.status_reason, run.steps) == ("halted", "stuck", 3)
+
+
+def test_what_was_read_may_be_read_again_after_a_write(company: Company) -> None:
+    company.add_reads()
+    company.add_tool("refund")
+    look = proposes(("look_up", ORDER))
+    writes = [proposes(("refund", {"order_id": f"A-{n}"})) for n in range(3)]
+    run = company.run(look, writes[0], look, writes[1], look, writes[2], look, says("Done."))
+    assert (run.state, len(company.world.effects)) == ("completed", 3)
+
+
+def test_a_question_that_was_answered_may_be_asked_again(company: Company) -> None:
+    question = proposes(("ask_user", {"question": "Anything else?"}))
+    run = company.run(question, question, question, question, says("Goodbye."))
+    for _ in range(4):
+        assert run.state == "requires_action"
+        answer_input(actor=company.cast.application.service_account, run=run, text="Yes.")
+        run = company.drive(run)
+    assert run.state == "completed"
 
 
 def test_how_often_is_the_versions_choice(company: Company) -> None:

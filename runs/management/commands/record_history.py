@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 
+from agentops.engine.fold import NewerEngine
 from agentops.errors import NotFound
 from runs.histories import dump_history, read_history
 
@@ -21,5 +22,5 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
         try:
             self.stdout.write(dump_history(read_history(options["run"])), ending="")
-        except NotFound as error:
+        except (NotFound, NewerEngine) as error:
             raise CommandError(error.detail) from error

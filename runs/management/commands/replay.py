@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 
-from agentops.engine.fold import UnfoldableEvent
+from agentops.engine.fold import NewerEngine, UnfoldableEvent
 from agentops.engine.replay import replay
 from agentops.errors import NondeterminismError, NotFound
 from runs.histories import read_history
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         try:
             events = read_history(options["run"])
             commands = replay(events)
-        except NotFound as error:
+        except (NotFound, NewerEngine) as error:
             raise CommandError(error.detail) from error
         except (NondeterminismError, UnfoldableEvent) as error:
             raise CommandError(str(error)) from error

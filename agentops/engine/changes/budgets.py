@@ -1,0 +1,66 @@
+"""What a run holds of shared budgets, and what keeps it from going on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from agentops.engine import events as e
+from agentops.engine.changes import Change, Facts
+from agentops.engine.events import Event
+from agentops.engine.state import Drawn, RunState
+
+
+def _budget_bound(state: RunState, facts: Facts, event: Event) -> RunState:
+    """A budget was set under way: the next call draws on all anew, and what was spent before is not the new one's."""
+    held, spent, shared = state.drawn, state.spent, facts["shared"]
+    drawn = Drawn(
+        spent.steps if held.steps is None and "steps" in shared else held.steps,
+        spent.tokens if held.tokens is None and "tokens" in shared else held.tokens,
+        spent.usd if held.usd is None and "usd" in shared else held.usd,
+        event.at,
+    )
+    return state._replace(drawn=drawn, unshared=state.unshared if held.units else spent)
+
+
+def _budget_drawn(state: RunState, facts: Facts, event: Event) -> RunState:
+    held = state.drawn
+    return state._replace(
+        drawn=Drawn(
+            None if held.steps is None else held.steps + facts["steps"],
+            None if held.tokens is None else held.tokens + facts["tokens"],
+            None if held.usd is None else held.usd + Decimal(facts["usd"]),
+            datetime.fromisoformat(facts["until"]),
+        ),
+    )
+
+
+def _budget_returned(state: RunState, facts: Facts, event: Event) -> RunState:
+    if state.phase == "asking":
+        raise ValueError("what is reserved cannot go back")
+    held = state.drawn
+    kept = Drawn(
+        None if held.steps is None else held.steps - facts["steps"],
+        None if held.tokens is None else held.tokens - facts["tokens"],
+        None if held.usd is None else held.usd - Decimal(facts["usd"]),
+        held.until,
+    )
+    return state._replace(drawn=kept)
+
+
+def _budget_exhausted(state: RunState, facts: Facts, event: Event) -> RunState:
+    whose = f"{facts['whose']} {facts['window']}" if "whose" in facts else ""
+    return state._replace(exhausted=facts["limit"], exhausted_of=whose)
+
+
+def _authority_lost(state: RunState, facts: Facts, event: Event) -> RunState:
+    return state._replace(lost_authority=facts["code"])
+
+
+CHANGES: dict[str, Change] = {
+    e.BUDGET_BOUND: _budget_bound,
+    e.BUDGET_DRAWN: _budget_drawn,
+    e.BUDGET_RETURNED: _budget_returned,
+    e.BUDGET_EXHAUSTED: _budget_exhausted,
+    e.AUTHORITY_LOST: _authority_lost,
+}

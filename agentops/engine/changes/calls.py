@@ -1,0 +1,151 @@
+"""What becomes of a step's calls: assessed, approved, attempted, ended."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from agentops.engine import events as e
+from agentops.engine.changes import Change, Facts
+from agentops.engine.changes.marks import mark_entry
+from agentops.engine.events import Event
+from agentops.engine.loops import note_success
+from agentops.engine.state import CallState, CallStatus, RunState
+
+
+def _pick(state: RunState, facts: Facts, *statuses: str) -> CallState:
+    if state.phase != "calling" or facts["step"] != state.step:
+        raise ValueError("not the current step")
+    call = state.call(facts["call"])
+    if call.status not in statuses:
+        raise ValueError(f"call {call.number} is {call.status}")
+    return call
+
+
+def _call_allowed(state: RunState, facts: Facts, event: Event) -> RunState:
+    call = _pick(state, facts, "proposed", "approved", "allowed", "deferred", "waiting")
+    return state.with_call(_with_terms(call, facts, "allowed"))
+
+
+def _call_gated(state: RunState, facts: Facts, event: Event) -> RunState:
+    call = _pick(state, facts, "proposed", "allowed", "approved", "retrying", "deferred")
+    asked = _with_terms(call, facts, "waiting")._replace(
+        approval=facts["approval"], expires_at=facts["expires_at"]
+    )
+    return state.with_call(asked)
+
+
+def _with_terms(call: CallState, facts: Facts, status: CallStatus) -> CallState:
+    return call._replace(
+        status=status,
+        tool_version=facts["tool_version"],
+        effect=facts["effect"],
+        idempotency=facts["idempotency"],
+        max_attempts=facts["max_attempts"],
+        backoff_base_s=facts["backoff_base_ms"] / 1000,
+        backoff_cap_s=facts["backoff_cap_ms"] / 1000,
+        on_unknown=facts["on_unknown"],
+        on_breaker_open=facts["on_breaker_open"],
+        retry_at=None,
+    )
+
+
+def _call_refused(state: RunState, facts: Facts, event: Event) -> RunState:
+    call = _pick(state, facts, "proposed", "allowed", "approved", "waiting", "retrying", "deferred")
+    return mark_entry(
+        state.with_call(call._replace(status="refused", code=facts["code"], retry_at=None)), event
+    )
+
+
+def _call_asked(state: RunState, facts: Facts, event: Event) -> RunState:
+    call = _pick(state, facts, "proposed")
+    return state.with_call(call._replace(status="asked", code=facts["action"]))
+
+
+def _approval_granted(state: RunState, facts: Facts, event: Event) -> RunState:
+    call = _pick(state, facts, "waiting")
+    return state.with_call(call._replace(status="approved"))
+
+
+def _approval_refused(state: RunState, facts: Facts, event: Event) -> RunState:
+    call = _pick(state, facts, "waiting")
+    return mark_entry(state.with_call(call._replace(status="refused", code=facts["code"])), event)
+
+
+def _attempt_started(state: RunState, facts: Facts, event: Event) -> RunState:
+    call = _pick(state, facts, "allowed", "approved", "retrying", "deferred")
+    if facts["attempt"] != call.attempts + 1:
+        raise ValueError(f"attempt {facts['attempt']} cannot follow {call.attempts}")
+    claims = call.claims + tuple((window, amount) for window, amount in facts["claims"])
+    started = call._replace(status="started", attempts=facts["attempt"], retry_at=None, claims=claims)
+    return state.with_call(started)
+
+
+def _attempt_failed(state: RunState, facts: Facts, event: Event) -> RunState:
+    call = _pick(state, facts, "started", "unknown")
+    retry_at = event.at + timedelta(milliseconds=facts["delay_ms"])
+    # A read-back that found nothing has settled the doubt about earlier attempts.
+    in_doubt = call.in_doubt and not facts.get("read_back", False)
+    return state.with_call(
+        call._replace(status="retrying", code=facts["code"], retry_at=retry_at, in_doubt=in_doubt)
+    )
+
+
+def _call_deferred(state: RunState, facts: Facts, event: Event) -> RunState:
+    call = _pick(state, facts, "allowed", "approved", "retrying", "deferred")
+    retry_at = datetime.fromisoformat(facts["retry_at"])
+    return state.with_call(call._replace(status="deferred", code=facts["code"], retry_at=retry_at))
+
+
+def _call_ended(status: CallStatus) -> Change:
+    def change(state: RunState, facts: Facts, event: Event) -> RunState:
+        # A replayed outcome was recorded under this key before: no attempt is made for it.
+        before = (
+            ("allowed", "approved", "retrying", "deferred")
+            if facts.get("replayed")
+            else ("started", "unknown")
+        )
+        call = _pick(state, facts, *before)
+        ended = state.with_call(call._replace(status=status, code=facts["code"], retry_at=None))
+        if status == "succeeded" and not facts.get("replayed"):
+            ended = note_success(ended, call)
+        return mark_entry(ended, event)
+
+    return change
+
+
+def _call_unknown(state: RunState, facts: Facts, event: Event) -> RunState:
+    # A call in doubt that may not be repeated any more was retrying or deferred.
+    call = _pick(
+        state, facts, "started", "unknown", *(("retrying", "deferred") if facts["then"] == "park" else ())
+    )
+    retry_at = event.at + timedelta(milliseconds=facts["delay_ms"])
+    changed = call._replace(code=facts["code"], retry_at=retry_at, in_doubt=True)
+    if facts["then"] == "retry":
+        changed = changed._replace(status="retrying")
+    elif facts["then"] == "read_back":
+        changed = changed._replace(status="unknown", read_backs=call.read_backs + 1)
+    else:
+        changed = changed._replace(status="parking", retry_at=None)
+    return state.with_call(changed)
+
+
+def _call_parked(state: RunState, facts: Facts, event: Event) -> RunState:
+    call = _pick(state, facts, "parking")
+    return state.with_call(call._replace(status="parked"))
+
+
+CHANGES: dict[str, Change] = {
+    e.CALL_ALLOWED: _call_allowed,
+    e.CALL_GATED: _call_gated,
+    e.CALL_REFUSED: _call_refused,
+    e.CALL_ASKED: _call_asked,
+    e.APPROVAL_GRANTED: _approval_granted,
+    e.APPROVAL_REFUSED: _approval_refused,
+    e.ATTEMPT_STARTED: _attempt_started,
+    e.ATTEMPT_FAILED: _attempt_failed,
+    e.CALL_DEFERRED: _call_deferred,
+    e.CALL_SUCCEEDED: _call_ended("succeeded"),
+    e.CALL_FAILED: _call_ended("failed"),
+    e.CALL_UNKNOWN: _call_unknown,
+    e.CALL_PARKED: _call_parked,
+}

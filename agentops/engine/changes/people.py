@@ -1,0 +1,62 @@
+"""What people do to a run's state."""
+
+from __future__ import annotations
+
+from agentops.engine import events as e
+from agentops.engine.changes import Change, Facts
+from agentops.engine.changes.marks import mark_entry
+from agentops.engine.events import Event
+from agentops.engine.loops import forget_proposals, note_success
+from agentops.engine.state import CallStatus, RunState
+
+
+def _message_received(state: RunState, facts: Facts, event: Event) -> RunState:
+    phase = "ready" if state.phase == "answered" else state.phase
+    return mark_entry(forget_proposals(state)._replace(unread=True, phase=phase), event)
+
+
+def _person_answered(state: RunState, facts: Facts, event: Event) -> RunState:
+    call = state.call(facts["call"])
+    if call.status != "asked" or facts["step"] != state.step:
+        raise ValueError("nobody was asked this")
+    answered = state.with_call(call._replace(status="succeeded", code="answered"))
+    return mark_entry(forget_proposals(answered), event)
+
+
+def _outcome_settled(state: RunState, facts: Facts, event: Event) -> RunState:
+    call = state.call(facts["call"])
+    # Once the run has ended nobody else finds out what became of a call in doubt.
+    may_settle = call in state.unsettled_outcomes if state.has_ended else call.status == "parked"
+    if not may_settle or facts["step"] != state.step:
+        raise ValueError("the call is not parked")
+    status: CallStatus = "succeeded" if facts["happened"] else "failed"
+    settled = state.with_call(call._replace(status=status, code="settled_by_person"))
+    return mark_entry(note_success(settled, call) if facts["happened"] else settled, event)
+
+
+def _paused(state: RunState, facts: Facts, event: Event) -> RunState:
+    return state._replace(paused=True)
+
+
+def _unpaused(state: RunState, facts: Facts, event: Event) -> RunState:
+    return state._replace(paused=False)
+
+
+def _cancel_requested(state: RunState, facts: Facts, event: Event) -> RunState:
+    return state._replace(cancelling=True)
+
+
+def _killed(state: RunState, facts: Facts, event: Event) -> RunState:
+    return state._replace(killed=True)
+
+
+CHANGES: dict[str, Change] = {
+    e.MESSAGE_RECEIVED: _message_received,
+    e.INPUT_RECEIVED: _person_answered,
+    e.HANDOVER_ANSWERED: _person_answered,
+    e.OUTCOME_SETTLED: _outcome_settled,
+    e.RUN_PAUSED: _paused,
+    e.RUN_UNPAUSED: _unpaused,
+    e.CANCEL_REQUESTED: _cancel_requested,
+    e.RUN_KILLED: _killed,
+}

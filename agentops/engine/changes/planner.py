@@ -1,0 +1,91 @@
+"""What asking the planner, and its answers, do to a run's state."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+from agentops.engine import events as e
+from agentops.engine.changes import Change, Facts
+from agentops.engine.changes.marks import mark_entry
+from agentops.engine.events import Event
+from agentops.engine.loops import COUNTED, count_proposals
+from agentops.engine.state import RECENT_LIMIT, ZERO, CallState, RunState
+
+# Before this engine version an answer that the budget had cut short completed its run.
+CUT_ANSWERS = 3
+
+
+def _model_requested(state: RunState, facts: Facts, event: Event) -> RunState:
+    step = facts["step"]
+    if (
+        state.phase not in ("ready", "calling")
+        or step not in (state.step, state.step + 1)
+        or state.open_calls
+    ):
+        raise ValueError("the planner may not be asked now")
+    return state._replace(
+        phase="asking",
+        step=step,
+        calls=(),
+        model_attempt=facts["attempt"],
+        reserved_tokens=facts["reserved_tokens"],
+        reserved_usd=Decimal(facts["reserved_usd"]),
+        retry_at=None,
+        unread=False,
+        spent=state.spent._replace(steps=step),
+    )
+
+
+def _settle_model(state: RunState, facts: Facts) -> RunState:
+    spent = state.spent._replace(
+        tokens=state.spent.tokens + facts["tokens"],
+        usd=state.spent.usd + Decimal(facts["usd"]),
+    )
+    return state._replace(spent=spent, reserved_tokens=0, reserved_usd=ZERO)
+
+
+def _step_decided(state: RunState, facts: Facts, event: Event) -> RunState:
+    if state.phase != "asking" or facts["step"] != state.step:
+        raise ValueError("no answer is awaited")
+    calls = tuple(
+        CallState(c["call"], c["tool"], c["args_digest"], problem=c.get("problem") or "")
+        for c in facts["calls"]
+    )
+    settled = _settle_model(_count(state, calls), facts)._replace(calls=calls, model_attempt=0, model_code="")
+    return mark_entry(_end_turn(settled, facts), event)
+
+
+def _count(state: RunState, calls: tuple[CallState, ...]) -> RunState:
+    """Remember what was proposed, so that a circle is noticed."""
+    if state.engine >= COUNTED:
+        return count_proposals(state, calls)
+    recent = state.recent + tuple(call.signature for call in calls)
+    return state._replace(recent=recent[-RECENT_LIMIT:])
+
+
+def _end_turn(state: RunState, facts: Facts) -> RunState:
+    """A final answer stands, unless something was said meanwhile, or the budget cut it short."""
+    if not facts["final"]:
+        return state._replace(phase="calling")
+    if "cut_by" in facts and state.engine >= CUT_ANSWERS:
+        return state._replace(phase="ready", exhausted=facts["cut_by"], cut_off=True)
+    return state._replace(phase="ready" if state.unread else "answered")
+
+
+def _model_failed(state: RunState, facts: Facts, event: Event) -> RunState:
+    if state.phase != "asking":
+        raise ValueError("no answer is awaited")
+    return _settle_model(state, facts)._replace(
+        phase="ready",
+        model_code=facts["code"],
+        model_retryable=facts["retryable"],
+        retry_at=event.at + timedelta(milliseconds=facts["delay_ms"]),
+    )
+
+
+CHANGES: dict[str, Change] = {
+    e.MODEL_REQUESTED: _model_requested,
+    e.STEP_DECIDED: _step_decided,
+    e.MODEL_FAILED: _model_failed,
+}
