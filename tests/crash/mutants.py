@@ -14,7 +14,7 @@ from celery.__main__ import main
 
 from agentops.database import Prepared
 from agentops.engine import events as e
-from agentops.engine.retry import Park, RetryDecision
+from agentops.engine.retry import Park, RetryDecision, decide_retry
 from runs import journal
 from runs.actions import outcomes
 from runs.leases import Leases
@@ -48,11 +48,10 @@ def open_the_fence() -> None:
 
 def park_every_doubt() -> None:
     """Leave every unknown outcome to a person, also where the tool honours keys and can be called again."""
-    decide = outcomes.decide_retry
 
     def decide_anxiously(**facts: Any) -> RetryDecision:  # Any: whatever is decided upon
         is_unknown = facts["outcome_status"] == "unknown"
-        return Park("cannot_be_repeated") if is_unknown else decide(**facts)
+        return Park("cannot_be_repeated") if is_unknown else decide_retry(**facts)
 
     outcomes.decide_retry = decide_anxiously  # type: ignore[attr-defined]  # the mutation
 

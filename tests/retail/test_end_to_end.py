@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,25 +160,51 @@ def _expected_digest(request: dict[str, Any]) -> str:
     return shop.digest()
 
 
-def _check_shop(desk: Desk, request: dict[str, Any], shop: str) -> bool:
+def _ends_as_recorded(desk: Desk, request: dict[str, Any], shop: str) -> bool:
     state = httpx2.get(f"{desk.shops}/shops/{shop}/state?full=false").json()
     return bool(state["digest"] == _expected_digest(request))
 
 
-def test_all_requests_one_after_another_and_all_at_once(desk: Desk) -> None:
-    requests, approver = load_requests(), Approver(desk)
-    single = 0
-    for request in requests:
-        run, shop = _start(desk, request, "single")
-        ended = _await_end(desk, approver, [run])
-        assert ended[run]["state"] == "completed", (request["id"], ended[run])
-        single += _check_shop(desk, request, shop)
-    print(f"retail, one after another: {single}/{len(requests)}")
-    assert single == len(requests) == 74
+def _needs_person(action: dict[str, Any]) -> bool:
+    kinds = {tool.name: tool.effect_class for tool in describe_tools(load_tools())}
+    return kinds[action["name"]] != "read"
 
-    started = [(*_start(desk, request, "concurrent"), request) for request in requests]
+
+def _assert_executed_as_recorded(desk: Desk, request: dict[str, Any], run: str) -> None:
+    """Each recorded call was made, in its order and with its arguments; those that change something by approval."""
+    steps = desk.call("GET", f"/runs/{run}/steps?limit=100", desk.application_key)
+    assert not steps["has_more"]
+    executed = [
+        (call["tool"], call["arguments"], call["approval"] is not None)
+        for step in steps["data"]
+        for call in step["calls"]
+        if call["attempts"]
+    ]
+    recorded = [(each["name"], each["arguments"], _needs_person(each)) for each in request["actions"]]
+    assert executed == recorded, request["id"]
+
+
+def _play(desk: Desk, approver: Approver, requests: Sequence[dict[str, Any]], purpose: str) -> int:
+    """Run the requests all at once and check each; return how many shops end as the recorded calls leave them."""
+    started = [(*_start(desk, request, purpose), request) for request in requests]
     ended = _await_end(desk, approver, [run for run, _, _ in started])
-    assert {run["state"] for run in ended.values()} == {"completed"}
-    concurrent = sum(_check_shop(desk, request, shop) for _, shop, request in started)
+    for run, _, request in started:
+        assert ended[run]["state"] == "completed", (request["id"], ended[run])
+        _assert_executed_as_recorded(desk, request, run)
+    return sum(_ends_as_recorded(desk, request, shop) for _, shop, request in started)
+
+
+def test_all_requests_one_after_another_and_all_at_once(desk: Desk) -> None:
+    requests = load_requests()
+    for_people = sum(_needs_person(action) for request in requests for action in request["actions"])
+    assert for_people > len(requests) == 74
+
+    approver = Approver(desk)
+    single = sum(_play(desk, approver, [request], "single") for request in requests)
+    print(f"retail, one after another: {single}/{len(requests)}; {approver.decided} approvals")
+    assert (single, approver.decided) == (74, for_people)
+
+    approver = Approver(desk)
+    concurrent = _play(desk, approver, requests, "concurrent")
     print(f"retail, all at once: {concurrent}/{len(requests)}; {approver.decided} approvals")
-    assert concurrent == 74
+    assert (concurrent, approver.decided) == (74, for_people)

@@ -98,6 +98,11 @@ def set_end(end: str) -> Callable[[dict[str, Any]], object]:
     return lambda document: document["agents"]["desk-agent"].update(expires_at=end)
 
 
+def instruct(text: str) -> Callable[[dict[str, Any]], object]:
+    """Return the edit that gives the agent's version these instructions."""
+    return lambda document: document["versions"]["desk-agent"].update(instructions=text)
+
+
 @pytest.fixture(autouse=True)
 def _demo(settings: LazySettings) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -351,11 +356,8 @@ def test_long_instructions_that_differ_at_the_end_show_where(ada: User) -> None:
     texts = ["\n".join([*lines, last]) for last in ("Never refund twice.", "Refund whatever is asked for.")]
     assert all(len(text) > 2000 for text in texts)
 
-    def instruct(text: str) -> str:
-        return edited(lambda document: document["versions"]["desk-agent"].update(instructions=text))
-
-    apply(ada, instruct(texts[0]))
-    shown = str(apply(ada, instruct(texts[1]), dry_run=True))
+    apply(ada, edited(instruct(texts[0])))
+    shown = str(apply(ada, edited(instruct(texts[1])), dry_run=True))
 
     assert "-Never refund twice.\n      +Refund whatever is asked for." in shown
     assert lines[0] not in shown, "only what differs, and the line before it"
@@ -376,22 +378,11 @@ def test_a_further_version_shows_what_it_replaces(ada: User) -> None:
 
 
 def test_a_plan_that_differs_only_far_down_in_a_text_is_another(ada: User) -> None:
-    texts = ["x" * 2000 + end for end in ("a", "b")]
-    plans = [
-        apply(
-            ada,
-            edited(lambda d, text=text: d["versions"]["desk-agent"].update(instructions=text)),
-            dry_run=True,
-        )
-        for text in texts
-    ]
+    texts = [edited(instruct("x" * 2000 + end)) for end in ("a", "b")]
+    plan = apply(ada, texts[0], dry_run=True)
 
     with pytest.raises(StateConflict, match="plan_changed"):
-        apply(
-            ada,
-            edited(lambda d: d["versions"]["desk-agent"].update(instructions=texts[0])),
-            expected=plans[1],
-        )
+        apply(ada, texts[1], expected=plan)
 
 
 def test_a_plan_with_people_it_creates_itself_still_holds(ada: User) -> None:
