@@ -283,8 +283,9 @@ def answer_handover(*, actor: User, handover: Handover, text: str) -> Handover:
             raise StateConflict("handover_answered", "somebody has answered this already")
         _require_control(actor, locked.run, "runs.answer_handover")
         facts = {"step": locked.step, "call": locked.call, "size": len(text)}
-        _append(actor, locked.run, e.HANDOVER_ANSWERED, facts, {"text": text}, _void_approvals(locked.run))
-        locked.answered_at, locked.answered_by = timezone.now(), actor
+        run = locked.run
+        run = _append(actor, run, e.HANDOVER_ANSWERED, facts, {"text": text}, _void_approvals(run))
+        locked.answered_at, locked.answered_by = run.updated_at, actor  # the time of the entry
         locked.save(update_fields=["answered_at", "answered_by"])
     return locked
 

@@ -19,7 +19,7 @@ from approvals.services import decide
 from identities.models import User
 from runs.driver import drive
 from runs.histories import read_history
-from runs.models import AgentVersion, Run, Step, ToolCall
+from runs.models import AgentVersion, Handover, Run, Step, ToolCall
 from runs.rebuild import rebuild_run
 from runs.services import start_run
 from tests.cast import Cast
@@ -215,6 +215,7 @@ def rows_of(run: Run) -> list[dict[str, Any]]:
         Step.objects.filter(run=run).order_by("number"),
         ToolCall.objects.filter(run=run).order_by("step", "number"),
         EffectRecord.objects.filter(stream_id=run.pk).order_by("key"),
+        Handover.objects.filter(run=run).order_by("step", "call"),
     ]
     rows = [row for query in queries for row in query.values()]
     return [{name: value for name, value in row.items() if name != "updated_at"} for row in rows]

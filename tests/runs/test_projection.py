@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 from hypothesis import given
 
 from agentops.engine import decide
@@ -16,10 +17,11 @@ from agentops.engine.fold import fold_all
 from agentops.engine.state import RunState
 from agentops.identifiers import new_id
 from runs.histories import load_history
-from runs.models import ENDED_STATES, Run, Step, ToolCall
+from runs.models import ENDED_STATES, Handover, Run, Step, ToolCall
 from runs.models import RunState as Shown
 from runs.projection import Projection, project, required_actions, run_row, run_state
 from runs.rebuild import rebuild_run
+from runs.services import answer_handover
 from tests.engine.histories import TERMS, Written, asked, decided, history, requested
 from tests.engine.simulation import Simulation, ended_runs
 from tests.replay.test_histories import HISTORIES
@@ -146,6 +148,22 @@ def test_rows_that_were_lost_or_damaged_are_built_from_the_ledger(company: Compa
     EffectRecord.objects.update(state="failed", outcome_seq=None)
     assert rebuild_run(run.pk) == len(company.entries(run))
     assert rows_of(run) == before
+
+
+def test_conversations_handed_over_are_put_back_into_their_queue(company: Company) -> None:
+    passed_on = [proposes(("hand_over", {"reason": reason})) for reason in ("A discount?", "Really?")]
+    run = company.run(*passed_on, says("Done."))
+    answer_handover(actor=company.cast.alice, handover=Handover.objects.get(), text="Yes, 10 percent.")
+    company.drive(run)
+    before = rows_of(run)
+    answered, waiting = Handover.objects.order_by("step")
+    Handover.objects.filter(pk=waiting.pk).update(answered_at=timezone.now(), opened_at=timezone.now())
+    answered.delete()
+    rebuild_run(run.pk)
+    after = rows_of(run)
+    assert [{**row, "id": run.pk} for row in after] == [{**row, "id": run.pk} for row in before]
+    assert Handover.objects.filter(pk=waiting.pk, answered_at=None).exists()
+    assert Handover.objects.exclude(pk=waiting.pk).get().answered_by == company.cast.alice
 
 
 def test_the_commands_for_operators(company: Company) -> None:
