@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from agentops.engine import events as e
@@ -25,7 +26,8 @@ def open_handover(cursor: Cursor, run_id: UUID, step: int, call: int, at: dateti
 def rebuild_handovers(cursor: Cursor, run_id: UUID) -> None:
     """Bring a run's conversations to where its stream says that they stand; one that is there keeps its id."""
     for entry in read_entries(cursor, run_id):
-        where = {"run_id": run_id, "step": entry.facts.get("step"), "call": entry.facts.get("call")}
+        where: dict[str, Any] = {"run_id": run_id}  # Any: as facts are
+        where |= {name: entry.facts.get(name) for name in ("step", "call")}
         if entry.kind == e.CALL_ASKED and entry.facts["action"] == "handover":
             opened = {"opened_at": entry.at, "answered_at": None, "answered_by": None}
             Handover.objects.update_or_create(**where, defaults=opened)

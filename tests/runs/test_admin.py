@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -14,7 +15,9 @@ from guardian.shortcuts import assign_perm, remove_perm
 
 from agentops.ledger.store import erase_contents
 from runs.admin.pages import read_seen
+from runs.behaviour import behaviour_of
 from runs.models import AgentVersion, BudgetWindow, Handover, Run
+from runs.publishing import draft_version
 from runs.services import cancel_run
 from tests.cast import Cast
 from tests.console.visits import Page, act, count_queries, page_of, sign_in, text_of
@@ -371,6 +374,18 @@ class TestVersions:
         act(client, "runs_agentversion", "retire", published.pk)
         published.refresh_from_db()
         assert published.state == "retired"
+
+    @pytest.mark.parametrize("name", ["bob", "charlie"])
+    def test_others_publish_nothing(self, company: Company, name: str) -> None:
+        published = AgentVersion.objects.get(pk=company.publish().pk)
+        behaviour = replace(behaviour_of(published), instructions="Help more.")
+        draft = draft_version(actor=company.cast.alice, identity=company.cast.agent, behaviour=behaviour)
+        act(sign_in(getattr(company.cast, name)), "runs_agentversion", "publish", draft.pk)
+        draft.refresh_from_db()
+        assert draft.state == "draft"
+        act(sign_in(company.cast.alice), "runs_agentversion", "publish", draft.pk)
+        draft.refresh_from_db()
+        assert draft.state == "published"  # nothing but the right was missing
 
     @pytest.mark.parametrize("name", ["bob", "charlie"])
     def test_others_retire_nothing(self, company: Company, name: str) -> None:

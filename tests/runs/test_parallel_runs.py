@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import connection
+from pytest_django import Settings
 
+from agentops import database
 from runs.actions import executing
 from runs.driver import drive
 from runs.models import Run
+from runs.planner.messages import PlannerRequest
+from runs.planner.openai_chat import OpenAIPlanner
 from runs.session import Session
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.planner.provider import Conversation
@@ -35,6 +42,72 @@ def drive_together(company: Company, runs: list[Run], threads: int) -> None:
         worker.start()
     for worker in workers:
         worker.join()
+
+
+CONNECTIONS = 2
+
+
+@pytest.fixture
+def lent(settings: Settings) -> Iterator[Callable[[], int]]:
+    """Keep the pool small; provide how many connections of both are lent, the heartbeat's short loan apart."""
+    settings.JOURNAL_POOL_SIZE = CONNECTIONS
+    database.close_pool()
+
+    def count() -> int:
+        orm_pool: Any = connection.pool  # type: ignore[attr-defined]  # of PostgreSQL only
+        stats = [pool.get_stats() for pool in (orm_pool, database.pool())]
+        return sum(each["pool_size"] - each["pool_available"] for each in stats)
+
+    def count_often() -> int:
+        counts = []
+        for _ in range(20):
+            counts.append(count())
+            time.sleep(0.005)
+        return min(counts)
+
+    yield count_often
+    database.close_pool()
+
+
+def drive_to_their_models(company: Company, number: int, lent: Callable[[], int]) -> list[int]:
+    """Drive runs whose model answers none before it was asked by all; return what was lent at that moment."""
+    seen: list[int] = []
+    together = threading.Barrier(number, lambda: seen.append(lent()), timeout=60)
+
+    def answer(conversation: Conversation) -> None:
+        together.wait()
+        says("Done.")(conversation)
+
+    company.provider.play(answer)
+    runs = [company.start() for _ in range(number)]
+    connection.close()
+    drive_together(company, runs, number)
+    assert Run.objects.filter(state="completed").count() == number
+    return seen
+
+
+MANY = pytest.param(150, marks=[pytest.mark.crash, pytest.mark.slow])  # it needs time
+
+
+@pytest.mark.parametrize("waiting", [12, MANY])
+def test_runs_that_wait_for_their_models_hold_no_connection(
+    company: Company, lent: Callable[[], int], waiting: int
+) -> None:
+    assert drive_to_their_models(company, waiting, lent) == [0]
+
+
+def test_a_run_that_asks_with_a_connection_in_its_hands_is_seen(
+    company: Company, lent: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mutant: as many runs wait as there are connections, and no other could."""
+    ask = OpenAIPlanner.ask
+
+    def ask_with_connection(planner: OpenAIPlanner, request: PlannerRequest) -> Any:
+        with database.borrowed():
+            return ask(planner, request)
+
+    monkeypatch.setattr(OpenAIPlanner, "ask", ask_with_connection)
+    assert drive_to_their_models(company, CONNECTIONS, lent) == [CONNECTIONS]
 
 
 def test_a_hundred_runs_at_once_overspend_no_cap(company: Company) -> None:

@@ -7,7 +7,7 @@ import hmac
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -219,10 +219,10 @@ def test_without_the_permit_check_anything_goes(monkeypatch: pytest.MonkeyPatch)
 PACKAGES = ("agentops", "approvals", "config", "identities", "runs", "tools")
 
 
-def sources() -> Iterator[tuple[str, ast.Module]]:
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
-            yield str(path.relative_to(ROOT)), ast.parse(Path(path).read_text())
+@cache
+def sources() -> list[tuple[str, ast.Module]]:
+    paths = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+    return [(str(path.relative_to(ROOT)), ast.parse(path.read_text())) for path in paths]
 
 
 def files_that_import(module: str) -> set[str]:
@@ -251,11 +251,26 @@ def files_that_call(function: str) -> set[str]:
     }
 
 
+def callees_of(function: str) -> set[tuple[str, str]]:
+    """Return the files that call a method or a module's function by this name, with what they call it on."""
+    return {
+        (name, ast.unparse(node.func.value))
+        for name, tree in sources()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == function
+    }
+
+
 def test_only_execution_reaches_the_adapters() -> None:
     """Checking a tool's configuration looks at an adapter too, and calls nothing on it but ``check_config``."""
     assert files_that_import("tools.adapters") == {"tools/execution.py", "tools/services/lint.py"}
     assert files_that_call("get_adapter") == {"tools/execution.py", "tools/services/lint.py"}
     assert files_that_call("invoke") == {"tools/execution.py"}
+    assert callees_of("read_back") == {
+        ("runs/driver.py", "outcomes"),
+        ("runs/actions/outcomes.py", "execution"),
+        ("tools/execution.py", "adapter"),
+    }
 
 
 def test_only_the_gate_issues_permits_and_only_permits_makes_them() -> None:
