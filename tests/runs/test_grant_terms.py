@@ -84,7 +84,9 @@ def check_it_is_shown(company: Company, run: Run, words: str) -> None:
 
 
 def test_a_retry_under_a_grant_that_broke_meanwhile_is_left_to_a_person(company: Company) -> None:
-    company.add_tool("refund", grant="ALLOW_WITH_CAPS", grant_caps=CAPS, amount_argument="amount")
+    company.add_tool(
+        "refund", grant="ALLOW_WITH_CAPS", grant_caps=CAPS, amount_argument="amount", timeout_s=60
+    )
 
     def break_and_lose(do: Any) -> Any:
         company.grant(company.versions[0].tool, "ALLOW_WITH_CAPS", caps=[{"per": "moon"}])
