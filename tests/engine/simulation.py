@@ -281,14 +281,14 @@ class Simulation:
     def _fail_to_answer(self, command: c.AskPlanner, charge: Facts) -> None:
         delay_ms = self.dice.choice((0, 300, 40_000))
         retryable = self.chance(0.8)
-        where = {"step": command.step, "attempt": command.attempt}
+        where: Facts = {"step": command.step, "attempt": command.attempt}
         self.note(e.MODEL_FAILED, **where, code="busy", retryable=retryable, delay_ms=delay_ms, **charge)
 
     def _answer(self, command: c.AskPlanner, charge: Facts) -> None:
         final = self.chance(self.world.final)
         number = 0 if final else self.dice.randint(1, self.world.tool_calls)
         calls = [self._propose(number + 1) for number in range(number)]
-        cut = {"cut_by": "tokens"} if final and self.chance(self.world.trouble / 5) else {}
+        cut: Facts = {"cut_by": "tokens"} if final and self.chance(self.world.trouble / 5) else {}
         self.note(e.STEP_DECIDED, step=command.step, calls=calls, final=final, size=30, **cut, **charge)
 
     def _propose(self, number: int) -> Facts:
@@ -380,7 +380,7 @@ class Simulation:
             self._note_outcome(e.CALL_SUCCEEDED, number, code="ok", size=50)
             return
         lost = self.view.call(number).effect != "read" and self.chance(0.5)
-        inputs = {"status": "unknown" if lost else "failed", "retryable": self.chance(0.7)}
+        inputs: Facts = {"status": "unknown" if lost else "failed", "retryable": self.chance(0.7)}
         self._follow_up(number, "busy", **inputs)
 
     def lose_attempt(self, command: c.SettleLostAttempt) -> None:

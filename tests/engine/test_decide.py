@@ -373,7 +373,7 @@ def test_a_write_that_a_person_knows_to_have_happened_has_succeeded(
     written: list[Written] = []
     for step in (1, 2):
         terms = {**TERMS, **READ, "step": step, "call": 1}
-        start = {"step": step, "call": 1, "attempt": 1, "claims": []}
+        start: dict[str, Any] = {"step": step, "call": 1, "attempt": 1, "claims": []}
         done = (e.CALL_SUCCEEDED, {"step": step, "call": 1, "code": "ok"})
         written += [*same_call(step), (e.CALL_ALLOWED, terms), (e.ATTEMPT_STARTED, start), done]
     where = {"step": 3, "call": 1}
