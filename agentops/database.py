@@ -19,7 +19,8 @@ from django.db import Error as OrmError
 from django.db import connection as orm_connection
 from django.db import transaction
 from psycopg.errors import error_from_result
-from psycopg.pq import ExecStatus
+from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGresult
 from psycopg_pool import ConnectionPool
 
 _CONNECT_KEYS = ("host", "port", "user", "password", "dbname", "options", "sslmode")
@@ -33,13 +34,11 @@ _SETTLED = (
     "jit=off",
 )
 DEAD_AFTER_MS = 10_000
+_FORGOTTEN = b"26000"  # there is no prepared statement of this name
 
 
 class JournalConnection(psycopg.Connection[Any]):
-    """A connection of the journal's pool, and the statements that are prepared on it.
-
-    It never rolls back and drops nothing, so psycopg has no reason to deallocate what is prepared.
-    """
+    """A connection of the journal's pool, and the statements that are prepared on it beside psycopg's own."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: psycopg's own
         super().__init__(*args, **kwargs)
@@ -49,7 +48,7 @@ class JournalConnection(psycopg.Connection[Any]):
 class Prepared:
     """A statement of the hot path: texts in, texts out, numbered placeholders.
 
-    On a connection of the journal's pool libpq alone executes it. To adapt, poll and convert in Python takes three
+    Where it is a transaction of its own libpq alone executes it. To adapt, poll and convert in Python takes three
     times as long as that, for each of the three statements that a step takes.
     """
 
@@ -61,31 +60,44 @@ class Prepared:
         self, connection: psycopg.Connection[Any], parameters: Sequence[str | None]
     ) -> list[tuple[Any, ...]]:
         """Return the rows, whose columns must all be texts. Raises what psycopg raises."""
-        if isinstance(connection, JournalConnection):
-            return self._execute(connection, parameters)
+        if isinstance(connection, JournalConnection) and _is_idle(connection):
+            return _read_rows(self._execute(connection, parameters))
         return psycopg.RawCursor(connection).execute(self.sql, parameters).fetchall()
 
-    def _execute(
-        self, connection: JournalConnection, parameters: Sequence[str | None]
-    ) -> list[tuple[Any, ...]]:
+    def _execute(self, connection: JournalConnection, parameters: Sequence[str | None]) -> PGresult:
+        values = [None if value is None else value.encode() for value in parameters]
+        result = self._execute_prepared(connection, values)
+        if (
+            result.error_field(DiagnosticField.SQLSTATE) == _FORGOTTEN
+        ):  # psycopg deallocates all after a rollback
+            connection.prepared.clear()
+            result = self._execute_prepared(connection, values)
+        if result.status != ExecStatus.TUPLES_OK:
+            raise error_from_result(result)
+        return result
+
+    def _execute_prepared(self, connection: JournalConnection, values: Sequence[bytes | None]) -> PGresult:
         server = connection.pgconn
         if self._name not in connection.prepared:
             prepared = server.prepare(self._name, self.sql.encode())
             if prepared.status != ExecStatus.COMMAND_OK:
                 raise error_from_result(prepared)
             connection.prepared.add(self._name)
-        values = [None if value is None else value.encode() for value in parameters]
-        result = server.exec_prepared(self._name, values)  # type: ignore[arg-type]  # None is NULL
-        if result.status != ExecStatus.TUPLES_OK:
-            raise error_from_result(result)
-        columns = range(result.nfields)
-        return [
-            tuple(
-                None if (value := result.get_value(row, column)) is None else value.decode()
-                for column in columns
-            )
-            for row in range(result.ntuples)
-        ]
+        return server.exec_prepared(self._name, values)  # type: ignore[arg-type]  # None is NULL
+
+
+def _is_idle(connection: JournalConnection) -> bool:
+    return connection.pgconn.transaction_status == TransactionStatus.IDLE
+
+
+def _read_rows(result: PGresult) -> list[tuple[Any, ...]]:
+    columns = range(result.nfields)
+    return [
+        tuple(
+            None if (value := result.get_value(row, column)) is None else value.decode() for column in columns
+        )
+        for row in range(result.ntuples)
+    ]
 
 
 _pools: dict[int, ConnectionPool[JournalConnection]] = {}  # by process: a pool must not cross a fork
@@ -103,7 +115,8 @@ def _open_pool() -> ConnectionPool[JournalConnection]:
     # Every statement here is prepared and looks up by keys: to plan it anew costs more than to run it, and a
     # plan made while its tables are small must not go on reading them whole when they have grown.
     settled = " ".join(f"-c {setting}" for setting in _SETTLED)
-    options = f"{parameters.get('options', '')} {settled}".strip()
+    # Options of a connection hide those of the environment, which is where a worker bounds its transactions.
+    options = f"{os.environ.get('PGOPTIONS', '')} {parameters.get('options', '')} {settled}".strip()
     pool = ConnectionPool(
         connection_class=JournalConnection,
         kwargs={

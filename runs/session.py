@@ -13,6 +13,7 @@ from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from django.db import connection as orm_connection
 
 from agentops.database import borrowed, orm_section
@@ -136,7 +137,7 @@ class Session:
         if self.pending:
             demands = in_lock_order([*self.duties, *guards])
             self._append(
-                lambda write: self._write_guarded(write, demands) if demands else group_commit.append(write)
+                lambda write: _write_guarded(write, demands) if demands else group_commit.append(write)
             )
 
     def _append(self, perform: Callable[[Write], Appended]) -> None:
@@ -164,7 +165,10 @@ class Session:
             nonlocal before
             before = self.head, self.pending, self.duties
             demands = in_lock_order([*self.duties, *guards])
-            self._append(lambda prepared: self._write_with(prepared, demands))
+            with orm_connection.cursor() as cursor:
+                self._append(
+                    lambda prepared: _write_with(orm_connection.connection, cursor, prepared, demands)
+                )
 
         try:
             with orm_section():
@@ -182,20 +186,6 @@ class Session:
         asks = any(draft.kind == MODEL_REQUESTED for draft, _ in self.pending)
         bound, actors = (self.state.drawn.units, self.actors) if asks else (None, None)
         return Write(run, identity, self.epoch, self.head, after, entries, row, projection, bound, actors)
-
-    def _write_guarded(self, write: Write, guards: Sequence[Guard]) -> Appended:
-        with orm_section():
-            return self._write_with(write, guards)
-
-    def _write_with(self, write: Write, guards: Sequence[Guard]) -> Appended:
-        """Append in the caller's transaction, which a guard that says no undoes."""
-        with orm_connection.cursor() as cursor:
-            result = journal.append(orm_connection.connection, write)
-            if result == "appended":
-                for guard in guards:
-                    if not guard(cursor):
-                        raise GuardRefused("guard_refused", "what the call needs was taken meanwhile")
-            return result
 
     def confirm_lease(self) -> float:
         """Return the monotonic time until which the lease surely lasts.
@@ -287,6 +277,22 @@ class Session:
     def answer_bell(self) -> bool:
         with borrowed() as connection, connection.cursor() as cursor:
             return journal.take_bell(cursor, self.context.run_id, self.epoch)
+
+
+def _write_guarded(write: Write, guards: Sequence[Guard]) -> Appended:
+    """Append in a transaction of its own, which a guard that says no undoes."""
+    with borrowed() as connection, connection.transaction(), connection.cursor() as cursor:
+        return _write_with(connection, cursor, write, guards)
+
+
+def _write_with(
+    connection: psycopg.Connection[Any], cursor: Cursor, write: Write, guards: Sequence[Guard]
+) -> Appended:
+    """Append in the caller's transaction; raises GuardRefused, for the caller to undo it."""
+    result = journal.append(connection, write)
+    if result == "appended" and not all(guard(cursor) for guard in guards):
+        raise GuardRefused("guard_refused", "what the call needs was taken meanwhile")
+    return result
 
 
 def read_state(cursor: Cursor, run_id: UUID) -> RunState:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+import psycopg
 import pytest
 from django.db import connection
 
-from agentops.database import borrowed, discard_broken
+from agentops.database import Prepared, borrowed, discard_broken
 
 SERVED_BY = "SELECT pg_backend_pid()"
 
@@ -27,3 +28,28 @@ def test_idle_connections_that_were_broken_are_not_lent_again() -> None:
 
     discard_broken()
     assert {served_by() for _ in idle}.isdisjoint(idle)
+
+
+COUNTED = Prepared("SELECT upper($1::text), $2::text")
+
+
+def test_a_prepared_statement_speaks_in_texts() -> None:
+    with borrowed() as connection:
+        assert COUNTED.rows(connection, ["é", None]) == [("É", None)]
+        with connection.transaction():
+            assert COUNTED.rows(connection, ["a", "b"]) == [("A", "b")]
+
+
+def test_a_prepared_statement_outlives_what_psycopg_deallocates() -> None:
+    """After a rollback it deallocates all, and not only what it has prepared itself."""
+    with borrowed() as connection:
+        COUNTED.rows(connection, ["a", None])
+        connection.execute("DEALLOCATE ALL")
+        assert COUNTED.rows(connection, ["a", None]) == [("A", None)]
+
+
+def test_a_prepared_statement_raises_what_the_server_says() -> None:
+    with borrowed() as connection, pytest.raises(psycopg.errors.DivisionByZero):
+        Prepared("SELECT (1 / $1::int)::text").rows(connection, ["0"])
+    with borrowed() as connection, pytest.raises(psycopg.errors.SyntaxError):
+        Prepared("SELEC").rows(connection, [])
