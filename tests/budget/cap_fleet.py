@@ -91,10 +91,10 @@ def _call(reserve: Reserve, demand: Demand, start: threading.Barrier) -> bool:
         start.wait(TIMEOUT_S)
         start.wait(TIMEOUT_S)
         with connection.transaction() as transaction, connection.cursor() as cursor:
-            if reserve(cursor, *demand):
-                return True
-            raise psycopg.Rollback(transaction)
-    return False
+            got = reserve(cursor, *demand)
+            if not got:
+                raise psycopg.Rollback(transaction)
+        return got
 
 
 def _reserve(cursor: Any, identity: UUID, tool: UUID, claims: Any) -> bool:
