@@ -110,6 +110,7 @@ def test_the_driver_makes_the_first_read_of_a_step_itself(
     run = company.run(proposes(("look_up", ORDER), ("look_up", {"order_id": "A-2"})), says("Done."))
     readers.shutdown()
     assert company.states(run) == [("succeeded", "ok")] * 2
+    assert company.world.attempts == ["look_up"] * 2, "neither waited in vain"
     assert [found["order"] for found in company.observations()] == ["A-1", "A-2"]
 
 
