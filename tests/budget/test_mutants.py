@@ -195,8 +195,8 @@ def test_the_greediest_model_stays_within(company: Company, books: psycopg.Conne
 def test_without_clamping_the_greediest_model_takes_too_much(
     company: Company, books: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = "completion_tokens, tokens_left - prompt_tokens, _affordable(usd_left, prompt_tokens, rates)"
-    unclamped = rewrite(monkeypatch, arithmetic, "plan_reservation", old, "completion_tokens, 1 << 30")
+    old, new = "completion = room[clamped_by]", "completion = completion_tokens"
+    unclamped = rewrite(monkeypatch, arithmetic, "plan_reservation", old, new)
     monkeypatch.setattr(turns, "plan_reservation", unclamped)
     assert_red(lambda: check_the_greediest_model_stays_within(company, books))
 
