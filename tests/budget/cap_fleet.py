@@ -109,12 +109,12 @@ _all_have_read = threading.Barrier(THREADS)
 def _reserve_carelessly(cursor: Any, identity: UUID, tool: UUID, claims: Any) -> bool:
     """The mutant: look first, then write."""
     where = "identity_id = %s AND tool_id = %s"
-    row = cursor.execute(f"SELECT used_count FROM tools_capusage WHERE {where}", (identity, tool)).fetchone()  # noqa: S608
+    row = cursor.execute(f"SELECT used_count FROM tools_capusage WHERE {where}", (identity, tool)).fetchone()  # noqa: S608  a constant
     _all_have_read.wait(TIMEOUT_S)
     if row is None or row[0] + 1 > claims[0].count_limit:
         return False
     cursor.execute(
-        f"UPDATE tools_capusage SET used_count = used_count + 1, used_amount = used_amount + %s WHERE {where}",  # noqa: S608
+        f"UPDATE tools_capusage SET used_count = used_count + 1, used_amount = used_amount + %s WHERE {where}",  # noqa: S608  a constant
         (claims[0].amount, identity, tool),
     )
     return True
