@@ -81,7 +81,7 @@ def _demand_of(told: dict[str, Any]) -> Demand:
     from tools.policy import Ask
 
     grant = ToolGrant.objects.get(pk=told["grant"])
-    ask = Ask(grant.pk, "refund", "reversible", Decimal(told["amount"]), NOW)
+    ask = Ask(grant.pk, "refund", "f" * 64, "reversible", Decimal(told["amount"]), NOW)
     return grant.identity_id, grant.tool_id, claim_caps(parse_caps(grant.caps), ask)
 
 
