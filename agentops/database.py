@@ -70,7 +70,7 @@ class Prepared:
         if (
             result.error_field(DiagnosticField.SQLSTATE) == _FORGOTTEN
         ):  # psycopg deallocates all after a rollback
-            connection.prepared.clear()
+            connection.prepared.discard(self._name)  # this one only: others may have been prepared since
             result = self._execute_prepared(connection, values)
         if result.status != ExecStatus.TUPLES_OK:
             raise error_from_result(result)

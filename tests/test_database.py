@@ -48,6 +48,16 @@ def test_a_prepared_statement_outlives_what_psycopg_deallocates() -> None:
         assert COUNTED.rows(connection, ["a", None]) == [("A", None)]
 
 
+def test_one_that_was_prepared_since_is_not_prepared_again() -> None:
+    with borrowed() as connection:
+        COUNTED.rows(connection, ["a", None])
+        connection.execute("DEALLOCATE ALL")
+        since = Prepared("SELECT 'since' || $1::text")
+        since.rows(connection, ["a"])
+        COUNTED.rows(connection, ["a", None])
+        assert since.rows(connection, ["b"]) == [("sinceb",)]
+
+
 def test_a_prepared_statement_raises_what_the_server_says() -> None:
     with borrowed() as connection, pytest.raises(psycopg.errors.DivisionByZero):
         Prepared("SELECT (1 / $1::int)::text").rows(connection, ["0"])
