@@ -73,7 +73,7 @@ class Prepared:
             connection.prepared.discard(self._name)  # this one only: others may have been prepared since
             result = self._execute_prepared(connection, values)
         if result.status != ExecStatus.TUPLES_OK:
-            raise error_from_result(result)
+            raise _error_of(result)
         return result
 
     def _execute_prepared(self, connection: JournalConnection, values: Sequence[bytes | None]) -> PGresult:
@@ -81,9 +81,16 @@ class Prepared:
         if self._name not in connection.prepared:
             prepared = server.prepare(self._name, self.sql.encode())
             if prepared.status != ExecStatus.COMMAND_OK:
-                raise error_from_result(prepared)
+                raise _error_of(prepared)
             connection.prepared.add(self._name)
         return server.exec_prepared(self._name, values)  # type: ignore[arg-type]  # None is NULL
+
+
+def _error_of(result: PGresult) -> psycopg.Error:
+    """Return what psycopg would raise: where the server said nothing, it is the connection that is lost."""
+    if not result.error_field(DiagnosticField.SQLSTATE):
+        return psycopg.OperationalError(result.error_message.decode(errors="replace").strip())
+    return error_from_result(result)
 
 
 def _is_idle(connection: JournalConnection) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from contextlib import ExitStack
 
 import psycopg
 import pytest
 from django.db import connection
 
-from agentops.database import Prepared, borrowed, discard_broken
+from agentops.database import Prepared, borrowed, discard_broken, is_unreachable
 
 SERVED_BY = "SELECT pg_backend_pid()"
 
@@ -56,6 +58,17 @@ def test_one_that_was_prepared_since_is_not_prepared_again() -> None:
         since.rows(connection, ["a"])
         COUNTED.rows(connection, ["a", None])
         assert since.rows(connection, ["b"]) == [("sinceb",)]
+
+
+def test_a_lost_connection_is_known_as_one() -> None:
+    with borrowed() as connection:
+        COUNTED.rows(connection, ["a", None])
+        with socket.socket(fileno=os.dup(connection.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
+        with pytest.raises(psycopg.OperationalError) as lost:
+            COUNTED.rows(connection, ["a", None])
+    assert lost.value.sqlstate is None
+    assert is_unreachable(lost.value)
 
 
 def test_a_prepared_statement_raises_what_the_server_says() -> None:

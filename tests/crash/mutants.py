@@ -14,9 +14,9 @@ from celery.__main__ import main
 
 from agentops.database import Prepared
 from agentops.engine import events as e
+from agentops.engine import trouble
 from agentops.engine.retry import Park, RetryDecision, decide_retry
 from runs import journal
-from runs.actions import outcomes
 from runs.leases import Leases
 from runs.session import Guard, Session
 
@@ -53,7 +53,7 @@ def park_every_doubt() -> None:
         is_unknown = facts["outcome_status"] == "unknown"
         return Park("cannot_be_repeated") if is_unknown else decide_retry(**facts)
 
-    outcomes.decide_retry = decide_anxiously  # type: ignore[attr-defined]  # the mutation
+    trouble.decide_retry = decide_anxiously  # type: ignore[attr-defined]  # the mutation
 
 
 MUTANTS: dict[str, Callable[[], None]] = {
