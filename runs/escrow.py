@@ -74,9 +74,8 @@ ON CONFLICT (window_id, run_id) DO UPDATE SET drawn_steps = s.drawn_steps + excl
     settled_at = excluded.settled_at
 """  # noqa: S608  constants only
 
-# What a run holds is out of reach for all others; what it draws costs a transaction with locks on rows that all
-# share. So a run of ordinary length draws once, and where that is too much it asks for less.
-CALLS_AHEAD = (12, 4, 1)
+# What a run holds is out of reach for all others: a few calls' worth.
+CALLS_AHEAD = 4
 NOTHING = Amount(0, 0, ZERO)
 
 
@@ -99,12 +98,9 @@ def bind(session: Session) -> None:
 
 
 def draw(session: Session, wanted: Reservation) -> Shortfall | None:
-    """Draw for some calls like the wanted one, or at least for this one; return what is missing even for that."""
-    missing: Shortfall | None = None
-    for calls in CALLS_AHEAD:
-        if (missing := _draw_for(session, wanted, calls)) is None:
-            return None
-    return missing
+    """Draw for a few calls like the wanted one, or at least for this one; return what is missing even for that."""
+    missing = _draw_for(session, wanted, CALLS_AHEAD)
+    return missing and _draw_for(session, wanted, 1)
 
 
 def _draw_for(session: Session, wanted: Reservation, calls: int) -> Shortfall | None:
