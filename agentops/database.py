@@ -67,10 +67,9 @@ class Prepared:
     def _execute(self, connection: JournalConnection, parameters: Sequence[str | None]) -> PGresult:
         values = [None if value is None else value.encode() for value in parameters]
         result = self._execute_prepared(connection, values)
-        if (
-            result.error_field(DiagnosticField.SQLSTATE) == _FORGOTTEN
-        ):  # psycopg deallocates all after a rollback
-            connection.prepared.discard(self._name)  # this one only: others may have been prepared since
+        # After a rollback psycopg deallocates all; forget this one only, for others may have been prepared since.
+        if result.error_field(DiagnosticField.SQLSTATE) == _FORGOTTEN:
+            connection.prepared.discard(self._name)
             result = self._execute_prepared(connection, values)
         if result.status != ExecStatus.TUPLES_OK:
             raise _error_of(result)
