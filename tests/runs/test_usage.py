@@ -35,12 +35,12 @@ def version(transactional_db: None, cast: Cast) -> AgentVersion:
     neighbour = AgentVersionFactory.create(identity__team=cast.other_team, published=True)
     with as_owner(triggers=True) as owner:  # what earlier tests deleted still takes room, and plans heed that
         owner.autocommit = True
-        owner.execute("VACUUM runs_run")
+        owner.execute("VACUUM runs_run, runs_agentversion, identities_agentidentity")
     _add_runs(made, HISTORY, NOW - timedelta(days=30))
     _add_runs(neighbour, HISTORY, NOW - timedelta(days=30))
     _add_runs(made, RECENT, NOW)
     with as_owner(triggers=True) as owner:  # as autovacuum does; the application's role may not
-        owner.execute("ANALYZE runs_run")
+        owner.execute("ANALYZE runs_run, runs_agentversion, identities_agentidentity")
     return made
 
 
