@@ -32,12 +32,14 @@ from runs.actions.refusals import give_caps_back
 from runs.leases import leases, stopping
 from runs.session import (
     BudgetSet,
+    BudgetShort,
     Guard,
     GuardRefused,
     HeadMoved,
     LeaseLost,
     Session,
     StandingChanged,
+    WindowMissing,
     open_session,
     utc_now,
 )
@@ -138,6 +140,12 @@ def _drive_on(session: Session) -> bool:
         except BudgetSet:
             session.rewind()
             escrow.bind(session)
+        except WindowMissing:
+            session.rewind()
+            escrow.open_windows(session)
+        except BudgetShort as short:
+            session.rewind()
+            escrow.fall_short(session, short.missing)
 
 
 def _save_outcomes(session: Session) -> None:
@@ -229,16 +237,17 @@ def _finish(session: Session, command: c.Finish) -> None:
     idle = [call for call in session.state.open_calls if not call.in_doubt]
     returns: list[Guard] = [duty for call in idle if (duty := give_caps_back(session, call))]
     limit = {"limit": command.limit} if command.limit else {}
-    session.note(command.event, {"reason": command.reason, **limit}, content)
-    run, spent, now = session.context.run_id, session.state.shared_spent, utc_now()
+    facts = {"reason": command.reason, **limit}
     if holds:
-        returns.append(lambda cursor: escrow.settle(cursor, run, spent, now))
+        session.note_draw(command.event, facts, None, content)
+    else:
+        session.note(command.event, facts, content)
     if not waiting:
         session.commit(returns)
         return
     with session.orm_write() as write:
         write(returns)
-        void_requests(subject_ref=str(run), code="run_ended", now=now)
+        void_requests(subject_ref=str(session.context.run_id), code="run_ended", now=session.now)
 
 
 def _keep_evidence(session: Session) -> None:

@@ -8,6 +8,7 @@ An append of a group costs PostgreSQL a third of what it costs alone.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,13 +17,13 @@ from uuid import UUID
 import psycopg
 
 from agentops.database import borrowed
-from runs import journal
-from runs.journal import Appended, Write
-from runs.slots import waiting_outside
+from runs import journal, slots
+from runs.journal import LEASE_LOST, Appended, Document, Write
 
 logger = logging.getLogger(__name__)
 
-MOST = 16  # more do not pay
+MOST = int(os.environ.get("GM", "16"))  # more do not pay
+PATIENCE_S = float(os.environ.get("GT", "0.02"))
 
 
 @dataclass(eq=False, slots=True)
@@ -30,7 +31,7 @@ class Ticket:
     """One append that waits: for its result, or to write for those who wait with it."""
 
     run: UUID
-    document: str
+    document: Document
     result: Appended | None = None
     leads: bool = False
     turn: threading.Lock = field(default_factory=threading.Lock)
@@ -43,20 +44,23 @@ class GroupCommit:
         self._lock = threading.Lock()
         self._waiting: list[Ticket] = []
         self._busy = False
+        self._host: Ticket | None = None
+        slots.when_nobody_is(self._call_in)
 
     def append(self, write: Write) -> Appended:
         """Append, together with what else is waiting; raises what the statement raises for this write."""
         ticket = Ticket(write.run, journal.encode(write))
-        with waiting_outside():
+        self._enter(ticket)
+        with slots.waiting_outside():
             self._take_part(ticket)
             if ticket.result is None:  # locked, lost, or of a statement that failed: its owner finds out
                 with borrowed() as connection:
                     ticket.result = journal.append_documents(connection, [ticket.document]).get(ticket.run)
-        return ticket.result or "lease_lost"
+        return ticket.result or LEASE_LOST
 
     def _take_part(self, ticket: Ticket) -> None:
         """Be written by somebody else, or write for all who wait."""
-        if not self._enter(ticket):
+        if not ticket.leads:
             try:
                 ticket.turn.acquire()
             except BaseException:
@@ -65,15 +69,19 @@ class GroupCommit:
         if ticket.leads:
             self._lead(ticket)
 
-    def _enter(self, ticket: Ticket) -> bool:
-        """Lead at once if nobody is writing; otherwise wait for a turn."""
+    def _enter(self, ticket: Ticket) -> None:
+        """Lead if nobody is writing; otherwise wait for a turn."""
+        ticket.turn.acquire()
         with self._lock:
             if self._busy:
-                ticket.turn.acquire()
                 self._waiting.append(ticket)
-                return False
-            self._busy = ticket.leads = True
-            return True
+            else:
+                self._busy = ticket.leads = True
+            if self._is_full():
+                self._call_in_locked()
+
+    def _is_full(self) -> bool:
+        return len(self._waiting) + 1 >= MOST
 
     def _leave(self, ticket: Ticket) -> None:
         """Wait no more; whoever was to lead lets the next one."""
@@ -86,12 +94,33 @@ class GroupCommit:
     def _lead(self, ticket: Ticket) -> None:
         group = [ticket]
         try:
+            self._await_company(ticket)
             group = self._gather(ticket)
             _write(group)
         finally:
             self._pass_on()
             for other in group[1:]:
                 other.turn.release()
+
+    def _await_company(self, ticket: Ticket) -> None:
+        """Wait as long as others are at work, who may append too; nobody who is idle is waited for."""
+        with self._lock:
+            if self._is_full() or not slots.is_at_work():
+                return
+            self._host = ticket
+        ticket.turn.acquire(timeout=PATIENCE_S)
+        with self._lock:
+            self._host = None
+
+    def _call_in(self) -> None:
+        with self._lock:
+            self._call_in_locked()
+
+    def _call_in_locked(self) -> None:
+        """Let the leader begin who waits for company."""
+        if self._host is not None:
+            self._host.turn.release()
+            self._host = None
 
     def _gather(self, ticket: Ticket) -> list[Ticket]:
         """Take who is waiting; of one run, which may have changed hands within this process, only one append."""
@@ -124,7 +153,12 @@ def _write(group: Sequence[Ticket]) -> None:
         logger.warning("an append of %s runs failed, each tries alone: %s", len(group), error)
         return
     for ticket in group:
-        ticket.result = found.get(ticket.run)
+        ticket.result = _of_its_own(found.get(ticket.run), group)
+
+
+def _of_its_own(result: Appended | None, group: Sequence[Ticket]) -> Appended | None:
+    """Leave open a shortage of all together: for one of them there may be enough."""
+    return None if result and result.word == "budget_short" and len(group) > 1 else result
 
 
 _group = GroupCommit()

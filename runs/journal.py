@@ -18,25 +18,31 @@ import orjson
 import psycopg
 
 from agentops.database import Prepared
+from agentops.engine.budgets import Shortfall
 from agentops.ledger.entries import Draft, Head, SealedEntry, seal
 from agentops.ledger.store import Cursor, new_salt
+from runs import draws
+from runs.draws import Draw
 from runs.projection import Projection, RunRow
 from tools.standing import ACTORS_AS_SEEN
 
-Appended = Literal["appended", "lease_lost", "head_moved", "budget_set", "standing_changed"]
+Word = Literal[
+    "appended", "lease_lost", "head_moved", "budget_set", "standing_changed", "window_missing", "budget_short"
+]
 
 ENDED = "('completed', 'halted', 'failed', 'cancelled', 'expired')"
 
 # Rows travel as one JSON document: forty array parameters cost five times as much to encode. The placeholder
 # is PostgreSQL's own, because psycopg parses a statement of this length anew every time it is executed.
-_WRITES = """
+_WRITES = f"""
     SELECT * FROM jsonb_to_recordset($1::jsonb) AS w(id uuid, identity uuid, epoch int, before_seq int,
         before_hash bytea, after_seq int, after_hash bytea, bound text[], actors jsonb, entries jsonb, run jsonb,
-        steps jsonb, calls jsonb, effects jsonb)
-"""
+        steps jsonb, calls jsonb, effects jsonb, {draws.COLUMNS})
+"""  # noqa: S608  constants only
 _APPEND_ENTRIES = """
 WITH w AS MATERIALIZED ({writes}), fence AS (
-    SELECT r.id, r.team_id, r.identity_id, r.application_id, r.started_by_id, w.bound, w.actors
+    SELECT r.id, r.team_id, r.identity_id, r.application_id, r.started_by_id, w.bound, w.actors,
+        w.drawn_at, w.spent_steps, w.spent_tokens, w.spent_usd, w.hold_steps, w.hold_tokens, w.hold_usd
     FROM w JOIN runs_run r ON r.id = w.id AND r.lease_epoch = w.epoch
     ORDER BY r.id FOR NO KEY UPDATE OF r {patience}
 ), unbound AS (
@@ -45,15 +51,15 @@ WITH w AS MATERIALIZED ({writes}), fence AS (
     WHERE bound IS NOT NULL AND ((b.max_steps IS NOT NULL AND 'steps' <> ALL (bound))
         OR (b.max_tokens IS NOT NULL AND 'tokens' <> ALL (bound))
         OR (b.max_usd IS NOT NULL AND 'usd' <> ALL (bound))
-        OR NOT EXISTS (SELECT FROM runs_escrow s JOIN runs_budgetwindow bw ON bw.id = s.window_id
+        OR hold_steps IS NULL AND NOT EXISTS (SELECT FROM runs_escrow s JOIN runs_budgetwindow bw ON bw.id = s.window_id
             WHERE s.run_id = fence.id AND bw.budget_id = b.id))
 ), changed AS (
     SELECT fence.id FROM fence WHERE actors IS NOT NULL AND actors IS DISTINCT FROM ({actors})
-), moved AS (
+), {changes}moved AS (
     UPDATE ledger_stream s SET head_seq = w.after_seq, head_hash = w.after_hash FROM fence JOIN w USING (id)
     WHERE s.id = fence.id AND s.head_seq = w.before_seq AND s.head_hash = w.before_hash
         AND NOT EXISTS (SELECT FROM unbound u WHERE u.id = fence.id)
-        AND NOT EXISTS (SELECT FROM changed c WHERE c.id = fence.id)
+        AND NOT EXISTS (SELECT FROM changed c WHERE c.id = fence.id){is_within}
     RETURNING s.id
 ), head AS (
     SELECT w.* FROM moved JOIN w USING (id)
@@ -63,10 +69,10 @@ WITH w AS MATERIALIZED ({writes}), fence AS (
         n.actor
     FROM head, jsonb_to_recordset(head.entries) AS n(seq int, kind text, facts text, content text,
         salt bytea, content_digest bytea, prev_hash bytea, hash bytea, at timestamptz, actor uuid)
-), {rows}
+), {rows}{draw_writes}
 SELECT fence.id::text, CASE WHEN EXISTS (SELECT FROM unbound u WHERE u.id = fence.id) THEN 'budget_set'
-    WHEN EXISTS (SELECT FROM changed c WHERE c.id = fence.id) THEN 'standing_changed'
-    WHEN moved.id IS NULL THEN 'head_moved' ELSE 'appended' END
+    WHEN EXISTS (SELECT FROM changed c WHERE c.id = fence.id) THEN 'standing_changed'{says}
+    WHEN moved.id IS NULL THEN 'head_moved' ELSE 'appended' END, {tells}
 FROM fence LEFT JOIN moved USING (id)
 """
 _ROWS = """run AS (
@@ -129,11 +135,30 @@ _ROWS = """run AS (
 _ACTORS = ACTORS_AS_SEEN.format(
     application="fence.application_id", initiator="fence.started_by_id", identity="fence.identity_id"
 )
-_APPEND = Prepared(_APPEND_ENTRIES.format(writes=_WRITES, patience="", actors=_ACTORS, rows=_ROWS))
-# One of many that somebody has locked is left out: all others would wait for it.
-_APPEND_AT_ONCE = Prepared(
-    _APPEND_ENTRIES.format(writes=_WRITES, patience="SKIP LOCKED", actors=_ACTORS, rows=_ROWS)
-)
+_WITHOUT_DRAWS = {"changes": "", "is_within": "", "draw_writes": "", "says": "", "tells": "NULL"}
+_WITH_DRAWS = {
+    "changes": draws.CHANGES,
+    "is_within": draws.IS_WITHIN,
+    "draw_writes": draws.WRITES,
+    "says": draws.SAYS,
+    "tells": draws.TELLS,
+}
+
+
+def _statement(*, patient: bool, draws: bool) -> Prepared:
+    """Return the append. Without patience one run of many that somebody has locked is left out: all would wait."""
+    parts = _WITH_DRAWS if draws else _WITHOUT_DRAWS
+    patience = "" if patient else "SKIP LOCKED"
+    return Prepared(
+        _APPEND_ENTRIES.format(writes=_WRITES, patience=patience, actors=_ACTORS, rows=_ROWS, **parts)
+    )
+
+
+_APPENDS = {
+    (patient, draws): _statement(patient=patient, draws=draws)
+    for patient in (True, False)
+    for draws in (True, False)
+}
 _PROJECT = Prepared(f"WITH head AS ({_WRITES}), {_ROWS} SELECT '1'")
 
 _CONTEXT = """
@@ -222,6 +247,27 @@ class Write:
     bound: list[str] | None = None
     # Before a model call: how those stood by whose authority the run acts. Another standing stops the append.
     actors: list[Any] | None = None
+    # What the run draws on its shared budgets with this append, or returns.
+    draw: Draw | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A write as the JSON that the statement takes, and which statement it takes."""
+
+    text: str
+    draws: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What became of a write; ``missing`` of which shared budget, when one was short."""
+
+    word: Word
+    missing: tuple[Shortfall, ...] = ()
+
+
+LEASE_LOST = Appended("lease_lost")
 
 
 def seal_drafts(run: UUID, head: Head, drafts: Iterable[Draft]) -> tuple[list[SealedEntry], Head]:
@@ -229,8 +275,8 @@ def seal_drafts(run: UUID, head: Head, drafts: Iterable[Draft]) -> tuple[list[Se
     return seal(run, head, drafts, new_salt)
 
 
-def encode(write: Write) -> str:
-    """Return an append as the JSON that the statement takes."""
+def encode(write: Write) -> Document:
+    """Return an append as the statement takes it."""
     before, after = write.before, write.after
     document = {
         "id": write.run,
@@ -243,26 +289,32 @@ def encode(write: Write) -> str:
         "bound": write.bound,
         "actors": write.actors,
         "entries": write.entries,
+        **draws.columns_of(write.draw),
         **_rows(write.row, write.projection),
     }
-    return _encode(document)
+    return Document(_encode(document), write.draw is not None)
 
 
 def append(connection: psycopg.Connection[Any], write: Write) -> Appended:
     """Append to one run in one statement; say why when nothing was written."""
-    return append_documents(connection, [encode(write)]).get(write.run, "lease_lost")
+    return append_documents(connection, [encode(write)]).get(write.run, LEASE_LOST)
 
 
 def append_documents(
-    connection: psycopg.Connection[Any], documents: Sequence[str], *, patient: bool = True
+    connection: psycopg.Connection[Any], documents: Sequence[Document], *, patient: bool = True
 ) -> dict[UUID, Appended]:
     """Append to several runs in one statement: each is judged alone, an error undoes them all.
 
     A run that is missing in the answer is driven by somebody else, or, without patience, locked by somebody.
     """
-    statement = _APPEND if patient else _APPEND_AT_ONCE
-    rows = statement.rows(connection, (f"[{','.join(documents)}]",))
-    return {UUID(run): result for run, result in rows}
+    statement = _APPENDS[patient, any(document.draws for document in documents)]
+    texts = ",".join(document.text for document in documents)
+    rows = statement.rows(connection, (f"[{texts}]",))
+    return {UUID(run): _read_word(word, told) for run, word, told in rows}
+
+
+def _read_word(word: Word, told: str | None) -> Appended:
+    return Appended(word, tuple(draws.read_missing(told)) if word == "budget_short" else ())
 
 
 def write_rows(

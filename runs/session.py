@@ -18,6 +18,7 @@ from django.db import connection as orm_connection
 
 from agentops.database import borrowed, orm_section
 from agentops.engine import ENGINE_VERSION
+from agentops.engine.budgets import Amount, Shortfall
 from agentops.engine.events import INTENTS, MODEL_REQUESTED, Event
 from agentops.engine.fold import fold, fold_all
 from agentops.engine.snapshots import UnreadableSnapshot, dump_state, load_state
@@ -26,6 +27,7 @@ from agentops.errors import AgentOpsError, StateConflict
 from agentops.ledger.entries import Draft, Head, SealedEntry
 from agentops.ledger.store import Cursor, read_contents, read_entries, read_head
 from runs import group_commit, journal
+from runs.draws import Draw
 from runs.journal import Appended, RunContext, Write
 from runs.leases import leases
 from runs.projection import Projection, project, run_row
@@ -73,8 +75,29 @@ class StandingChanged(AgentOpsError):
     """Those by whose authority the run acts stand otherwise than it was seen: no model is asked before it is heeded."""
 
 
+class WindowMissing(AgentOpsError):
+    """A window of a shared budget that the run draws on has begun, and nobody has opened it yet."""
+
+
+class BudgetShort(AgentOpsError):
+    """A shared budget has less left than the run would hold; ``missing`` says which."""
+
+    missing: tuple[Shortfall, ...] = ()
+
+
 class GuardRefused(AgentOpsError):
     """A guard said no (a cap is used up, an approval was voided): nothing was written."""
+
+
+# What an append says that wrote nothing.
+_REFUSALS: dict[journal.Word, tuple[type[AgentOpsError], str]] = {
+    "lease_lost": (LeaseLost, "has another driver"),
+    "head_moved": (HeadMoved, "has moved on"),
+    "budget_set": (BudgetSet, "is bound by another budget"),
+    "standing_changed": (StandingChanged, "has another standing"),
+    "window_missing": (WindowMissing, "draws on a window that is not open"),
+    "budget_short": (BudgetShort, "finds too little in a shared budget"),
+}
 
 
 def utc_now() -> datetime:
@@ -96,7 +119,11 @@ class Session:
     fresh: dict[int, Assessment] = field(default_factory=dict)
     # What has to be written in the transaction of what is pending: caps given back, a place in a queue.
     duties: list[Guard] = field(default_factory=list)
+    # What the run draws on shared budgets, or returns, with what is pending.
+    draw: Draw | None = None
     one_by_one: bool = False
+    # A shared budget had too little for several calls: the next draw is for one.
+    draws_least: bool = False
     # How those stood by whose authority the run acts when that was last looked at; a model call compares.
     actors: list[Any] | None = None
     idle_ms: int = 0
@@ -124,6 +151,11 @@ class Session:
         if duty is not None:
             self.duties.append(duty)
 
+    def note_draw(self, kind: str, facts: dict[str, Any], hold: Amount | None, content: Any = None) -> None:
+        """Keep an entry with which the run is to hold an amount of its shared budgets, or nothing more of them."""
+        self.draw = Draw(self.state.shared_spent, hold, self.now)
+        self.note(kind, facts, content)
+
     def _add(self, draft: Draft) -> None:
         self.state = fold(self.state, Event(self.state.seq + 1, draft.kind, draft.facts, draft.at))
         self.pending.append((draft, self.state))
@@ -132,7 +164,7 @@ class Session:
     def commit(self, guards: Sequence[Guard] = ()) -> None:
         """Write what is pending in one statement; with guards, in one transaction with them.
 
-        Raises LeaseLost, HeadMoved, BudgetSet, StandingChanged or GuardRefused; after all but the first, ``rewind``.
+        Raises GuardRefused or what an append says that wrote nothing; after all but LeaseLost, ``rewind``.
         """
         if self.pending:
             demands = in_lock_order([*self.duties, *guards])
@@ -145,25 +177,26 @@ class Session:
         entries, after = journal.seal_drafts(self.context.run_id, self.head, drafts)
         self.meant = [*self._open_heads(), after]
         result = perform(self._prepare(entries, after))
-        if result == "lease_lost":
-            raise LeaseLost("lease_lost", f"run {self.context.run_id} has another driver")
-        if result == "head_moved":
-            raise HeadMoved("head_moved", f"run {self.context.run_id} has moved on")
-        if result == "budget_set":
-            raise BudgetSet("budget_set", f"run {self.context.run_id} is bound by another budget")
-        if result == "standing_changed":
-            raise StandingChanged("standing_changed", f"run {self.context.run_id} has another standing")
-        self.head, self.pending, self.duties = after, [], []
+        if result.word != "appended":
+            raise self._refusal(result)
+        self.head, self.pending, self.duties, self.draw = after, [], [], None
         self.fresh.clear()
+
+    def _refusal(self, result: Appended) -> AgentOpsError:
+        kind, why = _REFUSALS[result.word]
+        error = kind(result.word, f"run {self.context.run_id} {why}")
+        if isinstance(error, BudgetShort):
+            error.missing = result.missing
+        return error
 
     @contextmanager
     def orm_write(self) -> Iterator[Callable[[Sequence[Guard]], None]]:
         """Lend a Django transaction, and the verb that writes what is pending, with guards, in it."""
-        before = self.head, self.pending, self.duties
+        before = self.head, self.pending, self.duties, self.draw
 
         def write(guards: Sequence[Guard]) -> None:
             nonlocal before
-            before = self.head, self.pending, self.duties
+            before = self.head, self.pending, self.duties, self.draw
             demands = in_lock_order([*self.duties, *guards])
             with orm_connection.cursor() as cursor:
                 self._append(
@@ -174,7 +207,9 @@ class Session:
             with orm_section():
                 yield write
         except BaseException:
-            self.head, self.pending, self.duties = before  # what was written is undone with the transaction
+            self.head, self.pending, self.duties, self.draw = (
+                before  # what was written is undone with the transaction
+            )
             raise
 
     def _prepare(self, entries: Sequence[SealedEntry], after: Head) -> Write:
@@ -185,7 +220,9 @@ class Session:
         run, identity = self.context.run_id, self.context.identity_id
         asks = any(draft.kind == MODEL_REQUESTED for draft, _ in self.pending)
         bound, actors = (self.state.drawn.units, self.actors) if asks else (None, None)
-        return Write(run, identity, self.epoch, self.head, after, entries, row, projection, bound, actors)
+        return Write(
+            run, identity, self.epoch, self.head, after, entries, row, projection, bound, actors, self.draw
+        )
 
     def confirm_lease(self) -> float:
         """Return the monotonic time until which the lease surely lasts.
@@ -212,7 +249,7 @@ class Session:
         self.head, self.state = head, state
         self.idle_ms += sum(draft.facts.get("idle_ms", 0) for draft in pending[len(happened) :])
         self.pending = []
-        self.actors = None
+        self.draw = self.actors = None
         self.fresh.clear()
         self.contents.clear()
         self.rendered.clear()
@@ -290,7 +327,7 @@ def _write_with(
 ) -> Appended:
     """Append in the caller's transaction; raises GuardRefused, for the caller to undo it."""
     result = journal.append(connection, write)
-    if result == "appended" and not all(guard(cursor) for guard in guards):
+    if result.word == "appended" and not all(guard(cursor) for guard in guards):
         raise GuardRefused("guard_refused", "what the call needs was taken meanwhile")
     return result
 

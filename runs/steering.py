@@ -38,7 +38,7 @@ def write_by_person(cursor: Cursor, run: Run, draft: Draft) -> RunState:
     row = run_row(after, draft.at, projection)
     write = Write(run.pk, run.identity_id, run.lease_epoch, head, moved, entries, row, projection)
     result = journal.append(connection.connection, write)
-    if result != "appended":
+    if result.word != "appended":
         raise StateConflict("run_busy", "the run moved on while you were writing; look at it again")
     return after
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import random
 import secrets
 import time
-from dataclasses import asdict
-from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -15,9 +13,9 @@ from django.conf import settings
 from agentops.amounts import plain_decimal
 from agentops.canonical import keyed_digest
 from agentops.engine import events as e
-from agentops.engine.budgets import DrawFirst, Reservation, plan_reservation
+from agentops.engine.budgets import DrawFirst, Reservation, Shortfall, plan_reservation
 from agentops.engine.decide import LOST
-from agentops.errors import NotFound, ValidationFailed
+from agentops.errors import NotFound, StateConflict, ValidationFailed
 from runs import escrow
 from runs.authority import heed_standing
 from runs.planner import Planner, build_planner
@@ -88,26 +86,30 @@ def _note_unpriced(session: Session, error: NotFound) -> None:
 
 
 def _reserve(session: Session, window: list[Shown], price: Price) -> Reservation | None:
-    """Return the reservation; None when a budget is exhausted, which is noted, or was drawn on."""
+    """Return the reservation, for which a draw may have been noted; None when a budget is exhausted, which is noted."""
     version = session.version
     prompt = version.schema_tokens + len(version.instructions.encode()) * 2 + 1024
     prompt += sum(shown.tokens for shown in window)
-    plan = plan_reservation(
+    plan = _plan(session, prompt, price)
+    if isinstance(plan, DrawFirst):
+        escrow.draw(session, plan.wanted)
+        plan = _plan(session, prompt, price)
+    if isinstance(plan, Shortfall):
+        escrow.note_exhausted(session, plan)
+        return None
+    if isinstance(plan, DrawFirst):
+        raise StateConflict("undrawn", f"run {session.context.run_id} drew, and holds too little")
+    return plan
+
+
+def _plan(session: Session, prompt_tokens: int, price: Price) -> Reservation | DrawFirst | Shortfall:
+    return plan_reservation(
         session.state,
-        prompt_tokens=prompt,
-        completion_tokens=version.max_completion_tokens,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=session.version.max_completion_tokens,
         rates=dearest_rates(price),
         now=session.now,
     )
-    if isinstance(plan, Reservation):
-        return plan
-    # After a draw the stream was written to, and may have been added to: what to do is decided anew.
-    shortfall = escrow.draw(session, plan.wanted) if isinstance(plan, DrawFirst) else plan
-    if shortfall is not None:
-        amounts = {name: plain_decimal(Decimal(getattr(shortfall, name))) for name in ("left", "needed")}
-        known = {name: value for name, value in asdict(shortfall).items() if value}
-        session.note(e.BUDGET_EXHAUSTED, {**known, **amounts})
-    return None
 
 
 def _note_request(session: Session, step: int, attempt: int, price: Price, reservation: Reservation) -> None:

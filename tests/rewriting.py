@@ -38,8 +38,9 @@ def rewrite_text(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str,
 
 
 def rewrite_appends(monkeypatch: pytest.MonkeyPatch, old: str, new: str) -> None:
-    """Replace a passage of both statements by which drivers append."""
-    for name in ("_APPEND", "_APPEND_AT_ONCE"):
-        statement: str = getattr(journal, name).sql
-        assert old in statement, f"{name} does not say {old!r}"
-        monkeypatch.setattr(journal, name, Prepared(statement.replace(old, new)))
+    """Replace a passage of the statements by which drivers append: of all, or of those that draw on budgets."""
+    found = [key for key, statement in journal._APPENDS.items() if old in statement.sql]
+    assert len(found) in (2, 4), f"they do not say {old!r}"
+    for key in found:
+        changed = journal._APPENDS[key].sql.replace(old, new)
+        monkeypatch.setitem(journal._APPENDS, key, Prepared(changed))

@@ -7,13 +7,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
-from uuid import UUID
 
 import psycopg
 
-from agentops.identifiers import new_id
-from runs.journal import RunContext
-from runs.models import Run
 from tests.budget.watch import connect
 
 T = TypeVar("T")
@@ -69,11 +65,3 @@ def waits(onlooker: psycopg.Connection[Any], pid: int) -> bool:
     """Return whether a backend waits for another's lock."""
     row = onlooker.execute(_WAITS, (pid,)).fetchone()
     return bool(row and row[0])
-
-
-def context_of(run: Run) -> RunContext:
-    """Return a run's context as far as budgets look at it."""
-    nobody: UUID = new_id()
-    return RunContext(
-        run.pk, run.team_id, run.identity_id, "", run.agent_version_id, nobody, "", "", None, None, ""
-    )

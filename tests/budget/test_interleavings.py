@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from agentops.engine.budgets import Amount, Shortfall
 from agentops.engine.state import Spent
-from runs import escrow
+from runs.draws import Draw
 from runs.models import Budget, BudgetWindow, Run
 from tests.budget.books import find_faults
-from tests.budget.rivals import Rival, context_of, two_rivals, waits
+from tests.budget.drawing import hold, move
+from tests.budget.rivals import Rival, two_rivals, waits
 from tests.cast import Cast
 from tests.factories import AgentFactory, AgentVersionFactory, BudgetFactory
 from tests.factories.runs import RunFactory
@@ -155,10 +156,8 @@ class Stage:
     def _act(self, cursor: psycopg.Cursor[Any], deed: Deed) -> list[Shortfall]:
         total = self.arithmetic.spent.get(deed.run, NOTHING) + self.arithmetic.used(deed)
         run, spent = self.arithmetic.runs[deed.run], Spent(total.steps, total.tokens, total.usd)
-        if deed.hold is None:
-            escrow.settle(cursor, run.pk, spent, deed.at)
-            return []
-        return escrow.hold_amount(cursor, context_of(run), spent, deed.hold, deed.at)
+        draw = Draw(spent, deed.hold, deed.at)
+        return hold(cursor, run, draw) if deed.hold is not None else move(cursor, run, draw)
 
     def _close(self, who: int, deed: Deed, future: Future[list[Shortfall]]) -> None:
         missing = future.result()

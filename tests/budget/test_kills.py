@@ -14,7 +14,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.conf import settings
 
 from agentops.engine import events as e
 from runs import turns
@@ -196,13 +195,14 @@ def test_a_worker_that_dies_in_the_middle_of_draws(
         # The second one: the first is theirs by then.
         blocker.execute("SELECT FROM runs_budgetwindow WHERE id = %s FOR UPDATE", (windows[1].pk,))
         workers.start()
-        # No more drivers than that are between two waits at once, and a draw is no wait.
-        wait_until(lambda: count_waiting() == settings.DRIVER_SLOTS, "the draws do not wait")
+        wait_until(lambda: count_waiting() == 1, "one statement draws for all, and does not wait")
         workers.kill()
         assert find_leaks(books) == []
         blocker.rollback()
     wait_until(lambda: count_waiting() == 0, "the dead worker's transactions go on")
-    assert books.execute("SELECT count(*) FROM runs_escrow").fetchone() == (0,)
+    assert find_leaks(books) == [], (
+        "the server may have seen it through: drawn is drawn with the stream, or not at all"
+    )
     workers.start()
     wait_for_endings(books)
     for run in runs:

@@ -15,16 +15,18 @@ from psycopg.errors import LockNotAvailable
 from agentops.engine import budgets as arithmetic
 from agentops.engine.budgets import Amount
 from agentops.engine.state import Spent
-from runs import escrow, turns
+from runs import draws, turns
+from runs.draws import Draw
 from runs.driver import drive
 from runs.models import Budget, BudgetWindow, Run
 from tests.budget.allowance import look_up_then, take_everything
 from tests.budget.books import find_faults, find_leaks
-from tests.budget.rivals import Rival, context_of
+from tests.budget.drawing import hold, move
+from tests.budget.rivals import Rival
 from tests.cast import Cast
 from tests.factories import AgentVersionFactory, BudgetFactory, PriceFactory
 from tests.factories.runs import RunFactory
-from tests.rewriting import rewrite
+from tests.rewriting import rewrite, rewrite_appends
 from tests.runs.company import Company, says
 from tests.runs.test_driver import Crash, abandon
 
@@ -57,19 +59,31 @@ def test_a_draw_fits_all_or_none(company: Company, books: psycopg.Connection) ->
     check_a_draw_fits_all_or_none(company, books)
 
 
-def test_without_the_comparison_of_row_counts_a_draw_is_partly_made(
-    company: Company, books: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    company.is_mutant = True
-    rewrite(monkeypatch, escrow, "hold_amount", 'len(cursor.fetchall()) != len(values["windows"])', "False")
-    assert_red(lambda: check_a_draw_fits_all_or_none(company, books))
+def change_draws(monkeypatch: pytest.MonkeyPatch, part: str, old: str, new: str) -> None:
+    """Take something out of the part of the append that moves shared budgets."""
+    monkeypatch.setattr(draws, part, getattr(draws, part).replace(old, new))
+    rewrite_appends(monkeypatch, old, new)
 
 
-def test_without_the_ceilings_in_the_statement_they_are_exceeded(
-    company: Company, books: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("part", "old", "new"),
+    [
+        ("IS_WITHIN", "fence.hold_steps IS NULL OR", "true OR"),
+        ("CHANGES", "u.room < u.needed", "false"),
+        ("CHANGES", "sum(greatest(steps, 0))", "0"),
+    ],
+    ids=["refusal", "ceiling", "sum"],
+)
+def test_without_it_a_draw_is_made_that_fits_in_part(
+    company: Company,
+    books: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    part: str,
+    old: str,
+    new: str,
 ) -> None:
     company.is_mutant = True
-    monkeypatch.setattr(escrow, "_WITHIN", "RETURNING w.id")
+    change_draws(monkeypatch, part, old, new)
     assert_red(lambda: check_a_draw_fits_all_or_none(company, books))
 
 
@@ -93,11 +107,11 @@ def scene(transactional_db: None, cast: Cast) -> tuple[Run, list[BudgetWindow]]:
 
 
 def draw(run: Run, cursor: psycopg.Cursor[Any]) -> None:
-    assert escrow.hold_amount(cursor, context_of(run), Spent(), HOLD, NOW) == []
+    assert hold(cursor, run, Draw(Spent(), HOLD, NOW)) == []
 
 
 def settle(run: Run, cursor: psycopg.Cursor[Any]) -> None:
-    assert escrow.settle(cursor, run.pk, Spent(steps=1), NOW)
+    assert move(cursor, run, Draw(Spent(steps=1), None, NOW)) == []
 
 
 def check_locks_are_taken_in_order(
@@ -110,8 +124,8 @@ def check_locks_are_taken_in_order(
     with ExitStack() as stack:
         first, second = stack.enter_context(Rival()), stack.enter_context(Rival())
         # An order that nobody asked for is the planner's choice; make it the one that is wrong here.
-        for scan in ("indexscan", "indexonlyscan"):
-            second.connection.execute(f"SET enable_{scan} = off")
+        for way in ("indexscan", "indexonlyscan", "nestloop", "mergejoin"):
+            second.connection.execute(f"SET enable_{way} = off")
         if act is settle:
             first.begin(lambda cursor: draw(run, cursor), books).result()
             first.commit()
@@ -142,18 +156,44 @@ def test_locks_are_taken_in_order(
 
 
 @pytest.mark.parametrize("act", [draw, settle])
-@pytest.mark.parametrize("lock", ["ORDER BY id FOR UPDATE", "ORDER BY id"])
+@pytest.mark.parametrize("order", ["ORDER BY bw.id DESC ", ""])
 def test_without_ordered_locks_two_runs_can_wait_for_each_other(
     scene: tuple[Run, list[BudgetWindow]],
     books: psycopg.Connection,
     monkeypatch: pytest.MonkeyPatch,
     act: Callable[..., None],
-    lock: str,
+    order: str,
 ) -> None:
-    without = escrow._LOCK.replace(lock, "")
-    assert without != escrow._LOCK
-    monkeypatch.setattr(escrow, "_LOCK", without)
+    change_draws(monkeypatch, "CHANGES", "ORDER BY bw.id ", order)
     assert_red(lambda: check_locks_are_taken_in_order(scene, act, books))
+
+
+def check_who_waited_sees_what_is_left(
+    scene: tuple[Run, list[BudgetWindow]], books: psycopg.Connection
+) -> None:
+    """Of ten steps two runs want six each."""
+    run, _ = scene
+    other = RunFactory.create(agent_version=run.agent_version)
+    most = Draw(Spent(), Amount(6, 0, Decimal(0)), NOW)
+    with Rival() as first, Rival() as second:
+        assert first.begin(lambda cursor: hold(cursor, run, most), books).result() == []
+        waiting = second.begin(lambda cursor: move(cursor, other, most), books)
+        assert not waiting.done()
+        first.commit()
+        assert [missing.left for missing in waiting.result()] == ["4", "4"]
+
+
+def test_who_waited_sees_what_is_left(
+    scene: tuple[Run, list[BudgetWindow]], books: psycopg.Connection
+) -> None:
+    check_who_waited_sees_what_is_left(scene, books)
+
+
+def test_without_locks_who_waited_sees_what_was_there_before(
+    scene: tuple[Run, list[BudgetWindow]], books: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_draws(monkeypatch, "CHANGES", "FOR NO KEY UPDATE OF bw", "")
+    assert_red(lambda: check_who_waited_sees_what_is_left(scene, books))
 
 
 # --- the end of a run -------------------------------------------------------------------------------------------
@@ -173,7 +213,8 @@ def test_a_run_gives_back(company: Company, books: psycopg.Connection) -> None:
 def test_without_settling_at_the_end_runs_keep_what_they_drew(
     company: Company, books: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(escrow, "settle", lambda *_: True)
+    columns_of = draws.columns_of
+    monkeypatch.setattr(draws, "columns_of", lambda draw: columns_of(draw) if draw and draw.hold else {})
     assert_red(lambda: check_a_run_gives_back(company, books))
 
 

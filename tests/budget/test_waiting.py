@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 import psycopg
 import pytest
 
 from agentops.engine import events as e
 from agentops.engine.fold import UnfoldableEvent, fold_all
-from runs import escrow
+from runs import escrow, group_commit, journal
 from runs.driver import drive
 from runs.models import Budget, Run
 from runs.services import answer_input, pause_run, resume_run
@@ -21,7 +21,7 @@ from tests.runs.test_driver import Crash, abandon
 
 pytestmark = pytest.mark.budget
 
-SETTLE = escrow.settle
+APPEND = group_commit.append
 ASKS = proposes(("ask_user", {"question": "Which?"}))
 
 
@@ -85,24 +85,28 @@ def test_a_run_without_shared_budgets_returns_nothing(company: Company) -> None:
     assert e.BUDGET_RETURNED not in company.kinds(company.run(ASKS))
 
 
+@pytest.mark.parametrize("after", [True, False])
 def test_a_driver_that_dies_while_it_returns_has_returned_all_or_nothing(
-    company: Company, books: psycopg.Connection, tight: Budget
+    company: Company, books: psycopg.Connection[Any], tight: Budget, after: bool
 ) -> None:
+    def die(write: journal.Write) -> journal.Appended:
+        if e.BUDGET_RETURNED not in [entry.kind for entry in write.entries]:
+            return APPEND(write)
+        if after:
+            APPEND(write)
+        raise Crash
+
     company.play(ASKS)
     run = company.start()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(escrow, "settle", settle_and_die)
+        patch.setattr(group_commit, "append", die)
         with pytest.raises(Crash):
             drive(run.pk)
+    assert held(books) == (0 if after else 1)
     abandon(run)
     assert company.drive(run).state == "requires_action"
     assert (tight.windows.get().committed_steps, held(books)) == (1, 0)
     assert find_leaks(books) == []
-
-
-def settle_and_die(*arguments: Any) -> NoReturn:
-    SETTLE(*arguments)
-    raise Crash
 
 
 def test_without_returning_the_others_find_nothing(

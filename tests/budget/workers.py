@@ -67,7 +67,7 @@ def count_waiting() -> int:
     """Return how many transactions wait for a budget's window."""
     with connect() as connection:
         row = connection.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND wait_event_type = 'Lock' AND query LIKE '%runs_budgetwindow%'"
+            "SELECT count(DISTINCT pid) FROM pg_locks WHERE locktype = 'tuple'"
+            " AND relation = 'runs_budgetwindow'::regclass"
         ).fetchone()
     return row[0] if row else 0

@@ -38,11 +38,10 @@ def forget_starts() -> None:
 
 def open_the_fence() -> None:
     """Let a driver write without holding the lease."""
-    for name in ("_APPEND", "_APPEND_AT_ONCE"):
-        statement: str = getattr(journal, name).sql
-        if statement.count(FENCE) != 1:
-            raise RuntimeError(f"{name} has not one fence to open")
-        setattr(journal, name, Prepared(statement.replace(FENCE, "")))
+    for key, statement in journal._APPENDS.items():
+        if statement.sql.count(FENCE) != 1:
+            raise RuntimeError(f"{key} has not one fence to open")
+        journal._APPENDS[key] = Prepared(statement.sql.replace(FENCE, ""))
     Leases.until = lambda *_: time.monotonic() + FOREVER_S  # type: ignore[method-assign]  # the mutation
 
 

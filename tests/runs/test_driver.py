@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import psycopg
 import pytest
@@ -18,7 +18,7 @@ from agentops.engine.breaker import BreakerSettings
 from agentops.errors import StateConflict
 from agentops.identifiers import new_id
 from agentops.ledger.models import Stream
-from runs import driver, escrow, group_commit, journal, services, turns
+from runs import driver, group_commit, journal, services, turns
 from runs.actions import executing
 from runs.leases import SharedFlag
 from runs.models import Budget, Run, RunSnapshot
@@ -277,7 +277,7 @@ def test_a_read_whose_driver_died_is_read_again(company: Company, monkeypatch: p
     assert company.drive(run).state == "completed"
 
 
-def fault(*_: object, **__: object) -> None:
+def fault(*_: object, **__: object) -> NoReturn:
     raise RuntimeError("a fault of ours")
 
 
@@ -322,8 +322,13 @@ def test_the_last_answer_is_not_undone_with_the_ending_that_failed(
     Budget.objects.create(team=company.cast.team, window="day", max_usd=100)  # what is held ends with the run
     company.play(says("Done."))
     run = company.start()
+    append = group_commit.append
+
+    def fail(write: journal.Write) -> journal.Appended:
+        return fault() if "run.completed" in [entry.kind for entry in write.entries] else append(write)
+
     with monkeypatch.context() as patch:
-        patch.setattr(escrow, "settle", fault)
+        patch.setattr(group_commit, "append", fail)
         company.drive(run)
     assert (company.kinds(run)[-1], len(company.faults)) == ("step.decided", 1)
     run = company.drive(run)

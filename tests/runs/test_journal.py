@@ -29,13 +29,17 @@ def numbered(statement: str, *names: str) -> str:
 @pytest.mark.parametrize(
     "statement",
     [
-        journal._APPEND.sql,
-        journal._APPEND_AT_ONCE.sql,
+        *(statement.sql for statement in journal._APPENDS.values()),
         numbered(journal._LEASE, "owner", "lease_s", "run"),
         standing._STANDING_OF_READ.sql,
         standing._STANDING_OF_WRITE.sql,
     ],
-    ids=["append", "append at once", "lease", "standing of a read", "standing of a write"],
+    ids=[
+        *(f"append {key}" for key in journal._APPENDS),
+        "lease",
+        "standing of a read",
+        "standing of a write",
+    ],
 )
 def test_no_statement_of_a_step_reads_a_table_whole(statement: str) -> None:
     """On an empty table that would be the cheapest plan, and it would be kept while the table grows."""
@@ -52,4 +56,4 @@ def test_without_the_pool_s_options_the_append_would_read_a_table_whole() -> Non
     with borrowed() as connection, connection.transaction(force_rollback=True):
         for setting in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin"):
             connection.execute(f"SET LOCAL {setting} = on".encode())
-        assert reads_whole(plan_of(connection, journal._APPEND.sql))
+        assert reads_whole(plan_of(connection, journal._APPENDS[True, False].sql))
