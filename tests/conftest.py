@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -23,6 +24,12 @@ settings.load_profile("agentops")
 
 # What a test would pay for each password, and for each client, which lists every static file when it starts.
 CHEAP = {"PASSWORD_HASHERS": ["tests.hashing.OneRound"], "WHITENOISE_AUTOREFRESH": True}
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over modules and collected tests, which live as long as the run."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
