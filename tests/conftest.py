@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
 import pytest
 import redis
-from django.test import TransactionTestCase
+from django.test import TransactionTestCase, override_settings
 from hypothesis import settings
 from pytest_django import DjangoDbBlocker
 
@@ -21,6 +22,16 @@ settings.register_profile("agentops", deadline=None)
 settings.load_profile("agentops")
 
 
+# What a test would pay for each password, and for each client, which lists every static file when it starts.
+CHEAP = {"PASSWORD_HASHERS": ["tests.hashing.OneRound"], "WHITENOISE_AUTOREFRESH": True}
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over modules and collected tests, which live as long as the run."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Use the database that the run prepared, and clean it past the ledger's guards.
@@ -32,6 +43,13 @@ def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBl
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: cleaner.clean())
         yield
     cleaner.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_settings() -> Iterator[None]:
+    """Spare tests what is dear on purpose, or is done once in a server's life."""
+    with override_settings(**CHEAP):
+        yield
 
 
 @pytest.fixture(scope="session")

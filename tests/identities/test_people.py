@@ -6,7 +6,6 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from django.conf import LazySettings
 from django.contrib.auth.models import Group
 from django.core.management import call_command
 
@@ -28,11 +27,6 @@ from tests.factories import PersonFactory
 from tests.ledger import kinds_of, last_entry
 
 PASSWORD = "correct horse battery"
-
-
-@pytest.fixture(autouse=True)
-def _fast_hashing(settings: LazySettings) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.mark.usefixtures("db")

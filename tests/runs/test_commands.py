@@ -140,7 +140,6 @@ def test_findings_of_preflight_come_with_their_remedies(cast: Cast, tmp_path: Pa
 @pytest.fixture
 def demo(db: None, settings: LazySettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     settings.DEMO = True
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     monkeypatch.setenv("DEMO_SHOP_URL", "http://127.0.0.1:8123")
     monkeypatch.setenv("OPENAI_API_KEY", SCRIPTED_KEY)
     monkeypatch.setenv("AGENTOPS_DATA", str(tmp_path))

@@ -59,10 +59,17 @@ def test_the_cost_on_a_page_counts_from_the_beginning(cast: Cast, run: Run) -> N
     )
 
 
-@pytest.mark.parametrize("before", ["x", "", "-1", "9" * 30, "٣"])
-def test_a_page_that_is_none_is_the_newest(cast: Cast, run: Run, before: str) -> None:
-    page = sign_in(cast.bob).get(page_of("runs_run", "change", run.pk), {"before": before})
-    assert f"Step {STEPS} <span" in page.content.decode()
+def test_a_page_that_is_none_is_the_newest(cast: Cast, run: Run) -> None:
+    client, path = sign_in(cast.bob), page_of("runs_run", "change", run.pk)
+    for before in (
+        "x",
+        "",
+        "-1",
+        "9" * 30,
+        "٣",
+    ):  # in one test, for the run takes longer to write than its page
+        page = client.get(path, {"before": before}).content.decode()
+        assert f"Step {STEPS} <span" in page, before
 
 
 def test_the_trace_comes_in_pages_of_bounded_cost(cast: Cast, run: Run) -> None:

@@ -105,7 +105,6 @@ def instruct(text: str) -> Callable[[dict[str, Any]], object]:
 
 @pytest.fixture(autouse=True)
 def _demo(settings: LazySettings) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.DEMO = True  # Gina has no authenticator
 
 
