@@ -9,30 +9,30 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agentops.api.serializers import render_row
+from agentops.api.serializers import read_query, render_row
 from agentops.api.views import ApiView
 from agentops.errors import NotFound, PolicyDenied
 from identities.api.authentication import caller
-from runs.api.serializers import InstallationPreflightSerializer, PreflightSerializer
+from identities.models import User
+from runs.api.serializers import InstallationPreflightSerializer, PreflightQuery, PreflightSerializer
 from runs.models import AgentVersion
 from runs.policies import may_inspect_installation
 from runs.preflight import check_installation, check_version
 
 
 class Preflight(ApiView):
-    """The guardrails of an agent's newest version."""
+    """The guardrails of one version of an agent."""
+
+    query = PreflightQuery
 
     @extend_schema(operation_id="getPreflight", tags=["agents"], responses=PreflightSerializer)
     def get(self, request: Request, agent_id: UUID) -> Response:
-        """Check the newest version: every guardrail that is missing, with its remedy."""
-        versions = AgentVersion.objects.visible_to(caller(request)).select_related("identity")
-        newest = versions.filter(identity=agent_id).order_by("-number").first()
-        if newest is None:
-            raise NotFound("unknown_agent", "There is no such agent with a version that you may see.")
-        findings = check_version(newest)
+        """Check a version, the newest unless one is named: every guardrail that is missing, with its remedy."""
+        version = _find_version(caller(request), agent_id, read_query(self.query, request).get("version"))
+        findings = check_version(version)
         report = {
-            "agent": newest.identity.slug,
-            "version": newest.number,
+            "agent": version.identity.slug,
+            "version": version.number,
             "ready": not findings,
             "findings": findings,
         }
@@ -52,3 +52,16 @@ class InstallationPreflight(ApiView):
         findings = check_installation()
         report = {"ready": not findings, "enforced": settings.PRODUCTION, "findings": findings}
         return Response(render_row(InstallationPreflightSerializer, report))
+
+
+def _find_version(user: User, agent_id: UUID, number: int | None) -> AgentVersion:
+    """Return the version with this number, or the newest; raises NotFound."""
+    visible = AgentVersion.objects.visible_to(user).select_related("identity")
+    newest_first = visible.filter(identity=agent_id).order_by("-number")
+    newest: AgentVersion | None = newest_first.first()
+    if newest is None:
+        raise NotFound("unknown_agent", "There is no such agent with a version that you may see.")
+    found: AgentVersion | None = newest if number is None else newest_first.filter(number=number).first()
+    if found is None:
+        raise NotFound("unknown_version", f"{newest.identity.slug} has no version {number}.")
+    return found

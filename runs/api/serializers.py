@@ -8,7 +8,7 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from agentops.api.serializers import render_rows
+from agentops.api.serializers import QuerySerializer, render_rows
 from agentops.ledger.store import StoredEntry
 from runs.api.words import (
     CALL_STATES,
@@ -304,8 +304,17 @@ class InstallationPreflightSerializer(serializers.Serializer[Any]):  # Any: a pl
     findings = FindingSerializer(many=True)
 
 
+class PreflightQuery(QuerySerializer):
+    version = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=2**31 - 1,
+        help_text="The version's number; the newest if absent.",
+    )
+
+
 class PreflightSerializer(serializers.Serializer[Any]):  # Any: a plain document
-    """Whether the newest version of an agent may be published."""
+    """Whether a version of an agent may be published."""
 
     agent = serializers.CharField()
     version = serializers.IntegerField()

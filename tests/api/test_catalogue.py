@@ -12,7 +12,7 @@ from runs.models import AgentVersion
 from tests.api.caller import Caller
 from tests.api.conftest import Callers
 from tests.cast import Cast
-from tests.factories import AgentFactory, GrantFactory, ToolFactory, ToolVersionFactory
+from tests.factories import AgentFactory, AgentVersionFactory, GrantFactory, ToolFactory, ToolVersionFactory
 from tests.tools.breakers import trip
 from tools.mirror import reconcile_breakers
 from tools.models import Tool
@@ -103,10 +103,33 @@ def test_the_preflight_lists_what_is_missing_with_its_remedy(
     assert "price" in str(report["findings"])
 
 
+def test_the_preflight_is_of_the_version_that_is_named(
+    callers: Callers, cast: Cast, version: AgentVersion
+) -> None:
+    AgentVersionFactory.create(identity=cast.agent, max_steps=None)
+    path = f"/agents/{cast.agent.pk}/preflight"
+    newest, older = (callers.bob.get(path + query).body for query in ("", f"?version={version.number}"))
+    assert (newest["version"], older["version"]) == (version.number + 1, version.number)
+    assert "no_budget" in str(newest["findings"])
+    assert "no_budget" not in str(older["findings"])
+
+
+@pytest.mark.usefixtures("version")
+def test_the_preflight_knows_its_versions_only(callers: Callers, cast: Cast) -> None:
+    AgentVersionFactory.create(identity=AgentFactory.create(team=cast.team), number=7)
+    path = f"/agents/{cast.agent.pk}/preflight"
+    answer = callers.bob.get(f"{path}?version=7")
+    assert (answer.status, answer.code) == (404, "unknown_version")
+    for nonsense in ("0", "newest", "", str(2**31)):
+        answer = callers.bob.get(f"{path}?version={nonsense}")
+        assert (answer.status, answer.code) == (400, "invalid_parameter"), nonsense
+
+
 @pytest.mark.usefixtures("version")
 def test_the_preflight_is_the_teams(callers: Callers, cast: Cast) -> None:
     for who in (callers.charlie, callers.app):
-        assert who.get(f"/agents/{cast.agent.pk}/preflight").code == "unknown_agent"
+        for query in ("", "?version=1"):
+            assert who.get(f"/agents/{cast.agent.pk}/preflight{query}").code == "unknown_agent"
 
 
 @pytest.mark.parametrize("path", ["/tools", "/agents"])

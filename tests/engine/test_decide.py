@@ -13,8 +13,26 @@ from agentops.engine.commands import Command
 from agentops.engine.decide import MODEL_ATTEMPTS, next_command
 from agentops.engine.fold import fold_all
 from agentops.engine.state import LostAuthority
-from tests.engine.histories import RUN, TERMS, Written, asked, decided, history, requested
+from tests.engine.histories import RUN, Written, asked, decided, history, requested
 from tests.engine.simulation import LIFE, START, Simulation, ended_runs
+from tests.engine.situations import (
+    BEGUN,
+    HALT,
+    IN_DOUBT,
+    PARKED,
+    READ,
+    WHERE,
+    allowed,
+    command_after,
+    deferred,
+    failed,
+    gated,
+    model_failed,
+    refused,
+    started,
+    succeeded,
+    unknown,
+)
 
 COMMANDS = (
     c.AskPlanner,
@@ -83,61 +101,6 @@ def test_calls_are_assessed_and_made_in_the_proposed_order(run: Simulation) -> N
 
 
 # --- single decisions -------------------------------------------------------------------------------------
-
-BEGUN = [requested(1), decided(1, calls=2)]
-WHERE = {"step": 1, "call": 1}
-
-
-def allowed(call: int = 1, **changes: object) -> Written:
-    return e.CALL_ALLOWED, {"step": 1, "call": call, **TERMS, **changes}
-
-
-def gated(call: int = 1, **changes: object) -> Written:
-    request = {"approval": f"a{call}", "expires_at": LIFE_ENDS}
-    return e.CALL_GATED, {"step": 1, "call": call, **TERMS, **request, **changes}
-
-
-def refused(call: int = 1, code: str = "no_grant") -> Written:
-    return e.CALL_REFUSED, {"step": 1, "call": call, "code": code}
-
-
-def started(call: int = 1, attempt: int = 1) -> Written:
-    return e.ATTEMPT_STARTED, {"step": 1, "call": call, "attempt": attempt, "claims": []}
-
-
-def succeeded(call: int = 1) -> Written:
-    return e.CALL_SUCCEEDED, {"step": 1, "call": call, "code": "ok"}
-
-
-def unknown(then: str, call: int = 1, delay_ms: int = 0) -> Written:
-    return e.CALL_UNKNOWN, {"step": 1, "call": call, "code": "lost", "then": then, "delay_ms": delay_ms}
-
-
-def failed(delay_ms: int, call: int = 1) -> Written:
-    return e.ATTEMPT_FAILED, {"step": 1, "call": call, "code": "busy", "delay_ms": delay_ms}
-
-
-def model_failed(code: str = "busy", *, retryable: bool = True, delay_ms: int = 0) -> Written:
-    charge = {"tokens": 0, "usd": "0"}
-    return e.MODEL_FAILED, {"step": 1, "code": code, "retryable": retryable, "delay_ms": delay_ms, **charge}
-
-
-def deferred(seconds: float, call: int = 1) -> Written:
-    retry_at = (START + timedelta(seconds=seconds)).isoformat()
-    return e.CALL_DEFERRED, {"step": 1, "call": call, "code": "circuit_open", "retry_at": retry_at}
-
-
-def command_after(*written: Written, **changes: object) -> Command:
-    """Return what comes next right after a history; ``changes`` are to its start."""
-    events = history(*written, **changes)
-    return next_command(fold_all(events), events[-1].at)
-
-
-LIFE_ENDS = (START + LIFE).isoformat()
-PARKED: list[Written] = [allowed(), started(), unknown("park"), (e.CALL_PARKED, WHERE)]
-IN_DOUBT: list[Written] = [allowed(idempotency="honours_key"), started(), unknown("retry")]
-READ: dict[str, object] = {"effect": "read"}
-HALT = "run.halted"
 
 
 @pytest.mark.parametrize(
@@ -318,84 +281,3 @@ def test_people_may_take_their_time() -> None:
     later = [*history(*BEGUN, gated(), refused(2))]
     answered = e.Event(len(later) + 1, e.APPROVAL_GRANTED, WHERE, START + timedelta(seconds=3_000))
     assert next_command(fold_all([*later, answered]), answered.at) == c.CallTools((1,))
-
-
-# --- circles ----------------------------------------------------------------------------------------------
-
-
-def same_call(step: int) -> list[Written]:
-    kind, facts = decided(step)
-    return [requested(step), (kind, {**facts, "calls": [{**facts["calls"][0], "args_digest": "same"}]})]
-
-
-def test_the_same_call_again_is_stuck_before_it_is_made() -> None:
-    written: list[Written] = []
-    for step in (1, 2):
-        written += [*same_call(step), (e.CALL_REFUSED, {"step": step, "call": 1, "code": "no_grant"})]
-    assert command_after(*written, repeat_limit=3) == c.AskPlanner(3, 1)
-    written += same_call(3)
-    assert command_after(*written, repeat_limit=3) == c.Finish(HALT, "stuck")
-    assert command_after(*written, repeat_limit=4) == c.AssessCalls((1,))
-
-
-def asked_thrice(word: Written) -> list[Written]:
-    """Return a history in which the same question is put three times, and a person has spoken in between."""
-    written: list[Written] = []
-    for step in (1, 2):
-        where = {"step": step, "call": 1}
-        written += [*same_call(step), asked(step), (word[0], {**where, **word[1]})]
-        if word[0] == e.MESSAGE_RECEIVED:
-            written.append((e.INPUT_RECEIVED, where))
-    return [*written, *same_call(3)]
-
-
-@pytest.mark.parametrize(("engine", "expected"), [(2, c.Finish(HALT, "stuck")), (3, c.AssessCalls((1,)))])
-@pytest.mark.parametrize("kind", [e.INPUT_RECEIVED, e.HANDOVER_ANSWERED, e.MESSAGE_RECEIVED])
-def test_whoever_was_answered_in_between_is_not_stuck(engine: int, expected: Command, kind: str) -> None:
-    assert command_after(*asked_thrice((kind, {})), repeat_limit=3, engine=engine) == expected
-
-
-def test_a_person_who_speaks_for_once_does_not_answer_for_ever() -> None:
-    written = [*same_call(1), (e.CALL_REFUSED, {"step": 1, "call": 1, "code": "no_grant"})]
-    written += [(e.MESSAGE_RECEIVED, {}), *same_call(2)]
-    for step in (2, 3):
-        written += [(e.CALL_REFUSED, {"step": step, "call": 1, "code": "no_grant"}), *same_call(step + 1)]
-    assert command_after(*written, repeat_limit=3, engine=3) == c.Finish(HALT, "stuck")
-
-
-@pytest.mark.parametrize(
-    ("happened", "expected"), [(True, c.AssessCalls((1,))), (False, c.Finish(HALT, "stuck"))]
-)
-def test_a_write_that_a_person_knows_to_have_happened_has_succeeded(
-    happened: bool, expected: Command
-) -> None:
-    """Reads that were answered before it count anew."""
-    written: list[Written] = []
-    for step in (1, 2):
-        terms = {**TERMS, **READ, "step": step, "call": 1}
-        start: dict[str, Any] = {"step": step, "call": 1, "attempt": 1, "claims": []}
-        done = (e.CALL_SUCCEEDED, {"step": step, "call": 1, "code": "ok"})
-        written += [*same_call(step), (e.CALL_ALLOWED, terms), (e.ATTEMPT_STARTED, start), done]
-    where = {"step": 3, "call": 1}
-    written += [requested(3), decided(3)]
-    written += [(kind, {**facts, **where}) for kind, facts in PARKED]
-    written += [(e.OUTCOME_SETTLED, {**where, "happened": happened}), *same_call(4)]
-    assert command_after(*written, repeat_limit=3, engine=3) == expected
-
-
-# --- answers that were cut off ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("engine", "said", "expected"),
-    [
-        (2, [], c.Finish("run.completed", "")),
-        (3, [], c.Finish(HALT, "budget_reached", "usd")),
-        (3, [(e.MESSAGE_RECEIVED, {})], c.Finish(HALT, "budget_reached", "usd")),
-    ],
-)
-def test_an_answer_that_a_limit_cut_short_completes_nothing(
-    engine: int, said: list[Written], expected: Command
-) -> None:
-    kind, facts = decided(1, final=True)
-    assert command_after(requested(1), (kind, {**facts, "cut_by": "usd"}), *said, engine=engine) == expected
