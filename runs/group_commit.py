@@ -1,14 +1,14 @@
 """Group commit: what several runs of this process append at the same time is one statement and one commit.
 
-While a statement is under way, others gather behind it; whoever is first among them writes for all. What that
-statement leaves open (a run that somebody has locked, a bad write) its owner writes alone, and keeps nobody.
-An append of a group costs PostgreSQL a third of what it costs alone.
+While a statement is under way, or other drivers are at work that will append too, others gather behind it; whoever
+is first among them writes for all. Where nobody else is at work it writes at once. What that statement leaves open
+(a run that somebody has locked, a bad write) its owner writes alone, and keeps nobody. An append of a group costs
+PostgreSQL a third of what it costs alone.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,8 +22,9 @@ from runs.journal import LEASE_LOST, Appended, Document, Write
 
 logger = logging.getLogger(__name__)
 
-MOST = int(os.environ.get("GM", "16"))  # more do not pay
-PATIENCE_S = float(os.environ.get("GT", "0.02"))
+MOST = 32  # more do not pay
+# How long a leader waits for drivers at work: what takes longer is no computing.
+PATIENCE_S = 0.02
 
 
 @dataclass(eq=False, slots=True)
@@ -45,29 +46,29 @@ class GroupCommit:
         self._waiting: list[Ticket] = []
         self._busy = False
         self._host: Ticket | None = None
-        slots.when_nobody_is(self._call_in)
+        slots.when_nobody_is(self._begin_now)
 
     def append(self, write: Write) -> Appended:
         """Append, together with what else is waiting; raises what the statement raises for this write."""
         ticket = Ticket(write.run, journal.encode(write))
-        self._enter(ticket)
-        with slots.waiting_outside():
-            self._take_part(ticket)
-            if ticket.result is None:  # locked, lost, or of a statement that failed: its owner finds out
-                with borrowed() as connection:
-                    ticket.result = journal.append_documents(connection, [ticket.document]).get(ticket.run)
+        self._take_part(ticket)
+        if ticket.result is None:  # locked, lost, or of a statement that failed: its owner finds out
+            with slots.waiting_outside(), borrowed() as connection:
+                ticket.result = journal.append_documents(connection, [ticket.document]).get(ticket.run)
         return ticket.result or LEASE_LOST
 
     def _take_part(self, ticket: Ticket) -> None:
-        """Be written by somebody else, or write for all who wait."""
-        if not ticket.leads:
-            try:
-                ticket.turn.acquire()
-            except BaseException:
-                self._leave(ticket)
-                raise
-        if ticket.leads:
-            self._lead(ticket)
+        """Be written by somebody else, or write for all who wait; queue up before the slot is left to others."""
+        try:
+            self._enter(ticket)
+            with slots.waiting_outside():
+                if not ticket.leads:
+                    ticket.turn.acquire()
+                if ticket.leads:
+                    self._lead(ticket)
+        except BaseException:
+            self._leave(ticket)
+            raise
 
     def _enter(self, ticket: Ticket) -> None:
         """Lead if nobody is writing; otherwise wait for a turn."""
@@ -78,7 +79,7 @@ class GroupCommit:
             else:
                 self._busy = ticket.leads = True
             if self._is_full():
-                self._call_in_locked()
+                self._call_in()
 
     def _is_full(self) -> bool:
         return len(self._waiting) + 1 >= MOST
@@ -98,6 +99,7 @@ class GroupCommit:
             group = self._gather(ticket)
             _write(group)
         finally:
+            ticket.leads = False
             self._pass_on()
             for other in group[1:]:
                 other.turn.release()
@@ -112,12 +114,12 @@ class GroupCommit:
         with self._lock:
             self._host = None
 
-    def _call_in(self) -> None:
+    def _begin_now(self) -> None:
         with self._lock:
-            self._call_in_locked()
+            self._call_in()
 
-    def _call_in_locked(self) -> None:
-        """Let the leader begin who waits for company."""
+    def _call_in(self) -> None:
+        """Let the leader begin who waits for company; the caller holds the lock."""
         if self._host is not None:
             self._host.turn.release()
             self._host = None

@@ -24,7 +24,7 @@ from agentops.ledger.store import Cursor, new_salt
 from runs import draws
 from runs.draws import Draw
 from runs.projection import Projection, RunRow
-from tools.standing import ACTORS_AS_SEEN
+from tools.standing import ACTORS_AS_SEEN, STANDING_AS_SEEN
 
 Word = Literal[
     "appended", "lease_lost", "head_moved", "budget_set", "standing_changed", "window_missing", "budget_short"
@@ -36,12 +36,12 @@ ENDED = "('completed', 'halted', 'failed', 'cancelled', 'expired')"
 # is PostgreSQL's own, because psycopg parses a statement of this length anew every time it is executed.
 _WRITES = f"""
     SELECT * FROM jsonb_to_recordset($1::jsonb) AS w(id uuid, identity uuid, epoch int, before_seq int,
-        before_hash bytea, after_seq int, after_hash bytea, bound text[], actors jsonb, entries jsonb, run jsonb,
-        steps jsonb, calls jsonb, effects jsonb, {draws.COLUMNS})
+        before_hash bytea, after_seq int, after_hash bytea, bound text[], actors jsonb, premises jsonb, entries jsonb,
+        run jsonb, steps jsonb, calls jsonb, effects jsonb, {draws.COLUMNS})
 """  # noqa: S608  constants only
 _APPEND_ENTRIES = """
 WITH w AS MATERIALIZED ({writes}), fence AS (
-    SELECT r.id, r.team_id, r.identity_id, r.application_id, r.started_by_id, w.bound, w.actors,
+    SELECT r.id, r.team_id, r.identity_id, r.application_id, r.started_by_id, w.bound, w.actors, w.premises,
         w.drawn_at, w.spent_steps, w.spent_tokens, w.spent_usd, w.hold_steps, w.hold_tokens, w.hold_usd
     FROM w JOIN runs_run r ON r.id = w.id AND r.lease_epoch = w.epoch
     ORDER BY r.id FOR NO KEY UPDATE OF r {patience}
@@ -55,6 +55,9 @@ WITH w AS MATERIALIZED ({writes}), fence AS (
             WHERE s.run_id = fence.id AND bw.budget_id = b.id))
 ), changed AS (
     SELECT fence.id FROM fence WHERE actors IS NOT NULL AND actors IS DISTINCT FROM ({actors})
+    UNION ALL
+    SELECT fence.id FROM fence, jsonb_to_recordset(premises) AS n(tool uuid, seen text)
+    WHERE n.seen IS DISTINCT FROM ({standing})
 ), {changes}moved AS (
     UPDATE ledger_stream s SET head_seq = w.after_seq, head_hash = w.after_hash FROM fence JOIN w USING (id)
     WHERE s.id = fence.id AND s.head_seq = w.before_seq AND s.head_hash = w.before_hash
@@ -132,9 +135,17 @@ _ROWS = """run AS (
     ON CONFLICT (key) DO UPDATE SET state = excluded.state, outcome_seq = excluded.outcome_seq,
         ended_at = excluded.ended_at WHERE f.args_digest = excluded.args_digest
 )"""
-_ACTORS = ACTORS_AS_SEEN.format(
-    application="fence.application_id", initiator="fence.started_by_id", identity="fence.identity_id"
-)
+_OF_FENCE = {
+    "application": "fence.application_id",
+    "initiator": "fence.started_by_id",
+    "identity": "fence.identity_id",
+}
+_ACTORS = ACTORS_AS_SEEN.format(**_OF_FENCE)
+_STANDING = STANDING_AS_SEEN.format(**_OF_FENCE, tool="n.tool", more="")
+_CHANGED = f"""
+SELECT count(*) FROM runs_run fence, unnest(%s::uuid[], %s::text[]) AS n(tool, seen)
+WHERE fence.id = %s AND n.seen IS DISTINCT FROM ({_STANDING})
+"""  # noqa: S608  constants only
 _WITHOUT_DRAWS = {"changes": "", "is_within": "", "draw_writes": "", "says": "", "tells": "NULL"}
 _WITH_DRAWS = {
     "changes": draws.CHANGES,
@@ -150,7 +161,9 @@ def _statement(*, patient: bool, draws: bool) -> Prepared:
     parts = _WITH_DRAWS if draws else _WITHOUT_DRAWS
     patience = "" if patient else "SKIP LOCKED"
     return Prepared(
-        _APPEND_ENTRIES.format(writes=_WRITES, patience=patience, actors=_ACTORS, rows=_ROWS, **parts)
+        _APPEND_ENTRIES.format(
+            writes=_WRITES, patience=patience, actors=_ACTORS, standing=_STANDING, rows=_ROWS, **parts
+        )
     )
 
 
@@ -232,6 +245,14 @@ class RunContext:
 
 
 @dataclass(frozen=True, slots=True)
+class Premise:
+    """How a tool, its grant and the actors were seen to stand when a call was allowed: the text of an answer."""
+
+    tool: UUID
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
 class Write:
     """One append: entries sealed behind a head, and what they change."""
 
@@ -249,6 +270,8 @@ class Write:
     actors: list[Any] | None = None
     # What the run draws on its shared budgets with this append, or returns.
     draw: Draw | None = None
+    # Before attempts: what their decisions rest on. When one of them stands otherwise, nothing is written.
+    premises: Sequence[Premise] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +311,7 @@ def encode(write: Write) -> Document:
         "after_hash": after.hash,
         "bound": write.bound,
         "actors": write.actors,
+        "premises": write.premises,
         "entries": write.entries,
         **draws.columns_of(write.draw),
         **_rows(write.row, write.projection),
@@ -315,6 +339,13 @@ def append_documents(
 
 def _read_word(word: Word, told: str | None) -> Appended:
     return Appended(word, tuple(draws.read_missing(told)) if word == "budget_short" else ())
+
+
+def still_stands(cursor: Cursor, write: Write) -> bool:
+    """Return whether what a write rests on is as it was seen, by a look of its own."""
+    tools, seen = [premise.tool for premise in write.premises], [premise.seen for premise in write.premises]
+    cursor.execute(_CHANGED, (tools, seen, write.run))
+    return bool(cursor.fetchone() == (0,))
 
 
 def write_rows(

@@ -28,12 +28,13 @@ from agentops.ledger.entries import Draft, Head, SealedEntry
 from agentops.ledger.store import Cursor, read_contents, read_entries, read_head
 from runs import group_commit, journal
 from runs.draws import Draw
-from runs.journal import Appended, RunContext, Write
+from runs.journal import Appended, Premise, RunContext, Write
 from runs.leases import leases
 from runs.projection import Projection, project, run_row
 from runs.versions import VersionSpec, read_version
 from runs.window import Shown, Written, arrange, choose_marks, render
 from tools.assessment import Assessment
+from tools.standing import Answer
 
 logger = logging.getLogger(__name__)
 
@@ -126,6 +127,9 @@ class Session:
     draws_least: bool = False
     # How those stood by whose authority the run acts when that was last looked at; a model call compares.
     actors: list[Any] | None = None
+    # How tools and grants stood when they were last looked at, by tool; and what the pending attempts rest on.
+    standings: dict[UUID, Answer] = field(default_factory=dict)
+    premises: list[Premise] = field(default_factory=list)
     idle_ms: int = 0
     kept_seq: int = 0
     # Heads that appends were to lead to: one whose answer was lost may have been written all the same.
@@ -179,7 +183,7 @@ class Session:
         result = perform(self._prepare(entries, after))
         if result.word != "appended":
             raise self._refusal(result)
-        self.head, self.pending, self.duties, self.draw = after, [], [], None
+        self.head, self.pending, self.duties, self.draw, self.premises = after, [], [], None, []
         self.fresh.clear()
 
     def _refusal(self, result: Appended) -> AgentOpsError:
@@ -221,8 +225,9 @@ class Session:
         asks = any(draft.kind == MODEL_REQUESTED for draft, _ in self.pending)
         bound, actors = (self.state.drawn.units, self.actors) if asks else (None, None)
         return Write(
-            run, identity, self.epoch, self.head, after, entries, row, projection, bound, actors, self.draw
-        )
+            run, identity, self.epoch, self.head, after, entries, row, projection, bound, actors, self.draw,
+            self.premises,
+        )  # fmt: skip
 
     def confirm_lease(self) -> float:
         """Return the monotonic time until which the lease surely lasts.
@@ -250,6 +255,8 @@ class Session:
         self.idle_ms += sum(draft.facts.get("idle_ms", 0) for draft in pending[len(happened) :])
         self.pending = []
         self.draw = self.actors = None
+        self.standings.clear()
+        self.premises = []
         self.fresh.clear()
         self.contents.clear()
         self.rendered.clear()
@@ -329,6 +336,9 @@ def _write_with(
     result = journal.append(connection, write)
     if result.word == "appended" and not all(guard(cursor) for guard in guards):
         raise GuardRefused("guard_refused", "what the call needs was taken meanwhile")
+    # A guard may have waited for others, who may have changed what the call rests on.
+    if guards and write.premises and not journal.still_stands(cursor, write):
+        raise GuardRefused("standing_changed", "what the call rests on was changed meanwhile")
     return result
 
 

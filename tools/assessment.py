@@ -19,7 +19,7 @@ from tools.calls import Call, ToolSpec
 from tools.caps import CapClaim
 from tools.policy import Ask, Decision, GrantTerms, Reason, Standing, decide
 from tools.schemas import Problem, validate_arguments
-from tools.standing import Question, SeenEffect, read_standing
+from tools.standing import Answer, Question, SeenEffect, read_standing
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ class Assessment:
     forced_open: bool
     detail: str = ""
     replay: SeenEffect | None = None
+    answer: Answer | None = None  # what the decision rests on
 
     @property
     def verdict(self) -> str:
@@ -59,18 +60,21 @@ def assess(
     started_by_id: UUID | None = None,
     now: datetime,
     held: Mapping[str, Decimal] = NOTHING_HELD,
+    known: Answer | None = None,
 ) -> Assessment:
     """Decide about one call, from the database as it stands now. An error while deciding is a denial.
 
     Only an unreachable database is raised on: then nobody can say, and the run rests.
 
-    ``held`` is what an earlier attempt of this call took of caps, by window.
+    ``held`` is what an earlier attempt of this call took of caps, by window. ``known`` is how things stood when this
+    run last looked, for whoever has it compared before the attempt goes out.
     """
     try:
         problems = validate_arguments(call.spec, call.arguments)
         if problems:
             return refuse(call, "invalid_arguments", _describe(problems), "run")
-        return _assess_valid(call, (application_id, started_by_id), now, held)
+        answer = known or _read(call, (application_id, started_by_id), now)
+        return _assess_valid(call, answer, now, held)
     except ValidationFailed as error:
         return refuse(call, error.code, error.detail, "tool")
     except Exception as error:  # a boundary: whatever keeps the rules from being applied, nothing is allowed
@@ -80,22 +84,24 @@ def assess(
         return refuse(call, "policy_error", "the rules for this tool cannot be applied", "tool")
 
 
-def _assess_valid(
-    call: Call, asked_by: tuple[UUID | None, UUID | None], now: datetime, held: Mapping[str, Decimal]
-) -> Assessment:
+def _read(call: Call, asked_by: tuple[UUID | None, UUID | None], now: datetime) -> Answer:
     spec = call.spec
-    amount = read_amount(call.arguments, spec.amount_argument) if spec.amount_argument else None
-    args_digest = digest_arguments(spec, call.arguments)
-    dedupe_digest = digest_for_dedupe(spec, call.arguments)
     application_id, started_by_id = asked_by
     question = Question(
         call.identity_id, spec.tool_id, application_id, call.run_id, now,
         key="" if spec.effect == "read" else call.key,
-        dedupe_digest=dedupe_digest, dedupe_since=now - timedelta(seconds=spec.dedupe_window_s),
+        dedupe_digest=digest_for_dedupe(spec, call.arguments),
+        dedupe_since=now - timedelta(seconds=spec.dedupe_window_s),
         started_by_id=started_by_id,
     )  # fmt: skip
     with borrowed() as connection:
-        answer = read_standing(connection, question)
+        return read_standing(connection, question)
+
+
+def _assess_valid(call: Call, answer: Answer, now: datetime, held: Mapping[str, Decimal]) -> Assessment:
+    spec = call.spec
+    amount = read_amount(call.arguments, spec.amount_argument) if spec.amount_argument else None
+    args_digest = digest_arguments(spec, call.arguments)
     standing = answer.standing
     decision = decide(Ask(call.run_id, spec.name, spec.digest, spec.effect, amount, now, held), standing)
     replay, refusal = _heed_seen(call, args_digest, answer.seen)
@@ -106,13 +112,14 @@ def _assess_valid(
         decision,
         digest=_digest_call(call, standing),
         args_digest=args_digest,
-        dedupe_digest=dedupe_digest,
+        dedupe_digest=digest_for_dedupe(spec, call.arguments),
         amount=amount,
         grant_id=standing.grant.id if standing.grant else None,
         approval_ttl_s=standing.grant.approval_ttl_s if standing.grant else 0,
         forced_open=answer.forced_open,
         detail=decision.reasons[-1].detail,
         replay=replay,
+        answer=answer,
     )
 
 

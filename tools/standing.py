@@ -1,7 +1,8 @@
 """Reading, at the moment of a call, everything that its policy depends on: in one statement where no cap and no
 waiver asks for more.
 
-Nothing here is cached: a revocation committed a moment ago is seen.
+What was seen is a text that the append compares with how things stand then, before an attempt goes out: what was
+committed a moment ago counts, whenever it was looked at.
 """
 
 from __future__ import annotations
@@ -23,25 +24,24 @@ from tools.policy import Actors, GrantTerms, Standing, WaiverTerms
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Times as microseconds, because a text would depend on the session's time zone.
 _MICROSECONDS = "(extract(epoch FROM {}) * 1000000)::bigint"
-_STANDING_TEMPLATE = f"""
+STANDING_AS_SEEN = f"""
 SELECT json_build_array(i.state, {_MICROSECONDS.format("i.expires_at")},
     account.is_active AND account.kind = 'agent',
-    (SELECT a.state = 'active' FROM identities_application a WHERE a.id = $3::uuid),
-    (SELECT u.is_active FROM identities_user u WHERE u.id = $4::uuid),
+    (SELECT a.state = 'active' FROM identities_application a WHERE a.id = {{application}}),
+    (SELECT u.is_active FROM identities_user u WHERE u.id = {{initiator}}),
     t.state, t.forced_open_at IS NOT NULL,
     EXISTS (SELECT 1 FROM tools_tooluserobjectpermission p JOIN auth_permission c ON c.id = p.permission_id
         WHERE p.user_id = i.service_account_id AND p.content_object_id = t.id AND c.codename = 'use_tool'),
-    {{seen}},
     CASE WHEN g.id IS NOT NULL THEN json_build_array(g.id, g.version, g.decision, g.caps, g.over_caps, g.approval_ttl_s,
         {_MICROSECONDS.format("g.valid_until")},
         CASE WHEN g.waived_by_id IS NOT NULL AND g.countersigned_by_id IS NOT NULL THEN json_build_array(
             g.waived_by_id, g.countersigned_by_id, g.waived_version_digest,
-            {_MICROSECONDS.format("g.waiver_expires_at")}) END) END)::text
+            {_MICROSECONDS.format("g.waiver_expires_at")}) END) END)::text{{more}}
 FROM identities_agentidentity i
 JOIN identities_user account ON account.id = i.service_account_id
-JOIN tools_tool t ON t.id = $2::uuid
+JOIN tools_tool t ON t.id = {{tool}}
 LEFT JOIN tools_toolgrant g ON g.identity_id = i.id AND g.tool_id = t.id AND g.state = 'active'
-WHERE i.id = $1::uuid
+WHERE i.id = {{identity}}
 """  # noqa: S608  constants only
 # What the idempotency ledger holds under this key, and the latest like effect under another.
 _SEEN = """(SELECT json_agg(seen) FROM (
@@ -50,8 +50,9 @@ _SEEN = """(SELECT json_agg(seen) FROM (
     (SELECT key, args_digest, state, stream_id, outcome_seq FROM tools_effectrecord
      WHERE dedupe_digest = $6 AND dedupe_digest <> '' AND key <> $5 AND state <> 'failed'
        AND started_at > $7::timestamptz ORDER BY started_at DESC LIMIT 1)) AS seen)"""
-_STANDING_OF_READ = Prepared(_STANDING_TEMPLATE.format(seen="NULL"))
-_STANDING_OF_WRITE = Prepared(_STANDING_TEMPLATE.format(seen=_SEEN))
+_WHOSE = {"identity": "$1::uuid", "tool": "$2::uuid", "application": "$3::uuid", "initiator": "$4::uuid"}
+_STANDING_OF_READ = Prepared(STANDING_AS_SEEN.format(more=", NULL", **_WHOSE))
+_STANDING_OF_WRITE = Prepared(STANDING_AS_SEEN.format(more=f", {_SEEN}::text", **_WHOSE))
 # How those stand by whose authority a run acts, in one value that can be compared with what was seen before.
 ACTORS_AS_SEEN = f"""
 SELECT jsonb_build_array(i.state, {_MICROSECONDS.format("i.expires_at")},
@@ -110,11 +111,21 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The standing, whether a person has forced the breaker open, and the effects that are known already."""
+    """The standing, whether a person has forced the breaker open, and the effects that are known already.
+
+    ``text`` is what the database said; the append compares it.
+    """
 
     standing: Standing
     forced_open: bool
     seen: tuple[SeenEffect, ...] = ()
+    text: str = ""
+
+    @property
+    def may_be_kept(self) -> bool:
+        """Whether the text says all that the decision about another call depends on."""
+        grant = self.standing.grant
+        return not self.seen and grant is not None and not grant.caps and grant.waiver is None
 
 
 def read_standing(connection: psycopg.Connection[Any], question: Question) -> Answer:
@@ -122,7 +133,8 @@ def read_standing(connection: psycopg.Connection[Any], question: Question) -> An
     rows = _ask(connection, question)
     if not rows:
         return Answer(Standing("unknown", None, False, None, "unknown", None, False), False)
-    *actors, tool_state, forced_open, guarded, seen, terms = orjson.loads(rows[0][0])
+    text, seen = rows[0]
+    *actors, tool_state, forced_open, guarded, terms = orjson.loads(text)
     grant = None if terms is None else _read_terms(connection, *terms)
     used = _read_used(
         connection, question.identity_id, question.tool_id, grant, question.run_id, question.now
@@ -132,7 +144,8 @@ def read_standing(connection: psycopg.Connection[Any], question: Question) -> An
         state, _moment(expires_us), account, application, tool_state, grant, guarded, used,
         initiator_active=initiator,
     )  # fmt: skip
-    return Answer(standing, forced_open, tuple(_read_seen(**effect) for effect in seen or ()))
+    known = orjson.loads(seen) if seen else ()
+    return Answer(standing, forced_open, tuple(_read_seen(**effect) for effect in known), text)
 
 
 def _ask(connection: psycopg.Connection[Any], question: Question) -> list[tuple[Any, ...]]:

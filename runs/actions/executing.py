@@ -20,6 +20,7 @@ from runs.actions.outcomes import note_outcome, note_replay
 from runs.actions.proposals import assess_proposal, reasons_of, where_of
 from runs.actions.refusals import note_denied, note_refused
 from runs.evidence import words_of_void
+from runs.journal import Premise
 from runs.session import CapDemand, Guard, GuardRefused, Session, utc_now
 from runs.slots import waiting_outside
 from tools import execution
@@ -76,11 +77,17 @@ def _commit_attempts(session: Session, ready: Sequence[Ready]) -> None:
     ordered = sorted(ready, key=lambda item: item.assessment.call.spec.tool_id)
     for item in ready:
         _note_attempt(session, item)
+    session.premises = [premise for item in ready if (premise := _premise_of(item.assessment))]
     try:
         session.commit([guard for item in ordered for guard in _guards(session, item)])
     except GuardRefused:
         session.one_by_one = len(ready) > 1  # together they may ask for more than is left
         raise
+
+
+def _premise_of(assessment: Assessment) -> Premise | None:
+    answer = assessment.answer
+    return Premise(assessment.call.spec.tool_id, answer.text) if answer else None
 
 
 def _make_ready(session: Session, number: int) -> Ready | None:

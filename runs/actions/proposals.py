@@ -10,6 +10,7 @@ from runs.session import Session, utc_now
 from runs.turns import new_traceparent
 from tools.assessment import Assessment, assess, refuse
 from tools.calls import Call, ToolSpec
+from tools.standing import Answer
 
 
 def key_of(session: Session, call: CallState) -> str:
@@ -57,19 +58,29 @@ def call_of(session: Session, call: CallState, spec: ToolSpec, arguments: Any) -
 
 
 def assess_proposal(session: Session, call: CallState, spec: ToolSpec) -> Assessment:
-    """Assess the recorded proposal of a call, as of now."""
-    context = session.context
+    """Assess the recorded proposal of a call, as of now; the commit of the attempt compares what that rests on."""
     arguments = proposal(session, call.number)["arguments"]
     planned = call_of(session, call, spec, arguments)
     if not isinstance(arguments, dict):
         return refuse(planned, "arguments_erased", "what was proposed has been erased", "run")
-    held = {window: Decimal(amount) for window, amount in call.claims}
+    known = session.standings.get(spec.tool_id) if spec.effect == "read" else None
+    assessment = _assess(session, call, planned, known)
+    if known and assessment.verdict != "ALLOW":  # an old look may let a call go on, never refuse it
+        assessment = _assess(session, call, planned, None)
+    if (answer := assessment.answer) and answer.may_be_kept:
+        session.standings[spec.tool_id] = answer
+    return assessment
+
+
+def _assess(session: Session, call: CallState, planned: Call, known: Answer | None) -> Assessment:
+    context = session.context
     return assess(
         planned,
         application_id=context.application_id,
         started_by_id=context.started_by_id,
         now=utc_now(),
-        held=held,
+        held={window: Decimal(amount) for window, amount in call.claims},
+        known=known,
     )
 
 

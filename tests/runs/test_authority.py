@@ -334,5 +334,6 @@ def test_without_asking_for_it_the_call_is_made(
     """The mutants: the statement that reads the standing does not look."""
     company.is_mutant = True
     rewrite_text(monkeypatch, standing, "_STANDING_OF_WRITE", *passage)
+    rewrite_appends(monkeypatch, "n.seen IS DISTINCT FROM", "false AND n.seen IS DISTINCT FROM")
     assert call_after(company, loss) == ("succeeded", "ok")
     assert company.world.attempts == ["refund", "cancel"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +15,9 @@ import pytest
 from agentops.database import borrowed
 from agentops.engine import events as e
 from agentops.identifiers import new_id
-from runs import group_commit, journal
+from runs import group_commit, journal, slots
 from runs.group_commit import GroupCommit, Ticket
-from runs.journal import Appended
+from runs.journal import Appended, Document
 from runs.models import Run
 from runs.session import HeadMoved, LeaseLost, Session, open_session
 from tests.runs.company import Company
@@ -38,7 +39,7 @@ class Table:
         monkeypatch.setattr(journal, "append_documents", self._append)
 
     def _append(
-        self, connection: psycopg.Connection[Any], documents: Sequence[str], *, patient: bool = True
+        self, connection: psycopg.Connection[Any], documents: Sequence[Document], *, patient: bool = True
     ) -> dict[UUID, Appended]:
         self.sizes.append(len(documents))
         if len(self.sizes) == 1:
@@ -172,7 +173,7 @@ def test_a_group_whose_answer_is_lost_finds_itself_written(
     statement = table.statement
 
     def break_off(
-        connection: psycopg.Connection[Any], documents: Sequence[str], *, patient: bool = True
+        connection: psycopg.Connection[Any], documents: Sequence[Document], *, patient: bool = True
     ) -> dict[UUID, Appended]:
         found = statement(connection, documents, patient=patient)
         if len(documents) > 1:
@@ -226,7 +227,112 @@ class Broken:
 def test_who_is_interrupted_while_waiting_stops_nobody(appointed: bool) -> None:
     group = GroupCommit()
     group._busy = True
-    ticket = Ticket(new_id(), "{}", turn=Broken(group._pass_on if appointed else lambda: None))  # type: ignore[arg-type]  # a stand-in
+    ticket = Ticket(
+        new_id(), Document("{}", draws=False), turn=Broken(group._pass_on if appointed else lambda: None)
+    )  # type: ignore[arg-type]  # a stand-in
     with pytest.raises(KeyboardInterrupt):
         group._take_part(ticket)
     assert (group._waiting, group._busy) == ([], not appointed), "the leader of before still writes"
+
+
+# --- company ------------------------------------------------------------------------------------------------
+
+
+class Sizes:
+    """How many runs each statement wrote for."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.sizes: list[int] = []
+        self._statement: Statement = journal.append_documents
+        monkeypatch.setattr(group_commit, "append", GroupCommit().append)
+        monkeypatch.setattr(journal, "append_documents", self._append)
+
+    def _append(
+        self, connection: psycopg.Connection[Any], documents: Sequence[Document], *, patient: bool = True
+    ) -> dict[UUID, Appended]:
+        self.sizes.append(len(documents))
+        return self._statement(connection, documents, patient=patient)
+
+
+def commit_beside_a_driver_at_work(sessions: Sequence[Session]) -> None:
+    """Commit one session while the driver of another is at work, who appends too, but later."""
+    at_work, first_appends = threading.Event(), threading.Event()
+
+    def work() -> None:
+        with slots.slot():
+            at_work.set()
+            assert first_appends.wait(WAIT_S)
+            time.sleep(0.05)
+            sessions[1].commit()
+
+    def append_first() -> None:
+        with slots.slot():
+            assert at_work.wait(WAIT_S)
+            first_appends.set()
+            sessions[0].commit()
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(work), pool.submit(append_first)]:
+            done.result(WAIT_S)
+
+
+def check_company_is_waited_for(sessions: Sequence[Session], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "PATIENCE_S", WAIT_S)
+    table = Sizes(monkeypatch)
+    commit_beside_a_driver_at_work(sessions)
+    assert table.sizes == [2]
+
+
+def test_who_appends_waits_for_drivers_at_work(
+    sessions: list[Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_company_is_waited_for(sessions, monkeypatch)
+
+
+def test_without_a_look_at_who_is_at_work_each_writes_alone(
+    sessions: list[Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mutant."""
+    monkeypatch.setattr(slots, "is_at_work", lambda: False)
+    with pytest.raises(AssertionError):
+        check_company_is_waited_for(sessions, monkeypatch)
+
+
+def test_who_is_alone_waits_for_nobody(sessions: list[Session], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "PATIENCE_S", 60.0)
+    table = Sizes(monkeypatch)
+    with slots.slot():
+        for session in sessions:
+            session.commit()
+    assert table.sizes == [1] * SIZE
+
+
+def test_who_is_at_work_for_long_is_not_waited_for(
+    sessions: list[Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Sizes(monkeypatch)
+    ended, at_work = threading.Event(), threading.Event()
+
+    def work() -> None:
+        with slots.slot():
+            at_work.set()
+            assert ended.wait(WAIT_S)
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(work)
+        assert at_work.wait(WAIT_S)
+        with slots.slot():
+            sessions[0].commit()
+        ended.set()
+        done.result(WAIT_S)
+    assert table.sizes == [1]
+
+
+def test_a_full_group_waits_for_nobody(sessions: list[Session], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "PATIENCE_S", 60.0)
+    monkeypatch.setattr(group_commit, "MOST", 1)
+    table = Sizes(monkeypatch)
+    monkeypatch.setattr(slots, "is_at_work", lambda: True)
+    with slots.slot():
+        sessions[0].commit()
+    assert table.sizes == [1]
