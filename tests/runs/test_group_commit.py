@@ -71,13 +71,18 @@ def wait_until(happened: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def take(run: Run) -> Session:
+def lease(run: Run) -> Session:
     """Lease a run and open it, as a driver does."""
     with borrowed() as connection, connection.cursor() as cursor:
         taken = journal.take_lease(cursor, run.pk, owner="tests:1", lease_s=60)
     assert taken is not None
     epoch, due_at, context = taken
-    session = open_session(context, epoch, due_at)
+    return open_session(context, epoch, due_at)
+
+
+def take(run: Run) -> Session:
+    """Lease a run, and give it something to write."""
+    session = lease(run)
     session.note(e.AUTHORITY_LOST, {"code": "agent_suspended"})
     return session
 
@@ -227,9 +232,8 @@ class Broken:
 def test_who_is_interrupted_while_waiting_stops_nobody(appointed: bool) -> None:
     group = GroupCommit()
     group._busy = True
-    ticket = Ticket(
-        new_id(), Document("{}", draws=False), turn=Broken(group._pass_on if appointed else lambda: None)
-    )  # type: ignore[arg-type]  # a stand-in
+    turn: Any = Broken(group._pass_on if appointed else lambda: None)  # Any: a stand-in for a lock
+    ticket = Ticket(new_id(), Document("{}", draws=False), turn=turn)
     with pytest.raises(KeyboardInterrupt):
         group._take_part(ticket)
     assert (group._waiting, group._busy) == ([], not appointed), "the leader of before still writes"
