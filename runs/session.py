@@ -32,7 +32,7 @@ from runs.journal import Appended, Premise, RunContext, Write
 from runs.leases import leases
 from runs.projection import Projection, project, run_row
 from runs.versions import VersionSpec, read_version
-from runs.window import Shown, Written, arrange, choose_marks, render
+from runs.window import Block, Written, arrange, by_step, choose_marks
 from tools.assessment import Assessment
 from tools.standing import Answer
 
@@ -115,7 +115,7 @@ class Session:
     head: Head
     pending: list[tuple[Draft, RunState]] = field(default_factory=list)
     contents: dict[int, Written] = field(default_factory=dict)
-    rendered: dict[int, list[Shown]] = field(default_factory=dict)
+    arranged: dict[int, Block] = field(default_factory=dict)
     # Assessments made since the last write: no effect and no wait lies between them and the call.
     fresh: dict[int, Assessment] = field(default_factory=dict)
     # What has to be written in the transaction of what is pending: caps given back, a place in a queue.
@@ -259,7 +259,7 @@ class Session:
         self.premises = []
         self.fresh.clear()
         self.contents.clear()
-        self.rendered.clear()
+        self.arranged.clear()
         for draft in happened:
             self._add(draft)
 
@@ -275,19 +275,21 @@ class Session:
         )
         return bool({bytes(row[0]) for row in cursor.fetchall()} & {head.hash for head in found})
 
-    def window(self) -> list[Shown]:
-        """Return the messages that the model is shown, without the system message."""
+    def window(self) -> list[Block]:
+        """Return what the model is shown, by step, without the system message; steps that stay are kept arranged."""
         marks = choose_marks(self.state.marks, self.version.context_tokens)
         self._load([mark.seq for mark in marks if mark.seq not in self.contents])
         wanted = {mark.seq for mark in marks}
-        for seq in [seq for seq in self.contents if seq not in wanted]:
+        for seq in self.contents.keys() - wanted:
             del self.contents[seq]
-        for mark in marks:
-            if mark.seq not in self.rendered:
-                self.rendered[mark.seq] = render(self.contents[mark.seq], mark.step)
-        for seq in [seq for seq in self.rendered if seq not in wanted]:
-            del self.rendered[seq]
-        return arrange([(mark, self.contents[mark.seq], self.rendered[mark.seq]) for mark in marks])
+        kept, self.arranged = self.arranged, {}
+        for step, of_step in by_step(marks):
+            block = kept.get(step)
+            # Entries of a step only ever join those that are there.
+            if block is None or (len(block.seqs), block.seqs[-1]) != (len(of_step), of_step[-1].seq):
+                block = arrange(of_step, self.contents)
+            self.arranged[step] = block
+        return list(self.arranged.values())
 
     def _load(self, seqs: Sequence[int]) -> None:
         if not seqs:

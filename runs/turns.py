@@ -6,6 +6,7 @@ import random
 import secrets
 import time
 from functools import cache
+from itertools import chain
 from typing import Any
 
 from django.conf import settings
@@ -25,7 +26,7 @@ from runs.planner.prices import Price, cost
 from runs.session import Session
 from runs.slots import waiting_outside
 from runs.versions import VersionSpec, dearest_rates, read_price
-from runs.window import Shown, system_message
+from runs.window import Block, system_message
 
 BACKOFF_BASE_S, BACKOFF_CAP_S = 0.5, 20.0
 # Facts outlive erasure, and an invented name may hold anything. No tool can have this one.
@@ -85,11 +86,11 @@ def _note_unpriced(session: Session, error: NotFound) -> None:
     session.note(e.BUDGET_EXHAUSTED, {"limit": "price", "left": "0", "needed": error.detail})
 
 
-def _reserve(session: Session, window: list[Shown], price: Price) -> Reservation | None:
+def _reserve(session: Session, window: list[Block], price: Price) -> Reservation | None:
     """Return the reservation, for which a draw may have been noted; None when a budget is exhausted, which is noted."""
     version = session.version
     prompt = version.schema_tokens + len(version.instructions.encode()) * 2 + 1024
-    prompt += sum(shown.tokens for shown in window)
+    prompt += sum([block.tokens for block in window])
     plan = _plan(session, prompt, price)
     if isinstance(plan, DrawFirst):
         escrow.draw(session, plan.wanted)
@@ -125,11 +126,11 @@ def _note_request(session: Session, step: int, attempt: int, price: Price, reser
     session.note(e.MODEL_REQUESTED, facts)
 
 
-def _request(session: Session, window: list[Shown], reservation: Reservation) -> PlannerRequest:
+def _request(session: Session, window: list[Block], reservation: Reservation) -> PlannerRequest:
     version = session.version
     return PlannerRequest(
         model=version.model,
-        messages=(system_message(version.instructions), *(shown.message for shown in window)),
+        messages=(system_message(version.instructions), *chain.from_iterable([b.messages for b in window])),
         tools=version.schemas,
         max_completion_tokens=reservation.max_completion_tokens,
         timeout_s=_time_left(session),

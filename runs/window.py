@@ -7,7 +7,7 @@ always stays. Contents come from the ledger, or from this process when it has ju
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +61,7 @@ def _whole_steps(rest: Sequence[Mark], chosen: Sequence[Mark]) -> list[Mark]:
     """A step is shown whole or not at all: an answer without its question confuses every model."""
     if not chosen:
         return []
-    oldest = min(mark.step for mark in chosen)
+    oldest = min([mark.step for mark in chosen])
     return [mark for mark in rest if mark.step >= oldest]
 
 
@@ -165,12 +165,30 @@ _RENDERERS: dict[str, Callable[[Written, int], list[Message]]] = {
 }
 
 
-def arrange(shown: Sequence[tuple[Mark, Written, list[Shown]]]) -> list[Shown]:
-    """Order the messages as chat models demand: a decision, all its observations, then what the user added."""
-    ordered = sorted(
-        shown, key=lambda item: (item[0].step, _rank(item[1]), item[1].facts.get("call", 0), item[0].seq)
-    )
-    return [message for _, _, messages in ordered for message in messages]
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What the model is shown of one step, arranged; ``seqs`` are the entries that it was made of."""
+
+    seqs: tuple[int, ...]
+    messages: tuple[Message, ...]
+    tokens: int
+
+
+def by_step(marks: Sequence[Mark]) -> list[tuple[int, list[Mark]]]:
+    """Return the marks of each step, the earliest step first."""
+    steps: dict[int, list[Mark]] = {}
+    for mark in marks:
+        steps.setdefault(mark.step, []).append(mark)
+    return sorted(steps.items())
+
+
+def arrange(marks: Sequence[Mark], contents: Mapping[int, Written]) -> Block:
+    """Order a step's messages as chat models demand: the decision, all its observations, then what the user added."""
+    entries = [(mark, contents[mark.seq]) for mark in marks]
+    entries.sort(key=lambda entry: (_rank(entry[1]), entry[1].facts.get("call", 0), entry[0].seq))
+    shown = [message for mark, written in entries for message in render(written, mark.step)]
+    messages = tuple(each.message for each in shown)
+    return Block(tuple(mark.seq for mark in marks), messages, sum(each.tokens for each in shown))
 
 
 def _rank(written: Written) -> int:

@@ -38,12 +38,12 @@ def count_proposals(state: RunState, calls: Sequence[CallState]) -> RunState:
 def note_success(state: RunState, call: CallState) -> RunState:
     """Return the state after a call has succeeded: after a write, reads that were answered count anew."""
     if call.effect != "read":
-        return state._replace(proposed=tuple(each for each in state.proposed if not each.answered))
-    return state._replace(proposed=tuple(_mark_answered(state.proposed, call.signature)))
+        return state._replace(proposed=tuple([each for each in state.proposed if not each.answered]))
+    return state._replace(proposed=_mark_answered(state.proposed, call.signature))
 
 
-def _mark_answered(proposed: Iterable[Proposed], signature: str) -> Iterable[Proposed]:
-    return (each._replace(answered=True) if each.signature == signature else each for each in proposed)
+def _mark_answered(proposed: Iterable[Proposed], signature: str) -> tuple[Proposed, ...]:
+    return tuple([each._replace(answered=True) if each.signature == signature else each for each in proposed])
 
 
 def forget_proposals(state: RunState) -> RunState:

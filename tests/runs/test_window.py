@@ -16,6 +16,7 @@ from runs.window import (
     OBSERVATION_LIMIT,
     Written,
     arrange,
+    by_step,
     choose_marks,
     render,
     system_message,
@@ -172,9 +173,11 @@ def test_messages_stand_where_models_want_them() -> None:
         (Mark(9, 1, 1), Written(e.CALL_SUCCEEDED, {"step": 1, "call": 2}, {"value": "second"})),
         (Mark(12, 1, 1), Written(e.CALL_SUCCEEDED, {"step": 1, "call": 1}, {"value": "first"})),
     ]
-    shown = arrange([(mark, written, render(written, mark.step)) for mark, written in entries])
-    assert [each.message["role"] for each in shown] == ["user", "assistant", "tool", "tool", "user"]
-    assert [each.message["content"] for each in shown[2:]] == ["first", "second", "Quickly."]
+    contents = {mark.seq: written for mark, written in entries}
+    blocks = [arrange(of_step, contents) for _, of_step in by_step([mark for mark, _ in entries])]
+    shown = [message for block in blocks for message in block.messages]
+    assert [each["role"] for each in shown] == ["user", "assistant", "tool", "tool", "user"]
+    assert [each["content"] for each in shown[2:]] == ["first", "second", "Quickly."]
 
 
 # --- through a run ----------------------------------------------------------------------------------------
