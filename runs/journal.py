@@ -56,8 +56,8 @@ WITH w AS MATERIALIZED ({writes}), fence AS (
 ), changed AS (
     SELECT fence.id FROM fence WHERE actors IS NOT NULL AND actors IS DISTINCT FROM ({actors})
     UNION ALL
-    SELECT fence.id FROM fence, jsonb_to_recordset(premises) AS n(tool uuid, seen text)
-    WHERE n.seen IS DISTINCT FROM ({standing})
+    SELECT fence.id FROM fence, jsonb_to_recordset(premises) AS n(tool uuid, seen text, key text)
+    WHERE n.seen IS DISTINCT FROM ({standing}) OR EXISTS (SELECT FROM tools_effectrecord f WHERE f.key = n.key)
 ), {changes}moved AS (
     UPDATE ledger_stream s SET head_seq = w.after_seq, head_hash = w.after_hash FROM fence JOIN w USING (id)
     WHERE s.id = fence.id AND s.head_seq = w.before_seq AND s.head_hash = w.before_hash
@@ -246,10 +246,14 @@ class RunContext:
 
 @dataclass(frozen=True, slots=True)
 class Premise:
-    """How a tool, its grant and the actors were seen to stand when a call was allowed: the text of an answer."""
+    """How a tool, its grant and the actors were seen to stand when a call was allowed: the text of an answer.
+
+    ``key``, where it was not looked up, must be one that the idempotency ledger does not know.
+    """
 
     tool: UUID
     seen: str
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,13 +113,14 @@ class Question:
 class Answer:
     """The standing, whether a person has forced the breaker open, and the effects that are known already.
 
-    ``text`` is what the database said; the append compares it.
+    ``text`` is what the database said; the append compares it. ``key`` is the one that was looked up.
     """
 
     standing: Standing
     forced_open: bool
     seen: tuple[SeenEffect, ...] = ()
     text: str = ""
+    key: str = ""
 
     @property
     def may_be_kept(self) -> bool:
@@ -145,7 +146,7 @@ def read_standing(connection: psycopg.Connection[Any], question: Question) -> An
         initiator_active=initiator,
     )  # fmt: skip
     known = orjson.loads(seen) if seen else ()
-    return Answer(standing, forced_open, tuple(_read_seen(**effect) for effect in known), text)
+    return Answer(standing, forced_open, tuple(_read_seen(**effect) for effect in known), text, question.key)
 
 
 def _ask(connection: psycopg.Connection[Any], question: Question) -> list[tuple[Any, ...]]:

@@ -86,8 +86,11 @@ def _commit_attempts(session: Session, ready: Sequence[Ready]) -> None:
 
 
 def _premise_of(assessment: Assessment) -> Premise | None:
-    answer = assessment.answer
-    return Premise(assessment.call.spec.tool_id, answer.text) if answer else None
+    call, answer = assessment.call, assessment.answer
+    if answer is None:
+        return None
+    is_unknown = call.spec.effect != "read" and answer.key != call.key
+    return Premise(call.spec.tool_id, answer.text, call.key if is_unknown else None)
 
 
 def _make_ready(session: Session, number: int) -> Ready | None:

@@ -63,7 +63,9 @@ def assess_proposal(session: Session, call: CallState, spec: ToolSpec) -> Assess
     planned = call_of(session, call, spec, arguments)
     if not isinstance(arguments, dict):
         return refuse(planned, "arguments_erased", "what was proposed has been erased", "run")
-    known = session.standings.get(spec.tool_id) if spec.effect == "read" else None
+    # A key that nobody has used is looked for when the attempt is written; one of ours has to be looked up.
+    is_fresh = spec.effect == "read" or (not call.attempts and not spec.dedupe_on)
+    known = session.standings.get(spec.tool_id) if is_fresh else None
     assessment = _assess(session, call, planned, known)
     if known and assessment.verdict != "ALLOW":  # an old look may let a call go on, never refuse it
         assessment = _assess(session, call, planned, None)

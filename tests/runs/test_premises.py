@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from agentops.engine.breaker import Admission
 from runs import journal, session
 from runs.actions import executing
+from runs.models import Run
 from tests.rewriting import rewrite_appends
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import meanwhile
@@ -25,6 +27,7 @@ from tests.runs.test_authority import (
 from tools import assessment, execution
 from tools.calls import ToolSpec
 from tools.caps import reserve_caps
+from tools.models import EffectRecord
 from tools.standing import read_standing
 
 LOSSES: list[tuple[Loss, str]] = [
@@ -127,11 +130,51 @@ def test_an_old_look_that_refuses_is_not_taken_at_its_word(
     assert look_up_twice(company) == [("succeeded", "ok")] * 2
 
 
-def test_a_write_is_looked_at_every_time(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+# --- keys ---------------------------------------------------------------------------------------------------
+
+
+def refund_twice(company: Company, **terms: Any) -> Run:
+    company.add_tool("refund", **terms)
+    return company.run(proposes(("refund", ORDER)), proposes(("refund", {"order_id": "A-2"})), says("Done."))
+
+
+@pytest.mark.parametrize(("terms", "looked"), [({}, 1), ({"dedupe_on": ["order_id"]}, 2)], ids=["", "dedupe"])
+def test_a_write_is_looked_at_anew_where_its_like_may_be_known(
+    company: Company, monkeypatch: pytest.MonkeyPatch, terms: dict[str, Any], looked: int
+) -> None:
     looks = count_looks(monkeypatch)
-    company.add_tool("refund")
+    run = refund_twice(company, **terms)
+    assert (company.states(run), len(looks)) == ([("succeeded", "ok")] * 2, looked)
+
+
+def use_the_second_key(company: Company) -> tuple[str, str]:
+    """Return what becomes of a call under whose key something else has happened already."""
+    first = company.add_tool("refund")
+
+    def use() -> None:
+        run = Run.objects.get()
+        EffectRecord.objects.create(
+            key=f"{run.pk}:2:refund:1", identity=company.cast.agent, tool_version=first, args_digest="another",
+            state="succeeded", stream_id=run.pk, started_at=timezone.now(),
+        )  # fmt: skip
+
+    company.world.mishaps.extend([meanwhile(use)])
     run = company.run(proposes(("refund", ORDER)), proposes(("refund", {"order_id": "A-2"})), says("Done."))
-    assert (company.states(run), len(looks)) == ([("succeeded", "ok")] * 2, 2)
+    return company.states(run)[1]
+
+
+def test_a_key_that_is_known_after_all_is_looked_up(company: Company) -> None:
+    assert use_the_second_key(company) == ("refused", "key_reused")
+    assert company.world.attempts == ["refund"]
+
+
+def test_without_looking_for_the_key_it_is_made_again(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mutant."""
+    company.is_mutant = True
+    rewrite_appends(monkeypatch, "f.key = n.key", "false")
+    assert use_the_second_key(company) != ("refused", "key_reused")
 
 
 # --- behind a lock ------------------------------------------------------------------------------------------
