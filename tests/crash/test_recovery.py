@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
 UNDER_WAY = "SELECT count(*) FROM runs_run WHERE lease_until IS NOT NULL AND steps > 0 AND ended_at IS NULL"
 ENDED_BY = "SELECT DISTINCT writer FROM chaos_write WHERE kind LIKE 'run.%' AND kind <> 'run.started'"
-WAITING_FOR_LOCK = "SELECT application_name FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-IN_TRANSACTION = "SELECT application_name FROM pg_stat_activity WHERE state = 'idle in transaction'"
+WAITING_FOR_LOCK = "SELECT DISTINCT application_name FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+IN_TRANSACTION = "SELECT DISTINCT application_name FROM pg_stat_activity WHERE state = 'idle in transaction'"
 ENDINGS = "SELECT state, status_reason, count(*) FROM runs_run GROUP BY state, status_reason"
 
 
@@ -72,13 +72,13 @@ def test_workers_with_runs_in_their_hands_outlive_the_broker(started: Arena) -> 
 
 
 def test_a_frozen_worker_keeps_no_locks() -> None:
-    """It stops in the middle of a transaction that has locked the budget of the whole team."""
+    """It stops in the middle of a transaction that has locked a cap of the whole agent."""
     with open_arena(workers=1) as arena:
         start_runs(arena, 1)
-        await_endings(arena)  # now there are windows to lock
+        await_endings(arena)  # now there are caps in use
         frozen = arena.workers[0]
         with psycopg.connect(arena.database_url()) as locking:
-            locking.execute("SELECT FROM runs_budgetwindow FOR UPDATE")
+            locking.execute("SELECT FROM tools_capusage FOR UPDATE")
             start_runs(arena, 1)
             await_rows(arena, WAITING_FOR_LOCK, [("worker-1",)])
             arena.stack.kill(frozen, signal.SIGSTOP)
