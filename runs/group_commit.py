@@ -35,6 +35,8 @@ class Ticket:
     document: Document
     result: Appended | None = None
     leads: bool = False
+    gathered: bool = False  # somebody writes it, and admits it to a slot afterwards
+    admitted: bool = False
     turn: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -59,16 +61,19 @@ class GroupCommit:
 
     def _take_part(self, ticket: Ticket) -> None:
         """Be written by somebody else, or write for all who wait; queue up before the slot is left to others."""
+        self._enter(ticket)
+        slots.leave()
         try:
-            self._enter(ticket)
-            with slots.waiting_outside():
-                if not ticket.leads:
-                    ticket.turn.acquire()
-                if ticket.leads:
-                    self._lead(ticket)
+            if not ticket.leads:
+                ticket.turn.acquire()
+            if ticket.leads:
+                self._lead(ticket)
         except BaseException:
-            self._leave(ticket)
+            self._withdraw(ticket)
             raise
+        finally:
+            if not ticket.admitted:
+                slots.enter()
 
     def _enter(self, ticket: Ticket) -> None:
         """Lead if nobody is writing; otherwise wait for a turn."""
@@ -84,13 +89,15 @@ class GroupCommit:
     def _is_full(self) -> bool:
         return len(self._waiting) + 1 >= MOST
 
-    def _leave(self, ticket: Ticket) -> None:
-        """Wait no more; whoever was to lead lets the next one."""
+    def _withdraw(self, ticket: Ticket) -> None:
+        """Wait no more; whoever was to lead lets the next one, whoever is being written has to see that through."""
         with self._lock:
             if ticket in self._waiting:
                 self._waiting.remove(ticket)
         if ticket.leads:
             self._pass_on()
+        if ticket.gathered and not ticket.admitted:
+            ticket.turn.acquire()
 
     def _lead(self, ticket: Ticket) -> None:
         group = [ticket]
@@ -102,7 +109,8 @@ class GroupCommit:
             ticket.leads = False
             self._pass_on()
             for other in group[1:]:
-                other.turn.release()
+                other.admitted = True
+                slots.admit(other.turn)
 
     def _await_company(self, ticket: Ticket) -> None:
         """Wait as long as others are at work, who may append too; nobody who is idle is waited for."""
@@ -132,6 +140,8 @@ class GroupCommit:
                 if len(group) < MOST:
                     group.setdefault(other.run, other)
             members = list(group.values())
+            for other in members[1:]:
+                other.gathered = True
             self._waiting = [other for other in self._waiting if group.get(other.run) is not other]
             return members
 

@@ -9,66 +9,77 @@ is far away wants more of them (``DRIVER_SLOTS``).
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from queue import SimpleQueue
 
 from django.conf import settings
 
-# A queue because the interpreter's own semaphores are several times slower. A pool forks with no slot taken.
-_free: SimpleQueue[None] = SimpleQueue()
-for _ in range(settings.DRIVER_SLOTS):
-    _free.put(None)
+
+class Slots:
+    """The slots of one process. Whoever finds none waits at a lock of its own, and is let in by whoever leaves."""
+
+    def __init__(self, number: int) -> None:
+        self._number = self._free = number
+        self._queue: deque[threading.Lock] = deque()
+        self._lock = threading.Lock()
+        self._listeners: list[Callable[[], None]] = []
+
+    def is_at_work(self) -> bool:
+        """Return whether a driver of this process is at work, or waits for a slot to be."""
+        return self._free < self._number
+
+    def when_nobody_is(self, listener: Callable[[], None]) -> None:
+        """Have something called whenever the last driver at work ends, or begins to wait outside."""
+        self._listeners.append(listener)
+
+    def enter(self) -> None:
+        turn = threading.Lock()
+        turn.acquire()
+        self.admit(turn)
+        turn.acquire()
+
+    def admit(self, turn: threading.Lock) -> None:
+        """Release a lock as soon as a slot is free for whoever waits at it: awake before, it would only wait again."""
+        with self._lock:
+            if not self._free:
+                self._queue.append(turn)
+                return
+            self._free -= 1
+        turn.release()
+
+    def leave(self) -> None:
+        with self._lock:
+            heir = self._queue.popleft() if self._queue else None
+            self._free += heir is None
+            is_last = self._free >= self._number  # more, where somebody waited without a slot
+        if heir is not None:
+            heir.release()
+        elif is_last:
+            for listener in self._listeners:
+                listener()
 
 
-_counting = threading.Lock()
-_at_work = 0
-_listeners: list[Callable[[], None]] = []
-
-
-def is_at_work() -> bool:
-    """Return whether a driver of this process is at work, or waits for a slot to be."""
-    return _at_work > 0
-
-
-def when_nobody_is(listener: Callable[[], None]) -> None:
-    """Have something called whenever the last driver at work ends, or begins to wait outside."""
-    _listeners.append(listener)
-
-
-def _enter() -> None:
-    global _at_work
-    with _counting:
-        _at_work += 1
-    _free.get()
-
-
-def _leave() -> None:
-    global _at_work
-    _free.put(None)
-    with _counting:
-        _at_work -= 1
-        was_last = _at_work <= 0
-    if was_last:
-        for listener in _listeners:
-            listener()
+_slots = Slots(settings.DRIVER_SLOTS)  # a pool forks with no slot taken
+is_at_work, when_nobody_is = _slots.is_at_work, _slots.when_nobody_is
+enter, admit, leave = _slots.enter, _slots.admit, _slots.leave
 
 
 @contextmanager
 def slot() -> Iterator[None]:
     """Hold a slot, waiting for one that is free."""
-    _enter()
+    enter()
     try:
         yield
     finally:
-        _leave()
+        leave()
 
 
 class waiting_outside:
     """Leave the slot to others for as long as the block waits for something outside this process."""
 
     def __enter__(self) -> None:
-        _leave()
+        leave()
 
     def __exit__(self, *_: object) -> None:
-        _enter()
+        enter()

@@ -69,14 +69,14 @@ def system_message(instructions: str) -> Message:
     return {"role": "system", "content": f"{instructions}\n\n{RULES}"}
 
 
+_REQUEST_TOKENS = upper_bound_tokens((), ())  # of a request without messages
+
+
 def render(written: Written, step: int) -> list[Shown]:
     """Return an entry as messages."""
     renderer = _RENDERERS.get(written.kind)
     messages = renderer(written, step) if renderer else []
-    return [
-        Shown(message, upper_bound_tokens((message,), ()) - upper_bound_tokens((), ()))
-        for message in messages
-    ]
+    return [Shown(message, upper_bound_tokens((message,), ()) - _REQUEST_TOKENS) for message in messages]
 
 
 def _user_text(key: str) -> Callable[[Written, int], list[Message]]:

@@ -6,7 +6,6 @@ the other workers'. One hash per tool, at most 6 fields and 12 buckets, which ex
 
 from __future__ import annotations
 
-from collections import deque
 from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
@@ -24,6 +23,7 @@ from agentops.engine.breaker import (
     Transition,
     moment,
 )
+from tools.redis_lines import Lines
 
 KEPT_S = 3600  # how long an idle breaker is remembered, beyond the longest time that it may stay open
 
@@ -147,12 +147,11 @@ class SharedBreaker:
     """The breakers of all tools in one Redis. Methods raise `redis.RedisError` when it does not answer."""
 
     def __init__(self, client: redis.Redis, prefix: str, script: str = SCRIPT) -> None:
-        self._pool = client.connection_pool
         self._client = client
         self._prefix = prefix
         self._script = script
         self._sha: str = client.register_script(script).sha
-        self._idle: deque[Any] = deque()  # Any: redis-py types its connections in part
+        self._lines = Lines(client)
 
     def admit(self, tool_id: UUID, settings: BreakerSettings, token: str) -> Admission:
         allowed, state, blocked_until_ms = self._run(tool_id, settings, "admit", token, "")
@@ -172,6 +171,9 @@ class SharedBreaker:
     def settle(
         self, tool_id: UUID, settings: BreakerSettings, ok: bool | None, token: str | None, *, retry: bool
     ) -> tuple[Transition | None, bool]:
+        if ok and not token and not retry:  # an ordinary success moves nothing
+            self._lines.tell("EVALSHA", self._sha, *self._command(tool_id, settings, "record", "", "ok"))
+            return None, True
         verdict = "not_asked" if ok is None else "ok" if ok else "failed"
         moved, granted = self._run(tool_id, settings, "record", token or "", verdict, retry=retry)
         return None if moved is None else _transition(*moved), bool(granted)
@@ -182,6 +184,7 @@ class SharedBreaker:
 
     def read(self, tool_id: UUID) -> tuple[BreakerState, int]:
         """Return the state and Redis' present time in ms."""
+        self._lines.settle_up()
         with self._client.pipeline(transaction=False) as pipe:
             pipe.hgetall(self._key(tool_id))
             pipe.time()
@@ -189,6 +192,7 @@ class SharedBreaker:
         return _decode(fields), int(seconds) * 1000 + int(microseconds) // 1000
 
     def reset(self, tool_id: UUID) -> None:
+        self._lines.settle_up()
         self._client.delete(self._key(tool_id))
 
     def _key(self, tool_id: UUID) -> str:
@@ -205,49 +209,24 @@ class SharedBreaker:
         retry: bool = False,
     ) -> Any:
         """Run the script; Any: Redis answers with integers and texts in lists, as the script built them."""
-        rest = ("yes" if retry else "no", RETRY_PERCENT, RETRY_FLOOR)
-        arguments = (self._key(tool_id), verb, token, verdict, *_rules(settings), *rest)
+        command = self._command(tool_id, settings, verb, token, verdict, retry=retry)
         try:
-            return self._send("EVALSHA", self._sha, 1, *arguments)
+            return self._lines.ask("EVALSHA", self._sha, *command)
         except redis.exceptions.NoScriptError:
-            return self._send("EVAL", self._script, 1, *arguments)
+            return self._lines.ask("EVAL", self._script, *command)
 
-    def _send(self, *command: str | int) -> Any:  # Any: as in _run
-        """Send a command and wait for the answer; one that a restarted server has closed is opened anew.
-
-        redis-py's own way checks each connection before it is used and decides anew how to retry, which takes
-        longer than the command itself; a step sends two.
-        """
-        if self._idle:
-            try:
-                return self._exchange(self._idle.pop(), command)
-            except (redis.ConnectionError, IndexError):  # stale, or taken by another thread meanwhile
-                self._drop_idle()
-        return self._exchange(self._connect(), command)
-
-    def _connect(self) -> Any:  # Any: as in __init__
-        return self._pool.connection_class(**self._pool.connection_kwargs)
-
-    def _exchange(self, connection: Any, command: tuple[str | int, ...]) -> Any:
-        try:
-            connection.send_packed_command(connection.pack_command(*command), check_health=False)
-            answer = connection.read_response()
-        except redis.ResponseError:
-            self._idle.append(connection)
-            raise
-        except BaseException:  # half a conversation: nobody may go on with it
-            connection.disconnect()
-            raise
-        self._idle.append(connection)
-        return answer
-
-    def _drop_idle(self) -> None:
-        while self._idle:
-            try:
-                connection = self._idle.pop()
-            except IndexError:
-                return
-            connection.disconnect()
+    def _command(
+        self,
+        tool_id: UUID,
+        settings: BreakerSettings,
+        verb: str,
+        token: str,
+        verdict: str,
+        *,
+        retry: bool = False,
+    ) -> tuple[str | int, ...]:
+        rest = ("yes" if retry else "no", RETRY_PERCENT, RETRY_FLOOR)
+        return 1, self._key(tool_id), verb, token, verdict, *_rules(settings), *rest
 
 
 @lru_cache(maxsize=512)

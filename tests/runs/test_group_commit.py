@@ -20,6 +20,7 @@ from runs.group_commit import GroupCommit, Ticket
 from runs.journal import Appended, Document
 from runs.models import Run
 from runs.session import HeadMoved, LeaseLost, Session, open_session
+from runs.slots import Slots
 from tests.runs.company import Company
 
 Statement = Callable[..., dict[UUID, Appended]]
@@ -237,6 +238,52 @@ def test_who_is_interrupted_while_waiting_stops_nobody(appointed: bool) -> None:
     with pytest.raises(KeyboardInterrupt):
         group._take_part(ticket)
     assert (group._waiting, group._busy) == ([], not appointed), "the leader of before still writes"
+
+
+class Torn:
+    """A turn whose waiter is interrupted at a moment, and then waits again."""
+
+    def __init__(self, moment: Callable[[], bool]) -> None:
+        self._lock, self._moment, self.times = threading.Lock(), moment, 0
+
+    def acquire(self) -> None:
+        self.times += 1
+        if self.times == 2:
+            wait_until(self._moment)
+            raise KeyboardInterrupt
+        assert self._lock.acquire(timeout=WAIT_S)
+
+    def release(self) -> None:
+        self._lock.release()
+
+
+def test_who_is_interrupted_while_being_written_takes_up_its_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slot given to somebody who has left is gone for good, and with the last one the process stands still."""
+    company = Slots(1)
+    for verb in ("enter", "admit", "leave", "is_at_work"):
+        monkeypatch.setattr(slots, verb, getattr(company, verb))
+    group, leader = GroupCommit(), Ticket(new_id(), Document("{}", draws=False), leads=True)
+    turn: Any = Torn(lambda: ticket.gathered)  # Any: a stand-in for a lock
+    ticket = Ticket(new_id(), Document("{}", draws=False), turn=turn)
+
+    def write(*arguments: Any, patient: bool = True) -> dict[UUID, Appended]:
+        wait_until(lambda: turn.times == 3)
+        return {}
+
+    def lead() -> None:
+        wait_until(lambda: ticket in group._waiting)
+        group._lead(leader)
+
+    monkeypatch.setattr(journal, "append_documents", write)
+    group._busy = True
+    company.enter()
+    with ThreadPoolExecutor(1) as pool:
+        led = pool.submit(lead)
+        with pytest.raises(KeyboardInterrupt):
+            group._take_part(ticket)
+        led.result(WAIT_S)
+    company.leave()
+    assert (company._free, group._busy) == (1, False)
 
 
 # --- company ------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.conf import settings
 
-from runs.slots import slot, waiting_outside
+from runs.slots import Slots, slot, waiting_outside
 
 
 class Room:
@@ -63,3 +63,35 @@ def test_a_slot_is_given_back_after_a_fault() -> None:
             pass
     with slot():
         pass
+
+
+def locked() -> threading.Lock:
+    turn = threading.Lock()
+    turn.acquire()
+    return turn
+
+
+def test_who_is_admitted_wakes_up_with_a_slot_and_in_turn() -> None:
+    slots = Slots(1)
+    slots.enter()
+    first, second = locked(), locked()
+    slots.admit(first)
+    slots.admit(second)
+    assert (first.locked(), second.locked()) == (True, True)
+    slots.leave()
+    assert (first.locked(), second.locked()) == (False, True)
+    slots.leave()
+    assert (second.locked(), slots.is_at_work()) == (False, True)
+    slots.leave()
+    assert not slots.is_at_work()
+
+
+def test_listeners_hear_of_it_when_nobody_is_at_work_and_only_then() -> None:
+    slots, heard = Slots(1), []
+    slots.when_nobody_is(lambda: heard.append("quiet"))
+    slots.enter()
+    slots.admit(locked())
+    slots.leave()
+    assert heard == []
+    slots.leave()
+    assert heard == ["quiet"]
