@@ -22,10 +22,8 @@ _RECORDED = """EXISTS (
 ) AND NOT EXISTS (
     SELECT 1 FROM ledger_entry e WHERE e.stream = a.id AND e.seq > 1 AND e.kind = 'approval.voided'
 )"""
-# The last columns: may who approved still approve (see `approvals.querysets.may_approve`), and is it on record.
-_APPROVED = f"""
-SELECT a.state, a.digest, a.key, a.consumed_at IS NOT NULL, a.decided_at + (a.expires_at - a.created_at) <= %s,
-    EXISTS (SELECT 1 FROM approvals_approvaldecision d
+# Whether who approved may still approve (see `approvals.querysets.may_approve`), and whether it was too long ago.
+_MAY_STILL = """EXISTS (SELECT 1 FROM approvals_approvaldecision d
         JOIN identities_user u ON u.id = d.decided_by_id AND u.is_active AND u.kind = 'person'
         WHERE d.request_id = a.id AND d.verdict = 'approve' AND u.id <> i.owner_id AND (
             EXISTS (SELECT 1 FROM tools_tooluserobjectpermission p JOIN auth_permission c ON c.id = p.permission_id
@@ -33,14 +31,21 @@ SELECT a.state, a.digest, a.key, a.consumed_at IS NOT NULL, a.decided_at + (a.ex
             OR EXISTS (SELECT 1 FROM tools_toolgroupobjectpermission p
                 JOIN auth_permission c ON c.id = p.permission_id
                 JOIN identities_user_groups m ON m.group_id = p.group_id
-                WHERE m.user_id = u.id AND p.content_object_id = a.tool_id AND c.codename = 'approve_calls'))),
-    {_RECORDED}
-FROM approvals_approvalrequest a JOIN identities_agentidentity i ON i.id = a.identity_id WHERE a.id = %s
+                WHERE m.user_id = u.id AND p.content_object_id = a.tool_id AND c.codename = 'approve_calls')))"""
+_STALE = "a.decided_at + (a.expires_at - a.created_at) <= %(now)s"
+_APPROVED = f"""
+SELECT a.state, a.digest, a.key, a.consumed_at IS NOT NULL, {_STALE}, {_MAY_STILL}, {_RECORDED}
+FROM approvals_approvalrequest a JOIN identities_agentidentity i ON i.id = a.identity_id WHERE a.id = %(approval)s
 """  # noqa: S608  constants
-# Consuming is conditional: an approval that was voided a moment ago lets nothing through.
+# Waited for in a statement of its own: what the next one looks up is then as of after the wait.
+_LOCK = "SELECT FROM approvals_approvalrequest WHERE id = %s FOR NO KEY UPDATE"
+# Consuming is conditional: an approval that was voided a moment ago lets nothing through. One that is consumed
+# covers the retries of its call, whatever has become of the approver.
 CONSUME = f"""
 UPDATE approvals_approvalrequest a SET consumed_at = coalesce(consumed_at, %(now)s)
-WHERE id = %(approval)s AND state = 'approved' AND digest = %(digest)s AND key = %(key)s AND {_RECORDED} RETURNING 1
+FROM identities_agentidentity i
+WHERE a.id = %(approval)s AND i.id = a.identity_id AND a.state = 'approved' AND digest = %(digest)s AND key = %(key)s
+    AND {_RECORDED} AND (consumed_at IS NOT NULL OR {_MAY_STILL} AND NOT {_STALE}) RETURNING 1
 """  # noqa: S608  constants
 _STATES = f"""
 SELECT id, CASE WHEN state <> 'approved' OR {_RECORDED} THEN state ELSE 'unrecorded' END
@@ -68,7 +73,7 @@ def require(assessment: Assessment, *, approval_id: UUID | None, now: datetime) 
 
 def _check_approval(assessment: Assessment, approval_id: UUID, now: datetime) -> None:
     with borrowed() as connection:
-        row = connection.execute(_APPROVED, (now, approval_id)).fetchone()
+        row = connection.execute(_APPROVED, {"now": now, "approval": approval_id}).fetchone()
     if row is None or row[0] != "approved":
         raise StateConflict("approval_voided", "there is no standing approval for this call")
     _, digest, key, consumed, stale, may_still_approve, recorded = row
@@ -84,6 +89,7 @@ def _check_approval(assessment: Assessment, approval_id: UUID, now: datetime) ->
 
 def consume(cursor: Any, *, approval_id: UUID, digest: str, key: str, now: datetime) -> bool:
     """Spend an approval on its one effect, in the caller's transaction; retries under its key stay covered."""
+    cursor.execute(_LOCK, (approval_id,))
     cursor.execute(CONSUME, {"approval": approval_id, "digest": digest, "key": key, "now": now})
     return cursor.fetchone() is not None
 

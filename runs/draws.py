@@ -2,19 +2,23 @@
 
 What is held is settled first: what the run used of it stays charged to the windows in which it was held, the rest
 goes back. Then the run holds a new amount in the present windows of all its budgets, or is told what is missing.
-Windows are locked in the order of their ids, so that no two statements wait for each other.
+Windows that somebody else has locked are not waited for here: who has to wait does so before, in the order of
+their ids, so that no two wait for each other.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import orjson
 
 from agentops.engine.budgets import Amount, Shortfall
 from agentops.engine.state import Spent
+from agentops.ledger.store import Cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,9 @@ held AS MATERIALIZED (
     SELECT bw.id, b.identity_id, b."window", b.max_steps - bw.committed_steps AS steps,
         b.max_tokens - bw.committed_tokens AS tokens, b.max_usd - bw.committed_usd AS usd
     FROM runs_budgetwindow bw JOIN runs_budget b ON b.id = bw.budget_id
-    WHERE bw.id IN (SELECT window_id FROM changes) ORDER BY bw.id FOR NO KEY UPDATE OF bw
+    WHERE bw.id IN (SELECT window_id FROM changes) ORDER BY bw.id FOR NO KEY UPDATE OF bw SKIP LOCKED
+), busy AS MATERIALIZED (
+    SELECT DISTINCT run FROM changes WHERE window_id NOT IN (SELECT id FROM locked)
 ), missing AS MATERIALIZED (
     SELECT 'shared_' || u.unit AS "limit", u.room::text AS "left", u.needed::text AS needed,
         CASE WHEN identity_id IS NULL THEN 'team' ELSE 'agent' END AS whose, "window"
@@ -96,7 +102,8 @@ held AS MATERIALIZED (
 # one shortage refuses them all: what one of them would have returned may not be there for the next.
 IS_WITHIN = """
         AND (fence.hold_steps IS NULL OR NOT EXISTS (SELECT FROM missing))
-        AND NOT EXISTS (SELECT FROM present WHERE present.run = fence.id AND window_id IS NULL)"""
+        AND NOT EXISTS (SELECT FROM present WHERE present.run = fence.id AND window_id IS NULL)
+        AND NOT EXISTS (SELECT FROM busy WHERE busy.run = fence.id)"""
 WRITES = """, charged AS (
     UPDATE runs_budgetwindow bw SET committed_steps = committed_steps + n.steps,
         committed_tokens = committed_tokens + n.tokens, committed_usd = committed_usd + n.usd
@@ -114,5 +121,21 @@ WRITES = """, charged AS (
 )"""
 SAYS = """
     WHEN EXISTS (SELECT FROM present WHERE present.run = fence.id AND window_id IS NULL) THEN 'window_missing'
+    WHEN EXISTS (SELECT FROM busy WHERE busy.run = fence.id) THEN 'window_locked'
     WHEN hold_steps IS NOT NULL AND EXISTS (SELECT FROM missing) THEN 'budget_short'"""
 TELLS = "(SELECT json_agg(missing)::text FROM missing)"
+# Waits for all windows that draws of these runs at these times may change.
+LOCK = """
+SELECT FROM runs_budgetwindow WHERE id IN (
+    SELECT window_id FROM runs_escrow WHERE run_id = ANY(%(runs)s) AND settled_at IS NULL
+    UNION ALL SELECT bw.id FROM unnest(%(runs)s::uuid[], %(times)s::timestamptz[]) AS w(run, at)
+    JOIN runs_run r ON r.id = w.run
+    JOIN runs_budget b ON b.team_id = r.team_id AND (b.identity_id IS NULL OR b.identity_id = r.identity_id)
+    JOIN runs_budgetwindow bw ON bw.budget_id = b.id AND bw.starts_at = date_trunc(b."window", w.at, 'UTC'))
+ORDER BY id FOR NO KEY UPDATE
+"""
+
+
+def lock_windows(cursor: Cursor, draws: Mapping[UUID, Draw]) -> None:
+    """Wait, in the caller's transaction, for the windows of what runs draw."""
+    cursor.execute(LOCK, {"runs": list(draws), "times": [draw.at for draw in draws.values()]})

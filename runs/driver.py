@@ -68,7 +68,7 @@ def drive(run_id: UUID) -> bool:
 
 def _drive(run_id: UUID) -> bool:
     held, asked_at = leases(), time.monotonic()
-    with borrowed() as connection, connection.cursor() as cursor:
+    with waiting_outside(), borrowed() as connection, connection.cursor() as cursor:
         taken = journal.take_lease(cursor, run_id, owner=held.owner, lease_s=settings.LEASE_S)
         if taken is None:
             journal.ring(cursor, run_id)

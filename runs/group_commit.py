@@ -12,12 +12,15 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg.errors import LockNotAvailable
 
 from agentops.database import borrowed
 from runs import journal, slots
+from runs.draws import lock_windows
 from runs.journal import LEASE_LOST, Appended, Document, Write
 
 logger = logging.getLogger(__name__)
@@ -25,6 +28,8 @@ logger = logging.getLogger(__name__)
 MOST = 32  # more do not pay
 # How long a leader waits for drivers at work: what takes longer is no computing.
 PATIENCE_S = 0.02
+# How long a group waits for a budget's window: what takes longer is no other group's commit.
+_BE_BRIEF = "SET LOCAL lock_timeout = '100ms'"
 
 
 @dataclass(eq=False, slots=True)
@@ -55,9 +60,8 @@ class GroupCommit:
         ticket = Ticket(write.run, journal.encode(write))
         self._take_part(ticket)
         if ticket.result is None:  # locked, lost, or of a statement that failed: its owner finds out
-            with slots.waiting_outside(), borrowed() as connection:
-                ticket.result = journal.append_documents(connection, [ticket.document]).get(ticket.run)
-        return ticket.result or LEASE_LOST
+            ticket.result = _write_patiently(write, ticket.document)
+        return ticket.result
 
     def _take_part(self, ticket: Ticket) -> None:
         """Be written by somebody else, or write for all who wait; queue up before the slot is left to others."""
@@ -156,11 +160,14 @@ class GroupCommit:
 
 
 def _write(group: Sequence[Ticket]) -> None:
-    """Write a group in one statement that waits for nobody; what it leaves open has no result."""
+    """Write a group in one statement; what it leaves open has no result."""
     try:
         with borrowed() as connection:
-            documents = [ticket.document for ticket in group]
-            found = journal.append_documents(connection, documents, patient=False)
+            found = _append_all(connection, group)
+    except LockNotAvailable:  # a draw waits for somebody who is slow, or stands still: all others need not
+        if others := [ticket for ticket in group if ticket.document.draw is None]:
+            _write(others)
+        return
     except psycopg.Error as error:  # one of them is at fault, or the connection
         logger.warning("an append of %s runs failed, each tries alone: %s", len(group), error)
         return
@@ -168,9 +175,31 @@ def _write(group: Sequence[Ticket]) -> None:
         ticket.result = _of_its_own(found.get(ticket.run), group)
 
 
+def _append_all(connection: psycopg.Connection[Any], group: Sequence[Ticket]) -> dict[UUID, Appended]:
+    """Append for a group, with the windows of what it draws locked before; nobody is waited for but for those."""
+    documents = [ticket.document for ticket in group]
+    draws = {ticket.run: ticket.document.draw for ticket in group if ticket.document.draw is not None}
+    if not draws:
+        return journal.append_documents(connection, documents)
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(_BE_BRIEF)
+        lock_windows(cursor, draws)
+        return journal.append_documents(connection, documents)
+
+
 def _of_its_own(result: Appended | None, group: Sequence[Ticket]) -> Appended | None:
-    """Leave open a shortage of all together: for one of them there may be enough."""
-    return None if result and result.word == "budget_short" and len(group) > 1 else result
+    """Leave open what has to be waited for, and a shortage of all together: for one of them there may be enough."""
+    if result is None or result.word == "window_locked" or (result.word == "budget_short" and len(group) > 1):
+        return None
+    return result
+
+
+def _write_patiently(write: Write, document: Document) -> Appended:
+    """Wait for all that somebody else has locked, and write then."""
+    with slots.waiting_outside(), borrowed() as connection, connection.transaction():
+        with connection.cursor() as cursor:
+            journal.lock(cursor, write)
+        return journal.append_documents(connection, [document]).get(write.run, LEASE_LOST)
 
 
 _group = GroupCommit()

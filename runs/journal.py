@@ -2,7 +2,8 @@
 
 An append is one statement: fence on the lease, move the stream's head, add the entries, move the projections.
 Every branch selects from the fence and the head, so a driver that lost its lease, or whose idea of the
-stream is old, writes nothing at all.
+stream is old, writes nothing at all. It waits for no lock: what it compares (standing, budgets) would be as
+old as the wait. Whoever has to wait does so before, in a statement of its own.
 """
 
 from __future__ import annotations
@@ -27,7 +28,14 @@ from runs.projection import Projection, RunRow
 from tools.standing import ACTORS_AS_SEEN, STANDING_AS_SEEN
 
 Word = Literal[
-    "appended", "lease_lost", "head_moved", "budget_set", "standing_changed", "window_missing", "budget_short"
+    "appended",
+    "lease_lost",
+    "head_moved",
+    "budget_set",
+    "standing_changed",
+    "window_missing",
+    "window_locked",
+    "budget_short",
 ]
 
 ENDED = "('completed', 'halted', 'failed', 'cancelled', 'expired')"
@@ -44,7 +52,7 @@ WITH w AS MATERIALIZED ({writes}), fence AS (
     SELECT r.id, r.team_id, r.identity_id, r.application_id, r.started_by_id, w.bound, w.actors, w.premises,
         w.drawn_at, w.spent_steps, w.spent_tokens, w.spent_usd, w.hold_steps, w.hold_tokens, w.hold_usd
     FROM w JOIN runs_run r ON r.id = w.id AND r.lease_epoch = w.epoch
-    ORDER BY r.id FOR NO KEY UPDATE OF r {patience}
+    ORDER BY r.id FOR NO KEY UPDATE OF r SKIP LOCKED
 ), unbound AS (
     SELECT fence.id FROM fence JOIN runs_budget b
         ON b.team_id = fence.team_id AND (b.identity_id IS NULL OR b.identity_id = fence.identity_id)
@@ -142,10 +150,6 @@ _OF_FENCE = {
 }
 _ACTORS = ACTORS_AS_SEEN.format(**_OF_FENCE)
 _STANDING = STANDING_AS_SEEN.format(**_OF_FENCE, tool="n.tool", more="")
-_CHANGED = f"""
-SELECT count(*) FROM runs_run fence, unnest(%s::uuid[], %s::text[]) AS n(tool, seen)
-WHERE fence.id = %s AND n.seen IS DISTINCT FROM ({_STANDING})
-"""  # noqa: S608  constants only
 _WITHOUT_DRAWS = {"changes": "", "is_within": "", "draw_writes": "", "says": "", "tells": "NULL"}
 _WITH_DRAWS = {
     "changes": draws.CHANGES,
@@ -156,28 +160,21 @@ _WITH_DRAWS = {
 }
 
 
-def _statement(*, patient: bool, draws: bool) -> Prepared:
-    """Return the append. Without patience one run of many that somebody has locked is left out: all would wait."""
-    parts = _WITH_DRAWS if draws else _WITHOUT_DRAWS
-    patience = "" if patient else "SKIP LOCKED"
+def _statement(parts: dict[str, str]) -> Prepared:
     return Prepared(
-        _APPEND_ENTRIES.format(
-            writes=_WRITES, patience=patience, actors=_ACTORS, standing=_STANDING, rows=_ROWS, **parts
-        )
+        _APPEND_ENTRIES.format(writes=_WRITES, actors=_ACTORS, standing=_STANDING, rows=_ROWS, **parts)
     )
 
 
-_APPENDS = {
-    (patient, draws): _statement(patient=patient, draws=draws)
-    for patient in (True, False)
-    for draws in (True, False)
-}
+# With and without draws on shared budgets.
+_APPENDS = {True: _statement(_WITH_DRAWS), False: _statement(_WITHOUT_DRAWS)}
 _PROJECT = Prepared(f"WITH head AS ({_WRITES}), {_ROWS} SELECT '1'")
 
 _CONTEXT = """
     r.id, r.team_id, r.identity_id, i.name, r.agent_version_id, r.principal_id, p.issuer, p.subject,
     r.application_id, r.started_by_id, r.trace_id
 """
+_LOCK_RUN = "SELECT FROM runs_run WHERE id = %s FOR NO KEY UPDATE"
 # Whoever takes the lease also takes the bell: a ring after this moment is seen before the lease is given back.
 _LEASE = f"""
 WITH taken AS (
@@ -193,11 +190,19 @@ FROM taken r JOIN identities_agentidentity i ON i.id = r.identity_id
 _RING = f"""
 UPDATE runs_run SET wake_at = clock_timestamp() WHERE id = %s AND state NOT IN {ENDED} RETURNING 1
 """  # noqa: S608  constants only
-# A run that was given back while the heart beat is free: to renew its lease would keep everybody from it.
+# A run that was given back while the heart beat is free: to renew its lease would keep everybody from it. One that
+# somebody has locked is held as long as before: to wait for it could cost all others their leases.
 _HEARTBEAT = """
-UPDATE runs_run r SET lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s)
-FROM unnest(%(runs)s::uuid[], %(epochs)s::int[]) AS held(run, epoch)
-WHERE r.id = held.run AND r.lease_epoch = held.epoch AND r.lease_until IS NOT NULL RETURNING r.id
+WITH held AS (
+    SELECT r.id FROM runs_run r JOIN unnest(%(runs)s::uuid[], %(epochs)s::int[]) AS h(run, epoch) ON r.id = h.run
+    WHERE r.lease_epoch = h.epoch AND r.lease_until IS NOT NULL
+), free AS (
+    SELECT r.id FROM runs_run r JOIN held USING (id) ORDER BY r.id FOR NO KEY UPDATE OF r SKIP LOCKED
+), renewed AS (
+    UPDATE runs_run r SET lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s) FROM free
+    WHERE r.id = free.id RETURNING r.id
+)
+SELECT held.id, renewed.id IS NOT NULL FROM held LEFT JOIN renewed USING (id)
 """
 _RELEASE = """
 WITH released AS (
@@ -283,7 +288,7 @@ class Document:
     """A write as the JSON that the statement takes, and which statement it takes."""
 
     text: str
-    draws: bool
+    draw: Draw | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,22 +325,29 @@ def encode(write: Write) -> Document:
         **draws.columns_of(write.draw),
         **_rows(write.row, write.projection),
     }
-    return Document(_encode(document), write.draw is not None)
+    return Document(_encode(document), write.draw)
+
+
+def lock(cursor: Cursor, write: Write) -> None:
+    """Wait, in the caller's transaction, for all that an append locks: for the run, then for its windows."""
+    cursor.execute(_LOCK_RUN, (write.run,))
+    if write.draw is not None:
+        draws.lock_windows(cursor, {write.run: write.draw})
 
 
 def append(connection: psycopg.Connection[Any], write: Write) -> Appended:
-    """Append to one run in one statement; say why when nothing was written."""
+    """Append to one run, whose lock the caller has; say why when nothing was written."""
     return append_documents(connection, [encode(write)]).get(write.run, LEASE_LOST)
 
 
 def append_documents(
-    connection: psycopg.Connection[Any], documents: Sequence[Document], *, patient: bool = True
+    connection: psycopg.Connection[Any], documents: Sequence[Document]
 ) -> dict[UUID, Appended]:
     """Append to several runs in one statement: each is judged alone, an error undoes them all.
 
-    A run that is missing in the answer is driven by somebody else, or, without patience, locked by somebody.
+    A run that is missing in the answer is driven by somebody else, or locked by somebody.
     """
-    statement = _APPENDS[patient, any(document.draws for document in documents)]
+    statement = _APPENDS[any(document.draw for document in documents)]
     texts = ",".join(document.text for document in documents)
     rows = statement.rows(connection, (f"[{texts}]",))
     return {UUID(run): _read_word(word, told) for run, word, told in rows}
@@ -343,13 +355,6 @@ def append_documents(
 
 def _read_word(word: Word, told: str | None) -> Appended:
     return Appended(word, tuple(draws.read_missing(told)) if word == "budget_short" else ())
-
-
-def still_stands(cursor: Cursor, write: Write) -> bool:
-    """Return whether what a write rests on is as it was seen, by a look of its own."""
-    tools, seen = [premise.tool for premise in write.premises], [premise.seen for premise in write.premises]
-    cursor.execute(_CHANGED, (tools, seen, write.run))
-    return bool(cursor.fetchone() == (0,))
 
 
 def write_rows(
@@ -414,11 +419,11 @@ def take_bell(cursor: Cursor, run: UUID, epoch: int) -> bool:
     return cursor.fetchone() is not None
 
 
-def renew_leases(cursor: Cursor, held: Sequence[tuple[UUID, int]], lease_s: float) -> set[UUID]:
-    """Renew leases by (run, epoch); return the runs that are still held."""
+def renew_leases(cursor: Cursor, held: Sequence[tuple[UUID, int]], lease_s: float) -> dict[UUID, bool]:
+    """Renew leases by (run, epoch); return the runs that are still held, and whether each was renewed."""
     runs, epochs = [run for run, _ in held], [epoch for _, epoch in held]
     cursor.execute(_HEARTBEAT, {"runs": runs, "epochs": epochs, "lease_s": lease_s})
-    return {row[0] for row in cursor.fetchall()}
+    return dict(cursor.fetchall())
 
 
 def release_lease(

@@ -112,7 +112,7 @@ class Leases:
             if run not in kept:
                 logger.warning("run %s is driven by somebody else now", run)
                 self.drop(run, epoch)
-            else:
+            elif kept[run]:
                 self._prolong(run, epoch, asked_at)
 
     def _prolong(self, run: UUID, epoch: int, asked_at: float) -> None:

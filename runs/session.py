@@ -31,6 +31,7 @@ from runs.draws import Draw
 from runs.journal import Appended, Premise, RunContext, Write
 from runs.leases import leases
 from runs.projection import Projection, project, run_row
+from runs.slots import waiting_outside
 from runs.versions import VersionSpec, read_version
 from runs.window import Block, Written, arrange, by_step, choose_marks
 from tools.assessment import Assessment
@@ -97,6 +98,7 @@ _REFUSALS: dict[journal.Word, tuple[type[AgentOpsError], str]] = {
     "budget_set": (BudgetSet, "is bound by another budget"),
     "standing_changed": (StandingChanged, "has another standing"),
     "window_missing": (WindowMissing, "draws on a window that is not open"),
+    "window_locked": (HeadMoved, "draws on a window that was opened this very moment"),
     "budget_short": (BudgetShort, "finds too little in a shared budget"),
 }
 
@@ -208,7 +210,7 @@ class Session:
                 )
 
         try:
-            with orm_section():
+            with waiting_outside(), orm_section():
                 yield write
         except BaseException:
             self.head, self.pending, self.duties, self.draw = (
@@ -326,22 +328,26 @@ class Session:
 
 
 def _write_guarded(write: Write, guards: Sequence[Guard]) -> Appended:
-    """Append in a transaction of its own, which a guard that says no undoes."""
-    with borrowed() as connection, connection.transaction(), connection.cursor() as cursor:
-        return _write_with(connection, cursor, write, guards)
+    """Append in a transaction of its own, which is undone where a guard says no, or nothing was appended."""
+    with waiting_outside(), borrowed() as connection, connection.transaction() as transaction:
+        with connection.cursor() as cursor:
+            result = _write_with(connection, cursor, write, guards)
+        if result.word != "appended":
+            raise psycopg.Rollback(transaction)
+    return result
 
 
 def _write_with(
     connection: psycopg.Connection[Any], cursor: Cursor, write: Write, guards: Sequence[Guard]
 ) -> Appended:
-    """Append in the caller's transaction; raises GuardRefused, for the caller to undo it."""
-    result = journal.append(connection, write)
-    if result.word == "appended" and not all(guard(cursor) for guard in guards):
+    """Append in the caller's transaction, which is to be undone unless that succeeds; raises GuardRefused.
+
+    Whatever may be waited for comes first: what the call rests on is compared with how it stands after that.
+    """
+    journal.lock(cursor, write)
+    if not all(guard(cursor) for guard in guards):
         raise GuardRefused("guard_refused", "what the call needs was taken meanwhile")
-    # A guard may have waited for others, who may have changed what the call rests on.
-    if guards and write.premises and not journal.still_stands(cursor, write):
-        raise GuardRefused("standing_changed", "what the call rests on was changed meanwhile")
-    return result
+    return journal.append(connection, write)
 
 
 def read_state(cursor: Cursor, run_id: UUID) -> RunState:

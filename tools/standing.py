@@ -23,9 +23,11 @@ from tools.policy import Actors, GrantTerms, Standing, WaiverTerms
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Times as microseconds, because a text would depend on the session's time zone.
-_MICROSECONDS = "(extract(epoch FROM {}) * 1000000)::bigint"
+_MICROSECONDS = "(extract(epoch FROM {0}) * 1000000)::bigint"
+# An end, and whether it has come: the text changes with the clock, too.
+_END = f"{_MICROSECONDS}, {{0}} <= clock_timestamp()"
 STANDING_AS_SEEN = f"""
-SELECT json_build_array(i.state, {_MICROSECONDS.format("i.expires_at")},
+SELECT json_build_array(i.state, {_END.format("i.expires_at")},
     account.is_active AND account.kind = 'agent',
     (SELECT a.state = 'active' FROM identities_application a WHERE a.id = {{application}}),
     (SELECT u.is_active FROM identities_user u WHERE u.id = {{initiator}}),
@@ -33,10 +35,12 @@ SELECT json_build_array(i.state, {_MICROSECONDS.format("i.expires_at")},
     EXISTS (SELECT 1 FROM tools_tooluserobjectpermission p JOIN auth_permission c ON c.id = p.permission_id
         WHERE p.user_id = i.service_account_id AND p.content_object_id = t.id AND c.codename = 'use_tool'),
     CASE WHEN g.id IS NOT NULL THEN json_build_array(g.id, g.version, g.decision, g.caps, g.over_caps, g.approval_ttl_s,
-        {_MICROSECONDS.format("g.valid_until")},
+        {_END.format("g.valid_until")},
         CASE WHEN g.waived_by_id IS NOT NULL AND g.countersigned_by_id IS NOT NULL THEN json_build_array(
             g.waived_by_id, g.countersigned_by_id, g.waived_version_digest,
-            {_MICROSECONDS.format("g.waiver_expires_at")}) END) END)::text{{more}}
+            {_END.format("g.waiver_expires_at")},
+            (SELECT count(*) FROM identities_user u WHERE u.id IN (g.waived_by_id, g.countersigned_by_id)
+                AND u.is_active AND u.kind = 'person') = 2) END) END)::text{{more}}
 FROM identities_agentidentity i
 JOIN identities_user account ON account.id = i.service_account_id
 JOIN tools_tool t ON t.id = {{tool}}
@@ -55,7 +59,7 @@ _STANDING_OF_READ = Prepared(STANDING_AS_SEEN.format(more=", NULL", **_WHOSE))
 _STANDING_OF_WRITE = Prepared(STANDING_AS_SEEN.format(more=f", {_SEEN}::text", **_WHOSE))
 # How those stand by whose authority a run acts, in one value that can be compared with what was seen before.
 ACTORS_AS_SEEN = f"""
-SELECT jsonb_build_array(i.state, {_MICROSECONDS.format("i.expires_at")},
+SELECT jsonb_build_array(i.state, {_END.format("i.expires_at")},
     account.is_active AND account.kind = 'agent',
     (SELECT a.state = 'active' FROM identities_application a WHERE a.id = {{application}}),
     (SELECT u.is_active FROM identities_user u WHERE u.id = {{initiator}}))
@@ -63,12 +67,10 @@ FROM identities_agentidentity i JOIN identities_user account ON account.id = i.s
 WHERE i.id = {{identity}}
 """  # noqa: S608  constants only
 _ACTORS = ACTORS_AS_SEEN.format(application="%s", initiator="%s", identity="%s")
-# A row alone waives nothing: each signer is still there, and has an entry of their own in the agent's stream.
+# A row alone waives nothing: each signer has an entry of their own in the agent's stream, which nobody can take out.
 # A statement of its own, for few calls are waived, and the ledger's partitions cost even where nothing is read.
 _SIGNED = """
-SELECT (SELECT count(*) FROM identities_user u
-    WHERE u.id IN (g.waived_by_id, g.countersigned_by_id) AND u.is_active AND u.kind = 'person') = 2
-AND EXISTS (SELECT 1 FROM ledger_entry s JOIN ledger_entry e ON e.stream = s.stream AND e.seq > s.seq
+SELECT EXISTS (SELECT 1 FROM ledger_entry s JOIN ledger_entry e ON e.stream = s.stream AND e.seq > s.seq
         AND e.facts -> 'waiver' ->> 'digest' = s.facts ->> 'digest'
     WHERE s.stream = g.identity_id AND s.kind = 'waiver.signed' AND s.actor = g.waived_by_id
         AND e.kind = 'grant.set' AND e.actor = g.countersigned_by_id
@@ -140,7 +142,7 @@ def read_standing(connection: psycopg.Connection[Any], question: Question) -> An
     used = _read_used(
         connection, question.identity_id, question.tool_id, grant, question.run_id, question.now
     )
-    state, expires_us, account, application, initiator = actors
+    state, expires_us, _, account, application, initiator = actors
     standing = Standing(
         state, _moment(expires_us), account, application, tool_state, grant, guarded, used,
         initiator_active=initiator,
@@ -171,7 +173,7 @@ def _read_seen(key: str, args_digest: str, state: str, stream_id: str, outcome_s
 
 def _read_terms(
     connection: psycopg.Connection[Any], grant_id: str, version: int, decision: str, rows: Any, over_caps: str,
-    approval_ttl_s: int, valid_until: int | None, waiver: list[Any] | None,
+    approval_ttl_s: int, valid_until: int | None, is_over: bool | None, waiver: list[Any] | None,
 ) -> GrantTerms:  # fmt: skip
     """Return the terms of a grant. Raises ValueError for caps that cannot be read: they would cap nothing."""
     try:
@@ -187,11 +189,12 @@ def _read_terms(
 
 
 def _read_waiver(
-    connection: psycopg.Connection[Any], grant_id: str, one: str, other: str, tool_version: str, end_us: int
-) -> WaiverTerms:
+    connection: psycopg.Connection[Any], grant_id: str, one: str, other: str, tool_version: str, end_us: int,
+    is_over: bool, signers_stand: bool,
+) -> WaiverTerms:  # fmt: skip
     row = connection.execute(_SIGNED, (grant_id,)).fetchone()
     end = _EPOCH + timedelta(microseconds=end_us)
-    return WaiverTerms((one, other), tool_version, end, bool(row and row[0]))
+    return WaiverTerms((one, other), tool_version, end, signers_stand and bool(row and row[0]))
 
 
 def read_actors(
@@ -202,12 +205,12 @@ def read_actors(
 ) -> list[Any]:  # Any: a JSON array
     """Return how those stand by whose authority a run acts: ``ACTORS_AS_SEEN``, for ``actors_of``."""
     row = connection.execute(_ACTORS, (application_id, started_by_id, identity_id)).fetchone()
-    return ["unknown", None, False, None, None] if row is None else list(row[0])
+    return ["unknown", None, None, False, None, None] if row is None else list(row[0])
 
 
 def actors_of(seen: list[Any]) -> Actors:  # Any: a JSON array
     """Return what was seen of the actors in the policy's terms."""
-    state, expires_us, account, application, initiator = seen
+    state, expires_us, _, account, application, initiator = seen
     return Actors(state, _moment(expires_us), account, application, initiator_active=initiator)
 
 

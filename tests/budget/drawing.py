@@ -30,7 +30,16 @@ def hold(cursor: psycopg.Cursor[Any], run: Run, draw: Draw) -> list[Shortfall]:
 
 
 def move(cursor: psycopg.Cursor[Any], run: Run, draw: Draw) -> list[Shortfall]:
-    """Settle what is held, and hold what the draw says; return what is missing."""
+    """Wait for the windows, settle what is held, and hold what the draw says; return what is missing."""
+    draws.lock_windows(cursor, {run.pk: draw})
+    word, told = try_to_move(cursor, run, draw)
+    missing = draws.read_missing(told)
+    assert word == ("budget_short" if missing and draw.hold is not None else "appended")
+    return missing if word == "budget_short" else []
+
+
+def try_to_move(cursor: psycopg.Cursor[Any], run: Run, draw: Draw) -> tuple[str, str | None]:
+    """Move without waiting; return what the statement says."""
     statement = _FENCE.format(
         columns=draws.COLUMNS, changes=draws.CHANGES, is_within=draws.IS_WITHIN, writes=draws.WRITES,
         says=draws.SAYS, tells=draws.TELLS,
@@ -39,6 +48,4 @@ def move(cursor: psycopg.Cursor[Any], run: Run, draw: Draw) -> list[Shortfall]:
     cursor.execute(statement, {"draw": text, "run": run.pk})
     row = cursor.fetchone()
     assert row is not None
-    missing = draws.read_missing(row[1])
-    assert row[0] == ("budget_short" if missing and draw.hold is not None else "appended")
-    return missing if row[0] == "budget_short" else []
+    return row[0], row[1]

@@ -21,7 +21,7 @@ from runs.driver import drive
 from runs.models import Budget, BudgetWindow, Run
 from tests.budget.allowance import look_up_then, take_everything
 from tests.budget.books import find_faults, find_leaks
-from tests.budget.drawing import hold, move
+from tests.budget.drawing import hold, move, try_to_move
 from tests.budget.rivals import Rival
 from tests.cast import Cast
 from tests.factories import AgentVersionFactory, BudgetFactory, PriceFactory
@@ -63,6 +63,12 @@ def change_draws(monkeypatch: pytest.MonkeyPatch, part: str, old: str, new: str)
     """Take something out of the part of the append that moves shared budgets."""
     monkeypatch.setattr(draws, part, getattr(draws, part).replace(old, new))
     rewrite_appends(monkeypatch, old, new)
+
+
+def change_lock(monkeypatch: pytest.MonkeyPatch, old: str, new: str) -> None:
+    """Take something out of the statement that waits for windows."""
+    assert old in draws.LOCK
+    monkeypatch.setattr(draws, "LOCK", draws.LOCK.replace(old, new))
 
 
 @pytest.mark.parametrize(
@@ -162,7 +168,7 @@ def test_with_locks_in_another_order_two_runs_can_wait_for_each_other(
     monkeypatch: pytest.MonkeyPatch,
     act: Callable[..., None],
 ) -> None:
-    change_draws(monkeypatch, "CHANGES", "ORDER BY bw.id ", "ORDER BY bw.id DESC ")
+    change_lock(monkeypatch, "ORDER BY id ", "ORDER BY id DESC ")
     assert_red(lambda: check_locks_are_taken_in_order(scene, act, books))
 
 
@@ -190,8 +196,50 @@ def test_who_waited_sees_what_is_left(
 def test_without_locks_who_waited_sees_what_was_there_before(
     scene: tuple[Run, list[BudgetWindow]], books: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    change_draws(monkeypatch, "CHANGES", "FOR NO KEY UPDATE OF bw", "")
+    change_lock(monkeypatch, "FOR NO KEY UPDATE", "")
     assert_red(lambda: check_who_waited_sees_what_is_left(scene, books))
+
+
+def check_who_may_not_wait_leaves_a_locked_window_alone(
+    scene: tuple[Run, list[BudgetWindow]], books: psycopg.Connection
+) -> None:
+    """It is one of a group: all would wait, and be compared with what was there before the wait."""
+    run, _ = scene
+    other = RunFactory.create(agent_version=run.agent_version)
+    most = Draw(Spent(), Amount(6, 0, Decimal(0)), NOW)
+    with Rival() as first, Rival() as second:
+        assert first.begin(lambda cursor: hold(cursor, run, most), books).result() == []
+        tried = second.begin(lambda cursor: try_to_move(cursor, other, most), books)
+        found = tried.done() and tried.result()
+        first.commit()
+        assert (found, tried.result()[0]) == (("window_locked", None), "window_locked")
+
+
+def test_who_may_not_wait_leaves_a_locked_window_alone(
+    scene: tuple[Run, list[BudgetWindow]], books: psycopg.Connection
+) -> None:
+    check_who_may_not_wait_leaves_a_locked_window_alone(scene, books)
+
+
+@pytest.mark.parametrize(
+    ("part", "old", "new"),
+    [
+        ("CHANGES", "FOR NO KEY UPDATE OF bw SKIP LOCKED", ""),
+        ("CHANGES", "SKIP LOCKED", ""),
+        ("IS_WITHIN", "AND NOT EXISTS (SELECT FROM busy WHERE busy.run = fence.id)", ""),
+    ],
+    ids=["lock", "patience", "busy"],
+)
+def test_without_it_who_may_not_wait_moves_or_waits(
+    scene: tuple[Run, list[BudgetWindow]],
+    books: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    part: str,
+    old: str,
+    new: str,
+) -> None:
+    change_draws(monkeypatch, part, old, new)
+    assert_red(lambda: check_who_may_not_wait_leaves_a_locked_window_alone(scene, books))
 
 
 # --- the end of a run -------------------------------------------------------------------------------------------

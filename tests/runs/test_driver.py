@@ -566,9 +566,9 @@ def test_a_heartbeat_that_comes_late_leaves_a_run_free_that_was_given_back(compa
         taken = journal.take_lease(cursor, run.pk, owner="me", lease_s=15)
         assert taken is not None
         epoch = taken[0]
-        assert journal.renew_leases(cursor, [(run.pk, epoch)], 15) == {run.pk}
+        assert journal.renew_leases(cursor, [(run.pk, epoch)], 15) == {run.pk: True}
         assert journal.release_lease(
             cursor, run.pk, epoch, wake_at=None, seq=0, engine=0, state="{}", keep=False
         )
-        assert journal.renew_leases(cursor, [(run.pk, epoch)], 15) == set()
+        assert journal.renew_leases(cursor, [(run.pk, epoch)], 15) == {}
     assert company.drive(run).state == "completed"

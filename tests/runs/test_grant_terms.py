@@ -16,7 +16,7 @@ from runs.models import Run
 from tests.api.caller import caller_of
 from tests.console.visits import page_of, sign_in, text_of
 from tests.factories import ToolVersionFactory
-from tests.rewriting import rewrite, rewrite_text
+from tests.rewriting import rewrite, rewrite_appends, rewrite_text
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import Mishap, busy, lose_reply
 from tests.tools.bending import bend_grant
@@ -242,14 +242,24 @@ def forget(*passages: str) -> Mutant:
     return mutant
 
 
+def forget_of_signers(passage: str) -> Mutant:
+    """Return a mutant that asks less of the signers' accounts."""
+
+    def mutant(patch: pytest.MonkeyPatch) -> None:
+        rewrite_text(patch, standing, "_STANDING_OF_WRITE", passage, "")
+        rewrite_appends(patch, passage, "")
+
+    return mutant
+
+
 def forget_the_version(patch: pytest.MonkeyPatch) -> None:
     rewrite(patch, policy, "_find_lapse", "waiver.tool_version != ask.tool_version", "False")
 
 
 LAPSES: list[tuple[Callable[[Company], None], Mutant]] = [
     (use_another_version, forget_the_version),
-    (close_the_account, forget(" AND u.is_active")),
-    (make_a_machine_of_a_signer, forget(" AND u.kind = 'person'")),
+    (close_the_account, forget_of_signers("AND u.is_active ")),
+    (make_a_machine_of_a_signer, forget_of_signers(" AND u.kind = 'person'")),
     (write_a_row_alone, forget("e.facts ->> 'grant' = g.id::text AND")),
     (bend_the_version, forget("AND e.facts -> 'waiver' ->> 'tool_version' = g.waived_version_digest")),
     (bend_the_caps, forget(" AND e.facts -> 'caps' = g.caps")),

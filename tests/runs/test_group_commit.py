@@ -40,12 +40,12 @@ class Table:
         monkeypatch.setattr(journal, "append_documents", self._append)
 
     def _append(
-        self, connection: psycopg.Connection[Any], documents: Sequence[Document], *, patient: bool = True
+        self, connection: psycopg.Connection[Any], documents: Sequence[Document]
     ) -> dict[UUID, Appended]:
         self.sizes.append(len(documents))
         if len(self.sizes) == 1:
             wait_until(lambda: len(self.group._waiting) == self._guests - 1)
-        return self.statement(connection, documents, patient=patient)
+        return self.statement(connection, documents)
 
     def commit_all(self, sessions: Sequence[Session]) -> list[BaseException | None]:
         """Commit in one thread each, the first one first; return what each raised."""
@@ -178,10 +178,8 @@ def test_a_group_whose_answer_is_lost_finds_itself_written(
     table = Table(monkeypatch)
     statement = table.statement
 
-    def break_off(
-        connection: psycopg.Connection[Any], documents: Sequence[Document], *, patient: bool = True
-    ) -> dict[UUID, Appended]:
-        found = statement(connection, documents, patient=patient)
+    def break_off(connection: psycopg.Connection[Any], documents: Sequence[Document]) -> dict[UUID, Appended]:
+        found = statement(connection, documents)
         if len(documents) > 1:
             raise psycopg.OperationalError("the connection is lost")
         return found
@@ -201,10 +199,10 @@ def test_an_error_beyond_the_database_is_the_leader_s_alone(
     table = Table(monkeypatch)
     statement = table.statement
 
-    def fail(*arguments: Any, patient: bool = True) -> dict[UUID, Appended]:
+    def fail(*arguments: Any) -> dict[UUID, Appended]:
         if len(arguments[1]) > 1:
             raise MemoryError
-        return statement(*arguments, patient=patient)
+        return statement(*arguments)
 
     table.statement = fail
     results = table.commit_all(sessions)
@@ -234,7 +232,7 @@ def test_who_is_interrupted_while_waiting_stops_nobody(appointed: bool) -> None:
     group = GroupCommit()
     group._busy = True
     turn: Any = Broken(group._pass_on if appointed else lambda: None)  # Any: a stand-in for a lock
-    ticket = Ticket(new_id(), Document("{}", draws=False), turn=turn)
+    ticket = Ticket(new_id(), Document("{}", draw=None), turn=turn)
     with pytest.raises(KeyboardInterrupt):
         group._take_part(ticket)
     assert (group._waiting, group._busy) == ([], not appointed), "the leader of before still writes"
@@ -262,11 +260,11 @@ def test_who_is_interrupted_while_being_written_takes_up_its_slot(monkeypatch: p
     company = Slots(1)
     for verb in ("enter", "admit", "leave", "is_at_work"):
         monkeypatch.setattr(slots, verb, getattr(company, verb))
-    group, leader = GroupCommit(), Ticket(new_id(), Document("{}", draws=False), leads=True)
+    group, leader = GroupCommit(), Ticket(new_id(), Document("{}", draw=None), leads=True)
     turn: Any = Torn(lambda: ticket.gathered)  # Any: a stand-in for a lock
-    ticket = Ticket(new_id(), Document("{}", draws=False), turn=turn)
+    ticket = Ticket(new_id(), Document("{}", draw=None), turn=turn)
 
-    def write(*arguments: Any, patient: bool = True) -> dict[UUID, Appended]:
+    def write(*arguments: Any) -> dict[UUID, Appended]:
         wait_until(lambda: turn.times == 3)
         return {}
 
@@ -299,10 +297,10 @@ class Sizes:
         monkeypatch.setattr(journal, "append_documents", self._append)
 
     def _append(
-        self, connection: psycopg.Connection[Any], documents: Sequence[Document], *, patient: bool = True
+        self, connection: psycopg.Connection[Any], documents: Sequence[Document]
     ) -> dict[UUID, Appended]:
         self.sizes.append(len(documents))
-        return self._statement(connection, documents, patient=patient)
+        return self._statement(connection, documents)
 
 
 def commit_beside_a_driver_at_work(sessions: Sequence[Session]) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import psycopg
 import pytest
 from django.utils import timezone
 
 from agentops.engine.breaker import Admission
+from agentops.ledger.store import Cursor
 from runs import journal, session
 from runs.actions import executing
+from runs.journal import Appended, Write
 from runs.models import Run
+from runs.session import Guard
 from tests.rewriting import rewrite_appends
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import meanwhile
@@ -202,8 +206,19 @@ def test_what_changed_while_a_cap_was_waited_for_stops_the_attempt(
     assert (found, company.world.attempts) == ([("refused", "no_object_permission")], [])
 
 
-def test_without_a_second_look_it_is_made(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+def append_first(
+    connection: psycopg.Connection[Any], cursor: Cursor, write: Write, guards: Sequence[Guard]
+) -> Appended:
+    """Append, and wait for a cap only then."""
+    result = journal.append(connection, write)
+    assert all(guard(cursor) for guard in guards)
+    return result
+
+
+def test_where_the_cap_is_waited_for_afterwards_it_is_made(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The mutant."""
     company.is_mutant = True
-    monkeypatch.setattr(journal, "still_stands", lambda *_: True)
+    monkeypatch.setattr(session, "_write_with", append_first)
     assert lose_while_waiting_for_a_cap(company, monkeypatch) == [("succeeded", "ok")]
