@@ -28,7 +28,9 @@ UNION SELECT stream FROM ledger_entry WHERE kind = 'outcome.late' AND facts ->> 
 """
 # Conflicts with the lock of an erasure only: nobody else is kept waiting.
 _KEEP_FROM_ERASURE = "SELECT FROM runs_run WHERE id = %s FOR KEY SHARE"
-_IS_ERASED = "SELECT EXISTS (SELECT FROM ledger_entry WHERE stream = %s AND content_digest IS NOT NULL AND salt IS NULL)"
+_IS_ERASED = """
+SELECT EXISTS (SELECT FROM ledger_entry WHERE stream = %s AND content_digest IS NOT NULL AND salt IS NULL)
+"""
 
 
 def erase_run(*, actor: User, run: Run, reason: str) -> int:
