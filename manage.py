@@ -10,13 +10,19 @@ import sys
 def main() -> None:
     """Run a management command; ``migrate`` alone connects as the role that owns the schema."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    owner_url = os.environ.get("DATABASE_OWNER_URL")
-    if owner_url and sys.argv[1:2] == ["migrate"]:
-        os.environ["DATABASE_URL"] = owner_url
+    if sys.argv[1:2] == ["migrate"]:
+        enter_migration()
 
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)
+
+
+def enter_migration() -> None:
+    """Connect as the owner; and between two statements of a migration Django may reckon for as long as it takes."""
+    os.environ["DATABASE_URL"] = os.environ.get("DATABASE_OWNER_URL") or os.environ["DATABASE_URL"]
+    unbounded = "-c idle_in_transaction_session_timeout=0"
+    os.environ["PGOPTIONS"] = f"{os.environ.get('PGOPTIONS', '')} {unbounded}".strip()
 
 
 if __name__ == "__main__":

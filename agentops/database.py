@@ -23,7 +23,10 @@ from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 from psycopg_pool import ConnectionPool
 
-_CONNECT_KEYS = ("host", "port", "user", "password", "dbname", "options", "sslmode")
+_CONNECT_KEYS = (
+    "host", "port", "user", "password", "dbname", "options", "sslmode", "keepalives", "keepalives_idle",
+    "keepalives_interval", "keepalives_count", "tcp_user_timeout",
+)  # fmt: skip
 # What a server says that is going, starting, or full; one that is gone says nothing at all (no SQLSTATE).
 _TURNED_AWAY = ("57P01", "57P02", "57P03", "53300")
 _SETTLED = (
@@ -33,7 +36,6 @@ _SETTLED = (
     "enable_mergejoin=off",
     "jit=off",
 )
-DEAD_AFTER_MS = 10_000
 _FORGOTTEN = b"26000"  # there is no prepared statement of this name
 
 
@@ -113,7 +115,7 @@ _opening = threading.Lock()
 def connection_parameters() -> dict[str, Any]:
     """Return psycopg's keywords for the default database."""
     parameters = orm_connection.get_connection_params()
-    return {key: parameters[key] for key in _CONNECT_KEYS if parameters.get(key)}
+    return {key: parameters[key] for key in _CONNECT_KEYS if parameters.get(key) not in (None, "")}
 
 
 def _open_pool() -> ConnectionPool[JournalConnection]:
@@ -121,16 +123,13 @@ def _open_pool() -> ConnectionPool[JournalConnection]:
     # Every statement here is prepared and looks up by keys: to plan it anew costs more than to run it, and a
     # plan made while its tables are small must not go on reading them whole when they have grown.
     settled = " ".join(f"-c {setting}" for setting in _SETTLED)
-    # Options of a connection hide those of the environment, which is where a worker bounds its transactions.
-    options = f"{os.environ.get('PGOPTIONS', '')} {parameters.get('options', '')} {settled}".strip()
     pool = ConnectionPool(
         connection_class=JournalConnection,
         kwargs={
             **parameters,
-            "options": options,
+            "options": f"{parameters.get('options', '')} {settled}".strip(),
             "autocommit": True,
             "prepare_threshold": 1,
-            "tcp_user_timeout": DEAD_AFTER_MS,  # a server that vanished without a word
         },
         min_size=1,
         max_size=settings.JOURNAL_POOL_SIZE,

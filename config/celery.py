@@ -21,19 +21,6 @@ app.autodiscover_tasks()
 
 
 @worker_init.connect
-def bound_transactions(**_: object) -> None:
-    """Have the database end transactions that rest for longer than a lease.
-
-    Their worker is frozen or gone, another one drives its runs, and the locks are in everybody's way.
-    """
-    from django.conf import settings
-
-    timeout_ms = round(settings.LEASE_S * 1000)
-    options = f"{os.environ.get('PGOPTIONS', '')} -c idle_in_transaction_session_timeout={timeout_ms}"
-    os.environ["PGOPTIONS"] = options.strip()
-
-
-@worker_init.connect
 @beat_init.connect
 def check_start(**_: object) -> None:
     """End the process if this is production and a guardrail is missing.

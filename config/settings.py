@@ -7,6 +7,7 @@ from pathlib import Path
 import environ
 from celery.schedules import crontab
 
+from config.connections import connect_options
 from config.redis_urls import for_celery
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -86,9 +87,10 @@ TEMPLATES = [
 DATABASES = {"default": env.db("DATABASE_URL")}
 DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
 DATABASES["default"]["CONN_MAX_AGE"] = 0
-DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
-    "min_size": 0,
-    "max_size": env.int("ORM_POOL_SIZE", default=16),
+LEASE_S = env.float("LEASE_S", default=15.0)
+DATABASES["default"]["OPTIONS"] = {
+    **connect_options(DATABASES["default"].get("OPTIONS", {}), lease_s=LEASE_S),
+    "pool": {"min_size": 0, "max_size": env.int("ORM_POOL_SIZE", default=16)},
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 JOURNAL_POOL_SIZE = env.int("JOURNAL_POOL_SIZE", default=12)
@@ -263,8 +265,7 @@ CELERY_BEAT_SCHEDULE = {
     "drop-idempotent-answers": {"task": "api.drop_old_answers", "schedule": 3_600.0},
 }
 
-# The driver.
-LEASE_S = env.float("LEASE_S", default=15.0)
+# The driver; LEASE_S is above, for it bounds transactions too.
 TIME_SLICE_S = env.float("TIME_SLICE_S", default=20.0)
 DRIVER_SLOTS = env.int("DRIVER_SLOTS", default=2)
 SWEEP_BATCH = env.int("SWEEP_BATCH", default=200)

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import psycopg
 from django.conf import settings
+from django.db import connection as orm_connection
 
 from agentops.database import borrowed, discard_broken, is_unreachable, orm_section
 from agentops.engine import commands as c
@@ -29,6 +30,7 @@ from approvals.services import void_requests
 from runs import escrow, journal, summaries, turns
 from runs.actions import assessing, executing, gating, outcomes
 from runs.actions.refusals import give_caps_back
+from runs.erasure import are_words_erased
 from runs.leases import leases, stopping
 from runs.session import (
     BudgetSet,
@@ -255,15 +257,13 @@ def _keep_evidence(session: Session) -> None:
     late = [draft for draft, _ in session.pending if draft.kind in _OUTCOMES]
     if not late:
         return
-    with orm_section():
+    run = session.context.run_id
+    with orm_section(), orm_connection.cursor() as cursor:
+        erased = are_words_erased(cursor, run)
         for draft in late:
-            facts = {
-                **draft.facts,
-                "run": str(session.context.run_id),
-                "kind": draft.kind,
-                "epoch": session.epoch,
-            }
-            record(new_id(), "evidence", Draft("outcome.late", draft.at, facts, draft.content, draft.actor))
+            facts = {**draft.facts, "run": str(run), "kind": draft.kind, "epoch": session.epoch}
+            content = None if erased else draft.content
+            record(new_id(), "evidence", Draft("outcome.late", draft.at, facts, content, draft.actor))
 
 
 _OUTCOMES = frozenset((e.CALL_SUCCEEDED, e.CALL_FAILED, e.CALL_UNKNOWN, e.ATTEMPT_FAILED, e.STEP_DECIDED))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Q
@@ -24,6 +25,11 @@ _STREAMS = """
 SELECT %(run)s::uuid
 UNION SELECT id FROM approvals_approvalrequest WHERE subject_ref = %(run)s::text
 UNION SELECT stream FROM ledger_entry WHERE kind = 'outcome.late' AND facts ->> 'run' = %(run)s::text
+"""
+# Conflicts with the lock of an erasure only: nobody else is kept waiting.
+_KEEP_FROM_ERASURE = "SELECT FROM runs_run WHERE id = %s FOR KEY SHARE"
+_IS_ERASED = """
+SELECT EXISTS (SELECT FROM ledger_entry WHERE stream = %s AND content_digest IS NOT NULL AND salt IS NULL)
 """
 
 
@@ -60,6 +66,16 @@ def erase_principal(*, actor: User, principal: Principal, reason: str) -> int:
         _pseudonymise(locked)
         _record_erasure(locked, runs, counts, actor, reason)
     return total
+
+
+def are_words_erased(cursor: Cursor, run: UUID) -> bool:
+    """Return whether a run has been erased; until the commit it stays as it is.
+
+    For whoever writes words of it elsewhere: an erasure under way is waited for, a later one finds what was written.
+    """
+    cursor.execute(_KEEP_FROM_ERASURE, (run,))
+    cursor.execute(_IS_ERASED, (run,))
+    return bool(cursor.fetchone()[0])
 
 
 def _require_in_every_team(actor: User, principal: Principal) -> None:

@@ -407,9 +407,16 @@ def ring(cursor: Cursor, run: UUID) -> bool:
 
 
 def ring_all(cursor: Cursor, column: LiteralString, value: str) -> list[UUID]:
-    """Ring every run that is going and whose column has this value; return them, the oldest first."""
-    cursor.execute(f"UPDATE runs_run SET wake_at = clock_timestamp() WHERE {column} = %s AND ended_at IS NULL"  # noqa: S608  a constant
-                   " RETURNING id", (value,))  # fmt: skip
+    """Ring every run that is going and whose column has this value; return them, the oldest first.
+
+    They are locked in the order of their ids, as by whoever else locks many: none waits for another in a circle.
+    """
+    cursor.execute(
+        f"WITH going AS (SELECT id FROM runs_run WHERE {column} = %s AND ended_at IS NULL"  # noqa: S608  a constant
+        " ORDER BY id FOR NO KEY UPDATE)"
+        " UPDATE runs_run r SET wake_at = clock_timestamp() FROM going WHERE r.id = going.id RETURNING r.id",
+        (value,),
+    )
     return sorted(row[0] for row in cursor.fetchall())
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+from django.db import connection
 from django.test import TransactionTestCase, override_settings
 from hypothesis import settings
 from pytest_django import DjangoDbBlocker
@@ -38,6 +39,8 @@ def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBl
 
     Django's own flush would truncate the ledger as the application role, which the database refuses.
     """
+    # A test may rest in its transaction, as under a debugger; the processes that it starts may not.
+    connection.settings_dict["OPTIONS"].pop("options")
     cleaner = Cleaner.open(os.environ["DATABASE_OWNER_URL"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: cleaner.clean())

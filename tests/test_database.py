@@ -1,18 +1,23 @@
-"""Connections outside the ORM."""
+"""Connections outside the ORM, and what every process asks of both kinds."""
 
 from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from contextlib import ExitStack
 
 import psycopg
 import pytest
 from django.db import connection
 
-from agentops.database import Prepared, borrowed, discard_broken, is_unreachable
+from agentops.database import Prepared, borrowed, connection_parameters, discard_broken, is_unreachable
+from agentops.ledger.store import one_snapshot
+from config.connections import NOTICED, connect_options
 
 SERVED_BY = "SELECT pg_backend_pid()"
+BOUND = "idle_in_transaction_session_timeout"
 
 
 def served_by() -> int:
@@ -76,3 +81,82 @@ def test_a_prepared_statement_raises_what_the_server_says() -> None:
         Prepared("SELECT (1 / $1::int)::text").rows(connection, ["0"])
     with borrowed() as connection, pytest.raises(psycopg.errors.SyntaxError):
         Prepared("SELEC").rows(connection, [])
+
+
+# --- what every process asks of its connections -----------------------------------------------------------
+
+
+def test_a_host_that_vanishes_is_noticed_by_both_kinds_of_connections(transactional_db: None) -> None:
+    connection.ensure_connection()
+    with borrowed() as lent:
+        for asked in (lent.info.get_parameters(), connection.connection.info.get_parameters()):
+            assert {name: asked.get(name, "1") for name in NOTICED} == {
+                "keepalives": "1",  # libpq's default, of which it does not tell
+                "keepalives_idle": "5",
+                "keepalives_interval": "2",
+                "keepalives_count": "3",
+                "tcp_user_timeout": "10000",
+            }
+
+
+def test_what_a_url_says_wins_and_then_what_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGOPTIONS", "-c idle_in_transaction_session_timeout=2h")
+    given = {"keepalives": 0, "keepalives_idle": 30, "options": "-c idle_in_transaction_session_timeout=3h"}
+    options = connect_options(given, lease_s=3600)
+    assert (options["keepalives"], options["keepalives_idle"]) == (0, 30)
+    url = os.environ["DATABASE_URL"]
+    with psycopg.connect(url, **options) as asked:
+        assert asked.execute(f"SHOW {BOUND}").fetchone() == ("3h",)
+    with psycopg.connect(url, **connect_options({}, lease_s=3600)) as asked:
+        assert asked.execute(f"SHOW {BOUND}").fetchone() == ("2h",)
+
+
+def test_keepalives_that_a_url_turns_off_stay_off_for_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "keepalives", 0)
+    assert connection_parameters()["keepalives"] == 0
+
+
+ASK = f"""
+import sys, django
+from django.core import management
+from django.db import connection
+from agentops.database import borrowed
+
+def ask(*_):
+    django.setup()
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW {BOUND}")
+        print(cursor.fetchone()[0])
+    with borrowed() as lent:
+        print(lent.execute("SHOW {BOUND}").fetchone()[0])
+
+management.execute_from_command_line = ask
+"""
+PROCESSES = {
+    "web": "import config.asgi; ask()",
+    "migrate": "sys.argv = ['manage.py', 'migrate']; import manage; manage.main()",
+}
+
+
+@pytest.mark.parametrize(("process", "bound"), [("web", "7s"), ("migrate", "0")])
+def test_the_database_ends_transactions_that_rest_for_longer_than_a_lease_except_for_migrations(
+    process: str, bound: str
+) -> None:
+    """In processes of their own, for tests may rest. Django takes its time between the statements of a migration."""
+    asked = subprocess.run(
+        [sys.executable, "-c", ASK + PROCESSES[process]],
+        env={**os.environ, "LEASE_S": "7"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert asked.stdout.split() == [bound, bound], asked.stderr
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_reads_a_snapshot_may_take_their_time() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET {BOUND} = '1h'")
+        with one_snapshot() as reading:
+            reading.execute(f"SHOW {BOUND}")
+            assert reading.fetchone() == ("0",)
+        cursor.execute(f"SHOW {BOUND}")
+        assert cursor.fetchone() == ("1h",), "nobody else may"
+        cursor.execute(f"RESET {BOUND}")

@@ -12,11 +12,11 @@ from django.conf import settings
 from agentops.engine.breaker import Admission, Transition
 from agentops.engine.retry import wants_retry
 from tools.adapters import get_adapter
-from tools.adapters.base import Adapter, AdapterOptions
+from tools.adapters.base import Adapter, AdapterOptions, settle_read_back
 from tools.assessment import Assessment
 from tools.breaker import Breaker, connect_breaker
 from tools.calls import Call, ToolSpec
-from tools.outcomes import Outcome, breaker_verdict, doubt, fail
+from tools.outcomes import Outcome, accept_code, breaker_verdict, doubt, fail
 from tools.permits import Permit, use_permit
 
 logger = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def read_back(call: Call) -> Outcome | None:
         return None
     try:
         answer = adapter.read_back(call, timeout_s=call.spec.timeout_s)
-        return None if answer is None else _heed(answer)
+        return None if answer is None else settle_read_back(_heed(answer))
     except Exception as error:  # it proves nothing about the effect that was asked about
         return _note_raised(call.spec, error)
 
@@ -122,7 +122,7 @@ def _heed(answer: object) -> Outcome:
     """Return an adapter's answer; raises TypeError for one that is no outcome, as added adapters may give."""
     if not isinstance(answer, Outcome):
         raise TypeError(f"an adapter answers with an Outcome, not with {type(answer).__name__}")
-    return answer
+    return replace(answer, code=accept_code(answer.code))
 
 
 def _note_raised(spec: ToolSpec, error: Exception) -> Outcome:
@@ -133,7 +133,10 @@ def _note_raised(spec: ToolSpec, error: Exception) -> Outcome:
 def _adapter(spec: ToolSpec) -> Adapter | None:
     try:
         return get_adapter(spec.adapter, adapter_options())
-    except (LookupError, ImportError, AttributeError):
+    except (
+        Exception
+    ) as error:  # to load and to build one runs an installation's code: anything may come out of it
+        logger.error("the adapter %s cannot be loaded", spec.adapter, exc_info=error)
         return None
 
 

@@ -6,6 +6,7 @@ one. Everything downstream rests on that line, so whoever is not sure says `unkn
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +16,8 @@ Status = Literal["succeeded", "failed", "unknown"]
 JSON = dict[str, Any] | list[Any] | str | int | float | bool | None  # Any: JSON nests, and tools decide what
 
 DETAIL_LIMIT = 500  # characters; details go to the model and into the trace
+
+_CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 # The call never reached the tool, so it says nothing about the tool's health.
 NEVER_ASKED = frozenset({"saturated", "too_late", "bad_config", "bad_argument", "not_allowed"})
@@ -70,6 +73,11 @@ def doubt(
     """Report that the attempt reached the tool and went wrong there: `unknown`, but `failed` for a read."""
     status: Status = "failed" if effect == "read" else "unknown"
     return Outcome(status, code, bound_detail(detail), None, retryable, retry_after_s, True)
+
+
+def accept_code(code: str) -> str:
+    """Return a tool's code if it is one: codes stay in the ledger for ever, so no text gets into them."""
+    return code if _CODE.fullmatch(code) else "tool_error"
 
 
 def breaker_verdict(outcome: Outcome) -> bool | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -58,6 +59,16 @@ FROM head, unnest(
 ) AS e(seq, kind, facts, content, salt, content_digest, prev_hash, hash, at, actor)
 RETURNING 1
 """
+
+
+@contextmanager
+def one_snapshot() -> Iterator[Cursor]:
+    """Lend a cursor that sees the ledger as it stands now, for as long as that takes: it locks no row."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        # Who reads on may take their time.
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        yield cursor
 
 
 def new_salt() -> bytes:

@@ -67,7 +67,8 @@ def assess_proposal(session: Session, call: CallState, spec: ToolSpec) -> Assess
     is_fresh = spec.effect == "read" or (not call.attempts and not spec.dedupe_on)
     known = session.standings.get(spec.tool_id) if is_fresh else None
     assessment = _assess(session, call, planned, known)
-    if known and assessment.verdict != "ALLOW":  # an old look may let a call go on, never refuse it
+    # An old look may let a call go on, never refuse it.
+    if known and (assessment.verdict != "ALLOW" or assessment.forced_open):
         assessment = _assess(session, call, planned, None)
     if (answer := assessment.answer) and answer.may_be_kept:
         session.standings[spec.tool_id] = answer

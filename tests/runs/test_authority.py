@@ -13,12 +13,15 @@ from django.utils import timezone
 from guardian.shortcuts import assign_perm, remove_perm
 
 from agentops.engine.state import LostAuthority
+from agentops.identifiers import new_id
 from approvals.models import ApprovalRequest
 from identities.models import STAFF_ISSUER, AgentIdentity, Application, User
-from runs import session, tasks, turns
+from runs import journal, session, tasks, turns
 from runs.models import Run
 from runs.services import pause_run, start_run
-from tests.factories import AgentFactory
+from tests.budget.rivals import two_rivals
+from tests.budget.watch import connect
+from tests.factories import AgentFactory, RunFactory
 from tests.rewriting import rewrite_appends, rewrite_text
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import meanwhile
@@ -247,6 +250,23 @@ def test_no_run_is_left_unrung_where_messages_are_many(
     for run in runs:
         run.refresh_from_db()
         assert run.wake_at is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_runs_that_are_rung_together_are_locked_in_the_order_of_their_ids() -> None:
+    """Whoever holds the first and goes on to the second must not meet somebody who holds the second."""
+    first, second = sorted([new_id(), new_id()])
+    agent = RunFactory.create(id=second).identity_id  # before the first in the table
+    RunFactory.create(id=first)
+    Run.objects.update(identity_id=agent)
+    with two_rivals() as (one, other), connect() as onlooker:
+        lock = "SELECT FROM runs_run WHERE id = %s FOR UPDATE NOWAIT"
+        one.begin(lambda cursor: cursor.execute(lock, [first]), onlooker).result()
+        rung = other.begin(lambda cursor: journal.ring_all(cursor, "identity_id", str(agent)), onlooker)
+        assert not rung.done()
+        onlooker.execute(lock, [second])
+        one.commit()
+        assert rung.result() == [first, second]
 
 
 # --- each condition of a call, as the database holds it ---------------------------------------------------

@@ -12,6 +12,7 @@ from agentops.engine.breaker import BreakerSettings, Transition
 from runs.services import add_message
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import Mishap, Result, busy, lose_reply, lose_request, refuse
+from tests.runs.planner.provider import Conversation
 from tools import mirror
 from tools.breaker import Breaker
 from tools.calls import ToolSpec
@@ -59,6 +60,18 @@ def test_a_run_waits_for_a_tool_that_it_is_told_to_wait_for(company: Company) ->
 def _lift() -> None:
     Tool.objects.update(forced_open_at=None, forced_open_reason="")
     connection.close()
+
+
+def test_a_breaker_that_is_lifted_while_a_run_goes_on_lets_its_next_call_through(company: Company) -> None:
+    company.add_tool("refund", on_breaker_open="skip")
+    force_open(company)
+
+    def lift_and_propose(conversation: Conversation) -> None:
+        _lift()
+        proposes(("refund", {"order_id": "A-2"}))(conversation)
+
+    run = company.run(proposes(("refund", ORDER)), lift_and_propose, says("Done."))
+    assert company.states(run) == [("refused", "circuit_open"), ("succeeded", "ok")]
 
 
 def test_a_call_in_doubt_whose_breaker_has_opened_is_left_to_a_person(company: Company) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from typing import Any
 
 import psycopg
@@ -9,17 +10,22 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.utils import timezone
 from psycopg import sql
 
+from agentops.database import borrowed
+from agentops.engine import events as e
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
 from agentops.identifiers import new_id
-from agentops.ledger.entries import digest_content
+from agentops.ledger.entries import Draft, digest_content
 from agentops.ledger.models import Stream
 from identities.models import STAFF_ISSUER, Principal
-from runs import driver, erasure
+from runs import driver, erasure, journal
 from runs.erasure import erase_principal, erase_run
 from runs.models import Run
-from runs.services import add_message, answer_input, start_run
+from runs.services import add_message, answer_input, cancel_run, start_run
+from runs.session import Session, open_session
+from tests.budget.watch import connect
 from tests.console.visits import act, page_of, sign_in, text_of
 from tests.factories import PrincipalFactory, RunFactory
 from tests.ledger import last_entry
@@ -156,6 +162,68 @@ def test_without_the_salt_gone_a_digest_would_betray_a_guess(company: Company) -
     erase_run(actor=company.cast.alice, run=run, reason="")
     with as_owner(triggers=True) as owner:
         assert owner.execute(query, [run.pk]).fetchone() == (None, digest), "nothing is left to check with"
+
+
+@pytest.fixture
+def frozen(company: Company) -> Session:
+    """Return the hold of a driver that saw a tool answer with the canary, and awoke when its run had ended."""
+    allow_alice(company)
+    company.play(says("Hello."))
+    run = company.start()
+    with borrowed() as lent, lent.cursor() as cursor:
+        taken = journal.take_lease(cursor, run.pk, owner="tests:1", lease_s=60)
+    assert taken is not None
+    epoch, due_at, context = taken
+    session = open_session(context, epoch, due_at)
+    answer = Draft(e.CALL_SUCCEEDED, timezone.now(), {"step": 1, "call": 1}, {"value": CANARY})
+    session.pending = [(answer, session.state)]
+    abandon(run)
+    cancel_run(actor=company.cast.alice, run=run)
+    assert company.drive(run).has_ended
+    return session
+
+
+def test_an_outcome_that_comes_after_its_run_was_erased_brings_no_words_back(
+    company: Company, frozen: Session
+) -> None:
+    run = Run.objects.get(pk=frozen.context.run_id)
+    erase_run(actor=company.cast.alice, run=run, reason="")
+    driver._keep_evidence(frozen)
+    assert CANARY not in dump()
+    entry = last_entry(Stream.objects.get(kind="evidence").pk)
+    assert (entry.kind, entry.facts["kind"]) == ("outcome.late", "call.succeeded"), (
+        "that it happened stays known"
+    )
+
+
+def test_an_outcome_that_comes_while_its_run_is_erased_brings_no_words_back(
+    company: Company, frozen: Session
+) -> None:
+    run = Run.objects.get(pk=frozen.context.run_id)
+    late = threading.Thread(target=driver._keep_evidence, args=(frozen,))
+    with transaction.atomic():
+        erase_run(actor=company.cast.alice, run=run, reason="")
+        late.start()
+        wait_until_blocked(late)
+    late.join()
+    assert CANARY not in dump()
+
+
+def test_an_outcome_that_came_too_late_keeps_its_words_until_they_are_erased(
+    company: Company, frozen: Session
+) -> None:
+    driver._keep_evidence(frozen)
+    assert CANARY in dump()
+    erase_run(actor=company.cast.alice, run=Run.objects.get(pk=frozen.context.run_id), reason="")
+    assert CANARY not in dump()
+
+
+def wait_until_blocked(thread: threading.Thread) -> None:
+    """Wait until a thread's statement waits for a lock, or until the thread has come to its end."""
+    query = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with connect() as onlooker:
+        while thread.is_alive() and onlooker.execute(query).fetchone() is None:
+            thread.join(0.005)
 
 
 # --- a person ------------------------------------------------------------------------------------------------

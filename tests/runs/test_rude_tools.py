@@ -298,8 +298,11 @@ def add_strange_tool(company: Company, settings: Settings, adapter: str, **chang
     company.add_tool("refund", adapter="own", config={}, max_attempts=MOST_ATTEMPTS, **changes)
 
 
-def test_an_adapter_that_cannot_be_called_sends_nothing(company: Company, settings: Settings) -> None:
-    add_strange_tool(company, settings, "Eager", idempotency="none")
+@pytest.mark.parametrize("adapter", ["Eager", "Unbuilt"])
+def test_an_adapter_that_cannot_be_called_or_built_sends_nothing(
+    company: Company, settings: Settings, adapter: str
+) -> None:
+    add_strange_tool(company, settings, adapter, idempotency="none")
     run = company.run(proposes(("refund", ORDER)), says("I cannot."))
     check_it_failed(company, run, "bad_config")
     check_it_is_shown(company, run, "bad_config")
@@ -313,3 +316,20 @@ def test_an_adapter_that_answers_nothing_leaves_the_call_in_doubt(
     run = company.run(proposes(("refund", ORDER)), says("I cannot."))
     assert (run.state, company.states(run)) == ("requires_action", [("parked", "tool_error")])
     check_it_is_shown(company, run, "tool_error")
+
+
+def test_an_adapter_that_could_not_ask_what_became_of_a_key_proves_nothing(
+    company: Company, settings: Settings
+) -> None:
+    add_strange_tool(company, settings, "Unsure", idempotency="read_back")
+    run = company.run(proposes(("refund", ORDER)), says("I cannot."))
+    assert (run.state, company.states(run)) == ("requires_action", [("parked", "unreachable")])
+    assert company.calls(run)[0].attempts == 1, "a second attempt could be a second effect"
+
+
+def test_a_code_that_is_none_brings_no_words_into_facts(company: Company, settings: Settings) -> None:
+    add_strange_tool(company, settings, "Chatty")
+    run = company.run(proposes(("refund", ORDER)), says("I cannot."))
+    check_it_failed(company, run, "tool_error")
+    assert "Ann Lee" in company.observations()[0]["detail"]
+    assert "Ann Lee" not in str([entry.facts for entry in company.entries(run)])

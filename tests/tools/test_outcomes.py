@@ -2,7 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from tools.outcomes import DETAIL_LIMIT, Outcome, bound_detail, breaker_verdict, doubt, fail, succeed
+from tools.outcomes import (
+    DETAIL_LIMIT,
+    Outcome,
+    accept_code,
+    bound_detail,
+    breaker_verdict,
+    doubt,
+    fail,
+    succeed,
+)
 
 
 @pytest.mark.parametrize(
@@ -33,3 +42,13 @@ def test_only_an_effect_can_be_in_doubt() -> None:
 def test_a_strangers_text_becomes_one_bounded_line() -> None:
     assert bound_detail("two\nlines\tand \x1b[31mcolour\u202e") == "two lines and [31mcolour"
     assert len(bound_detail("long " * 1_000_000)) == DETAIL_LIMIT
+
+
+@pytest.mark.parametrize("code", ["ok", "http_404", "a" * 64])
+def test_a_code_is_kept(code: str) -> None:
+    assert accept_code(code) == code
+
+
+@pytest.mark.parametrize("text", ["", "Ann Lee's card 9212 was refused", "Refused", "9212", "a\n", "a" * 65])
+def test_a_text_is_no_code(text: str) -> None:
+    assert accept_code(text) == "tool_error"

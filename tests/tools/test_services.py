@@ -202,6 +202,12 @@ def test_an_adapter_that_cannot_be_called_is_refused(cast: Cast, tool: Tool, set
         add_version(actor=cast.alice, tool=tool, definition=replace(REFUND, adapter="own"))
 
 
+def test_an_adapter_that_cannot_be_built_is_refused(cast: Cast, tool: Tool, settings: LazySettings) -> None:
+    settings.TOOL_ADAPTERS = {"own": "tests.tools.adapters.strangers.Unbuilt"}
+    with pytest.raises(ValidationFailed, match="adapter: its configuration is missing"):
+        add_version(actor=cast.alice, tool=tool, definition=replace(REFUND, adapter="own"))
+
+
 @pytest.mark.parametrize(
     "change",
     [lambda rows: rows.update(timeout_s=99), lambda rows: rows.delete()],

@@ -27,7 +27,7 @@ def get_adapter(name: str, options: AdapterOptions = AdapterOptions()) -> Adapte
     """Return the adapter registered as `name`, built once per process and options.
 
     Raises LookupError for an unknown name and for a class that cannot be called as an adapter is, ImportError or
-    AttributeError for a path that leads nowhere.
+    AttributeError for a path that leads nowhere; a class that is added may raise anything else.
     """
     paths = dict(options.added) | BUILT_IN  # an installation adds adapters, it does not replace the built-in
     if name not in paths:

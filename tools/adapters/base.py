@@ -44,7 +44,7 @@ class Adapter(Protocol):
         """Ask the tool what became of the call's key; None if it cannot be asked.
 
         `failed` with code `not_executed` is the tool's word that the key had no effect and that none is on
-        its way.
+        its way; any other failure proves nothing, and counts as `unknown`.
         """
         ...
 

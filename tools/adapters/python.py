@@ -30,13 +30,12 @@ from django.db import connections
 
 from agentops.engine.retry import Effect
 from agentops.errors import AdapterError, OutcomeUnknown, Transient
-from tools.adapters.base import AdapterOptions, accept_value, measure, settle_read_back
+from tools.adapters.base import AdapterOptions, accept_value, measure
 from tools.adapters.threads import BoundedThreads, Overrun, Raised, Saturated
 from tools.calls import Call, CallContext
 from tools.outcomes import Outcome, doubt, fail, too_late
 
 _PATH = re.compile(r"[A-Za-z]\w*(?:\.\w+)*:[A-Za-z]\w*")  # a leading underscore is nobody's tool
-_CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ class PythonAdapter:
         path = call.spec.config.get("read_back")
         if path is None:
             return None
-        return settle_read_back(measure(lambda: self._run(call, path, {}, timeout_s)))
+        return measure(lambda: self._run(call, path, {}, timeout_s))
 
     def check_config(self, config: Mapping[str, Any]) -> list[str]:
         remedies = [f"remove {name!r}: unknown" for name in sorted(config.keys() - {"function", "read_back"})]
@@ -172,25 +171,20 @@ def _call_and_clean_up(function: Callable[..., Any], keywords: dict[str, Any], n
 
 def _judge_error(effect: Effect, error: BaseException) -> Outcome:
     if isinstance(error, OutcomeUnknown):
-        return doubt(effect, _code(error), error.detail, retryable=error.retryable)
+        return doubt(effect, error.code, error.detail, retryable=error.retryable)
     if isinstance(error, Transient):
         return fail(
-            _code(error),
+            error.code,
             error.detail,
             retryable=error.retryable,
             retry_after_s=error.retry_after_s,
             counts_against_breaker=True,
         )
     if isinstance(error, AdapterError):
-        return fail(_code(error), error.detail, retryable=error.retryable)
+        return fail(error.code, error.detail, retryable=error.retryable)
     # Only the type: the message of an error that nobody foresaw may hold anything.
     passing = effect != "read" or isinstance(error, ConnectionError | TimeoutError)
     return doubt(effect, "tool_error", f"The tool failed with {type(error).__name__}.", retryable=passing)
-
-
-def _code(error: AdapterError) -> str:
-    """Return the tool's code if it is one: codes stay in the ledger for ever, so no text gets into them."""
-    return error.code if _CODE.fullmatch(error.code) else "tool_error"
 
 
 def _accept_result(call: Call, result: object) -> Outcome:

@@ -102,8 +102,8 @@ def _find_breaker_faults(definition: ToolDefinition) -> Iterator[str]:
 def _find_adapter_faults(definition: ToolDefinition) -> Iterator[str]:
     try:
         adapter = get_adapter(definition.adapter, adapter_options())
-    except (LookupError, ImportError, AttributeError) as error:
-        yield f"adapter: {error}"
+    except Exception as error:  # to load and to build one runs an installation's code
+        yield f"adapter: {str(error) or repr(error)}"
         return
     yield from (f"config: {remedy}" for remedy in adapter.check_config(definition.config))
 

@@ -63,7 +63,6 @@ def fail_with(kind: str) -> None:
         "permanent": Permanent("already_refunded", "refunded yesterday"),
         "unknown": OutcomeUnknown("lost", "the bank did not answer"),
         "base": AdapterError("refused", "no"),
-        "sentence": Permanent("Ann Lee's card 9212 was refused"),
         "denied": PolicyDenied("denied", "by somebody"),
         "bug": KeyError("password=hunter2"),
         "connection": ConnectionResetError("reset"),

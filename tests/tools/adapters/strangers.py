@@ -8,7 +8,7 @@ from typing import Any
 
 from tools.adapters.base import AdapterOptions
 from tools.calls import Call
-from tools.outcomes import Outcome, succeed
+from tools.outcomes import Outcome, doubt, fail, succeed
 
 
 class Eager:
@@ -45,3 +45,27 @@ class Blank(Eager):
 
     def read_back(self, call: Call, *, timeout_s: float) -> Any:
         return "it is fine"
+
+
+class Unbuilt(Open):
+    """Lacks what it is to be built from."""
+
+    def __init__(self, options: AdapterOptions) -> None:
+        raise RuntimeError("its configuration is missing")
+
+
+class Unsure(Open):
+    """Loses every answer, and cannot ask what became of a key."""
+
+    def invoke(self, call: Call, *, timeout_s: float, not_after: float = math.inf) -> Outcome:
+        return doubt(call.spec.effect, "reply_lost", "The connection broke.")
+
+    def read_back(self, call: Call, *, timeout_s: float) -> Outcome:
+        return fail("unreachable", "The question could not be asked.", retryable=True)
+
+
+class Chatty(Open):
+    """Says in a code what belongs into the detail."""
+
+    def invoke(self, call: Call, *, timeout_s: float, not_after: float = math.inf) -> Outcome:
+        return fail("no account of Ann Lee", "There is no account of Ann Lee.")

@@ -34,6 +34,7 @@ from tools.adapters.http.answers import judge
 from tools.adapters.http.config import KNOWN, find_faults, parse_endpoint, parse_read_back
 from tools.adapters.http.request import build_request
 from tools.calls import Call
+from tools.execution import read_back
 from tools.outcomes import DETAIL_LIMIT, Outcome, breaker_verdict
 
 PATIENCE_S = 20.0  # far more than anything here takes; where time is the point, the test sets its own
@@ -482,18 +483,20 @@ READ_BACKS = [
 
 
 @pytest.mark.parametrize(("path", "status", "code"), READ_BACKS)
-def test_read_back(server: RudeServer, adapter: HttpAdapter, path: str, status: str, code: str) -> None:
+def test_read_back(server: RudeServer, path: str, status: str, code: str) -> None:
     config = {"read_back": {"method": "GET", "url": f"{server.url}/{path}/{{idempotency_key}}"}}
-    call = call_to(f"{server.url}/ok", arguments={"amount": 5}, config=config, key="run:1/2")
-    outcome = adapter.read_back(call, timeout_s=PATIENCE_S)
+    spec = {"timeout_s": PATIENCE_S}
+    call = call_to(f"{server.url}/ok", arguments={"amount": 5}, config=config, key="run:1/2", spec=spec)
+    outcome = read_back(call)
     assert outcome is not None
     assert (outcome.status, outcome.code) == (status, code)
     assert [(seen.method, seen.target) for seen in server.seen] == [("GET", f"/{path}/run%3A1%2F2")]
 
 
-def test_a_read_back_that_cannot_be_sent_proves_nothing(adapter: HttpAdapter) -> None:
+def test_a_read_back_that_cannot_be_sent_proves_nothing() -> None:
     config = {"read_back": {"url": "http://no-such-host.invalid/{idempotency_key}"}}
-    outcome = adapter.read_back(call_to("http://no-such-host.invalid/", config=config), timeout_s=PATIENCE_S)
+    spec = {"timeout_s": PATIENCE_S}
+    outcome = read_back(call_to("http://no-such-host.invalid/", config=config, spec=spec))
     assert outcome is not None
     assert (outcome.status, outcome.code) == ("unknown", "unreachable")
 

@@ -37,7 +37,7 @@ other 4xx                                       failed                 failed   
 "retryable" of an unknown outcome matters only for a tool that honours keys. A garbage answer to an effect is
 unknown and not failed: the server got the request and called it done. A refusal keeps its meaning even if its
 body is lost. A read-back is `succeeded` on 200 with a fitting value, `failed` with code `not_executed` on 404
-(unless in HTML), and `unknown` otherwise.
+(unless in HTML); otherwise it proves nothing, and the path calls it `unknown`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from tools.adapters.base import AdapterOptions, measure, settle_read_back
+from tools.adapters.base import AdapterOptions, measure
 from tools.adapters.http.answers import judge, judge_read_back
 from tools.adapters.http.config import Endpoint, find_faults, parse_endpoint, parse_read_back
 from tools.adapters.http.request import build_request
@@ -69,7 +69,7 @@ class HttpAdapter:
     def read_back(self, call: Call, *, timeout_s: float) -> Outcome | None:
         if "read_back" not in call.spec.config:
             return None
-        return settle_read_back(measure(lambda: self._read_back(call, timeout_s)))
+        return measure(lambda: self._read_back(call, timeout_s))
 
     def check_config(self, config: Mapping[str, Any]) -> list[str]:
         return find_faults(config)

@@ -6,9 +6,9 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import connection, transaction
 
 from agentops.ledger.export import export_lines
+from agentops.ledger.store import one_snapshot
 
 
 class Command(BaseCommand):
@@ -18,7 +18,6 @@ class Command(BaseCommand):
         parser.add_argument("--contents", action="store_true", help="with the erasable, personal contents")
 
     def handle(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        with one_snapshot() as cursor:
             for line in export_lines(cursor, contents=options["contents"]):
                 self.stdout.write(line, ending="")

@@ -8,8 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection, transaction
 
+from agentops.ledger.store import one_snapshot
 from agentops.ledger.verification import Report, compare_rows, verify_streams
 
 
@@ -21,8 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        with one_snapshot() as cursor:
             report = verify_streams(cursor, options["streams"] or None)
             report.faults += compare_rows(cursor, options["streams"] or None)
         self.stdout.write(_as_json(report) if options["json"] else _as_text(report))
