@@ -119,7 +119,7 @@ class Company:
         """Answer with these turns; the last one goes on."""
         self.provider.play(*turns)
 
-    def start(self, message: str = "Please help.") -> Run:
+    def start(self, message: str = "Please help.", **trace: str) -> Run:
         """Start a run through the application, and publish first where nothing is published."""
         if self.published is None:
             self.publish()
@@ -130,6 +130,7 @@ class Company:
             issuer=ISSUER,
             subject=SUBJECT,
             application=self.cast.application,
+            **trace,
         )
 
     def drive(self, run: Run) -> Run:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.tools.adapters import python_tools
-from tests.tools.execution import TRACEPARENT, make_call, make_spec
+from tests.tools.execution import TRACEPARENT, TRACESTATE, make_call, make_spec
 from tools.adapters.base import AdapterOptions
 from tools.adapters.python import PythonAdapter
 from tools.calls import Call
@@ -51,6 +51,7 @@ def test_a_function_that_asks_for_the_call_gets_it(adapter: PythonAdapter) -> No
         "principal": "https://login.example|ann",
         "agent": "refunds-agent",
         "traceparent": TRACEPARENT,
+        "tracestate": TRACESTATE,
     }
 
 
