@@ -505,6 +505,10 @@ def test_plan_that_no_longer_holds_is_not_applied(ada: User) -> None:
         (lambda d: d["agents"]["desk-agent"]["grants"]["look_up"].update(decision="YES"), "grants/look_up"),
         (lambda d: d["agents"]["desk-agent"]["grants"].update(fly={"decision": "ALLOW"}), "grants/fly"),
         (lambda d: d["agents"]["desk-agent"]["grants"].update(look_up={}), "grants/look_up"),
+        (
+            lambda d: d["agents"]["desk-agent"]["grants"]["look_up"].update(approval_ttl_s=60.0),
+            "grants/look_up",
+        ),
         (lambda d: d["versions"]["desk-agent"]["budget"].update(max_usd=2.0), "budget/max_usd"),
         (lambda d: d["versions"]["desk-agent"]["budget"].update(max_usd="-2"), "budget/max_usd"),
         (lambda d: d["versions"]["desk-agent"]["budget"].update(max_steps=0), "budget/max_steps"),
