@@ -99,6 +99,7 @@ def _erase_words(cursor: Cursor, run: Run) -> int:
         raise StateConflict("run_not_ended", f"run {run.pk} is going on and needs its words: cancel it first")
     cursor.execute(_STREAMS, {"run": str(run.pk)})
     streams = [stream for (stream,) in cursor.fetchall()]
+    Run.objects.filter(pk=run.pk).update(trace_state="")  # the caller's own words, whatever they are
     return sum(erase_contents(cursor, stream) for stream in streams)
 
 

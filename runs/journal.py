@@ -172,7 +172,7 @@ _PROJECT = Prepared(f"WITH head AS ({_WRITES}), {_ROWS} SELECT '1'")
 
 _CONTEXT = """
     r.id, r.team_id, r.identity_id, i.name, r.agent_version_id, r.principal_id, p.issuer, p.subject,
-    r.application_id, r.started_by_id, r.trace_id
+    r.application_id, r.started_by_id, r.trace_id, r.trace_flags, r.trace_state
 """
 _LOCK_RUN = "SELECT FROM runs_run WHERE id = %s FOR NO KEY UPDATE"
 # Whoever takes the lease also takes the bell: a ring after this moment is seen before the lease is given back.
@@ -247,6 +247,8 @@ class RunContext:
     application_id: UUID | None
     started_by_id: UUID | None
     trace_id: str
+    trace_flags: str
+    trace_state: str
 
 
 @dataclass(frozen=True, slots=True)

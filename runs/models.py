@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 
 from agentops.engine.state import RECENT_LIMIT
 from agentops.identifiers import new_id
+from agentops.tracing import SAMPLED, STATE_LIMIT
 from identities.models import AgentIdentity, Application, Principal, Team, User
 from runs.querysets import AgentVersionQuerySet, HandoverQuerySet, RunQuerySet
 from tools.models import ToolVersion
@@ -131,7 +132,10 @@ class Run(models.Model):
         max_length=48, blank=True, db_default="", help_text="Which budget was reached."
     )
     required_actions = models.JSONField(default=list)
+    # The caller's W3C Trace Context, continued in every model and tool call.
     trace_id = models.CharField(max_length=32)
+    trace_flags = models.CharField(max_length=2, db_default=SAMPLED)
+    trace_state = models.CharField(max_length=STATE_LIMIT, blank=True, db_default="")
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)

@@ -5,7 +5,6 @@ Each one checks, locks the run, appends to its stream and rings its driver, in o
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +22,7 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import Cursor, record
 from agentops.messages import send_after_commit
 from agentops.text import is_blank
+from agentops.tracing import TraceContext, continue_trace
 from approvals.services import void_requests
 from identities.models import AgentIdentity, Application, Principal, User
 from runs import escrow, journal
@@ -44,19 +44,21 @@ def start_run(
     subject: str,
     application: Application | None,
     traceparent: str = "",
+    tracestate: str = "",
 ) -> Run:
-    """Start a run of the agent's published version on behalf of a principal.
+    """Start a run of the agent's published version on behalf of a principal, in the caller's trace or a new one.
 
     Raises PolicyDenied when the actor may not, StateConflict when the agent has nothing published or is not
     active, ValidationFailed for an empty or oversized message.
     """
     _check_text(message)
     _enforce(may_start(actor, agent, application, (issuer, subject)))
+    trace = continue_trace(traceparent, tracestate)
     with transaction.atomic():
         version = _published_version(agent)
         _enforce(may_start_version(version, application))
         principal = _find_principal(agent, issuer, subject)
-        run = _create_run(actor, agent, version, principal, application, traceparent)
+        run = _create_run(actor, agent, version, principal, application, trace)
         _record_start(run, version, actor, message)
         send_after_commit(DRIVE, str(run.pk))
     return run
@@ -115,7 +117,7 @@ def _create_run(
     version: AgentVersion,
     principal: Principal,
     application: Application | None,
-    traceparent: str,
+    trace: TraceContext,
 ) -> Run:
     now = timezone.now()
     return Run.objects.create(
@@ -126,7 +128,9 @@ def _create_run(
         principal=principal,
         application=application,
         started_by=actor if actor.kind == User.Kind.PERSON else None,
-        trace_id=trace_id_of(traceparent),
+        trace_id=trace.trace_id,
+        trace_flags=trace.flags,
+        trace_state=trace.state,
         created_at=now,
         updated_at=now,
         expires_at=_first_end(now, version, agent),
@@ -145,13 +149,6 @@ def _first_end(now: datetime, version: AgentVersion, agent: AgentIdentity) -> da
     if not ends:
         raise StateConflict("no_expiry", "neither the version nor the agent says when its runs end")
     return min(ends)
-
-
-def trace_id_of(traceparent: str) -> str:
-    """Return the trace id of a W3C traceparent, or a new one where there is none worth continuing."""
-    parts = traceparent.split("-")
-    valid = len(parts) >= 4 and len(parts[1]) == 32 and set(parts[1]) <= set("0123456789abcdef")
-    return parts[1] if valid and parts[1] != "0" * 32 else secrets.token_hex(16)
 
 
 def _record_start(run: Run, version: AgentVersion, actor: User, message: str) -> None:

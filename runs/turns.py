@@ -19,6 +19,7 @@ from agentops.engine.decide import LOST
 from agentops.errors import NotFound, StateConflict, ValidationFailed
 from runs import escrow
 from runs.authority import heed_standing
+from runs.journal import RunContext
 from runs.planner import Planner, build_planner
 from runs.planner.answers import PlannerAnswer, PlannerFailure, ProposedCall, Usage
 from runs.planner.messages import PlannerRequest
@@ -48,9 +49,9 @@ def planner_of(kind: str) -> Planner:
     )
 
 
-def new_traceparent(trace_id: str) -> str:
-    """Return a W3C traceparent with a new span of the run's trace."""
-    return f"00-{trace_id}-{secrets.token_hex(8)}-01"
+def new_traceparent(context: RunContext) -> str:
+    """Return a W3C traceparent with a new span of the run's trace, under the flags that its caller chose."""
+    return f"00-{context.trace_id}-{secrets.token_hex(8)}-{context.trace_flags}"
 
 
 def ask_planner(session: Session, step: int, attempt: int) -> None:
@@ -134,7 +135,8 @@ def _request(session: Session, window: list[Block], reservation: Reservation) ->
         tools=version.schemas,
         max_completion_tokens=reservation.max_completion_tokens,
         timeout_s=_time_left(session),
-        traceparent=new_traceparent(session.context.trace_id),
+        traceparent=new_traceparent(session.context),
+        tracestate=session.context.trace_state,
         temperature=version.temperature,
     )
 

@@ -54,6 +54,7 @@ class Call:
     principal_issuer: str
     principal_subject: str
     traceparent: str
+    tracestate: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +68,4 @@ class CallContext:
     principal_issuer: str
     principal_subject: str
     traceparent: str
+    tracestate: str = ""

@@ -21,7 +21,7 @@ from asgiref.typing import (
 from django.conf import settings
 
 from agentops.api.problem_document import PROBLEM_MEDIA_TYPE, Problem
-from agentops.api.tracing import continue_trace
+from agentops.tracing import continue_trace
 
 # A client that is still writing would see a reset connection instead of its 413: a moderate excess is read
 # and thrown away before the answer, a gross one is cut off.

@@ -11,7 +11,7 @@ from django.views import defaults
 
 from agentops.api.problem_document import PROBLEM_MEDIA_TYPE, Problem
 from agentops.api.problems import describe
-from agentops.api.tracing import continue_trace
+from agentops.tracing import continue_trace
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

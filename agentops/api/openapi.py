@@ -88,6 +88,22 @@ REQUIRED_IDEMPOTENCY_KEY = OpenApiParameter(
     required=True,
     description=IDEMPOTENCY_KEY.description,
 )
+TRACE_CONTEXT = (
+    OpenApiParameter(
+        "traceparent",
+        str,
+        OpenApiParameter.HEADER,
+        description="The caller's span (W3C Trace Context). Its trace and flags are continued in every model and tool "
+        "call; a missing or invalid one begins a new, sampled trace.",
+    ),
+    OpenApiParameter(
+        "tracestate",
+        str,
+        OpenApiParameter.HEADER,
+        description="Goes with `traceparent` into every model and tool call as it is; one that is malformed or longer "
+        "than 512 characters is dropped.",
+    ),
+)
 
 
 def add_components(result: Schema, **_: object) -> Schema:

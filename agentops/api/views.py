@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 from agentops.api.limits import RateLimit
 from agentops.api.pagination import CursorPage
 from agentops.api.serializers import Fields, QuerySerializer, check_parameters
-from agentops.api.tracing import TraceContext, continue_trace
+from agentops.tracing import TraceContext, continue_trace
 
 Row = TypeVar("Row", bound=Model)
 
@@ -33,7 +33,7 @@ class ApiView(APIView):
 
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:  # Any: the URL's parameters
         super().setup(request, *args, **kwargs)
-        self.trace = continue_trace(request.headers.get("traceparent"))
+        self.trace = continue_trace(request.headers.get("traceparent"), request.headers.get("tracestate"))
         self.rate_limit = RateLimit()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:  # Any: the URL's parameters

@@ -53,7 +53,8 @@ def call_of(session: Session, call: CallState, spec: ToolSpec, arguments: Any) -
         identity_name=context.identity_name,
         principal_issuer=context.issuer,
         principal_subject=context.subject,
-        traceparent=new_traceparent(context.trace_id),
+        traceparent=new_traceparent(context),
+        tracestate=context.trace_state,
     )
 
 

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agentops.api.idempotency import Answer, answer_once, read_key
-from agentops.api.openapi import REQUIRED_IDEMPOTENCY_KEY
+from agentops.api.openapi import REQUIRED_IDEMPOTENCY_KEY, TRACE_CONTEXT
 from agentops.api.pagination import NumberedPage, page, parse_number, read_limit, read_place
 from agentops.api.serializers import Fields, read_body, read_query, render_row, render_rows
 from agentops.api.views import ApiView, ListView
@@ -56,7 +56,7 @@ class Runs(ListView):
     @extend_schema(
         operation_id="startRun",
         tags=["runs"],
-        parameters=[REQUIRED_IDEMPOTENCY_KEY],
+        parameters=[REQUIRED_IDEMPOTENCY_KEY, *TRACE_CONTEXT],
         request=StartRunBody,
         responses={201: RunSerializer},
         examples=[START_EXAMPLE],
@@ -81,6 +81,7 @@ class Runs(ListView):
                 subject=principal[1],
                 application=actor.application if actor.kind == User.Kind.APPLICATION else None,
                 traceparent=self.trace.traceparent,
+                tracestate=self.trace.state,
             )
             shown = show_run(run)
             return Answer(201, shown, shown["links"]["self"])

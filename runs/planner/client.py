@@ -19,7 +19,7 @@ _lock = threading.Lock()
 
 
 def post_completion(
-    key: ClientKey, body: bytes, *, traceparent: str, connect_timeout_s: float, total_timeout_s: float
+    key: ClientKey, body: bytes, *, trace: dict[str, str], connect_timeout_s: float, total_timeout_s: float
 ) -> bytes | PlannerFailure:
     """Return the body of the provider's 200, or the failure.
 
@@ -33,7 +33,7 @@ def post_completion(
             cast_to=httpx2.Response,
             content=body,
             options={
-                "headers": {"traceparent": traceparent} if traceparent else {},
+                "headers": trace,
                 "timeout": httpx2.Timeout(total_timeout_s, connect=connect_timeout_s, pool=connect_timeout_s),
             },
         )

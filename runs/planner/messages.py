@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agentops.tracing import is_tracestate
 from runs.planner.calls import is_tool_name
 
 # A chat message as the wire has it. Its values are open JSON, hence Any.
@@ -36,8 +37,9 @@ class ToolSchema:
 class PlannerRequest:
     """One question to a planner.
 
-    `timeout_s` bounds the whole exchange in seconds, connecting included. `traceparent` is a W3C
-    Trace Context header, or empty for none. `temperature` None leaves the model's default.
+    `timeout_s` bounds the whole exchange in seconds, connecting included. `traceparent` and the
+    `tracestate` that goes with it are W3C Trace Context headers, or empty for none. `temperature` None
+    leaves the model's default.
     Raises ValueError for values that no provider could take.
     """
 
@@ -48,6 +50,7 @@ class PlannerRequest:
     timeout_s: float
     traceparent: str
     temperature: float | None
+    tracestate: str = ""
 
     def __post_init__(self) -> None:
         if not self.model or not self.messages:
@@ -58,6 +61,14 @@ class PlannerRequest:
             raise ValueError("timeout_s must be positive")
         if self.traceparent and not _TRACEPARENT.fullmatch(self.traceparent):
             raise ValueError("traceparent is not a W3C Trace Context header")
+        if self.tracestate and not (self.traceparent and is_tracestate(self.tracestate)):
+            raise ValueError("tracestate is not a W3C Trace Context header, or goes without traceparent")
+
+    @property
+    def trace(self) -> dict[str, str]:
+        """Return the headers of the Trace Context."""
+        headers = {"traceparent": self.traceparent, "tracestate": self.tracestate}
+        return {name: value for name, value in headers.items() if value}
 
 
 def encode_request(request: PlannerRequest) -> bytes:

@@ -51,7 +51,7 @@ class OpenAIPlanner:
         outcome = post_completion(
             self._key,
             body,
-            traceparent=request.traceparent,
+            trace=request.trace,
             connect_timeout_s=self._connect_timeout_s,
             total_timeout_s=min(request.timeout_s, self._total_timeout_s),
         )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -111,6 +112,24 @@ def test_what_json_cannot_say_is_refused() -> None:
     for dump in (dump_facts, dump_content):
         with pytest.raises(ValueError, match="not JSON compliant"):
             dump({"n": float("nan")})
+
+
+@pytest.mark.parametrize("number", [0.5, 1.0, 1e16, float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda n: {"n": n},
+        lambda n: {"text": "x", "more": {"a": 1, "n": n}},
+        lambda n: {"list": [1, "1.5", n]},
+        lambda n: {"list": [{"pairs": [["a", "1.5"], ["b", n]]}]},
+        lambda n: {"pair": ("a", n)},
+    ],
+)
+def test_a_float_among_facts_is_refused(number: float, place: Callable[[float], dict[str, Any]]) -> None:
+    """The database writes 1e+16 as 10000000000000000: the entry would pass for an edited one."""
+    with pytest.raises(TypeError, match="hold a float"):
+        sealed(Draft("a", AT, place(number)))
+    sealed(Draft("a", AT, {}, place(0.5)))  # content is kept as its text
 
 
 facts = st.recursive(

@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 
 from agentops.demo.shop.catalogue import TOOLS
 from agentops.runtime.application import SCRIPTED_KEY
+from approvals.models import ApprovalDecision, ApprovalRequest
 from identities.models import ApiKey, Team, User
 from identities.services import authenticate
 from runs.management.commands import demo as demo_command
@@ -100,9 +101,14 @@ def test_who_acts_is_named_or_the_only_superuser(cast: Cast, document: Path) -> 
         run("apply", str(document), "--yes", "--as", "nobody")
     with pytest.raises(CommandError, match="no active person"):
         run("apply", str(document), "--yes", "--as", cast.agent.service_account.username)
-    with pytest.raises(CommandError, match="only a superuser"):
-        run("apply", str(document), "--yes", "--as", "alice")
-    User.objects.filter(username="bob").update(is_superuser=True)
+    for outsider in ("alice", "charlie"):
+        with pytest.raises(CommandError, match="only a superuser"):
+            run("apply", str(document), "--yes", "--as", outsider)
+    User.objects.filter(username="bob").update(is_superuser=True, is_active=False)
+    with pytest.raises(CommandError, match="no active person"):
+        run("apply", str(document), "--yes", "--as", "bob")
+    assert not Team.objects.filter(slug="desk").exists()
+    User.objects.filter(username="bob").update(is_active=True)
     with pytest.raises(CommandError, match="--as"):
         run("apply", str(document), "--yes")
     assert "applied as bob" in run("apply", str(document), "--yes", "--as", "bob")
@@ -360,10 +366,33 @@ def test_the_time_that_a_person_thinks_is_not_the_runs(sit_down: SitDown) -> Non
     assert "completed: " in run("demo")
 
 
-def test_a_demo_that_nobody_answers_says_how_and_leaves_nothing_waiting(sit_down: SitDown) -> None:
-    sit_down()
-
+def leave_unanswered(sit_down: SitDown) -> tuple[str, str]:
+    """Return how run and request stand after a demo at whose terminal the input ended; nobody has decided."""
+    sitting = sit_down()
     with pytest.raises(CommandError, match="add --decide"):
         run("demo")
+    assert sitting.questions == 1
+    assert not ApprovalDecision.objects.exists()
+    assert sitting.company.world.attempts == []
+    return Run.objects.get().state, ApprovalRequest.objects.get().state
 
-    assert Run.objects.get().state == "cancelled"
+
+def test_a_demo_that_nobody_answers_says_how_and_leaves_nothing_waiting(sit_down: SitDown) -> None:
+    assert leave_unanswered(sit_down) == ("cancelled", "voided")
+
+
+def test_without_giving_up_a_request_is_left_that_somebody_may_still_approve(
+    sit_down: SitDown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mutant."""
+    monkeypatch.setattr(Demo, "_give_up", lambda demo, run: None)
+    assert leave_unanswered(sit_down) == ("requires_action", "waiting")
+
+
+def test_an_end_of_input_that_was_taken_for_an_answer_would_be_noticed(
+    sit_down: SitDown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mutant: the end of the input is an empty line, and an empty line agrees."""
+    monkeypatch.setattr(Demo, "_ask", lambda demo: "approve")
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        leave_unanswered(sit_down)

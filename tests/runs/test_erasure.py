@@ -34,6 +34,7 @@ from tests.runs.company import Company, proposes, says
 from tests.runs.deeds import Result, meanwhile
 from tests.runs.planner.provider import completion, reply
 from tests.runs.test_driver import abandon
+from tests.tools.execution import TRACEPARENT
 
 CANARY = "canary-7d1f"
 WHO = "ann.marple-88@example.org"
@@ -99,7 +100,8 @@ def talkative(company: Company) -> Run:
         says(f"Done, {CANARY}."),
     )
     client = company.cast.application.service_account
-    run = company.drive(company.start(f"I am {CANARY}, help me."))
+    trace = {"traceparent": TRACEPARENT, "tracestate": f"shop={CANARY}"}
+    run = company.drive(company.start(f"I am {CANARY}, help me.", **trace))
     run = add_message(actor=client, run=run, text=f"Quickly! {CANARY}")
     run = company.drive(answer_input(actor=client, run=run, text=f"Yes, {CANARY}."))
     company.decide(reason=f"{CANARY} is a good customer")

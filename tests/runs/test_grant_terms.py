@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.contrib.auth.models import Permission
 from django.utils import timezone
 
 from identities.models import User
+from runs import turns
 from runs.actions import proposals
 from runs.models import Run
 from tests.api.caller import caller_of
@@ -19,6 +21,7 @@ from tests.factories import ToolVersionFactory
 from tests.rewriting import rewrite, rewrite_appends, rewrite_text
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import Mishap, busy, lose_reply
+from tests.runs.test_driver import crash, drive_and_crash
 from tests.tools.bending import bend_grant
 from tools import policy, standing
 from tools.models import CapUsage, EffectRecord, ToolGrant, ToolVersion
@@ -105,12 +108,16 @@ def add_waived_tool(company: Company) -> ToolVersion:
     """Add an irreversible tool that Ada and Bob let run without a human until tomorrow."""
     version = company.add_tool("refund", effect="irreversible", amount_argument="amount", grant=None)
     company.let_decide(version.tool)
+    sign_waivers(company, version)
+    return version
+
+
+def sign_waivers(company: Company, version: ToolVersion) -> None:
     company.cast.bob.user_permissions.add(Permission.objects.get(codename="add_toolgrant"))
     terms = Terms("ALLOW_WITH_CAPS", caps=tuple(CAPS))
     waiver = Waiver("Small sums.", timezone.now() + timedelta(days=1))
     for signer in (company.cast.ada, company.cast.bob):
         sign_waiver(actor=signer, identity=company.cast.agent, tool=version.tool, terms=terms, waiver=waiver)
-    return version
 
 
 @pytest.fixture
@@ -177,6 +184,91 @@ def test_a_waiver_that_expires_before_a_retry_does_not_cover_it(
     run = company.run(proposes(REFUND), says("Done."))
     assert (run.state, company.states(run)[0][0]) == ("requires_action", state)
     assert company.world.attempts == ["refund"]
+
+
+# --- a denial and a waiver ---------------------------------------------------------------------------------
+
+
+def wait_for_people(company: Company) -> tuple[Run, ToolVersion]:
+    """Return a run that waits for a person's word about a refund."""
+    version = company.add_tool("refund", effect="irreversible", amount_argument="amount", grant="ALLOW")
+    company.let_decide(version.tool)
+    run = company.run(proposes(REFUND), says("I cannot."))
+    assert company.states(run)[0][0] == "waiting"
+    return run, version
+
+
+def check_it_stays_denied(company: Company, run: Run) -> None:
+    run = company.drive(run)
+    assert (run.state, company.states(run)) == ("completed", [("refused", "denied_by_human")])
+    assert company.world.attempts == []
+    assert company.observations()[0]["error"] == "denied_by_human"
+
+
+@pytest.mark.parametrize("waived", ["before the decision", "before the run hears of it"])
+def test_a_persons_denial_stands_whatever_two_others_waive(company: Company, waived: str) -> None:
+    run, version = wait_for_people(company)
+    if waived == "before the decision":
+        sign_waivers(company, version)
+        company.decide("deny")
+    else:
+        company.decide("deny")
+        sign_waivers(company, version)
+    check_it_stays_denied(company, run)
+
+
+@pytest.mark.parametrize("died", ["_reserve", "_request"], ids=["before it was written", "after"])
+def test_the_next_driver_hears_the_same_denial(
+    company: Company, monkeypatch: pytest.MonkeyPatch, died: str
+) -> None:
+    """The driver dies before, or right after, it has written the denial down; then a waiver is given."""
+    run, version = wait_for_people(company)
+    company.decide("deny")
+    with monkeypatch.context() as patch:
+        patch.setattr(turns, died, crash)
+        drive_and_crash(company, run)
+    assert ("approval.refused" in company.kinds(run)) is (died == "_request")
+    sign_waivers(company, version)
+    check_it_stays_denied(company, run)
+
+
+def die_in_the_second_turn(patch: pytest.MonkeyPatch, name: str) -> None:
+    """Let the driver die where the second turn comes to a function of ``turns``."""
+    function, turn = getattr(turns, name), count(1)
+    patch.setattr(turns, name, lambda *given: crash() if next(turn) == 2 else function(*given))
+
+
+MUCH = ("refund", {**ORDER, "amount": "50.01"})
+
+
+def test_what_the_policy_denied_under_a_waiver_stays_denied_without_it(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = add_waived_tool(company)
+    company.play(proposes(MUCH), says("I cannot."))
+    run = company.start()
+    with monkeypatch.context() as patch:
+        die_in_the_second_turn(patch, "_request")
+        drive_and_crash(company, run)
+    company.grant(version.tool, "REQUIRE_APPROVAL")
+    run = company.drive(run)
+    assert (run.state, company.states(run)) == ("completed", [("refused", "cap_exceeded")])
+
+
+def test_a_denial_that_died_with_its_driver_is_decided_anew(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was written and nothing has happened: the same key is decided by the terms that stand now."""
+    version = add_waived_tool(company)
+    company.play(proposes(MUCH), proposes(MUCH), says("Done."))
+    run = company.start()
+    with monkeypatch.context() as patch:
+        die_in_the_second_turn(patch, "_reserve")
+        drive_and_crash(company, run)
+    assert "step.decided" not in company.kinds(run)
+    company.grant(version.tool, "REQUIRE_APPROVAL")
+    run = company.drive(run)
+    assert (run.state, company.states(run)[0][0]) == ("requires_action", "waiting")
 
 
 def use_another_version(company: Company) -> None:

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -17,12 +18,13 @@ from django.utils import timezone
 from agentops.errors import AgentOpsError, PolicyDenied, StateConflict, ValidationFailed
 from agentops.ledger.models import Entry
 from identities.models import AgentIdentity, Application, Team, User
-from identities.services import activate_agent, suspend_agent
+from identities.services import activate_agent, agents, applications, groups, people, suspend_agent, teams
+from runs import budgeting, pricing, publishing
 from runs.models import AgentVersion, Budget, Price
 from runs.provisioning import Plan, apply_document
 from tests.cast import Cast
 from tools.models import Tool, ToolGrant
-from tools.services import add_approver
+from tools.services import add_approver, approvers, catalogue, grants
 
 BASE = """
 format: agentops/1
@@ -465,6 +467,74 @@ def test_outsiders_and_machines_apply_nothing(cast: Cast) -> None:
             apply(actor)
 
 
+Governed = tuple[str, Callable[[Any], object], tuple[ModuleType, ...]]  # Any: a section, as YAML has it
+
+# A section of the document, an edit in it, and the services whose checks stand in its way.
+GOVERNED: dict[str, Governed] = {
+    "permissions of a group": (
+        "groups",
+        lambda d: d["approvers"]["permissions"].append("auth.view_group"),
+        (groups,),
+    ),
+    "a new group": ("groups", lambda d: d.update(others={}), (groups,)),
+    "a person": ("people", lambda d: d.update(mallory={"staff": True}), (people,)),
+    "oneself": ("people", lambda d: d.update(charlie={"superuser": True}), (people,)),
+    "a team": ("teams", lambda d: d.update(ours={"name": "Ours"}), (teams,)),
+    "a team's name": ("teams", lambda d: d["desk"].update(name="Ours"), (teams,)),
+    "members": ("teams", lambda d: d["desk"]["members"].append("charlie"), (teams,)),
+    "a tool": ("tools", lambda d: d.update(other=d["look_up"]), (catalogue, approvers)),
+    "what a tool does": ("tools", lambda d: d["refund"].update(effect="read"), (catalogue, approvers)),
+    "approvers": (
+        "tools",
+        lambda d: d["refund"]["approvers"]["people"].append("alice"),
+        (catalogue, approvers),
+    ),
+    "a tool in service": ("tools", lambda d: d["refund"].update(state="quarantined"), (catalogue, approvers)),
+    "a price": (
+        "prices",
+        lambda d: d["little-model"].update(version="2", input_usd_per_mtok="0.01"),
+        (pricing,),
+    ),
+    "an agent": ("agents", lambda d: d["desk-agent"].update(owner="charlie"), (agents, grants)),
+    "a grant": (
+        "agents",
+        lambda d: d["desk-agent"]["grants"].update(refund={"decision": "DENY"}),
+        (agents, grants),
+    ),
+    "behaviour": ("versions", lambda d: d["desk-agent"].update(instructions="Pay."), (publishing,)),
+    "an application": ("applications", lambda d: d["desk-app"].update(name="Mine"), (applications,)),
+    "who may start runs": (
+        "applications",
+        lambda d: d.update({"my-app": {**d["desk-app"], "name": "Mine"}}),
+        (applications,),
+    ),
+    "a budget": ("budgets", lambda d: d[0].update(max_usd="500.00"), (budgeting,)),
+}
+
+
+@pytest.mark.parametrize(("section", "edit", "guards"), GOVERNED.values(), ids=GOVERNED)
+def test_who_lacks_the_permission_changes_nothing_and_without_the_check_would(
+    cast: Cast,
+    monkeypatch: pytest.MonkeyPatch,
+    section: str,
+    edit: Callable[[Any], object],
+    guards: tuple[ModuleType, ...],
+) -> None:
+    apply(cast.ada)
+    document = yaml.safe_load(BASE)
+    edit(document[section])
+    text = json.dumps({name: document[name] for name in ("format", "schemas", section)})
+    owner = User.objects.get(username="hugo")  # of the agent, and a member of the team
+    for actor in (cast.charlie, owner):
+        with pytest.raises(PolicyDenied, match=section):
+            apply(actor, text)
+    assert apply(cast.ada).is_empty
+
+    for guard in guards:
+        monkeypatch.setattr(guard, "require", lambda *_: None)
+    assert not apply(cast.charlie, text).is_empty
+
+
 def test_team_governs_what_is_its_own(cast: Cast) -> None:
     text = """
         format: agentops/1
@@ -505,6 +575,10 @@ def test_plan_that_no_longer_holds_is_not_applied(ada: User) -> None:
         (lambda d: d["agents"]["desk-agent"]["grants"]["look_up"].update(decision="YES"), "grants/look_up"),
         (lambda d: d["agents"]["desk-agent"]["grants"].update(fly={"decision": "ALLOW"}), "grants/fly"),
         (lambda d: d["agents"]["desk-agent"]["grants"].update(look_up={}), "grants/look_up"),
+        (
+            lambda d: d["agents"]["desk-agent"]["grants"]["look_up"].update(approval_ttl_s=60.0),
+            "grants/look_up",
+        ),
         (lambda d: d["versions"]["desk-agent"]["budget"].update(max_usd=2.0), "budget/max_usd"),
         (lambda d: d["versions"]["desk-agent"]["budget"].update(max_usd="-2"), "budget/max_usd"),
         (lambda d: d["versions"]["desk-agent"]["budget"].update(max_steps=0), "budget/max_steps"),

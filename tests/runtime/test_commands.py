@@ -6,13 +6,18 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
-from agentops.runtime import commands, service_urls
+from agentops.runtime import application, commands, service_urls
 from agentops.runtime.data_directory import RunningStack, announce, hold
+from agentops.runtime.processes import Process, StackError
+from agentops.runtime.services import Stack
 from agentops.runtime.supervision import ROOT
+from tests.rewriting import rewrite
 
 
 @pytest.mark.parametrize(
@@ -78,6 +83,55 @@ def test_a_database_without_its_owner_is_refused(
     assert commands.run_command("verify", []) == 1
 
     assert "set DATABASE_OWNER_URL too" in capsys.readouterr().err
+
+
+class Rehearsal(Stack):
+    """A stack whose processes are called by their names and not started."""
+
+    def __init__(self, data: Path) -> None:
+        super().__init__(data, durable=False)
+        self.called: list[str] = []
+
+    def launch(
+        self, name: str, argv: Sequence[str | Path], **_: Any
+    ) -> Process:  # Any: whatever a process takes
+        self.called.append(name)
+        return cast(Process, None)
+
+    def finish(self, process: Process) -> None:
+        """Wait for nothing."""
+
+    def wait_ready(self, ready: Callable[[], bool], process: Process) -> None:
+        """Wait for nothing."""
+
+
+@pytest.fixture
+def rehearsal(tmp_path: Path) -> Iterator[Rehearsal]:
+    with Rehearsal(tmp_path) as stack:
+        yield stack
+
+
+def test_the_demo_has_all_that_a_run_of_it_needs(
+    rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    commands.prepare_demo(rehearsal)
+    assert rehearsal.called == ["migrate", "load_demo", "shop", "planner", "worker", "beat"]
+
+
+@pytest.mark.parametrize("prepare", [commands.prepare_demo, commands.prepare_services])
+def test_without_that_refusal_the_application_would_migrate_what_it_must_not_own(
+    rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch, prepare: Callable[[Stack], None]
+) -> None:
+    monkeypatch.delenv("DATABASE_OWNER_URL")
+    with pytest.raises(StackError, match="set DATABASE_OWNER_URL too"):
+        prepare(rehearsal)
+    assert rehearsal.called == []
+
+    rewrite(monkeypatch, application, "start_servers", 'not os.environ.get("DATABASE_OWNER_URL")', "False")
+    prepare(rehearsal)
+    assert rehearsal.called[0] == "migrate"
+    assert "DATABASE_OWNER_URL" not in rehearsal.environment()
 
 
 @pytest.mark.parametrize(("command", "role"), [("migrate", "owner"), ("check", "application")])

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import redis
 
 from agentops.runtime import service_urls
 from agentops.runtime.bootstrap import OPT_OUT
 from agentops.runtime.services import temporary_stack
 from agentops.runtime.supervision import ROOT
+from tests.runtime.loopback_servers import loopback_servers
 
 OURS = (*service_urls.NEEDED, "BROKER_URL", "SECRET_KEY", "AGENTOPS_DIGEST_KEY")
 EMBEDDED = ("pg18", "pg-socket", "postgres-home", "valkey", "valkey-socket")
@@ -29,7 +31,7 @@ def agentops(*arguments: str, data: Path, **urls: str) -> subprocess.CompletedPr
         capture_output=True,
         text=True,
         check=False,
-        timeout=180,
+        timeout=300,
     )
 
 
@@ -55,6 +57,25 @@ def test_servers_that_are_given_are_used(tmp_path: Path) -> None:
         assert {"ledger_entry", "django_migrations", "runs_run"} <= tables(urls["DATABASE_URL"])
         assert not [name for name in EMBEDDED if (data / name).exists()]
         assert (data / "keys.json").exists()  # what it does keep there
+
+
+@pytest.mark.slow
+@pytest.mark.api
+def test_the_demo_plays_on_servers_that_are_given(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with loopback_servers() as urls:
+        result = agentops("demo", "--decide", "approve", data=data, **urls)
+
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert "completed: 4 steps, 3 calls" in result.stdout
+        with psycopg.connect(urls["DATABASE_URL"]) as connection:
+            assert connection.execute("SELECT state FROM runs_run").fetchall() == [("completed",)]
+        with redis.Redis.from_url(urls["REDIS_URL"]) as broker:
+            assert broker.dbsize(), "the worker heard of its work there"
+    assert not [name for name in EMBEDDED if (data / name).exists()]
+    # A log for everything that was started: no server among it, and nothing missing that a run needs.
+    started = {log.stem for log in (data / "logs").iterdir()}
+    assert started == {"migrate", "load_demo", "shop", "planner", "worker", "beat"}
 
 
 @pytest.mark.parametrize("command", ["up", "demo", "verify"])

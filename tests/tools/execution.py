@@ -11,6 +11,7 @@ from agentops.engine.breaker import BreakerSettings
 from tools.calls import Call, ToolSpec
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+TRACESTATE = "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7"
 ANYTHING = {"type": "object"}
 
 
@@ -55,6 +56,7 @@ def make_call(
         "principal_issuer": "https://login.example",
         "principal_subject": "ann",
         "traceparent": TRACEPARENT,
+        "tracestate": TRACESTATE,
         **changes,
     }
     return Call(spec=spec, arguments=arguments or {}, **fields)

@@ -7,10 +7,13 @@ import time
 import pytest
 import redis
 from celery import current_app
+from django.db import IntegrityError
+from django.utils import timezone
 
 from agentops.engine.breaker import BreakerSettings
 from tests.cast import Cast
 from tests.factories import ToolFactory
+from tests.rewriting import rewrite
 from tests.tools.breakers import trip, trip_unseen
 from tools import mirror, tasks
 from tools.breaker import Breaker, BreakerSnapshot, connect_breaker
@@ -70,19 +73,29 @@ def test_forced_open_stays(tool: Tool, cast: Cast, worker_redis: redis.Redis) ->
     assert look_at_breaker(Tool.objects.get()).reason == "leak"
 
 
-def test_what_was_seen_last_is_shown_while_redis_is_away(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+def reconcile_without_redis(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> int:
     trip(tool)
     away = connect_breaker("redis://127.0.0.1:1")
     monkeypatch.setattr(mirror, "breaker", lambda: away)
-    assert reconcile_breakers() == 0
+    return reconcile_breakers()
+
+
+def test_what_was_seen_last_is_shown_while_redis_is_away(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert reconcile_without_redis(tool, monkeypatch) == 0
     assert states(tool) == ("open", "open")
 
 
-def test_what_a_worker_sees_meanwhile_is_not_overwritten(
-    tool: Tool, worker_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
+def test_without_that_guard_a_breaker_is_shown_closed_while_redis_is_away(
+    tool: Tool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trip(tool)
-    worker_redis.flushdb()
+    """The mutant: what this process alone has seen counts as what is."""
+    rewrite(monkeypatch, mirror, "_as_it_stands", "seen.local or ", "")
+    assert reconcile_without_redis(tool, monkeypatch) == 1
+    assert states(tool) == ("closed", "closed")
+
+
+def reconcile_while_it_trips(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Reconcile while a worker sees the breaker trip, after the look at it and before the row is written."""
     snapshot = Breaker.snapshot
 
     def look_and_trip(
@@ -93,8 +106,57 @@ def test_what_a_worker_sees_meanwhile_is_not_overwritten(
         return seen
 
     monkeypatch.setattr(Breaker, "snapshot", look_and_trip)
-    assert reconcile_breakers() == 0
+    return reconcile_breakers()
+
+
+def test_what_a_worker_sees_meanwhile_is_not_overwritten(
+    tool: Tool, worker_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trip(tool)
+    worker_redis.flushdb()
+    assert reconcile_while_it_trips(tool, monkeypatch) == 0
     assert BreakerState.objects.get().state == "open"
+
+
+def test_without_that_guard_an_open_breaker_is_shown_closed(
+    tool: Tool, worker_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mutant: the row is written whatever has become of it."""
+    rewrite(monkeypatch, mirror, "_reconcile", ", changed_at=before.changed_at", "")
+    trip(tool)
+    worker_redis.flushdb()
+    assert reconcile_while_it_trips(tool, monkeypatch) == 1
+    assert BreakerState.objects.get().state == "closed"
+
+
+def mirror_first(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reconcile a breaker of which nobody knows, while a worker writes its first row."""
+    trip_unseen(tool)
+    snapshot = Breaker.snapshot
+
+    def look_and_write(
+        self: Breaker, tool_id: object, settings: BreakerSettings | None = None
+    ) -> BreakerSnapshot:
+        seen = snapshot(self, tool.pk, settings)
+        BreakerState.objects.create(tool=tool, state="open", changed_at=timezone.now(), reason="the worker's")
+        return seen
+
+    monkeypatch.setattr(Breaker, "snapshot", look_and_write)
+    reconcile_breakers()
+
+
+def test_a_worker_may_write_the_first_row_meanwhile(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    mirror_first(tool, monkeypatch)
+    assert BreakerState.objects.get().reason == "the worker's"
+
+
+def test_without_that_guard_reconciling_fails_for_all_tools(
+    tool: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mutant."""
+    rewrite(monkeypatch, mirror, "_reconcile", ", ignore_conflicts=True", "")
+    with pytest.raises(IntegrityError):
+        mirror_first(tool, monkeypatch)
 
 
 def test_beat_reconciles() -> None:

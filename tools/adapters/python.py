@@ -149,6 +149,7 @@ def _bind(target: Target, call: Call, arguments: dict[str, Any]) -> dict[str, An
             principal_issuer=call.principal_issuer,
             principal_subject=call.principal_subject,
             traceparent=call.traceparent,
+            tracestate=call.tracestate,
         )
     target.signature.bind(**keywords)
     return keywords

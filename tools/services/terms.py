@@ -63,8 +63,8 @@ def _find_faults(terms: Terms) -> Iterator[str]:
         yield f"decision: choose one of {', '.join(Decision.values)}"
     if terms.over_caps not in ("DENY", "REQUIRE_APPROVAL"):
         yield "over_caps: choose DENY or REQUIRE_APPROVAL"
-    if not 0 < terms.approval_ttl_s <= LONGEST_TTL_S:
-        yield f"approval_ttl_s: set 1 to {LONGEST_TTL_S} seconds"
+    if type(terms.approval_ttl_s) is not int or not 0 < terms.approval_ttl_s <= LONGEST_TTL_S:
+        yield f"approval_ttl_s: a whole number of seconds from 1 to {LONGEST_TTL_S}"
     if terms.valid_until is not None and terms.valid_until <= timezone.now():
         yield "valid_until: this moment has passed"
     if terms.decision == Decision.ALLOW_WITH_CAPS and not terms.caps:

@@ -22,6 +22,9 @@ from tests.runs.planner.questions import question
         {"traceparent": "00-xyz-01"},
         {"traceparent": question().traceparent + "\r\nX-Injected: 1"},
         {"traceparent": question().traceparent + "\n"},
+        {"tracestate": "congo"},
+        {"tracestate": "a=1\r\nX-Injected: 1"},
+        {"tracestate": "a=1", "traceparent": ""},
     ],
 )
 def test_a_request_that_no_provider_could_take_cannot_be_made(changes: dict[str, Any]) -> None:

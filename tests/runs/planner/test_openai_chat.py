@@ -20,12 +20,13 @@ from tests.runs.planner.questions import API_KEY, PROMPT, answered, failed, ques
 
 def test_a_request_arrives_as_chat_completions_has_it(provider: Provider, planner: OpenAIPlanner) -> None:
     provider.play(reply(completion()))
-    planner.ask(question(temperature=0.25))
+    planner.ask(question(temperature=0.25, tracestate="congo=t61rcWkgMzE,rojo=1"))
     (received,) = provider.received
     assert received.path == "/v1/chat/completions"
     assert received.headers["authorization"] == f"Bearer {API_KEY}"
     assert received.headers["content-type"] == "application/json"
     assert received.headers["traceparent"] == question().traceparent
+    assert received.headers["tracestate"] == "congo=t61rcWkgMzE,rojo=1"
     assert received.body == {
         "model": "model-1",
         "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": PROMPT}],
@@ -49,7 +50,7 @@ def test_what_is_not_asked_for_is_not_sent(provider: Provider, planner: OpenAIPl
     planner.ask(question(tools=(), traceparent=""))
     (received,) = provider.received
     assert set(received.body) == {"model", "messages", "max_completion_tokens"}
-    assert "traceparent" not in received.headers
+    assert not {"traceparent", "tracestate"} & received.headers.keys()
 
 
 def test_a_turn_with_calls_and_all_kinds_of_tokens(ask: Ask) -> None:

@@ -29,6 +29,7 @@ def describe(order_id: str, call: CallContext) -> dict[str, str | int]:
         "principal": f"{call.principal_issuer}|{call.principal_subject}",
         "agent": call.identity_name,
         "traceparent": call.traceparent,
+        "tracestate": call.tracestate,
     }
 
 

@@ -26,7 +26,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.tools.execution import TRACEPARENT, make_call, make_spec
+from tests.tools.execution import TRACEPARENT, TRACESTATE, make_call, make_spec
 from tests.tools.rude_server import RudeServer, rude_server
 from tools.adapters.base import AdapterOptions
 from tools.adapters.http import HttpAdapter, wire
@@ -376,7 +376,7 @@ def test_who_asks_for_whom_and_under_which_key_travels_along(
     )
     headers = described(server, adapter, call)["headers"]
     assert headers["idempotency-key"] == "run:1:refund:0"
-    assert headers["traceparent"] == TRACEPARENT
+    assert (headers["traceparent"], headers["tracestate"]) == (TRACEPARENT, TRACESTATE)
     assert headers["x-principal"] == "https://login.example|%C3%A4nn%7Cx%0D%0AX-Agent:%20root"
     assert headers["x-agent"] == "Refunds%20agent"
     assert headers["x-region"] == "eu"
@@ -387,8 +387,15 @@ def test_who_asks_for_whom_and_under_which_key_travels_along(
 @pytest.mark.parametrize("traceparent", ["", "00-x", TRACEPARENT + "\r\nX-Evil: 1"])
 def test_a_trace_that_is_none_is_left_out(server: RudeServer, adapter: HttpAdapter, traceparent: str) -> None:
     headers = described(server, adapter, call_to(f"{server.url}/echo", traceparent=traceparent))["headers"]
-    assert "traceparent" not in headers
+    assert not {"traceparent", "tracestate"} & headers.keys(), "a state says nothing without its parent"
     assert "x-evil" not in headers
+
+
+@pytest.mark.parametrize("tracestate", ["", "congo", TRACESTATE + "\r\nX-Evil: 1"])
+def test_a_state_that_is_none_is_left_out(server: RudeServer, adapter: HttpAdapter, tracestate: str) -> None:
+    headers = described(server, adapter, call_to(f"{server.url}/echo", tracestate=tracestate))["headers"]
+    assert headers["traceparent"] == TRACEPARENT
+    assert not {"tracestate", "x-evil"} & headers.keys()
 
 
 def test_arguments_go_into_path_query_and_body(server: RudeServer, adapter: HttpAdapter) -> None:

@@ -7,7 +7,7 @@ import pytest
 from pytest_django import Settings
 
 from tests.tools.adapters import python_tools
-from tests.tools.execution import TRACEPARENT, make_call, make_spec
+from tests.tools.execution import TRACEPARENT, TRACESTATE, make_call, make_spec
 from tools.adapters.base import AdapterOptions
 from tools.adapters.python import PythonAdapter
 from tools.calls import Call
@@ -53,6 +53,7 @@ def test_a_function_that_asks_for_the_call_gets_it(adapter: PythonAdapter) -> No
         "principal": "https://login.example|ann",
         "agent": "refunds-agent",
         "traceparent": TRACEPARENT,
+        "tracestate": TRACESTATE,
     }
 
 

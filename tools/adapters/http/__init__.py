@@ -7,8 +7,8 @@ Configuration::
      "response_limit_bytes": 1048576,
      "read_back": {"method": "GET", "url": "https://shop.example/effects/{idempotency_key}"}}
 
-Every request carries Idempotency-Key, traceparent, X-Principal (issuer|subject, each percent-encoded) and
-X-Agent. Where an argument goes says the module `request`.
+Every request carries Idempotency-Key, traceparent, the caller's tracestate, X-Principal (issuer|subject, each
+percent-encoded) and X-Agent. Where an argument goes says the module `request`.
 
 What becomes of an attempt ("sent": at least one byte of the request may have reached the server):
 

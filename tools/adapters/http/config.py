@@ -25,6 +25,7 @@ SET_FOR_EVERY_CALL = frozenset(
         "idempotency-key",
         "te",
         "traceparent",
+        "tracestate",
         "transfer-encoding",
         "upgrade",
         "user-agent",

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
 import agentops
+from agentops.tracing import is_tracestate
 from tools.adapters.http.config import KEY_NAME, Endpoint
 from tools.calls import Call
 
@@ -106,9 +107,18 @@ def _headers(endpoint: Endpoint, call: Call, body: bytes | None) -> list[tuple[b
         (b"X-Principal", principal.encode()),
         (b"X-Agent", quote(call.identity_name).encode()),
         *endpoint.headers,
+        *_trace_headers(call),
     ]
-    if _TRACEPARENT.fullmatch(call.traceparent):
-        headers.append((b"Traceparent", call.traceparent.encode()))
     if body is not None:
         headers += [(b"Content-Type", b"application/json"), (b"Content-Length", str(len(body)).encode())]
+    return headers
+
+
+def _trace_headers(call: Call) -> list[tuple[bytes, bytes]]:
+    """Return the W3C Trace Context of the call: what would be none is left out, and a state without a parent."""
+    if not _TRACEPARENT.fullmatch(call.traceparent):
+        return []
+    headers = [(b"Traceparent", call.traceparent.encode())]
+    if call.tracestate and is_tracestate(call.tracestate):
+        headers.append((b"Tracestate", call.tracestate.encode()))
     return headers
