@@ -27,7 +27,7 @@ from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from approvals.services import void_requests
-from runs import escrow, journal, summaries, turns
+from runs import escrow, lease_rows, summaries, turns
 from runs.actions import assessing, executing, gating, outcomes
 from runs.actions.refusals import give_caps_back
 from runs.erasure import are_words_erased
@@ -71,9 +71,9 @@ def drive(run_id: UUID) -> bool:
 def _drive(run_id: UUID) -> bool:
     held, asked_at = leases(), time.monotonic()
     with waiting_outside(), borrowed() as connection, connection.cursor() as cursor:
-        taken = journal.take_lease(cursor, run_id, owner=held.owner, lease_s=settings.LEASE_S)
+        taken = lease_rows.take_lease(cursor, run_id, owner=held.owner, lease_s=settings.LEASE_S)
         if taken is None:
-            journal.ring(cursor, run_id)
+            lease_rows.ring(cursor, run_id)
             return False
     epoch, due_at, context = taken
     held.hold(run_id, epoch, asked_at=asked_at)
@@ -114,8 +114,10 @@ def _sit_out(run_id: UUID, epoch: int, error: Exception) -> None:
 def _rest(run_id: UUID, epoch: int, rest_s: float) -> None:
     with borrowed() as connection, connection.cursor() as cursor:
         wake_at = utc_now() + timedelta(seconds=rest_s)
-        journal.take_bell(cursor, run_id, epoch)
-        journal.release_lease(cursor, run_id, epoch, wake_at=wake_at, seq=0, engine=0, state="{}", keep=False)
+        lease_rows.take_bell(cursor, run_id, epoch)
+        lease_rows.release_lease(
+            cursor, run_id, epoch, wake_at=wake_at, seq=0, engine=0, state="{}", keep=False
+        )
 
 
 def _drive_leased(session: Session) -> bool:

@@ -1,4 +1,4 @@
-"""The journal: every statement by which a driver writes. Nothing else in this project writes on the hot path.
+"""The journal: how a driver writes. On the hot path nothing else does, but for the lease (`runs.lease_rows`).
 
 An append is one statement: fence on the lease, move the stream's head, add the entries, move the projections.
 Every branch selects from the fence and the head, so a driver that lost its lease, or whose idea of the
@@ -8,11 +8,9 @@ old as the wait. Whoever has to wait does so before, in a statement of its own.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal, LiteralString
+from typing import Any, Literal
 from uuid import UUID
 
 import orjson
@@ -37,8 +35,6 @@ Word = Literal[
     "window_locked",
     "budget_short",
 ]
-
-ENDED = "('completed', 'halted', 'failed', 'cancelled', 'expired')"
 
 # Rows travel as one JSON document: forty array parameters cost five times as much to encode. The placeholder
 # is PostgreSQL's own, because psycopg parses a statement of this length anew every time it is executed.
@@ -170,85 +166,7 @@ def _statement(parts: dict[str, str]) -> Prepared:
 _APPENDS = {True: _statement(_WITH_DRAWS), False: _statement(_WITHOUT_DRAWS)}
 _PROJECT = Prepared(f"WITH head AS ({_WRITES}), {_ROWS} SELECT '1'")
 
-_CONTEXT = """
-    r.id, r.team_id, r.identity_id, i.name, r.agent_version_id, r.principal_id, p.issuer, p.subject,
-    r.application_id, r.started_by_id, r.trace_id, r.trace_flags, r.trace_state
-"""
 _LOCK_RUN = "SELECT FROM runs_run WHERE id = %s FOR NO KEY UPDATE"
-# Whoever takes the lease also takes the bell: a ring after this moment is seen before the lease is given back.
-_LEASE = f"""
-WITH taken AS (
-    UPDATE runs_run SET lease_epoch = lease_epoch + 1, lease_owner = %(owner)s,
-        lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s), wake_at = NULL
-    WHERE id = %(run)s AND state NOT IN {ENDED} AND (lease_until IS NULL OR lease_until < clock_timestamp())
-    RETURNING *
-), before AS (SELECT greatest(wake_at, lease_until) AS due_at FROM runs_run WHERE id = %(run)s)
-SELECT r.lease_epoch, before.due_at, {_CONTEXT}
-FROM taken r JOIN identities_agentidentity i ON i.id = r.identity_id
-    JOIN identities_principal p ON p.id = r.principal_id, before
-"""  # noqa: S608  constants only
-_RING = f"""
-UPDATE runs_run SET wake_at = clock_timestamp() WHERE id = %s AND state NOT IN {ENDED} RETURNING 1
-"""  # noqa: S608  constants only
-# A run that was given back while the heart beat is free: to renew its lease would keep everybody from it. One that
-# somebody has locked is held as long as before: to wait for it could cost all others their leases.
-_HEARTBEAT = """
-WITH held AS (
-    SELECT r.id FROM runs_run r JOIN unnest(%(runs)s::uuid[], %(epochs)s::int[]) AS h(run, epoch) ON r.id = h.run
-    WHERE r.lease_epoch = h.epoch AND r.lease_until IS NOT NULL
-), free AS (
-    SELECT r.id FROM runs_run r JOIN held USING (id) ORDER BY r.id FOR NO KEY UPDATE OF r SKIP LOCKED
-), renewed AS (
-    UPDATE runs_run r SET lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s) FROM free
-    WHERE r.id = free.id RETURNING r.id
-)
-SELECT held.id, renewed.id IS NOT NULL FROM held LEFT JOIN renewed USING (id)
-"""
-_RELEASE = """
-WITH released AS (
-    UPDATE runs_run SET lease_until = NULL, lease_owner = '', wake_at = %(wake_at)s, updated_at = clock_timestamp()
-    WHERE id = %(run)s AND lease_epoch = %(epoch)s AND wake_at IS NULL RETURNING id
-), kept AS (
-    INSERT INTO runs_runsnapshot AS s (run_id, seq, engine, state)
-    SELECT id, %(seq)s, %(engine)s, %(state)s::jsonb FROM released WHERE %(keep)s
-    ON CONFLICT (run_id) DO UPDATE SET seq = excluded.seq, engine = excluded.engine, state = excluded.state
-    WHERE s.seq < excluded.seq
-)
-SELECT count(*) FROM released
-"""
-_TAKE_BELL = "UPDATE runs_run SET wake_at = NULL WHERE id = %s AND lease_epoch = %s RETURNING 1"
-_SNAPSHOT = "SELECT seq, state::text FROM runs_runsnapshot WHERE run_id = %s AND engine = %s"
-_DUE = """
-SELECT id FROM runs_run
-WHERE ended_at IS NULL AND coalesce(lease_until, wake_at) <= clock_timestamp()
-ORDER BY coalesce(lease_until, wake_at) LIMIT %s
-"""
-# A decision whose message was lost: the run still waits for a request that waits no more.
-_DECIDED = """
-SELECT r.id FROM runs_run r, jsonb_array_elements(r.required_actions) AS action
-JOIN approvals_approvalrequest a ON a.id = (action ->> 'id')::uuid
-WHERE r.state = 'requires_action' AND r.lease_until IS NULL AND action ->> 'type' = 'approval' AND a.state <> 'waiting'
-LIMIT %s
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class RunContext:
-    """What stays the same over a run."""
-
-    run_id: UUID
-    team_id: UUID
-    identity_id: UUID
-    identity_name: str
-    agent_version_id: UUID
-    principal_id: UUID
-    issuer: str
-    subject: str
-    application_id: UUID | None
-    started_by_id: UUID | None
-    trace_id: str
-    trace_flags: str
-    trace_state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,88 +306,3 @@ def _as_text(value: object) -> str:
 
 def _encode(document: Any) -> str:  # Any: JSON, with times, UUIDs, Decimals and bytes in it
     return orjson.dumps(document, default=_as_text).decode()
-
-
-def take_lease(
-    cursor: Cursor, run: UUID, *, owner: str, lease_s: float
-) -> tuple[int, datetime | None, RunContext] | None:
-    """Take a run that is free or whose lease ran out, by the database's clock.
-
-    Return the new epoch, when the run was due, and its context; None when somebody drives it, or it has ended.
-    """
-    cursor.execute(_LEASE, {"run": run, "owner": owner, "lease_s": lease_s})
-    row = cursor.fetchone()
-    return None if row is None else (row[0], row[1], RunContext(*row[2:]))
-
-
-def ring(cursor: Cursor, run: UUID) -> bool:
-    """Tell whoever drives the run that something happened, or make it due; False when it has ended."""
-    cursor.execute(_RING, (run,))
-    return cursor.fetchone() is not None
-
-
-def ring_all(cursor: Cursor, column: LiteralString, value: str) -> list[UUID]:
-    """Ring every run that is going and whose column has this value; return them, the oldest first.
-
-    They are locked in the order of their ids, as by whoever else locks many: none waits for another in a circle.
-    """
-    cursor.execute(
-        f"WITH going AS (SELECT id FROM runs_run WHERE {column} = %s AND ended_at IS NULL"  # noqa: S608  a constant
-        " ORDER BY id FOR NO KEY UPDATE)"
-        " UPDATE runs_run r SET wake_at = clock_timestamp() FROM going WHERE r.id = going.id RETURNING r.id",
-        (value,),
-    )
-    return sorted(row[0] for row in cursor.fetchall())
-
-
-def take_bell(cursor: Cursor, run: UUID, epoch: int) -> bool:
-    """Answer a ring; False when the lease is lost."""
-    cursor.execute(_TAKE_BELL, (run, epoch))
-    return cursor.fetchone() is not None
-
-
-def renew_leases(cursor: Cursor, held: Sequence[tuple[UUID, int]], lease_s: float) -> dict[UUID, bool]:
-    """Renew leases by (run, epoch); return the runs that are still held, and whether each was renewed."""
-    runs, epochs = [run for run, _ in held], [epoch for _, epoch in held]
-    cursor.execute(_HEARTBEAT, {"runs": runs, "epochs": epochs, "lease_s": lease_s})
-    return dict(cursor.fetchall())
-
-
-def release_lease(
-    cursor: Cursor,
-    run: UUID,
-    epoch: int,
-    *,
-    wake_at: datetime | None,
-    seq: int,
-    engine: int,
-    state: str,
-    keep: bool,
-) -> bool:
-    """Give the run back, with a snapshot to start from; False when it was rung meanwhile, or the lease is lost."""
-    values = {
-        "run": run,
-        "epoch": epoch,
-        "wake_at": wake_at,
-        "seq": seq,
-        "engine": engine,
-        "state": state,
-        "keep": keep,
-    }
-    cursor.execute(_RELEASE, values)
-    return bool(cursor.fetchone()[0])
-
-
-def read_snapshot(cursor: Cursor, run: UUID, engine: int) -> tuple[int, dict[str, Any]] | None:
-    """Return the snapshot that this engine version can read."""
-    cursor.execute(_SNAPSHOT, (run, engine))
-    row = cursor.fetchone()
-    return None if row is None else (row[0], json.loads(row[1]))
-
-
-def find_due(cursor: Cursor, limit: int) -> list[UUID]:
-    """Return the runs that somebody should drive: due, abandoned, or decided without being told."""
-    cursor.execute(_DUE, (limit,))
-    due = [row[0] for row in cursor.fetchall()]
-    cursor.execute(_DECIDED, (limit,))
-    return list(dict.fromkeys([*due, *(row[0] for row in cursor.fetchall())]))

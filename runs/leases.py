@@ -16,7 +16,7 @@ from django.conf import settings
 from psycopg_pool import PoolTimeout
 
 from agentops.database import borrowed, discard_broken, is_unreachable
-from runs import journal
+from runs import lease_rows
 
 logger = logging.getLogger(__name__)
 BEAT_TRIES = 3  # at once; a server that is gone for longer is asked again by the next beat
@@ -107,7 +107,7 @@ class Leases:
     def _ask(self, held: list[tuple[UUID, int]]) -> None:
         asked_at = time.monotonic()
         with borrowed() as connection, connection.cursor() as cursor:
-            kept = journal.renew_leases(cursor, held, settings.LEASE_S)
+            kept = lease_rows.renew_leases(cursor, held, settings.LEASE_S)
         for run, epoch in held:
             if run not in kept:
                 logger.warning("run %s is driven by somebody else now", run)

@@ -25,7 +25,7 @@ from agentops.text import is_blank
 from agentops.tracing import TraceContext, continue_trace
 from approvals.services import void_requests
 from identities.models import AgentIdentity, Application, Principal, User
-from runs import escrow, journal
+from runs import escrow, lease_rows
 from runs.evidence import USER_WROTE
 from runs.models import AgentVersion, Handover, Run
 from runs.policies import May, may_control, may_start, may_start_version
@@ -196,7 +196,7 @@ def _append(
             after = write_by_person(cursor, locked, draft)
             if duty is not None:
                 duty(cursor, after)
-            journal.ring(cursor, run.pk)
+            lease_rows.ring(cursor, run.pk)
         send_after_commit(DRIVE, str(run.pk), queue="critical")
     locked.refresh_from_db()
     return locked

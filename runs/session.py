@@ -26,9 +26,10 @@ from agentops.engine.state import RunState
 from agentops.errors import AgentOpsError, StateConflict
 from agentops.ledger.entries import Draft, Head, SealedEntry
 from agentops.ledger.store import Cursor, read_contents, read_entries, read_head
-from runs import group_commit, journal
+from runs import group_commit, journal, lease_rows
 from runs.draws import Draw
-from runs.journal import Appended, Premise, RunContext, Write
+from runs.journal import Appended, Premise, Write
+from runs.lease_rows import RunContext
 from runs.leases import leases
 from runs.projection import Projection, project, run_row
 from runs.slots import waiting_outside
@@ -317,14 +318,14 @@ class Session:
         """Give the run back with a snapshot; False when it was rung, so that the drive goes on."""
         keep = self.state.seq - self.kept_seq >= 20 and not self.state.has_ended
         with borrowed() as connection, connection.cursor() as cursor:
-            return journal.release_lease(
+            return lease_rows.release_lease(
                 cursor, self.context.run_id, self.epoch, wake_at=wake_at, seq=self.state.seq,
                 engine=ENGINE_VERSION, state=json.dumps(dump_state(self.state)) if keep else "{}", keep=keep,
             )  # fmt: skip
 
     def answer_bell(self) -> bool:
         with borrowed() as connection, connection.cursor() as cursor:
-            return journal.take_bell(cursor, self.context.run_id, self.epoch)
+            return lease_rows.take_bell(cursor, self.context.run_id, self.epoch)
 
 
 def _write_guarded(write: Write, guards: Sequence[Guard]) -> Appended:
@@ -352,7 +353,7 @@ def _write_with(
 
 def read_state(cursor: Cursor, run_id: UUID) -> RunState:
     """Fold a run's stream, from its last snapshot where this engine version can read it."""
-    kept = journal.read_snapshot(cursor, run_id, ENGINE_VERSION)
+    kept = lease_rows.read_snapshot(cursor, run_id, ENGINE_VERSION)
     state = None if kept is None else _load_kept(run_id, *kept)
     entries = read_entries(cursor, run_id, after=0 if state is None else state.seq)
     return fold_all((Event(x.seq, x.kind, x.facts, x.at) for x in entries), state)
@@ -371,7 +372,7 @@ def _load_kept(run_id: UUID, seq: int, kept: Any) -> RunState | None:  # Any: JS
 def open_session(context: RunContext, epoch: int, due_at: datetime | None) -> Session:
     """Return a session on a run whose lease was just taken."""
     with borrowed() as connection, connection.cursor() as cursor:
-        kept = journal.read_snapshot(cursor, context.run_id, ENGINE_VERSION)
+        kept = lease_rows.read_snapshot(cursor, context.run_id, ENGINE_VERSION)
         head = read_head(cursor, context.run_id)
         state = read_state(cursor, context.run_id)
         if state.seq != head.seq:  # somebody appended between the two reads

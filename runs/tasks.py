@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from agentops.database import borrowed
 from agentops.messages import send_after_commit, send_now
-from runs import journal, retention
+from runs import lease_rows, retention
 from runs.driver import drive as drive_run
 from runs.leases import stopping
 
@@ -32,7 +32,7 @@ def drive(run_id: str) -> None:
 def sweep() -> int:
     """Find what is due, abandoned, or decided without being told, and send it round again."""
     with borrowed() as connection, connection.cursor() as cursor:
-        due = journal.find_due(cursor, settings.SWEEP_BATCH)
+        due = lease_rows.find_due(cursor, settings.SWEEP_BATCH)
     for run_id in due:
         # The next sweep finds the rest: to wait for a broker that is down, run by run, would take minutes.
         if not send_now("runs.drive", str(run_id), expires_s=SWEPT_EXPIRES_S):
@@ -67,7 +67,7 @@ def wake_person(user_id: str) -> int:
 def _wake(column: LiteralString, value: str) -> int:
     """Ring all runs, paused ones too; the sweeper finds those that are sent no message."""
     with borrowed() as connection, connection.cursor() as cursor:
-        rung = journal.ring_all(cursor, column, value)
+        rung = lease_rows.ring_all(cursor, column, value)
     for run_id in rung[:WAKE_BATCH]:
         send_after_commit("runs.drive", str(run_id), queue="critical")
     return len(rung)

@@ -19,7 +19,7 @@ from agentops.engine.decide import LOST
 from agentops.errors import NotFound, StateConflict, ValidationFailed
 from runs import escrow
 from runs.authority import heed_standing
-from runs.journal import RunContext
+from runs.lease_rows import RunContext
 from runs.planner import Planner, build_planner
 from runs.planner.answers import PlannerAnswer, PlannerFailure, ProposedCall, Usage
 from runs.planner.messages import PlannerRequest

@@ -16,7 +16,7 @@ from agentops.engine.state import LostAuthority
 from agentops.identifiers import new_id
 from approvals.models import ApprovalRequest
 from identities.models import STAFF_ISSUER, AgentIdentity, Application, User
-from runs import journal, session, tasks, turns
+from runs import lease_rows, session, tasks, turns
 from runs.models import Run
 from runs.services import pause_run, start_run
 from tests.budget.rivals import two_rivals
@@ -262,7 +262,7 @@ def test_runs_that_are_rung_together_are_locked_in_the_order_of_their_ids() -> N
     with two_rivals() as (one, other), connect() as onlooker:
         lock = "SELECT FROM runs_run WHERE id = %s FOR UPDATE NOWAIT"
         one.begin(lambda cursor: cursor.execute(lock, [first]), onlooker).result()
-        rung = other.begin(lambda cursor: journal.ring_all(cursor, "identity_id", str(agent)), onlooker)
+        rung = other.begin(lambda cursor: lease_rows.ring_all(cursor, "identity_id", str(agent)), onlooker)
         assert not rung.done()
         onlooker.execute(lock, [second])
         one.commit()

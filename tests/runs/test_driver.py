@@ -18,7 +18,7 @@ from agentops.engine.breaker import BreakerSettings
 from agentops.errors import StateConflict
 from agentops.identifiers import new_id
 from agentops.ledger.models import Stream
-from runs import driver, group_commit, journal, services, turns
+from runs import driver, group_commit, journal, lease_rows, services, turns
 from runs.actions import executing
 from runs.leases import SharedFlag
 from runs.models import Budget, Run, RunSnapshot
@@ -454,7 +454,7 @@ def test_a_ring_at_the_end_of_a_slice_does_not_keep_the_lease(company: Company, 
 
 def ring(run: Run) -> None:
     with connection.cursor() as cursor:
-        journal.ring(cursor, run.pk)
+        lease_rows.ring(cursor, run.pk)
 
 
 # --- finding what is due ----------------------------------------------------------------------------------
@@ -462,7 +462,7 @@ def ring(run: Run) -> None:
 
 def due() -> list[object]:
     with connection.cursor() as cursor:
-        return list(journal.find_due(cursor, 100))
+        return list(lease_rows.find_due(cursor, 100))
 
 
 def test_the_sweeper_finds_what_is_due_and_nothing_else(company: Company) -> None:
@@ -563,12 +563,12 @@ def test_a_heartbeat_that_comes_late_leaves_a_run_free_that_was_given_back(compa
     company.play(says("Done."))
     run = company.start()
     with borrowed() as lent, lent.cursor() as cursor:
-        taken = journal.take_lease(cursor, run.pk, owner="me", lease_s=15)
+        taken = lease_rows.take_lease(cursor, run.pk, owner="me", lease_s=15)
         assert taken is not None
         epoch = taken[0]
-        assert journal.renew_leases(cursor, [(run.pk, epoch)], 15) == {run.pk: True}
-        assert journal.release_lease(
+        assert lease_rows.renew_leases(cursor, [(run.pk, epoch)], 15) == {run.pk: True}
+        assert lease_rows.release_lease(
             cursor, run.pk, epoch, wake_at=None, seq=0, engine=0, state="{}", keep=False
         )
-        assert journal.renew_leases(cursor, [(run.pk, epoch)], 15) == {}
+        assert lease_rows.renew_leases(cursor, [(run.pk, epoch)], 15) == {}
     assert company.drive(run).state == "completed"

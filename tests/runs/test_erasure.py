@@ -20,7 +20,7 @@ from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft, digest_content
 from agentops.ledger.models import Stream
 from identities.models import STAFF_ISSUER, Principal
-from runs import driver, erasure, journal
+from runs import driver, erasure, lease_rows
 from runs.erasure import erase_principal, erase_run
 from runs.models import Run
 from runs.services import add_message, answer_input, cancel_run, start_run
@@ -173,7 +173,7 @@ def frozen(company: Company) -> Session:
     company.play(says("Hello."))
     run = company.start()
     with borrowed() as lent, lent.cursor() as cursor:
-        taken = journal.take_lease(cursor, run.pk, owner="tests:1", lease_s=60)
+        taken = lease_rows.take_lease(cursor, run.pk, owner="tests:1", lease_s=60)
     assert taken is not None
     epoch, due_at, context = taken
     session = open_session(context, epoch, due_at)

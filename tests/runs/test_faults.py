@@ -10,7 +10,7 @@ from django.db import OperationalError
 from django.utils import timezone
 from psycopg_pool import PoolTimeout
 
-from runs import driver, journal, turns
+from runs import driver, lease_rows, turns
 from tests.runs.company import Company, says
 from tests.runs.test_driver import abandon
 
@@ -94,7 +94,7 @@ def test_a_run_that_cannot_be_given_back_without_a_database_is_left_to_its_lease
 
     with monkeypatch.context() as patch:
         patch.setattr(turns, "_reserve", fail)
-        patch.setattr(journal, "release_lease", fail)
+        patch.setattr(lease_rows, "release_lease", fail)
         run = company.drive(run)
     assert (run.state, run.wake_at) == ("queued", None)
     assert run.lease_until is not None

@@ -10,7 +10,7 @@ import pytest
 from agentops.database import borrowed
 from agentops.engine import events as e
 from agentops.ledger.entries import Head
-from runs import journal
+from runs import lease_rows
 from runs.models import Run, RunSnapshot, Step
 from runs.session import HeadMoved, LeaseLost, Session, open_session
 from tests.rewriting import rewrite_appends
@@ -30,7 +30,7 @@ ASKED = {
 def session(company: Company) -> Session:
     """Return a session that has a step and a snapshot to write."""
     with borrowed() as connection, connection.cursor() as cursor:
-        taken = journal.take_lease(cursor, company.start().pk, owner="tests:1", lease_s=60)
+        taken = lease_rows.take_lease(cursor, company.start().pk, owner="tests:1", lease_s=60)
     assert taken is not None
     epoch, due_at, context = taken
     session = open_session(context, epoch, due_at)
@@ -110,10 +110,10 @@ def test_a_snapshot_that_selects_from_no_fence_is_kept(
     """The mutant."""
     company.is_mutant = True
     fenced, rest = "SELECT id, %(seq)s", "%(state)s::jsonb FROM released WHERE"
-    assert fenced in journal._RELEASE
-    assert rest in journal._RELEASE
-    unfenced = journal._RELEASE.replace(fenced, "SELECT %(run)s::uuid, %(seq)s")
-    monkeypatch.setattr(journal, "_RELEASE", unfenced.replace(rest, "%(state)s::jsonb WHERE"))
+    assert fenced in lease_rows._RELEASE
+    assert rest in lease_rows._RELEASE
+    unfenced = lease_rows._RELEASE.replace(fenced, "SELECT %(run)s::uuid, %(seq)s")
+    monkeypatch.setattr(lease_rows, "_RELEASE", unfenced.replace(rest, "%(state)s::jsonb WHERE"))
     take_over(session)
     assert not session.release(None)
     assert RunSnapshot.objects.count() == 1

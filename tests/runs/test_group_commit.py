@@ -15,7 +15,7 @@ import pytest
 from agentops.database import borrowed
 from agentops.engine import events as e
 from agentops.identifiers import new_id
-from runs import group_commit, journal, slots
+from runs import group_commit, journal, lease_rows, slots
 from runs.group_commit import GroupCommit, Ticket
 from runs.journal import Appended, Document
 from runs.models import Run
@@ -75,7 +75,7 @@ def wait_until(happened: Callable[[], bool]) -> None:
 def lease(run: Run) -> Session:
     """Lease a run and open it, as a driver does."""
     with borrowed() as connection, connection.cursor() as cursor:
-        taken = journal.take_lease(cursor, run.pk, owner="tests:1", lease_s=60)
+        taken = lease_rows.take_lease(cursor, run.pk, owner="tests:1", lease_s=60)
     assert taken is not None
     epoch, due_at, context = taken
     return open_session(context, epoch, due_at)

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from agentops.database import borrowed
-from runs import journal
+from runs import journal, lease_rows
 from tools import standing
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,7 +30,7 @@ def numbered(statement: str, *names: str) -> str:
     "statement",
     [
         *(statement.sql for statement in journal._APPENDS.values()),
-        numbered(journal._LEASE, "owner", "lease_s", "run"),
+        numbered(lease_rows._LEASE, "owner", "lease_s", "run"),
         standing._STANDING_OF_READ.sql,
         standing._STANDING_OF_WRITE.sql,
     ],

@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from runs import driver, journal, session
+from runs import driver, lease_rows, session
 from runs.leases import Leases
 from runs.models import BudgetWindow, Run
 from tests.factories import BudgetFactory, RunFactory
@@ -48,7 +48,7 @@ def test_a_locked_run_keeps_no_other_lease_from_being_renewed() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_heartbeat_that_waits_renews_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """The mutant."""
-    rewrite_text(monkeypatch, journal, "_HEARTBEAT", "SKIP LOCKED", "")
+    rewrite_text(monkeypatch, lease_rows, "_HEARTBEAT", "SKIP LOCKED", "")
     with pytest.raises(AssertionError):
         check_the_other_is_renewed(SOON_S)
 
