@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-import pytest
 from django.contrib.auth.models import Group, Permission
 from guardian.shortcuts import assign_perm
 
@@ -101,9 +100,3 @@ def join(pairs: list[tuple[Team, User]]) -> None:
     """Put people on teams."""
     memberships = Team.members.through
     memberships.objects.bulk_create(memberships(team=team, user=person) for team, person in pairs)
-
-
-@pytest.fixture
-def cast(db: None) -> Cast:
-    """Provide the cast in this test's database."""
-    return make_cast()

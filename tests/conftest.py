@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
+from functools import cache
 
+import httpx2
 import pytest
 import redis
 from django.db import connection
@@ -14,9 +16,9 @@ from hypothesis import settings
 from pytest_django import DjangoDbBlocker
 
 from agentops.runtime.pytest_databases import Cleaner
-from tests.cast import cast
+from tests.casting import cast, casting
 
-__all__ = ["cast"]  # a fixture for everybody
+__all__ = ["cast", "casting"]  # fixtures for everybody
 
 # The machine's speed decides no test.
 settings.register_profile("agentops", deadline=None)
@@ -51,7 +53,9 @@ def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBl
 @pytest.fixture(scope="session", autouse=True)
 def _cheap_settings() -> Iterator[None]:
     """Spare tests what is dear on purpose, or is done once in a server's life."""
-    with override_settings(**CHEAP):
+    with override_settings(**CHEAP), pytest.MonkeyPatch.context() as patch:
+        # A planner's client reads all certificates when it is made, and most tests of runs make one.
+        patch.setattr(httpx2, "create_ssl_context", cache(httpx2.create_ssl_context))
         yield
 
 

@@ -42,4 +42,6 @@ def run_tests(suite: str | None, rest: list[str]) -> int:
     if suite == BROWSER:
         provide_chromium()
     os.chdir(ROOT)
+    # Many images set it. A run starts some hundred processes, and each would compile all modules anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *pytest_arguments(suite, rest)])

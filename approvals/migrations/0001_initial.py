@@ -43,6 +43,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['created_at'],
+                'indexes': [models.Index(condition=models.Q(('state', 'waiting')), fields=['expires_at'], name='approval_waiting')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('consumed_at', None), ('state', 'approved'), _connector='OR'), name='approval_consumed_only_when_approved'), models.UniqueConstraint(condition=models.Q(('state__in', ['waiting', 'approved'])), fields=('key',), name='approval_one_open_per_call')],
             },
         ),
         migrations.CreateModel(
@@ -56,21 +58,8 @@ class Migration(migrations.Migration):
                 ('decided_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to=settings.AUTH_USER_MODEL)),
                 ('request', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='approvals.approvalrequest')),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='approvalrequest',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['expires_at'], name='approval_waiting'),
-        ),
-        migrations.AddConstraint(
-            model_name='approvalrequest',
-            constraint=models.CheckConstraint(condition=models.Q(('consumed_at', None), ('state', 'approved'), _connector='OR'), name='approval_consumed_only_when_approved'),
-        ),
-        migrations.AddConstraint(
-            model_name='approvalrequest',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['waiting', 'approved'])), fields=('key',), name='approval_one_open_per_call'),
-        ),
-        migrations.AddConstraint(
-            model_name='approvaldecision',
-            constraint=models.UniqueConstraint(fields=('request', 'decided_by'), name='decision_once_per_person'),
+            options={
+                'constraints': [models.UniqueConstraint(fields=('request', 'decided_by'), name='decision_once_per_person')],
+            },
         ),
     ]

@@ -40,6 +40,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'user',
                 'verbose_name_plural': 'users',
                 'abstract': False,
+                'constraints': [models.CheckConstraint(condition=models.Q(('kind', 'person'), models.Q(('is_staff', False), ('is_superuser', False)), _connector='OR'), name='user_service_account_has_no_staff_rights')],
             },
             managers=[
                 ('objects', django.contrib.auth.models.UserManager()),
@@ -63,6 +64,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'agent identities',
                 'ordering': ['slug'],
                 'permissions': [('start_run', 'Can start runs of this agent'), ('operate_agent', 'Can suspend, revoke and re-activate this agent, and stop its runs')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'active', 'suspended', 'revoked'])), name='agent_state_known'), models.CheckConstraint(condition=models.Q(('purpose', ''), _negated=True), name='agent_has_purpose')],
             },
         ),
         migrations.CreateModel(
@@ -75,6 +77,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+                'unique_together': {('group', 'permission', 'content_object')},
             },
         ),
         migrations.CreateModel(
@@ -87,6 +90,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+                'unique_together': {('user', 'permission', 'content_object')},
             },
         ),
         migrations.CreateModel(
@@ -129,6 +133,9 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('team', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='principals', to='identities.team')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('team', 'issuer', 'subject'), name='principal_once_per_team')],
+            },
         ),
         migrations.CreateModel(
             name='Application',
@@ -150,29 +157,5 @@ class Migration(migrations.Migration):
             model_name='agentidentity',
             name='team',
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='agents', to='identities.team'),
-        ),
-        migrations.AddConstraint(
-            model_name='user',
-            constraint=models.CheckConstraint(condition=models.Q(('kind', 'person'), models.Q(('is_staff', False), ('is_superuser', False)), _connector='OR'), name='user_service_account_has_no_staff_rights'),
-        ),
-        migrations.AlterUniqueTogether(
-            name='agentidentitygroupobjectpermission',
-            unique_together={('group', 'permission', 'content_object')},
-        ),
-        migrations.AlterUniqueTogether(
-            name='agentidentityuserobjectpermission',
-            unique_together={('user', 'permission', 'content_object')},
-        ),
-        migrations.AddConstraint(
-            model_name='principal',
-            constraint=models.UniqueConstraint(fields=('team', 'issuer', 'subject'), name='principal_once_per_team'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentidentity',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'active', 'suspended', 'revoked'])), name='agent_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentidentity',
-            constraint=models.CheckConstraint(condition=models.Q(('purpose', ''), _negated=True), name='agent_has_purpose'),
         ),
     ]

@@ -105,6 +105,11 @@ class Arena:
         self._start_beat()
         self._start_web()
 
+    def abandon(self) -> None:
+        """Kill everything but the database, which cleans up behind itself: nobody looks at the others any more."""
+        for process in [process for process in self.stack.processes if process.name != "postgres"]:
+            self.stack.kill(process)
+
     def database_url(self, *, owner: bool = False) -> str:
         """Return how to reach the database."""
         return self.stack.environment()["DATABASE_OWNER_URL" if owner else "DATABASE_URL"]

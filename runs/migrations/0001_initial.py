@@ -47,6 +47,7 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-id'],
                 'permissions': [('control_run', 'Can pause, resume and cancel runs'), ('settle_outcome', 'Can settle a call whose outcome is unknown'), ('answer_handover', 'Can answer a conversation handed over by an agent')],
+                'indexes': [models.Index(django.db.models.functions.comparison.Coalesce('lease_until', 'wake_at'), condition=models.Q(('ended_at', None)), name='run_due'), models.Index(fields=['state', '-id'], name='run_by_state')],
             },
         ),
         migrations.CreateModel(
@@ -77,6 +78,9 @@ class Migration(migrations.Migration):
                 ('identity', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='identities.agentidentity')),
                 ('published_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('identity', 'number'), name='agent_version_number_once'), models.UniqueConstraint(condition=models.Q(('state', 'published')), fields=('identity',), name='agent_version_one_published')],
+            },
         ),
         migrations.CreateModel(
             name='Budget',
@@ -90,6 +94,9 @@ class Migration(migrations.Migration):
                 ('identity', models.ForeignKey(blank=True, help_text="Empty: the budget is the whole team's.", null=True, on_delete=django.db.models.deletion.PROTECT, related_name='budgets', to='identities.agentidentity')),
                 ('team', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='budgets', to='identities.team')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('team', 'identity', 'window'), name='budget_once_per_scope', nulls_distinct=False)],
+            },
         ),
         migrations.CreateModel(
             name='BudgetWindow',
@@ -101,6 +108,9 @@ class Migration(migrations.Migration):
                 ('committed_usd', models.DecimalField(decimal_places=8, default=0, max_digits=16)),
                 ('budget', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='windows', to='runs.budget')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('budget', 'starts_at'), name='budget_window_once'), models.CheckConstraint(condition=models.Q(('committed_steps__gte', 0), ('committed_tokens__gte', 0), ('committed_usd__gte', 0)), name='budget_window_never_negative')],
+            },
         ),
         migrations.CreateModel(
             name='Price',
@@ -171,6 +181,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['opened_at'],
+                'constraints': [models.UniqueConstraint(fields=('run', 'step', 'call'), name='handover_once_per_call')],
             },
         ),
         migrations.CreateModel(
@@ -184,6 +195,9 @@ class Migration(migrations.Migration):
                 ('window', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='escrows', to='runs.budgetwindow')),
                 ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='escrows', to='runs.run')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('window', 'run'), name='escrow_once_per_window')],
+            },
         ),
         migrations.CreateModel(
             name='Step',
@@ -235,50 +249,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'runs_tool_call',
+                'indexes': [models.Index(fields=['tool_version', '-proposed_at'], name='call_by_tool')],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='agentversion',
-            constraint=models.UniqueConstraint(fields=('identity', 'number'), name='agent_version_number_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentversion',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'published')), fields=('identity',), name='agent_version_one_published'),
-        ),
-        migrations.AddConstraint(
-            model_name='budget',
-            constraint=models.UniqueConstraint(fields=('team', 'identity', 'window'), name='budget_once_per_scope', nulls_distinct=False),
-        ),
-        migrations.AddConstraint(
-            model_name='budgetwindow',
-            constraint=models.UniqueConstraint(fields=('budget', 'starts_at'), name='budget_window_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='budgetwindow',
-            constraint=models.CheckConstraint(condition=models.Q(('committed_steps__gte', 0), ('committed_tokens__gte', 0), ('committed_usd__gte', 0)), name='budget_window_never_negative'),
-        ),
-        migrations.AddIndex(
-            model_name='run',
-            index=models.Index(django.db.models.functions.comparison.Coalesce('lease_until', 'wake_at'), condition=models.Q(('ended_at', None)), name='run_due'),
         ),
         migrations.AddIndex(
             model_name='run',
             index=models.Index(fields=['team', '-id'], name='run_by_team'),
-        ),
-        migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['state', '-id'], name='run_by_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='handover',
-            constraint=models.UniqueConstraint(fields=('run', 'step', 'call'), name='handover_once_per_call'),
-        ),
-        migrations.AddConstraint(
-            model_name='escrow',
-            constraint=models.UniqueConstraint(fields=('window', 'run'), name='escrow_once_per_window'),
-        ),
-        migrations.AddIndex(
-            model_name='toolcall',
-            index=models.Index(fields=['tool_version', '-proposed_at'], name='call_by_tool'),
         ),
     ]

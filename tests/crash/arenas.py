@@ -34,6 +34,7 @@ def open_arena(
         arena = Arena(stack, timing=timing, celery=celery, pool=pool)
         arena.open(workers=workers)
         yield arena
+        arena.abandon()
 
 
 def start_runs(arena: Arena, count: int) -> list[UUID]:

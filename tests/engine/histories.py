@@ -7,7 +7,7 @@ from typing import Any
 
 from agentops.engine import events as e
 from agentops.engine.events import Event
-from tests.engine.simulation import START
+from tests.engine.world import START
 
 Written = tuple[str, dict[str, Any]]  # Any: JSON
 

@@ -8,23 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_UP, Decimal
-from functools import partial
 from itertools import takewhile
 from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
 
-from agentops.engine import ENGINE_VERSION
 from agentops.engine import commands as c
 from agentops.engine import events as e
 from agentops.engine.budgets import (
     QUANTUM,
     Amount,
     DrawFirst,
-    Rates,
     Reservation,
     count_drawn,
     count_unused,
@@ -37,34 +34,10 @@ from agentops.engine.events import INTENTS, Event
 from agentops.engine.fold import fold
 from agentops.engine.state import CallState, RunState
 from agentops.engine.trouble import JITTER_UNITS, decide_follow_up
+from tests.engine.people import History
+from tests.engine.world import EFFECTS, IDEMPOTENCY, LIFE, RATES, START, TOOLS, Facts, World, worlds
 
-START = datetime(2026, 11, 22, 12, tzinfo=UTC)
-LIFE = timedelta(hours=1)
-RATES = Rates(Decimal(3), Decimal(15))
-TOOLS = ("look_up", "refund", "cancel", "ask_user", "hand_over")
-IDEMPOTENCY = ("honours_key", "read_back", "none")
-EFFECTS = {"look_up": "read", "refund": "irreversible", "cancel": "reversible"}
 MOST_COMMANDS = 5_000
-
-Facts = dict[str, Any]  # Any: JSON
-
-
-@dataclass(frozen=True)
-class World:
-    """How the world is minded: chances of what may go wrong, the run's limits, and the rules that it pins."""
-
-    engine: int = ENGINE_VERSION
-    steps: int = 6
-    tokens: int = 20_000
-    usd: Decimal = Decimal("0.5")
-    seconds: int = 60
-    repeat_limit: int = 3
-    shared: tuple[str, ...] = ()
-    crash: float = 0.1
-    people: float = 0.15
-    trouble: float = 0.3
-    final: float = 0.2
-    tool_calls: int = 4
 
 
 class Moved(Exception):
@@ -76,40 +49,16 @@ class Crash(Exception):
 
 
 @dataclass
-class Simulation:
-    """One run: the stream, every state it went through, and a driver with a view of its own."""
+class Simulation(History):
+    """One run: its history, and a driver with a view of its own."""
 
-    world: World
-    dice: Random
-    now: datetime = START
-    events: list[Event] = field(default_factory=list)
-    states: list[RunState] = field(default_factory=list)
-    verdicts: dict[str, str] = field(default_factory=dict)
-    acts: int = 20  # people do not go on for ever
-    # The driver's: what it knows, what it has not written yet, and which commands led to what it has written.
+    # What the driver knows, what it has not written yet, and which commands led to what it has written.
     head: int = 0
     pending: list[tuple[Event, Command | None]] = field(default_factory=list)
     idle_ms: int = 0
     due_at: datetime = START
     decisions: list[Command] = field(default_factory=list)
     commands: int = 0
-
-    @property
-    def state(self) -> RunState:
-        return self.states[-1]
-
-    def chance(self, probability: float) -> bool:
-        return self.dice.random() < probability
-
-    def pass_time(self, milliseconds: int) -> None:
-        """Let time pass, in which people may act."""
-        self.now += timedelta(milliseconds=self.dice.randint(0, milliseconds))
-        if self.chance(self.world.people):
-            self.let_people_act()
-
-    def append(self, event: Event) -> None:
-        self.states.append(fold(self.states[-1] if self.states else None, event))
-        self.events.append(event)
 
     # --- the driver's writing ---------------------------------------------------------------------------
 
@@ -413,38 +362,6 @@ class Simulation:
     def park(self, command: c.Park) -> None:
         self.note(e.CALL_PARKED, command, step=self.view.step, call=command.call)
 
-    # --- people -----------------------------------------------------------------------------------------
-
-    def let_people_act(self) -> None:
-        """Let somebody do one of the things that are possible now, past the driver."""
-        if self.acts and not self.state.has_ended:
-            self.acts -= 1
-            self.dice.choice(self._possible_acts())()
-
-    def _possible_acts(self) -> list[Callable[[], None]]:
-        kinds = [e.RUN_PAUSED, e.MESSAGE_RECEIVED] + 4 * [e.RUN_UNPAUSED] * self.state.paused
-        if self.chance(0.1):
-            kinds += [e.CANCEL_REQUESTED, e.RUN_KILLED]
-        acts: list[Callable[[], None]] = [partial(self._act, kind) for kind in kinds]
-        for call in self.state.open_calls:
-            acts += 3 * self._answers(call)
-        return acts
-
-    def _answers(self, call: CallState) -> list[Callable[[], None]]:
-        where = {"step": self.state.step, "call": call.number}
-        if call.status == "waiting":
-            verdict = self.dice.choice(("approved", "denied"))
-            return [partial(self.verdicts.setdefault, call.approval, verdict)]  # type: ignore[list-item]  # its result is not used
-        if call.status == "asked":
-            kind = e.INPUT_RECEIVED if call.code == "input" else e.HANDOVER_ANSWERED
-            return [partial(self._act, kind, **where)]
-        if call.status == "parked":
-            return [partial(self._act, e.OUTCOME_SETTLED, **where, happened=self.chance(0.5))]
-        return []
-
-    def _act(self, kind: str, **facts: Any) -> None:
-        self.append(Event(len(self.events) + 1, kind, {"size": 9, **facts}, self.now))
-
 
 _CARRY_OUT: dict[type, Callable[[Simulation, Any], None]] = {
     c.AskPlanner: Simulation.ask,
@@ -458,22 +375,6 @@ _CARRY_OUT: dict[type, Callable[[Simulation, Any], None]] = {
     c.Finish: Simulation.finish,
     c.Rest: Simulation.rest,
 }
-
-worlds = st.builds(
-    World,
-    engine=st.integers(1, ENGINE_VERSION),
-    steps=st.integers(1, 8),
-    tokens=st.integers(100, 60_000),
-    usd=st.decimals("0.001", "0.5", places=4),
-    seconds=st.integers(1, 120),
-    repeat_limit=st.integers(2, 4),
-    shared=st.sampled_from([(), ("usd",), ("steps", "tokens", "usd")]),
-    crash=st.sampled_from([0.0, 0.1, 0.6]),
-    people=st.sampled_from([0.0, 0.15, 0.6]),
-    trouble=st.sampled_from([0.0, 0.3, 0.9]),
-    final=st.sampled_from([0.0, 0.2, 0.6]),
-    tool_calls=st.integers(1, 5),
-)
 
 
 def simulate(world: World, dice: Random) -> Simulation:

@@ -9,7 +9,7 @@ from agentops.engine.commands import Command
 from agentops.engine.decide import next_command
 from agentops.engine.fold import fold_all
 from tests.engine.histories import TERMS, Written, decided, history, requested
-from tests.engine.simulation import LIFE, START
+from tests.engine.world import LIFE, START
 
 BEGUN = [requested(1), decided(1, calls=2)]
 WHERE = {"step": 1, "call": 1}

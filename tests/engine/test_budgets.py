@@ -21,7 +21,7 @@ from agentops.engine.budgets import (
     plan_reservation,
 )
 from agentops.engine.state import Drawn, Limits, RunState, Spent
-from tests.engine.simulation import START
+from tests.engine.world import START
 
 RATES = Rates(Decimal(1), Decimal(2))
 ROOMY = RunState(Limits(12, 100_000, Decimal(2), 90), START + timedelta(hours=1))

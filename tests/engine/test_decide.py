@@ -14,7 +14,7 @@ from agentops.engine.decide import MODEL_ATTEMPTS, next_command
 from agentops.engine.fold import fold_all
 from agentops.engine.state import LostAuthority
 from tests.engine.histories import RUN, Written, asked, decided, history, requested
-from tests.engine.simulation import LIFE, START, Simulation, ended_runs
+from tests.engine.simulation import Simulation, ended_runs
 from tests.engine.situations import (
     BEGUN,
     HALT,
@@ -33,6 +33,7 @@ from tests.engine.situations import (
     succeeded,
     unknown,
 )
+from tests.engine.world import LIFE, START
 
 COMMANDS = (
     c.AskPlanner,

@@ -14,7 +14,8 @@ from agentops.engine.events import Event
 from agentops.engine.fold import UnfoldableEvent, fold, fold_all
 from agentops.engine.state import MARKS_LIMIT, RECENT_LIMIT, RunState
 from tests.engine.histories import TERMS, asked, decided, history, requested
-from tests.engine.simulation import START, Simulation, ended_runs
+from tests.engine.simulation import Simulation, ended_runs
+from tests.engine.world import START
 
 
 @given(ended_runs, st.data())

@@ -18,7 +18,7 @@ from agentops.engine.loops import (
     note_success,
 )
 from agentops.engine.state import CallState, Limits, RunState
-from tests.engine.simulation import START
+from tests.engine.world import START
 
 # --- up to engine version 2: an uninterrupted cycle -------------------------------------------------------
 

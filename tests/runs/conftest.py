@@ -38,11 +38,14 @@ def watched_driver() -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def company(transactional_db: None, cast: Cast, settings: Settings) -> Iterator[Company]:
+def company(
+    transactional_db: None, cast: Cast, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Company]:
     """Provide a company with a scripted provider behind the real client; a fault of the driver fails the test."""
     provider = Provider()
     settings.OPENAI_BASE_URL, settings.OPENAI_API_KEY = provider.base_url, "sk-test"
     settings.TOOLS_PYTHON_MODULES = [HERE]
+    monkeypatch.setattr(turns, "BACKOFF_BASE_S", 0.001)  # as that of the company's tools
     turns.planner_of.cache_clear()
     WORLD.reset()
     with watched_driver() as faults:

@@ -32,6 +32,7 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['name'],
                 'permissions': [('use_tool', "May call this tool (agents' service accounts)"), ('approve_calls', 'May approve calls of this tool'), ('operate_tool', "May force this tool's breaker open and reset it")],
+                'constraints': [models.UniqueConstraint(fields=('team', 'name'), name='tool_name_once_per_team'), models.CheckConstraint(condition=models.Q(('name__regex', '^[A-Za-z0-9_-]{1,64}$')), name='tool_name_is_callable')],
             },
         ),
         migrations.CreateModel(
@@ -54,6 +55,9 @@ class Migration(migrations.Migration):
                 ('identity', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='identities.agentidentity')),
                 ('tool', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='tools.tool')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('identity', 'tool', 'window'), name='cap_usage_once_per_window')],
+            },
         ),
         migrations.CreateModel(
             name='ToolGrant',
@@ -75,6 +79,9 @@ class Migration(migrations.Migration):
                 ('tool', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='grants', to='tools.tool')),
                 ('waived_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'active')), fields=('identity', 'tool'), name='grant_one_active_per_tool'), models.UniqueConstraint(fields=('identity', 'tool', 'version'), name='grant_version_once'), models.CheckConstraint(condition=models.Q(models.Q(('countersigned_by', None), ('waived_by', None)), models.Q(('countersigned_by__isnull', False), ('waived_by__isnull', False), ('waiver_expires_at__isnull', False), models.Q(('waived_by', models.F('countersigned_by')), _negated=True), models.Q(('waiver_reason', ''), _negated=True)), _connector='OR'), name='grant_waiver_has_two_people_and_an_end')],
+            },
         ),
         migrations.CreateModel(
             name='ToolGroupObjectPermission',
@@ -86,6 +93,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+                'unique_together': {('group', 'permission', 'content_object')},
             },
         ),
         migrations.CreateModel(
@@ -98,6 +106,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+                'unique_together': {('user', 'permission', 'content_object')},
             },
         ),
         migrations.CreateModel(
@@ -128,6 +137,9 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('tool', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='tools.tool')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('tool', 'number'), name='tool_version_number_once'), models.CheckConstraint(condition=models.Q(('effect__in', ['read', 'reversible', 'irreversible'])), name='tool_version_has_effect_class'), models.CheckConstraint(condition=models.Q(('timeout_s__gt', 0)), name='tool_version_has_timeout'), models.CheckConstraint(condition=models.Q(('idempotency__in', ['honours_key', 'read_back', 'none'])), name='tool_version_declares_idempotency')],
+            },
         ),
         migrations.CreateModel(
             name='EffectRecord',
@@ -143,57 +155,8 @@ class Migration(migrations.Migration):
                 ('identity', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, to='identities.agentidentity')),
                 ('tool_version', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, to='tools.toolversion')),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name='tool',
-            constraint=models.UniqueConstraint(fields=('team', 'name'), name='tool_name_once_per_team'),
-        ),
-        migrations.AddConstraint(
-            model_name='tool',
-            constraint=models.CheckConstraint(condition=models.Q(('name__regex', '^[A-Za-z0-9_-]{1,64}$')), name='tool_name_is_callable'),
-        ),
-        migrations.AddConstraint(
-            model_name='capusage',
-            constraint=models.UniqueConstraint(fields=('identity', 'tool', 'window'), name='cap_usage_once_per_window'),
-        ),
-        migrations.AddConstraint(
-            model_name='toolgrant',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'active')), fields=('identity', 'tool'), name='grant_one_active_per_tool'),
-        ),
-        migrations.AddConstraint(
-            model_name='toolgrant',
-            constraint=models.UniqueConstraint(fields=('identity', 'tool', 'version'), name='grant_version_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='toolgrant',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('countersigned_by', None), ('waived_by', None)), models.Q(('countersigned_by__isnull', False), ('waived_by__isnull', False), ('waiver_expires_at__isnull', False), models.Q(('waived_by', models.F('countersigned_by')), _negated=True), models.Q(('waiver_reason', ''), _negated=True)), _connector='OR'), name='grant_waiver_has_two_people_and_an_end'),
-        ),
-        migrations.AlterUniqueTogether(
-            name='toolgroupobjectpermission',
-            unique_together={('group', 'permission', 'content_object')},
-        ),
-        migrations.AlterUniqueTogether(
-            name='tooluserobjectpermission',
-            unique_together={('user', 'permission', 'content_object')},
-        ),
-        migrations.AddConstraint(
-            model_name='toolversion',
-            constraint=models.UniqueConstraint(fields=('tool', 'number'), name='tool_version_number_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='toolversion',
-            constraint=models.CheckConstraint(condition=models.Q(('effect__in', ['read', 'reversible', 'irreversible'])), name='tool_version_has_effect_class'),
-        ),
-        migrations.AddConstraint(
-            model_name='toolversion',
-            constraint=models.CheckConstraint(condition=models.Q(('timeout_s__gt', 0)), name='tool_version_has_timeout'),
-        ),
-        migrations.AddConstraint(
-            model_name='toolversion',
-            constraint=models.CheckConstraint(condition=models.Q(('idempotency__in', ['honours_key', 'read_back', 'none'])), name='tool_version_declares_idempotency'),
-        ),
-        migrations.AddIndex(
-            model_name='effectrecord',
-            index=models.Index(condition=models.Q(('dedupe_digest', ''), _negated=True), fields=['dedupe_digest', 'started_at'], name='effect_dedupe'),
+            options={
+                'indexes': [models.Index(condition=models.Q(('dedupe_digest', ''), _negated=True), fields=['dedupe_digest', 'started_at'], name='effect_dedupe')],
+            },
         ),
     ]

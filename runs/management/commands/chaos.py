@@ -39,6 +39,7 @@ class Command(BaseCommand):
                 arena = Arena(stack)
                 arena.open()
                 result = run_campaign(arena, plan, announce=self.stderr.write)
+                arena.abandon()
         except StackError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(json.dumps(result.as_json()) if options["json"] else _as_text(result))

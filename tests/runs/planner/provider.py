@@ -117,7 +117,8 @@ class Provider:
     def __post_init__(self) -> None:
         self._server = _Server(("127.0.0.1", 0), Conversation)
         self._server.provider = self
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        # It looks so often whether it is to stop, and most tests of runs wait for that at their end.
+        threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True).start()
 
     @property
     def base_url(self) -> str:

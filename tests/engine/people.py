@@ -1,0 +1,76 @@
+"""The stream of a run, and people who write to it as they please."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from random import Random
+from typing import Any
+
+from agentops.engine import events as e
+from agentops.engine.events import Event
+from agentops.engine.fold import fold
+from agentops.engine.state import CallState, RunState
+from tests.engine.world import START, World
+
+
+@dataclass
+class History:
+    """One run's stream, every state it went through, and what people do meanwhile."""
+
+    world: World
+    dice: Random
+    now: datetime = START
+    events: list[Event] = field(default_factory=list)
+    states: list[RunState] = field(default_factory=list)
+    verdicts: dict[str, str] = field(default_factory=dict)
+    acts: int = 20  # people do not go on for ever
+
+    @property
+    def state(self) -> RunState:
+        return self.states[-1]
+
+    def chance(self, probability: float) -> bool:
+        return self.dice.random() < probability
+
+    def pass_time(self, milliseconds: int) -> None:
+        """Let time pass, in which people may act."""
+        self.now += timedelta(milliseconds=self.dice.randint(0, milliseconds))
+        if self.chance(self.world.people):
+            self.let_people_act()
+
+    def append(self, event: Event) -> None:
+        self.states.append(fold(self.states[-1] if self.states else None, event))
+        self.events.append(event)
+
+    def let_people_act(self) -> None:
+        """Let somebody do one of the things that are possible now, past the driver."""
+        if self.acts and not self.state.has_ended:
+            self.acts -= 1
+            self.dice.choice(self._possible_acts())()
+
+    def _possible_acts(self) -> list[Callable[[], None]]:
+        kinds = [e.RUN_PAUSED, e.MESSAGE_RECEIVED] + 4 * [e.RUN_UNPAUSED] * self.state.paused
+        if self.chance(0.1):
+            kinds += [e.CANCEL_REQUESTED, e.RUN_KILLED]
+        acts: list[Callable[[], None]] = [partial(self._act, kind) for kind in kinds]
+        for call in self.state.open_calls:
+            acts += 3 * self._answers(call)
+        return acts
+
+    def _answers(self, call: CallState) -> list[Callable[[], None]]:
+        where = {"step": self.state.step, "call": call.number}
+        if call.status == "waiting":
+            verdict = self.dice.choice(("approved", "denied"))
+            return [partial(self.verdicts.setdefault, call.approval, verdict)]  # type: ignore[list-item]  # its result is not used
+        if call.status == "asked":
+            kind = e.INPUT_RECEIVED if call.code == "input" else e.HANDOVER_ANSWERED
+            return [partial(self._act, kind, **where)]
+        if call.status == "parked":
+            return [partial(self._act, e.OUTCOME_SETTLED, **where, happened=self.chance(0.5))]
+        return []
+
+    def _act(self, kind: str, **facts: Any) -> None:
+        self.append(Event(len(self.events) + 1, kind, {"size": 9, **facts}, self.now))

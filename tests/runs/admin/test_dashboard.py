@@ -1,0 +1,111 @@
+"""Every number counts what its viewer may see, and costs the same however much there is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from runs.models import BudgetWindow, Handover
+from tests.cast import Cast
+from tests.console.visits import count_queries, page_of, sign_in, text_of
+from tests.factories import (
+    AgentVersionFactory,
+    ApprovalRequestFactory,
+    BudgetFactory,
+    PrincipalFactory,
+    RunFactory,
+    ToolFactory,
+)
+from tests.runs.company import Company
+
+
+class TestDashboard:
+    def test_every_number_counts_what_the_viewer_may_see(self, company: Company, cast: Cast) -> None:
+        version = company.publish()
+        principal = PrincipalFactory.create(team=cast.team)
+        for state, usd in (("in_progress", "0.5"), ("failed", "1.25"), ("completed", "2")):
+            RunFactory.create(agent_version=version, principal=principal, state=state, usd=Decimal(usd))
+        parked = [{"type": "outcome", "step": 1, "call": 1}]
+        RunFactory.create(
+            agent_version=version, principal=principal, state="requires_action", required_actions=parked
+        )
+        RunFactory.create(
+            agent_version=version, principal=principal, state="cancelled", required_actions=parked
+        )
+        ApprovalRequestFactory.create(identity=cast.agent, principal=principal)
+        tool = ToolFactory.create(team=cast.team, name="stopped_tool")
+        tool.forced_open_at, tool.forced_open_by = timezone.now(), cast.alice
+        tool.save()
+        budget = BudgetFactory.create(team=cast.team, max_usd=Decimal(10))
+        midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
+        BudgetWindow.objects.create(budget=budget, starts_at=midnight, committed_usd=Decimal("7.5"))
+
+        page = text_of(sign_in(cast.bob).get("/admin/"))
+        for words in ("1 waiting for a decision", "2 runs going 1 wait for people", "3 broken today of 5 started",
+                      "3.75 USD spent today", "1 open breakers", "7.50 of 10.00 USD", "stopped_tool",
+                      "did a call happen?"):  # fmt: skip
+            assert words in page
+
+        outside = text_of(sign_in(cast.charlie).get("/admin/"))
+        for words in (
+            "0 waiting for a decision",
+            "0 runs going",
+            "0 broken today of 0 started",
+            "0 open breakers",
+        ):
+            assert words in outside
+        assert "stopped_tool" not in outside
+
+    def test_every_number_leads_to_its_rows(self, cast: Cast) -> None:
+        client = sign_in(cast.bob)
+        version = AgentVersionFactory.create(identity=cast.agent, published=True)
+        failed = RunFactory.create(agent_version=version, state="failed")
+        done = RunFactory.create(agent_version=version, principal=failed.principal, state="completed")
+        figures = client.get("/admin/").context["panels"][0].context["figures"]
+        for figure in figures:
+            assert client.get(figure.url).status_code == 200
+        broken = next(figure for figure in figures if figure.label == "broken today")
+        page = client.get(broken.url).content.decode()
+        assert str(failed.pk) in page
+        assert str(done.pk) not in page
+
+    def test_it_costs_the_same_however_much_there_is(self, cast: Cast) -> None:
+        client = sign_in(cast.bob)
+        version = AgentVersionFactory.create(identity=cast.agent, published=True)
+        principal = PrincipalFactory.create(team=cast.team)
+
+        def fill(number: int) -> None:
+            for _ in range(number):
+                run = RunFactory.create(agent_version=version, principal=principal, state="failed")
+                going = RunFactory.create(agent_version=version, principal=principal, state="requires_action")
+                Handover.objects.create(
+                    run=going, step=1, call=1, opened_at=timezone.now() - timedelta(hours=1)
+                )
+                ApprovalRequestFactory.create(
+                    identity=cast.agent, principal=principal, subject_ref=str(run.pk)
+                )
+
+        fill(1)
+        one = count_queries(client, "/admin/")
+        fill(9)
+        assert count_queries(client, "/admin/") == one
+
+
+@pytest.mark.parametrize("model", ["runs_run", "runs_handover", "runs_agentversion", "runs_budget"])
+def test_a_list_costs_the_same_however_long_it_is(cast: Cast, model: str) -> None:
+    client = sign_in(cast.bob)
+    principal = PrincipalFactory.create(team=cast.team)
+
+    def fill(number: int) -> None:
+        for _ in range(number):
+            version = AgentVersionFactory.create(identity=cast.agent)
+            run = RunFactory.create(agent_version=version, principal=principal)
+            Handover.objects.create(run=run, step=1, call=1, opened_at=timezone.now())
+
+    fill(1)
+    one = count_queries(client, page_of(model, "changelist"))
+    fill(7)
+    assert count_queries(client, page_of(model, "changelist")) == one

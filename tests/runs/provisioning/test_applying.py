@@ -1,0 +1,141 @@
+"""What a document sets up: all of it once, nothing twice, and every act in the ledger."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from agentops.ledger.models import Entry
+from identities.models import AgentIdentity, Application, Team, User
+from identities.services import activate_agent, suspend_agent
+from runs.models import AgentVersion, Budget, Price
+from runs.provisioning import apply_document
+from tests.runs.provisioning.document import BASE, VARIABLES, apply, changed, edited
+from tools.models import Tool
+
+
+def test_document_sets_everything_up(ada: User) -> None:
+    apply(ada)
+
+    agent = AgentIdentity.objects.get(slug="desk-agent")
+    version = agent.versions.get()
+    assert (agent.state, agent.owner.username, agent.team.slug) == ("active", "hugo", "desk")
+    assert (version.state, version.max_usd, version.published_by) == ("published", Decimal("0.5"), ada)
+    order = AgentVersion.catalogue.through.objects.order_by("id").values_list(
+        "toolversion__tool__name", flat=True
+    )
+    assert list(order) == ["refund", "look_up"]
+    grants = {grant.tool.name: grant.decision for grant in agent.grants.all()}
+    assert grants == {"look_up": "ALLOW", "refund": "REQUIRE_APPROVAL"}
+    assert agent.service_account.has_perm("use_tool", Tool.objects.get(name="refund"))
+    gina = User.objects.get(username="gina")
+    assert gina.check_password(VARIABLES["APPLY_PASSWORD_GINA"])
+    assert gina.has_perm("approve_calls", Tool.objects.get(name="refund"))
+    assert gina.has_perm("ledger.view_entry")
+    assert not User.objects.get(username="hugo").has_usable_password()
+    application = Application.objects.get(slug="desk-app")
+    assert application.service_account.has_perm("start_run", agent)
+    assert Price.objects.get(model="little-model").cached_input_usd_per_mtok == Decimal("0.10")
+    assert Budget.objects.get(identity=agent).max_usd == Decimal("2.5")
+
+
+def test_second_time_there_is_nothing_to_change(ada: User) -> None:
+    apply(ada)
+    entries = Entry.objects.count()
+
+    plan = apply(ada)
+    assert plan.is_empty
+    assert str(plan) == "nothing to change"
+    assert Entry.objects.count() == entries
+
+
+def test_every_act_is_in_the_ledger(ada: User) -> None:
+    apply(ada)
+
+    kinds = set(Entry.objects.filter(actor=ada.id).values_list("kind", flat=True))
+    assert kinds >= {
+        "agent.created",
+        "agent.activated",
+        "application.created",
+        "application.start_allowed",
+        "approver.added",
+        "budget.set",
+        "document.applied",
+        "grant.set",
+        "person.created",
+        "price.set",
+        "team.created",
+        "team.members_changed",
+        "tool.created",
+        "tool.version_added",
+        "version.drafted",
+        "version.published",
+    }
+    assert not Entry.objects.filter(facts__icontains="gina").exists()
+
+
+def test_dry_run_shows_the_same_and_changes_nothing(
+    ada: User, django_capture_on_commit_callbacks: Any
+) -> None:
+    before = Entry.objects.count()
+
+    with django_capture_on_commit_callbacks() as callbacks:
+        shown = apply(ada, dry_run=True)
+    assert callbacks == []
+    assert not Team.objects.filter(slug="desk").exists()
+    assert Entry.objects.count() == before
+    assert str(apply(ada)) == str(shown)
+
+
+def test_shared_schemas_come_along_as_far_as_needed(ada: User) -> None:
+    apply(ada)
+
+    output = Tool.objects.get(name="look_up").versions.get().output_schema
+    assert output is not None
+    assert set(output["$defs"]) == {"line", "money"}
+
+
+def test_variables_fill_texts(ada: User) -> None:
+    apply(ada)
+    assert Tool.objects.get(name="look_up").versions.get().config["url"].startswith("http://127.0.0.1:9/")
+
+    plan = apply_document(actor=ada, text=BASE, variables={**VARIABLES, "APPLY_SHOP": "https://shop.example"})
+    assert changed(plan) == {"tool look_up": "update", "version desk-agent v2": "create"}
+    assert "config.url: http://127.0.0.1:9/orders/{order_id} → https://shop.example/orders/{order_id}" in str(
+        plan
+    )
+
+
+def test_operators_word_stands_against_a_document_that_says_nothing(ada: User) -> None:
+    apply(ada)
+    agent = AgentIdentity.objects.get(slug="desk-agent")
+    suspend_agent(actor=ada, agent=agent)
+
+    assert apply(ada).is_empty
+    agent.refresh_from_db()
+    assert agent.state == "suspended"
+    activate_agent(actor=ada, agent=agent)
+
+
+def test_password_is_set_with_the_account_only(ada: User) -> None:
+    apply(ada)
+    User.objects.filter(username="gina").update(password="!")
+
+    plan = apply_document(actor=ada, text=BASE, variables={})
+    assert plan.is_empty
+
+
+def test_draft_is_not_published(ada: User) -> None:
+    text = edited(lambda document: document["versions"]["desk-agent"].update(state="draft"))
+
+    apply(ada, text)
+    assert AgentVersion.objects.get().state == "draft"
+    assert changed(apply(ada)) == {"version desk-agent v1": "update"}
+    assert AgentVersion.objects.get().state == "published"
+
+
+def test_new_agent_is_heard_of_after_the_commit(ada: User, django_capture_on_commit_callbacks: Any) -> None:
+    with django_capture_on_commit_callbacks() as callbacks:
+        apply(ada)
+    assert len(callbacks) == 1
+    assert "runs.wake_agent" in repr(callbacks[0])
