@@ -17,6 +17,7 @@ import psycopg
 from django.conf import settings
 from django.db import connection as orm_connection
 
+from agentops.clock import lease_clock_s
 from agentops.database import borrowed, discard_broken, is_unreachable, orm_section
 from agentops.engine import commands as c
 from agentops.engine import events as e
@@ -69,7 +70,7 @@ def drive(run_id: UUID) -> bool:
 
 
 def _drive(run_id: UUID) -> bool:
-    held, asked_at = leases(), time.monotonic()
+    held, asked_at = leases(), lease_clock_s()
     with waiting_outside(), borrowed() as connection, connection.cursor() as cursor:
         taken = lease_rows.take_lease(cursor, run_id, owner=held.owner, lease_s=settings.LEASE_S)
         if taken is None:

@@ -15,6 +15,7 @@ import psycopg
 from django.conf import settings
 from psycopg_pool import PoolTimeout
 
+from agentops.clock import lease_clock_s
 from agentops.database import borrowed, discard_broken, is_unreachable
 from runs import lease_rows
 
@@ -37,7 +38,7 @@ class SharedFlag:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """One lease, and the monotonic time until which it surely lasts."""
+    """One lease, and the time on its clock until which it surely lasts."""
 
     epoch: int
     until: float
@@ -53,7 +54,7 @@ class Leases:
         self.owner = f"{socket.gethostname()}:{os.getpid()}"
 
     def hold(self, run: UUID, epoch: int, *, asked_at: float) -> None:
-        """Keep a lease that was asked for at this monotonic time."""
+        """Keep a lease that was asked for at this time on its clock."""
         with self._lock:
             self._held[run] = Hold(epoch, asked_at + settings.LEASE_S)
             if self._beating is None or not self._beating.is_alive():
@@ -68,10 +69,10 @@ class Leases:
     def holds(self, run: UUID, epoch: int) -> bool:
         """Return whether the lease is surely still ours: a process that was stopped for a while cannot know."""
         held = self._held.get(run)
-        return held is not None and held.epoch == epoch and time.monotonic() < held.until
+        return held is not None and held.epoch == epoch and lease_clock_s() < held.until
 
     def until(self, run: UUID, epoch: int) -> float | None:
-        """Return the monotonic time until which the lease surely lasts; None if it is not surely ours."""
+        """Return the time on its clock until which the lease surely lasts; None if it is not surely ours."""
         held = self._held.get(run)
         return held.until if held is not None and self.holds(run, epoch) else None
 
@@ -105,7 +106,7 @@ class Leases:
                 return
 
     def _ask(self, held: list[tuple[UUID, int]]) -> None:
-        asked_at = time.monotonic()
+        asked_at = lease_clock_s()
         with borrowed() as connection, connection.cursor() as cursor:
             kept = lease_rows.renew_leases(cursor, held, settings.LEASE_S)
         for run, epoch in held:

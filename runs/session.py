@@ -233,7 +233,7 @@ class Session:
         )  # fmt: skip
 
     def confirm_lease(self) -> float:
-        """Return the monotonic time until which the lease surely lasts.
+        """Return the time on the leases' clock until which the lease surely lasts.
 
         Raises LeaseLost unless it does: a stopped process wakes up without knowing how late it is.
         """

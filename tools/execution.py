@@ -47,7 +47,7 @@ def execute(
 ) -> tuple[Outcome, Transition | None]:
     """Make one attempt; return its outcome and the breaker's transition, if it caused one.
 
-    `not_after`: the monotonic time after which an effect must not be started any more.
+    `not_after`: the time on the leases' clock after which an effect must not be started any more.
     Raises PolicyDenied unless the permit was issued for exactly this attempt and is unused.
     """
     call = assessment.call

@@ -6,12 +6,12 @@ A campaign against such a worker has to fail, or it proves nothing about the rea
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from celery.__main__ import main
 
+from agentops.clock import lease_clock_s
 from agentops.database import Prepared
 from agentops.engine import events as e
 from agentops.engine import trouble
@@ -42,7 +42,7 @@ def open_the_fence() -> None:
         if statement.sql.count(FENCE) != 1:
             raise RuntimeError(f"{key} has not one fence to open")
         journal._APPENDS[key] = Prepared(statement.sql.replace(FENCE, ""))
-    Leases.until = lambda *_: time.monotonic() + FOREVER_S  # type: ignore[method-assign]  # the mutation
+    Leases.until = lambda *_: lease_clock_s() + FOREVER_S  # type: ignore[method-assign]  # the mutation
 
 
 def park_every_doubt() -> None:

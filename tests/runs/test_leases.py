@@ -15,6 +15,7 @@ from django.utils import timezone
 from psycopg_pool import PoolTimeout
 from pytest_django import Settings
 
+from agentops.clock import lease_clock_s
 from agentops.database import borrowed, close_pool
 from agentops.identifiers import new_id
 from runs import driver
@@ -26,21 +27,30 @@ from tests.factories import RunFactory
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import Result
 from tests.runs.test_driver import abandon, crash, drive_and_crash, due
+from tests.suspending import needs_a_clock_that_goes_on, suspend_machine
 
 
 @pytest.mark.parametrize(("age_s", "holds"), [(0.0, True), (installed.LEASE_S, False)])
 def test_a_lease_is_sure_for_its_length_from_when_it_was_asked_for(age_s: float, holds: bool) -> None:
     held, run = Leases(), new_id()
-    held.hold(run, 3, asked_at=time.monotonic() - age_s)
+    held.hold(run, 3, asked_at=lease_clock_s() - age_s)
 
     assert held.holds(run, 3) is holds
     assert not held.holds(run, 2)
     assert not held.holds(new_id(), 3)
 
 
+@needs_a_clock_that_goes_on
+def test_a_lease_runs_out_while_the_machine_is_suspended(monkeypatch: pytest.MonkeyPatch) -> None:
+    held, run = Leases(), new_id()
+    held.hold(run, 3, asked_at=lease_clock_s())
+    suspend_machine(monkeypatch)
+    assert (held.holds(run, 3), held.until(run, 3)) == (False, None)
+
+
 def test_a_lease_of_another_epoch_is_not_dropped() -> None:
     held, run = Leases(), new_id()
-    held.hold(run, 3, asked_at=time.monotonic())
+    held.hold(run, 3, asked_at=lease_clock_s())
     held.drop(run, 2)
     assert held.holds(run, 3)
 
@@ -60,7 +70,7 @@ def own_pool() -> Iterator[None]:
 @pytest.mark.parametrize("broken", [1, 3])
 def test_one_beat_renews_past_connections_that_the_database_left_broken(broken: int) -> None:
     run, held = RunFactory.create(lease_epoch=3, lease_until=timezone.now()), Leases()
-    asked_at = time.monotonic() - installed.LEASE_S + 1
+    asked_at = lease_clock_s() - installed.LEASE_S + 1
     held._held[run.pk] = Hold(3, asked_at + installed.LEASE_S)
     break_idle_connections(broken)
 
@@ -119,7 +129,7 @@ def test_a_driver_that_was_stopped_while_it_recorded_an_attempt_does_not_make_it
 
     def commit_slowly(session: Session, ready: Sequence[executing.Ready]) -> None:
         commit(session, ready)
-        leases().hold(session.context.run_id, session.epoch, asked_at=time.monotonic() - installed.LEASE_S)
+        leases().hold(session.context.run_id, session.epoch, asked_at=lease_clock_s() - installed.LEASE_S)
 
     with monkeypatch.context() as patch:
         patch.setattr(executing, "_commit_attempts", commit_slowly)

@@ -36,7 +36,8 @@ class Adapter(Protocol):
     def invoke(self, call: Call, *, timeout_s: float, not_after: float = math.inf) -> Outcome:
         """Make one attempt, within `timeout_s` in total. Raises nothing: whatever happens is an outcome.
 
-        After the monotonic time `not_after` nothing is started: look right before the first byte is sent.
+        After `not_after`, on the clock that `agentops.clock` reads, nothing is started: look right before the first
+        byte is sent.
         """
         ...
 

@@ -18,7 +18,6 @@ import inspect
 import json
 import math
 import re
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,6 +27,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connections
 
+from agentops.clock import lease_clock_s
 from agentops.engine.retry import Effect
 from agentops.errors import AdapterError, OutcomeUnknown, Transient
 from tools.adapters.base import AdapterOptions, accept_value, measure
@@ -161,7 +161,7 @@ class _TooLate(Exception):
 
 def _call_and_clean_up(function: Callable[..., Any], keywords: dict[str, Any], not_after: float) -> Any:
     """Call the function, and close the database connections that it opened: its thread may idle for hours."""
-    if time.monotonic() >= not_after:
+    if lease_clock_s() >= not_after:
         raise _TooLate
     try:
         return function(**keywords)

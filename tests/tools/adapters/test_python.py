@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from agentops.clock import lease_clock_s
+from tests.suspending import needs_a_clock_that_goes_on, suspend_machine
 from tests.tools.adapters import python_tools
 from tests.tools.execution import TRACEPARENT, TRACESTATE, make_call, make_spec
 from tools.adapters.base import AdapterOptions
@@ -147,6 +149,16 @@ def test_too_many_stuck_functions_make_the_adapter_refuse_before_starting(adapte
     assert (outcome.status, outcome.code, outcome.retryable) == ("failed", "saturated", True)
     assert not outcome.counts_against_breaker, "it is this process that is unwell"
     assert python_tools.STARTED == ["one", "two"]
+
+
+@needs_a_clock_that_goes_on
+def test_no_function_is_started_after_the_machine_was_suspended(
+    adapter: PythonAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    not_after = lease_clock_s() + 60
+    suspend_machine(monkeypatch)
+    outcome = adapter.invoke(call_to("add", {"left": 4}), timeout_s=5, not_after=not_after)
+    assert (outcome.status, outcome.code) == ("failed", "too_late")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ import math
 import os
 import socket
 import threading
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ssl import SSLContext
@@ -20,6 +19,7 @@ from typing import Any, Literal
 
 import httpcore2
 
+from agentops.clock import lease_clock_s
 from tools.adapters.http.request import Request
 from tools.adapters.threads import BoundedThreads, Overrun, Raised, Saturated
 
@@ -58,7 +58,7 @@ class Wire:
         """Make one exchange, without redirects. Raises nothing that the network can cause."""
         if self._pid != os.getpid():  # forked: the connections are the parent's
             self._connect()
-        progress = _Progress(time.monotonic() + timeout_s, not_after)
+        progress = _Progress(lease_clock_s() + timeout_s, not_after)
         _current.progress = progress
         url = httpcore2.URL(
             scheme=request.scheme, host=request.host, port=request.port, target=request.target
@@ -116,7 +116,10 @@ def _plain_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 class _Progress:
-    """The exchange that the present thread is making: how long it has, and whether it has sent anything."""
+    """The exchange that the present thread is making: how long it has, and whether it has sent anything.
+
+    By the leases' clock throughout: what a suspended machine was sending may be taken for lost by now.
+    """
 
     def __init__(self, deadline: float, not_after: float = math.inf) -> None:
         self.deadline = deadline
@@ -126,10 +129,10 @@ class _Progress:
     @property
     def is_late(self) -> bool:
         """Whether the time has passed after which nothing may be started any more."""
-        return not self.sent and time.monotonic() >= self.not_after
+        return not self.sent and lease_clock_s() >= self.not_after
 
     def left(self) -> float:
-        return self.deadline - time.monotonic()
+        return self.deadline - lease_clock_s()
 
 
 class _Current(threading.local):

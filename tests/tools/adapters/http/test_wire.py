@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from agentops.clock import lease_clock_s
+from tests.suspending import needs_a_clock_that_goes_on, suspend_machine
 from tests.tools.adapters.http.calls import PATIENCE_S, call_to, described, verdict
 from tests.tools.rude_server import RudeServer, rude_server
 from tools.adapters.base import AdapterOptions
@@ -152,7 +154,18 @@ def test_without_a_free_connection_nothing_is_sent(monkeypatch: pytest.MonkeyPat
 
 def test_nothing_is_sent_after_the_time_for_it(server: RudeServer, adapter: HttpAdapter) -> None:
     call = call_to(f"{server.url}/ok")
-    outcome = adapter.invoke(call, timeout_s=PATIENCE_S, not_after=time.monotonic())
+    outcome = adapter.invoke(call, timeout_s=PATIENCE_S, not_after=lease_clock_s())
+    assert verdict(outcome) == ("failed", "too_late", True, False)
+    assert server.seen == []
+
+
+@needs_a_clock_that_goes_on
+def test_nothing_is_sent_after_the_machine_was_suspended(
+    server: RudeServer, adapter: HttpAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    not_after = lease_clock_s() + PATIENCE_S
+    suspend_machine(monkeypatch)
+    outcome = adapter.invoke(call_to(f"{server.url}/ok"), timeout_s=PATIENCE_S, not_after=not_after)
     assert verdict(outcome) == ("failed", "too_late", True, False)
     assert server.seen == []
 
