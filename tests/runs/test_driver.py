@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -35,8 +36,9 @@ def crash(*_: object, **__: object) -> None:
 
 
 def abandon(run: Run) -> None:
-    """Let the lease of a driver that died run out."""
-    Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    """Let the lease of a driver that died run out; a heartbeat under way when it died must not renew it after that."""
+    past = timezone.now() - timedelta(seconds=1)
+    Run.objects.filter(pk=run.pk).update(lease_until=past, lease_epoch=F("lease_epoch") + 1)
 
 
 def drive_and_crash(company: Company, run: Run) -> None:
