@@ -133,9 +133,7 @@ def _note_raised(spec: ToolSpec, error: Exception) -> Outcome:
 def _adapter(spec: ToolSpec) -> Adapter | None:
     try:
         return get_adapter(spec.adapter, adapter_options())
-    except (
-        Exception
-    ) as error:  # to load and to build one runs an installation's code: anything may come out of it
+    except Exception as error:  # to load and to build one runs an installation's code
         logger.error("the adapter %s cannot be loaded", spec.adapter, exc_info=error)
         return None
 
