@@ -14,6 +14,8 @@ from agentops.errors import PolicyDenied
 from identities.models import AgentIdentity, Team, User
 from identities.querysets import is_known_person
 
+THROW = "identities.throw_killswitch"
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -50,6 +52,15 @@ def may_stop_agent(actor: User, agent: AgentIdentity) -> Decision:
     if is_known_person(actor) and agent.owner_id == actor.pk:
         return Decision(True, ("owns the agent",))
     return may_govern(actor, "identities.operate_agent", agent.team, agent)
+
+
+def may_throw_switch(actor: User, team: Team | None) -> Decision:
+    """Decide who may throw a kill switch and lift it: for an end user those of the team, for all those appointed."""
+    if team is not None:
+        return may_govern(actor, THROW, team)
+    if is_known_person(actor) and actor.has_perm(THROW):
+        return Decision(True, (f"has {THROW}",))
+    return Decision(False, (f"lacks {THROW}",))
 
 
 def enforce(decision: Decision) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db import models
 
 if TYPE_CHECKING:
-    from identities.models import AgentIdentity, Application, Principal, Team, User  # noqa: F401  named in strings
+    from identities.models import AgentIdentity, Application, KillSwitch, Principal, Team, User  # noqa: F401  named in strings
 
 
 def is_known_person(user: Any) -> bool:  # Any: also an anonymous user
@@ -52,3 +52,24 @@ class PrincipalQuerySet(models.QuerySet["Principal"]):
         if not is_known_person(user):
             return self.none()
         return self if user.is_superuser else self.filter(team__members=user)
+
+
+class KillSwitchQuerySet(models.QuerySet["KillSwitch"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the switches about end users of a person's teams, and those that concern everybody."""
+        if not is_known_person(user):
+            return self.none()
+        return (
+            self
+            if user.is_superuser
+            else self.filter(models.Q(team=None) | models.Q(team__members=user)).distinct()
+        )
+
+    def thrown(self) -> Self:
+        """Return those that stop something now."""
+        return self.filter(lifted_at=None)
+
+    def concerning(self, principal: Principal, provider: str) -> Self:
+        """Return those that concern a run for an end user by a provider's model."""
+        scopes = models.Q(scope="everything") | models.Q(scope="principal", target=str(principal.pk))
+        return self.filter(scopes | models.Q(scope="provider", target=provider))

@@ -32,6 +32,5 @@ def _judge(session: Session, seen: list[Any] | None) -> str:  # Any: a JSON arra
 
 
 def _read(session: Session) -> list[Any]:  # Any: a JSON array
-    context = session.context
     with borrowed() as connection:
-        return read_actors(connection, context.identity_id, context.application_id, context.started_by_id)
+        return read_actors(connection, session.context.identity_id, session.authority)

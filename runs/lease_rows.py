@@ -111,13 +111,13 @@ def ring(cursor: Cursor, run: UUID) -> bool:
     return cursor.fetchone() is not None
 
 
-def ring_all(cursor: Cursor, column: LiteralString, value: str) -> list[UUID]:
-    """Ring every run that is going and whose column has this value; return them, the oldest first.
+def ring_all(cursor: Cursor, concerned: LiteralString, value: str) -> list[UUID]:
+    """Ring every run that is going and meets a condition on this value; return them, the oldest first.
 
     They are locked in the order of their ids, as by whoever else locks many: none waits for another in a circle.
     """
     cursor.execute(
-        f"WITH going AS (SELECT id FROM runs_run WHERE {column} = %s AND ended_at IS NULL"  # noqa: S608  a constant
+        f"WITH going AS (SELECT id FROM runs_run WHERE {concerned} AND ended_at IS NULL"  # noqa: S608  a constant
         " ORDER BY id FOR NO KEY UPDATE)"
         " UPDATE runs_run r SET wake_at = clock_timestamp() FROM going WHERE r.id = going.id RETURNING r.id",
         (value,),

@@ -24,7 +24,7 @@ from agentops.messages import send_after_commit
 from agentops.text import is_blank
 from agentops.tracing import TraceContext, continue_trace
 from approvals.services import void_requests
-from identities.models import AgentIdentity, Application, Principal, User
+from identities.models import AgentIdentity, Application, KillSwitch, Principal, User
 from runs import escrow, lease_rows
 from runs.evidence import USER_WROTE
 from runs.models import AgentVersion, Handover, Run
@@ -58,6 +58,7 @@ def start_run(
         version = _published_version(agent)
         _enforce(may_start_version(version, application))
         principal = _find_principal(agent, issuer, subject)
+        _refuse_stopped(principal, version)
         run = _create_run(actor, agent, version, principal, application, trace)
         _record_start(run, version, actor, message)
         send_after_commit(DRIVE, str(run.pk))
@@ -85,6 +86,13 @@ def _published_version(agent: AgentIdentity) -> AgentVersion:
     if version is None:
         raise StateConflict("nothing_published", "the agent has no published version")
     return version
+
+
+def _refuse_stopped(principal: Principal, version: AgentVersion) -> None:
+    """Refuse early; a switch that is thrown this very moment is heeded before the run's first model call."""
+    switch = KillSwitch.objects.thrown().concerning(principal, version.planner).order_by("scope").first()
+    if switch is not None:
+        raise StateConflict(f"{switch.scope}_stopped", "a kill switch is thrown; try again when it is lifted")
 
 
 def _find_principal(agent: AgentIdentity, issuer: str, subject: str) -> Principal:

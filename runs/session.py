@@ -36,7 +36,7 @@ from runs.slots import waiting_outside
 from runs.versions import VersionSpec, read_version
 from runs.window import Block, Written, arrange, by_step, choose_marks
 from tools.assessment import Assessment
-from tools.standing import Answer
+from tools.standing import Answer, Authority
 
 logger = logging.getLogger(__name__)
 
@@ -142,6 +142,14 @@ class Session:
     @cached_property
     def version(self) -> VersionSpec:
         return read_version(self.context.agent_version_id)
+
+    @cached_property
+    def authority(self) -> Authority:
+        """Return by whose authority the run acts, beside its agent's."""
+        context = self.context
+        return Authority(
+            context.application_id, context.started_by_id, context.principal_id, self.version.planner
+        )
 
     def read_clock(self) -> datetime:
         """Read the clock: what is decided next is decided, and noted, as of this time, so that it can be replayed."""

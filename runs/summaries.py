@@ -35,6 +35,9 @@ _WHY = {
     "account_inactive": "The agent's account is switched off.",
     "initiator_inactive": "The account of who started it was closed.",
     "application_revoked": "The application that it worked for was revoked.",
+    "everything_stopped": "All runs were stopped.",
+    "principal_stopped": "Whatever is done for this end user was stopped.",
+    "provider_stopped": "All work with its model provider was stopped.",
 }
 _DONE = """
 SELECT tool_name, count(*) FROM runs_tool_call

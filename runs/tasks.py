@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from agentops.database import borrowed
 from agentops.messages import send_after_commit, send_now
+from identities.models import KillSwitch
 from runs import lease_rows, retention
 from runs.driver import drive as drive_run
 from runs.leases import stopping
@@ -49,25 +50,40 @@ def trim() -> int:
 @shared_task(name="runs.wake_agent")
 def wake_agent(identity_id: str) -> int:
     """Drive the runs of an agent whose standing has changed, so that they notice at once."""
-    return _wake("identity_id", identity_id)
+    return _wake("identity_id = %s", identity_id)
 
 
 @shared_task(name="runs.wake_application")
 def wake_application(application_id: str) -> int:
     """Drive the runs of an application that was revoked."""
-    return _wake("application_id", application_id)
+    return _wake("application_id = %s", application_id)
 
 
 @shared_task(name="runs.wake_person")
 def wake_person(user_id: str) -> int:
     """Drive the runs that a person started whose account was closed."""
-    return _wake("started_by_id", user_id)
+    return _wake("started_by_id = %s", user_id)
 
 
-def _wake(column: LiteralString, value: str) -> int:
+# Which runs a kill switch concerns, by its scope; every condition takes the target.
+_SWITCHED: dict[str, LiteralString] = {
+    "everything": "%s = ''",
+    "principal": "principal_id = %s::uuid",
+    "provider": "agent_version_id IN (SELECT id FROM runs_agentversion WHERE planner = %s)",
+}
+
+
+@shared_task(name="runs.wake_switched")
+def wake_switched(switch_id: str) -> int:
+    """Drive the runs that a kill switch concerns."""
+    switch = KillSwitch.objects.get(pk=switch_id)
+    return _wake(_SWITCHED[switch.scope], switch.target)
+
+
+def _wake(concerned: LiteralString, value: str) -> int:
     """Ring all runs, paused ones too; the sweeper finds those that are sent no message."""
     with borrowed() as connection, connection.cursor() as cursor:
-        rung = lease_rows.ring_all(cursor, column, value)
+        rung = lease_rows.ring_all(cursor, concerned, value)
     for run_id in rung[:WAKE_BATCH]:
         send_after_commit("runs.drive", str(run_id), queue="critical")
     return len(rung)

@@ -19,7 +19,7 @@ from tools.calls import Call, ToolSpec
 from tools.caps import CapClaim
 from tools.policy import Ask, Decision, GrantTerms, Reason, Standing, decide
 from tools.schemas import Problem, validate_arguments
-from tools.standing import Answer, Question, SeenEffect, read_standing
+from tools.standing import Answer, Authority, Question, SeenEffect, read_standing
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +56,7 @@ class Assessment:
 def assess(
     call: Call,
     *,
-    application_id: UUID | None,
-    started_by_id: UUID | None = None,
+    by: Authority,
     now: datetime,
     held: Mapping[str, Decimal] = NOTHING_HELD,
     known: Answer | None = None,
@@ -73,7 +72,7 @@ def assess(
         problems = validate_arguments(call.spec, call.arguments)
         if problems:
             return refuse(call, "invalid_arguments", _describe(problems), "run")
-        answer = known or _read(call, (application_id, started_by_id), now)
+        answer = known or _read(call, by, now)
         return _assess_valid(call, answer, now, held)
     except ValidationFailed as error:
         return refuse(call, error.code, error.detail, "tool")
@@ -84,15 +83,13 @@ def assess(
         return refuse(call, "policy_error", "the rules for this tool cannot be applied", "tool")
 
 
-def _read(call: Call, asked_by: tuple[UUID | None, UUID | None], now: datetime) -> Answer:
+def _read(call: Call, by: Authority, now: datetime) -> Answer:
     spec = call.spec
-    application_id, started_by_id = asked_by
     question = Question(
-        call.identity_id, spec.tool_id, application_id, call.run_id, now,
+        call.identity_id, spec.tool_id, by, call.run_id, now,
         key="" if spec.effect == "read" else call.key,
         dedupe_digest=digest_for_dedupe(spec, call.arguments),
         dedupe_since=now - timedelta(seconds=spec.dedupe_window_s),
-        started_by_id=started_by_id,
     )  # fmt: skip
     with borrowed() as connection:
         return read_standing(connection, question)

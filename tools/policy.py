@@ -63,6 +63,7 @@ class Actors:
     account_active: bool
     application_active: bool | None
     initiator_active: bool | None = field(default=None, kw_only=True)
+    switch: str | None = field(default=None, kw_only=True)  # the scope of a kill switch that stops the run
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +102,18 @@ class Decision:
     claims: tuple[CapClaim, ...] = ()
 
 
+_STOPS = {
+    "everything": "somebody has thrown the kill switch for everything",
+    "principal": "somebody has thrown the kill switch for this end user",
+    "provider": "somebody has thrown the kill switch for the provider of the run's model",
+}
+
+
 def decide(ask: Ask, standing: Standing) -> Decision:
     """Return whether the call is allowed, needs a person, or is denied."""
     reasons: list[Reason] = []
+    if (stopped := _find_stop(standing)) is not None:
+        return Decision("DENY", stopped.code, (stopped,))
     for who in (_check_user, _check_agent):
         reason, allowed = who(standing, ask.now)
         reasons.append(reason)
@@ -120,8 +130,16 @@ def decide(ask: Ask, standing: Standing) -> Decision:
 
 def find_lost_authority(actors: Actors, now: datetime) -> str:
     """Return why nothing at all may be done by their authority any more, as a code, or an empty string."""
+    if (stopped := _find_stop(actors)) is not None:
+        return stopped.code
     checks = (_check_user(actors, now), _check_agent(actors, now))
     return next((reason.code for reason, allowed in checks if not allowed), "")
+
+
+def _find_stop(actors: Actors) -> Reason | None:
+    if actors.switch is None:
+        return None
+    return Reason("run", f"{actors.switch}_stopped", _STOPS[actors.switch])
 
 
 def _check_user(standing: Actors, now: datetime) -> tuple[Reason, bool]:

@@ -26,11 +26,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECONDS = "(extract(epoch FROM {0}) * 1000000)::bigint"
 # An end, and whether it has come: the text changes with the clock, too.
 _END = f"{_MICROSECONDS}, {{0}} <= clock_timestamp()"
+# Which kill switch stops this run, if any: whoever throws one stops it with that commit.
+_SWITCH = """(SELECT min(k.scope) FROM identities_killswitch k WHERE k.lifted_at IS NULL AND (k.scope = 'everything'
+    OR k.scope = 'principal' AND k.target = {principal}::text OR k.scope = 'provider' AND k.target = {provider}))"""
 STANDING_AS_SEEN = f"""
 SELECT json_build_array(i.state, {_END.format("i.expires_at")},
     account.is_active AND account.kind = 'agent',
     (SELECT a.state = 'active' FROM identities_application a WHERE a.id = {{application}}),
-    (SELECT u.is_active FROM identities_user u WHERE u.id = {{initiator}}),
+    (SELECT u.is_active FROM identities_user u WHERE u.id = {{initiator}}), {_SWITCH},
     t.state, t.forced_open_at IS NOT NULL,
     EXISTS (SELECT 1 FROM tools_tooluserobjectpermission p JOIN auth_permission c ON c.id = p.permission_id
         WHERE p.user_id = i.service_account_id AND p.content_object_id = t.id AND c.codename = 'use_tool'),
@@ -49,12 +52,19 @@ WHERE i.id = {{identity}}
 """  # noqa: S608  constants only
 # What the idempotency ledger holds under this key, and the latest like effect under another.
 _SEEN = """(SELECT json_agg(seen) FROM (
-    SELECT key, args_digest, state, stream_id, outcome_seq FROM tools_effectrecord WHERE key = $5
+    SELECT key, args_digest, state, stream_id, outcome_seq FROM tools_effectrecord WHERE key = $7
     UNION ALL
     (SELECT key, args_digest, state, stream_id, outcome_seq FROM tools_effectrecord
-     WHERE dedupe_digest = $6 AND dedupe_digest <> '' AND key <> $5 AND state <> 'failed'
-       AND started_at > $7::timestamptz ORDER BY started_at DESC LIMIT 1)) AS seen)"""
-_WHOSE = {"identity": "$1::uuid", "tool": "$2::uuid", "application": "$3::uuid", "initiator": "$4::uuid"}
+     WHERE dedupe_digest = $8 AND dedupe_digest <> '' AND key <> $7 AND state <> 'failed'
+       AND started_at > $9::timestamptz ORDER BY started_at DESC LIMIT 1)) AS seen)"""
+_WHOSE = {
+    "identity": "$1::uuid",
+    "tool": "$2::uuid",
+    "application": "$3::uuid",
+    "initiator": "$4::uuid",
+    "principal": "$5::uuid",
+    "provider": "$6",
+}
 _STANDING_OF_READ = Prepared(STANDING_AS_SEEN.format(more=", NULL", **_WHOSE))
 _STANDING_OF_WRITE = Prepared(STANDING_AS_SEEN.format(more=f", {_SEEN}::text", **_WHOSE))
 # How those stand by whose authority a run acts, in one value that can be compared with what was seen before.
@@ -62,11 +72,14 @@ ACTORS_AS_SEEN = f"""
 SELECT jsonb_build_array(i.state, {_END.format("i.expires_at")},
     account.is_active AND account.kind = 'agent',
     (SELECT a.state = 'active' FROM identities_application a WHERE a.id = {{application}}),
-    (SELECT u.is_active FROM identities_user u WHERE u.id = {{initiator}}))
+    (SELECT u.is_active FROM identities_user u WHERE u.id = {{initiator}}), {_SWITCH})
 FROM identities_agentidentity i JOIN identities_user account ON account.id = i.service_account_id
 WHERE i.id = {{identity}}
 """  # noqa: S608  constants only
-_ACTORS = ACTORS_AS_SEEN.format(application="%s", initiator="%s", identity="%s")
+_ACTORS = ACTORS_AS_SEEN.format(
+    application="%(application)s", initiator="%(initiator)s", identity="%(identity)s", principal="%(principal)s::uuid",
+    provider="%(provider)s",
+)  # fmt: skip
 # A row alone waives nothing: each signer has an entry of their own in the agent's stream, which nobody can take out.
 # A statement of its own, for few calls are waived, and the ledger's partitions cost even where nothing is read.
 _SIGNED = """
@@ -97,18 +110,27 @@ class SeenEffect:
 
 
 @dataclass(frozen=True, slots=True)
+class Authority:
+    """By whose authority a run acts, beside its agent's, and whose model tells it what to do."""
+
+    application_id: UUID | None
+    started_by_id: UUID | None
+    principal_id: UUID
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """Whose standing is asked for, and which effects would be repeated; ``key`` is empty for a read."""
 
     identity_id: UUID
     tool_id: UUID
-    application_id: UUID | None
+    authority: Authority
     run_id: UUID
     now: datetime
     key: str
     dedupe_digest: str
     dedupe_since: datetime
-    started_by_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,25 +164,29 @@ def read_standing(connection: psycopg.Connection[Any], question: Question) -> An
     used = _read_used(
         connection, question.identity_id, question.tool_id, grant, question.run_id, question.now
     )
-    state, expires_us, _, account, application, initiator = actors
+    state, expires_us, _, account, application, initiator, switch = actors
     standing = Standing(
         state, _moment(expires_us), account, application, tool_state, grant, guarded, used,
-        initiator_active=initiator,
+        initiator_active=initiator, switch=switch,
     )  # fmt: skip
     known = orjson.loads(seen) if seen else ()
     return Answer(standing, forced_open, tuple(_read_seen(**effect) for effect in known), text, question.key)
 
 
 def _ask(connection: psycopg.Connection[Any], question: Question) -> list[tuple[Any, ...]]:
-    application, person = question.application_id, question.started_by_id
+    by = question.authority
     who = [
-        str(question.identity_id), str(question.tool_id), str(application) if application else None,
-        str(person) if person else None,
+        str(question.identity_id), str(question.tool_id), _id(by.application_id), _id(by.started_by_id),
+        str(by.principal_id), by.provider,
     ]  # fmt: skip
     if not question.key:
         return _STANDING_OF_READ.rows(connection, who)
     what = [question.key, question.dedupe_digest, question.dedupe_since.isoformat()]
     return _STANDING_OF_WRITE.rows(connection, [*who, *what])
+
+
+def _id(value: UUID | None) -> str | None:
+    return None if value is None else str(value)
 
 
 def _moment(microseconds: int | None) -> datetime | None:
@@ -197,21 +223,20 @@ def _read_waiver(
     return WaiverTerms((one, other), tool_version, end, signers_stand and bool(row and row[0]))
 
 
-def read_actors(
-    connection: psycopg.Connection[Any],
-    identity_id: UUID,
-    application_id: UUID | None,
-    started_by_id: UUID | None,
-) -> list[Any]:  # Any: a JSON array
-    """Return how those stand by whose authority a run acts: ``ACTORS_AS_SEEN``, for ``actors_of``."""
-    row = connection.execute(_ACTORS, (application_id, started_by_id, identity_id)).fetchone()
-    return ["unknown", None, None, False, None, None] if row is None else list(row[0])
+def read_actors(connection: psycopg.Connection[Any], identity_id: UUID, by: Authority) -> list[Any]:
+    """Return how those stand by whose authority a run acts, a JSON array: ``ACTORS_AS_SEEN``, for ``actors_of``."""
+    values = {
+        "identity": identity_id, "application": by.application_id, "initiator": by.started_by_id,
+        "principal": by.principal_id, "provider": by.provider,
+    }  # fmt: skip
+    row = connection.execute(_ACTORS, values).fetchone()
+    return ["unknown", None, None, False, None, None, None] if row is None else list(row[0])
 
 
 def actors_of(seen: list[Any]) -> Actors:  # Any: a JSON array
     """Return what was seen of the actors in the policy's terms."""
-    state, expires_us, _, account, application, initiator = seen
-    return Actors(state, _moment(expires_us), account, application, initiator_active=initiator)
+    state, expires_us, _, account, application, initiator, switch = seen
+    return Actors(state, _moment(expires_us), account, application, initiator_active=initiator, switch=switch)
 
 
 def _read_used(

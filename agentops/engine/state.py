@@ -41,6 +41,9 @@ LostAuthority = Literal[
     "account_inactive",
     "application_revoked",
     "initiator_inactive",
+    "everything_stopped",
+    "principal_stopped",
+    "provider_stopped",
 ]
 # Why a run has ended; one that was completed needs no reason.
 StatusReason = Literal[

@@ -7,6 +7,7 @@ from identities.models.agents import (
 )
 from identities.models.applications import Application
 from identities.models.credentials import ApiKey, RefusedSignIns
+from identities.models.kill_switches import KillSwitch
 from identities.models.people import STAFF_ISSUER, Principal, Team, User
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "AgentIdentityUserObjectPermission",
     "ApiKey",
     "Application",
+    "KillSwitch",
     "Principal",
     "RefusedSignIns",
     "Team",

@@ -10,6 +10,7 @@ from identities.services.applications import (
 )
 from identities.services.groups import create_group, set_group_permissions
 from identities.services.keys import authenticate, issue_api_key, revoke_api_key, step_up
+from identities.services.kill_switches import lift_switch, throw_switch
 from identities.services.people import create_first_superuser, create_person, set_password, update_person
 from identities.services.teams import create_team, set_members, update_team
 
@@ -25,6 +26,7 @@ __all__ = [
     "create_team",
     "forbid_start",
     "issue_api_key",
+    "lift_switch",
     "revoke_agent",
     "revoke_api_key",
     "revoke_application",
@@ -33,6 +35,7 @@ __all__ = [
     "set_password",
     "step_up",
     "suspend_agent",
+    "throw_switch",
     "update_agent",
     "update_application",
     "update_person",

@@ -77,11 +77,9 @@ def assess_proposal(session: Session, call: CallState, spec: ToolSpec) -> Assess
 
 
 def _assess(session: Session, call: CallState, planned: Call, known: Answer | None) -> Assessment:
-    context = session.context
     return assess(
         planned,
-        application_id=context.application_id,
-        started_by_id=context.started_by_id,
+        by=session.authority,
         now=utc_now(),
         held={window: Decimal(amount) for window, amount in call.claims},
         known=known,

@@ -119,7 +119,7 @@ class Company:
         """Answer with these turns; the last one goes on."""
         self.provider.play(*turns)
 
-    def start(self, message: str = "Please help.", **trace: str) -> Run:
+    def start(self, message: str = "Please help.", subject: str = SUBJECT, **trace: str) -> Run:
         """Start a run through the application, and publish first where nothing is published."""
         if self.published is None:
             self.publish()
@@ -128,7 +128,7 @@ class Company:
             agent=self.cast.agent,
             message=message,
             issuer=ISSUER,
-            subject=SUBJECT,
+            subject=subject,
             application=self.cast.application,
             **trace,
         )

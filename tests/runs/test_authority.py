@@ -15,7 +15,7 @@ from guardian.shortcuts import assign_perm, remove_perm
 from agentops.engine.state import LostAuthority
 from agentops.identifiers import new_id
 from approvals.models import ApprovalRequest
-from identities.models import STAFF_ISSUER, AgentIdentity, Application, User
+from identities.models import STAFF_ISSUER, AgentIdentity, Application, KillSwitch, User
 from runs import lease_rows, session, tasks, turns
 from runs.models import Run
 from runs.services import pause_run, start_run
@@ -59,9 +59,9 @@ def test_the_engine_knows_every_way_to_lose_the_right() -> None:
     states = [state for state in AgentIdentity.State.values if state != "draft"]  # a draft has no runs
     either = (True, False)
     standings = [
-        Actors(state, expires_at, account, application, initiator_active=initiator)
-        for state, expires_at, account, application, initiator in product(
-            states, (None, now), either, either, either
+        Actors(state, expires_at, account, application, initiator_active=initiator, switch=switch)
+        for state, expires_at, account, application, initiator, switch in product(
+            states, (None, now), either, either, either, (None, *KillSwitch.Scope.values)
         )
     ]
     found = {find_lost_authority(standing, now) for standing in standings}
@@ -262,7 +262,9 @@ def test_runs_that_are_rung_together_are_locked_in_the_order_of_their_ids() -> N
     with two_rivals() as (one, other), connect() as onlooker:
         lock = "SELECT FROM runs_run WHERE id = %s FOR UPDATE NOWAIT"
         one.begin(lambda cursor: cursor.execute(lock, [first]), onlooker).result()
-        rung = other.begin(lambda cursor: lease_rows.ring_all(cursor, "identity_id", str(agent)), onlooker)
+        rung = other.begin(
+            lambda cursor: lease_rows.ring_all(cursor, "identity_id = %s", str(agent)), onlooker
+        )
         assert not rung.done()
         onlooker.execute(lock, [second])
         one.commit()

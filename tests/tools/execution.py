@@ -9,7 +9,9 @@ from uuid import UUID
 
 from agentops.engine.breaker import BreakerSettings
 from tools.calls import Call, ToolSpec
+from tools.standing import Authority
 
+NOBODY = Authority(None, None, UUID(int=0), "null")
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 TRACESTATE = "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7"
 ANYTHING = {"type": "object"}

@@ -20,7 +20,7 @@ from tests.cast import Cast
 from tests.factories import AgentFactory, GrantFactory, ToolVersionFactory
 from tests.rewriting import rewrite
 from tests.tools.bending import bend_grant
-from tests.tools.execution import make_call, make_spec
+from tests.tools.execution import NOBODY, make_call, make_spec
 from tools import assessment
 from tools.assessment import assess, digest_for_dedupe
 from tools.calls import Call
@@ -60,7 +60,7 @@ def call(transactional_db: None, cast: Cast) -> Call:
 
 def digest_assessed(call: Call) -> str:
     """Return what a person would sign for this call now."""
-    assessed = assess(call, application_id=None, now=NOW)
+    assessed = assess(call, by=NOBODY, now=NOW)
     assert assessed.verdict == "REQUIRE_APPROVAL", assessed.detail
     return assessed.digest
 
@@ -228,14 +228,14 @@ def test_whatever_goes_wrong_while_deciding_is_a_denial(
         raise error("odd")
 
     monkeypatch.setattr(assessment, "decide", fail)
-    refused = assess(call, application_id=None, now=NOW)
+    refused = assess(call, by=NOBODY, now=NOW)
     assert (refused.verdict, refused.decision.code, refused.digest) == ("DENY", "policy_error", "")
 
 
 def test_a_schema_that_cannot_be_compiled_is_a_denial(call: Call) -> None:
     tool = ToolGrant.objects.get().tool
     broken = ToolVersionFactory.create(tool=tool, irreversible=True, input_schema={"type": "nonsense"})
-    refused = assess(replace(call, spec=read_spec(broken.pk)), application_id=None, now=NOW)
+    refused = assess(replace(call, spec=read_spec(broken.pk)), by=NOBODY, now=NOW)
     assert (refused.verdict, refused.decision.code) == ("DENY", "policy_error")
 
 
@@ -245,7 +245,7 @@ def test_a_database_that_cannot_be_reached_is_no_denial(call: Call, monkeypatch:
 
     monkeypatch.setattr(assessment, "read_standing", fail)
     with pytest.raises(psycopg.OperationalError):
-        assess(call, application_id=None, now=NOW)
+        assess(call, by=NOBODY, now=NOW)
 
 
 # --- what two proposals of the same effect have in common -------------------------------------------------

@@ -13,7 +13,7 @@ from agentops.identifiers import new_id
 from tests.cast import Cast
 from tests.factories import ToolVersionFactory
 from tests.rewriting import rewrite_text
-from tests.tools.execution import make_call
+from tests.tools.execution import NOBODY, make_call
 from tools import dedupe, standing
 from tools.assessment import Assessment, refuse
 from tools.catalogue import read_spec
@@ -51,7 +51,7 @@ def is_seen(again: Assessment, now: datetime) -> bool:
     call = again.call
     since = now - timedelta(seconds=call.spec.dedupe_window_s)
     question = Question(
-        call.identity_id, call.spec.tool_id, None, call.run_id, now, call.key, again.dedupe_digest, since
+        call.identity_id, call.spec.tool_id, NOBODY, call.run_id, now, call.key, again.dedupe_digest, since
     )
     with borrowed() as lent:
         return bool(read_standing(lent, question).seen)
@@ -81,8 +81,8 @@ def test_without_the_window_it_is_the_same_for_ever(
         monkeypatch,
         standing,
         "_STANDING_OF_WRITE",
-        "started_at > $7::timestamptz",
-        "$7::timestamptz IS NOT NULL",
+        "started_at > $9::timestamptz",
+        "$9::timestamptz IS NOT NULL",
     )
     assert is_seen(again, later)
     assert not is_first(again, later)

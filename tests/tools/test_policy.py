@@ -46,6 +46,9 @@ def answer(standing: Standing, ask: Ask = ASK) -> tuple[str, str]:
 TAKEN_AWAY: list[tuple[dict[str, Any], str]] = [
     ({"application_active": False}, "application_revoked"),
     ({"initiator_active": False}, "initiator_inactive"),
+    ({"switch": "everything"}, "everything_stopped"),
+    ({"switch": "principal"}, "principal_stopped"),
+    ({"switch": "provider"}, "provider_stopped"),
     ({"identity_state": "suspended"}, "identity_suspended"),
     ({"identity_state": "revoked"}, "identity_revoked"),
     ({"identity_state": "draft"}, "identity_draft"),
