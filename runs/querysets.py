@@ -12,7 +12,7 @@ from identities.querysets import is_known_person
 
 if TYPE_CHECKING:
     from identities.models import User
-    from runs.models import AgentVersion, Handover, Run  # noqa: F401  named in strings
+    from runs.models import AgentVersion, Handover, Run, Stop  # noqa: F401  named in strings
 
 
 class RunQuerySet(models.QuerySet["Run"]):
@@ -53,3 +53,11 @@ class HandoverQuerySet(models.QuerySet["Handover"]):
     def closed(self) -> Self:
         """Return the conversations that were answered, or that nobody waits for any more."""
         return self.exclude(WAITED_FOR)
+
+
+class StopQuerySet(models.QuerySet["Stop"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the stops of a person's teams, and those that concerned everybody."""
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(Q(team=None) | Q(team__members=user)).distinct()

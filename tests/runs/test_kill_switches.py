@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from agentops import messages
@@ -86,7 +88,10 @@ def test_without_asking_for_switches_the_call_is_made(
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Be broker and worker: carry a message out as soon as it is sent."""
     carried: list[str] = []
-    known = {"runs.drive": tasks.drive, "runs.wake_switched": tasks.wake_switched}
+    known: dict[str, Callable[..., object]] = {
+        "runs.drive": tasks.drive,
+        "runs.wake_switched": tasks.wake_switched,
+    }
 
     def carry(task: str, args: tuple[str, ...], *_: object) -> bool:
         carried.append(task)

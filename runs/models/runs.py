@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
-from agentops.engine.state import RECENT_LIMIT
 from agentops.identifiers import new_id
 from agentops.tracing import SAMPLED, STATE_LIMIT
 from identities.models import AgentIdentity, Application, Principal, Team, User
-from runs.querysets import AgentVersionQuerySet, HandoverQuerySet, RunQuerySet
+from runs.models.versions import AgentVersion
+from runs.querysets import HandoverQuerySet, RunQuerySet
 from tools.models import ToolVersion
 
 
@@ -33,87 +32,6 @@ class RunState(models.TextChoices):
 ENDED_STATES = ("completed", "halted", "failed", "cancelled", "expired")
 # A required action that outlives its run: nobody knows yet what became of a call.
 UNSETTLED = [{"type": "outcome"}]
-
-
-class Price(models.Model):
-    """What a model costs, USD per million tokens. A change is a new version; an unknown price is never zero."""
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    model = models.CharField(max_length=120)
-    version = models.CharField(max_length=60)
-    input_usd_per_mtok = models.DecimalField(max_digits=14, decimal_places=6)
-    output_usd_per_mtok = models.DecimalField(max_digits=14, decimal_places=6)
-    cached_input_usd_per_mtok = models.DecimalField(max_digits=14, decimal_places=6, null=True, blank=True)
-    cache_write_usd_per_mtok = models.DecimalField(max_digits=14, decimal_places=6, null=True, blank=True)
-    active = models.BooleanField(default=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["model", "version"], name="price_version_once"),
-            models.UniqueConstraint(
-                fields=["model"], condition=Q(active=True), name="price_one_active_per_model"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.model} ({self.version})"
-
-
-class AgentVersion(models.Model):
-    """Immutable published behaviour of an identity: instructions, model, catalogue, budget, context."""
-
-    class State(models.TextChoices):
-        DRAFT = "draft"
-        PUBLISHED = "published"
-        RETIRED = "retired"
-
-    class PrincipalSource(models.TextChoices):
-        APPLICATION = "application", "asserted by a trusted application"
-        STAFF = "staff", "the member of staff who starts the run"
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    identity = models.ForeignKey(AgentIdentity, on_delete=models.PROTECT, related_name="versions")
-    number = models.PositiveIntegerField()
-    state = models.CharField(max_length=16, choices=State, default=State.DRAFT)
-    instructions = models.TextField()
-    planner = models.CharField(
-        max_length=16, default="openai", choices=[("openai", "openai"), ("null", "null")]
-    )
-    model = models.CharField(max_length=120)
-    temperature = models.FloatField(null=True, blank=True)
-    max_completion_tokens = models.PositiveIntegerField(default=2_000)
-    catalogue = models.ManyToManyField(ToolVersion, related_name="agent_versions", blank=True)
-    principal_source = models.CharField(max_length=16, choices=PrincipalSource, blank=True)
-    may_ask_user = models.BooleanField(default=True)
-    may_hand_over = models.BooleanField(default=True)
-    max_steps = models.PositiveIntegerField(null=True, default=12)
-    max_tokens = models.PositiveIntegerField(null=True, default=100_000)
-    max_usd = models.DecimalField(max_digits=12, decimal_places=4, null=True, default="2.00")
-    max_seconds = models.PositiveIntegerField(null=True, default=90)
-    run_expires_after_s = models.PositiveIntegerField(null=True, default=86_400)
-    context_tokens = models.PositiveIntegerField(default=24_000)
-    # Below 2 and beyond what the engine remembers nothing would ever be found to repeat itself.
-    repeat_limit = models.PositiveSmallIntegerField(
-        default=3, validators=[MinValueValidator(2), MaxValueValidator(RECENT_LIMIT)]
-    )
-    digest = models.CharField(max_length=64, blank=True)
-    published_at = models.DateTimeField(null=True, blank=True)
-    published_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    objects = AgentVersionQuerySet.as_manager()
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["identity", "number"], name="agent_version_number_once"),
-            models.UniqueConstraint(
-                fields=["identity"], condition=Q(state="published"), name="agent_version_one_published"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.identity} v{self.number}"
 
 
 class Run(models.Model):
@@ -292,81 +210,3 @@ class Handover(models.Model):
 
     def __str__(self) -> str:
         return f"handover of {self.run_id}"
-
-
-class Budget(models.Model):
-    """A ceiling shared by the runs of an agent or of a team in every window."""
-
-    class Window(models.TextChoices):
-        HOUR = "hour"
-        DAY = "day"
-        MONTH = "month"
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="budgets")
-    identity = models.ForeignKey(
-        AgentIdentity,
-        on_delete=models.PROTECT,
-        null=True,
-        blank=True,
-        related_name="budgets",
-        help_text="Empty: the budget is the whole team's.",
-    )
-    window = models.CharField(max_length=8, choices=Window)
-    max_steps = models.PositiveBigIntegerField(null=True, blank=True)
-    max_tokens = models.PositiveBigIntegerField(null=True, blank=True)
-    max_usd = models.DecimalField(max_digits=16, decimal_places=8, null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["team", "identity", "window"], name="budget_once_per_scope", nulls_distinct=False
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.identity or self.team} per {self.window}"
-
-
-class BudgetWindow(models.Model):
-    """How much of a budget is committed in one window: spent, or held by runs that are still going."""
-
-    id = models.BigAutoField(primary_key=True)
-    budget = models.ForeignKey(Budget, on_delete=models.CASCADE, related_name="windows")
-    starts_at = models.DateTimeField()
-    committed_steps = models.BigIntegerField(default=0)
-    committed_tokens = models.BigIntegerField(default=0)
-    committed_usd = models.DecimalField(max_digits=16, decimal_places=8, default=0)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["budget", "starts_at"], name="budget_window_once"),
-            models.CheckConstraint(
-                condition=Q(committed_steps__gte=0, committed_tokens__gte=0, committed_usd__gte=0),
-                name="budget_window_never_negative",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.budget} from {self.starts_at}"
-
-
-class Escrow(models.Model):
-    """What a run has drawn of a shared budget and not yet returned."""
-
-    id = models.BigAutoField(primary_key=True)
-    window = models.ForeignKey(BudgetWindow, on_delete=models.CASCADE, related_name="escrows")
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="escrows")
-    drawn_steps = models.BigIntegerField(default=0)
-    drawn_tokens = models.BigIntegerField(default=0)
-    drawn_usd = models.DecimalField(max_digits=16, decimal_places=8, default=0)
-    settled_at = models.DateTimeField(null=True)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["window", "run"], name="escrow_once_per_window")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.run_id} of {self.window}"

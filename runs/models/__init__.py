@@ -1,0 +1,32 @@
+"""What agents do: versions, runs with their steps and calls, and the budgets that runs share."""
+
+from runs.models.budgets import Budget, BudgetWindow, Escrow
+from runs.models.runs import (
+    ENDED_STATES,
+    UNSETTLED,
+    Handover,
+    Run,
+    RunSnapshot,
+    RunState,
+    Step,
+    ToolCall,
+)
+from runs.models.stops import Stop
+from runs.models.versions import AgentVersion, Price
+
+__all__ = [
+    "ENDED_STATES",
+    "UNSETTLED",
+    "AgentVersion",
+    "Budget",
+    "BudgetWindow",
+    "Escrow",
+    "Handover",
+    "Price",
+    "Run",
+    "RunSnapshot",
+    "RunState",
+    "Step",
+    "Stop",
+    "ToolCall",
+]

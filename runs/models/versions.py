@@ -1,0 +1,96 @@
+"""Agent versions and the prices of their models."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+
+from agentops.engine.state import RECENT_LIMIT
+from agentops.identifiers import new_id
+from identities.models import AgentIdentity, User
+from runs.querysets import AgentVersionQuerySet
+from tools.models import ToolVersion
+
+
+class Price(models.Model):
+    """What a model costs, USD per million tokens. A change is a new version; an unknown price is never zero."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    model = models.CharField(max_length=120)
+    version = models.CharField(max_length=60)
+    input_usd_per_mtok = models.DecimalField(max_digits=14, decimal_places=6)
+    output_usd_per_mtok = models.DecimalField(max_digits=14, decimal_places=6)
+    cached_input_usd_per_mtok = models.DecimalField(max_digits=14, decimal_places=6, null=True, blank=True)
+    cache_write_usd_per_mtok = models.DecimalField(max_digits=14, decimal_places=6, null=True, blank=True)
+    active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["model", "version"], name="price_version_once"),
+            models.UniqueConstraint(
+                fields=["model"], condition=Q(active=True), name="price_one_active_per_model"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} ({self.version})"
+
+
+class AgentVersion(models.Model):
+    """Immutable published behaviour of an identity: instructions, model, catalogue, budget, context."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft"
+        PUBLISHED = "published"
+        RETIRED = "retired"
+
+    class PrincipalSource(models.TextChoices):
+        APPLICATION = "application", "asserted by a trusted application"
+        STAFF = "staff", "the member of staff who starts the run"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    identity = models.ForeignKey(AgentIdentity, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=16, choices=State, default=State.DRAFT)
+    instructions = models.TextField()
+    planner = models.CharField(
+        max_length=16, default="openai", choices=[("openai", "openai"), ("null", "null")]
+    )
+    model = models.CharField(max_length=120)
+    temperature = models.FloatField(null=True, blank=True)
+    max_completion_tokens = models.PositiveIntegerField(default=2_000)
+    catalogue = models.ManyToManyField(ToolVersion, related_name="agent_versions", blank=True)
+    principal_source = models.CharField(max_length=16, choices=PrincipalSource, blank=True)
+    may_ask_user = models.BooleanField(default=True)
+    may_hand_over = models.BooleanField(default=True)
+    max_steps = models.PositiveIntegerField(null=True, default=12)
+    max_tokens = models.PositiveIntegerField(null=True, default=100_000)
+    max_usd = models.DecimalField(max_digits=12, decimal_places=4, null=True, default="2.00")
+    max_seconds = models.PositiveIntegerField(null=True, default=90)
+    run_expires_after_s = models.PositiveIntegerField(null=True, default=86_400)
+    context_tokens = models.PositiveIntegerField(default=24_000)
+    # Below 2 and beyond what the engine remembers nothing would ever be found to repeat itself.
+    repeat_limit = models.PositiveSmallIntegerField(
+        default=3, validators=[MinValueValidator(2), MaxValueValidator(RECENT_LIMIT)]
+    )
+    digest = models.CharField(max_length=64, blank=True)
+    published_at = models.DateTimeField(null=True, blank=True)
+    published_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = AgentVersionQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["identity", "number"], name="agent_version_number_once"),
+            models.UniqueConstraint(
+                fields=["identity"], condition=Q(state="published"), name="agent_version_one_published"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.identity} v{self.number}"

@@ -1,0 +1,84 @@
+"""The receipt of a stop: what was going at that moment, what had been executed by then, what has been stopped.
+
+Everything in it is read from the projections whenever it is asked for, so it tells what became of each run since.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from django.db.models import Model, Q, QuerySet
+
+from identities.models import User
+from runs.models import Run, Stop, ToolCall
+
+Row = TypeVar("Row", bound=Model)
+
+LISTED = 200
+
+_CONCERNED: dict[str, Callable[[str], Q]] = {
+    "run": lambda target: Q(pk=target),
+    "agent": lambda target: Q(identity_id=target),
+    "tool": lambda target: Q(agent_version__catalogue__tool_id=target),
+    "application": lambda target: Q(application_id=target),
+    "principal": lambda target: Q(principal_id=target),
+    # Nothing says which run was started with which key; those of its account go on.
+    "credential": lambda target: Q(pk__in=[]),
+    "provider": lambda target: Q(agent_version__planner=target),
+    "everything": lambda target: Q(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a stop met. Lists are cut at 200 rows, counts are not.
+
+    ``executed`` are the calls that had taken effect by then, ``in_flight`` those that were under way,
+    ``prevented`` those that have been refused since.
+    """
+
+    going: int
+    now: dict[str, int]  # how the runs stand by now, and how many of them
+    runs: list[Run]
+    executed: int
+    executed_calls: list[ToolCall]
+    in_flight: int
+    in_flight_calls: list[ToolCall]
+    prevented: int
+
+
+def write_receipt(stop: Stop, viewer: User) -> Receipt:
+    """Return the receipt of a stop, as of now, as far as its runs are for the viewer to see."""
+    at = stop.stopped_at
+    going = going_at(stop) & Run.objects.visible_to(viewer)
+    calls = ToolCall.objects.filter(run__in=going)
+    if stop.scope == Stop.Scope.TOOL:
+        calls = calls.filter(tool_version__tool_id=stop.target)
+    executed = calls.filter(state="succeeded", ended_at__lte=at).exclude(effect="read")
+    in_flight = calls.filter(started_at__lte=at).filter(Q(ended_at=None) | Q(ended_at__gt=at))
+    prevented = calls.filter(state="refused", ended_at__gt=at)
+    return Receipt(
+        going.count(), dict(Counter(going.values_list("state", flat=True))), _latest(going, "-pk"), executed.count(),
+        _latest(executed, "-ended_at"), in_flight.count(), _latest(in_flight, "-started_at"), prevented.count(),
+    )  # fmt: skip
+
+
+def _latest(rows: QuerySet[Row], order: str) -> list[Row]:
+    return list(rows.order_by(order)[:LISTED])
+
+
+def going_at(stop: Stop) -> QuerySet[Run]:
+    """Return the runs that a stop concerned and that were going at its moment."""
+    return Run.objects.filter(pk__in=_concerned(stop).filter(_was_going(stop.stopped_at)).values("pk"))
+
+
+def _concerned(stop: Stop) -> QuerySet[Run]:
+    return Run.objects.filter(_CONCERNED[stop.scope](stop.target))
+
+
+def _was_going(at: datetime) -> Q:
+    return Q(created_at__lte=at) & (Q(ended_at=None) | Q(ended_at__gt=at))

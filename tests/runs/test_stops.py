@@ -1,0 +1,168 @@
+"""Stopping: one verb for all scopes, its drill, and the receipt of what it met."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from agentops import messages
+from agentops.errors import AgentOpsError, NotFound, PolicyDenied, StateConflict, ValidationFailed
+from identities.models import KillSwitch, User
+from identities.services import issue_api_key
+from runs.models import Run, Stop
+from runs.receipts import write_receipt
+from runs.stops import STOPPINGS, stop
+from tests.ledger import last_entry
+from tests.runs.company import ORDER, Company, proposes, says
+from tests.runs.deeds import meanwhile
+
+SCOPES = tuple(STOPPINGS)
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Collect what is sent to workers."""
+    names: list[str] = []
+    monkeypatch.setattr(messages, "_publish", lambda task, *_: names.append(task) or True)
+    return names
+
+
+def prepare(company: Company) -> Run:
+    """Start a run that waits for a person."""
+    version = company.add_tool("refund", grant="REQUIRE_APPROVAL")
+    company.let_decide(version.tool)
+    return company.run(proposes(("refund", ORDER)), says("Done."))
+
+
+def target_of(company: Company, run: Run, scope: str) -> str:
+    cast = company.cast
+    if scope == "credential":
+        key, _ = issue_api_key(actor=cast.alice, user=cast.application.service_account, label="shop")
+        return str(key.pk)
+    targets = {
+        "run": run.pk, "agent": cast.agent.pk, "tool": company.versions[0].tool_id, "application": cast.application.pk,
+        "principal": run.principal_id, "provider": "openai", "everything": "",
+    }  # fmt: skip
+    return str(targets[scope])
+
+
+def stopped_state(company: Company, run: Run) -> dict[str, Any]:
+    """Return all that a stop of any scope changes."""
+    cast = company.cast
+    for row in (run, cast.agent, cast.application, company.versions[0].tool):
+        row.refresh_from_db()
+    keys = cast.application.service_account.api_keys
+    return {
+        "run": company.kinds(run)[-1] == "run.killed",
+        "agent": cast.agent.state == "suspended",
+        "tool": company.versions[0].tool.state == "quarantined",
+        "application": cast.application.state == "revoked",
+        "credential": keys.exclude(revoked_at=None).exists(),
+        **{
+            scope: KillSwitch.objects.thrown().filter(scope=scope).exists()
+            for scope in KillSwitch.Scope.values
+        },
+    }
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_it_stops_what_it_says_and_nothing_else(company: Company, sent: list[str], scope: str) -> None:
+    run = prepare(company)
+    target = target_of(company, run, scope)
+    sent.clear()
+    made = stop(actor=company.cast.ada, scope=scope, target=target, reason="It goes wrong.")
+    assert [name for name, is_so in stopped_state(company, run).items() if is_so] == [scope]
+    going = 0 if scope == "credential" else 1
+    entry = last_entry(made.pk)
+    assert entry.facts == {"scope": scope, "target": target, "drill": False, "going": going}
+    assert entry.content == {"reason": "It goes wrong."}
+    assert write_receipt(made, company.cast.ada).going == going
+    assert bool(sent) is (scope not in ("tool", "credential"))
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_drill_does_everything_but_the_effect(company: Company, sent: list[str], scope: str) -> None:
+    run = prepare(company)
+    target = target_of(company, run, scope)
+    before, kinds = stopped_state(company, run), company.kinds(run)
+    sent.clear()
+    made = stop(actor=company.cast.ada, scope=scope, target=target, reason="An exercise.", drill=True)
+    assert (stopped_state(company, run), company.kinds(run), sent) == (before, kinds, [])
+    assert (made.is_drill, last_entry(made.pk).facts["drill"]) == (True, True)
+    assert write_receipt(made, company.cast.ada).going == (0 if scope == "credential" else 1)
+
+
+@pytest.mark.parametrize("drill", [False, True])
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("name", ["bob", "charlie"])
+def test_who_may_not_stop_something_may_not_exercise_it_either(
+    company: Company, scope: str, name: str, drill: bool
+) -> None:
+    run = prepare(company)
+    target = target_of(company, run, scope)
+    outsider: User = getattr(company.cast, name)
+    with pytest.raises((PolicyDenied, NotFound)):
+        stop(actor=outsider, scope=scope, target=target, reason="Why not?", drill=drill)
+    assert not any(stopped_state(company, run).values())
+    assert not Stop.objects.exists()
+
+
+FAULTS: list[tuple[dict[str, Any], type[AgentOpsError]]] = [
+    ({"scope": "the world"}, ValidationFailed),
+    ({"reason": "\u2060 "}, ValidationFailed),
+    ({"scope": "agent", "target": "support"}, NotFound),
+    ({"scope": "run", "target": str(uuid4())}, NotFound),
+    ({"scope": "provider", "target": ""}, StateConflict),
+    ({"target": "all of it"}, StateConflict),
+]
+
+
+@pytest.mark.parametrize(("fault", "error"), FAULTS)
+def test_what_cannot_be_stopped(company: Company, fault: dict[str, Any], error: type[AgentOpsError]) -> None:
+    with pytest.raises(error):
+        stop(**{"actor": company.cast.ada, "scope": "everything", "target": "", "reason": "Fire.", **fault})
+    assert not Stop.objects.exists()
+
+
+def test_what_is_stopped_already_is_not_stopped_again(company: Company) -> None:
+    stop(actor=company.cast.ada, scope="everything", reason="Fire.")
+    with pytest.raises(StateConflict):
+        stop(actor=company.cast.ada, scope="everything", reason="Fire.")
+    assert Stop.objects.count() == 1
+
+
+def test_the_receipt_tells_what_was_done_what_was_under_way_and_what_was_prevented(company: Company) -> None:
+    for name in ("refund", "cancel", "book"):
+        company.add_tool(name, function="refund")
+    receipts = []
+
+    def stop_now() -> None:
+        made = stop(actor=company.cast.ada, scope="everything", reason="Fire.")
+        receipts.append(write_receipt(made, company.cast.ada))
+
+    company.world.mishaps.extend([lambda do: do(), meanwhile(stop_now)])
+    run = company.run(proposes(("refund", ORDER), ("cancel", ORDER), ("book", ORDER)), says("Done."))
+    at_once, later = receipts[0], write_receipt(Stop.objects.get(), company.cast.ada)
+    assert [call.tool_name for call in at_once.executed_calls] == ["refund"]
+    assert [call.tool_name for call in at_once.in_flight_calls] == ["cancel"]
+    assert (at_once.going, at_once.now, at_once.prevented) == (1, {"in_progress": 1}, 0)
+    assert (later.executed, later.in_flight, later.prevented, later.now) == (1, 1, 1, {"halted": 1})
+    assert [row.pk for row in later.runs] == [run.pk]
+    assert later.in_flight_calls[0].state == "succeeded", "it could not be called back, and says so"
+
+
+def test_a_receipt_shows_each_team_its_own_runs(company: Company) -> None:
+    prepare(company)
+    made = stop(actor=company.cast.ada, scope="everything", reason="Fire.")
+    assert list(Stop.objects.visible_to(company.cast.charlie)) == [made]
+    assert write_receipt(made, company.cast.charlie).going == 0
+    assert write_receipt(made, company.cast.bob).going == 1
+
+
+def test_a_run_that_had_ended_is_not_on_the_receipt(company: Company) -> None:
+    company.play(says("Done."))
+    company.drive(company.start())
+    made = stop(actor=company.cast.ada, scope="everything", reason="Fire.")
+    assert write_receipt(made, company.cast.ada).going == 0
