@@ -5,15 +5,18 @@ from runs.admin.budgets import BudgetAdmin, PriceAdmin
 from runs.admin.handovers import HandoverAdmin
 from runs.admin.principals import PrincipalAdmin
 from runs.admin.runs import RunAdmin
+from runs.admin.stops import KillSwitchAdmin, StopAdmin
 from runs.admin.versions import AgentVersionAdmin
 
 __all__ = [
     "AgentVersionAdmin",
     "BudgetAdmin",
     "HandoverAdmin",
+    "KillSwitchAdmin",
     "PriceAdmin",
     "PrincipalAdmin",
     "RunAdmin",
+    "StopAdmin",
     "dashboard",
     "related",
 ]

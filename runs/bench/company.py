@@ -34,6 +34,11 @@ def appoint_officer(agent: AgentIdentity) -> User:
     return officer
 
 
+def appoint_operator() -> User:
+    """Create a person who may stop everything."""
+    return User.objects.create(username="bench-operator", is_superuser=True)
+
+
 @transaction.atomic
 def create_company(steps: int, *, decision: str = "ALLOW") -> tuple[Application, AgentIdentity]:
     """Create the company, with budgets that ``steps`` steps per run fit into, and this decision on the tool."""

@@ -72,6 +72,7 @@ def test_the_document_is_enough(client: DocumentClient, company: Company, caller
     hand_over(story)
     settle(story)
     look_around(story)
+    stop_agent(story)
     assert client.used == set(client.operations)
 
 
@@ -133,6 +134,17 @@ def settle(story: Story) -> None:
     story.client.call(story.alice, "settleOutcome", body, run_id=run, **place)
     story.drive(run)
     assert story.show(run)["state"] == "completed"
+
+
+def stop_agent(story: Story) -> None:
+    client, ask = story.client, proposes(("ask_user", {"question": "Which order?"}))
+    run = story.start(ask, says("Done."))
+    (agent,) = client.pages(story.alice, "listAgents")
+    body = {"scope": "agent", "target": agent["id"], "reason": "An audit."}
+    made = client.call(story.alice, "makeStop", body, Idempotency_Key="stop")
+    story.drive(run)
+    receipt = client.call(story.alice, "getStop", stop_id=made["id"])["receipt"]
+    assert (receipt["runs"], receipt["now"]) == ([run], {"halted": 1})
 
 
 def look_around(story: Story) -> None:

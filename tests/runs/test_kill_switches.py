@@ -19,6 +19,8 @@ from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import meanwhile
 from tools import standing
 
+pytestmark = pytest.mark.revocation
+
 SCOPES = ("everything", "principal", "provider")
 
 

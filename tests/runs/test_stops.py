@@ -6,6 +6,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from agentops import messages
 from agentops.errors import AgentOpsError, NotFound, PolicyDenied, StateConflict, ValidationFailed
@@ -14,9 +16,12 @@ from identities.services import issue_api_key
 from runs.models import Run, Stop
 from runs.receipts import write_receipt
 from runs.stops import STOPPINGS, stop
+from tests.console.visits import Page, act, page_of, sign_in, text_of
 from tests.ledger import last_entry
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import meanwhile
+
+pytestmark = pytest.mark.revocation
 
 SCOPES = tuple(STOPPINGS)
 
@@ -25,7 +30,12 @@ SCOPES = tuple(STOPPINGS)
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Collect what is sent to workers."""
     names: list[str] = []
-    monkeypatch.setattr(messages, "_publish", lambda task, *_: names.append(task) or True)
+
+    def note(task: str, *_: object) -> bool:
+        names.append(task)
+        return True
+
+    monkeypatch.setattr(messages, "_publish", note)
     return names
 
 
@@ -166,3 +176,75 @@ def test_a_run_that_had_ended_is_not_on_the_receipt(company: Company) -> None:
     company.drive(company.start())
     made = stop(actor=company.cast.ada, scope="everything", reason="Fire.")
     assert write_receipt(made, company.cast.ada).going == 0
+
+
+# --- in the console ---------------------------------------------------------------------------------------
+
+STOP, SWITCH = "runs_stop", "identities_killswitch"
+
+
+def stop_in_console(client: Client, what: str, **values: str) -> Page:
+    return client.post(page_of(STOP, "add"), {"what": what, "reason": "Fire.", **values}, follow=True)
+
+
+@pytest.mark.parametrize("scope", ["everything", "agent", "tool", "application", "provider"])
+def test_people_stop_by_the_form_and_see_the_receipt(company: Company, scope: str) -> None:
+    run = prepare(company)
+    target = target_of(company, run, scope)
+    shown = text_of(stop_in_console(sign_in(company.cast.ada), f"{scope}:{target}"))
+    assert stopped_state(company, run)[scope]
+    assert "Stopped." in shown
+    assert "Runs going then 1" in shown
+
+
+@pytest.mark.parametrize("scope", ["run", "principal", "credential"])
+def test_a_link_from_another_page_brings_its_target(company: Company, scope: str) -> None:
+    run = prepare(company)
+    what = f"{scope}:{target_of(company, run, scope)}"
+    client = sign_in(company.cast.ada)
+    shown = client.post(f"{page_of(STOP, 'add')}?what={what}", {"what": what, "reason": "Fire."}, follow=True)
+    assert stopped_state(company, run)[scope], text_of(shown)
+
+
+def test_a_drill_says_so(company: Company) -> None:
+    run = prepare(company)
+    shown = text_of(stop_in_console(sign_in(company.cast.ada), "everything:", drill="on"))
+    assert "That was a drill: nothing was stopped." in shown
+    assert "Runs going then 1" in shown
+    assert not any(stopped_state(company, run).values())
+
+
+def test_outsiders_stop_nothing_by_the_form(company: Company) -> None:
+    run = prepare(company)
+    for name in ("bob", "charlie"):
+        client = sign_in(getattr(company.cast, name))
+        for scope in ("everything", "agent", "tool", "application", "provider"):
+            answer = stop_in_console(client, f"{scope}:{target_of(company, run, scope)}")
+            assert answer.status_code == 422
+    assert not any(stopped_state(company, run).values())
+
+
+def test_a_switch_is_lifted_by_who_may(company: Company) -> None:
+    stop(actor=company.cast.ada, scope="everything", reason="Fire.")
+    switch = KillSwitch.objects.get()
+    act(sign_in(company.cast.bob), SWITCH, "lift", switch.pk)
+    switch.refresh_from_db()
+    assert switch.state == "thrown"
+    assert "1 kill switch lifted." in text_of(act(sign_in(company.cast.ada), SWITCH, "lift", switch.pk))
+    switch.refresh_from_db()
+    assert switch.state == "lifted"
+    for model in (STOP, SWITCH):
+        assert sign_in(company.cast.bob).get(page_of(model, "changelist")).status_code == 200
+
+
+def test_the_dashboard_says_what_is_stopped(company: Company) -> None:
+    client = sign_in(company.cast.bob)
+    assert "Kill switches Everything" not in text_of(client.get(reverse("admin:index")))
+    stop(actor=company.cast.ada, scope="everything", reason="Fire.")
+    assert "Everything by ada" in text_of(client.get(reverse("admin:index")))
+
+
+def test_the_page_of_an_end_user_leads_to_their_stop(company: Company) -> None:
+    run = prepare(company)
+    page = sign_in(company.cast.ada).get(page_of("identities_principal", "change", run.principal_id))
+    assert f"?what=principal:{run.principal_id}" in page.content.decode()

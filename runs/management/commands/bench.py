@@ -1,4 +1,4 @@
-"""``agentops bench steps``: one JSON object per load. ``growth`` and ``decisions``: one object in all."""
+"""``agentops bench steps``: a JSON object per load. ``growth``, ``decisions``: one in all; ``stops``: one per scope."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from runs.bench.company import appoint_officer, create_company
+from runs.bench.company import appoint_officer, appoint_operator, create_company
 from runs.bench.decisions import measure_decisions
 from runs.bench.growth import LONG, measure_growth
 from runs.bench.steps import RUNS, Load, measure
+from runs.bench.stops import STEPS, measure_stops
 
 DECISIONS = 100
 
@@ -20,7 +21,7 @@ class Command(BaseCommand):
     help = "Measure durable, governed steps through Celery and the real driver, on a database that is thrown away."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("what", choices=["steps", "growth", "decisions"])
+        parser.add_argument("what", choices=["steps", "growth", "decisions", "stops"])
         parser.add_argument("--json", action="store_true", help="one JSON object per line, nothing else")
         parser.add_argument("--concurrency", default="1,8,32,128", help="runs at once, comma-separated")
         parser.add_argument("--latency-ms", default="0,500", help="latencies of the model, comma-separated")
@@ -29,6 +30,7 @@ class Command(BaseCommand):
             "--rows", type=int, default=1_000_000, help="growth: steps to fill the tables with"
         )
         parser.add_argument("--runs", type=int, help="runs per load (default: by concurrency)")
+        parser.add_argument("--rounds", type=int, default=10, help="stops: how often in each scope")
 
     def handle(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
         if options["what"] == "growth":
@@ -38,8 +40,16 @@ class Command(BaseCommand):
             application, agent = create_company(1, decision="REQUIRE_APPROVAL")
             officer, runs = appoint_officer(agent), options["runs"] or DECISIONS
             self.stdout.write(json.dumps(measure_decisions(application, agent, officer, runs)))
+        elif options["what"] == "stops":
+            self._measure_stops(options["rounds"])
         else:
             self._measure_steps(options)
+
+    def _measure_stops(self, rounds: int) -> None:
+        _, agent = create_company(STEPS)
+        for figures in measure_stops(agent, appoint_operator(), rounds):
+            self.stdout.write(json.dumps(figures))
+            self.stdout.flush()
 
     def _measure_steps(self, options: dict[str, Any]) -> None:
         application, agent = create_company(options["steps"])

@@ -1,0 +1,27 @@
+"""From the click to the last call that has an effect, with two workers busy, in every scope."""
+
+from __future__ import annotations
+
+import pytest
+
+from runs.bench.stops import SCOPES
+from tests.runs.test_bench import run_bench
+
+pytestmark = [pytest.mark.revocation, pytest.mark.slow]
+
+WITHIN_MS = 1_000
+
+
+def test_nothing_has_an_effect_a_second_after_the_click(
+    tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures = run_bench(tmp_path_factory.mktemp("bench"), "stops", "--rounds", "4")
+    with capsys.disabled():
+        print()
+        for each in figures:
+            print(
+                f"{each['scope']:12} {each['click_to_last_call_ms']} {each.get('click_to_last_end_ms', '')}"
+            )
+    assert tuple(each["scope"] for each in figures) == SCOPES
+    late = [each for each in figures if each["click_to_last_call_ms"]["max"] > WITHIN_MS]
+    assert not late
