@@ -18,6 +18,7 @@ from agentops.console.streams import register_streams
 from identities.acting import acting_person
 from identities.policies import may_govern
 from runs.admin.preflight import preflight_view
+from runs.admin.what_if import what_if_view
 from runs.models import AgentVersion, Price
 from runs.preflight import check_version
 from runs.publishing import publish_version, retire_version
@@ -79,9 +80,13 @@ class AgentVersionAdmin(GovernedAdmin):
         )
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the page about the whole installation."""
-        view = self.admin_site.admin_view(preflight_view)
-        return [path("preflight/", view, name="runs_preflight"), *super().get_urls()]
+        """Add the pages about the whole installation, and about calls that nobody makes."""
+        guarded = self.admin_site.admin_view
+        return [
+            path("preflight/", guarded(preflight_view), name="runs_preflight"),
+            path("what-if/<uuid:agent_id>/", guarded(what_if_view), name="runs_what_if"),
+            *super().get_urls(),
+        ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Load what the page names."""

@@ -24,6 +24,7 @@ OPERATIONS = {
     "answerInput",
     "cancelRun",
     "decideApproval",
+    "foreseeCall",
     "getAgent",
     "getApproval",
     "getInstallationPreflight",
