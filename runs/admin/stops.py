@@ -117,7 +117,7 @@ class KillSwitchAdmin(GovernedAdmin):
     list_display = ("__str__", state_column(), "thrown_by", moment_column("thrown_at", "thrown"), "lifted_by")
     list_filter = ("scope",)
     list_select_related = ("thrown_by", "lifted_by", "team")
-    fields = readonly_fields = ("scope", "target", "team", "thrown_at", "thrown_by", "lifted_at", "lifted_by")
+    page_template = "runs/switch.html"
     actions = ("lift",)
 
     def has_lift_permission(self, request: HttpRequest, obj: KillSwitch | None = None) -> bool:
@@ -148,7 +148,7 @@ def read_switches(request: HttpRequest, subject: Any) -> dict[str, Any] | None:
 
 SWITCHES = "admin:identities_killswitch_changelist"
 register_panel(Panel("dashboard", "Kill switches", "runs/switches.html", read_switches, 5, SWITCHES, "full"))
-register_destination(Destination("Stops", "admin:runs_stop_changelist", order=45, section="Govern"))
-register_destination(Destination("Kill switches", SWITCHES, order=46, section="Govern"))
+register_destination(Destination("Stops", "admin:runs_stop_changelist", order=42, section="Govern"))
+register_destination(Destination("Kill switches", SWITCHES, order=43, section="Govern"))
 register_streams("stop", Stop.objects.visible_to)
 register_streams("switch", KillSwitch.objects.visible_to)

@@ -16,12 +16,21 @@ from runs.models import AgentVersion
 from runs.what_if import foresee_call
 from tools.policy import Decision
 
+ANSWERS = {
+    "ALLOW": "It would go out",
+    "REQUIRE_APPROVAL": "A person would be asked",
+    "DENY": "It would be refused",
+}
+
 
 class WhatIfForm(forms.Form):
     """A call that nobody makes."""
 
     tool = forms.ChoiceField()
-    arguments = forms.JSONField(initial=dict, widget=forms.Textarea(attrs={"rows": 4}), help_text="As JSON.")
+    # Not required, for Django takes {} for nothing at all.
+    arguments = forms.JSONField(
+        required=False, initial=dict, widget=forms.Textarea(attrs={"rows": 4}), help_text="As JSON."
+    )
     issuer = forms.CharField(required=False, max_length=200, label="End user's issuer")
     subject = forms.CharField(required=False, max_length=200, label="End user's id there")
 
@@ -46,6 +55,7 @@ def what_if_view(request: HttpRequest, agent_id: UUID) -> HttpResponse:
         "agent": agent,
         "form": form,
         "decision": decision,
+        "answer": decision and ANSWERS[decision.verdict],
     }
     return TemplateResponse(request, "runs/what_if.html", context, status=422 if form.errors else 200)
 
@@ -57,5 +67,5 @@ def _offered(agent: AgentIdentity) -> list[str]:
 
 def _foresee(agent: AgentIdentity, values: dict[str, Any]) -> Decision:
     return foresee_call(
-        agent, values["tool"], values["arguments"], issuer=values["issuer"], subject=values["subject"]
+        agent, values["tool"], values["arguments"] or {}, issuer=values["issuer"], subject=values["subject"]
     )

@@ -150,7 +150,9 @@ def test_the_page_shows_the_decision(company: Company) -> None:
         bob.post(page_for(company.cast.agent), {"tool": "refund", "arguments": '{"order_id": "A-1"}'})
     )
     assert "the grant asks for a person" in shown
-    assert "approval_required" in shown
+    assert "A person would be asked: approval required" in shown
+    empty = text_of(bob.post(page_for(company.cast.agent), {"tool": "refund", "arguments": "{}"}))
+    assert "invalid_arguments" in empty
     faulty = bob.post(page_for(company.cast.agent), {"tool": "refund", "arguments": "{"})
     assert faulty.status_code == 422
 
