@@ -13,7 +13,7 @@ _TONES = {
     " pending retrying",
     "running": "queued in_progress cancelling allowed started asking proposed",
     "done": "completed succeeded approved active decided closed published verified answered consumed",
-    "halted": "halted cancelled expired superseded retired suspended skipped voided lifted",
+    "halted": "halted cancelled expired superseded retired suspended skipped voided lifted unused",
     "broken": "failed revoked refused denied open forced_open broken thrown",
 }
 TONES = {word: tone for tone, words in _TONES.items() for word in words.split()}

@@ -15,6 +15,7 @@ from approvals.models import ApprovalRequest
 from identities.acting import acting_person
 from identities.models import AgentIdentity
 from runs.admin.spending import budgets_visible_to, list_spending
+from runs.grant_use import DAYS, read_use
 from runs.models import AgentVersion, Run, ToolCall
 from runs.policies import startable_by
 from runs.preflight import check_version
@@ -79,6 +80,11 @@ def read_run_behind(request: HttpRequest, subject: ApprovalRequest) -> dict[str,
     return {"run": run, "call": call, "lines": lines[-LINES_SHOWN:], "moving": moving}
 
 
+def read_grant_use(request: HttpRequest, subject: AgentIdentity) -> dict[str, Any]:
+    """Return what of its grants an agent uses, the unused ones first."""
+    return {"uses": read_use(subject), "days": DAYS}
+
+
 def _as_id(text: str) -> UUID | None:
     try:
         return UUID(text)
@@ -88,6 +94,16 @@ def _as_id(text: str) -> UUID | None:
 
 register_panel(
     Panel("identities.agentidentity", "Runs and versions", "runs/of_agent.html", read_runs, 30, size="full")
+)
+register_panel(
+    Panel(
+        "identities.agentidentity",
+        "What it really does",
+        "runs/grant_use.html",
+        read_grant_use,
+        25,
+        size="full",
+    )
 )
 register_panel(Panel("tools.tool", "Calls and outcomes", "runs/of_tool.html", read_calls, 30, size="full"))
 register_panel(
