@@ -56,6 +56,7 @@ COMMANDS = {
     "demo": Command("one governed run in the terminal, approval included", _managed),
     "test": Command("run the tests, or one named suite", _test),
     "apply": Command("create or update agents, tools, grants and budgets from a file", _managed),
+    "stop": Command("stop a run, an agent, a tool, an end user, or everything", _managed),
     "verify": Command("check the ledger and name the first bad entry", _managed),
     "bench": Command("measure steps per second on servers of its own", _measured),
     "chaos": Command("kill processes at random on servers of its own and count what was lost", _apart),

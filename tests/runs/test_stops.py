@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from io import StringIO
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
@@ -248,3 +251,31 @@ def test_the_page_of_an_end_user_leads_to_their_stop(company: Company) -> None:
     run = prepare(company)
     page = sign_in(company.cast.ada).get(page_of("identities_principal", "change", run.principal_id))
     assert f"?what=principal:{run.principal_id}" in page.content.decode()
+
+
+# --- at the terminal --------------------------------------------------------------------------------------
+
+
+def at_the_terminal(*arguments: str, username: str = "ada") -> str:
+    told = StringIO()
+    call_command("stop", *arguments, "--reason", "Fire.", "--as", username, stdout=told)
+    return told.getvalue()
+
+
+def test_it_is_stopped_and_lifted_at_the_terminal(company: Company) -> None:
+    prepare(company)
+    assert json.loads(at_the_terminal("everything", "--drill"))["drill"] is True
+    assert not KillSwitch.objects.exists()
+    assert json.loads(at_the_terminal("everything"))["going"] == 1
+    assert at_the_terminal("everything", "--lift") == "lifted: Everything\n"
+    for refused in (("everything", "--lift"), ("agent", "nobody")):
+        with pytest.raises(CommandError):
+            at_the_terminal(*refused)
+
+
+def test_outsiders_stop_nothing_at_the_terminal(company: Company) -> None:
+    prepare(company)
+    for name in ("bob", "charlie"):
+        with pytest.raises(CommandError):
+            at_the_terminal("everything", username=name)
+    assert not KillSwitch.objects.exists()
