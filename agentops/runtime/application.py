@@ -129,7 +129,7 @@ def spawn_web(stack: Stack, port: int) -> Process:
 
 def web_argv(port: int) -> list[str]:
     """Return the command of a web server; an open event stream must not hold up its stop."""
-    server = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--no-access-log"]
+    server = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--no-access-log", "--lifespan", "off"]
     return [*server, "--host", LOOPBACK, "--port", str(port), "--timeout-graceful-shutdown", WEB_GRACE_S]
 
 
