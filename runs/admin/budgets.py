@@ -11,12 +11,12 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from agentops.console.columns import moment_column, money_column
+from agentops.console.columns import moment_column, money_column, number_column
 from agentops.console.governed import GovernedAdmin
 from agentops.console.navigation import Destination, register_destination
 from agentops.console.pictures import draw_bar
 from agentops.console.streams import register_streams
-from agentops.console.words import money
+from agentops.console.words import money, this_window
 from runs.admin.spending import budgets_visible_to, read_committed
 from runs.models import Budget, BudgetWindow, Price
 
@@ -25,19 +25,18 @@ from runs.models import Budget, BudgetWindow, Price
 class BudgetAdmin(GovernedAdmin):
     """The budgets of the viewer's teams and of their agents; they are set by ``apply``."""
 
-    list_display = ("whose", "window", "used", money_column("max_usd", "limit"), "max_tokens", "max_steps")
+    limits = (
+        money_column("max_usd", "limit"),
+        number_column("max_tokens", "tokens at most"),
+        number_column("max_steps", "steps at most"),
+    )
+    list_display = ("whose", "window", "used", *limits)
     list_filter = ("window", ("team", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("team", "identity")
     ordering = ("team__slug", "identity__slug", "window")
     fields = readonly_fields = (
-        "team",
-        "identity",
-        "window",
-        "max_usd",
-        "max_tokens",
-        "max_steps",
-        "created_at",
-    )
+        "team", "identity", "window", "used", *limits, moment_column("created_at", "set"),
+    )  # fmt: skip
     actions = None
 
     @admin.display(description="budget of")
@@ -58,7 +57,7 @@ class BudgetAdmin(GovernedAdmin):
         """Draw what is committed; Any: the windows are prefetched onto the row."""
         windows: list[BudgetWindow] = budget.open_windows
         committed = windows[0].committed_usd if windows else Decimal(0)
-        words = f"{money(committed)} committed this {budget.window}"
+        words = f"{money(committed)} committed {this_window(budget.window)}"
         return format_html(
             '{}<span class="small">{}</span>', draw_bar(committed, budget.max_usd, words), words
         )
@@ -66,16 +65,20 @@ class BudgetAdmin(GovernedAdmin):
 
 @admin.register(Price)
 class PriceAdmin(GovernedAdmin):
-    """What models cost; the same for every team."""
+    """What models cost, per million tokens; the same for every team."""
 
-    list_display = (
-        "model",
-        "version",
-        "active",
-        "input_usd_per_mtok",
-        "output_usd_per_mtok",
-        moment_column("created_at", "set"),
+    rates = (
+        money_column("input_usd_per_mtok", "a million tokens in"),
+        money_column("output_usd_per_mtok", "a million tokens out"),
     )
+    cached_rates = (
+        money_column("cached_input_usd_per_mtok", "a million read from the cache"),
+        money_column("cache_write_usd_per_mtok", "a million written to the cache"),
+    )
+    list_display = ("model", "version", "active", *rates, moment_column("created_at", "set"))
+    fields = readonly_fields = (
+        "model", "version", "active", *rates, *cached_rates, moment_column("created_at", "set"),
+    )  # fmt: skip
     list_filter = ("active",)
     search_fields = ("model", "version")
     ordering = ("model", "-created_at")
