@@ -125,8 +125,9 @@ def test_files_that_cannot_be_read(cast: Cast, tmp_path: Path) -> None:
     binary = tmp_path / "binary.yaml"
     binary.write_bytes(b"\xff\xfe\x00")
     for path in (tmp_path / "missing.yaml", tmp_path, binary):
-        with pytest.raises(CommandError, match="cannot read"):
+        with pytest.raises(CommandError, match="cannot read") as refused:
             run("apply", str(path), "--yes")
+        assert str(refused.value).count(path.name) == 1, "named once"
 
 
 def test_findings_of_preflight_come_with_their_remedies(cast: Cast, tmp_path: Path) -> None:

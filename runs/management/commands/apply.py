@@ -61,7 +61,8 @@ def read_document(file: str) -> str:
         with Path(file).open(encoding="utf-8") as opened:
             return opened.read(SIZE_LIMIT_BYTES + 1)
     except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"cannot read {file}: {error}") from error
+        why = getattr(error, "strerror", None) or error  # the error itself would name the file again
+        raise CommandError(f"cannot read {file}: {why}") from error
 
 
 def describe(error: AgentOpsError) -> str:
