@@ -39,7 +39,7 @@ class Command(BaseCommand):
             apply_document(actor=actor, text=text, expected=plan)
         except AgentOpsError as error:
             raise CommandError(describe(error)) from error
-        self.stdout.write(f"applied as {actor.username}")
+        self.stdout.write(f"{'signed' if plan.is_empty else 'applied'} as {actor.username}")
 
     def _ask(self, file: str) -> None:
         if file == "-" or not sys.stdin.isatty():
