@@ -109,7 +109,6 @@ class TestApplications:
         act(sign_in(getattr(cast, name)), APPLICATION, "revoke", cast.application.pk)
         assert state_of(cast.application) == "active"
 
-
     def test_a_key_is_offered_to_those_who_may_issue_it(self, cast: Cast) -> None:
         page, form = page_of(APPLICATION, "change", cast.application.pk), page_of(KEY, "add")
         offered = f"{form}?holder={cast.application.pk}"
