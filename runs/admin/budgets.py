@@ -25,17 +25,16 @@ from runs.models import Budget, BudgetWindow, Price
 class BudgetAdmin(GovernedAdmin):
     """The budgets of the viewer's teams and of their agents; they are set by ``apply``."""
 
-    limits = (
-        money_column("max_usd", "limit"),
-        number_column("max_tokens", "tokens at most"),
-        number_column("max_steps", "steps at most"),
-    )
-    list_display = ("whose", "window", "used", *limits)
+    limit = staticmethod(money_column("max_usd", "limit"))
+    most_tokens = staticmethod(number_column("max_tokens", "tokens at most"))
+    most_steps = staticmethod(number_column("max_steps", "steps at most"))
+    set_at = staticmethod(moment_column("created_at", "set"))
+    list_display = ("whose", "window", "used", "limit", "most_tokens", "most_steps")
     list_filter = ("window", ("team", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("team", "identity")
     ordering = ("team__slug", "identity__slug", "window")
     fields = readonly_fields = (
-        "team", "identity", "window", "used", *limits, moment_column("created_at", "set"),
+        "team", "identity", "window", "used", "limit", "most_tokens", "most_steps", "set_at",
     )  # fmt: skip
     actions = None
 
@@ -67,17 +66,14 @@ class BudgetAdmin(GovernedAdmin):
 class PriceAdmin(GovernedAdmin):
     """What models cost, per million tokens; the same for every team."""
 
-    rates = (
-        money_column("input_usd_per_mtok", "a million tokens in"),
-        money_column("output_usd_per_mtok", "a million tokens out"),
-    )
-    cached_rates = (
-        money_column("cached_input_usd_per_mtok", "a million read from the cache"),
-        money_column("cache_write_usd_per_mtok", "a million written to the cache"),
-    )
-    list_display = ("model", "version", "active", *rates, moment_column("created_at", "set"))
+    rate_in = staticmethod(money_column("input_usd_per_mtok", "a million tokens in"))
+    rate_out = staticmethod(money_column("output_usd_per_mtok", "a million tokens out"))
+    rate_cached = staticmethod(money_column("cached_input_usd_per_mtok", "a million read from the cache"))
+    rate_written = staticmethod(money_column("cache_write_usd_per_mtok", "a million written to the cache"))
+    set_at = staticmethod(moment_column("created_at", "set"))
+    list_display = ("model", "version", "active", "rate_in", "rate_out", "set_at")
     fields = readonly_fields = (
-        "model", "version", "active", *rates, *cached_rates, moment_column("created_at", "set"),
+        "model", "version", "active", "rate_in", "rate_out", "rate_cached", "rate_written", "set_at",
     )  # fmt: skip
     list_filter = ("active",)
     search_fields = ("model", "version")
