@@ -9,7 +9,7 @@ from django.test import Client, RequestFactory
 
 from agentops.api import fallbacks
 from tests.cast import Cast
-from tests.console.visits import page_of, sign_in, text_of
+from tests.console.visits import Page, page_of, sign_in, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -19,7 +19,7 @@ def request_for_a_page(rf: RequestFactory) -> HttpRequest:
     return rf.get("/admin/")
 
 
-def check_page(page: HttpResponse, status: int, heading: str) -> None:
+def check_page(page: HttpResponse | Page, status: int, heading: str) -> None:
     text = page.content.decode()
     assert page.status_code == status
     assert f"<h1>{heading}</h1>" in text

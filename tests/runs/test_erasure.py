@@ -30,9 +30,9 @@ from tests.console.visits import act, page_of, sign_in, text_of
 from tests.factories import PrincipalFactory, RunFactory
 from tests.ledger import last_entry
 from tests.ledger.forging import as_owner
-from tests.runs.company import Company, Turn, proposes, says
+from tests.runs.company import Company, proposes, says
 from tests.runs.deeds import meanwhile
-from tests.runs.planner.provider import completion, reply
+from tests.runs.planner.provider import Turn, completion, reply
 from tests.runs.test_driver import abandon
 from tests.tools.execution import TRACEPARENT
 

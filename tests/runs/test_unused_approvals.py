@@ -8,6 +8,7 @@ import pytest
 
 from approvals import gate
 from approvals.models import ApprovalRequest
+from approvals.services import request_approval
 from runs.actions import gating
 from runs.models import Run
 from tests.rewriting import rewrite, rewrite_text
@@ -67,10 +68,9 @@ def test_the_same_proposed_later_is_asked_about_anew(company: Company) -> None:
 @pytest.fixture
 def take_the_old_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the second call wait for the approval that the first one left."""
-    ask = gating.request_approval
 
     def find_or_ask(**asked: Any) -> ApprovalRequest:
-        return ApprovalRequest.objects.filter(state="approved").first() or ask(**asked)
+        return ApprovalRequest.objects.filter(state="approved").first() or request_approval(**asked)
 
     monkeypatch.setattr(gating, "request_approval", find_or_ask)
 
