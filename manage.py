@@ -15,7 +15,8 @@ def main() -> None:
 
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    # Whoever typed `agentops apply` is told how to use that, and not a file that they have never called.
+    execute_from_command_line([os.environ.get("AGENTOPS_PROG") or sys.argv[0], *sys.argv[1:]])
 
 
 def enter_migration() -> None:

@@ -1,9 +1,10 @@
-"""Addresses: the console under /admin/, the REST API under /api/v1/, health outside both."""
+"""Addresses: the console under /admin/ (and / leads there), the REST API under /api/v1/, health outside both."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views.generic import RedirectView
 
 from agentops.api.document import DocsPage, OpenApiJson, OpenApiYaml
 from agentops.api.health import serve_liveness, serve_readiness
@@ -20,6 +21,7 @@ api_patterns: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("api/v1/", include((api_patterns, "api"))),
     re_path(r"^api(/|$)", UnknownAddress.as_view()),

@@ -1,6 +1,6 @@
 """Answers for what never reaches a view of the API: unknown hosts, failures of Django itself.
 
-Named in ``config.urls`` as ``handler400`` and so on. Outside ``/api/`` Django's own pages answer.
+Named in ``config.urls`` as ``handler400`` and so on. Outside ``/api/`` the console's pages answer.
 """
 
 from __future__ import annotations

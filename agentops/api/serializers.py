@@ -7,7 +7,7 @@ that cannot be taken back, a guess is worse than a refusal.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.validators import RegexValidator
@@ -77,12 +77,17 @@ class BodySerializer(serializers.Serializer[Any]):  # Any: bodies are plain valu
     """A request body; a member that it does not know is refused, since it would be silently ignored."""
 
     def to_internal_value(self, data: Any) -> Any:  # Any: an arbitrary JSON value
-        if isinstance(data, Mapping):
-            unknown = [name for name in data if name not in self.fields]
-            if unknown:
-                detail = serializers.ErrorDetail("There is no such member.", code="unknown_member")
-                raise serializers.ValidationError({name: [detail] for name in unknown})
-        return super().to_internal_value(data)
+        detail = serializers.ErrorDetail("There is no such member.", code="unknown_member")
+        names = data if isinstance(data, Mapping) else ()
+        unknown = {name: [detail] for name in names if name not in self.fields}
+        try:
+            known = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            # Told together: a misspelt member is the one that is missing.
+            raise serializers.ValidationError({**cast(dict[str, Any], error.detail), **unknown}) from None
+        if unknown:
+            raise serializers.ValidationError(unknown)
+        return known
 
 
 class QuerySerializer(serializers.Serializer[Any]):  # Any: as above

@@ -1,4 +1,4 @@
-"""Columns that lists share: a state in its tone, a moment relative to now, an amount of money."""
+"""Columns that lists share: a state in its tone, a moment relative to now, a number, an amount of money."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from agentops.console.templatetags.console import ago, badge
+from agentops.console.templatetags.console import ago, badge, thousands
 from agentops.console.words import money
 
 Column = Callable[[Any], SafeString | str]  # Any: a row of whatever model the list is of
@@ -34,6 +34,17 @@ def moment_column(field: str, title: str) -> Column:
 
     moment.__name__ = field
     return moment
+
+
+def number_column(field: str, title: str) -> Column:
+    """Return a column with a whole number, its thousands marked; empty where there is none."""
+
+    @admin.display(description=title, ordering=field)
+    def number(row: Any) -> SafeString | str:
+        return thousands(getattr(row, field))
+
+    number.__name__ = field
+    return number
 
 
 def money_column(field: str, title: str) -> Column:

@@ -54,6 +54,11 @@ def ago(at: datetime, now: datetime) -> str:
     return f"{span(seconds)} ago" if seconds > 0 else f"in {span(seconds)}"
 
 
+def this_window(window: str) -> str:
+    """Return the present hour, day or month of a budget: "this hour", "today", "this month"."""
+    return "today" if window == "day" else f"this {window}"
+
+
 def clock(left: timedelta) -> str:
     """Return what is left of a deadline as on a stopwatch: "9:58", "1:02:03", "0:00" when it has passed."""
     whole = max(0, int(left.total_seconds()))

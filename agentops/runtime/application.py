@@ -28,6 +28,10 @@ WORKER_VARIABLES = {
     # Root is usual in a container, and this worker listens to nobody outside the machine.
     "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
 }
+WEB_VARIABLES = {
+    # Of style sheets and the like, which here WhiteNoise reads from where they are: small, and soon in memory.
+    "PYTHONWARNINGS": "ignore:StreamingHttpResponse must consume synchronous iterators",
+}
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ def spawn_beat(stack: Stack) -> Process:
 
 def spawn_web(stack: Stack, port: int) -> Process:
     """Start the web server on the loopback interface; return when it answers /readyz."""
-    process = stack.spawn("web", web_argv(port))
+    process = stack.spawn("web", web_argv(port), env=WEB_VARIABLES)
     stack.wait_ready(lambda: answers(f"http://{LOOPBACK}:{port}/readyz"), process)
     return process
 
@@ -130,7 +134,8 @@ def spawn_web(stack: Stack, port: int) -> Process:
 def web_argv(port: int) -> list[str]:
     """Return the command of a web server; an open event stream must not hold up its stop."""
     server = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--no-access-log"]
-    return [*server, "--host", LOOPBACK, "--port", str(port), "--timeout-graceful-shutdown", WEB_GRACE_S]
+    address = ["--host", LOOPBACK, "--port", str(port)]
+    return [*server, *address, "--lifespan", "off", "--timeout-graceful-shutdown", WEB_GRACE_S]
 
 
 def answers(address: str) -> bool:

@@ -76,11 +76,12 @@ def prepare_demo(stack: Stack) -> None:
 
 def run_manage(name: str, arguments: list[str], environment: Mapping[str, str]) -> int:
     """Run ``manage.py`` at this terminal with these variables; return its exit code as a shell would."""
-    command = [] if name == "manage" else [name]
+    command, program = ([], "agentops manage") if name == "manage" else ([name], "agentops")
     argv = [sys.executable, str(ROOT / "manage.py"), *command, *arguments]
     # In this process's group: it may ask questions, and Ctrl-C at the terminal is meant for it too.
     command_line = tied_argv(argv, stop_signal=signal.SIGTERM)
-    code = subprocess.run(command_line, env={**os.environ, **environment}, check=False).returncode
+    told = {**os.environ, **environment, "AGENTOPS_PROG": program}
+    code = subprocess.run(command_line, env=told, check=False).returncode
     return code if code >= 0 else 128 - code
 
 

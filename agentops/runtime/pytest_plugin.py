@@ -19,7 +19,7 @@ from agentops.runtime.services import temporary_stack
 
 TEMPLATE = "AGENTOPS_TEST_TEMPLATE"
 # What a developer's shell may hold for the demo: no test may reach a real model by accident.
-FOREIGN = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "AGENTOPS_DEMO", "DEMO_SHOP_URL")
+FOREIGN = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "AGENTOPS_DEMO", "DEMO_SHOP_URL", "DEMO_CONSOLE_URL")
 
 
 # A wrapper runs before pytest-django's own hook, which loads the settings and with them the URLs.

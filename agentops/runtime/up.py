@@ -92,7 +92,8 @@ def _start(stack: Stack, wanted_port: int) -> None:
     application.spawn_beat(stack)
     application.spawn_web(stack, port)
     address = f"http://{LOOPBACK}:{port}"
-    announce(stack.data, RunningStack(os.getpid(), address, stack.environment()))
+    told = {**stack.environment(), "DEMO_CONSOLE_URL": address}
+    announce(stack.data, RunningStack(os.getpid(), address, told))
     _greet(stack.data, f"{address}/admin/", time.monotonic() - began)
 
 

@@ -19,7 +19,7 @@ from identities.models import AgentIdentity, Application
 from identities.policies import may_govern
 from identities.services import revoke_application
 
-CHANGE = "identities.change_application"
+CHANGE, ISSUE = "identities.change_application", "identities.add_apikey"
 
 
 @admin.register(Application)
@@ -74,7 +74,8 @@ class ApplicationAdmin(GovernedAdmin):
             agentidentityuserobjectpermission__permission__codename="start_run",
         )
         keys = subject.service_account.api_keys.order_by("-created_at")[:50]
-        return {"agents": agents.select_related("team"), "keys": keys}
+        may_issue = may_govern(acting_person(request), ISSUE, subject.team, subject).allowed
+        return {"agents": agents.select_related("team"), "keys": keys, "may_issue": may_issue}
 
 
 register_destination(

@@ -25,6 +25,7 @@ from identities.models import ApiKey, Application, User
 from identities.services import issue_api_key, revoke_api_key
 
 MYSELF = "me"
+ISSUE = "identities.add_apikey"
 
 
 class IssueForm(forms.Form):
@@ -103,8 +104,11 @@ class ApiKeyAdmin(GovernedAdmin):
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Issue a key and show its text, this once."""
-        applications = Application.objects.visible_to(acting_person(request)).filter(state="active")
-        make_form = partial(IssueForm, applications=applications.select_related("team"))
+        make_form = partial(
+            IssueForm,
+            applications=_served_by(acting_person(request)),
+            initial={"holder": request.GET.get("holder", MYSELF)},
+        )
         context = {"title": "Issue an API key", "button": "Issue", "back_url": self.page_url("changelist")}
         return serve_form(self, request, make_form, partial(self._issue, request), context)
 
@@ -146,6 +150,13 @@ def state_of(key: ApiKey) -> str:
     if key.revoked_at is not None:
         return "revoked"
     return "expired" if key.expires_at <= timezone.now() else "active"
+
+
+def _served_by(person: User) -> QuerySet[Application]:
+    """Return the applications that a person may issue keys for; the service asks again."""
+    if not person.has_perm(ISSUE):
+        return Application.objects.none()
+    return Application.objects.visible_to(person).filter(state="active")
 
 
 def _holder(person: User, chosen: str) -> User:

@@ -11,12 +11,12 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from agentops.console.columns import moment_column, money_column
+from agentops.console.columns import moment_column, money_column, number_column
 from agentops.console.governed import GovernedAdmin
 from agentops.console.navigation import Destination, register_destination
 from agentops.console.pictures import draw_bar
 from agentops.console.streams import register_streams
-from agentops.console.words import money
+from agentops.console.words import money, this_window
 from runs.admin.spending import budgets_visible_to, read_committed
 from runs.models import Budget, BudgetWindow, Price
 
@@ -25,19 +25,17 @@ from runs.models import Budget, BudgetWindow, Price
 class BudgetAdmin(GovernedAdmin):
     """The budgets of the viewer's teams and of their agents; they are set by ``apply``."""
 
-    list_display = ("whose", "window", "used", money_column("max_usd", "limit"), "max_tokens", "max_steps")
+    limit = staticmethod(money_column("max_usd", "limit"))
+    most_tokens = staticmethod(number_column("max_tokens", "tokens at most"))
+    most_steps = staticmethod(number_column("max_steps", "steps at most"))
+    set_at = staticmethod(moment_column("created_at", "set"))
+    list_display = ("whose", "window", "used", "limit", "most_tokens", "most_steps")
     list_filter = ("window", ("team", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("team", "identity")
     ordering = ("team__slug", "identity__slug", "window")
     fields = readonly_fields = (
-        "team",
-        "identity",
-        "window",
-        "max_usd",
-        "max_tokens",
-        "max_steps",
-        "created_at",
-    )
+        "team", "identity", "window", "used", "limit", "most_tokens", "most_steps", "set_at",
+    )  # fmt: skip
     actions = None
 
     @admin.display(description="budget of")
@@ -58,7 +56,7 @@ class BudgetAdmin(GovernedAdmin):
         """Draw what is committed; Any: the windows are prefetched onto the row."""
         windows: list[BudgetWindow] = budget.open_windows
         committed = windows[0].committed_usd if windows else Decimal(0)
-        words = f"{money(committed)} committed this {budget.window}"
+        words = f"{money(committed)} committed {this_window(budget.window)}"
         return format_html(
             '{}<span class="small">{}</span>', draw_bar(committed, budget.max_usd, words), words
         )
@@ -66,16 +64,17 @@ class BudgetAdmin(GovernedAdmin):
 
 @admin.register(Price)
 class PriceAdmin(GovernedAdmin):
-    """What models cost; the same for every team."""
+    """What models cost, per million tokens; the same for every team."""
 
-    list_display = (
-        "model",
-        "version",
-        "active",
-        "input_usd_per_mtok",
-        "output_usd_per_mtok",
-        moment_column("created_at", "set"),
-    )
+    rate_in = staticmethod(money_column("input_usd_per_mtok", "a million tokens in"))
+    rate_out = staticmethod(money_column("output_usd_per_mtok", "a million tokens out"))
+    rate_cached = staticmethod(money_column("cached_input_usd_per_mtok", "a million read from the cache"))
+    rate_written = staticmethod(money_column("cache_write_usd_per_mtok", "a million written to the cache"))
+    set_at = staticmethod(moment_column("created_at", "set"))
+    list_display = ("model", "version", "active", "rate_in", "rate_out", "set_at")
+    fields = readonly_fields = (
+        "model", "version", "active", "rate_in", "rate_out", "rate_cached", "rate_written", "set_at",
+    )  # fmt: skip
     list_filter = ("active",)
     search_fields = ("model", "version")
     ordering = ("model", "-created_at")

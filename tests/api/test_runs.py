@@ -149,6 +149,12 @@ def test_what_is_wrong_with_a_task_is_pointed_at(callers: Callers, changes: Any,
     assert pointer in [reason["pointer"] for reason in refused.body["reasons"]]
 
 
+def test_a_misspelt_member_is_told_with_the_one_that_is_missing(callers: Callers) -> None:
+    refused = callers.app.post("/runs", {"agent": "refunds-agent", "mesage": "Hello."}, key="k1")
+    told = {(reason["code"], reason["pointer"]) for reason in refused.body["reasons"]}
+    assert told == {("unknown_member", "#/mesage"), ("required", "#/message")}
+
+
 def test_texts_and_bodies_have_limits(callers: Callers) -> None:
     long_text = callers.app.post("/runs", task(message="x" * 32_769), key="k1")
     assert (long_text.status, long_text.code) == (413, "text_too_long")

@@ -36,6 +36,13 @@ def test_a_clock_runs_down_and_stops_at_zero(seconds: float, shown: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("window", "said"), [("hour", "this hour"), ("day", "today"), ("month", "this month")]
+)
+def test_a_budgets_window_is_named_as_people_do(window: str, said: str) -> None:
+    assert words.this_window(window) == said
+
+
+@pytest.mark.parametrize(
     ("amount", "said"),
     [("0", "0.00 USD"), ("129.9", "129.90 USD"), ("1240", "1,240.00 USD"), ("0.0021", "0.0021 USD"),
      ("0.000012", "0.000012 USD"), ("1E-8", "0.00000001 USD"), ("0E-8", "0.00 USD"), ("-0.5", "-0.5000 USD")],

@@ -26,6 +26,7 @@ from runs.provisioning.catalogue import with_definitions
 from runs.provisioning.demo import DOCUMENT, derive_password
 from runs.provisioning.reading import read_yaml
 from tests.cast import Cast
+from tests.console.visits import page_of
 from tests.factories import PriceFactory
 from tests.runs.company import ORDER, Company, proposes, says
 from tools.models import Tool
@@ -124,8 +125,9 @@ def test_files_that_cannot_be_read(cast: Cast, tmp_path: Path) -> None:
     binary = tmp_path / "binary.yaml"
     binary.write_bytes(b"\xff\xfe\x00")
     for path in (tmp_path / "missing.yaml", tmp_path, binary):
-        with pytest.raises(CommandError, match="cannot read"):
+        with pytest.raises(CommandError, match="cannot read") as refused:
             run("apply", str(path), "--yes")
+        assert str(refused.value).count(path.name) == 1, "named once"
 
 
 def test_findings_of_preflight_come_with_their_remedies(cast: Cast, tmp_path: Path) -> None:
@@ -282,18 +284,28 @@ def test_the_demo_tells_what_nothing_costs_in_plain_digits(company: Company) -> 
     assert "E-" not in output.getvalue()
 
 
-def test_the_demo_leaves_a_decision_to_the_console(company: Company) -> None:
+def test_the_demo_leaves_a_decision_to_the_console(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     tool = company.add_tool("refund", grant="REQUIRE_APPROVAL").tool
     company.let_decide(tool)
     run = company.run(proposes(("refund", ORDER)), says("Done."))
     output = io.StringIO()
     demo = Demo(stdout=output)
+    monkeypatch.setenv("DEMO_CONSOLE_URL", "http://127.0.0.1:8123")
     for _ in range(2):
         demo._answer(run, "console")
     assert output.getvalue().count("Waiting for a person") == 1
+    address = f"http://127.0.0.1:8123{page_of('approvals_approvalrequest', 'change', ApprovalRequest.objects.get().pk)}"
+    assert f"decide it as fiona at {address}\n" in output.getvalue()
     assert company.decide().state == "approved", "nobody has decided it before"
     demo._answer(run, "console")
     assert company.drive(run).state == "completed"
+
+
+def test_without_a_console_nobody_is_sent_there(company: Company, settings: LazySettings) -> None:
+    settings.DEMO = True
+    with pytest.raises(CommandError, match="agentops up"):
+        run("demo", "--decide", "console")
+    assert not Run.objects.exists()
 
 
 THINKS_S = 500.0  # longer than the run may take by itself

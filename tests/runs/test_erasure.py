@@ -31,8 +31,8 @@ from tests.factories import PrincipalFactory, RunFactory
 from tests.ledger import last_entry
 from tests.ledger.forging import as_owner
 from tests.runs.company import Company, proposes, says
-from tests.runs.deeds import Result, meanwhile
-from tests.runs.planner.provider import completion, reply
+from tests.runs.deeds import meanwhile
+from tests.runs.planner.provider import Turn, completion, reply
 from tests.runs.test_driver import abandon
 from tests.tools.execution import TRACEPARENT
 
@@ -62,6 +62,36 @@ def allow_alice(company: Company) -> None:
     company.cast.alice.user_permissions.add(Permission.objects.get(codename="erase_content"))
 
 
+def chatter() -> list[Turn]:
+    """Return turns of a model that repeats the canary in everything it says, thinks, asks and calls."""
+    order = {"order_id": f"A {CANARY}"}
+    refund = {"name": "refund", "arguments": f'{{"order_id": "{CANARY}"}}'}
+    thought = {
+        "content": None,
+        "reasoning_content": f"They mean {CANARY}.",
+        "tool_calls": [{"id": "x", "type": "function", "function": refund}],
+    }
+    unfit = (f"fly_{CANARY}", {"to": CANARY}), ("refund", f'{{"order_id": "{CANARY}')
+    return [
+        proposes(("look_up", order), text=f"Looking for {CANARY}."),
+        proposes(("ask_user", {"question": f"Is it {CANARY}?"})),
+        reply(completion(message=thought)),
+        proposes(*unfit, ("cancel", order)),
+        says(f"Done, {CANARY}."),
+    ]
+
+
+def say_it_all(company: Company) -> Run:
+    """Return a run that goes on next with what was approved; user, model and approver have named the canary."""
+    client = company.cast.application.service_account
+    trace = {"traceparent": TRACEPARENT, "tracestate": f"shop={CANARY}"}
+    run = company.drive(company.start(f"I am {CANARY}, help me.", **trace))
+    run = add_message(actor=client, run=run, text=f"Quickly! {CANARY}")
+    run = company.drive(answer_input(actor=client, run=run, text=f"Yes, {CANARY}."))
+    company.decide(reason=f"{CANARY} is a good customer")
+    return run
+
+
 @pytest.fixture
 def talkative(company: Company) -> Run:
     """Return a run that has put the canary into everything that takes words, late outcomes included."""
@@ -70,41 +100,9 @@ def talkative(company: Company) -> Run:
     late = company.add_tool("cancel", idempotency="none", on_unknown="halt")
     company.let_decide(version.tool)
     company.publish()
-    order = {"order_id": f"A {CANARY}"}
-
-    def tell(do: object) -> Result:
-        return {"customer": f"Ann {CANARY}"}
-
-    company.world.mishaps.extend([tell])
-    company.play(
-        proposes(("look_up", order), text=f"Looking for {CANARY}."),
-        proposes(("ask_user", {"question": f"Is it {CANARY}?"})),
-        reply(
-            completion(
-                message={
-                    "content": None,
-                    "reasoning_content": f"They mean {CANARY}.",
-                    "tool_calls": [
-                        {
-                            "id": "x",
-                            "type": "function",
-                            "function": {"name": "refund", "arguments": f'{{"order_id": "{CANARY}"}}'},
-                        }
-                    ],
-                }
-            )
-        ),
-        proposes(
-            (f"fly_{CANARY}", {"to": CANARY}), ("refund", f'{{"order_id": "{CANARY}'), ("cancel", order)
-        ),
-        says(f"Done, {CANARY}."),
-    )
-    client = company.cast.application.service_account
-    trace = {"traceparent": TRACEPARENT, "tracestate": f"shop={CANARY}"}
-    run = company.drive(company.start(f"I am {CANARY}, help me.", **trace))
-    run = add_message(actor=client, run=run, text=f"Quickly! {CANARY}")
-    run = company.drive(answer_input(actor=client, run=run, text=f"Yes, {CANARY}."))
-    company.decide(reason=f"{CANARY} is a good customer")
+    company.world.mishaps.append(lambda _do: {"customer": f"Ann {CANARY}"})
+    company.play(*chatter())
+    run = say_it_all(company)
 
     def take_over() -> None:
         abandon(run)

@@ -46,7 +46,7 @@ def test_help_starts_nothing(
 
     assert run("check", ["--help"]) == 0
 
-    assert "usage: manage.py check" in capfd.readouterr().out
+    assert "usage: agentops check" in capfd.readouterr().out
     assert not (tmp_path / "data").exists()
 
 

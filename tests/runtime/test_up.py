@@ -132,11 +132,11 @@ def test_a_whole_day_in_short(data: Path) -> None:
         assert code == 1
         assert f"in use by `agentops up`, process {terminal.process.pid}, serving {address}" in output
 
-        script = "import os; print(os.environ['DEMO_SHOP_URL'], os.environ['DATABASE_URL'])"
+        script = "import os; print(*(os.environ[f'{name}_URL'] for name in ('DEMO_SHOP', 'DATABASE', 'DEMO_CONSOLE')))"
         code, output = answer("manage", "shell", "--no-imports", "-c", script, data=data)
         environment = json.loads((data / STACK_FILE).read_text())["environment"]
         assert code == 0
-        assert output.split() == [environment["DEMO_SHOP_URL"], environment["DATABASE_URL"]]
+        assert output.split() == [environment["DEMO_SHOP_URL"], environment["DATABASE_URL"], address]
 
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.end() == 0

@@ -231,6 +231,11 @@ class TestGrants:
         act(client, GRANT, "revoke", grant.pk)
         assert ToolGrant.objects.get().state == "active"
 
+    def test_only_who_may_grant_is_offered_to(self, cast: Cast) -> None:
+        page = page_of("identities_agentidentity", "change", cast.agent.pk)
+        assert page_of(GRANT, "add") in sign_in(cast.alice).get(page).content.decode()
+        assert page_of(GRANT, "add") not in sign_in(cast.bob).get(page).content.decode()
+
     def test_revoking_takes_it_away(self, cast: Cast, tool: Tool) -> None:
         grant = GrantFactory.create(identity=cast.agent, tool=tool, decision="REQUIRE_APPROVAL")
         act(sign_in(cast.alice), GRANT, "revoke", grant.pk, reason="Not needed.")

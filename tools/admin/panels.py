@@ -10,10 +10,12 @@ from django.http import HttpRequest
 from agentops.console.panels import Panel, register_panel
 from identities.acting import acting_person
 from identities.models import AgentIdentity
+from identities.policies import may_govern
 from tools.admin.words import describe_terms, latest_versions, may_run_without_people
 from tools.models import Tool, ToolGrant
 
 SHOWN = 5
+GRANT = "tools.add_toolgrant"
 
 
 def read_authority(request: HttpRequest, subject: AgentIdentity) -> dict[str, Any]:
@@ -32,7 +34,8 @@ def read_authority(request: HttpRequest, subject: AgentIdentity) -> dict[str, An
         }
         for grant in rows
     ]
-    return {"rows": told, "agent": subject}
+    may_grant = may_govern(acting_person(request), GRANT, subject.team, subject).allowed
+    return {"rows": told, "agent": subject, "may_grant": may_grant}
 
 
 def read_open_breakers(request: HttpRequest, subject: Any) -> dict[str, Any]:

@@ -59,6 +59,12 @@ def _time(at: datetime, text: str, attribute: str) -> SafeString:
 
 
 @register.filter
+def this_window(window: str) -> str:
+    """Name a budget's present hour, day or month."""
+    return words.this_window(window)
+
+
+@register.filter
 def to_the_second(at: datetime) -> SafeString:
     """Say when as a clock time with its seconds."""
     return _time(at, f"{at:%H:%M:%S} UTC", "data-seconds")
@@ -109,9 +115,9 @@ def span(seconds: float | None) -> str:
 
 
 @register.filter
-def thousands(number: int) -> str:
+def thousands(number: int | None) -> str:
     """Return a number with its thousands marked."""
-    return f"{number:,}"
+    return "" if number is None else f"{number:,}"
 
 
 @register.filter

@@ -39,7 +39,7 @@ class Command(BaseCommand):
             apply_document(actor=actor, text=text, expected=plan)
         except AgentOpsError as error:
             raise CommandError(describe(error)) from error
-        self.stdout.write(f"applied as {actor.username}")
+        self.stdout.write(f"{'signed' if plan.is_empty else 'applied'} as {actor.username}")
 
     def _ask(self, file: str) -> None:
         if file == "-" or not sys.stdin.isatty():
@@ -61,7 +61,8 @@ def read_document(file: str) -> str:
         with Path(file).open(encoding="utf-8") as opened:
             return opened.read(SIZE_LIMIT_BYTES + 1)
     except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"cannot read {file}: {error}") from error
+        why = getattr(error, "strerror", None) or error  # the error itself would name the file again
+        raise CommandError(f"cannot read {file}: {why}") from error
 
 
 def describe(error: AgentOpsError) -> str:

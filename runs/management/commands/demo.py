@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from argparse import ArgumentParser
@@ -11,6 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.urls import reverse
 
 from agentops.console.words import money
 from agentops.demo.planner.script import SHIPPED, load_scripts
@@ -69,6 +71,11 @@ def choose_request(message: str, played: int) -> Told:
     )
 
 
+def console_url() -> str:
+    """Return where `up` serves the console; empty without it."""
+    return os.environ.get("DEMO_CONSOLE_URL", "")
+
+
 class Command(BaseCommand):
     help = (
         "Run the demo's story in the terminal: a request, a proposal, your approval, the effect, the trace."
@@ -95,6 +102,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
         if not settings.DEMO:
             raise CommandError("the demo company is loaded only with AGENTOPS_DEMO=1; never in production")
+        if options["decide"] == "console" and not console_url():
+            raise CommandError(
+                "no console runs here: start `python3 -m agentops up` in another terminal first, "
+                "or answer with --decide approve or deny"
+            )
         run = self._start(options["story"])
         timeout_s = options["timeout"] or (CONSOLE_S if options["decide"] == "console" else TERMINAL_S)
         try:
@@ -158,6 +170,7 @@ class Command(BaseCommand):
         for request in ApprovalRequest.objects.filter(subject_ref=str(run.pk), state="waiting"):
             if request.pk not in self._presented:
                 self._present(request)
+                self._direct(request, answer)
             if answer == "console":
                 continue
             self._decide(request, answer or self._ask())
@@ -188,6 +201,11 @@ class Command(BaseCommand):
         self.stdout.write(
             f"  effect         {request.effect}; unanswered it is refused after {seconds:.0f} s"
         )
+
+    def _direct(self, request: ApprovalRequest, answer: str | None) -> None:
+        if answer == "console":
+            page = reverse("admin:approvals_approvalrequest_change", args=[request.pk])
+            self.stdout.write(f"  decide it as {APPROVER} at {console_url()}{page}")
 
     def _ask(self) -> str:
         while True:

@@ -15,6 +15,7 @@ from tests.factories import (
     AgentVersionFactory,
     ApprovalRequestFactory,
     BudgetFactory,
+    PriceFactory,
     PrincipalFactory,
     RunFactory,
     ToolFactory,
@@ -45,7 +46,7 @@ class TestDashboard:
 
         page = text_of(sign_in(cast.bob).get("/admin/"))
         for words in ("1 waiting for a decision", "2 runs going 1 wait for people", "3 broken today of 5 started",
-                      "3.75 USD spent today", "1 open breakers", "7.50 of 10.00 USD", "stopped_tool",
+                      "3.75 USD spent today", "1 open breakers", "today 7.50 of 10.00 USD", "stopped_tool",
                       "did a call happen?"):  # fmt: skip
             assert words in page
 
@@ -92,6 +93,22 @@ class TestDashboard:
         one = count_queries(client, "/admin/")
         fill(9)
         assert count_queries(client, "/admin/") == one
+
+
+def test_a_budgets_page_says_its_limits_and_what_is_used(cast: Cast) -> None:
+    budget = BudgetFactory.create(team=cast.team, max_usd=Decimal(20), max_tokens=10_000_000, max_steps=None)
+    for page in (page_of("runs_budget", "changelist"), page_of("runs_budget", "change", budget.pk)):
+        text = text_of(sign_in(cast.bob).get(page))
+        for words in ("0.00 USD committed today", "20.00 USD", "10,000,000"):
+            assert words in text
+
+
+def test_a_prices_page_says_what_tokens_cost(cast: Cast) -> None:
+    price = PriceFactory.create(input_usd_per_mtok=Decimal("1.5"), output_usd_per_mtok=Decimal("12.000000"))
+    for page in (page_of("runs_price", "changelist"), page_of("runs_price", "change", price.pk)):
+        text = text_of(sign_in(cast.bob).get(page))
+        for words in ("1.50 USD", "12.00 USD"):
+            assert words in text
 
 
 @pytest.mark.parametrize("model", ["runs_run", "runs_handover", "runs_agentversion", "runs_budget"])

@@ -6,11 +6,14 @@ import json
 import textwrap
 from collections.abc import Callable
 from datetime import timedelta
+from io import StringIO
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
+from django.core.management import call_command
 from django.utils import timezone
 
 from agentops.errors import AgentOpsError, PolicyDenied, ValidationFailed
@@ -66,14 +69,27 @@ def test_preflight_is_part_of_applying(ada: User) -> None:
     assert {finding.code for finding in refusal.value.problems} == {"no_approver", "no_principal_source"}
 
 
-def test_two_people_apply_a_waiver(cast: Cast) -> None:
+def waived() -> str:
+    """Return the document with a waiver for refunds."""
     end = (timezone.now() + timedelta(days=20)).replace(microsecond=0).isoformat()
     terms = {
         "decision": "ALLOW_WITH_CAPS",
         "caps": [{"per": "day", "count": 3, "amount": "50.00"}],
         "waiver": {"reason": "Small sums.", "expires_at": end},
     }
-    text = edited(lambda document: document["agents"]["desk-agent"]["grants"].update(refund=terms))
+    return edited(lambda document: document["agents"]["desk-agent"]["grants"].update(refund=terms))
+
+
+def test_a_signature_alone_is_told_as_what_it_is(cast: Cast, tmp_path: Path) -> None:
+    apply(cast.ada)
+    document, told = tmp_path / "waiver.yaml", StringIO()
+    document.write_text(waived())
+    call_command("apply", str(document), "--yes", stdout=told)
+    assert told.getvalue().endswith("nothing to change\nsigned as ada\n")
+
+
+def test_two_people_apply_a_waiver(cast: Cast) -> None:
+    text = waived()
     apply(cast.ada)
     User.objects.filter(pk=cast.bob.pk).update(is_superuser=True)
     cast.bob.refresh_from_db()
