@@ -15,7 +15,7 @@ from django.test import TransactionTestCase, override_settings
 from hypothesis import settings
 from pytest_django import DjangoDbBlocker
 
-from agentops.runtime.pytest_databases import Cleaner
+from agentops.runtime.pytest_databases import CLEANER_URL, Cleaner
 from tests.casting import cast, casting
 
 __all__ = ["cast", "casting"]  # fixtures for everybody
@@ -43,7 +43,7 @@ def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBl
     """
     # A test may rest in its transaction, as under a debugger; the processes that it starts may not.
     connection.settings_dict["OPTIONS"].pop("options")
-    cleaner = Cleaner.open(os.environ["DATABASE_OWNER_URL"])
+    cleaner = Cleaner.open(os.environ[CLEANER_URL])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: cleaner.clean())
         yield
