@@ -25,6 +25,9 @@ settings.register_profile("agentops", deadline=None)
 settings.load_profile("agentops")
 
 
+# Collecting tests makes objects by the million and drops few of them: the default of 700 has each looked at many times.
+gc.set_threshold(50_000)
+
 # What a test would pay for each password, and for each client, which lists every static file when it starts.
 CHEAP = {"PASSWORD_HASHERS": ["tests.hashing.OneRound"], "WHITENOISE_AUTOREFRESH": True}
 
