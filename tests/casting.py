@@ -1,11 +1,13 @@
-"""The cast in each test's database: made once in a process, written again as the rows that it was."""
+"""The cast in each test's database, and what is made of it: made once in a process, written again as rows."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import pytest
 from django.db import connection, transaction
@@ -15,30 +17,40 @@ from pytest_django import DjangoDbBlocker
 
 from tests.cast import Cast, make_cast
 
-INSERTED = re.compile(r'INSERT INTO ("\w+")')
+T = TypeVar("T")
+
+INSERTED = re.compile(r'INSERT INTO ("?\w+"?)')
 ROWS = "SELECT json_agg(r) FROM {} r"
 INSERT = "INSERT INTO {table} SELECT * FROM json_populate_recordset(NULL::{table}, {rows})"
 
 
 @dataclass(frozen=True)
-class Casting:
-    """The cast as it was made, and the statements that write its rows again."""
+class Rehearsal(Generic[T]):
+    """What was made, and the statements that write its rows again."""
 
-    cast: Cast
+    made: T
     statements: str
 
 
-def rehearse() -> Casting:
-    """Make the cast in a transaction that is rolled back, and remember what it wrote.
+def rehearse(make: Callable[[], T], *, after: str = "") -> Rehearsal[T]:
+    """Make something in a transaction that is rolled back, and remember what it wrote, to tables that were empty.
 
     Sequences give no number out twice, rolled back or not: its rows can keep theirs.
     """
-    with transaction.atomic(), CaptureQueriesContext(connection) as captured:
-        made = make_cast()
+    with transaction.atomic():
+        write(after)
+        with CaptureQueriesContext(connection) as captured:
+            made = make()
         tables = dict.fromkeys(INSERTED.findall("\n".join(query["sql"] for query in captured)))
         statements = [_insertion(table) for table in tables]
         transaction.set_rollback(True)
-    return Casting(made, "; ".join(statements))
+    return Rehearsal(made, "; ".join(statements))
+
+
+def write(statements: str) -> None:
+    """Write rehearsed rows, all in one round trip."""
+    with connection.cursor() as cursor:
+        cursor.execute(statements)
 
 
 def _insertion(table: str) -> str:
@@ -49,17 +61,16 @@ def _insertion(table: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def casting(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Casting:
+def casting(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Rehearsal[Cast]:
     """Rehearse once: to make the cast row by row takes longer than most tests."""
     with django_db_blocker.unblock():
-        rehearsed = rehearse()
+        rehearsed = rehearse(make_cast)
         connection.close()
     return rehearsed
 
 
 @pytest.fixture
-def cast(db: None, casting: Casting) -> Cast:
+def cast(db: None, casting: Rehearsal[Cast]) -> Cast:
     """Provide the cast in this test's database, with objects that the test may change."""
-    with connection.cursor() as cursor:
-        cursor.execute(casting.statements)
-    return deepcopy(casting.cast)
+    write(casting.statements)
+    return deepcopy(casting.made)

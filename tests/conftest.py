@@ -15,7 +15,7 @@ from django.test import TransactionTestCase, override_settings
 from hypothesis import settings
 from pytest_django import DjangoDbBlocker
 
-from agentops.runtime.pytest_databases import Cleaner
+from agentops.runtime.pytest_databases import CLEANER_URL, Cleaner
 from tests.casting import cast, casting
 
 __all__ = ["cast", "casting"]  # fixtures for everybody
@@ -24,6 +24,9 @@ __all__ = ["cast", "casting"]  # fixtures for everybody
 settings.register_profile("agentops", deadline=None)
 settings.load_profile("agentops")
 
+
+# Collecting tests makes objects by the million and drops few of them: the default of 700 has each looked at many times.
+gc.set_threshold(50_000)
 
 # What a test would pay for each password, and for each client, which lists every static file when it starts.
 CHEAP = {"PASSWORD_HASHERS": ["tests.hashing.OneRound"], "WHITENOISE_AUTOREFRESH": True}
@@ -43,7 +46,7 @@ def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBl
     """
     # A test may rest in its transaction, as under a debugger; the processes that it starts may not.
     connection.settings_dict["OPTIONS"].pop("options")
-    cleaner = Cleaner.open(os.environ["DATABASE_OWNER_URL"])
+    cleaner = Cleaner.open(os.environ[CLEANER_URL])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: cleaner.clean())
         yield

@@ -59,10 +59,12 @@ def start_run(config: pytest.Config) -> None:
             stack.start_postgres()
             stack.start_valkey()
             os.environ.update(stack.environment())
+            os.environ[pytest_databases.CLEANER_URL] = stack.superuser_url()
         for key in local_keys.NAMES:
             os.environ.setdefault(key, service_urls.PLACEHOLDERS[key])
         owner_url = os.environ["DATABASE_OWNER_URL"]
         if external:
+            os.environ[pytest_databases.CLEANER_URL] = owner_url
             urls = {name: os.environ[name] for name in service_urls.NEEDED}
             cleanup.callback(pytest_databases.drop_databases, urls, template)
         pytest_databases.create_migrated_template(owner_url, template)

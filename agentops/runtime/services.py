@@ -58,6 +58,12 @@ class Stack(Supervisor):
             environment["BROKER_URL"] = valkey.broker_url(self._valkey_socket)
         return environment | self.variables
 
+    def superuser_url(self) -> str:
+        """Return the URL of the role that made the others; nothing but tests connects as it."""
+        if self._postgres is None:
+            raise StackError("PostgreSQL has not been started")
+        return self._postgres.url(postgres.SUPERUSER)
+
     def start_postgres(self) -> Process:
         """Start PostgreSQL with both roles and the database; create the cluster the first time."""
         place = self._place_postgres()

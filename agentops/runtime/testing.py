@@ -11,7 +11,8 @@ from agentops.runtime.supervision import ROOT
 
 BROWSER = "browser"
 SUITES = ("retail", "crash", "budget", "revocation", "api", BROWSER)
-WORKERS = "2"
+# One more than the two cores of a small machine: tests wait for their servers, for locks, and for processes.
+WORKERS = "3"
 
 
 def parse_arguments(argv: list[str]) -> tuple[str | None, list[str]]:
@@ -22,7 +23,7 @@ def parse_arguments(argv: list[str]) -> tuple[str | None, list[str]]:
         usage="agentops test [-h] [--suite NAME] [pytest's arguments ...]",
         description="Install what is missing, start a throw-away PostgreSQL and Valkey, run the tests. "
         "DATABASE_URL, DATABASE_OWNER_URL and REDIS_URL together name servers to use instead.",
-        epilog="Without --suite everything that is quick runs, in two processes.",
+        epilog="Without --suite everything that is quick runs, in three processes.",
     )
     parser.add_argument(
         "--suite", choices=SUITES, help="run one named suite whole; a skip in it is a failure"

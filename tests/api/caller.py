@@ -68,6 +68,11 @@ def _named(headers: dict[str, str]) -> dict[str, str]:
 
 def caller_of(cast: Cast, user: User) -> Caller:
     """Return a caller with a new key of a person or of the cast's application."""
+    return Caller(bearer_of(cast, user))
+
+
+def bearer_of(cast: Cast, user: User) -> str:
+    """Issue a key and return its text."""
     actor = user if user.kind == User.Kind.PERSON else cast.alice
     _, bearer = issue_api_key(actor=actor, user=user, label="test")
-    return Caller(bearer)
+    return bearer

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+from django.db import connection
+from pytest_django import DjangoDbBlocker
 
 from runs.models import AgentVersion
-from tests.api.caller import Caller, caller_of
+from tests.api.caller import Caller, bearer_of
 from tests.cast import Cast
+from tests.casting import Rehearsal, rehearse, write
 from tests.factories import AgentVersionFactory
 from tests.runs.conftest import company
 
@@ -28,17 +31,26 @@ class Callers:
     stranger: Caller
 
 
+@pytest.fixture(scope="session")
+def keys(casting: Rehearsal[Cast], django_db_blocker: DjangoDbBlocker) -> Rehearsal[dict[str, str]]:
+    """Rehearse the issue of everybody's key once: it takes longer than most tests of the API."""
+    with django_db_blocker.unblock():
+        rehearsed = rehearse(lambda: issue_keys(casting.made), after=casting.statements)
+        connection.close()
+    return rehearsed
+
+
+def issue_keys(cast: Cast) -> dict[str, str]:
+    accounts = {"app": cast.application.service_account, "ada": cast.ada, "alice": cast.alice}
+    accounts |= {"bob": cast.bob, "charlie": cast.charlie, "fiona": cast.fiona}
+    return {name: bearer_of(cast, account) for name, account in accounts.items()}
+
+
 @pytest.fixture
-def callers(cast: Cast) -> Callers:
-    return Callers(
-        app=caller_of(cast, cast.application.service_account),
-        ada=caller_of(cast, cast.ada),
-        alice=caller_of(cast, cast.alice),
-        bob=caller_of(cast, cast.bob),
-        charlie=caller_of(cast, cast.charlie),
-        fiona=caller_of(cast, cast.fiona),
-        stranger=Caller(),
-    )
+def callers(cast: Cast, keys: Rehearsal[dict[str, str]]) -> Callers:
+    write(keys.statements)
+    known = {name: Caller(bearer) for name, bearer in keys.made.items()}
+    return Callers(**known, stranger=Caller())
 
 
 @pytest.fixture

@@ -142,6 +142,7 @@ def test_rows_that_were_lost_or_damaged_are_built_from_the_ledger(company: Compa
     company.world.mishaps.extend([lambda do: do(), busy, lose_reply])
     run = company.run(proposes(("look_up", ORDER)), proposes(("refund", ORDER)), says("Done."))
     before = rows_of(run)
+    assert {row["table"] for row in before} == {"run", "step", "call", "effect"}
     Step.objects.filter(run=run, number=1).delete()
     ToolCall.objects.filter(run=run, step=2).update(state="refused", code="invented", attempts=0)
     Run.objects.filter(pk=run.pk).update(state="failed", tokens=1, usd=9, steps=0, tool_calls=77)

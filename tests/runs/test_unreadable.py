@@ -13,12 +13,12 @@ from agentops.ledger.store import read_contents, read_entries, read_entries_for_
 from approvals.models import ApprovalRequest
 from runs.api.events import _render
 from runs.trace import read_trace
-from tests.api.conftest import Callers, callers
+from tests.api.conftest import Callers, callers, keys
 from tests.console.visits import page_of, sign_in, text_of
 from tests.ledger.forging import as_application, as_owner
 from tests.runs.company import ORDER, Company, proposes, says
 
-__all__ = ["callers"]  # of the API
+__all__ = ["callers", "keys"]  # of the API
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -242,7 +242,7 @@ def test_whoever_knows_the_key_knows_the_ones_it_replaced(compose: dict[str, Any
 def test_the_roles_of_a_real_server_sign_in_with_passwords_and_create_no_databases() -> None:
     with temporary_stack(durable=False) as stack:
         stack.start_postgres()
-        url = stack.environment()["DATABASE_URL"].replace(postgres.APPLICATION_ROLE, postgres.SUPERUSER)
+        url = stack.superuser_url()
         psql = postgres.find_binaries(CURRENT_ACCOUNT) / "psql"
         for _ in range(2):  # a second time changes nothing
             subprocess.run(

@@ -12,7 +12,13 @@ import pytest
 import redis
 from django.db import connection
 
-from agentops.runtime.pytest_databases import Cleaner, copy_database, drop_databases, worker_environment
+from agentops.runtime.pytest_databases import (
+    CLEANER_URL,
+    Cleaner,
+    copy_database,
+    drop_databases,
+    worker_environment,
+)
 from agentops.runtime.service_urls import database_name, with_database
 
 STREAM = uuid.UUID("01900000-0000-7000-8000-000000000001")
@@ -65,9 +71,15 @@ def test_what_a_test_commits_is_gone_for_the_next_one(attempt: int) -> None:
     assert count_streams() == 1
 
 
+# A run on its own servers cleans as their superuser, one on named servers as the owner.
+either_cleaner = pytest.mark.parametrize("role", [CLEANER_URL, "DATABASE_OWNER_URL"])
+
+
+@either_cleaner
 @pytest.mark.django_db(transaction=True)
-def test_the_guards_are_back_after_cleaning() -> None:
-    cleaner = Cleaner.open(os.environ["DATABASE_OWNER_URL"])
+def test_the_guards_are_back_after_cleaning(role: str) -> None:
+    owner = psycopg.connect(os.environ["DATABASE_OWNER_URL"], autocommit=True)
+    cleaner = Cleaner.open(os.environ[role])
     try:
         insert_stream()
         cleaner.clean()
@@ -76,18 +88,20 @@ def test_the_guards_are_back_after_cleaning() -> None:
         insert_stream()
         for statement in ("DELETE FROM ledger_stream", "TRUNCATE ledger_stream CASCADE"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                cleaner.connection.execute(statement.encode())
+                owner.execute(statement.encode())
     finally:
         cleaner.close()
+        owner.close()
 
 
-def test_rows_that_migrations_wrote_come_back_and_others_do_not() -> None:
+@either_cleaner
+def test_rows_that_migrations_wrote_come_back_and_others_do_not(role: str) -> None:
     with scratch_database() as scratch_url:
         with psycopg.connect(scratch_url, autocommit=True) as owner:
             owner.execute("CREATE TABLE price (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text)")
             owner.execute("CREATE TABLE bill (price int REFERENCES price DEFERRABLE INITIALLY DEFERRED)")
             owner.execute("INSERT INTO price (name) VALUES ('seeded'), (NULL)")
-        cleaner = Cleaner.open(scratch_url)
+        cleaner = Cleaner.open(with_database(os.environ[role], database_name(scratch_url)))
         try:
             cleaner.connection.execute("INSERT INTO price (name) VALUES ('by a test')")
             cleaner.connection.execute("INSERT INTO bill SELECT id FROM price")

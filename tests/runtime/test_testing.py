@@ -12,9 +12,9 @@ from agentops.runtime import testing
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ([], ["-n", "2", "-m", "not slow"]),
-        (["-k", "ledger", "-x"], ["-n", "2", "-m", "not slow", "-k", "ledger", "-x"]),
-        (["tests/engine"], ["-n", "2", "-m", "not slow", "tests/engine"]),
+        ([], ["-n", "3", "-m", "not slow"]),
+        (["-k", "ledger", "-x"], ["-n", "3", "-m", "not slow", "-k", "ledger", "-x"]),
+        (["tests/engine"], ["-n", "3", "-m", "not slow", "tests/engine"]),
         (["--suite", "crash"], ["--suite", "crash"]),
         (["--suite", "budget", "-x"], ["--suite", "budget", "-x"]),
     ],
