@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 GENESIS = bytes(32)
 
 
@@ -61,7 +63,26 @@ _CONTENT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 def dump_facts(facts: dict[str, Any]) -> str:
     """Return the canonical text of facts; for their restricted types this equals RFC 8785."""
+    return _dump_exact(facts) if _are_exact(facts.values()) else _FACTS.encode(facts)
+
+
+def _dump_new(facts: dict[str, Any]) -> str:
+    """Return the text of facts that are to be recorded.
+
+    Raises TypeError for a float among them: the database may return another text than the one that was hashed.
+    """
+    if _are_exact(facts.values()):
+        return _dump_exact(facts)
+    _refuse_floats(facts.values())
     return _FACTS.encode(facts)
+
+
+def _dump_exact(facts: dict[str, Any]) -> str:
+    """Write plain facts as the standard library does, in a quarter of its time."""
+    try:
+        return orjson.dumps(facts, option=orjson.OPT_SORT_KEYS).decode()
+    except orjson.JSONEncodeError:  # integers beyond 64 bits, names that are no text, half a surrogate pair
+        return _FACTS.encode(facts)
 
 
 def dump_content(content: Any) -> str:
@@ -115,8 +136,7 @@ def _seal_one(stream: UUID, head: Head, draft: Draft, new_salt: Callable[[], byt
     content = None if draft.content is None else dump_content(draft.content)
     salt = None if content is None else new_salt()
     digest = None if content is None or salt is None else digest_content(salt, content)
-    _refuse_floats(draft.facts.values())
-    facts = dump_facts(draft.facts)
+    facts = _dump_new(draft.facts)
     hashed = chain_hash(
         stream=stream,
         seq=head.seq + 1,
@@ -142,16 +162,27 @@ def _seal_one(stream: UUID, head: Head, draft: Draft, new_salt: Callable[[], byt
     )
 
 
-def _refuse_floats(values: Collection[Any]) -> None:  # Any: JSON
-    """Raise TypeError for a float among facts: the database may return another text than the one that was hashed."""
+def _are_exact(values: Collection[Any]) -> bool:  # Any: JSON
+    """Whether values are of the few types that every encoder writes alike."""
     # Every entry of every run comes by here: one look in C at all types tells of most that there is nothing to walk.
     if _EXACT.issuperset(map(type, values)):
-        return
+        return True
+    for value in values:
+        kind = type(value)
+        if kind is dict or kind is list:
+            if not _are_exact(value.values() if kind is dict else value):
+                return False
+        elif kind not in _EXACT:
+            return False
+    return True
+
+
+def _refuse_floats(values: Iterable[Any]) -> None:  # Any: JSON
     for value in values:
         kind = type(value)
         if kind is dict:
             _refuse_floats(value.values())
         elif kind is list or kind is tuple:
             _refuse_floats(value)
-        elif kind not in _EXACT and isinstance(value, float):
+        elif isinstance(value, float):
             raise TypeError("facts hold a float: write amounts as texts and durations as whole milliseconds")

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta, timezone
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -36,6 +37,10 @@ BOUND: dict[str, Any] = {
     "content_digest": bytes(32),
     "prev_hash": GENESIS,
 }
+
+
+class Color(Enum):
+    RED = "red"
 
 
 def sealed(*drafts: Draft, salt: bytes = b"s" * 16) -> list[SealedEntry]:
@@ -159,6 +164,41 @@ def test_a_verifier_elsewhere_computes_the_same(written: dict[str, Any], content
         "prev_hash": entry.prev_hash.hex(),
     }
     assert standalone.chain_hash(row) == entry.hash.hex()
+
+
+any_json = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(2**63, 2**65)
+    | st.floats()
+    | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(), max_size=3), inner),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(st.characters(), max_size=3), any_json, max_size=4))
+def test_facts_are_written_as_the_standard_library_writes_them(written: dict[str, Any]) -> None:
+    """The stand-alone script has no other encoder, and every ledger out there was sealed by it."""
+    text: str | None
+    try:
+        text = json.dumps(written, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        text = None
+    if text is None:
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            dump_facts(written)
+    else:
+        assert dump_facts(written) == text
+
+
+@pytest.mark.parametrize("value", [AT, AT.date(), STREAM, Head(), Color.RED])
+@pytest.mark.parametrize("place", [lambda v: {"v": v}, lambda v: {"list": [1, {"v": v}]}])
+def test_what_is_no_json_is_no_fact(value: object, place: Callable[[object], dict[str, Any]]) -> None:
+    """A faster encoder writes times, ids and the like in its own way."""
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        sealed(Draft("a", AT, place(value)))
 
 
 def test_nothing_of_an_entry_is_unbound() -> None:
