@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
+from functools import lru_cache
 
 
 def new_id() -> uuid.UUID:
@@ -14,6 +15,12 @@ def new_id() -> uuid.UUID:
     value = (value & ~(0xF << 76)) | (0x7 << 76)
     value = (value & ~(0x3 << 62)) | (0x2 << 62)
     return uuid.UUID(int=value)
+
+
+@lru_cache(maxsize=1024)
+def text_of(name: uuid.UUID) -> str:
+    """Return an id as text. A step names the same few some twenty times, and each time to write it out takes longer."""
+    return str(name)
 
 
 def first_id_at(milliseconds: int) -> uuid.UUID:

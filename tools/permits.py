@@ -16,6 +16,7 @@ from uuid import UUID
 
 from agentops.canonical import keyed_digest
 from agentops.errors import PolicyDenied
+from agentops.identifiers import text_of
 from tools.assessment import Assessment
 
 _SEALING = hmac.new(secrets.token_bytes(32), digestmod="sha256")
@@ -42,7 +43,7 @@ class Permit:
 def _seal(assessment: Assessment, approval_id: UUID | None) -> str:
     """Seal what is about to be executed: the call is digested afresh, whoever carried it here."""
     call = assessment.call
-    whom = [str(call.run_id), str(call.identity_id), call.principal_issuer, call.principal_subject]
+    whom = [text_of(call.run_id), text_of(call.identity_id), call.principal_issuer, call.principal_subject]
     what = keyed_digest([call.spec.digest, call.arguments, *whom])
     text = "\n".join((call.key, str(call.attempt), assessment.digest, what, str(approval_id or "")))
     mac = _SEALING.copy()

@@ -23,6 +23,7 @@ from agentops.engine.breaker import (
     Transition,
     moment,
 )
+from agentops.identifiers import text_of
 from tools.redis_lines import Lines
 
 KEPT_S = 3600  # how long an idle breaker is remembered, beyond the longest time that it may stay open
@@ -196,7 +197,7 @@ class SharedBreaker:
         self._client.delete(self._key(tool_id))
 
     def _key(self, tool_id: UUID) -> str:
-        return f"{self._prefix}breaker:{tool_id}"
+        return f"{self._prefix}breaker:{text_of(tool_id)}"
 
     def _run(
         self,

@@ -17,6 +17,8 @@ from uuid import UUID
 
 import orjson
 
+from agentops.identifiers import text_of
+
 GENESIS = bytes(32)
 
 
@@ -108,11 +110,11 @@ def chain_hash(
 ) -> bytes:
     """Return the SHA-256 that binds an entry to everything before it."""
     parts = (
-        str(stream),
+        text_of(stream),
         str(seq),
         kind,
         at.astimezone(UTC).isoformat(timespec="microseconds"),
-        str(actor) if actor else "",
+        text_of(actor) if actor else "",
         facts,
         content_digest.hex() if content_digest else "",
         prev_hash.hex(),
