@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 from enum import Enum
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -74,6 +75,16 @@ def test_every_part_is_bound(name: str, other: object) -> None:
 def test_a_time_is_bound_whatever_its_zone() -> None:
     elsewhere = AT.astimezone(timezone(timedelta(hours=5, minutes=30)))
     assert chain_hash(**{**BOUND, "at": elsewhere}) == chain_hash(**BOUND)
+
+
+@given(
+    st.datetimes(timezones=st.timezones())
+    | st.datetimes().map(lambda at: at.replace(microsecond=0, tzinfo=UTC))
+)
+def test_a_time_is_bound_as_the_standard_library_writes_it(at: datetime) -> None:
+    utc = at.astimezone(UTC).isoformat(timespec="microseconds")
+    parts = [str(STREAM), "7", "order.noted", utc, str(ACTOR), '{"a":1}', bytes(32).hex(), GENESIS.hex()]
+    assert chain_hash(**{**BOUND, "at": at}) == sha256("\n".join(parts).encode()).digest()
 
 
 def test_entries_are_chained_behind_a_head() -> None:
