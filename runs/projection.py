@@ -240,5 +240,4 @@ def run_state(state: RunState) -> str:
         return "paused"
     if state.step == 0 and state.working_since is None:  # no driver has been there yet
         return "queued"
-    waiting = any(call.waits_for_people for call in state.open_calls)
-    return "requires_action" if waiting and state.waits_for_people else "in_progress"
+    return "requires_action" if state.waiting_calls and state.waits_for_people else "in_progress"

@@ -214,7 +214,12 @@ class RunState(NamedTuple):
 
     @property
     def open_calls(self) -> tuple[CallState, ...]:
-        return tuple(call for call in self.calls if not call.settled)
+        return tuple([call for call in self.calls if call.status not in SETTLED])
+
+    @property
+    def waiting_calls(self) -> tuple[CallState, ...]:
+        """Return the calls that wait for people."""
+        return tuple([call for call in self.calls if call.status in WAITING_FOR_PEOPLE])
 
     @property
     def unsettled_outcomes(self) -> tuple[CallState, ...]:
@@ -230,9 +235,9 @@ class RunState(NamedTuple):
         """
         if self.paused:
             return True
-        open_calls = self.open_calls
-        if not open_calls:
+        if not self.waiting_calls:
             return False
+        open_calls = self.open_calls
         reads = [call for call in open_calls if call.effect == "read"]
         others = [call for call in open_calls if call.effect != "read" and call.status != "asked"]
         unassessed = [call for call in open_calls if call.status == "proposed"]
