@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
-from uuid import UUID
 
 from agentops.engine import events as e
 from agentops.engine.events import Event
@@ -43,12 +42,12 @@ class CallRow:
     step: int
     number: int
     tool_name: str | None = None
-    tool_version_id: UUID | None = None
+    tool_version_id: str | None = None
     effect: str | None = None
     state: CallStatus | None = None
     decision: str | None = None
     reasons: list[dict[str, str]] | None = None
-    approval_id: UUID | None = None
+    approval_id: str | None = None
     args_digest: str | None = None
     attempts: int | None = None
     code: str | None = None
@@ -66,7 +65,7 @@ class EffectRow:
 
     key: str
     args_digest: str
-    tool_version_id: UUID
+    tool_version_id: str
     state: str
     at: datetime
     dedupe_digest: str | None = None
@@ -154,11 +153,11 @@ def _call_changed(projection: Projection, event: Event, after: RunState) -> None
     code = call.code if call.settled else facts.get("code") or ""
     row.code = code[:CODE_LIMIT] or row.code
     if event.kind in (e.CALL_ALLOWED, e.CALL_GATED):
-        row.tool_version_id, row.effect = UUID(facts["tool_version"]), facts["effect"]
+        row.tool_version_id, row.effect = facts["tool_version"], facts["effect"]
     if "decision" in facts:
         row.decision, row.reasons = facts["decision"], facts["reasons"]
     if facts.get("approval"):
-        row.approval_id = UUID(facts["approval"])
+        row.approval_id = facts["approval"]
     if event.kind == e.ATTEMPT_STARTED:
         row.attempts, row.started_at = facts["attempt"], event.at
     if "latency_ms" in facts:
@@ -183,7 +182,7 @@ def _effect_changed(projection: Projection, event: Event, call: CallState) -> No
     projection.effects[facts["key"]] = EffectRow(
         facts["key"],
         call.args_digest,
-        UUID(call.tool_version),
+        call.tool_version,
         state,
         event.at,
         facts.get("dedupe"),
