@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from agentops.engine import events as e
 from agentops.engine.state import Mark
@@ -27,16 +27,14 @@ RULES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(NamedTuple):
     """One message of the window, with an upper bound of the tokens it takes."""
 
     message: Message
     tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """An entry as the window needs it."""
 
     kind: str
