@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from agentops.engine import events as e
 from agentops.engine.events import Event
@@ -72,8 +72,7 @@ class EffectRow:
     outcome_seq: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RunRow:
+class RunRow(NamedTuple):
     """The run's own columns after an append; ``calls`` is how many more were proposed."""
 
     state: str

@@ -42,8 +42,7 @@ class Draft:
     actor: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SealedEntry:
+class SealedEntry(NamedTuple):
     stream: UUID
     seq: int
     kind: str
