@@ -79,14 +79,25 @@ def _dump_new(facts: dict[str, Any]) -> str:
 
 def _dump_exact(facts: dict[str, Any]) -> str:
     """Write plain facts as the standard library does, in a quarter of its time."""
+    text = _dump_fast(facts, orjson.OPT_SORT_KEYS)
+    return _FACTS.encode(facts) if text is None else text
+
+
+def _dump_fast(value: Any, option: int = 0) -> str | None:  # Any: JSON
+    """Return a text by the faster encoder, or None for what only the standard library's writes."""
     try:
-        return orjson.dumps(facts, option=orjson.OPT_SORT_KEYS).decode()
+        return orjson.dumps(value, option=option).decode()
     except orjson.JSONEncodeError:  # integers beyond 64 bits, names that are no text, half a surrogate pair
-        return _FACTS.encode(facts)
+        return None
 
 
 def dump_content(content: Any) -> str:
     """Return content as ASCII JSON text, stored byte for byte (jsonb would refuse NUL and reorder keys)."""
+    if _are_exact((content,)):
+        text = _dump_fast(content)
+        # The faster encoder writes other signs than ASCII as they are.
+        if text is not None and text.isascii() and "\x7f" not in text:
+            return text
     return _CONTENT.encode(content)
 
 

@@ -203,6 +203,21 @@ def test_facts_are_written_as_the_standard_library_writes_them(written: dict[str
         assert dump_facts(written) == text
 
 
+@given(any_json)
+def test_content_is_written_as_the_standard_library_writes_it(content: Any) -> None:
+    """Whatever encoder wrote it, its salted digest is of these very bytes."""
+    text: str | None
+    try:
+        text = json.dumps(content, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        text = None
+    if text is None:
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            dump_content(content)
+    else:
+        assert dump_content(content) == text
+
+
 @pytest.mark.parametrize("value", [AT, AT.date(), STREAM, Head(), Color.RED])
 @pytest.mark.parametrize("place", [lambda v: {"v": v}, lambda v: {"list": [1, {"v": v}]}])
 def test_what_is_no_json_is_no_fact(value: object, place: Callable[[object], dict[str, Any]]) -> None:
