@@ -17,10 +17,14 @@ def new_id() -> uuid.UUID:
     return uuid.UUID(int=value)
 
 
-@lru_cache(maxsize=1024)
 def text_of(name: uuid.UUID) -> str:
-    """Return an id as text. A step names the same few some twenty times, and each time to write it out takes longer."""
-    return str(name)
+    """Return an id as text. A step names the same few some twenty times: they are written out once."""
+    return _write_out(name.int)
+
+
+@lru_cache(maxsize=1024)
+def _write_out(number: int) -> str:
+    return str(uuid.UUID(int=number))
 
 
 def first_id_at(milliseconds: int) -> uuid.UUID:
