@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agentops.plain_json import dump_plain
 from agentops.tracing import is_tracestate
 from runs.planner.calls import is_tool_name
 
@@ -102,4 +103,5 @@ def render_tools(tools: Sequence[ToolSchema]) -> list[dict[str, Any]]:
 
 def encode_json(value: object) -> bytes:
     """Write `value` as compact UTF-8 JSON; ValueError or TypeError for what JSON cannot carry."""
-    return _COMPACT.encode(value).encode()
+    plain = dump_plain(value)
+    return _COMPACT.encode(value).encode() if plain is None else plain
