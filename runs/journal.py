@@ -287,15 +287,10 @@ def write_rows(
 def _rows(row: RunRow, projection: Projection) -> dict[str, Any]:
     return {
         "run": row._asdict(),
-        "steps": [_columns(row) for row in projection.steps.values()],
-        "calls": [_columns(row) for row in projection.calls.values()],
-        "effects": [_columns(row) for row in projection.effects.values()],
+        "steps": [vars(row) for row in projection.steps.values()],
+        "calls": [vars(row) for row in projection.calls.values()],
+        "effects": [vars(row) for row in projection.effects.values()],
     }
-
-
-def _columns(row: Any) -> dict[str, Any]:  # Any: one of the slotted row types
-    """Return the few columns of a row that change; entries and the run's own row are written whole."""
-    return {name: value for name in row.__slots__ if (value := getattr(row, name)) is not None}
 
 
 def _as_text(value: object) -> str:

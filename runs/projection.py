@@ -1,6 +1,6 @@
 """Projections: what an event changes in the rows of steps and tool calls. Pure, so that rows can be rebuilt.
 
-None in a column means "as it was".
+None in a column means "as it was". The variables of a row are those of its columns that an append names.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ StepState = Literal["asking", "decided", "failed"]
 CODE_LIMIT = 48  # the columns' width: a tool's code may be longer, and the ledger has it whole
 
 
-@dataclass(slots=True)
+@dataclass(init=False)
 class StepRow:
     number: int
     state: StepState | None = None
@@ -36,8 +36,11 @@ class StepRow:
     code: str | None = None
     decided_seq: int | None = None
 
+    def __init__(self, number: int) -> None:
+        self.number = number
 
-@dataclass(slots=True)
+
+@dataclass(init=False)
 class CallRow:
     step: int
     number: int
@@ -58,8 +61,11 @@ class CallRow:
     decided_seq: int | None = None
     outcome_seq: int | None = None
 
+    def __init__(self, step: int, number: int) -> None:
+        self.step, self.number = step, number
 
-@dataclass(slots=True)
+
+@dataclass
 class EffectRow:
     """What is known about the effect under a key: attempted, or what became of it."""
 
