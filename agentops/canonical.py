@@ -41,10 +41,15 @@ def _is_plain(value: Any) -> bool:
     if kind is int:
         return bool(-LARGEST_EXACT <= value <= LARGEST_EXACT)
     if kind is dict:
-        return all(type(key) is str and key.isascii() for key in value) and all(
-            map(_is_plain, value.values())
-        )
-    return kind is list and all(map(_is_plain, value))
+        for key in value:
+            if type(key) is not str or not key.isascii():
+                return False
+    elif kind is not list:
+        return False
+    for part in value.values() if kind is dict else value:
+        if type(part) is not str and not _is_plain(part):  # most are texts
+            return False
+    return True
 
 
 def plain_digest(value: Any) -> str:  # Any: an arbitrary JSON value

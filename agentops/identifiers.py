@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
+from functools import lru_cache
 
 
 def new_id() -> uuid.UUID:
@@ -14,6 +15,16 @@ def new_id() -> uuid.UUID:
     value = (value & ~(0xF << 76)) | (0x7 << 76)
     value = (value & ~(0x3 << 62)) | (0x2 << 62)
     return uuid.UUID(int=value)
+
+
+def text_of(name: uuid.UUID) -> str:
+    """Return an id as text. A step names the same few some twenty times: they are written out once."""
+    return _write_out(name.int)
+
+
+@lru_cache(maxsize=1024)
+def _write_out(number: int) -> str:
+    return str(uuid.UUID(int=number))
 
 
 def first_id_at(milliseconds: int) -> uuid.UUID:

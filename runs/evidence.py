@@ -20,6 +20,7 @@ from tools.assessment import Assessment
 PLACEHOLDER = re.compile(r"\{([\w-]+(?:\[[\w-]+\])*)\}")
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 NO_QUOTES = str.maketrans({"“": "'", "”": "'"})
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
 EVIDENCE_LIMIT = 6
 EXCERPT_LIMIT = 1_500
 USER_WROTE = "user_wrote"  # why an approval was voided
@@ -30,7 +31,7 @@ UNREAD_WORDS = (
 
 def size_of(value: Any) -> int:  # Any: JSON
     """Return how many characters a value takes in the model's window."""
-    size = len(value) if isinstance(value, str) else len(json.dumps(value, separators=(",", ":")))
+    size = len(value) if isinstance(value, str) else len(_COMPACT.encode(value))
     return min(size, OBSERVATION_LIMIT)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -184,8 +184,7 @@ class Premise:
     key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """One append: entries sealed behind a head, and what they change."""
 
     run: UUID
@@ -244,7 +243,7 @@ def encode(write: Write) -> Document:
         "bound": write.bound,
         "actors": write.actors,
         "premises": write.premises,
-        "entries": write.entries,
+        "entries": [entry._asdict() for entry in write.entries],
         **draws.columns_of(write.draw),
         **_rows(write.row, write.projection),
     }
@@ -290,16 +289,11 @@ def write_rows(
 
 def _rows(row: RunRow, projection: Projection) -> dict[str, Any]:
     return {
-        "run": row,
-        "steps": [_columns(row) for row in projection.steps.values()],
-        "calls": [_columns(row) for row in projection.calls.values()],
-        "effects": [_columns(row) for row in projection.effects.values()],
+        "run": row._asdict(),
+        "steps": [vars(row) for row in projection.steps.values()],
+        "calls": [vars(row) for row in projection.calls.values()],
+        "effects": [vars(row) for row in projection.effects.values()],
     }
-
-
-def _columns(row: Any) -> dict[str, Any]:  # Any: one of the slotted row types
-    """Return the few columns of a row that change; entries and the run's own row are written whole, by orjson."""
-    return {name: value for name in row.__slots__ if (value := getattr(row, name)) is not None}
 
 
 def _as_text(value: object) -> str:

@@ -68,13 +68,14 @@ class Leases:
 
     def holds(self, run: UUID, epoch: int) -> bool:
         """Return whether the lease is surely still ours: a process that was stopped for a while cannot know."""
-        held = self._held.get(run)
-        return held is not None and held.epoch == epoch and lease_clock_s() < held.until
+        return self.until(run, epoch) is not None
 
     def until(self, run: UUID, epoch: int) -> float | None:
         """Return the time on its clock until which the lease surely lasts; None if it is not surely ours."""
         held = self._held.get(run)
-        return held.until if held is not None and self.holds(run, epoch) else None
+        if held is None or held.epoch != epoch or lease_clock_s() >= held.until:
+            return None
+        return held.until
 
     def _is(self, run: UUID, epoch: int) -> bool:
         held = self._held.get(run)

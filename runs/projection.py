@@ -1,6 +1,6 @@
 """Projections: what an event changes in the rows of steps and tool calls. Pure, so that rows can be rebuilt.
 
-None in a column means "as it was".
+None in a column means "as it was". The variables of a row are those of its columns that an append names.
 """
 
 from __future__ import annotations
@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
-from uuid import UUID
+from typing import Any, Literal, NamedTuple
 
 from agentops.engine import events as e
 from agentops.engine.events import Event
@@ -20,7 +19,7 @@ StepState = Literal["asking", "decided", "failed"]
 CODE_LIMIT = 48  # the columns' width: a tool's code may be longer, and the ledger has it whole
 
 
-@dataclass(slots=True)
+@dataclass(init=False)
 class StepRow:
     number: int
     state: StepState | None = None
@@ -37,18 +36,21 @@ class StepRow:
     code: str | None = None
     decided_seq: int | None = None
 
+    def __init__(self, number: int) -> None:
+        self.number = number
 
-@dataclass(slots=True)
+
+@dataclass(init=False)
 class CallRow:
     step: int
     number: int
     tool_name: str | None = None
-    tool_version_id: UUID | None = None
+    tool_version_id: str | None = None
     effect: str | None = None
     state: CallStatus | None = None
     decision: str | None = None
     reasons: list[dict[str, str]] | None = None
-    approval_id: UUID | None = None
+    approval_id: str | None = None
     args_digest: str | None = None
     attempts: int | None = None
     code: str | None = None
@@ -59,22 +61,24 @@ class CallRow:
     decided_seq: int | None = None
     outcome_seq: int | None = None
 
+    def __init__(self, step: int, number: int) -> None:
+        self.step, self.number = step, number
 
-@dataclass(slots=True)
+
+@dataclass
 class EffectRow:
     """What is known about the effect under a key: attempted, or what became of it."""
 
     key: str
     args_digest: str
-    tool_version_id: UUID
+    tool_version_id: str
     state: str
     at: datetime
     dedupe_digest: str | None = None
     outcome_seq: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RunRow:
+class RunRow(NamedTuple):
     """The run's own columns after an append; ``calls`` is how many more were proposed."""
 
     state: str
@@ -154,11 +158,11 @@ def _call_changed(projection: Projection, event: Event, after: RunState) -> None
     code = call.code if call.settled else facts.get("code") or ""
     row.code = code[:CODE_LIMIT] or row.code
     if event.kind in (e.CALL_ALLOWED, e.CALL_GATED):
-        row.tool_version_id, row.effect = UUID(facts["tool_version"]), facts["effect"]
+        row.tool_version_id, row.effect = facts["tool_version"], facts["effect"]
     if "decision" in facts:
         row.decision, row.reasons = facts["decision"], facts["reasons"]
     if facts.get("approval"):
-        row.approval_id = UUID(facts["approval"])
+        row.approval_id = facts["approval"]
     if event.kind == e.ATTEMPT_STARTED:
         row.attempts, row.started_at = facts["attempt"], event.at
     if "latency_ms" in facts:
@@ -183,7 +187,7 @@ def _effect_changed(projection: Projection, event: Event, call: CallState) -> No
     projection.effects[facts["key"]] = EffectRow(
         facts["key"],
         call.args_digest,
-        UUID(call.tool_version),
+        call.tool_version,
         state,
         event.at,
         facts.get("dedupe"),
@@ -240,5 +244,4 @@ def run_state(state: RunState) -> str:
         return "paused"
     if state.step == 0 and state.working_since is None:  # no driver has been there yet
         return "queued"
-    waiting = any(call.waits_for_people for call in state.open_calls)
-    return "requires_action" if waiting and state.waits_for_people else "in_progress"
+    return "requires_action" if state.waiting_calls and state.waits_for_people else "in_progress"

@@ -14,6 +14,7 @@ from uuid import UUID
 from agentops.canonical import keyed_digest
 from agentops.database import borrowed, is_unreachable
 from agentops.errors import ValidationFailed
+from agentops.identifiers import text_of
 from tools.amounts import read_amount
 from tools.calls import Call, ToolSpec
 from tools.caps import CapClaim
@@ -141,7 +142,7 @@ def _digest_call(call: Call, standing: Standing) -> str:
         {
             "tool_version": call.spec.digest,
             "arguments": call.arguments,
-            "identity": str(call.identity_id),
+            "identity": text_of(call.identity_id),
             "principal": [call.principal_issuer, call.principal_subject],
             "key": call.key,
             "terms": _list_terms(standing.grant) if standing.grant else None,
@@ -153,7 +154,7 @@ def _list_terms(grant: GrantTerms) -> dict[str, Any]:  # Any: JSON
     """Return a grant's terms by value: its name alone would say nothing about a row that was bent since."""
     waiver = grant.waiver
     return {
-        "grant": str(grant.id),
+        "grant": text_of(grant.id),
         "version": grant.version,
         "decision": grant.decision,
         "caps": [[cap.per, cap.count, _text(cap.amount)] for cap in grant.caps],

@@ -70,7 +70,7 @@ def _settle(call: Call, outcome: Outcome, admission: Admission) -> tuple[Outcome
     except Exception:  # a fault of ours or of Redis' answer; a probe's lease runs out by itself
         logger.exception("the breaker of %s could not be told of %s", spec.name, outcome.code)
         return outcome, None
-    return replace(outcome, retry_budget_left=left), transition
+    return _with_word(outcome, left), transition
 
 
 def ask_for_retry(spec: ToolSpec, attempt: int, outcome: Outcome) -> Outcome:
@@ -82,7 +82,12 @@ def ask_for_retry(spec: ToolSpec, attempt: int, outcome: Outcome) -> Outcome:
     except Exception:
         logger.exception("the retry budget of %s could not be asked", spec.name)
         return outcome
-    return replace(outcome, retry_budget_left=left)
+    return _with_word(outcome, left)
+
+
+def _with_word(outcome: Outcome, left: bool) -> Outcome:
+    """Return an outcome with the retry budget's word, which nearly always is what it says already."""
+    return outcome if outcome.retry_budget_left is left else replace(outcome, retry_budget_left=left)
 
 
 def _wants_retry(spec: ToolSpec, attempt: int, outcome: Outcome) -> bool:
@@ -122,7 +127,8 @@ def _heed(answer: object) -> Outcome:
     """Return an adapter's answer; raises TypeError for one that is no outcome, as added adapters may give."""
     if not isinstance(answer, Outcome):
         raise TypeError(f"an adapter answers with an Outcome, not with {type(answer).__name__}")
-    return replace(answer, code=accept_code(answer.code))
+    code = accept_code(answer.code)
+    return answer if code == answer.code else replace(answer, code=code)
 
 
 def _note_raised(spec: ToolSpec, error: Exception) -> Outcome:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from agentops.canonical import keyed_digest
+from agentops.canonical import canonical_json
 from agentops.errors import PolicyDenied
+from agentops.identifiers import text_of
 from tools.assessment import Assessment
 
 _SEALING = hmac.new(secrets.token_bytes(32), digestmod="sha256")
@@ -42,11 +43,10 @@ class Permit:
 def _seal(assessment: Assessment, approval_id: UUID | None) -> str:
     """Seal what is about to be executed: the call is digested afresh, whoever carried it here."""
     call = assessment.call
-    whom = [str(call.run_id), str(call.identity_id), call.principal_issuer, call.principal_subject]
-    what = keyed_digest([call.spec.digest, call.arguments, *whom])
-    text = "\n".join((call.key, str(call.attempt), assessment.digest, what, str(approval_id or "")))
+    whom = [text_of(call.run_id), text_of(call.identity_id), call.principal_issuer, call.principal_subject]
+    covered = [assessment.digest, str(approval_id or "")]
     mac = _SEALING.copy()
-    mac.update(text.encode())
+    mac.update(canonical_json([call.key, call.attempt, call.spec.digest, call.arguments, *whom, *covered]))
     return mac.hexdigest()
 
 

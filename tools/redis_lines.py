@@ -15,9 +15,19 @@ from typing import Any, TypeVar
 import redis
 
 T = TypeVar("T")
-Command = tuple[str | int, ...]
 
 MOST_OWED = 16  # answers that a line may leave unread
+
+
+def pack(*arguments: str | int) -> bytes:
+    """Return a command as Redis reads it: the count of its arguments, and the arguments (RESP)."""
+    return b"*%d\r\n%b" % (len(arguments), pack_arguments(*arguments))
+
+
+def pack_arguments(*arguments: str | int) -> bytes:
+    """Return arguments as they stand in a command, each behind its length."""
+    texts = [str(argument).encode() for argument in arguments]
+    return b"".join([b"$%d\r\n%b\r\n" % (len(text), text) for text in texts])
 
 
 @dataclass(slots=True)
@@ -28,13 +38,13 @@ class Line:
     owed: int = 0
     is_open: bool = True
 
-    def ask(self, command: Command) -> Any:  # Any: whatever the command answers
+    def ask(self, command: bytes) -> Any:  # Any: whatever the command answers
         """Return the answer; raises redis.ResponseError for one that is an error."""
         self._send(command)
         self.read_owed()
         return self._read()
 
-    def tell(self, command: Command) -> None:
+    def tell(self, command: bytes) -> None:
         """Leave the answer unread until the next one is wanted."""
         if self.owed >= MOST_OWED:
             self.read_owed()
@@ -51,9 +61,9 @@ class Line:
         self.is_open = False
         self.connection.disconnect()
 
-    def _send(self, command: Command) -> None:
+    def _send(self, command: bytes) -> None:
         try:
-            self.connection.send_packed_command(self.connection.pack_command(*command), check_health=False)
+            self.connection.send_packed_command([command], check_health=False)
         except BaseException:  # half a command: nobody may go on with it
             self.close()
             raise
@@ -75,11 +85,11 @@ class Lines:
         self._pool = client.connection_pool
         self._idle: deque[Line] = deque()
 
-    def ask(self, *command: str | int) -> Any:  # Any: whatever the command answers
+    def ask(self, command: bytes) -> Any:  # Any: whatever the command answers
         """Send a command and wait for the answer."""
         return self._use(lambda line: line.ask(command))
 
-    def tell(self, *command: str | int) -> None:
+    def tell(self, command: bytes) -> None:
         """Send a command whose answer nobody needs; with a line that breaks it may be lost."""
         self._use(lambda line: line.tell(command))
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import jsonschema_rs
 
+from agentops.plain_json import dump_plain
 from tools.cache import BoundedCache
 from tools.calls import ToolSpec
 
@@ -34,7 +35,11 @@ ANNOTATIONS = {
     name: lambda _: True for name in ("int32", "int64", "float", "double", "byte", "binary", "password")
 }
 
-_SUSPECT = re.compile(r"\\u0000|[0-9]{16}|[\ud800-\udfff]")
+_TEXT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+# A number beyond 2^53 has sixteen digits at least. To look for them as zeros takes a tenth of what a pattern takes.
+_DIGITS_AS_ZEROS = bytes.maketrans(b"123456789", b"000000000")
+_LONG_NUMBER = b"0" * 16
+_SURROGATE = re.compile(rb"\xed[\xa0-\xbf]")
 _PLAIN_NAME = re.compile(r"[\w.$@:-]{1,64}")
 
 _validators: BoundedCache[tuple[str, str], jsonschema_rs.Validator] = BoundedCache(limit=512)
@@ -92,16 +97,24 @@ def check_limits(value: object, limit_bytes: int) -> list[Problem]:
     Serialising it (in C) shows that nearly every value is fine; only a suspect one is walked through.
     """
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = dump_plain(value) or _TEXT.encode(value).encode(errors="surrogatepass")
     except RecursionError:
         return [Problem("", f"nested deeper than {DEPTH_LIMIT} levels", "depth")]
     except (TypeError, ValueError):
         return _walk(value) or [Problem("", "not a JSON value", "json")]
-    if len(text) > limit_bytes or len(text.encode(errors="surrogatepass")) > limit_bytes:
+    if len(text) > limit_bytes:
         return [Problem("", f"larger than {limit_bytes // 1024} KiB as JSON", "size")]
-    if text.count("{") + text.count("[") > DEPTH_LIMIT or _SUSPECT.search(text):
-        return _walk(value)
-    return []
+    return _walk(value) if _is_suspect(text) else []
+
+
+def _is_suspect(text: bytes) -> bool:
+    """Whether a JSON text may hold what I-JSON does not allow."""
+    return (
+        text.count(b"{") + text.count(b"[") > DEPTH_LIMIT
+        or b"\\u0000" in text
+        or _LONG_NUMBER in text.translate(_DIGITS_AS_ZEROS)
+        or (not text.isascii() and _SURROGATE.search(text) is not None)
+    )
 
 
 def _compiled(digest: str, side: str, schema: dict[str, Any]) -> jsonschema_rs.Validator:

@@ -23,7 +23,8 @@ from agentops.engine.breaker import (
     Transition,
     moment,
 )
-from tools.redis_lines import Lines
+from agentops.identifiers import text_of
+from tools.redis_lines import Lines, pack_arguments
 
 KEPT_S = 3600  # how long an idle breaker is remembered, beyond the longest time that it may stay open
 
@@ -149,8 +150,8 @@ class SharedBreaker:
     def __init__(self, client: redis.Redis, prefix: str, script: str = SCRIPT) -> None:
         self._client = client
         self._prefix = prefix
-        self._script = script
-        self._sha: str = client.register_script(script).sha
+        self._by_text = ("EVAL", script)
+        self._by_sha = ("EVALSHA", str(client.register_script(script).sha))
         self._lines = Lines(client)
 
     def admit(self, tool_id: UUID, settings: BreakerSettings, token: str) -> Admission:
@@ -172,7 +173,7 @@ class SharedBreaker:
         self, tool_id: UUID, settings: BreakerSettings, ok: bool | None, token: str | None, *, retry: bool
     ) -> tuple[Transition | None, bool]:
         if ok and not token and not retry:  # an ordinary success moves nothing
-            self._lines.tell("EVALSHA", self._sha, *self._command(tool_id, settings, "record", "", "ok"))
+            self._lines.tell(self._command(self._by_sha, tool_id, settings, "record", "", "ok"))
             return None, True
         verdict = "not_asked" if ok is None else "ok" if ok else "failed"
         moved, granted = self._run(tool_id, settings, "record", token or "", verdict, retry=retry)
@@ -196,7 +197,7 @@ class SharedBreaker:
         self._client.delete(self._key(tool_id))
 
     def _key(self, tool_id: UUID) -> str:
-        return f"{self._prefix}breaker:{tool_id}"
+        return f"{self._prefix}breaker:{text_of(tool_id)}"
 
     def _run(
         self,
@@ -209,14 +210,15 @@ class SharedBreaker:
         retry: bool = False,
     ) -> Any:
         """Run the script; Any: Redis answers with integers and texts in lists, as the script built them."""
-        command = self._command(tool_id, settings, verb, token, verdict, retry=retry)
+        what = tool_id, settings, verb, token, verdict
         try:
-            return self._lines.ask("EVALSHA", self._sha, *command)
+            return self._lines.ask(self._command(self._by_sha, *what, retry=retry))
         except redis.exceptions.NoScriptError:
-            return self._lines.ask("EVAL", self._script, *command)
+            return self._lines.ask(self._command(self._by_text, *what, retry=retry))
 
     def _command(
         self,
+        script: tuple[str, str],
         tool_id: UUID,
         settings: BreakerSettings,
         verb: str,
@@ -224,14 +226,22 @@ class SharedBreaker:
         verdict: str,
         *,
         retry: bool = False,
-    ) -> tuple[str | int, ...]:
-        rest = ("yes" if retry else "no", RETRY_PERCENT, RETRY_FLOOR)
-        return 1, self._key(tool_id), verb, token, verdict, *_rules(settings), *rest
+    ) -> bytes:
+        before, after = _pack_around_token((*script, 1, self._key(tool_id), verb), verdict, settings, retry)
+        return before + pack_arguments(token) + after
 
 
 @lru_cache(maxsize=512)
+def _pack_around_token(
+    start: tuple[str | int, ...], verdict: str, settings: BreakerSettings, retry: bool
+) -> tuple[bytes, bytes]:
+    """Return a command up to its token and from there on, which stays the same for a tool."""
+    end = (verdict, *_rules(settings), "yes" if retry else "no", RETRY_PERCENT, RETRY_FLOOR)
+    count = len(start) + 1 + len(end)
+    return b"*%d\r\n%b" % (count, pack_arguments(*start)), pack_arguments(*end)
+
+
 def _rules(settings: BreakerSettings) -> tuple[str | int, ...]:
-    """Return the arguments that stay the same for a tool."""
     return (
         settings.consecutive_failures,
         repr(settings.failure_rate),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_UP, Decimal
 
@@ -104,13 +104,13 @@ def plan_reservation(
     smallest = min(SMALLEST_COMPLETION, completion_tokens)
     if completion < smallest:
         return _own_shortfall(tokens_left, usd_left, _reserve(prompt_tokens, smallest, rates))
-    reservation = replace(_reserve(prompt_tokens, completion, rates), clamped_by=clamped_by)
+    reservation = _reserve(prompt_tokens, completion, rates, clamped_by)
     return reservation if _is_covered(state, reservation, now) else DrawFirst(reservation)
 
 
-def _reserve(prompt_tokens: int, completion: int, rates: Rates) -> Reservation:
+def _reserve(prompt_tokens: int, completion: int, rates: Rates, clamped_by: str = "") -> Reservation:
     usd = (prompt_tokens * rates.input + completion * rates.output) / PER_MILLION
-    return Reservation(prompt_tokens + completion, usd.quantize(QUANTUM, ROUND_UP), completion)
+    return Reservation(prompt_tokens + completion, usd.quantize(QUANTUM, ROUND_UP), completion, clamped_by)
 
 
 def _affordable(usd_left: Decimal, prompt_tokens: int, rates: Rates) -> int:

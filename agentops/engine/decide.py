@@ -120,7 +120,7 @@ def _ask(state: RunState, now: datetime, deadline: datetime) -> Command:
 
 
 def _next_for_calls(state: RunState, now: datetime, deadline: datetime) -> Command:
-    proposed = tuple(call.number for call in state.calls if call.status == "proposed")
+    proposed = tuple([call.number for call in state.calls if call.status == "proposed"])
     if proposed:
         return AssessCalls(proposed)
     if any(call.status == "parked" and call.on_unknown == "halt" for call in state.calls):
@@ -153,7 +153,7 @@ def _is_due(call: CallState, now: datetime) -> bool:
 def _runnable(state: RunState, now: datetime) -> tuple[int, ...]:
     """All reads that may run go together; of the writes only the first that is not settled, in proposed order."""
     open_calls = state.open_calls
-    reads = tuple(c.number for c in open_calls if c.effect == "read" and c.may_run and _is_due(c, now))
+    reads = tuple([c.number for c in open_calls if c.effect == "read" and c.may_run and _is_due(c, now)])
     if reads:
         return reads
     writes = [c for c in open_calls if c.effect != "read" and c.status != "asked"]
@@ -167,6 +167,6 @@ def _wait_for_calls(state: RunState, now: datetime, deadline: datetime) -> Comma
     times = [c.retry_at for c in state.open_calls if c.retry_at is not None and not c.waits_for_people]
     if not state.waits_for_people:
         times.append(deadline)
-    for_people = any(call.waits_for_people for call in state.open_calls)
+    for_people = bool(state.waiting_calls)
     until = min([time for time in times if time > now] + [state.expires_at])
     return Wait(until, "requires_action" if for_people else "in_progress", for_people=state.waits_for_people)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 RUN_STARTED = "run.started"
 MESSAGE_RECEIVED = "message.received"
@@ -74,8 +73,7 @@ HAND_OVER = "hand_over"
 BUILT_IN_TOOLS = {ASK_USER: "input", HAND_OVER: "handover"}
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One ledger entry as the engine sees it: without its personal content."""
 
     seq: int

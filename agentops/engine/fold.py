@@ -80,7 +80,7 @@ def _move_on(state: RunState, event: Event) -> RunState:
     """Count the event, and the time since the last one, but not what a due run waited for a driver (``idle_ms``)."""
     spent = state.spent
     if state.working_since is not None:
-        passed = (event.at - state.working_since) // timedelta(milliseconds=1)
+        passed = (event.at - state.working_since) // _MILLISECOND
         # Not bounded by zero here: somebody's word may have come between the idle time and the event that tells it.
         spent = spent._replace(worked_ms=max(0, spent.worked_ms + passed - event.facts.get("idle_ms", 0)))
     working = event.kind in _BY_DRIVER or state.working_since is not None
@@ -108,4 +108,5 @@ _CHANGES: dict[str, Change] = {
 }
 # Every kind of entry that a run's stream can hold.
 KINDS = (e.RUN_STARTED, *_CHANGES)
+_MILLISECOND = timedelta(milliseconds=1)
 _BY_DRIVER = frozenset(_CHANGES) - e.BY_PEOPLE

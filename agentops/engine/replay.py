@@ -8,7 +8,6 @@ known them yet, for that state without the latest words of people.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 
 from agentops.engine import events as e
@@ -136,7 +135,7 @@ def _words(event: Event) -> str:
 def _fold_late(view: RunState, event: Event) -> RunState | None:
     """Return the view with one more event, or None where it cannot have been the driver's."""
     try:
-        return fold(view, replace(event, seq=view.seq + 1))
+        return fold(view, event._replace(seq=view.seq + 1))
     except UnfoldableEvent:
         return None
 

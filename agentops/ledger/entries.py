@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
+
+import orjson
+
+from agentops.identifiers import text_of
+from agentops.plain_json import dump_plain
 
 GENESIS = bytes(32)
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """Where a stream stands: the number and the hash of its last entry."""
 
     seq: int = 0
@@ -39,8 +43,7 @@ class Draft:
     actor: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SealedEntry:
+class SealedEntry(NamedTuple):
     stream: UUID
     seq: int
     kind: str
@@ -54,18 +57,34 @@ class SealedEntry:
     actor: UUID | None
 
 
-_EXACT = frozenset({str, int, bool, type(None)})
 _FACTS = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 _CONTENT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 def dump_facts(facts: dict[str, Any]) -> str:
     """Return the canonical text of facts; for their restricted types this equals RFC 8785."""
+    plain = dump_plain(facts, sort_keys=True)
+    return _FACTS.encode(facts) if plain is None else plain.decode()
+
+
+def _dump_new(facts: dict[str, Any]) -> str:
+    """Return the text of facts that are to be recorded.
+
+    Raises TypeError for a float among them: the database may return another text than the one that was hashed.
+    """
+    plain = dump_plain(facts, sort_keys=True)
+    if plain is not None:
+        return plain.decode()
+    _refuse_floats(facts.values())
     return _FACTS.encode(facts)
 
 
 def dump_content(content: Any) -> str:
     """Return content as ASCII JSON text, stored byte for byte (jsonb would refuse NUL and reorder keys)."""
+    plain = dump_plain(content)
+    # The faster encoder leaves other signs than ASCII, and DEL, as they are.
+    if plain is not None and plain.isascii() and b"\x7f" not in plain:
+        return plain.decode()
     return _CONTENT.encode(content)
 
 
@@ -87,16 +106,21 @@ def chain_hash(
 ) -> bytes:
     """Return the SHA-256 that binds an entry to everything before it."""
     parts = (
-        str(stream),
+        text_of(stream),
         str(seq),
         kind,
-        at.astimezone(UTC).isoformat(timespec="microseconds"),
-        str(actor) if actor else "",
+        _write_time(at.astimezone(UTC)),
+        text_of(actor) if actor else "",
         facts,
         content_digest.hex() if content_digest else "",
         prev_hash.hex(),
     )
     return hashlib.sha256("\n".join(parts).encode()).digest()
+
+
+def _write_time(at: datetime) -> str:
+    """Return a time as ``isoformat`` does, with microseconds; the faster encoder leaves them out where they are 0."""
+    return orjson.dumps(at).decode()[1:-1] if at.microsecond else at.isoformat(timespec="microseconds")
 
 
 def seal(
@@ -115,8 +139,7 @@ def _seal_one(stream: UUID, head: Head, draft: Draft, new_salt: Callable[[], byt
     content = None if draft.content is None else dump_content(draft.content)
     salt = None if content is None else new_salt()
     digest = None if content is None or salt is None else digest_content(salt, content)
-    _refuse_floats(draft.facts.values())
-    facts = dump_facts(draft.facts)
+    facts = _dump_new(draft.facts)
     hashed = chain_hash(
         stream=stream,
         seq=head.seq + 1,
@@ -142,16 +165,12 @@ def _seal_one(stream: UUID, head: Head, draft: Draft, new_salt: Callable[[], byt
     )
 
 
-def _refuse_floats(values: Collection[Any]) -> None:  # Any: JSON
-    """Raise TypeError for a float among facts: the database may return another text than the one that was hashed."""
-    # Every entry of every run comes by here: one look in C at all types tells of most that there is nothing to walk.
-    if _EXACT.issuperset(map(type, values)):
-        return
+def _refuse_floats(values: Iterable[Any]) -> None:  # Any: JSON
     for value in values:
         kind = type(value)
         if kind is dict:
             _refuse_floats(value.values())
         elif kind is list or kind is tuple:
             _refuse_floats(value)
-        elif kind not in _EXACT and isinstance(value, float):
+        elif isinstance(value, float):
             raise TypeError("facts hold a float: write amounts as texts and durations as whole milliseconds")

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from agentops.engine.state import CallState
+from agentops.identifiers import text_of
 from runs.session import Session, utc_now
 from runs.turns import new_traceparent
 from tools.assessment import Assessment, assess, refuse
@@ -15,7 +16,7 @@ from tools.standing import Answer
 
 def key_of(session: Session, call: CallState) -> str:
     """Return the idempotency key of a call: ``run:step:tool:call``."""
-    return f"{session.context.run_id}:{session.state.step}:{call.tool}:{call.number}"
+    return f"{text_of(session.context.run_id)}:{session.state.step}:{call.tool}:{call.number}"
 
 
 def proposal(session: Session, number: int) -> dict[str, Any]:
@@ -97,7 +98,7 @@ def terms_of(session: Session, call: CallState, assessment: Assessment) -> dict[
     return {
         **where_of(session, call),
         "tool": spec.name,
-        "tool_version": str(spec.id),
+        "tool_version": text_of(spec.id),
         "effect": spec.effect,
         "idempotency": spec.idempotency,
         "max_attempts": spec.max_attempts,

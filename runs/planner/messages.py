@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agentops.plain_json import dump_plain
 from agentops.tracing import is_tracestate
 from runs.planner.calls import is_tool_name
 
 # A chat message as the wire has it. Its values are open JSON, hence Any.
 Message = dict[str, Any]
 
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -101,4 +103,5 @@ def render_tools(tools: Sequence[ToolSchema]) -> list[dict[str, Any]]:
 
 def encode_json(value: object) -> bytes:
     """Write `value` as compact UTF-8 JSON; ValueError or TypeError for what JSON cannot carry."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    plain = dump_plain(value)
+    return _COMPACT.encode(value).encode() if plain is None else plain

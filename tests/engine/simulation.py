@@ -7,7 +7,7 @@ that breaks a property is made smaller.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import ROUND_UP, Decimal
 from itertools import takewhile
@@ -94,7 +94,7 @@ class Simulation(History):
         self.idle_ms += sum(event.facts.get("idle_ms", 0) for event, _ in self.pending[len(kept) :])
         self.head = len(self.events)
         self.pending = [
-            (replace(event, seq=self.head + number), command)
+            (event._replace(seq=self.head + number), command)
             for number, (event, command) in enumerate(kept, start=1)
         ]
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -81,7 +80,7 @@ def test_waiting_for_people_is_no_working_time(run: Simulation, data: st.DataObj
     if place is None:
         return
     state, longer = run.states[place - 1], timedelta(hours=5)
-    later = [replace(event, at=event.at + longer) for event in run.events[place:]]
+    later = [event._replace(at=event.at + longer) for event in run.events[place:]]
     stretched = fold_all([*run.events[:place], *later])
     grown = stretched.spent.worked_ms - run.state.spent.worked_ms
     if state.waits_for_people or state.working_since is None:
@@ -160,8 +159,8 @@ def test_a_message_before_the_last_question_has_been_read() -> None:
 
 def test_the_time_that_a_due_run_waited_for_a_driver_is_no_working_time() -> None:
     events = history(requested(1), decided(1, final=False))
-    late = replace(
-        events[-1], at=START + timedelta(seconds=70), facts={**events[-1].facts, "idle_ms": 60_000}
+    late = events[-1]._replace(
+        at=START + timedelta(seconds=70), facts={**events[-1].facts, "idle_ms": 60_000}
     )
     assert fold_all([*events[:-1], late]).spent.worked_ms == fold_all(events[:-1]).spent.worked_ms + 9_000
 
@@ -234,7 +233,7 @@ def test_a_history_starts_with_its_start() -> None:
     with pytest.raises(UnfoldableEvent):
         fold(None, Event(1, e.RUN_PAUSED, {}, START))
     with pytest.raises(UnfoldableEvent):
-        fold(None, replace(history()[0], seq=2))
+        fold(None, history()[0]._replace(seq=2))
     with pytest.raises(UnfoldableEvent):
         fold_all([])
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -37,7 +35,7 @@ def test_an_intent_that_is_taken_out_is_missed(run: Simulation, data: st.DataObj
     places = [place for place, event in enumerate(run.events) if event.kind in intents]
     assume(places)
     place = data.draw(st.sampled_from(places))
-    rest = [replace(event, seq=event.seq - 1) for event in run.events[place + 1 :]]
+    rest = [event._replace(seq=event.seq - 1) for event in run.events[place + 1 :]]
     with pytest.raises((NondeterminismError, UnfoldableEvent)):
         replay([*run.events[:place], *rest])
 

@@ -37,6 +37,8 @@ from tools.outcomes import Outcome, doubt, fail, too_late
 
 _PATH = re.compile(r"[A-Za-z]\w*(?:\.\w+)*:[A-Za-z]\w*")  # a leading underscore is nobody's tool
 
+_STRICT = json.JSONEncoder(allow_nan=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -191,7 +193,7 @@ def _judge_error(effect: Effect, error: BaseException) -> Outcome:
 def _accept_result(call: Call, result: object) -> Outcome:
     """Take in a result by way of JSON text: later changes by the tool cannot reach the recorded value."""
     try:
-        value = json.loads(json.dumps(result, allow_nan=False))
+        value = json.loads(_STRICT.encode(result))
     except (TypeError, ValueError, RecursionError) as error:
         detail = f"The result is not a JSON value: {error}"
         return doubt(call.spec.effect, "bad_output", detail, retryable=False)
