@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 
 import pytest
@@ -35,7 +36,7 @@ class Callers:
 def keys(casting: Rehearsal[Cast], django_db_blocker: DjangoDbBlocker) -> Rehearsal[dict[str, str]]:
     """Rehearse the issue of everybody's key once: it takes longer than most tests of the API."""
     with django_db_blocker.unblock():
-        rehearsed = rehearse(lambda: issue_keys(casting.made), after=casting.statements)
+        rehearsed = rehearse(lambda: issue_keys(deepcopy(casting.made)), after=casting.statements)
         connection.close()
     return rehearsed
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from agentops import database
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
-from runs.models import AgentVersion, Handover, Run
+from runs.models import AgentVersion, Handover, Run, Stop
 from tests.api.caller import Caller
 from tests.api.conftest import Callers
 from tests.api.live import serve_api
@@ -38,6 +38,7 @@ approval_id = "{approval}"
 agent_id = "{agent}"
 tool_id = "{tool}"
 handover_id = "{handover}"
+stop_id = "{stop}"
 
 [checks.positive_data_acceptance]
 # What no schema can say: a cursor is given out, not made up (400); a principal is printable (422).
@@ -62,6 +63,9 @@ def config(cast: Cast, version: AgentVersion, tmp_path: Path) -> Path:
     approval = ApprovalRequestFactory.create(
         identity=cast.agent, tool_version=tool_version, application=cast.application
     )
+    stop = Stop.objects.create(
+        scope="everything", is_drill=True, stopped_at=timezone.now(), stopped_by=cast.ada
+    )
     path = tmp_path / "schemathesis.toml"
     path.write_text(
         CONFIG.format(
@@ -70,6 +74,7 @@ def config(cast: Cast, version: AgentVersion, tmp_path: Path) -> Path:
             agent=cast.agent.pk,
             tool=tool_version.tool.pk,
             handover=handover.pk,
+            stop=stop.pk,
         )
     )
     return path

@@ -12,12 +12,13 @@ from agentops.ledger.models import Entry
 from identities.models import AgentIdentity
 from identities.services import suspend_agent, throw_switch
 from runs.what_if import foresee_call
-from tests.api.conftest import Callers
-from tests.api.conftest import callers as callers
+from tests.api.conftest import Callers, callers, keys
 from tests.console.visits import sign_in, text_of
 from tests.runs.company import ISSUER, ORDER, SUBJECT, Company, proposes, says
 from tools.models import Tool
 from tools.services import force_breaker_open
+
+__all__ = ["callers", "keys"]  # of the API
 
 Setting = Callable[[Company], object]
 
