@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db import models
 
 if TYPE_CHECKING:
-    from identities.models import AgentIdentity, Application, Principal, Team, User  # noqa: F401  named in strings
+    from identities.models import AgentIdentity, Application, Principal, Secret, Team, User  # noqa: F401  named in strings
 
 
 def is_known_person(user: Any) -> bool:  # Any: also an anonymous user
@@ -49,6 +49,14 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
 class PrincipalQuerySet(models.QuerySet["Principal"]):
     def visible_to(self, user: User) -> Self:
         """Return the end users whom a person's teams act for."""
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(team__members=user)
+
+
+class SecretQuerySet(models.QuerySet["Secret"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the secrets of a person's teams."""
         if not is_known_person(user):
             return self.none()
         return self if user.is_superuser else self.filter(team__members=user)

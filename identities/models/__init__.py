@@ -8,6 +8,7 @@ from identities.models.agents import (
 from identities.models.applications import Application
 from identities.models.credentials import ApiKey, RefusedSignIns
 from identities.models.people import STAFF_ISSUER, Principal, Team, User
+from identities.models.secrets import Secret, SecretLease
 
 __all__ = [
     "STAFF_ISSUER",
@@ -18,6 +19,8 @@ __all__ = [
     "Application",
     "Principal",
     "RefusedSignIns",
+    "Secret",
+    "SecretLease",
     "Team",
     "User",
 ]
