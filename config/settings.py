@@ -260,6 +260,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 60},
     },
     "reconcile-breakers": {"task": "tools.reconcile_breakers", "schedule": 15.0, "options": {"expires": 15}},
+    "end-leases": {"task": "tools.end_leases", "schedule": 10.0, "options": {"expires": 10}},
     # At a time of day: an interval of a day starts anew with every restart, and may never come to its end.
     "ledger-partitions": {"task": "ledger.ensure_partitions", "schedule": crontab(hour="3", minute="7")},
     "trim-rows": {"task": "runs.trim", "schedule": crontab(hour="3", minute="17")},
