@@ -286,6 +286,8 @@ LOGGING = {
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING")},
+    # At DEBUG they tell what goes over the wire: credentials that a target sends back, and people's words.
+    "loggers": {name: {"level": "INFO"} for name in ("httpcore2", "httpx2", "openai")},
 }
 
 # The null planner of the benchmarks.
