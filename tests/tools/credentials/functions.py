@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
+
 from tools.calls import CallContext
 from tools.credentials.material import Credential
 
@@ -18,6 +20,11 @@ def use(credential: Credential) -> dict[str, str]:
 def look(call: CallContext) -> str:
     GIVEN.append(call)
     return "looked"
+
+
+def read_orders(credential: Credential) -> list[int]:
+    with psycopg.connect(credential.reveal()) as connection:
+        return [number for (number,) in connection.execute("SELECT id FROM orders").fetchall()]
 
 
 def fail(credential: Credential) -> None:

@@ -26,6 +26,7 @@ from tests.tools.credentials.leased import assessed, carry_out, leased_call, let
 from tests.tools.rude_server import RudeServer, rude_server
 from tools.adapters import get_adapter
 from tools.adapters.http import HttpAdapter
+from tools.calls import Call
 from tools.catalogue import read_spec
 from tools.credentials import leasing
 from tools.credentials.leasing import sweep_leases
@@ -160,20 +161,29 @@ def test_what_changed_since_the_permit_counts(
     assert states() == []
 
 
-def test_another_teams_secret_is_out_of_reach(cast: Cast, server: RudeServer) -> None:
+def refused(call: Call, *, asking: bool) -> str:
+    """Return the code with which no credential is released."""
+    return leasing.with_credential(call, lambda call: pytest.fail("released"), asking=asking).code
+
+
+@pytest.mark.parametrize("asking", [False, True])
+def test_another_teams_secret_is_out_of_reach(cast: Cast, server: RudeServer, asking: bool) -> None:
     call = leased_call(cast, post(server))
     foreign = AgentFactory.create(team=cast.other_team)
-    outcome = leasing.with_credential(
-        replace(call, identity_id=foreign.pk), lambda call: pytest.fail("released")
-    )
-    assert outcome.code == "credential_unavailable"
+    make_secret(replace(cast, team=cast.other_team, alice=cast.ada), slug="theirs")
+    theirs = replace(call.spec, config={**call.spec.config, "credential": "theirs"})
 
-    theirs = Secret.objects.create(team=cast.other_team, slug="theirs", purpose="x", provider="static")
-    definition = definition_of(ToolVersion.objects.get(pk=call.spec.id))
-    for config in ({**post(server), "credential": slug} for slug in (theirs.slug, "none", 5, "")):
-        with pytest.raises(ValidationFailed, match="credential"):
-            add_version(actor=cast.ada, tool=ToolVersion.objects.get(pk=call.spec.id).tool,
-                        definition=replace(definition, config=config))  # fmt: skip
+    assert refused(replace(call, identity_id=foreign.pk), asking=asking) == "credential_unavailable"
+    assert refused(replace(call, spec=theirs), asking=asking) == "credential_unavailable"
+
+
+@pytest.mark.parametrize("slug", ["theirs", "none", 5, ""])
+def test_a_version_names_a_secret_of_its_own_team(cast: Cast, server: RudeServer, slug: object) -> None:
+    make_secret(replace(cast, team=cast.other_team, alice=cast.ada), slug="theirs")
+    version = ToolVersion.objects.get(pk=leased_call(cast, post(server)).spec.id)
+    definition = replace(definition_of(version), config={**post(server), "credential": slug})
+    with pytest.raises(ValidationFailed, match="name as credential"):
+        add_version(actor=cast.ada, tool=version.tool, definition=definition)
 
 
 @pytest.mark.parametrize("change", [{"timeout_s": 280.0}, {"config": {"credential": "role"}}])

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
+from django.conf import LazySettings
 from django.utils import timezone
 from psycopg.conninfo import make_conninfo
 
 from agentops.identifiers import new_id
 from agentops.runtime.ports import LOOPBACK
 from identities.secret_settings import parse_settings
+from tests.cast import Cast
+from tests.identities.secrets import make_secret
 from tests.runtime.loopback_servers import postgres_with_passwords
+from tests.tools.credentials import functions
+from tests.tools.credentials.leased import carry_out, leased_call, let_time_pass, states
+from tools.credentials import leasing
+from tools.credentials.leasing import sweep_leases
 from tools.credentials.material import Credential
 from tools.credentials.providers import CredentialTrouble, LeaseTerms, OpenSecret, Released
 from tools.credentials.providers.postgres import PostgresProvider
@@ -41,18 +48,16 @@ class Shop:
     owner: str  # a superuser's URL of it
 
     @property
+    def settings(self) -> dict[str, Any]:
+        where = {"host": LOOPBACK, "port": self.port, "database": "shop", "sslmode": "disable"}
+        return {**where, "user": "lease_maker", "inherits": "shop_reader"}
+
+    @property
     def secret(self) -> OpenSecret:
         return self.secret_with()
 
     def secret_with(self, value: str = MAKER, **changes: Any) -> OpenSecret:
-        where = {
-            "host": LOOPBACK,
-            "port": self.port,
-            "database": "shop",
-            "sslmode": "disable",
-            "user": "lease_maker",
-        }
-        return OpenSecret(parse_settings("postgres", {**where, "inherits": "shop_reader", **changes}), value)
+        return OpenSecret(parse_settings("postgres", {**self.settings, **changes}), value)
 
     def roles(self) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.owner) as connection:
@@ -171,3 +176,20 @@ def test_an_end_that_cannot_be_is_told(shop: Shop, lease: LeaseTerms) -> None:
     with pytest.raises(CredentialTrouble):
         PROVIDER.end(shop.secret_with(value="wrong-password"), PROVIDER.handle_of(lease.id))
     assert len(shop.roles()) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_call_reads_by_a_role_of_its_own_which_a_sweep_drops_if_the_worker_cannot(
+    cast: Cast, shop: Shop, settings: LazySettings
+) -> None:
+    settings.TOOLS_PYTHON_MODULES = [functions.__name__]
+    secret = make_secret(cast, provider="postgres", settings=shop.settings, value=MAKER)
+    call = leased_call(cast, {"function": f"{functions.__name__}:read_orders"}, secret, adapter="python")
+
+    assert (carry_out(call).value, shop.roles(), states()) == ([7], [], ["ended"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(leasing, "end_lease", lambda lease: None)  # as after kill -9
+        assert carry_out(replace(call, key="another")).value == [7]
+    assert (len(shop.roles()), sweep_leases()) == (1, 0)
+    let_time_pass()
+    assert (sweep_leases(), shop.roles(), states()) == (1, [], ["ended", "ended"])
