@@ -16,9 +16,10 @@ from tests.cast import Cast
 from tools.models import ToolVersion
 
 VALUE = "canary-of-a-document"
+CONFIG = {"method": "GET", "url": "https://shop.example/orders", "credential": "shop-key"}
 TOOL = {
     "team": "support", "description": "Looks an order up.", "effect": "read", "idempotency": "none", "adapter": "http",
-    "config": {"method": "GET", "url": "https://shop.example/orders", "credential": "shop-key"},
+    "config": CONFIG,
     "input_schema": {"type": "object"},
 }  # fmt: skip
 
@@ -74,7 +75,7 @@ def test_a_retired_one_is_not_declared_again(cast: Cast) -> None:
 
 def test_a_tool_that_names_none_is_refused(cast: Cast) -> None:
     with pytest.raises(AgentOpsError, match="tools/look_up: config: name as credential"):
-        apply(cast, tools={"look_up": {**TOOL, "config": {**TOOL["config"], "credential": "other"}}})  # type: ignore[dict-item]
+        apply(cast, tools={"look_up": {**TOOL, "config": {**CONFIG, "credential": "other"}}})
 
 
 @pytest.mark.parametrize("name", ["bob", "charlie"])

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from django.conf import LazySettings
 from django.utils import timezone
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from agentops.identifiers import new_id
@@ -176,6 +177,18 @@ def test_an_end_that_cannot_be_is_told(shop: Shop, lease: LeaseTerms) -> None:
     with pytest.raises(CredentialTrouble):
         PROVIDER.end(shop.secret_with(value="wrong-password"), PROVIDER.handle_of(lease.id))
     assert len(shop.roles()) == 1
+
+
+def test_an_end_that_fails_half_way_leaves_nobody_in(shop: Shop, lease: LeaseTerms) -> None:
+    material, handle = issue(shop, lease).material, PROVIDER.handle_of(lease.id)
+    with psycopg.connect(make_conninfo(shop.owner, dbname="postgres"), autocommit=True) as elsewhere:
+        elsewhere.execute("CREATE TABLE left_over (id int)")
+        elsewhere.execute(sql.SQL("ALTER TABLE left_over OWNER TO {}").format(sql.Identifier(handle)))
+        with pytest.raises(CredentialTrouble, match="2BP01"):  # it owns something in another database
+            PROVIDER.end(shop.secret, handle)
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(material)
+        elsewhere.execute("DROP TABLE left_over")
 
 
 @pytest.mark.django_db(transaction=True)
