@@ -6,7 +6,7 @@ import os
 import sys
 
 from celery import Celery
-from celery.signals import beat_init, worker_init
+from celery.signals import beat_init, setup_logging, worker_init
 from kombu.transport.redis import Channel
 
 from config.broker import put_back
@@ -18,6 +18,11 @@ Channel._restore = put_back  # type: ignore[method-assign, assignment]  # its ow
 app = Celery("agentops")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_logging(**_: object) -> None:
+    """Keep what the settings say: Celery would set the level of its own command line over LOG_LEVEL."""
 
 
 @worker_init.connect

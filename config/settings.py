@@ -21,6 +21,7 @@ DEBUG = False  # error pages never show settings, arguments or secrets, on no ma
 SECRET_KEY = env.str("SECRET_KEY")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 AGENTOPS_DIGEST_KEY = env.str("AGENTOPS_DIGEST_KEY")
+AGENTOPS_SEALING_KEYS = env.list("AGENTOPS_SEALING_KEYS")
 ALLOWED_HOSTS = env.list(
     "ALLOWED_HOSTS", default=[] if PRODUCTION else ["localhost", "127.0.0.1", "[::1]", "testserver"]
 )
@@ -259,6 +260,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 60},
     },
     "reconcile-breakers": {"task": "tools.reconcile_breakers", "schedule": 15.0, "options": {"expires": 15}},
+    "end-leases": {"task": "tools.end_leases", "schedule": 10.0, "options": {"expires": 10}},
     # At a time of day: an interval of a day starts anew with every restart, and may never come to its end.
     "ledger-partitions": {"task": "ledger.ensure_partitions", "schedule": crontab(hour="3", minute="7")},
     "trim-rows": {"task": "runs.trim", "schedule": crontab(hour="3", minute="17")},
@@ -284,6 +286,8 @@ LOGGING = {
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING")},
+    # At DEBUG they tell what goes over the wire: credentials that a target sends back, and people's words.
+    "loggers": {name: {"level": "INFO"} for name in ("httpcore2", "httpx2", "openai")},
 }
 
 # The null planner of the benchmarks.

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db import models
 
 if TYPE_CHECKING:
-    from identities.models import AgentIdentity, Application, KillSwitch, Principal, Team, User  # noqa: F401  named in strings
+    from identities.models import (  # noqa: F401  named in strings
+        AgentIdentity,
+        Application,
+        KillSwitch,
+        Principal,
+        Secret,
+        Team,
+        User,
+    )
 
 
 def is_known_person(user: Any) -> bool:  # Any: also an anonymous user
@@ -73,3 +81,11 @@ class KillSwitchQuerySet(models.QuerySet["KillSwitch"]):
         """Return those that concern a run for an end user by a provider's model."""
         scopes = models.Q(scope="everything") | models.Q(scope="principal", target=str(principal.pk))
         return self.filter(scopes | models.Q(scope="provider", target=provider))
+
+
+class SecretQuerySet(models.QuerySet["Secret"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the secrets of a person's teams."""
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(team__members=user)

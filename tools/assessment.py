@@ -18,6 +18,7 @@ from agentops.identifiers import text_of
 from tools.amounts import read_amount
 from tools.calls import Call, ToolSpec
 from tools.caps import CapClaim
+from tools.credentials.standing import find_unended
 from tools.policy import Ask, Decision, GrantTerms, Reason, Standing, decide
 from tools.schemas import Problem, validate_arguments
 from tools.standing import Answer, Authority, Question, SeenEffect, read_standing
@@ -103,6 +104,7 @@ def _assess_valid(call: Call, answer: Answer, now: datetime, held: Mapping[str, 
     standing = answer.standing
     decision = decide(Ask(call.run_id, spec.name, spec.digest, spec.effect, amount, now, held), standing)
     replay, refusal = _heed_seen(call, args_digest, answer.seen)
+    refusal = refusal or find_unended(call)
     if refusal and decision.verdict != "DENY":
         decision = Decision("DENY", refusal.code, (*decision.reasons, refusal))
     return Assessment(

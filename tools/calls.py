@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from agentops.engine.breaker import BreakerSettings
 from agentops.engine.retry import Effect, Idempotency
+
+if TYPE_CHECKING:
+    from tools.credentials.material import Credential
+
+CREDENTIAL = "credential"  # in any tool's configuration: the slug of the secret that its target asks for
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,8 @@ class Call:
     principal_subject: str
     traceparent: str
     tracestate: str = ""
+    # Only between permit and adapter; never part of what a call is compared or shown by.
+    credential: Credential | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

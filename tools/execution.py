@@ -16,6 +16,7 @@ from tools.adapters.base import Adapter, AdapterOptions, settle_read_back
 from tools.assessment import Assessment
 from tools.breaker import Breaker, connect_breaker
 from tools.calls import Call, ToolSpec
+from tools.credentials import with_credential
 from tools.outcomes import Outcome, accept_code, breaker_verdict, doubt, fail
 from tools.permits import Permit, use_permit
 
@@ -107,7 +108,9 @@ def read_back(call: Call) -> Outcome | None:
     if adapter is None:
         return None
     try:
-        answer = adapter.read_back(call, timeout_s=call.spec.timeout_s)
+        answer = with_credential(
+            call, lambda call: adapter.read_back(call, timeout_s=call.spec.timeout_s), asking=True
+        )
         return None if answer is None else settle_read_back(_heed(answer))
     except Exception as error:  # it proves nothing about the effect that was asked about
         return _note_raised(call.spec, error)
@@ -118,7 +121,9 @@ def _attempt(call: Call, not_after: float) -> Outcome:
     if adapter is None:
         return fail("bad_config", f"the adapter {call.spec.adapter!r} of {call.spec.name} cannot be loaded")
     try:
-        return _heed(adapter.invoke(call, timeout_s=call.spec.timeout_s, not_after=not_after))
+        return with_credential(
+            call, lambda call: _heed(adapter.invoke(call, timeout_s=call.spec.timeout_s, not_after=not_after))
+        )
     except Exception as error:  # an adapter promises to raise nothing; an effect must not depend on a promise
         return _note_raised(call.spec, error)
 

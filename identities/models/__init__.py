@@ -9,6 +9,7 @@ from identities.models.applications import Application
 from identities.models.credentials import ApiKey, RefusedSignIns
 from identities.models.kill_switches import KillSwitch
 from identities.models.people import STAFF_ISSUER, Principal, Team, User
+from identities.models.secrets import Secret, SecretLease
 
 __all__ = [
     "STAFF_ISSUER",
@@ -20,6 +21,8 @@ __all__ = [
     "KillSwitch",
     "Principal",
     "RefusedSignIns",
+    "Secret",
+    "SecretLease",
     "Team",
     "User",
 ]

@@ -12,6 +12,7 @@ from identities.services.groups import create_group, set_group_permissions
 from identities.services.keys import authenticate, issue_api_key, revoke_api_key, step_up
 from identities.services.kill_switches import lift_switch, throw_switch
 from identities.services.people import create_first_superuser, create_person, set_password, update_person
+from identities.services.secrets import create_secret, replace_secret, retire_secret
 from identities.services.teams import create_team, set_members, update_team
 
 __all__ = [
@@ -23,10 +24,13 @@ __all__ = [
     "create_first_superuser",
     "create_group",
     "create_person",
+    "create_secret",
     "create_team",
     "forbid_start",
     "issue_api_key",
     "lift_switch",
+    "replace_secret",
+    "retire_secret",
     "revoke_agent",
     "revoke_api_key",
     "revoke_application",

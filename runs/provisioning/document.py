@@ -23,6 +23,7 @@ from runs.provisioning.money import apply_budgets, apply_prices
 from runs.provisioning.people import apply_groups, apply_people, apply_teams
 from runs.provisioning.plan import Plan
 from runs.provisioning.reading import read_yaml
+from runs.provisioning.secrets import apply_secrets
 from runs.provisioning.session import Session
 from runs.provisioning.variables import fill_in
 from runs.provisioning.versions import apply_versions
@@ -32,6 +33,7 @@ SECTIONS = (
     apply_groups,
     apply_people,
     apply_teams,
+    apply_secrets,
     apply_tools,
     apply_prices,
     apply_agents,

@@ -27,10 +27,20 @@ def loopback_servers() -> Iterator[dict[str, str]]:
         }
 
 
-def _start_postgres(stack: Stack, port: int) -> None:
+@contextmanager
+def postgres_with_passwords() -> Iterator[tuple[int, str]]:
+    """Run one that asks for passwords over TCP; provide its port, and a superuser's URL of its socket."""
+    with temporary_stack(durable=False) as stack:
+        (port,) = free_ports(1)
+        _start_postgres(stack, port, host_method="scram-sha-256")
+        url = stack.environment()["DATABASE_URL"].replace(postgres.APPLICATION_ROLE, postgres.SUPERUSER)
+        yield port, f"{url}&port={port}"
+
+
+def _start_postgres(stack: Stack, port: int, host_method: str = "trust") -> None:
     """Start the embedded server where programs of this machine reach it by TCP."""
     rules = stack.data / "pg_hba.conf"
-    rules.write_text(f"local all all trust\nhost all all {LOOPBACK}/32 trust\n")
+    rules.write_text(f"local all all trust\nhost all all {LOOPBACK}/32 {host_method}\n")
     rules.chmod(0o644)  # PostgreSQL may run as another account
     listening = {"listen_addresses": LOOPBACK, "port": str(port), "hba_file": str(rules)}
     roles_argv = postgres.roles_argv

@@ -120,6 +120,23 @@ def _busy_for_hours(connection: _Connection, seen: Seen) -> bool:
     return connection.send(503, b"{}", Retry_After=format_datetime(until, usegmt=True))
 
 
+def _complain(connection: _Connection, seen: Seen) -> bool:
+    """/complain/500 tells in its problem what the client signed in with, as careless servers do."""
+    status, given = int(seen.target.split("/")[2]), seen.headers.get("authorization", "")
+    problem = {"title": "No", "detail": f"bad header Authorization: {given} ({given.encode().hex()})"}
+    return connection.send(status, json.dumps(problem).encode(), "application/problem+json", X_Seen=given)
+
+
+def _token(connection: _Connection, seen: Seen) -> bool:
+    """/token/60 issues a token for so many seconds; /token/0 says nothing of them."""
+    life_s = int(seen.target.split("/")[2])
+    answer: dict[str, Any] = {
+        "access_token": f"issued-{len(connection.state.seen):08}",
+        "token_type": "Bearer",
+    }
+    return connection.send(200, json.dumps(answer | ({"expires_in": life_s} if life_s else {})).encode())
+
+
 def _slow(connection: _Connection, seen: Seen) -> bool:
     connection.state.released.wait(30)
     return connection.send(200, b"{}")
@@ -196,6 +213,8 @@ def _body(body: bytes, kind: str = JSON, status: int = 200) -> Behaviour:
 BEHAVIOURS: dict[str, Behaviour] = {
     "echo": _echo,
     "status": _status,
+    "complain": _complain,
+    "token": _token,
     "busy-for-hours": _busy_for_hours,
     "slow": _slow,
     "late": _late,

@@ -263,7 +263,9 @@ def callees_of(function: str) -> set[tuple[str, str]]:
 
 def test_only_execution_reaches_the_adapters() -> None:
     """Checking a tool's configuration looks at an adapter too, and calls nothing on it but ``check_config``."""
-    assert files_that_import("tools.adapters") == {"tools/execution.py", "tools/services/lint.py"}
+    wire_only = "tools/credentials/providers/oauth.py"
+    assert files_that_import("tools.adapters") == {"tools/execution.py", "tools/services/lint.py", wire_only}
+    assert files_that_import("tools.adapters.http") == {wire_only}
     assert files_that_call("get_adapter") == {"tools/execution.py", "tools/services/lint.py"}
     assert files_that_call("invoke") == {"tools/execution.py"}
     assert callees_of("read_back") == {
@@ -271,6 +273,13 @@ def test_only_execution_reaches_the_adapters() -> None:
         ("runs/actions/outcomes.py", "execution"),
         ("tools/execution.py", "adapter"),
     }
+
+
+def test_only_execution_releases_credentials_and_only_a_request_shows_one() -> None:
+    assert files_that_call("with_credential") == {"tools/execution.py"}
+    assert files_that_call("open_lease") == {"tools/credentials/leasing.py"}
+    assert files_that_call("header_line") == {"tools/adapters/http/request.py"}
+    assert files_that_call("reveal") == set()
 
 
 def test_only_the_gate_issues_permits_and_only_permits_makes_them() -> None:

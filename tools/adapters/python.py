@@ -4,7 +4,8 @@ Configuration: ``{"function": "package.module:function", "read_back": "package.m
 second if there is one. Only functions that are defined in the modules that the installation allows are
 called.
 
-A function that takes a parameter named `call` receives a `tools.calls.CallContext`. It returns a JSON
+A function that takes a parameter named `call` receives a `tools.calls.CallContext`; one that takes a
+parameter named `credential`, and only such a one, the credential that the configuration names. It returns a JSON
 value, or raises `agentops.errors.Transient` or `Permanent` when it surely had no effect and
 `OutcomeUnknown` when it may have had one, which is also what any other exception of an effect means. A
 `read_back` function takes `call` alone; it returns the recorded result, or raises
@@ -32,7 +33,7 @@ from agentops.engine.retry import Effect
 from agentops.errors import AdapterError, OutcomeUnknown, Transient
 from tools.adapters.base import AdapterOptions, accept_value, measure
 from tools.adapters.threads import BoundedThreads, Overrun, Raised, Saturated
-from tools.calls import Call, CallContext
+from tools.calls import CREDENTIAL, Call, CallContext
 from tools.outcomes import Outcome, doubt, fail, too_late
 
 _PATH = re.compile(r"[A-Za-z]\w*(?:\.\w+)*:[A-Za-z]\w*")  # a leading underscore is nobody's tool
@@ -70,7 +71,8 @@ class PythonAdapter:
         return measure(lambda: self._run(call, path, {}, timeout_s))
 
     def check_config(self, config: Mapping[str, Any]) -> list[str]:
-        remedies = [f"remove {name!r}: unknown" for name in sorted(config.keys() - {"function", "read_back"})]
+        known = {"function", "read_back", CREDENTIAL}
+        remedies = [f"remove {name!r}: unknown" for name in sorted(config.keys() - known)]
         if "function" not in config:
             remedies.append('add "function": "package.module:function"')
         for name in sorted(config.keys() & {"function", "read_back"}):
@@ -153,6 +155,10 @@ def _bind(target: Target, call: Call, arguments: dict[str, Any]) -> dict[str, An
             traceparent=call.traceparent,
             tracestate=call.tracestate,
         )
+    if CREDENTIAL in target.signature.parameters and call.credential is not None:
+        if CREDENTIAL in keywords:
+            raise TypeError("an argument must not be named 'credential'")
+        keywords[CREDENTIAL] = call.credential
     target.signature.bind(**keywords)
     return keywords
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from agentops.console.panels import Panel, register_panel
 from identities.acting import acting_person
-from identities.models import AgentIdentity
+from identities.models import AgentIdentity, Secret, SecretLease
 from identities.policies import may_govern
 from tools.admin.words import describe_terms, latest_versions, may_run_without_people
 from tools.models import Tool, ToolGrant
@@ -50,6 +50,14 @@ def read_open_breakers(request: HttpRequest, subject: Any) -> dict[str, Any]:
     return {"tools": rows[:SHOWN], "more": len(rows) > SHOWN}
 
 
+def read_unended(request: HttpRequest, subject: Any) -> dict[str, Any] | None:
+    """Return the credentials that could not be taken back, None if there are none; Any: there is no subject."""
+    secrets = Secret.objects.visible_to(acting_person(request))
+    leases = SecretLease.objects.filter(secret__in=secrets, state="revoke_failed").order_by("issued_at")
+    rows = list(leases.select_related("secret", "identity").defer("sealed_handle")[: SHOWN + 1])
+    return {"leases": rows[:SHOWN], "more": len(rows) > SHOWN} if rows else None
+
+
 register_panel(
     Panel(
         "identities.agentidentity",
@@ -64,3 +72,6 @@ register_panel(
     Panel("dashboard", "Open breakers", "tools/breakers.html", read_open_breakers, order=40,
           url_name="admin:tools_tool_changelist", size="third")
 )  # fmt: skip
+register_panel(
+    Panel("dashboard", "Credentials not taken back", "tools/unended.html", read_unended, order=5, size="full")
+)

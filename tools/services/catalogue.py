@@ -14,6 +14,7 @@ from agentops.rows import check_fields, insert_row
 from identities.models import Team, User
 from identities.policies import require
 from tools.models import Tool, ToolVersion
+from tools.services.credentials import find_credential_faults
 from tools.services.definition import ToolDefinition
 from tools.services.lint import find_faults
 
@@ -46,7 +47,7 @@ def add_version(*, actor: User, tool: Tool, definition: ToolDefinition) -> ToolV
     require(actor, "tools.add_toolversion", locked.team, locked)
     if locked.state == Tool.State.RETIRED:
         raise StateConflict("tool_retired", f"tool {locked.name} is retired")
-    faults = find_faults(definition)
+    faults = [*find_faults(definition), *find_credential_faults(locked.team, definition)]
     if faults:
         raise ValidationFailed("invalid_tool", "; ".join(faults), problems=faults)
     digest = definition.digest(locked.id, locked.name)

@@ -4,11 +4,12 @@ Configuration::
 
     {"method": "POST", "url": "https://shop.example/orders/{order_id}/cancel",
      "body": "json" | "none", "query": ["argument", …], "headers": {"X-Region": "eu"},
-     "response_limit_bytes": 1048576,
+     "response_limit_bytes": 1048576, "credential": "slug of a secret",
      "read_back": {"method": "GET", "url": "https://shop.example/effects/{idempotency_key}"}}
 
 Every request carries Idempotency-Key, traceparent, the caller's tracestate, X-Principal (issuer|subject, each
-percent-encoded) and X-Agent. Where an argument goes says the module `request`.
+percent-encoded) and X-Agent; and, where the configuration names a credential, the header that its secret says.
+Where an argument goes says the module `request`.
 
 What becomes of an attempt ("sent": at least one byte of the request may have reached the server):
 

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from tools.calls import CREDENTIAL
 from tools.schemas import OUTPUT_LIMIT_BYTES
 
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
-KNOWN = frozenset({"method", "url", "body", "query", "headers", "response_limit_bytes", "read_back"})
+KNOWN = frozenset(
+    {"method", "url", "body", "query", "headers", "response_limit_bytes", "read_back", CREDENTIAL}
+)
 LARGEST_RESPONSE_LIMIT = 8 * OUTPUT_LIMIT_BYTES
 KEY_NAME = "idempotency_key"  # in a URL: the call's key instead of an argument
 SET_FOR_EVERY_CALL = frozenset(
