@@ -19,7 +19,8 @@ ENV PATH=/venv/bin:$PATH \
     AGENTOPS_NO_BOOTSTRAP=1
 COPY . .
 # Settings load only when these are set; nothing connects and nothing is signed here.
-RUN SECRET_KEY=build AGENTOPS_DIGEST_KEY=build DATABASE_URL=postgresql:///build REDIS_URL=redis://build \
+RUN SECRET_KEY=build AGENTOPS_DIGEST_KEY=build AGENTOPS_SEALING_KEYS=build:build \
+    DATABASE_URL=postgresql:///build REDIS_URL=redis://build \
     python manage.py collectstatic --noinput
 USER 10001
 ENTRYPOINT ["/app/deploy/entrypoint.sh"]

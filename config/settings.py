@@ -21,6 +21,7 @@ DEBUG = False  # error pages never show settings, arguments or secrets, on no ma
 SECRET_KEY = env.str("SECRET_KEY")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 AGENTOPS_DIGEST_KEY = env.str("AGENTOPS_DIGEST_KEY")
+AGENTOPS_SEALING_KEYS = env.list("AGENTOPS_SEALING_KEYS")
 ALLOWED_HOSTS = env.list(
     "ALLOWED_HOSTS", default=[] if PRODUCTION else ["localhost", "127.0.0.1", "[::1]", "testserver"]
 )

@@ -12,6 +12,8 @@ random_hex() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
 for name in postgres_password owner_password app_password secret_key digest_key; do
     [ -e "$directory/$name" ] || random_hex > "$directory/$name"
 done
+# The first of several, later: each has a name, by which what it sealed is found.
+[ -e "$directory/sealing_keys" ] || printf 'first:%s' "$(random_hex)" > "$directory/sealing_keys"
 # Your model provider's key, and keys that secret_key has replaced, go in here.
 for name in openai_api_key secret_key_fallbacks; do
     [ -e "$directory/$name" ] || : > "$directory/$name"

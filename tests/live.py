@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentops.runtime import application
+from agentops.runtime import application, local_keys, service_urls
 from agentops.runtime.ports import LOOPBACK, free_ports
 from agentops.runtime.services import Stack
 
-GIVEN = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "BROKER_URL", "SECRET_KEY", "AGENTOPS_DIGEST_KEY")
+GIVEN = (*service_urls.NEEDED, "BROKER_URL", *local_keys.NAMES)
 
 
 @dataclass(frozen=True)

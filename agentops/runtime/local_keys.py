@@ -1,6 +1,6 @@
 """The keys of a local stack: made once, kept in the data directory, readable by their owner only.
 
-In production SECRET_KEY and AGENTOPS_DIGEST_KEY come from the environment and this file does not exist.
+In production they come from the environment and this file does not exist.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import secrets
 from pathlib import Path
 
 FILE_NAME = "keys.json"
-NAMES = ("SECRET_KEY", "AGENTOPS_DIGEST_KEY")
+NAMES = ("SECRET_KEY", "AGENTOPS_DIGEST_KEY", "AGENTOPS_SEALING_KEYS")
+PREFIXES = {"AGENTOPS_SEALING_KEYS": "local:"}  # a sealing key has a name
 
 
 def load_or_create_keys(data: Path) -> dict[str, str]:
@@ -20,7 +21,7 @@ def load_or_create_keys(data: Path) -> dict[str, str]:
     keys: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     missing = [name for name in NAMES if name not in keys]
     if missing:
-        keys |= {name: secrets.token_urlsafe(48) for name in missing}
+        keys |= {name: PREFIXES.get(name, "") + secrets.token_urlsafe(48) for name in missing}
         write_private(path, json.dumps(keys, indent=1))
     return keys
 

@@ -15,6 +15,7 @@ PLACEHOLDERS = {
     "BROKER_URL": "redis://127.0.0.1:1/0",
     "SECRET_KEY": "not-a-key-nothing-is-signed-with-it",
     "AGENTOPS_DIGEST_KEY": "not-a-key-nothing-is-digested-with-it",
+    "AGENTOPS_SEALING_KEYS": "none:not-a-key-nothing-is-sealed-with-it",
 }
 
 

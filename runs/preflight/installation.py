@@ -12,16 +12,13 @@ from django.db import DatabaseError
 from runs.models import AgentVersion
 from runs.preflight.database import check_database
 from runs.preflight.findings import Finding
+from runs.preflight.keys import check_keys
 from runs.preflight.versions import check_published
-
-SHORTEST_KEY = 50  # as Django's own check of SECRET_KEY: 50 characters, 5 of them different
-FEWEST_CHARACTERS = 5
-GIVEAWAYS = ("insecure", "change", "example", "secret-key", "not-a-key", "placeholder", "default")
 
 
 def check_installation() -> list[Finding]:
     """Return everything that stands against running this installation in production."""
-    findings = [*_check_keys(), *_check_web()]
+    findings = [*check_keys(), *_check_web()]
     try:
         return [*findings, *check_database(), *_check_published_versions()]
     except DatabaseError:
@@ -34,32 +31,6 @@ def refuse_unsafe_start() -> None:
     findings = check_installation() if settings.PRODUCTION else []
     if findings:
         raise ImproperlyConfigured("production does not start:\n" + "\n".join(f"- {f}" for f in findings))
-
-
-def _check_keys() -> Iterator[Finding]:
-    for name in ("SECRET_KEY", "AGENTOPS_DIGEST_KEY"):
-        if _is_weak(str(getattr(settings, name))):
-            remedy = f"Set at least {SHORTEST_KEY} random characters, such as `openssl rand -base64 48`"
-            yield Finding("weak_key", name, "it is short or can be guessed", remedy)
-    replaced = [str(key) for key in settings.SECRET_KEY_FALLBACKS]
-    # As good as the present key: sessions and API keys made under one are taken.
-    if any(_is_weak(key) for key in replaced):
-        remedy = "Take it out; what was made under it has to be made again"
-        yield Finding("weak_key", "SECRET_KEY_FALLBACKS", "a key in it is short or can be guessed", remedy)
-    if settings.SECRET_KEY == settings.AGENTOPS_DIGEST_KEY:
-        problem = "it is the same as SECRET_KEY: who learns one would have both"
-        yield Finding("same_key_twice", "AGENTOPS_DIGEST_KEY", problem, "Set two different keys")
-    if settings.AGENTOPS_DIGEST_KEY in replaced:
-        problem = "it holds AGENTOPS_DIGEST_KEY: who learns one would have both"
-        yield Finding("same_key_twice", "SECRET_KEY_FALLBACKS", problem, "Take it out")
-
-
-def _is_weak(key: str) -> bool:
-    return len(key) < SHORTEST_KEY or len(set(key)) < FEWEST_CHARACTERS or _gives_itself_away(key)
-
-
-def _gives_itself_away(key: str) -> bool:
-    return any(word in key.lower() for word in GIVEAWAYS)
 
 
 def _check_web() -> Iterator[Finding]:

@@ -43,6 +43,7 @@ def lack_nothing(settings: LazySettings) -> LazySettings:
     settings.SECRET_KEY = LONG_KEYS["SECRET_KEY"]
     settings.SECRET_KEY_FALLBACKS = [OLD_KEY]
     settings.AGENTOPS_DIGEST_KEY = LONG_KEYS["AGENTOPS_DIGEST_KEY"]
+    settings.AGENTOPS_SEALING_KEYS = [LONG_KEYS["AGENTOPS_SEALING_KEYS"]]
     return settings
 
 

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LONG_KEYS = {
     "SECRET_KEY": "Zr8vQ1xW4nT7kB2mY5pL9cD3gH6jF0sAqEuIoXyRzNtMbVwKdPa8h",
     "AGENTOPS_DIGEST_KEY": "b9K3rT6yU1iO4pA7sD0fG2hJ5kL8zX3cV6bN9mQwErTyUiOpAsWq7d",
+    "AGENTOPS_SEALING_KEYS": "first:Hk4sP8wE2rT6yU0iO3aS7dF1gJ5lZ9xC4vB8nM2qQeWtRyUpIoAzXs",
 }
 
 

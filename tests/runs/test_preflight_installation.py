@@ -32,6 +32,8 @@ from tests.runs.guardrails import (
 )
 from tests.runs.production import LONG_KEYS, run_in_production
 
+SEALING_KEY = LONG_KEYS["AGENTOPS_SEALING_KEYS"]
+
 
 @pytest.fixture
 def version(cast: Cast) -> AgentVersion:
@@ -67,6 +69,14 @@ def test_good_installation_has_no_findings() -> None:
         ("SECRET_KEY_FALLBACKS", ["a" * 64], "weak_key"),
         ("SECRET_KEY_FALLBACKS", ["django-insecure-" + OLD_KEY], "weak_key"),
         ("SECRET_KEY_FALLBACKS", [LONG_KEYS["AGENTOPS_DIGEST_KEY"]], "same_key_twice"),
+        ("AGENTOPS_SEALING_KEYS", [], "malformed_key"),
+        ("AGENTOPS_SEALING_KEYS", ["without-a-name-" + OLD_KEY], "malformed_key"),
+        ("AGENTOPS_SEALING_KEYS", ["with.dots:" + OLD_KEY], "malformed_key"),
+        ("AGENTOPS_SEALING_KEYS", [SEALING_KEY, SEALING_KEY + "x"], "malformed_key"),
+        ("AGENTOPS_SEALING_KEYS", [SEALING_KEY, "old:short"], "weak_key"),
+        ("AGENTOPS_SEALING_KEYS", ["first:" + LONG_KEYS["SECRET_KEY"]], "same_key_twice"),
+        ("AGENTOPS_SEALING_KEYS", ["first:" + LONG_KEYS["AGENTOPS_DIGEST_KEY"]], "same_key_twice"),
+        ("AGENTOPS_SEALING_KEYS", ["first:" + OLD_KEY], "same_key_twice"),
         ("DEBUG", True, "debug"),
         ("ALLOWED_HOSTS", [], "no_allowed_hosts"),
         ("ALLOWED_HOSTS", ["*"], "no_allowed_hosts"),

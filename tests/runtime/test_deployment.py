@@ -23,6 +23,7 @@ from agentops.runtime.accounts import CURRENT_ACCOUNT
 from agentops.runtime.application import web_argv
 from agentops.runtime.services import temporary_stack
 from agentops.runtime.supervision import ROOT
+from agentops.sealing import named_keys
 
 COMPOSE_FILE = ROOT / "docker-compose.yml"
 SECRETS = (
@@ -31,6 +32,7 @@ SECRETS = (
     "openai_api_key",
     "owner_password",
     "postgres_password",
+    "sealing_keys",
     "secret_key",
     "secret_key_fallbacks",
 )
@@ -179,11 +181,12 @@ def test_secrets_are_made_once_and_behind_a_closed_door(deploy: Path) -> None:
     secrets = create()
 
     assert tuple(secrets) == SECRETS
-    random = [value for name, value in secrets.items() if name not in LEFT_EMPTY]
+    random = [value.rpartition(":")[2] for name, value in secrets.items() if name not in LEFT_EMPTY]
     assert all(len(value) == 64 for value in random)
     assert len(set(random)) == len(random)
     assert stat.S_IMODE((deploy / "secrets").stat().st_mode) == 0o700
     assert create() == secrets
+    assert list(named_keys((secrets["sealing_keys"],))) == ["first"]
 
 
 @pytest.mark.parametrize(
@@ -198,11 +201,12 @@ def test_secrets_are_made_once_and_behind_a_closed_door(deploy: Path) -> None:
             },
         ),
         (
-            ["owner_password", "digest_key"],
+            ["owner_password", "digest_key", "sealing_keys"],
             {
                 "DATABASE_URL": "postgresql://agentops_owner:<owner_password>@db/agentops",
                 "DATABASE_OWNER_URL": "postgresql://agentops_owner:<owner_password>@db/agentops",
                 "AGENTOPS_DIGEST_KEY": "<digest_key>",
+                "AGENTOPS_SEALING_KEYS": "<sealing_keys>",
             },
         ),
     ],

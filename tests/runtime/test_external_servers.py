@@ -11,13 +11,13 @@ import psycopg
 import pytest
 import redis
 
-from agentops.runtime import service_urls
+from agentops.runtime import local_keys, service_urls
 from agentops.runtime.bootstrap import OPT_OUT
 from agentops.runtime.services import temporary_stack
 from agentops.runtime.supervision import ROOT
 from tests.runtime.loopback_servers import loopback_servers
 
-OURS = (*service_urls.NEEDED, "BROKER_URL", "SECRET_KEY", "AGENTOPS_DIGEST_KEY")
+OURS = (*service_urls.NEEDED, "BROKER_URL", *local_keys.NAMES)
 EMBEDDED = ("pg18", "pg-socket", "postgres-home", "valkey", "valkey-socket")
 
 

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from agentops.runtime.local_keys import FILE_NAME, NAMES, load_or_create_keys, write_private
+from agentops.sealing import named_keys
 
 
 def test_keys_are_made_once_and_differ(tmp_path: Path) -> None:
@@ -15,6 +16,7 @@ def test_keys_are_made_once_and_differ(tmp_path: Path) -> None:
     assert sorted(keys) == sorted(NAMES)
     assert len(set(keys.values())) == len(NAMES)
     assert load_or_create_keys(tmp_path) == keys
+    assert len(named_keys((keys.pop("AGENTOPS_SEALING_KEYS"),))["local"]) >= 50
     assert all(len(key) >= 50 for key in keys.values())  # Django's check asks for it
 
 

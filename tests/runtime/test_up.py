@@ -19,6 +19,7 @@ from queue import Queue
 import psutil
 import pytest
 
+from agentops.runtime import local_keys, service_urls
 from agentops.runtime.bootstrap import OPT_OUT
 from agentops.runtime.data_directory import STACK_FILE
 from agentops.runtime.ports import LOOPBACK, free_ports
@@ -30,7 +31,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.crash]
 START_TIMEOUT_S = 180
 APPLICATION = {"beat", "planner", "shop", "web", "worker"}
 # The stack under test brings its own servers; what this run uses would be taken for external ones.
-OURS = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "BROKER_URL", "SECRET_KEY", "AGENTOPS_DIGEST_KEY")
+OURS = (*service_urls.NEEDED, "BROKER_URL", *local_keys.NAMES)
 
 
 class Terminal:
