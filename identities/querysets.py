@@ -5,9 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
+from django.db.models import Q
 
 if TYPE_CHECKING:
-    from identities.models import AgentIdentity, Application, Principal, Team, User  # noqa: F401  named in strings
+    from identities.models import (  # noqa: F401  named in strings
+        AgentIdentity,
+        Application,
+        Credential,
+        Delegation,
+        Principal,
+        SigningKey,
+        Team,
+        TokenIssuer,
+        User,
+    )
 
 
 def is_known_person(user: Any) -> bool:  # Any: also an anonymous user
@@ -49,6 +60,37 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
 class PrincipalQuerySet(models.QuerySet["Principal"]):
     def visible_to(self, user: User) -> Self:
         """Return the end users whom a person's teams act for."""
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(team__members=user)
+
+
+class CredentialQuerySet(models.QuerySet["Credential"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the credentials of the agents and applications of a person's teams."""
+        if not is_known_person(user):
+            return self.none()
+        theirs = Q(owner__agent_identity__team__members=user) | Q(owner__application__team__members=user)
+        return self if user.is_superuser else self.filter(theirs)
+
+
+class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
+    def visible_to(self, user: User) -> Self:
+        """Return all: what there is to see of them is published anyway."""
+        return self if is_known_person(user) else self.none()
+
+
+class TokenIssuerQuerySet(models.QuerySet["TokenIssuer"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the issuers that a person's teams believe."""
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(team__members=user)
+
+
+class DelegationQuerySet(models.QuerySet["Delegation"]):
+    def visible_to(self, user: User) -> Self:
+        """Return what the clients of a person's teams were given."""
         if not is_known_person(user):
             return self.none()
         return self if user.is_superuser else self.filter(team__members=user)

@@ -28,6 +28,8 @@ GOVERNING = (
     "add_apikey",
     "add_application",
     "change_application",
+    "add_credential",
+    "add_tokenissuer",
     "change_team",
     "add_tool",
     "add_toolversion",

@@ -10,7 +10,7 @@ from agentops.runtime.chromium import provide_chromium
 from agentops.runtime.supervision import ROOT
 
 BROWSER = "browser"
-SUITES = ("retail", "crash", "budget", "api", BROWSER)
+SUITES = ("retail", "crash", "budget", "api", BROWSER, "tokens")
 WORKERS = "2"
 
 

@@ -6,18 +6,28 @@ from identities.models.agents import (
     AgentIdentityUserObjectPermission,
 )
 from identities.models.applications import Application
+from identities.models.clients import OVERLAP, Credential, RefusedTokenRequests, UsedIdentifier
 from identities.models.credentials import ApiKey, RefusedSignIns
 from identities.models.people import STAFF_ISSUER, Principal, Team, User
+from identities.models.tokens import DEEPEST, Delegation, SigningKey, TokenIssuer
 
 __all__ = [
+    "DEEPEST",
+    "OVERLAP",
     "STAFF_ISSUER",
     "AgentIdentity",
     "AgentIdentityGroupObjectPermission",
     "AgentIdentityUserObjectPermission",
     "ApiKey",
     "Application",
+    "Credential",
+    "Delegation",
     "Principal",
     "RefusedSignIns",
+    "RefusedTokenRequests",
+    "SigningKey",
     "Team",
+    "TokenIssuer",
+    "UsedIdentifier",
     "User",
 ]
