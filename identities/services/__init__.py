@@ -12,12 +12,15 @@ from identities.services.applications import (
 from identities.services.credentials import issue_credential, revoke_credential, rotate_credential
 from identities.services.delegations import revoke_delegation
 from identities.services.groups import create_group, set_group_permissions
+from identities.services.issuers import add_issuer, disable_issuer
 from identities.services.keys import authenticate, issue_api_key, revoke_api_key, step_up
 from identities.services.people import create_first_superuser, create_person, set_password, update_person
 from identities.services.signing_keys import revoke_signing_key, rotate_signing_key
 from identities.services.teams import create_team, set_members, update_team
 
 __all__ = [
+    "add_issuer",
+    "disable_issuer",
     "activate_agent",
     "allow_start",
     "authenticate",

@@ -9,10 +9,11 @@ import pytest
 from identities.models import AgentIdentity, Application
 from identities.oauth import issuers
 from identities.oauth.signing_keys import keeper
-from identities.services import declare_resource
+from identities.services import add_issuer, declare_resource
 from tests.cast import Cast
 from tests.factories import AgentFactory, ApplicationFactory
 from tests.oauth.clients import Caller, give_secret
+from tests.oauth.provider import AUDIENCE, Provider, serve_provider
 
 RESOURCE = "https://refunds.example/api"
 
@@ -58,3 +59,13 @@ def resource(cast: Cast) -> Caller:
     served: Application = ApplicationFactory.create(team=cast.team, slug="refund-tool")
     declare_resource(actor=cast.alice, application=served, audience=RESOURCE)
     return give_secret(cast.alice, served.service_account)
+
+
+@pytest.fixture
+def provider(cast: Cast, app: Caller) -> Iterator[Provider]:
+    """Provide an identity provider whose tokens the application presents."""
+    with serve_provider() as served:
+        add_issuer(
+            actor=cast.ada, client=app.account, issuer=served.address, audience=AUDIENCE, allow_private=True
+        )
+        yield served
