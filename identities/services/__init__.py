@@ -19,9 +19,8 @@ from identities.services.signing_keys import revoke_signing_key, rotate_signing_
 from identities.services.teams import create_team, set_members, update_team
 
 __all__ = [
-    "add_issuer",
-    "disable_issuer",
     "activate_agent",
+    "add_issuer",
     "allow_start",
     "authenticate",
     "create_agent",
@@ -31,6 +30,7 @@ __all__ = [
     "create_person",
     "create_team",
     "declare_resource",
+    "disable_issuer",
     "forbid_start",
     "issue_api_key",
     "issue_credential",

@@ -61,11 +61,22 @@ def resource(cast: Cast) -> Caller:
     return give_secret(cast.alice, served.service_account)
 
 
-@pytest.fixture
-def provider(cast: Cast, app: Caller) -> Iterator[Provider]:
-    """Provide an identity provider whose tokens the application presents."""
+@pytest.fixture(scope="session")
+def serving_provider() -> Iterator[Provider]:
+    """Serve one identity provider to all tests."""
     with serve_provider() as served:
-        add_issuer(
-            actor=cast.ada, client=app.account, issuer=served.address, audience=AUDIENCE, allow_private=True
-        )
         yield served
+
+
+@pytest.fixture
+def provider(cast: Cast, app: Caller, serving_provider: Provider) -> Provider:
+    """Provide an identity provider whose tokens the application presents."""
+    serving_provider.reset()
+    add_issuer(
+        actor=cast.ada,
+        client=app.account,
+        issuer=serving_provider.address,
+        audience=AUDIENCE,
+        allow_private=True,
+    )
+    return serving_provider

@@ -24,6 +24,11 @@ class Provider:
     pages: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
+    def reset(self) -> None:
+        """Publish the first key, and forget who asked."""
+        self.asked.clear()
+        self.publish(key_pair("provider"))
+
     def publish(self, *keys: Any) -> None:  # Any: as key_pair returns them
         """Publish these keys, and where they are."""
         jwks = {"keys": [key.as_dict(private=False) for key in keys]}

@@ -128,7 +128,11 @@ def test_outsiders_add_none_and_only_a_superuser_lets_us_fetch_from_inside(cast:
             add_issuer(actor=actor, client=client, issuer="https://id.example", audience=AUDIENCE)
     with pytest.raises(PolicyDenied):
         add_issuer(
-            actor=cast.alice, client=client, issuer="https://id.example", audience=AUDIENCE, allow_private=True
+            actor=cast.alice,
+            client=client,
+            issuer="https://id.example",
+            audience=AUDIENCE,
+            allow_private=True,
         )
     add_issuer(actor=cast.alice, client=client, issuer="https://id.example", audience=AUDIENCE)
     with pytest.raises(StateConflict):
