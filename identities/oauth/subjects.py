@@ -81,7 +81,8 @@ def _from_our_token(client: Client, text: str) -> Subject:
     # Its audience has to be who presents it: a token that was meant for somebody else is spliced in here.
     token = read_token(text, client.client_id)
     parent = check_standing(token)
-    if parent is None and token.client_id != client.client_id:
+    # Without a hop it stands for its client alone, whatever it says of others.
+    if parent is None and not token.client_id == token.subject == client.client_id:
         raise TokenRefused("another_client")
     if token.details and not spend(UsedIdentifier.Purpose.TOOL_CALL, token.jti, until_s=token.expires_s):
         raise TokenRefused("replayed")
