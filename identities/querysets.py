@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, F, OuterRef, Q
 
 if TYPE_CHECKING:
     from identities.models import (  # noqa: F401  named in strings
@@ -72,6 +72,15 @@ class CredentialQuerySet(models.QuerySet["Credential"]):
             return self.none()
         theirs = Q(owner__agent_identity__team__members=user) | Q(owner__application__team__members=user)
         return self if user.is_superuser else self.filter(theirs)
+
+    def locking(self) -> Self:
+        """Return the old generations that came back, while nobody has let their owner act again."""
+        later = self.model.objects.filter(
+            owner=OuterRef("owner"), generation__gt=OuterRef("generation"), revoked_at=None
+        )
+        # The lock ended the epoch of that key; what else ends one comes after somebody has looked.
+        stopped = self.exclude(misused_at=None).filter(owner__token_epoch=F("epoch") + 1)
+        return stopped.exclude(owner__agent_identity__state="active").exclude(Exists(later))
 
 
 class SigningKeyQuerySet(models.QuerySet["SigningKey"]):

@@ -84,14 +84,14 @@ def _start(stack: Stack, wanted_port: int) -> None:
         say(f"port {wanted_port} is busy, taking {port}")
     ports = application.DemoPorts.choose(stack.data)
     application.start_servers(stack)
-    application.configure(stack, ports)
+    address = f"http://{LOOPBACK}:{port}"
+    application.configure(stack, ports, address)
     say("preparing the database")
     application.prepare_database(stack)
     application.spawn_demo_servers(stack, ports)
     application.spawn_worker(stack)
     application.spawn_beat(stack)
     application.spawn_web(stack, port)
-    address = f"http://{LOOPBACK}:{port}"
     announce(stack.data, RunningStack(os.getpid(), address, stack.environment()))
     _greet(stack.data, f"{address}/admin/", time.monotonic() - began)
 
