@@ -67,13 +67,12 @@ def start_servers(stack: Stack) -> None:
         stack.start_valkey()
 
 
-def configure(stack: Stack, ports: DemoPorts, address: str) -> None:
-    """Tell every process of the stack what kind of stack it is, and where it and the demo's servers are."""
+def configure(stack: Stack, ports: DemoPorts) -> None:
+    """Tell every process of the stack what kind of stack it is and where the demo's servers are."""
     stack.variables |= {
         "AGENTOPS_ENV": os.environ.get("AGENTOPS_ENV") or "development",
         "AGENTOPS_DATA": str(stack.data),
         "AGENTOPS_DEMO": os.environ.get("AGENTOPS_DEMO") or "1",
-        "PUBLIC_URL": os.environ.get("PUBLIC_URL") or address,
         "DEMO_SHOP_URL": f"http://{LOOPBACK}:{ports.shop}",
     }
     # Servers and keys of one's own win, and have to be known to commands in other terminals too.

@@ -85,7 +85,8 @@ def _start(stack: Stack, wanted_port: int) -> None:
     ports = application.DemoPorts.choose(stack.data)
     application.start_servers(stack)
     address = f"http://{LOOPBACK}:{port}"
-    application.configure(stack, ports, address)
+    application.configure(stack, ports)
+    stack.variables["PUBLIC_URL"] = os.environ.get("PUBLIC_URL") or address
     say("preparing the database")
     application.prepare_database(stack)
     application.spawn_demo_servers(stack, ports)

@@ -59,6 +59,8 @@ def _check_reach(client: Client, audience: Audience, subject: Subject, scope: fr
     """Check that the client may reach the audience on somebody's behalf; raises OAuthError."""
     if subject.parent is not None and subject.parent.depth >= DEEPEST:
         raise invalid_request("too_deep", f"Authority is passed on {DEEPEST} times at most.")
+    if audience.kind == "api":
+        raise OAuthError("invalid_target", "api_for_another", "No token is given for this audience.")
     if audience.account is None:
         return
     if DELEGATE not in subject.scope:

@@ -415,6 +415,8 @@ EXCHANGES = [
             "invalid_target", "unknown_audience", "agent"),
     Refusal("for the API by an agent", lambda w: own(w.agent, audience=API), "invalid_target", "unknown_audience",
             "agent"),
+    Refusal("for the API on a user's behalf", lambda w: w.app.exchange(user_id(), API, USER_ID), "invalid_target",
+            "api_for_another", "app"),
     Refusal("for two audiences", lambda w: own(w.agent, resource=API), REQUEST, "several_audiences", "agent"),
     Refusal("a user's bare name from who is not trusted", after(drop_trust, lambda w: w.app.exchange(user_id(),
             w.agent.client_id, USER_ID)), REQUEST, "subject_not_trusted_to_assert", "app"),
