@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from django.test import Client as Browser
 
+from identities.oauth.tokens import draft_token, sign_token
 from identities.services import revoke_application
 from tests.cast import Cast
-from tests.oauth.clients import API, USER_ID, Caller, user_id
+from tests.oauth.clients import API, ISSUER, USER_ID, Caller, user_id
 from tests.oauth.conftest import RESOURCE
 
 
@@ -30,6 +31,24 @@ def test_another_audience_or_scope_does_not(app: Caller, resource: Caller, audie
 def test_what_was_passed_on_does_not(app: Caller, agent: Caller) -> None:
     assert status(app.exchanged(user_id(), agent.client_id, USER_ID)) == 401
     assert status("a.b.c") == 401
+
+
+@pytest.mark.parametrize("subject", ["customer-17", "the agent"])
+def test_a_token_for_a_user_or_an_agent_would_not_if_there_were_one(
+    app: Caller, agent: Caller, subject: str
+) -> None:
+    app.token(API)  # makes the key that signs
+    client = agent if subject == "the agent" else app
+    forged = draft_token(
+        client_id=client.client_id,
+        subject=client.client_id if client is agent else subject,
+        principal_issuer=ISSUER,
+        audience=API,
+        scope=frozenset({"api"}),
+        epoch=1,
+    )
+
+    assert status(sign_token(forged)) == 401
 
 
 def test_a_token_that_is_taken_back_stops_at_once(cast: Cast, app: Caller) -> None:
