@@ -26,6 +26,8 @@ ALLOWED_HOSTS = env.list(
     "ALLOWED_HOSTS", default=[] if PRODUCTION else ["localhost", "127.0.0.1", "[::1]", "testserver"]
 )
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# Whom tokens name as their issuer; without it no token is issued.
+PUBLIC_URL = env.str("PUBLIC_URL", default="" if PRODUCTION else "http://127.0.0.1:8000").rstrip("/")
 
 INSTALLED_APPS = [
     "agentops.console",  # before the admin, whose templates it overrides
@@ -232,6 +234,9 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
 RATE_LIMITS: dict[str, tuple[int, int]] = {
     "read": (env.int("RATE_LIMIT_READS", default=12_000), 60),
     "write": (env.int("RATE_LIMIT_WRITES", default=3_000), 60),
+    "token": (env.int("RATE_LIMIT_TOKENS", default=1_200), 60),
+    # Of all clients behind one address together, those included that prove nothing.
+    "token_address": (env.int("RATE_LIMIT_TOKEN_ADDRESSES", default=6_000), 60),
 }
 
 CELERY_BROKER_URL = for_celery(env.str("BROKER_URL", default=REDIS_URL))
@@ -259,6 +264,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "tell-refused-token-requests": {
+        "task": "identities.tell_refused_token_requests",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "drop-used-identifiers": {"task": "identities.drop_used_identifiers", "schedule": 600.0},
     "reconcile-breakers": {"task": "tools.reconcile_breakers", "schedule": 15.0, "options": {"expires": 15}},
     "end-leases": {"task": "tools.end_leases", "schedule": 10.0, "options": {"expires": 10}},
     # At a time of day: an interval of a day starts anew with every restart, and may never come to its end.

@@ -1,4 +1,4 @@
-"""Addresses: the console under /admin/ (and / leads there), the REST API under /api/v1/, health outside both."""
+"""Addresses: the console (/admin/, where / leads), the REST API (/api/v1/), tokens (/oauth/), health outside all."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include((api_patterns, "api"))),
     re_path(r"^api(/|$)", UnknownAddress.as_view()),
+    path("", include("identities.oauth.urls")),
     path("healthz", serve_liveness),
     path("readyz", serve_readiness),
 ]

@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
 
 if TYPE_CHECKING:
     from identities.models import (  # noqa: F401  named in strings
         AgentIdentity,
         Application,
+        Credential,
+        Delegation,
         KillSwitch,
         Principal,
         Secret,
+        SigningKey,
         Team,
+        TokenIssuer,
         User,
     )
 
@@ -86,6 +91,46 @@ class KillSwitchQuerySet(models.QuerySet["KillSwitch"]):
 class SecretQuerySet(models.QuerySet["Secret"]):
     def visible_to(self, user: User) -> Self:
         """Return the secrets of a person's teams."""
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(team__members=user)
+
+
+class CredentialQuerySet(models.QuerySet["Credential"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the credentials of the agents and applications of a person's teams."""
+        if not is_known_person(user):
+            return self.none()
+        theirs = Q(owner__agent_identity__team__members=user) | Q(owner__application__team__members=user)
+        return self if user.is_superuser else self.filter(theirs)
+
+    def locking(self) -> Self:
+        """Return the old generations that came back, while nobody has let their owner act again."""
+        later = self.model.objects.filter(
+            owner=OuterRef("owner"), generation__gt=OuterRef("generation"), revoked_at=None
+        )
+        # The lock ended the epoch of that key; what else ends one comes after somebody has looked.
+        stopped = self.exclude(misused_at=None).filter(owner__token_epoch=F("epoch") + 1)
+        return stopped.exclude(owner__agent_identity__state="active").exclude(Exists(later))
+
+
+class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
+    def visible_to(self, user: User) -> Self:
+        """Return all: what there is to see of them is published anyway."""
+        return self if is_known_person(user) else self.none()
+
+
+class TokenIssuerQuerySet(models.QuerySet["TokenIssuer"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the issuers that a person's teams believe."""
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(team__members=user)
+
+
+class DelegationQuerySet(models.QuerySet["Delegation"]):
+    def visible_to(self, user: User) -> Self:
+        """Return what the clients of a person's teams were given."""
         if not is_known_person(user):
             return self.none()
         return self if user.is_superuser else self.filter(team__members=user)

@@ -45,7 +45,7 @@ def record_refusal(credentials: dict[str, Any], request: HttpRequest | None = No
     now = timezone.now()
     with transaction.atomic():
         row, is_new = RefusedSignIns.objects.select_for_update().get_or_create(
-            user=user, address=_digest_address(request), defaults={"told_at": now}
+            user=user, address=digest_address(request), defaults={"told_at": now}
         )
         row.untold += 1
         if is_new or row.told_at <= now - cool_off():
@@ -78,7 +78,8 @@ def _tell(row: RefusedSignIns, now: datetime) -> None:
     row.told_at, row.untold = now, 0
 
 
-def _digest_address(request: HttpRequest | None) -> str:
+def digest_address(request: HttpRequest | None) -> str:
+    """Return what stands for the client's address where addresses are not kept."""
     return keyed_digest(_network_of(get_client_ip_address(request) or "") if request else "")
 
 

@@ -1,10 +1,12 @@
-"""Housekeeping of sign-ins."""
+"""Housekeeping: what was refused is told, what has ended is forgotten."""
 
 from __future__ import annotations
 
 from celery import shared_task
 from django.utils import timezone
 
+from identities.oauth.refusals import tell_refused_requests
+from identities.oauth.spending import drop_ended
 from identities.signins import tell_refusals
 
 
@@ -12,3 +14,15 @@ from identities.signins import tell_refusals
 def tell() -> int:
     """Tell the refusals that were counted in cool-offs that are over."""
     return tell_refusals(now=timezone.now())
+
+
+@shared_task(name="identities.tell_refused_token_requests")
+def tell_token_requests() -> int:
+    """Tell the requests for tokens that were refused in cool-offs that are over."""
+    return tell_refused_requests(now=timezone.now())
+
+
+@shared_task(name="identities.drop_used_identifiers")
+def drop_identifiers() -> int:
+    """Forget the identifiers of what has expired."""
+    return drop_ended(timezone.now())

@@ -30,6 +30,8 @@ GOVERNING = (
     "change_application",
     "add_secret",
     "change_secret",
+    "add_credential",
+    "add_tokenissuer",
     "change_team",
     "add_tool",
     "add_toolversion",

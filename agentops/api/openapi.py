@@ -186,7 +186,7 @@ def _response(status: str) -> Schema:
 
 
 class BearerKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped base
-    """The API key as a security scheme."""
+    """The API key, or the token in its place, as a security scheme."""
 
     target_class = "identities.api.authentication.ApiKeyAuthentication"
     name = "apiKey"
@@ -195,7 +195,8 @@ class BearerKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untype
         return {
             "type": "http",
             "scheme": "bearer",
-            "description": "An API key of an application or of a person: `Authorization: Bearer aok_…`",
+            "description": "An API key of an application or of a person: `Authorization: Bearer aok_…`, "
+            "or an access token of an application for this API, with the scope `api`",
         }
 
 

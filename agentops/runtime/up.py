@@ -84,14 +84,15 @@ def _start(stack: Stack, wanted_port: int) -> None:
         say(f"port {wanted_port} is busy, taking {port}")
     ports = application.DemoPorts.choose(stack.data)
     application.start_servers(stack)
+    address = f"http://{LOOPBACK}:{port}"
     application.configure(stack, ports)
+    stack.variables["PUBLIC_URL"] = os.environ.get("PUBLIC_URL") or address
     say("preparing the database")
     application.prepare_database(stack)
     application.spawn_demo_servers(stack, ports)
     application.spawn_worker(stack)
     application.spawn_beat(stack)
     application.spawn_web(stack, port)
-    address = f"http://{LOOPBACK}:{port}"
     told = {**stack.environment(), "DEMO_CONSOLE_URL": address}
     announce(stack.data, RunningStack(os.getpid(), address, told))
     _greet(stack.data, f"{address}/admin/", time.monotonic() - began)

@@ -1,10 +1,23 @@
-"""Who acts: agents, applications and their keys, people, teams."""
+"""Who acts: agents, applications and their keys and tokens, people, teams."""
 
 from identities.admin.agents import AgentIdentityAdmin
 from identities.admin.applications import ApplicationAdmin
+from identities.admin.credentials import CredentialAdmin
 from identities.admin.keys import ApiKeyAdmin
 from identities.admin.people import PersonAdmin
 from identities.admin.secrets import SecretAdmin
 from identities.admin.teams import TeamAdmin
+from identities.admin.tokens import DelegationAdmin, SigningKeyAdmin, TokenIssuerAdmin
 
-__all__ = ["AgentIdentityAdmin", "ApiKeyAdmin", "ApplicationAdmin", "PersonAdmin", "SecretAdmin", "TeamAdmin"]
+__all__ = [
+    "AgentIdentityAdmin",
+    "ApiKeyAdmin",
+    "ApplicationAdmin",
+    "CredentialAdmin",
+    "DelegationAdmin",
+    "PersonAdmin",
+    "SecretAdmin",
+    "SigningKeyAdmin",
+    "TeamAdmin",
+    "TokenIssuerAdmin",
+]

@@ -1,4 +1,4 @@
-"""Who calls the API: the holder of an API key, or a person with a verified session in the console."""
+"""Who calls the API: the holder of an API key or access token, or a person with a verified session in the console."""
 
 from __future__ import annotations
 
@@ -14,19 +14,25 @@ from rest_framework.request import Request
 
 from agentops.console.second_factor import is_verified, second_factor_is_waived
 from identities.models import ApiKey, User
+from identities.oauth.bearers import accept_bearer, still_counts
+from identities.oauth.tokens import AccessToken
 from identities.services import authenticate
 
 REALM = 'Bearer realm="agentops"'
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    """``Authorization: Bearer`` with the key of an application or of a person (RFC 6750)."""
+    """``Authorization: Bearer`` with the key of an application or person, or an application's token (RFC 6750)."""
 
-    def authenticate(self, request: Request) -> tuple[User, ApiKey] | None:
-        """Return account and key, None without a bearer; raises AuthenticationFailed for a bad one."""
+    def authenticate(self, request: Request) -> tuple[User, ApiKey | AccessToken] | None:
+        """Return account and credential, None without a bearer; raises AuthenticationFailed for a bad one."""
         scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
         if not scheme:
             return None
+        # A key has no dots, a token always two.
+        accepted = accept_bearer(bearer.strip()) if scheme.lower() == "bearer" and "." in bearer else None
+        if accepted is not None:
+            return accepted
         key = authenticate(bearer.strip()) if scheme.lower() == "bearer" else None
         # The service account of an agent holds permissions; it never acts through the API itself.
         if key is None or key.user.kind == User.Kind.AGENT:
@@ -60,6 +66,9 @@ def read_caller_again(request: Request) -> User | None:
 
     For answers that go on for long after they were authenticated.
     """
+    if isinstance(request.auth, AccessToken):
+        counts = still_counts(request.auth, timezone.now().timestamp())
+        return User.objects.filter(pk=caller(request).pk, is_active=True).first() if counts else None
     if not isinstance(request.auth, ApiKey):
         return _read_session_again(request)
     standing = ApiKey.objects.filter(revoked_at=None, expires_at__gt=timezone.now())

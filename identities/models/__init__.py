@@ -6,23 +6,33 @@ from identities.models.agents import (
     AgentIdentityUserObjectPermission,
 )
 from identities.models.applications import Application
+from identities.models.clients import OVERLAP, Credential, RefusedTokenRequests, UsedIdentifier
 from identities.models.credentials import ApiKey, RefusedSignIns
 from identities.models.kill_switches import KillSwitch
 from identities.models.people import STAFF_ISSUER, Principal, Team, User
 from identities.models.secrets import Secret, SecretLease
+from identities.models.tokens import DEEPEST, Delegation, SigningKey, TokenIssuer
 
 __all__ = [
+    "DEEPEST",
+    "OVERLAP",
     "STAFF_ISSUER",
     "AgentIdentity",
     "AgentIdentityGroupObjectPermission",
     "AgentIdentityUserObjectPermission",
     "ApiKey",
     "Application",
+    "Credential",
+    "Delegation",
     "KillSwitch",
     "Principal",
     "RefusedSignIns",
+    "RefusedTokenRequests",
     "Secret",
     "SecretLease",
+    "SigningKey",
     "Team",
+    "TokenIssuer",
+    "UsedIdentifier",
     "User",
 ]

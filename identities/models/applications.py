@@ -26,6 +26,10 @@ class Application(models.Model):
     may_assert_users = models.BooleanField(
         default=False, help_text="Trusted to say for which end user it acts, without a token of that user."
     )
+    audience = models.CharField(
+        max_length=200, unique=True, null=True, blank=True,
+        help_text="The resource that it serves: tokens for this audience are meant for it.",
+    )  # fmt: skip
     state = models.CharField(max_length=16, choices=State, default=State.ACTIVE)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -23,6 +23,9 @@ class User(AbstractUser):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     kind = models.CharField(max_length=16, choices=Kind, default=Kind.PERSON)
+    token_epoch = models.PositiveIntegerField(
+        default=1, help_text="Credentials and tokens of an earlier epoch count no more."
+    )
 
     objects: ClassVar = RecordedAccounts()
 

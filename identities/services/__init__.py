@@ -4,19 +4,25 @@ from identities.services.agents import activate_agent, create_agent, revoke_agen
 from identities.services.applications import (
     allow_start,
     create_application,
+    declare_resource,
     forbid_start,
     revoke_application,
     update_application,
 )
+from identities.services.credentials import issue_credential, revoke_credential, rotate_credential
+from identities.services.delegations import revoke_delegation
 from identities.services.groups import create_group, set_group_permissions
+from identities.services.issuers import add_issuer, disable_issuer
 from identities.services.keys import authenticate, issue_api_key, revoke_api_key, step_up
 from identities.services.kill_switches import lift_switch, throw_switch
 from identities.services.people import create_first_superuser, create_person, set_password, update_person
 from identities.services.secrets import create_secret, replace_secret, retire_secret
+from identities.services.signing_keys import revoke_signing_key, rotate_signing_key
 from identities.services.teams import create_team, set_members, update_team
 
 __all__ = [
     "activate_agent",
+    "add_issuer",
     "allow_start",
     "authenticate",
     "create_agent",
@@ -26,14 +32,22 @@ __all__ = [
     "create_person",
     "create_secret",
     "create_team",
+    "declare_resource",
+    "disable_issuer",
     "forbid_start",
     "issue_api_key",
+    "issue_credential",
     "lift_switch",
     "replace_secret",
     "retire_secret",
     "revoke_agent",
     "revoke_api_key",
     "revoke_application",
+    "revoke_credential",
+    "revoke_delegation",
+    "revoke_signing_key",
+    "rotate_credential",
+    "rotate_signing_key",
     "set_group_permissions",
     "set_members",
     "set_password",

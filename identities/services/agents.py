@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from agentops.errors import StateConflict, ValidationFailed
@@ -20,6 +21,7 @@ from identities.activation import check_activation
 from identities.models import AgentIdentity, Team, User
 from identities.policies import enforce, may_govern, may_stop_agent, require
 from identities.querysets import is_known_person
+from identities.services.delegations import revoke_delegations_of
 
 State = AgentIdentity.State
 
@@ -67,6 +69,8 @@ def update_agent(
         raise StateConflict("agent_revoked", f"agent {locked.slug} is revoked for good")
     if owner.pk != locked.owner_id:
         _check_owner(owner)
+    if locked.expires_at is not None and locked.expires_at <= timezone.now():
+        _end_epoch(locked)  # a later end lets the agent act again, as an activation does
     values = {"name": name, "purpose": purpose, "owner": owner, "expires_at": expires_at}
     changes = update_row(locked, values)
     if changes:
@@ -101,6 +105,15 @@ def suspend_agent(*, actor: User, agent: AgentIdentity, reason: str = "") -> Age
 
 
 @transaction.atomic
+def suspend_locked_agent(*, agent: AgentIdentity) -> AgentIdentity:
+    """Suspend an agent that a lock stops, of which nobody is the actor; one that is stopped already stays so."""
+    locked = _lock(agent)
+    if locked.state != State.ACTIVE:
+        return locked
+    return _move(locked, None, State.SUSPENDED, {State.ACTIVE}, "agent.suspended", "Its keys were misused.")
+
+
+@transaction.atomic
 def revoke_agent(*, actor: User, agent: AgentIdentity, reason: str = "") -> AgentIdentity:
     """Stop an agent for good; its service account is closed with it."""
     locked = _lock(agent)
@@ -111,20 +124,31 @@ def revoke_agent(*, actor: User, agent: AgentIdentity, reason: str = "") -> Agen
 
 
 def _move(
-    agent: AgentIdentity, actor: User, to: str, allowed_from: Collection[str], entry: str, reason: str
+    agent: AgentIdentity, actor: User | None, to: str, allowed_from: Collection[str], entry: str, reason: str
 ) -> AgentIdentity:
     if agent.state not in allowed_from:
         raise StateConflict("wrong_state", f"agent {agent.slug} is {agent.state}, it cannot become {to}")
     before, agent.state, agent.state_changed_at = agent.state, to, timezone.now()
     agent.save(update_fields=["state", "state_changed_at"])
+    if to != State.ACTIVE:
+        _end_epoch(agent)
     _record(agent, entry, actor, {"before": before}, reason)
     send_after_commit("runs.wake_agent", str(agent.id), queue="critical")
     return agent
 
 
+def _end_epoch(agent: AgentIdentity) -> None:
+    """End all keys, tokens and delegations of an agent: when it acts again, none of them comes back with it."""
+    account = agent.service_account
+    User.objects.filter(pk=account.pk).update(token_epoch=F("token_epoch") + 1)
+    revoke_delegations_of(account=account)
+
+
 def _lock(agent: AgentIdentity) -> AgentIdentity:
     return (
-        AgentIdentity.objects.select_for_update(of=("self",)).select_related("team", "owner").get(pk=agent.pk)
+        AgentIdentity.objects.select_for_update(of=("self",))
+        .select_related("team", "owner", "service_account")
+        .get(pk=agent.pk)
     )
 
 
@@ -138,7 +162,8 @@ def _text(moment: datetime | None) -> str | None:
 
 
 def _record(
-    agent: AgentIdentity, kind: str, actor: User, facts: Mapping[str, object], reason: str = ""
+    agent: AgentIdentity, kind: str, actor: User | None, facts: Mapping[str, object], reason: str = ""
 ) -> None:
     content = {"reason": reason} if reason else None
-    record(agent.id, "identity", Draft(kind, timezone.now(), dict(facts), content, actor.id))
+    draft = Draft(kind, timezone.now(), dict(facts), content, actor.id if actor else None)
+    record(agent.id, "identity", draft)

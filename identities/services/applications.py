@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
+from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 from guardian.shortcuts import assign_perm, remove_perm
 
@@ -15,8 +18,10 @@ from agentops.messages import send_after_commit
 from agentops.rows import Changes, insert_row, update_row
 from identities.models import AgentIdentity, AgentIdentityUserObjectPermission, Application, Team, User
 from identities.policies import require
+from identities.services.delegations import revoke_delegations_of
 
 CHANGE = "identities.change_application"
+RESOURCE = re.compile(r"https?://[^\s?#@]{1,190}")  # RFC 8707, 2: an absolute URI without a fragment
 
 
 @transaction.atomic
@@ -52,6 +57,26 @@ def update_application(
 
 
 @transaction.atomic
+def declare_resource(*, actor: User, application: Application, audience: str | None) -> Changes:
+    """Say which resource an application serves: it sees the tokens for that audience; return what changed.
+
+    Raises ValidationFailed for what is no address, StateConflict for another application's audience.
+    """
+    locked = _lock(application)
+    require(actor, CHANGE, locked.team, locked)
+    if audience is not None and not RESOURCE.fullmatch(audience):
+        raise ValidationFailed("invalid_audience", "an audience is an address without query and fragment")
+    if audience is not None and settings.PUBLIC_URL and audience.startswith(settings.PUBLIC_URL):
+        raise ValidationFailed("invalid_audience", "this installation's own addresses are nobody else's")
+    if Application.objects.filter(audience=audience).exclude(pk=locked.pk).exclude(audience=None).exists():
+        raise StateConflict("audience_taken", "another application serves this audience")
+    changes = update_row(locked, {"audience": audience})
+    if changes:
+        _record(locked, "application.resource_declared", actor, {"audience": audience})
+    return changes
+
+
+@transaction.atomic
 def revoke_application(*, actor: User, application: Application, reason: str = "") -> Application:
     """Close an application for good: its keys stop working with this commit."""
     locked = _lock(application)
@@ -60,7 +85,10 @@ def revoke_application(*, actor: User, application: Application, reason: str = "
         raise StateConflict("application_revoked", f"application {locked.slug} is revoked already")
     locked.state = Application.State.REVOKED
     locked.save(update_fields=["state"])
-    User.objects.filter(pk=locked.service_account_id).update(is_active=False)
+    User.objects.filter(pk=locked.service_account_id).update(
+        is_active=False, token_epoch=F("token_epoch") + 1
+    )
+    revoke_delegations_of(account=locked.service_account)
     content = {"reason": reason} if reason else None
     draft = Draft("application.revoked", timezone.now(), content=content, actor=actor.id)
     record(locked.id, "application", draft)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -21,6 +20,7 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.rows import insert_row
 from identities.models import ApiKey, Application, User
+from identities.peppers import peppered_hashes
 from identities.policies import Decision, enforce, may_govern
 from identities.querysets import is_known_person
 
@@ -138,19 +138,15 @@ def _is_open(user: User) -> bool:
 
 
 def _hash(secret: str) -> str:
-    return next(_hashes(secret))
+    return next(peppered_hashes(secret, PEPPER_LABEL))
 
 
 def _matches(secret: str, expected: str) -> bool:
     # Every one is compared, so that the time tells nothing.
-    return sum(hmac.compare_digest(candidate, expected) for candidate in _hashes(secret)) > 0
-
-
-def _hashes(secret: str) -> Iterator[str]:
-    """Yield the secret's hash under the present SECRET_KEY, then under those it replaced."""
-    for signing_key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
-        pepper = hmac.new(signing_key.encode(), PEPPER_LABEL, hashlib.sha256).digest()
-        yield hmac.new(pepper, secret.encode(), hashlib.sha256).hexdigest()
+    return (
+        sum(hmac.compare_digest(candidate, expected) for candidate in peppered_hashes(secret, PEPPER_LABEL))
+        > 0
+    )
 
 
 def _record(key: ApiKey, kind: str, actor: UUID, facts: Mapping[str, object]) -> None:

@@ -1,0 +1,92 @@
+"""Documents of others that are fetched: https, short, within seconds, and from no address of our own network.
+
+The address that was looked at is the one that is connected to: a name that resolves anew in between leads
+nowhere else. Redirects are not followed.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterable
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpcore2
+
+from agentops.strict_json import MalformedJSON, parse_json
+
+TIME_S = 5.0
+SIZE_LIMIT = 256 * 1024
+
+
+class NotFetched(Exception):
+    """There is no document; `reason` says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def fetch_json(url: str, *, allow_private: bool) -> dict[str, Any]:  # Any: JSON
+    """Return the JSON object at an address; raises NotFetched."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (allow_private and parts.scheme == "http"):
+        raise NotFetched("not_https")
+    deadline = time.monotonic() + TIME_S
+    backend = _Guarded(allow_private=allow_private, loopback_only=parts.scheme == "http")
+    try:
+        with httpcore2.ConnectionPool(network_backend=backend) as pool:
+            raw = _read(pool, url, deadline)
+        document = parse_json(raw)
+    except (httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError, OSError):
+        raise NotFetched("unreachable") from None
+    except (MalformedJSON, ValueError, httpcore2.UnsupportedProtocol):
+        raise NotFetched("malformed") from None
+    if not isinstance(document, dict):
+        raise NotFetched("malformed")
+    return document
+
+
+def _read(pool: httpcore2.ConnectionPool, url: str, deadline: float) -> bytes:
+    body = bytearray()
+    limits = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), TIME_S)}
+    headers = [("Accept", "application/json"), ("Accept-Encoding", "identity")]
+    with pool.stream("GET", url, headers=headers, extensions=limits) as response:
+        if response.status != 200:
+            raise NotFetched("status")
+        for chunk in response.iter_stream():
+            body += chunk
+            if len(body) > SIZE_LIMIT or time.monotonic() > deadline:
+                raise NotFetched("too_large" if len(body) > SIZE_LIMIT else "unreachable")
+    return bytes(body)
+
+
+class _Guarded(httpcore2.SyncBackend):
+    def __init__(self, *, allow_private: bool, loopback_only: bool) -> None:
+        super().__init__()
+        self._allow_private = allow_private
+        self._loopback_only = loopback_only
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,  # Any: as socket.setsockopt takes them
+    ) -> httpcore2.NetworkStream:
+        """Connect to a host, all of whose addresses are allowed."""
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
+        if not addresses or not all(map(self._is_allowed, addresses)):
+            raise NotFetched("private_address")
+        return super().connect_tcp(addresses[0], port, timeout, local_address, socket_options)
+
+    def _is_allowed(self, text: str) -> bool:
+        address = ip_address(text.partition("%")[0])
+        address = getattr(address, "ipv4_mapped", None) or address
+        if self._loopback_only:
+            return address.is_loopback
+        return self._allow_private or (address.is_global and not address.is_multicast)

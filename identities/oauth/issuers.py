@@ -1,0 +1,97 @@
+"""Tokens of others: believed if their issuer was configured for the client that presents them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from identities.models import TokenIssuer, User
+from identities.oauth.claims import check_audience, check_times, text_of
+from identities.oauth.compact import IGNORED, Claims, TokenRefused, VerifyingKey, parse, verify
+from identities.oauth.fetching import NotFetched, fetch_json
+from identities.oauth.keys import UnusableKey, import_public_jwk
+
+TYPES = frozenset({"", "jwt", "at+jwt", "id_token+jwt"})
+LONGEST_S = 24 * 3600  # tokens of others live longer than ours; what comes of one does not
+KEPT_S = 600.0
+REFETCHED_AFTER_S = 30.0  # whoever sends unknown key ids must not make us fetch as often
+MOST_KEYS = 50
+
+
+@dataclass
+class Remembered:
+    """The keys of one issuer, as last fetched; `tried_at` also counts when there was no answer."""
+
+    keys: dict[str, VerifyingKey] = field(default_factory=dict)
+    fetched_at: float = float("-inf")
+    tried_at: float = float("-inf")
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+_remembered: dict[tuple[str, str, bool], Remembered] = {}
+
+
+def read_foreign_token(client: User, text: str) -> Claims:
+    """Return the claims of a token that proves to this client who its user is; raises TokenRefused."""
+    parsed = parse(text, types=TYPES, extra=IGNORED)
+    named = text_of(parsed.claims, "iss")
+    row = TokenIssuer.objects.filter(client=client, issuer=named, disabled_at=None).first()
+    if row is None:
+        raise TokenRefused("unknown_issuer")
+    if parsed.header["alg"] not in row.algorithms:
+        raise TokenRefused("algorithm")
+    claims = verify(parsed, lambda kid: _find_key(row, kid))
+    # Its audience is how the provider knows the client: one that was meant for another client is spliced in.
+    check_audience(claims, row.audience)
+    check_times(claims, time.time(), longest_s=LONGEST_S)
+    if claims.get("azp", row.audience) != row.audience:
+        raise TokenRefused("authorized_party")
+    return claims
+
+
+def forget_keys() -> None:
+    """Fetch all keys anew at their next use."""
+    _remembered.clear()
+
+
+def _find_key(row: TokenIssuer, kid: str) -> VerifyingKey | None:
+    held = _remembered.setdefault((row.issuer, row.jwks_url, row.allow_private), Remembered())
+    with held.lock:
+        now = time.monotonic()
+        is_needed = kid not in held.keys or now - held.fetched_at > KEPT_S
+        if is_needed and now - held.tried_at >= REFETCHED_AFTER_S:
+            held.tried_at = now
+            held.keys, held.fetched_at = _fetch_keys(row), now
+        if now - held.fetched_at > KEPT_S:
+            raise TokenRefused("issuer_unreachable")
+        return held.keys.get(kid)
+
+
+def _fetch_keys(row: TokenIssuer) -> dict[str, VerifyingKey]:
+    try:
+        document = fetch_json(row.jwks_url or _discover(row), allow_private=row.allow_private)
+    except NotFetched as error:
+        raise TokenRefused(f"issuer_{error.reason}") from None
+    listed = document.get("keys")
+    return dict(filter(None, map(_read_key, listed[:MOST_KEYS]))) if isinstance(listed, list) else {}
+
+
+def _read_key(jwk: Any) -> tuple[str, VerifyingKey] | None:  # Any: JSON
+    """Return a key by its id; providers publish others too, for purposes and algorithms that are not ours."""
+    if not isinstance(jwk, dict) or not isinstance(jwk.get("kid"), str) or not jwk["kid"]:
+        return None
+    try:
+        return jwk["kid"], import_public_jwk(jwk)
+    except UnusableKey:
+        return None
+
+
+def _discover(row: TokenIssuer) -> str:
+    """Return where an issuer publishes its keys (OpenID Connect Discovery 1.0, 4)."""
+    address = f"{row.issuer.rstrip('/')}/.well-known/openid-configuration"
+    document = fetch_json(address, allow_private=row.allow_private)
+    if document.get("issuer") != row.issuer or not isinstance(document.get("jwks_uri"), str):
+        raise NotFetched("malformed")
+    return str(document["jwks_uri"])

@@ -1,0 +1,51 @@
+"""Whether a token of ours still counts: neither it, its client nor what it comes from has been taken back."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from identities.clients import find_client, may_act
+from identities.models import Delegation, UsedIdentifier
+from identities.oauth.compact import TokenRefused
+from identities.oauth.metadata import issuer
+from identities.oauth.spending import is_spent
+from identities.oauth.tokens import AccessToken
+
+Purpose = UsedIdentifier.Purpose
+
+
+def check_standing(token: AccessToken) -> Delegation | None:
+    """Return the token's delegation, if it has one; raises TokenRefused for a token that counts no more."""
+    if is_spent(Purpose.REVOKED, token.jti):
+        raise TokenRefused("revoked")
+    client = find_client(token.client_id)
+    if client is None or not may_act(client, timezone.now()):
+        raise TokenRefused("client_closed")
+    if client.token_epoch != token.epoch:
+        raise TokenRefused("earlier_epoch")
+    return _standing_delegation(token)
+
+
+def _standing_delegation(token: AccessToken) -> Delegation | None:
+    if token.delegation is None:
+        return None
+    found = Delegation.objects.select_related("principal", "actor").filter(pk=token.delegation).first()
+    if found is None or found.revoked_at is not None:
+        raise TokenRefused("revoked_delegation")
+    if (found.actor.username, found.audience) != (token.client_id, token.audience):
+        raise TokenRefused("another_delegation")
+    if found.principal is not None and found.principal.erased_at is not None:
+        raise TokenRefused("erased_principal")
+    if _named(found) != (token.principal_issuer, token.subject):
+        raise TokenRefused("another_principal")
+    return found
+
+
+def _named(delegation: Delegation) -> tuple[str, str]:
+    """Return for whom a delegation is; without an end user, for the client that its chain began with."""
+    if delegation.principal is not None:
+        return delegation.principal.issuer, delegation.principal.subject
+    first = delegation
+    while first.parent is not None:
+        first = first.parent
+    return issuer(), first.actor.username

@@ -1,0 +1,47 @@
+"""Tokens for one call of a tool, minted where the call is made: by a worker, for the tool's own audience."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from identities.oauth.details import describe_call
+from identities.oauth.scopes import CALL_TOOLS
+from identities.oauth.tokens import draft_token, sign_token
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """Who acts, and for whom. `epoch` is that of the agent's account when its authority was read."""
+
+    client_id: str
+    epoch: int
+    principal_issuer: str
+    principal: str
+    proof: str = ""
+
+
+def mint_tool_token(
+    acting: Acting,
+    *,
+    audience: str,
+    tool: str,
+    key: str,
+    arguments: Mapping[str, Any],  # Any: JSON
+) -> str:
+    """Return a token that its reader takes once, for exactly this call, within a minute.
+
+    No database is asked while the signing keys are known, which is for two seconds at a time. Raises
+    NoSigningKey, and ValidationFailed for arguments that have no canonical text.
+    """
+    token = draft_token(
+        client_id=acting.client_id,
+        subject=acting.principal,
+        principal_issuer=acting.principal_issuer,
+        audience=audience,
+        scope=frozenset({CALL_TOOLS}),
+        epoch=acting.epoch,
+        details=(describe_call(tool, key, arguments),),
+    )
+    return sign_token(replace(token, act={"sub": acting.client_id}, proof=acting.proof))

@@ -1,0 +1,90 @@
+"""Delegations: each hop recorded and signed, and taken back with everything that came of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from agentops.errors import StateConflict
+from agentops.ledger.entries import Draft
+from agentops.ledger.store import record
+from agentops.rows import insert_row
+from identities.clients import owner_of, stream_of
+from identities.models import Delegation, User
+from identities.policies import enforce, may_govern, may_stop_agent
+
+# With what hangs below it. Repeated until it finds nothing: a child may be committed while its parent is
+# waited for, and this statement does not see it; the next one does, and nobody adds to a revoked parent.
+REVOKE_SUBTREE = """
+WITH RECURSIVE subtree AS (
+    SELECT id FROM identities_delegation WHERE id = ANY(%(roots)s)
+    UNION
+    SELECT child.id FROM identities_delegation child JOIN subtree ON child.parent_id = subtree.id
+)
+UPDATE identities_delegation SET revoked_at = %(now)s
+WHERE id IN (SELECT id FROM subtree) AND revoked_at IS NULL AND expires_at > %(now)s
+RETURNING id
+"""
+
+
+@transaction.atomic
+def add_delegation(delegation: Delegation) -> None:
+    """Record a hop on its actor's stream; raises StateConflict when its parent counts no more."""
+    if delegation.parent_id is not None:
+        parent = Delegation.objects.select_for_update(no_key=True).get(pk=delegation.parent_id)
+        if parent.revoked_at is not None or parent.expires_at <= timezone.now():
+            raise StateConflict("parent_ended", "what this is passed on from is revoked or has ended")
+    insert_row(delegation)
+    facts = {
+        "delegation": str(delegation.pk),
+        "parent": str(delegation.parent_id) if delegation.parent_id else None,
+        "principal": str(delegation.principal_id) if delegation.principal_id else None,
+        "proof": delegation.proof,
+        "audience": delegation.audience,
+        "scope": delegation.scope,
+        "depth": delegation.depth,
+        "expires_at": delegation.expires_at.isoformat(),
+    }
+    stream, kind = stream_of(delegation.actor)
+    record(stream, kind, Draft("delegation.made", timezone.now(), facts, actor=delegation.actor_id))
+
+
+@transaction.atomic
+def revoke_delegation(*, actor: User, delegation: Delegation) -> int:
+    """Take a delegation back with all that hangs below it; return how many counted until now.
+
+    The client that it was made for may do so, and whoever may stop or change that client.
+    """
+    holder = User.objects.select_related("agent_identity", "application").get(pk=delegation.actor_id)
+    if actor.pk != holder.pk:
+        owner = owner_of(holder)
+        enforce(
+            may_stop_agent(actor, holder.agent_identity)
+            if holder.kind == User.Kind.AGENT
+            else may_govern(actor, "identities.change_application", owner.team, owner)
+        )
+    revoked = _revoke([delegation.pk], timezone.now())
+    if revoked:
+        facts = {"delegation": str(delegation.pk), "revoked": revoked}
+        stream, kind = stream_of(holder)
+        record(stream, kind, Draft("delegation.revoked", timezone.now(), facts, actor=actor.pk))
+    return revoked
+
+
+def revoke_delegations_of(*, account: User) -> int:
+    """Take back all that an account was given, in the transaction that stops it; return how many counted."""
+    held = Delegation.objects.filter(actor=account, revoked_at=None, expires_at__gt=timezone.now())
+    return _revoke(list(held.values_list("pk", flat=True)), timezone.now())
+
+
+def _revoke(roots: list[object], now: datetime) -> int:
+    revoked = 0
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(REVOKE_SUBTREE, {"roots": roots, "now": now})
+            found = len(cursor.fetchall())
+            if not found:
+                return revoked
+            revoked += found

@@ -1,0 +1,139 @@
+"""Tokens of others: whose are believed, and how their keys are fetched."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
+from identities.models import Delegation
+from identities.oauth import issuers
+from identities.oauth.fetching import SIZE_LIMIT, NotFetched, fetch_json
+from identities.services import add_issuer, disable_issuer
+from tests.cast import Cast
+from tests.oauth.clients import JWT, Answer, Caller, claims_of, key_pair
+from tests.oauth.provider import AUDIENCE, Provider
+
+ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"
+
+
+def present(app: Caller, agent: Caller, token: str, kind: str = ID_TOKEN) -> Answer:
+    return app.exchange(token, agent.client_id, kind)
+
+
+@pytest.mark.parametrize("kind", [ID_TOKEN, JWT])
+def test_a_users_token_proves_who_the_user_is(
+    app: Caller, agent: Caller, provider: Provider, kind: str
+) -> None:
+    answer = present(app, agent, provider.id_token(), kind)
+
+    assert answer.status_code == 200, answer.content
+    said = claims_of(answer.json()["access_token"])
+    assert (said["sub"], said["principal_issuer"]) == ("customer-17", provider.address)
+    assert said["principal_proof"] == "token"
+    assert Delegation.objects.get().proof == "token"
+
+
+def test_what_comes_of_it_ends_no_later(app: Caller, agent: Caller, provider: Provider) -> None:
+    ends = int(time.time()) + 100
+    said = claims_of(present(app, agent, provider.id_token(exp=ends)).json()["access_token"])
+    assert said["exp"] == ends
+
+
+def test_keys_are_kept_and_fetched_again_for_a_new_one_at_a_bounded_rate(
+    app: Caller, agent: Caller, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    next_key = key_pair("provider-next")
+    for _ in range(3):
+        assert present(app, agent, provider.id_token()).status_code == 200
+    assert provider.asked.count("/jwks") == 1
+    provider.publish(key_pair("provider"), next_key)
+    for _ in range(3):
+        assert present(app, agent, provider.id_token(next_key)).status_code == 400
+    assert provider.asked.count("/jwks") == 1, "whoever sends unknown ids makes us ask no sooner"
+    monkeypatch.setattr(issuers, "REFETCHED_AFTER_S", 0.0)
+    assert present(app, agent, provider.id_token(next_key)).status_code == 200
+
+
+def test_a_disabled_issuer_is_not_believed(
+    cast: Cast, app: Caller, agent: Caller, provider: Provider
+) -> None:
+    row = app.account.token_issuers.get()
+    disable_issuer(actor=cast.alice, issuer=row)
+
+    assert present(app, agent, provider.id_token()).status_code == 400
+    with pytest.raises(StateConflict):
+        disable_issuer(actor=cast.alice, issuer=row)
+
+
+@pytest.mark.parametrize(
+    ("page", "reason"),
+    [
+        ((500, b"{}"), "status"),
+        ((302, b""), "status"),
+        ((200, b"<html>"), "malformed"),
+        ((200, b"[]"), "malformed"),
+        ((200, b'{"keys": 1, "keys": 2}'), "malformed"),
+        ((200, b" " * (SIZE_LIMIT + 1)), "too_large"),
+    ],
+)
+def test_a_document_that_is_none_is_refused(provider: Provider, page: tuple[int, bytes], reason: str) -> None:
+    provider.pages["/odd"] = page
+
+    with pytest.raises(NotFetched, match=reason):
+        fetch_json(f"{provider.address}/odd", allow_private=True)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://127.0.0.1:1/", "https://[::1]:1/", "https://10.0.0.1/", "https://169.254.169.254/latest",
+     "https://[::ffff:10.0.0.1]/", "https://localhost:1/"],
+)  # fmt: skip
+def test_nothing_is_fetched_from_a_private_network(address: str) -> None:
+    with pytest.raises(NotFetched, match="private_address"):
+        fetch_json(address, allow_private=False)
+
+
+def test_http_is_for_this_machine_only(provider: Provider) -> None:
+    with pytest.raises(NotFetched, match="not_https"):
+        fetch_json(f"{provider.address}/jwks", allow_private=False)
+    with pytest.raises(NotFetched, match="private_address"):
+        fetch_json("http://10.0.0.1/jwks", allow_private=True)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"issuer": "http://id.example"},
+        {"issuer": "id.example"},
+        {"issuer": "https://user@id.example"},
+        {"jwks_url": "http://id.example/jwks"},
+        {"jwks_url": "file:///etc/passwd"},
+        {"algorithms": ["HS256"]},
+        {"algorithms": ["none"]},
+        {"algorithms": []},
+    ],
+)
+def test_an_issuer_has_https_addresses_and_strong_algorithms(cast: Cast, wrong: dict[str, str]) -> None:
+    given = {"issuer": "https://id.example", "audience": AUDIENCE, **wrong}
+    with pytest.raises(ValidationFailed):
+        add_issuer(actor=cast.alice, client=cast.application.service_account, **given)  # type: ignore[arg-type]  # texts and lists alike
+
+
+def test_outsiders_add_none_and_only_a_superuser_lets_us_fetch_from_inside(cast: Cast) -> None:
+    client = cast.application.service_account
+    for actor in (cast.bob, cast.charlie, cast.fiona):
+        with pytest.raises(PolicyDenied):
+            add_issuer(actor=actor, client=client, issuer="https://id.example", audience=AUDIENCE)
+    with pytest.raises(PolicyDenied):
+        add_issuer(
+            actor=cast.alice,
+            client=client,
+            issuer="https://id.example",
+            audience=AUDIENCE,
+            allow_private=True,
+        )
+    add_issuer(actor=cast.alice, client=client, issuer="https://id.example", audience=AUDIENCE)
+    with pytest.raises(StateConflict):
+        add_issuer(actor=cast.alice, client=client, issuer="https://id.example", audience="other")
