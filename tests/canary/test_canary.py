@@ -16,6 +16,7 @@ from identities.models import Principal, Secret, SecretLease
 from runs.erasure import erase_principal
 from runs.models import Run, ToolCall
 from tests.canary import scene
+from tests.canary.functions import PLANTED
 from tests.canary.places import find_hits, forms_of, overheard, read_logs, read_valkey
 from tests.cast import Cast
 from tests.console.visits import page_of, sign_in
@@ -87,7 +88,7 @@ def test_no_canary_is_seen_where_it_must_not_be(
     }  # fmt: skip
     with overheard(os.environ["REDIS_URL"]) as commands, live_platform(tmp_path, environment) as platform:
         run, answers = scene.play(cast, platform)
-        worker_redis.set("planted", scene.PLANTED)
+        worker_redis.set("planted", PLANTED)
         valkey = read_valkey(worker_redis)
     logs = read_logs(tmp_path / "logs")
     prompts = {"prompts": json.dumps(company.asked())}
@@ -116,7 +117,7 @@ def test_no_canary_is_seen_where_it_must_not_be(
         "log worker.log",
         f"/api/v1/runs/{run}",
         page_of("runs_run", "change", run),
-    } <= {*find_hits(scene.PLANTED, everywhere)}
+    } <= {*find_hits(PLANTED, everywhere)}
     assert find_hits(scene.WORDS, everywhere)
     assert "[credential]" in everywhere["prompts"]
     assert "DEBUG celery.beat" in logs["log beat.log"]
