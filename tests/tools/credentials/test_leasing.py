@@ -299,6 +299,17 @@ def test_an_end_that_fails_blocks_the_grant_until_it_works(
     assert kinds_of(secret.id).count("lease.end_failed") == 1
 
 
+def test_it_is_tried_again_before_the_lease_would_have_ended(
+    cast: Cast, server: RudeServer, stubborn: Stubborn
+) -> None:
+    carry_out(leased_call(cast, post(server)))
+    stubborn.gives_in = True
+    SecretLease.objects.update(next_attempt_at=timezone.now())
+
+    assert SecretLease.objects.get().expires_at > timezone.now()
+    assert (sweep_leases(), states()) == (1, ["ended"])
+
+
 def test_other_agents_and_other_tools_go_on(cast: Cast, server: RudeServer, stubborn: Stubborn) -> None:
     carry_out(leased_call(cast, post(server)))
     other = leased_call(cast, post(server), make_secret(cast, slug="other"))
