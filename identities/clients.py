@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Q
+
 from identities.models import AgentIdentity, Application, User
 
 
@@ -20,7 +22,8 @@ def stream_of(account: User) -> tuple[UUID, str]:
 
 def find_client(client_id: str) -> User | None:
     """Return the service account by its name, with what it is of."""
-    machines = User.objects.exclude(kind=User.Kind.PERSON)
+    # An account that is of nobody, as a row of a half-made one would be, is no client.
+    machines = User.objects.filter(Q(agent_identity__isnull=False) | Q(application__isnull=False))
     return machines.select_related("agent_identity", "application").filter(username=client_id).first()
 
 

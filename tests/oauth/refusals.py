@@ -23,6 +23,7 @@ from identities.services import (
     revoke_signing_key,
     suspend_agent,
 )
+from tests.factories.identities import AgentAccountFactory
 from tests.oauth.clients import (
     ACCESS_TOKEN,
     API,
@@ -226,6 +227,7 @@ CLIENTS = [
               client_secret=w.agent.secret), "unknown_client"),
     by_client("a person", lambda w: post(Browser(), "/oauth/token", client_id="alice", client_secret="x"),
               "unknown_client"),
+    by_client("an account of nobody", lambda w: own(Caller(AgentAccountFactory.create(), "x")), "unknown_client"),
     by_client("a name without end", lambda w: post(Browser(), "/oauth/token", client_id="a" * 5000,
               client_secret="x"), "unknown_client"),
     by_client("a wrong secret", lambda w: own(Caller(w.agent.account, "aos_" + "A" * 43)), "wrong_secret", "agent"),
