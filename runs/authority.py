@@ -32,5 +32,8 @@ def _judge(session: Session, seen: list[Any] | None) -> str:  # Any: a JSON arra
 
 
 def _read(session: Session) -> list[Any]:  # Any: a JSON array
+    by = (
+        session.authority
+    )  # may be read from the database, and nobody waits for a second connection holding one
     with borrowed() as connection:
-        return read_actors(connection, session.context.identity_id, session.authority)
+        return read_actors(connection, session.context.identity_id, by)
