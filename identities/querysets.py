@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
 
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
@@ -82,10 +83,12 @@ class KillSwitchQuerySet(models.QuerySet["KillSwitch"]):
         """Return those that stop something now."""
         return self.filter(lifted_at=None)
 
-    def concerning(self, principal: Principal, provider: str) -> Self:
-        """Return those that concern a run for an end user by a provider's model."""
-        scopes = models.Q(scope="everything") | models.Q(scope="principal", target=str(principal.pk))
-        return self.filter(scopes | models.Q(scope="provider", target=provider))
+    def concerning(self, principal_id: UUID | None, provider: str = "") -> Self:
+        """Return those that concern what is done for an end user, if for any, by a provider's model, if by any."""
+        theirs = models.Q(scope="principal", target=str(principal_id or ""))
+        return self.filter(
+            models.Q(scope="everything") | theirs | models.Q(scope="provider", target=provider)
+        )
 
 
 class SecretQuerySet(models.QuerySet["Secret"]):

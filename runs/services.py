@@ -90,7 +90,7 @@ def _published_version(agent: AgentIdentity) -> AgentVersion:
 
 def _refuse_stopped(principal: Principal, version: AgentVersion) -> None:
     """Refuse early; a switch that is thrown this very moment is heeded before the run's first model call."""
-    switch = KillSwitch.objects.thrown().concerning(principal, version.planner).order_by("scope").first()
+    switch = KillSwitch.objects.thrown().concerning(principal.pk, version.planner).order_by("scope").first()
     if switch is not None:
         raise StateConflict(f"{switch.scope}_stopped", "a kill switch is thrown; try again when it is lifted")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 
 from identities.clients import find_client, may_act
-from identities.models import Delegation, UsedIdentifier
+from identities.models import Delegation, KillSwitch, UsedIdentifier
 from identities.oauth.compact import TokenRefused
 from identities.oauth.metadata import issuer
 from identities.oauth.spending import is_spent
@@ -32,6 +32,8 @@ def _standing_delegation(token: AccessToken) -> Delegation | None:
     found = Delegation.objects.select_related("principal", "actor").filter(pk=token.delegation).first()
     if found is None or found.revoked_at is not None:
         raise TokenRefused("revoked_delegation")
+    if KillSwitch.objects.thrown().concerning(found.principal_id).exists():
+        raise TokenRefused("stopped")
     if (found.actor.username, found.audience) != (token.client_id, token.audience):
         raise TokenRefused("another_delegation")
     if found.principal is not None and found.principal.erased_at is not None:

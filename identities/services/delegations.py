@@ -12,7 +12,7 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.rows import insert_row
 from identities.clients import owner_of, stream_of
-from identities.models import Delegation, User
+from identities.models import Delegation, KillSwitch, User
 from identities.policies import enforce, may_govern, may_stop_agent
 
 # With what hangs below it. Repeated until it finds nothing: a child may be committed while its parent is
@@ -31,7 +31,9 @@ RETURNING id
 
 @transaction.atomic
 def add_delegation(delegation: Delegation) -> None:
-    """Record a hop on its actor's stream; raises StateConflict when its parent counts no more."""
+    """Record a hop on its actor's stream; raises StateConflict when its parent counts no more, or by a kill switch."""
+    if KillSwitch.objects.thrown().concerning(delegation.principal_id).exists():
+        raise StateConflict("stopped", "a kill switch is thrown")
     if delegation.parent_id is not None:
         parent = Delegation.objects.select_for_update(no_key=True).get(pk=delegation.parent_id)
         if parent.revoked_at is not None or parent.expires_at <= timezone.now():

@@ -14,7 +14,7 @@ from identities.models import Delegation, Principal
 from identities.oauth.compact import parse, verify
 from identities.oauth.details import describe_call
 from identities.oauth.signing_keys import find_verifying_key
-from identities.services import revoke_agent, revoke_delegation, suspend_agent
+from identities.services import lift_switch, revoke_agent, revoke_delegation, suspend_agent, throw_switch
 from tests.cast import Cast
 from tests.ledger import last_entry
 from tests.oauth.clients import ACCESS_TOKEN, API, USER_ID, Caller, claims_of, user_id
@@ -137,3 +137,24 @@ def test_stopping_an_agent_ends_what_it_passed_on(
     refusal = second.exchange(for_second, RESOURCE)
     assert (refusal.status_code, refusal.json()["error"]) == (400, "invalid_request")
     assert not Delegation.objects.filter(actor=agent.account, revoked_at=None).exists()
+
+
+@pytest.mark.parametrize("scope", ["everything", "principal"])
+def test_a_kill_switch_stops_what_was_passed_on_and_lets_nothing_more_pass(
+    cast: Cast, app: Caller, agent: Caller, second: Caller, for_agent: str, scope: str
+) -> None:
+    target = "" if scope == "everything" else str(Principal.objects.get().pk)
+    switch = throw_switch(actor=cast.ada, scope=scope, target=target, reason="Fire.")
+    assert agent.post("/oauth/introspect", token=for_agent).json() == {"active": False}
+    assert agent.exchange(for_agent, second.client_id).status_code == 400
+    assert app.exchange(user_id(), agent.client_id, USER_ID).json()["error"] == "invalid_request"
+    lift_switch(actor=cast.ada, switch=switch, reason="It is out.")
+    assert app.exchange(user_id(), agent.client_id, USER_ID).status_code == 200
+
+
+def test_a_kill_switch_for_somebody_else_stops_no_token(
+    cast: Cast, app: Caller, agent: Caller, for_agent: str
+) -> None:
+    other = Principal.objects.create(team=cast.team, issuer="https://shop.example", subject="customer-18")
+    throw_switch(actor=cast.ada, scope="principal", target=str(other.pk), reason="Fire.")
+    assert agent.post("/oauth/introspect", token=for_agent).json()["active"] is True
