@@ -291,14 +291,18 @@ MODEL_TIMEOUT_S = env.float("MODEL_TIMEOUT_S", default=60.0)
 TOOLS_PYTHON_MODULES = env.list("TOOLS_PYTHON_MODULES", default=[])
 TOOL_ADAPTERS: dict[str, str] = {}
 
+LOG_LEVEL = env.str("LOG_LEVEL", default="WARNING")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING")},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
     # At DEBUG they tell what goes over the wire: credentials that a target sends back, and people's words.
-    "loggers": {name: {"level": "INFO"} for name in ("httpcore2", "httpx2", "openai")},
+    "loggers": {
+        name: {"level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL}
+        for name in ("httpcore2", "httpx2", "openai")
+    },
 }
 
 # The null planner of the benchmarks.
