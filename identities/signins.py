@@ -5,9 +5,10 @@ Refusals are counted, and told once per account, address and cool-off: whoever k
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import Any
+from typing import Any, TypeVar
 
 from axes.helpers import get_client_ip_address
 from django.conf import settings
@@ -20,7 +21,9 @@ from django.utils import timezone
 from agentops.canonical import keyed_digest
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
-from identities.models import RefusedSignIns, User
+from identities.models import RefusedSignIns, RefusedTokenRequests, User
+
+Counted = TypeVar("Counted", RefusedSignIns, RefusedTokenRequests)
 
 
 @receiver(user_logged_in)
@@ -55,12 +58,19 @@ def record_refusal(credentials: dict[str, Any], request: HttpRequest | None = No
 
 def tell_refusals(*, now: datetime, limit: int = 200) -> int:
     """Tell what was counted in cool-offs that are over, and forget those in which nothing was; return how many."""
+    return tell_due(RefusedSignIns, _tell, now, limit)
+
+
+def tell_due(
+    counters: type[Counted], tell: Callable[[Counted, datetime], None], now: datetime, limit: int
+) -> int:
+    """Tell, or forget, the counters of one kind whose cool-off is over; return how many."""
     with transaction.atomic():
-        over = RefusedSignIns.objects.filter(told_at__lte=now - cool_off()).order_by("told_at")
+        over = counters._default_manager.filter(told_at__lte=now - cool_off()).order_by("told_at")
         due = list(over.select_for_update(skip_locked=True)[:limit])
         for row in due:
             if row.untold:
-                _tell(row, now)
+                tell(row, now)
                 row.save()
             else:
                 row.delete()

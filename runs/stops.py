@@ -20,7 +20,7 @@ from agentops.ledger.store import record
 from agentops.text import is_blank
 from identities.models import AgentIdentity, ApiKey, Application, Principal, User
 from identities.services import revoke_api_key, revoke_application, suspend_agent, throw_switch
-from runs.models import Run, Stop
+from runs.models import AgentVersion, Run, Stop
 from runs.receipts import going_at
 from runs.services import kill_run
 from tools.models import Tool
@@ -79,6 +79,8 @@ def stop(*, actor: User, scope: str, target: str = "", reason: str, drill: bool 
         raise ValidationFailed("unknown_scope", f"what can be stopped: {', '.join(STOPPINGS)}")
     if is_blank(reason):
         raise ValidationFailed("reason_missing", "say why; the record keeps it")
+    if scope == Scope.PROVIDER and not AgentVersion.objects.filter(planner=target).exists():
+        raise NotFound("unknown_target", "No version of any agent is run by such a model provider.")
     stopping = STOPPINGS[scope]
     subject = target if stopping.model is None else _find(stopping.model, target, actor)
     with suppress(_TakenBack), transaction.atomic():

@@ -17,7 +17,7 @@ from agentops.ledger.store import record
 from identities.clients import stream_of
 from identities.models import RefusedTokenRequests
 from identities.oauth.errors import OAuthError
-from identities.signins import cool_off, digest_address
+from identities.signins import cool_off, digest_address, tell_due
 
 # What nobody known asked for is told here: a stream of the installation.
 STRANGERS = UUID("00000000-0000-7000-8000-6f617574680a")
@@ -42,16 +42,7 @@ def record_refusal(refusal: OAuthError, request: HttpRequest) -> None:
 
 def tell_refused_requests(*, now: datetime, limit: int = 200) -> int:
     """Tell what was counted in cool-offs that are over, and forget those in which nothing was; return how many."""
-    with transaction.atomic():
-        over = RefusedTokenRequests.objects.filter(told_at__lte=now - cool_off()).order_by("told_at")
-        due = list(over.select_for_update(skip_locked=True)[:limit])
-        for row in due:
-            if row.untold:
-                _tell(row, now)
-                row.save()
-            else:
-                row.delete()
-    return len(due)
+    return tell_due(RefusedTokenRequests, _tell, now, limit)
 
 
 def _tell(row: RefusedTokenRequests, now: datetime) -> None:

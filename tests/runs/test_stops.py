@@ -127,7 +127,8 @@ FAULTS: list[tuple[dict[str, Any], type[AgentOpsError]]] = [
     ({"reason": "\u2060 "}, ValidationFailed),
     ({"scope": "agent", "target": "support"}, NotFound),
     ({"scope": "run", "target": str(uuid4())}, NotFound),
-    ({"scope": "provider", "target": ""}, StateConflict),
+    ({"scope": "provider", "target": ""}, NotFound),
+    ({"scope": "provider", "target": "opanai"}, NotFound),  # a slip must not look like a stop
     ({"target": "all of it"}, StateConflict),
 ]
 
