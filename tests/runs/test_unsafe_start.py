@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -13,16 +14,17 @@ from runs import preflight
 from tests.runs.production import ROOT, production_environment, run_in_production
 
 CELERY = ("-m", "celery", "-A", "config")
-WORKER = (*CELERY, "worker", "-P", "solo", "-l", "INFO")
+WORKER = (*CELERY, "worker", "-P", "solo")
 ASGI = ("-c", "import config.asgi")
 # Elsewhere the static files are collected first; here whitenoise warns that they are not.
 QUIET = {"PYTHONWARNINGS": "ignore:No directory at"}
 REFUSAL = "production does not start:\n- ALLOWED_HOSTS: requests for any host would be answered, or none."
+PATIENCE_S = 120  # for a sign that may never come
 in_crash_suite = [pytest.mark.slow, pytest.mark.crash]  # a process each, and one of a kind is always run
 
 
 def beat_in(directory: Path) -> tuple[str, ...]:
-    return (*CELERY, "beat", "-l", "INFO", "--pidfile", "", "--schedule", str(directory / "schedule"))
+    return (*CELERY, "beat", "--pidfile", "", "--schedule", str(directory / "schedule"))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -61,15 +63,18 @@ def test_celery_starts_where_nothing_is_lacking(process: str, sign: str, tmp_pat
     with subprocess.Popen(
         [sys.executable, *command],
         cwd=ROOT,
-        env=production_environment(),
+        env=production_environment(LOG_LEVEL="INFO"),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
     ) as started:
         assert started.stderr is not None
+        bound = Timer(PATIENCE_S, started.kill)
+        bound.start()
         try:
             assert any(sign in line for line in started.stderr)  # the output ends with the process
         finally:
+            bound.cancel()
             started.kill()
 
 
