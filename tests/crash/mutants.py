@@ -1,15 +1,12 @@
-"""Workers with one safeguard taken out: ``python -m tests.crash.mutants NAME CELERY_ARGUMENTS…``.
+"""The safeguards that ``mutant_worker`` takes out of a worker, one at a time.
 
 A campaign against such a worker has to fail, or it proves nothing about the real one.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
-
-from celery.__main__ import main
 
 from agentops.clock import lease_clock_s
 from agentops.database import Prepared
@@ -60,7 +57,3 @@ MUTANTS: dict[str, Callable[[], None]] = {
     "open_the_fence": open_the_fence,
     "park_every_doubt": park_every_doubt,
 }
-
-if __name__ == "__main__":
-    MUTANTS[sys.argv.pop(1)]()
-    main()

@@ -68,7 +68,7 @@ def test_killing_the_database_loses_nothing_either() -> None:
 def run_mutant(name: str, plan: Plan) -> Result:
     """Run a campaign against workers that lack a safeguard."""
     with open_arena(
-        celery=(sys.executable, "-m", "tests.crash.mutants", name, "--quiet", "-A", "config")
+        celery=(sys.executable, "-m", "tests.crash.mutant_worker", name, "--quiet", "-A", "config")
     ) as arena:
         return run_campaign(arena, plan)
 
