@@ -10,6 +10,8 @@ from runs.session import Session
 from tools.policy import find_lost_authority
 from tools.standing import actors_of, read_actors
 
+_ENDED = "SELECT 1 FROM runs_run WHERE id = ANY(%s) AND ended_at IS NOT NULL LIMIT 1"
+
 
 def heed_standing(session: Session, *, afresh: bool = True) -> bool:
     """Note, once, that whoever acts has lost the right to; return whether the run may go on.
@@ -21,14 +23,24 @@ def heed_standing(session: Session, *, afresh: bool = True) -> bool:
     code = "" if afresh else _judge(session, session.actors)
     if afresh or code or session.actors is None:  # an old look may let the run go on, never end it
         session.actors = _read(session)
-        code = _judge(session, session.actors)
+        code = _judge(session, session.actors) or find_ended_parent(session)
     if code:
         session.note(e.AUTHORITY_LOST, {"code": code})
     return not code
 
 
 def _judge(session: Session, seen: list[Any] | None) -> str:  # Any: a JSON array
-    return find_lost_authority(actors_of(seen), session.now) if seen else ""
+    return find_lost_authority(actors_of(seen, session.authority.line), session.now) if seen else ""
+
+
+def find_ended_parent(session: Session) -> str:
+    """Return a code if a run on whose behalf this one acts has ended: nothing is done for it any more."""
+    line = session.authority.line
+    if not line:
+        return ""
+    with borrowed() as connection:
+        ended = connection.execute(_ENDED, ([link.run_id for link in line],)).fetchone()
+    return "parent_ended" if ended else ""
 
 
 def _read(session: Session) -> list[Any]:  # Any: a JSON array

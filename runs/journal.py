@@ -46,7 +46,7 @@ _WRITES = f"""
 _APPEND_ENTRIES = """
 WITH w AS MATERIALIZED ({writes}), fence AS (
     SELECT r.id, r.team_id, r.identity_id, r.application_id, r.started_by_id, r.principal_id, r.agent_version_id,
-        w.bound, w.actors, w.premises,
+        r.line, w.bound, w.actors, w.premises,
         w.drawn_at, w.spent_steps, w.spent_tokens, w.spent_usd, w.hold_steps, w.hold_tokens, w.hold_usd
     FROM w JOIN runs_run r ON r.id = w.id AND r.lease_epoch = w.epoch
     ORDER BY r.id FOR NO KEY UPDATE OF r SKIP LOCKED
@@ -63,6 +63,10 @@ WITH w AS MATERIALIZED ({writes}), fence AS (
     UNION ALL
     SELECT fence.id FROM fence, jsonb_to_recordset(premises) AS n(tool uuid, seen text, key text)
     WHERE n.seen IS DISTINCT FROM ({standing}) OR EXISTS (SELECT FROM tools_effectrecord f WHERE f.key = n.key)
+    UNION ALL
+    SELECT fence.id FROM fence, jsonb_array_elements(line) AS l(link)
+        JOIN runs_run parent ON parent.id = (l.link ->> 'run')::uuid AND parent.ended_at IS NOT NULL
+    WHERE actors IS NOT NULL OR premises <> '[]'
 ), {changes}moved AS (
     UPDATE ledger_stream s SET head_seq = w.after_seq, head_hash = w.after_hash FROM fence JOIN w USING (id)
     WHERE s.id = fence.id AND s.head_seq = w.before_seq AND s.head_hash = w.before_hash
@@ -146,6 +150,7 @@ _OF_FENCE = {
     "identity": "fence.identity_id",
     "principal": "fence.principal_id",
     "provider": "(SELECT v.planner FROM runs_agentversion v WHERE v.id = fence.agent_version_id)",
+    "line": "fence.line",
 }
 _ACTORS = ACTORS_AS_SEEN.format(**_OF_FENCE)
 _STANDING = STANDING_AS_SEEN.format(**_OF_FENCE, tool="n.tool", more="")

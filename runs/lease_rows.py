@@ -15,7 +15,7 @@ ENDED = "('completed', 'halted', 'failed', 'cancelled', 'expired')"
 
 _CONTEXT = """
     r.id, r.team_id, r.identity_id, i.name, r.agent_version_id, r.principal_id, p.issuer, p.subject,
-    r.application_id, r.started_by_id, r.trace_id, r.trace_flags, r.trace_state
+    r.application_id, r.started_by_id, r.trace_id, r.trace_flags, r.trace_state, r.proof, r.limits, r.line
 """
 # Whoever takes the lease also takes the bell: a ring after this moment is seen before the lease is given back.
 _LEASE = f"""
@@ -72,6 +72,12 @@ JOIN approvals_approvalrequest a ON a.id = (action ->> 'id')::uuid
 WHERE r.state = 'requires_action' AND r.lease_until IS NULL AND action ->> 'type' = 'approval' AND a.state <> 'waiting'
 LIMIT %s
 """
+# A run that rests while one that it acts for has ended: it has to end, too.
+_ORPHANED = """
+SELECT r.id FROM runs_run r JOIN runs_run p ON p.id = r.parent_id
+WHERE r.parent_id IS NOT NULL AND r.ended_at IS NULL AND r.lease_until IS NULL AND p.ended_at IS NOT NULL
+LIMIT %s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,9 @@ class RunContext:
     trace_id: str
     trace_flags: str
     trace_state: str
+    proof: str = ""
+    limits: Any = None  # Any: JSON
+    line: Any = ()  # Any: JSON
 
 
 def take_lease(
@@ -174,5 +183,7 @@ def find_due(cursor: Cursor, limit: int) -> list[UUID]:
     """Return the runs that somebody should drive: due, abandoned, or decided without being told."""
     cursor.execute(_DUE, (limit,))
     due = [row[0] for row in cursor.fetchall()]
-    cursor.execute(_DECIDED, (limit,))
-    return list(dict.fromkeys([*due, *(row[0] for row in cursor.fetchall())]))
+    for statement in (_DECIDED, _ORPHANED):
+        cursor.execute(statement, (limit,))
+        due += [row[0] for row in cursor.fetchall()]
+    return list(dict.fromkeys(due))

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from guardian.shortcuts import get_objects_for_user, get_perms
 
 from identities.models import STAFF_ISSUER, AgentIdentity, Application, User
+from identities.oauth.issuers import ProvenUser
 from identities.policies import may_govern
 from identities.querysets import is_known_person
 from runs.models import AgentVersion, Run
@@ -25,13 +26,23 @@ class May:
 
 
 def may_start(
-    actor: User, agent: AgentIdentity, application: Application | None, principal: tuple[str, str]
+    actor: User,
+    agent: AgentIdentity,
+    application: Application | None,
+    principal: tuple[str, str],
+    proven: ProvenUser | None = None,
 ) -> May:
-    """Return whether the actor may start a run of the agent for this principal (issuer, subject)."""
+    """Return whether the actor may start a run of the agent for this principal (issuer, subject).
+
+    A token of the user's that was verified for this very actor takes the place of an application's word.
+    """
     if not actor.is_active or actor.kind == User.Kind.AGENT:
         return May(False, "not_allowed", "agents do not start runs")
     if application is not None:
-        return _application_may_start(actor, agent, application, principal[0])
+        is_proven = proven is not None and proven.proves(actor, principal)
+        return _application_may_start(actor, agent, application, principal[0], is_proven)
+    if proven is not None:
+        return May(False, "principal_not_proven", "a member of staff starts runs for themselves only")
     if not AgentIdentity.objects.visible_to(actor).filter(pk=agent.pk).exists():
         return May(False, "not_on_the_team", "the agent belongs to a team that you are not on")
     if principal != (STAFF_ISSUER, actor.get_username()):
@@ -40,12 +51,14 @@ def may_start(
     return May(decision.allowed, "" if decision.allowed else "agent_not_granted", "; ".join(decision.reasons))
 
 
-def _application_may_start(actor: User, agent: AgentIdentity, application: Application, issuer: str) -> May:
+def _application_may_start(
+    actor: User, agent: AgentIdentity, application: Application, issuer: str, is_proven: bool
+) -> May:
     if application.service_account_id != actor.pk or application.state != Application.State.ACTIVE:
         return May(False, "not_allowed", "this is not the application's own account, or it is revoked")
     if "start_run" not in get_perms(actor, agent):
         return May(False, "agent_not_granted", "the application was not given this agent to start")
-    if not application.may_assert_users:
+    if not (is_proven or application.may_assert_users):
         return May(False, "principal_not_proven", "the application is not trusted to say for whom it acts")
     # Not its look-alike either: people could not tell them apart on the page where they approve.
     if issuer.strip().casefold() == STAFF_ISSUER:

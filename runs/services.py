@@ -5,7 +5,7 @@ Each one checks, locks the run, appends to its stream and rings its driver, in o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,9 +25,11 @@ from agentops.text import is_blank
 from agentops.tracing import TraceContext, continue_trace
 from approvals.services import void_requests
 from identities.models import AgentIdentity, Application, KillSwitch, Principal, User
+from identities.oauth.issuers import ProvenUser
 from runs import escrow, lease_rows
+from runs.bounds import Bounds, bind, describe_bounds
 from runs.evidence import USER_WROTE
-from runs.models import AgentVersion, Handover, Run
+from runs.models import AgentVersion, Handover, Proof, Run
 from runs.policies import May, may_control, may_start, may_start_version
 from runs.steering import write_by_person
 from tools.caps import release_caps
@@ -45,21 +47,30 @@ def start_run(
     application: Application | None,
     traceparent: str = "",
     tracestate: str = "",
+    proven: ProvenUser | None = None,
+    parent: Run | None = None,
+    limits: Mapping[str, Any] | None = None,  # Any: JSON
 ) -> Run:
     """Start a run of the agent's published version on behalf of a principal, in the caller's trace or a new one.
 
+    ``proven``: what a token of the user's said that was verified. ``parent``: the run on whose behalf this one
+    acts, and within whose authority. ``limits``: of the agent's tools only these, by name, on terms of their own.
+
     Raises PolicyDenied when the actor may not, StateConflict when the agent has nothing published or is not
-    active, ValidationFailed for an empty or oversized message.
+    active, ValidationFailed for an empty or oversized message or limits that cannot be kept.
     """
     _check_text(message)
-    _enforce(may_start(actor, agent, application, (issuer, subject)))
+    _enforce(may_start(actor, agent, application, (issuer, subject), proven))
     trace = continue_trace(traceparent, tracestate)
     with transaction.atomic():
         version = _published_version(agent)
         _enforce(may_start_version(version, application))
         principal = _find_principal(agent, issuer, subject)
         _refuse_stopped(principal, version)
-        run = _create_run(actor, agent, version, principal, application, trace)
+        bounds = bind(
+            actor=actor, agent=agent, version=version, principal=principal, parent=parent, limits=limits
+        )
+        run = _create_run(actor, agent, version, principal, application, trace, bounds, proven)
         _record_start(run, version, actor, message)
         send_after_commit(DRIVE, str(run.pk))
     return run
@@ -126,6 +137,8 @@ def _create_run(
     principal: Principal,
     application: Application | None,
     trace: TraceContext,
+    bounds: Bounds,
+    proven: ProvenUser | None,
 ) -> Run:
     now = timezone.now()
     return Run.objects.create(
@@ -136,12 +149,16 @@ def _create_run(
         principal=principal,
         application=application,
         started_by=actor if actor.kind == User.Kind.PERSON else None,
+        proof=_proof_of(application, proven),
+        parent=bounds.parent,
+        line=bounds.line,
+        limits=bounds.limits,
         trace_id=trace.trace_id,
         trace_flags=trace.flags,
         trace_state=trace.state,
         created_at=now,
         updated_at=now,
-        expires_at=_first_end(now, version, agent),
+        expires_at=_first_end(now, version, agent, bounds.parent),
         wake_at=now,
         max_steps=version.max_steps or 0,
         max_tokens=version.max_tokens or 0,
@@ -150,10 +167,19 @@ def _create_run(
     )
 
 
-def _first_end(now: datetime, version: AgentVersion, agent: AgentIdentity) -> datetime:
+def _proof_of(application: Application | None, proven: ProvenUser | None) -> str:
+    if proven is not None:
+        return Proof.TOKEN
+    return Proof.STAFF if application is None else Proof.ASSERTED
+
+
+def _first_end(
+    now: datetime, version: AgentVersion, agent: AgentIdentity, parent: Run | None = None
+) -> datetime:
     after_s = version.run_expires_after_s
     ends = [now + timedelta(seconds=after_s)] if after_s else []
     ends += [agent.expires_at] if agent.expires_at else []
+    ends += [parent.expires_at] if parent else []
     if not ends:
         raise StateConflict("no_expiry", "neither the version nor the agent says when its runs end")
     return min(ends)
@@ -170,6 +196,8 @@ def _record_start(run: Run, version: AgentVersion, actor: User, message: str) ->
         "application": str(run.application_id) if run.application_id else None,
         "started_by": str(run.started_by_id) if run.started_by_id else None,
         "asserted_by": "application" if run.application_id else "staff",
+        "proof": str(run.proof),
+        **describe_bounds(run),
         "trace_id": run.trace_id,
         "limits": {
             "steps": run.max_steps,

@@ -36,7 +36,8 @@ from runs.slots import waiting_outside
 from runs.versions import VersionSpec, read_version
 from runs.window import Block, Written, arrange, by_step, choose_marks
 from tools.assessment import Assessment
-from tools.standing import Answer, Authority
+from tools.limits import read_limits
+from tools.standing import Answer, Authority, Link
 
 logger = logging.getLogger(__name__)
 
@@ -148,8 +149,13 @@ class Session:
         """Return by whose authority the run acts, beside its agent's."""
         context = self.context
         return Authority(
-            context.application_id, context.started_by_id, context.principal_id, self.version.planner
-        )
+            context.application_id, context.started_by_id, context.principal_id, self.version.planner,
+            read_limits(context.limits),
+            tuple(
+                Link(UUID(link["run"]), UUID(link["identity"]), read_limits(link["limits"]))
+                for link in context.line
+            ),
+        )  # fmt: skip
 
     def read_clock(self) -> datetime:
         """Read the clock: what is decided next is decided, and noted, as of this time, so that it can be replayed."""

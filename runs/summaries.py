@@ -35,6 +35,8 @@ _WHY = {
     "account_inactive": "The agent's account is switched off.",
     "initiator_inactive": "The account of who started it was closed.",
     "application_revoked": "The application that it worked for was revoked.",
+    "parent_ended": "The run that it worked for has ended.",
+    "parent_stopped": "An agent that it worked for was stopped.",
     "everything_stopped": "All runs were stopped.",
     "principal_stopped": "Whatever is done for this end user was stopped.",
     "provider_stopped": "All work with its model provider was stopped.",

@@ -49,8 +49,9 @@ def trim() -> int:
 
 @shared_task(name="runs.wake_agent")
 def wake_agent(identity_id: str) -> int:
-    """Drive the runs of an agent whose standing has changed, so that they notice at once."""
-    return _wake("identity_id = %s", identity_id)
+    """Drive the runs of an agent whose standing has changed, and those on its behalf, so that they notice at once."""
+    own = _wake("identity_id = %s", identity_id)
+    return own + _wake("line @> jsonb_build_array(jsonb_build_object('identity', %s::text))", identity_id)
 
 
 @shared_task(name="runs.wake_application")

@@ -17,9 +17,9 @@ from agentops.errors import ValidationFailed
 from agentops.identifiers import text_of
 from tools.amounts import read_amount
 from tools.calls import Call, ToolSpec
-from tools.caps import CapClaim
+from tools.caps import Cap, CapClaim
 from tools.credentials.standing import find_unended
-from tools.policy import Ask, Decision, GrantTerms, Reason, Standing, decide
+from tools.policy import NO_CALL, Ask, Bound, Decision, GrantTerms, Limits, Reason, Standing, decide
 from tools.schemas import Problem, validate_arguments
 from tools.standing import Answer, Authority, Question, SeenEffect, read_standing
 
@@ -75,7 +75,7 @@ def assess(
         if problems:
             return refuse(call, "invalid_arguments", _describe(problems), "run")
         answer = known or _read(call, by, now)
-        return _assess_valid(call, answer, now, held)
+        return _assess_valid(call, answer, by, now, held)
     except ValidationFailed as error:
         return refuse(call, error.code, error.detail, "tool")
     except Exception as error:  # a boundary: whatever keeps the rules from being applied, nothing is allowed
@@ -97,12 +97,15 @@ def _read(call: Call, by: Authority, now: datetime) -> Answer:
         return read_standing(connection, question)
 
 
-def _assess_valid(call: Call, answer: Answer, now: datetime, held: Mapping[str, Decimal]) -> Assessment:
+def _assess_valid(
+    call: Call, answer: Answer, by: Authority, now: datetime, held: Mapping[str, Decimal]
+) -> Assessment:
     spec = call.spec
     amount = read_amount(call.arguments, spec.amount_argument) if spec.amount_argument else None
     args_digest = digest_arguments(spec, call.arguments)
     standing = answer.standing
-    decision = decide(Ask(call.run_id, spec.name, spec.digest, spec.effect, amount, now, held), standing)
+    ask = Ask(call.run_id, spec.name, spec.digest, spec.effect, amount, now, held, by.limits, by.principal_id)
+    decision = decide(ask, standing)
     replay, refusal = _heed_seen(call, args_digest, answer.seen)
     refusal = refusal or find_unended(call)
     if refusal and decision.verdict != "DENY":
@@ -110,7 +113,7 @@ def _assess_valid(call: Call, answer: Answer, now: datetime, held: Mapping[str, 
     return Assessment(
         call,
         decision,
-        digest=_digest_call(call, standing),
+        digest=_digest_call(call, standing, by),
         args_digest=args_digest,
         dedupe_digest=digest_for_dedupe(spec, call.arguments),
         amount=amount,
@@ -138,10 +141,11 @@ def _heed_seen(
     return None, None
 
 
-def _digest_call(call: Call, standing: Standing) -> str:
-    """Bind tool version, exact arguments, identity, principal, the key and the terms in force."""
+def _digest_call(call: Call, standing: Standing, by: Authority) -> str:
+    """Bind tool version, exact arguments, identity, principal, the key and the terms in force, of all sources."""
     return keyed_digest(
         {
+            **_list_bounds(call, standing, by),
             "tool_version": call.spec.digest,
             "arguments": call.arguments,
             "identity": text_of(call.identity_id),
@@ -152,6 +156,34 @@ def _digest_call(call: Call, standing: Standing) -> str:
     )
 
 
+def _list_bounds(call: Call, standing: Standing, by: Authority) -> dict[str, Any]:  # Any: JSON
+    """Return the terms of what is no grant of the agent's own, if there are any."""
+    name = call.spec.name
+    parents = [
+        [text_of(parent.run_id), text_of(parent.identity_id), _list_limit(parent.limits, name),
+         _list_terms(parent.grant) if parent.grant else None]
+        for parent in standing.parents
+    ]  # fmt: skip
+    bounds = {
+        "for_user": [_list_bound(bound) for bound in standing.for_user],
+        "limit": _list_limit(by.limits, name),
+        "parents": parents,
+    }
+    return {name: value for name, value in bounds.items() if value}
+
+
+def _list_limit(limits: Limits | None, tool: str) -> list[Any] | None:  # Any: JSON
+    return None if limits is None else _list_bound(limits.get(tool, NO_CALL))
+
+
+def _list_bound(bound: Bound) -> list[Any]:  # Any: JSON
+    return [bound.decision, _list_caps(bound.caps), bound.over_caps]
+
+
+def _list_caps(caps: Iterable[Cap]) -> list[list[Any]]:  # Any: JSON
+    return [[cap.per, cap.count, _text(cap.amount)] for cap in caps]
+
+
 def _list_terms(grant: GrantTerms) -> dict[str, Any]:  # Any: JSON
     """Return a grant's terms by value: its name alone would say nothing about a row that was bent since."""
     waiver = grant.waiver
@@ -159,7 +191,7 @@ def _list_terms(grant: GrantTerms) -> dict[str, Any]:  # Any: JSON
         "grant": text_of(grant.id),
         "version": grant.version,
         "decision": grant.decision,
-        "caps": [[cap.per, cap.count, _text(cap.amount)] for cap in grant.caps],
+        "caps": _list_caps(grant.caps),
         "over_caps": grant.over_caps,
         "approval_ttl_s": grant.approval_ttl_s,
         "valid_until": _text(grant.valid_until),

@@ -77,14 +77,27 @@ def _read_ceiling(row: dict[str, Any]) -> Decimal | None:
     return amount
 
 
-def window_of(per: str, run_id: UUID, now: datetime) -> str:
-    """Return the name of the window that a call falls into (UTC)."""
-    return f"run:{run_id}" if per == "run" else f"{per}:{now.strftime(_STARTS[per])}"
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """In whose windows a call counts: the acting agent's unless another is named, and of one end user or of all."""
+
+    agent: UUID | None = None
+    user: UUID | None = None
 
 
-def windows_of(caps: Sequence[Cap], run_id: UUID, now: datetime) -> list[str]:
+OWN = Whose()
+
+
+def window_of(per: str, run_id: UUID, now: datetime, whose: Whose = OWN) -> str:
+    """Return the name of the window that a call falls into (UTC): ``[agent/]period[@end user]``."""
+    period = f"run:{run_id}" if per == "run" else f"{per}:{now.strftime(_STARTS[per])}"
+    agent = f"{whose.agent}/" if whose.agent else ""
+    return f"{agent}{period}@{whose.user}" if whose.user else agent + period
+
+
+def windows_of(caps: Sequence[Cap], run_id: UUID, now: datetime, whose: Whose = OWN) -> list[str]:
     """Return the windows whose usage a decision has to know."""
-    return [window_of(cap.per, run_id, now) for cap in caps if cap.per != "call"]
+    return [window_of(cap.per, run_id, now, whose) for cap in caps if cap.per != "call"]
 
 
 def exceeded_per_call(caps: Sequence[Cap], amount: Decimal | None) -> str:
@@ -97,7 +110,9 @@ def exceeded_per_call(caps: Sequence[Cap], amount: Decimal | None) -> str:
     return ""
 
 
-def exceeded_windows(caps: Sequence[Cap], ask: Asked, used: dict[str, tuple[int, Decimal]]) -> str:
+def exceeded_windows(
+    caps: Sequence[Cap], ask: Asked, used: Mapping[str, tuple[int, Decimal]], whose: Whose = OWN
+) -> str:
     """Return words for the first window that has no room for this call, or an empty string.
 
     A window that the call holds its share of already has room for it.
@@ -105,7 +120,7 @@ def exceeded_windows(caps: Sequence[Cap], ask: Asked, used: dict[str, tuple[int,
     for cap in caps:
         if cap.per == "call":
             continue
-        window = window_of(cap.per, ask.run_id, ask.now)
+        window = window_of(cap.per, ask.run_id, ask.now, whose)
         if window in ask.held:
             continue
         count, amount = used.get(window, (0, Decimal(0)))
@@ -117,15 +132,15 @@ def exceeded_windows(caps: Sequence[Cap], ask: Asked, used: dict[str, tuple[int,
     return ""
 
 
-def claim_caps(caps: Sequence[Cap], ask: Asked) -> tuple[CapClaim, ...]:
+def claim_caps(caps: Sequence[Cap], ask: Asked, whose: Whose = OWN) -> tuple[CapClaim, ...]:
     """Return what the call has to reserve: one claim per window, none for what it holds already."""
     amount = ask.amount or Decimal(0)
     claims = [
-        CapClaim(window_of(cap.per, ask.run_id, ask.now), amount, cap.count, cap.amount)
+        CapClaim(window_of(cap.per, ask.run_id, ask.now, whose), amount, cap.count, cap.amount)
         for cap in caps
         if cap.per != "call"
     ]
-    return tuple(claim for claim in _merge(claims) if claim.window not in ask.held)
+    return tuple(claim for claim in merge_claims(claims) if claim.window not in ask.held)
 
 
 def lift_limits(claims: Sequence[CapClaim]) -> tuple[CapClaim, ...]:
@@ -140,42 +155,45 @@ class Cursor(Protocol):
 
 _OPEN = """
 INSERT INTO tools_capusage (identity_id, tool_id, "window", used_count, used_amount)
-SELECT %(identity)s, %(tool)s, w, 0, 0 FROM unnest(%(windows)s::text[]) AS w ORDER BY w ON CONFLICT DO NOTHING
+SELECT c.identity_id, %(tool)s, c."window", 0, 0
+FROM unnest(%(identities)s::uuid[], %(windows)s::text[]) AS c(identity_id, "window") ORDER BY 1, 3
+ON CONFLICT DO NOTHING
 """
-# Rows are locked in the order of their windows, so that two calls never wait for each other in a circle.
+# Rows are locked in the order of agents and windows, so that two calls never wait for each other in a circle.
 _RESERVE = """
 WITH claim AS (
-    SELECT * FROM unnest(%(windows)s::text[], %(amounts)s::numeric[], %(counts)s::bigint[], %(limits)s::numeric[])
-        AS c("window", amount, count_limit, amount_limit)
+    SELECT * FROM unnest(%(identities)s::uuid[], %(windows)s::text[], %(amounts)s::numeric[], %(counts)s::bigint[],
+        %(limits)s::numeric[]) AS c(identity_id, "window", amount, count_limit, amount_limit)
 ), locked AS (
-    SELECT u.id FROM tools_capusage u JOIN claim USING ("window")
-    WHERE u.identity_id = %(identity)s AND u.tool_id = %(tool)s ORDER BY u."window" FOR UPDATE OF u
+    SELECT u.id FROM tools_capusage u JOIN claim USING (identity_id, "window")
+    WHERE u.tool_id = %(tool)s ORDER BY u.identity_id, u."window" FOR UPDATE OF u
 )
 UPDATE tools_capusage u SET used_count = u.used_count + 1, used_amount = u.used_amount + c.amount
 FROM claim c, locked
-WHERE u.id = locked.id AND u."window" = c."window"
+WHERE u.id = locked.id AND u.identity_id = c.identity_id AND u."window" = c."window"
     AND (c.count_limit IS NULL OR u.used_count + 1 <= c.count_limit)
     AND (c.amount_limit IS NULL OR u.used_amount + c.amount <= c.amount_limit)
 RETURNING 1
 """
 _RELEASE = """
 WITH claim AS (
-    SELECT * FROM unnest(%(windows)s::text[], %(amounts)s::numeric[]) AS c("window", amount)
+    SELECT * FROM unnest(%(identities)s::uuid[], %(windows)s::text[], %(amounts)s::numeric[])
+        AS c(identity_id, "window", amount)
 ), locked AS (
-    SELECT u.id FROM tools_capusage u JOIN claim USING ("window")
-    WHERE u.identity_id = %(identity)s AND u.tool_id = %(tool)s ORDER BY u."window" FOR UPDATE OF u
+    SELECT u.id FROM tools_capusage u JOIN claim USING (identity_id, "window")
+    WHERE u.tool_id = %(tool)s ORDER BY u.identity_id, u."window" FOR UPDATE OF u
 )
 UPDATE tools_capusage u SET used_count = u.used_count - 1, used_amount = u.used_amount - c.amount
-FROM claim c, locked WHERE u.id = locked.id AND u."window" = c."window" AND u.used_count > 0
+FROM claim c, locked
+WHERE u.id = locked.id AND u.identity_id = c.identity_id AND u."window" = c."window" AND u.used_count > 0
 """
 
 
 def reserve_caps(cursor: Cursor, identity_id: UUID, tool_id: UUID, claims: Sequence[CapClaim]) -> bool:
     """Reserve all claims, which name different windows, or none: on False the caller rolls back."""
     values = {
-        "identity": identity_id,
         "tool": tool_id,
-        "windows": [claim.window for claim in claims],
+        **locate_windows(identity_id, [claim.window for claim in claims]),
         "amounts": [claim.amount for claim in claims],
         "counts": [claim.count_limit for claim in claims],
         "limits": [claim.amount_limit for claim in claims],
@@ -187,13 +205,24 @@ def reserve_caps(cursor: Cursor, identity_id: UUID, tool_id: UUID, claims: Seque
 
 def release_caps(cursor: Cursor, identity_id: UUID, tool_id: UUID, held: Sequence[tuple[str, str]]) -> None:
     """Give back what a call that surely had no effect holds, as (window, amount)."""
-    windows, amounts = [window for window, _ in held], [amount for _, amount in held]
-    cursor.execute(
-        _RELEASE, {"identity": identity_id, "tool": tool_id, "windows": windows, "amounts": amounts}
-    )
+    values = {
+        "tool": tool_id,
+        **locate_windows(identity_id, [window for window, _ in held]),
+        "amounts": [amount for _, amount in held],
+    }
+    cursor.execute(_RELEASE, values)
 
 
-def _merge(claims: Sequence[CapClaim]) -> list[CapClaim]:
+def locate_windows(identity_id: UUID, windows: Iterable[str]) -> dict[str, list[Any]]:
+    """Return whose rows these windows are, and what they are called there: the agent's, unless another is named."""
+    named = [window.rpartition("/") for window in windows]
+    return {
+        "identities": [UUID(owner) if owner else identity_id for owner, _, _ in named],
+        "windows": [window for _, _, window in named],
+    }
+
+
+def merge_claims(claims: Iterable[CapClaim]) -> list[CapClaim]:
     """Two caps on one window (a count here, an amount there) are one row: keep the tighter of each limit."""
     merged: dict[str, CapClaim] = {}
     for claim in claims:

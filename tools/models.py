@@ -9,8 +9,8 @@ from django.db.models import Q
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from agentops.identifiers import new_id
-from identities.models import AgentIdentity, Team, User
-from tools.querysets import ToolGrantQuerySet, ToolQuerySet
+from identities.models import AgentIdentity, Principal, Team, User
+from tools.querysets import ToolGrantQuerySet, ToolQuerySet, UserTermsQuerySet
 
 
 class Effect(models.TextChoices):
@@ -192,13 +192,63 @@ class ToolGrant(models.Model):
         return f"{self.identity} · {self.tool} · {self.decision}"
 
 
+class UserTerms(models.Model):
+    """What agents may do with a tool on behalf of one end user, or of each of them. It takes away, and gives nothing.
+
+    A change ends the row and adds another.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tool = models.ForeignKey(Tool, on_delete=models.PROTECT, related_name="user_terms")
+    principal = models.ForeignKey(
+        Principal,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="None: every end user.",
+    )
+    decision = models.CharField(max_length=20, choices=ToolGrant.Decision)
+    caps = models.JSONField(
+        default=list,
+        blank=True,
+        help_text='List of {"per": call|hour|day|month, "count": n, "amount": "0.00"}, for each of them.',
+    )
+    over_caps = models.CharField(
+        max_length=20, default="DENY", choices=[("DENY", "deny"), ("REQUIRE_APPROVAL", "ask a person")]
+    )
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True, editable=False)
+
+    objects = UserTermsQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "terms of an end user"
+        verbose_name_plural = "terms of end users"
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["tool", "principal"],
+                condition=Q(ended_at=None),
+                nulls_distinct=False,
+                name="user_terms_once_per_tool",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tool} · {self.principal or 'every end user'} · {self.decision}"
+
+
 class CapUsage(models.Model):
     """What has been reserved of one cap in one window. Counters are only moved by conditional updates."""
 
     id = models.BigAutoField(primary_key=True)
     identity = models.ForeignKey(AgentIdentity, on_delete=models.PROTECT)
     tool = models.ForeignKey(Tool, on_delete=models.PROTECT)
-    window = models.CharField(max_length=64, help_text="run:<id>, hour:<start>, day:<start>")
+    window = models.CharField(
+        max_length=64, help_text="run:<id>, hour:<start>, day:<start>; of one end user: day:<start>@<id>"
+    )
     used_count = models.PositiveIntegerField(default=0)
     used_amount = models.DecimalField(max_digits=20, decimal_places=4, default=0)
 

@@ -6,23 +6,35 @@ decides, and what was looked at before it is in the reasons.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, Protocol
 from uuid import UUID
 
-from tools.caps import Cap, CapClaim, claim_caps, exceeded_per_call, exceeded_windows, lift_limits
+from tools.caps import (
+    OWN,
+    Cap,
+    CapClaim,
+    Whose,
+    claim_caps,
+    exceeded_per_call,
+    exceeded_windows,
+    lift_limits,
+    merge_claims,
+)
 
 Verdict = Literal["ALLOW", "REQUIRE_APPROVAL", "DENY"]
+Source = Literal["user", "agent", "parent", "run", "tool"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One thing that was looked at: by whose authority, a code, and words for people."""
 
-    source: Literal["user", "agent", "parent", "run", "tool"]
+    source: Source
     code: str
     detail: str
 
@@ -55,6 +67,36 @@ class GrantTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """What may be done with one tool, by a source that is no grant: it gives nothing, and takes away."""
+
+    decision: str
+    caps: tuple[Cap, ...] = ()
+    over_caps: str = "DENY"
+
+
+# By the tool's name. A run that has limits may use no tool that they do not name.
+Limits = Mapping[str, Bound]
+NO_CALL = Bound("DENY")
+UNLIMITED: Mapping[str, Bound] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A run on whose behalf another acts, and how its agent stands: what it may not do, its child may not."""
+
+    run_id: UUID
+    identity_id: UUID
+    name: str
+    identity_state: str
+    identity_expires_at: datetime | None
+    account_active: bool
+    guarded: bool = False
+    grant: GrantTerms | None = None
+    limits: Limits | None = UNLIMITED
+
+
+@dataclass(frozen=True, slots=True)
 class Actors:
     """What the database says about those by whose authority a run acts."""
 
@@ -64,6 +106,7 @@ class Actors:
     application_active: bool | None
     initiator_active: bool | None = field(default=None, kw_only=True)
     switch: str | None = field(default=None, kw_only=True)  # the scope of a kill switch that stops the run
+    parents: tuple[Parent, ...] = field(default=(), kw_only=True)  # the nearest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +116,15 @@ class Standing(Actors):
     tool_state: str
     grant: GrantTerms | None
     guarded: bool
-    used: dict[str, tuple[int, Decimal]] = field(default_factory=dict)
+    used: Mapping[str, tuple[int, Decimal]] = field(default_factory=dict)
+    for_user: tuple[Bound, ...] = field(default=(), kw_only=True)  # on behalf of this end user, or of any
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """The call as far as policy cares; ``held`` is what an earlier attempt took of caps, by window.
 
-    ``tool_version`` is the digest of the version that would be called.
+    ``tool_version`` is the digest of the version that would be called, ``limits`` are what the run was started with.
     """
 
     run_id: UUID
@@ -90,6 +134,8 @@ class Ask:
     amount: Decimal | None
     now: datetime
     held: Mapping[str, Decimal] = field(default_factory=dict)
+    limits: Limits | None = UNLIMITED
+    principal_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,28 +158,69 @@ _STOPS = {
 def decide(ask: Ask, standing: Standing) -> Decision:
     """Return whether the call is allowed, needs a person, or is denied."""
     reasons: list[Reason] = []
+    for reason, allowed in _look(ask, standing):
+        reasons.append(reason)
+        if not allowed:
+            return Decision("DENY", reason.code, tuple(reasons))
+    return _intersect(list(_weigh(ask, standing)), reasons)
+
+
+def _look(ask: Ask, standing: Standing) -> Iterator[tuple[Reason, bool]]:
+    """Look at all by whose authority the call would be made, as long as each of them lets it."""
     if (stopped := _find_stop(standing)) is not None:
-        return Decision("DENY", stopped.code, (stopped,))
-    for who in (_check_user, _check_agent):
-        reason, allowed = who(standing, ask.now)
-        reasons.append(reason)
-        if not allowed:
-            return Decision("DENY", reason.code, tuple(reasons))
-    for check in (_check_tool, _check_grant):
-        reason, allowed = check(ask, standing)
-        reasons.append(reason)
-        if not allowed:
-            return Decision("DENY", reason.code, tuple(reasons))
+        yield stopped, False
+    yield _check_user(standing)
+    yield _check_agent(standing, ask.now)
+    yield _check_tool(ask, standing)
+    yield _check_grant(ask, standing)
+    for parent in standing.parents:
+        yield _check_parent(parent, ask.now)
+        reason, allowed = _check_grant(ask, parent)
+        yield _of_parent(parent, reason), allowed
+
+
+def _intersect(answers: list[Decision], reasons: list[Reason]) -> Decision:
+    """Return what all of them let be done: the strictest word of any, and what each of them wants reserved."""
+    for answer in answers:
+        reasons.extend(answer.reasons)
+        if answer.verdict == "DENY":
+            return Decision("DENY", answer.code, tuple(reasons))
+    strictest = next((answer for answer in answers if answer.verdict == "REQUIRE_APPROVAL"), answers[0])
+    claims = merge_claims(claim for answer in answers for claim in answer.claims)
+    return Decision(strictest.verdict, strictest.code, tuple(reasons), tuple(claims))
+
+
+def _weigh(ask: Ask, standing: Standing) -> Iterator[Decision]:
+    """Apply the terms of each source by itself: the agent's grant, those of its parents, the end user's, the run's."""
+    used = standing.used
     assert standing.grant is not None  # noqa: S101  _check_grant denied it otherwise
-    return _apply_terms(ask, standing, standing.grant, reasons)
+    yield _apply_grant(ask, standing.grant, used, OWN)
+    for bound in standing.for_user:
+        yield _apply_bound(ask, bound, used, Whose(user=ask.principal_id), "user")
+    if ask.limits is not None:
+        yield _apply_bound(ask, ask.limits.get(ask.tool, NO_CALL), used, OWN, "run")
+    for parent in standing.parents:
+        yield from _weigh_parent(replace(ask, run_id=parent.run_id), parent, used)
+
+
+def _weigh_parent(ask: Ask, parent: Parent, used: Mapping[str, tuple[int, Decimal]]) -> Iterator[Decision]:
+    whose = Whose(agent=parent.identity_id)
+    assert parent.grant is not None  # noqa: S101  _check_grant denied it otherwise
+    answer = _apply_grant(ask, parent.grant, used, whose)
+    reasons = tuple(_of_parent(parent, reason) for reason in answer.reasons)
+    yield replace(answer, code=reasons[-1].code if reasons else answer.code, reasons=reasons)
+    if parent.limits is not None:
+        yield _apply_bound(ask, parent.limits.get(ask.tool, NO_CALL), used, whose, "parent")
 
 
 def find_lost_authority(actors: Actors, now: datetime) -> str:
     """Return why nothing at all may be done by their authority any more, as a code, or an empty string."""
     if (stopped := _find_stop(actors)) is not None:
         return stopped.code
-    checks = (_check_user(actors, now), _check_agent(actors, now))
-    return next((reason.code for reason, allowed in checks if not allowed), "")
+    checks = _check_user(actors), _check_agent(actors, now)
+    lost = next((reason.code for reason, allowed in checks if not allowed), "")
+    parents_stand = all(_check_parent(parent, now)[1] for parent in actors.parents)
+    return lost or ("" if parents_stand else "parent_stopped")
 
 
 def _find_stop(actors: Actors) -> Reason | None:
@@ -142,7 +229,7 @@ def _find_stop(actors: Actors) -> Reason | None:
     return Reason("run", f"{actors.switch}_stopped", _STOPS[actors.switch])
 
 
-def _check_user(standing: Actors, now: datetime) -> tuple[Reason, bool]:
+def _check_user(standing: Actors) -> tuple[Reason, bool]:
     if standing.application_active is False:
         return Reason(
             "user", "application_revoked", "the application that asserted the user is revoked"
@@ -152,7 +239,35 @@ def _check_user(standing: Actors, now: datetime) -> tuple[Reason, bool]:
     return Reason("user", "principal_known", "the run acts for a known principal"), True
 
 
-def _check_agent(standing: Actors, now: datetime) -> tuple[Reason, bool]:
+class _Agent(Protocol):
+    """How an agent stands, and what it was granted."""
+
+    @property
+    def identity_state(self) -> str: ...
+    @property
+    def identity_expires_at(self) -> datetime | None: ...
+    @property
+    def account_active(self) -> bool: ...
+
+
+class _Grantee(Protocol):
+    @property
+    def grant(self) -> GrantTerms | None: ...
+    @property
+    def guarded(self) -> bool: ...
+
+
+def _of_parent(parent: Parent, reason: Reason) -> Reason:
+    """Return what was said of an agent as said of the one on whose behalf it acts."""
+    return Reason("parent", f"parent_{reason.code}", f"{parent.name}, which it acts for: {reason.detail}")
+
+
+def _check_parent(parent: Parent, now: datetime) -> tuple[Reason, bool]:
+    reason, allowed = _check_agent(parent, now)
+    return _of_parent(parent, reason), allowed
+
+
+def _check_agent(standing: _Agent, now: datetime) -> tuple[Reason, bool]:
     if standing.identity_state != "active":
         return Reason(
             "agent", f"identity_{standing.identity_state}", "the agent identity is not active"
@@ -170,7 +285,7 @@ def _check_tool(ask: Ask, standing: Standing) -> tuple[Reason, bool]:
     return Reason("tool", "tool_active", f"{ask.tool} is in service"), True
 
 
-def _check_grant(ask: Ask, standing: Standing) -> tuple[Reason, bool]:
+def _check_grant(ask: Ask, standing: _Grantee) -> tuple[Reason, bool]:
     grant = standing.grant
     if grant is None:
         return Reason("agent", "no_grant", f"nobody granted {ask.tool} to this agent"), False
@@ -188,27 +303,68 @@ def _check_grant(ask: Ask, standing: Standing) -> tuple[Reason, bool]:
     return Reason("agent", "granted", detail), True
 
 
-def _apply_terms(ask: Ask, standing: Standing, grant: GrantTerms, reasons: list[Reason]) -> Decision:
-    claims = claim_caps(grant.caps, ask)
-    over = exceeded_per_call(grant.caps, ask.amount) or exceeded_windows(grant.caps, ask, standing.used)
-    if over:
-        reasons.append(Reason("agent", "cap_exceeded", over))
-        if grant.over_caps != "REQUIRE_APPROVAL":
-            return Decision("DENY", "cap_exceeded", tuple(reasons))
-        # The person's word covers this call alone: what it takes is not left for those that nobody looks at.
-        return Decision("REQUIRE_APPROVAL", "cap_exceeded", tuple(reasons), lift_limits(claims))
-    if grant.decision == "REQUIRE_APPROVAL":
-        reasons.append(Reason("agent", "approval_required", "the grant asks for a person's approval"))
-        return Decision("REQUIRE_APPROVAL", "approval_required", tuple(reasons), claims)
-    if ask.effect == "irreversible":
-        return _decide_irreversible(ask, grant, reasons, claims)
-    return Decision("ALLOW", "allowed", tuple(reasons), claims)
-
-
-def _decide_irreversible(
-    ask: Ask, grant: GrantTerms, reasons: list[Reason], claims: tuple[CapClaim, ...]
+def _apply_grant(
+    ask: Ask, grant: GrantTerms, used: Mapping[str, tuple[int, Decimal]], whose: Whose
 ) -> Decision:
+    bound = Bound(grant.decision, grant.caps, grant.over_caps)
+    answer = _apply_caps(ask, bound, used, whose, Reason("agent", "cap_exceeded", ""))
+    if answer.code == "cap_exceeded":
+        return answer
+    if grant.decision == "REQUIRE_APPROVAL":
+        asked = Reason("agent", "approval_required", "the grant asks for a person's approval")
+        return Decision("REQUIRE_APPROVAL", asked.code, (asked,), answer.claims)
+    if ask.effect == "irreversible":
+        return _decide_irreversible(ask, grant, answer.claims)
+    return answer
+
+
+# What people read of a source that is no grant.
+_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "user": "what may be done on behalf of this end user",
+        "run": "what this run was started for",
+        "parent": "what the run was started for that it acts for",
+    }
+)
+
+
+def _apply_bound(
+    ask: Ask, bound: Bound, used: Mapping[str, tuple[int, Decimal]], whose: Whose, source: Source
+) -> Decision:
+    words = _WORDS[source]
+    if bound.decision == "DENY":
+        denied = Reason(source, f"denied_by_{source}", f"{ask.tool} is not within {words}")
+        return Decision("DENY", denied.code, (denied,))
+    answer = _apply_caps(ask, bound, used, whose, Reason(source, f"{source}_cap_exceeded", words))
+    if answer.verdict == "ALLOW" and bound.decision == "REQUIRE_APPROVAL":
+        asked = Reason(source, f"{source}_asks", f"a person's approval is part of {words}")
+        return Decision("REQUIRE_APPROVAL", asked.code, (asked,), answer.claims)
+    return answer
+
+
+def _apply_caps(
+    ask: Ask, bound: Bound, used: Mapping[str, tuple[int, Decimal]], whose: Whose, beyond: Reason
+) -> Decision:
+    """Return what a source's caps say; ``beyond`` is the reason where the call is beyond them."""
+    claims = claim_caps(bound.caps, ask, whose)
+    over = exceeded_per_call(bound.caps, ask.amount) or exceeded_windows(bound.caps, ask, used, whose)
+    if not over:
+        within = () if beyond.source == "agent" else (_within(beyond),)
+        return Decision("ALLOW", "allowed", within, claims)
+    reason = replace(beyond, detail=f"{beyond.detail}: {over}" if beyond.detail else over)
+    if bound.over_caps != "REQUIRE_APPROVAL":
+        return Decision("DENY", reason.code, (reason,))
+    # The person's word covers this call alone: what it takes is not left for those that nobody looks at.
+    return Decision("REQUIRE_APPROVAL", reason.code, (reason,), lift_limits(claims))
+
+
+def _within(beyond: Reason) -> Reason:
+    return Reason(beyond.source, f"within_{beyond.source}", f"it is within {beyond.detail}")
+
+
+def _decide_irreversible(ask: Ask, grant: GrantTerms, claims: tuple[CapClaim, ...]) -> Decision:
     """An irreversible call needs a human every time, unless a two-person waiver with caps stands."""
+    reasons: list[Reason] = []
     lapse = _find_lapse(ask, grant, grant.waiver) if grant.waiver else ""
     if grant.waiver and not lapse:
         reasons.append(Reason("agent", "no_human_waiver", "no human: a waiver signed by two people stands"))

@@ -10,7 +10,7 @@ from identities.querysets import is_known_person
 
 if TYPE_CHECKING:
     from identities.models import AgentIdentity, User
-    from tools.models import Tool, ToolGrant  # noqa: F401  named in strings
+    from tools.models import Tool, ToolGrant, UserTerms  # noqa: F401  named in strings
 
 
 class ToolQuerySet(models.QuerySet["Tool"]):
@@ -39,3 +39,15 @@ class ToolGrantQuerySet(models.QuerySet["ToolGrant"]):
     def permitting(self, agents: models.QuerySet[AgentIdentity]) -> Self:
         """Return the grants in force by which these agents may do something: a denial is a grant too."""
         return self.filter(identity__in=agents, state="active").exclude(decision="DENY")
+
+
+class UserTermsQuerySet(models.QuerySet["UserTerms"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the terms for tools of a person's teams."""
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(tool__team__members=user)
+
+    def standing(self) -> Self:
+        """Return those that count now."""
+        return self.filter(ended_at=None)

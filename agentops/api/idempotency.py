@@ -50,12 +50,14 @@ def _unchanged(body: Body) -> Body:
 class Operation:
     """What a key belongs to, and how its answer is kept.
 
-    `name` is the route with its path parameters, `principal` the end user where the body names one.
+    `name` is the route with its path parameters, `principal` the end user where the body names one. A repeated
+    request may differ in members that are `unmarked`.
     `conceal` takes what is personal out of a body before it is kept, `restore` puts it back.
     """
 
     name: str
     principal: Sequence[str] = ()
+    unmarked: Sequence[str] = ()
     conceal: Callable[[Body], Body] = _unchanged
     restore: Callable[[Body], Body] = _unchanged
 
@@ -91,7 +93,7 @@ def answer_once(
     if key is None:
         return _respond(act())
     scope = keyed_digest([str(request.user.pk), list(operation.principal), operation.name, key])
-    fingerprint = keyed_digest(request.data)
+    fingerprint = keyed_digest(_marked(request.data, operation))
     with transaction.atomic():
         _take_lock(scope)
         kept = IdempotentAnswer.objects.filter(scope=scope).first()
@@ -106,6 +108,12 @@ def answer_once(
             _keep(scope, fingerprint, operation, answer)
             return _respond(answer)
     raise refusal
+
+
+def _marked(body: Any, operation: Operation) -> Any:  # Any: JSON
+    if not operation.unmarked or not isinstance(body, dict):
+        return body
+    return {name: value for name, value in body.items() if name not in operation.unmarked}
 
 
 def _take_lock(scope: str) -> None:

@@ -42,6 +42,8 @@ LostAuthority = Literal[
     "account_inactive",
     "application_revoked",
     "initiator_inactive",
+    "parent_ended",
+    "parent_stopped",
     "everything_stopped",
     "principal_stopped",
     "provider_stopped",

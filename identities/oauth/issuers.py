@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from identities.models import TokenIssuer, User
 from identities.oauth.claims import check_audience, check_times, text_of
@@ -49,6 +50,25 @@ def read_foreign_token(client: User, text: str) -> Claims:
     if claims.get("azp", row.audience) != row.audience:
         raise TokenRefused("authorized_party")
     return claims
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenUser:
+    """An end user whose token was verified, for the one client that presented it."""
+
+    client_id: UUID
+    issuer: str
+    subject: str
+
+    def proves(self, client: User, principal: tuple[str, str]) -> bool:
+        """Return whether it says to this client that its user is this principal (issuer, subject)."""
+        return (self.client_id, self.issuer, self.subject) == (client.pk, *principal)
+
+
+def prove_user(client: User, text: str) -> ProvenUser:
+    """Return whom a token proves to this client; raises TokenRefused. Keys may be fetched: not in a transaction."""
+    claims = read_foreign_token(client, text)
+    return ProvenUser(client.pk, text_of(claims, "iss"), text_of(claims, "sub"))
 
 
 def forget_keys() -> None:

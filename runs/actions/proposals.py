@@ -7,6 +7,7 @@ from typing import Any
 
 from agentops.engine.state import CallState
 from agentops.identifiers import text_of
+from runs.authority import find_ended_parent
 from runs.session import Session, utc_now
 from runs.turns import new_traceparent
 from tools.assessment import Assessment, assess, refuse
@@ -65,6 +66,8 @@ def assess_proposal(session: Session, call: CallState, spec: ToolSpec) -> Assess
     planned = call_of(session, call, spec, arguments)
     if not isinstance(arguments, dict):
         return refuse(planned, "arguments_erased", "what was proposed has been erased", "run")
+    if find_ended_parent(session):
+        return refuse(planned, "parent_ended", "the run on whose behalf this one acts has ended", "parent")
     # A key that nobody has used is looked for when the attempt is written; one of ours has to be looked up.
     is_fresh = spec.effect == "read" or (not call.attempts and not spec.dedupe_on)
     known = session.standings.get(spec.tool_id) if is_fresh else None

@@ -15,15 +15,51 @@ class PrincipalBody(BodySerializer):
     subject = TextField(min_length=1, max_length=200, help_text="The user's id there.")
 
 
+class CapBody(BodySerializer):
+    """A ceiling on the number of calls, on their amount, or on both."""
+
+    per = serializers.ChoiceField(["call", "run"])
+    count = NumberField(required=False, min_value=1, max_value=2**31 - 1)
+    amount = TextField(required=False, min_length=1, max_length=40, help_text='A decimal, such as "50.00".')
+
+
+class ToolLimitBody(BodySerializer):
+    """What the run may do with one tool; without members, whatever its agent may."""
+
+    decision = serializers.ChoiceField(
+        ["ALLOW", "ALLOW_WITH_CAPS", "REQUIRE_APPROVAL", "DENY"],
+        required=False,
+        help_text="By default ALLOW, or ALLOW_WITH_CAPS where there are caps.",
+    )
+    caps = CapBody(many=True, required=False)
+    over_caps = serializers.ChoiceField(["DENY", "REQUIRE_APPROVAL"], required=False)
+
+
 class StartRunBody(BodySerializer):
     """A task for an agent.
 
-    Applications say for whom they act; a person starts runs for themselves and leaves `principal` out.
+    Applications say for whom they act: by `subject_token`, or by `principal` if they are trusted to name users. A
+    person starts runs for themselves and leaves both out.
     """
 
     agent = TextField(min_length=1, max_length=50, help_text="The agent's slug.")
     message = TextField(min_length=1, help_text="The task, in the user's words.")
     principal = PrincipalBody(required=False)
+    subject_token = TextField(
+        required=False,
+        min_length=1,
+        max_length=16_384,
+        help_text="A token of the user's, of an issuer that is configured for the application. It is verified, and"
+        " not kept; a repeated request may bring another one of the same user.",
+    )
+    parent_run = serializers.UUIDField(
+        required=False, help_text="The run on whose behalf this one acts: it never may more than that one."
+    )
+    tool_limits = serializers.DictField(
+        child=ToolLimitBody(),
+        required=False,
+        help_text="The only tools that the run may use, by name, each on terms that cut what its agent was granted.",
+    )
 
 
 class ControlBody(BodySerializer):

@@ -33,9 +33,11 @@ def show_run(run: Run) -> Fields:
     return render_row(RunSerializer, run)
 
 
-def operation_on_run(name: str, principal: tuple[str, str] | tuple[()] = ()) -> Operation:
+def operation_on_run(
+    name: str, principal: tuple[str, str] | tuple[()] = (), unmarked: tuple[str, ...] = ()
+) -> Operation:
     """Return an operation that is answered with a run, and whose kept answer names no person."""
-    return Operation(name, principal, conceal=_without_principal, restore=_with_principal)
+    return Operation(name, principal, unmarked, conceal=_without_principal, restore=_with_principal)
 
 
 def _without_principal(body: Body) -> Body:

@@ -18,7 +18,7 @@ from runs.api.words import (
     STATUS_REASONS,
     STEP_STATES,
 )
-from runs.models import Handover, Run, RunState, Step, ToolCall
+from runs.models import Handover, Proof, Run, RunState, Step, ToolCall
 from tools.models import Effect
 
 Document = dict[str, Any]  # Any: a JSON document
@@ -94,6 +94,17 @@ class RunSerializer(serializers.Serializer[Run]):
     agent = serializers.CharField(source="identity.slug")
     agent_version = serializers.IntegerField(source="agent_version.number")
     principal = PrincipalSerializer()
+    proof = serializers.ChoiceField(
+        Proof.choices, allow_blank=True, help_text="How it is known for whom the run acts."
+    )
+    parent_run = serializers.UUIDField(
+        source="parent_id", allow_null=True, help_text="The run on whose behalf this one acts."
+    )
+    tool_limits = serializers.DictField(
+        source="limits",
+        allow_null=True,
+        help_text="The only tools that it may use, by name; null: all of its agent's.",
+    )
     required_actions = RequiredActionSerializer(many=True)
     budget = BudgetSerializer(source="*")
     tool_calls = serializers.IntegerField()

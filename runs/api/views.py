@@ -21,7 +21,7 @@ from identities.models import User
 from runs.api.bodies import RunQuery, StartRunBody, TraceQuery
 from runs.api.contents import read_steps
 from runs.api.lookup import find_run, operation_on_run, show_run, visible_runs
-from runs.api.principals import principal_of
+from runs.api.principals import principal_of, read_proof
 from runs.api.serializers import RunDetailSerializer, RunSerializer, StepSerializer, TraceSerializer
 from runs.models import Step
 from runs.services import start_run
@@ -66,11 +66,13 @@ class Runs(ListView):
 
         Answers 403 `principal_not_proven` when the caller may not say for whom the run acts.
         403 `application_only` or `staff_only`: the agent is started by the others.
+        409 `parent_ended`: nothing is done any more on behalf of that run.
         """
         read_key(request, required=True)
         body = read_body(StartRunBody, request)
         actor = caller(request)
-        principal = principal_of(actor, body.get("principal"))
+        proven = read_proof(request, actor, body.get("subject_token"))
+        principal = principal_of(actor, body.get("principal"), proven)
 
         def act() -> Answer:
             run = start_run(
@@ -82,11 +84,15 @@ class Runs(ListView):
                 application=actor.application if actor.kind == User.Kind.APPLICATION else None,
                 traceparent=self.trace.traceparent,
                 tracestate=self.trace.state,
+                proven=proven,
+                parent=find_run(actor, body["parent_run"]) if "parent_run" in body else None,
+                limits=body.get("tool_limits"),
             )
             shown = show_run(run)
             return Answer(201, shown, shown["links"]["self"])
 
-        return answer_once(request, operation_on_run("runs", principal), act, required=True)
+        operation = operation_on_run("runs", principal, unmarked=("subject_token",))
+        return answer_once(request, operation, act, required=True)
 
 
 class RunDetail(ApiView):

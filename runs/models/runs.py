@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Coalesce
 
 from agentops.identifiers import new_id
@@ -29,6 +29,12 @@ class RunState(models.TextChoices):
     EXPIRED = "expired"
 
 
+class Proof(models.TextChoices):
+    TOKEN = "token", "a verified token of the user's"
+    ASSERTED = "asserted", "the word of an application that is trusted to name users"
+    STAFF = "staff", "the session or key of a member of staff"
+
+
 ENDED_STATES = ("completed", "halted", "failed", "cancelled", "expired")
 # A required action that outlives its run: nobody knows yet what became of a call.
 UNSETTLED = [{"type": "outcome"}]
@@ -44,6 +50,19 @@ class Run(models.Model):
     principal = models.ForeignKey(Principal, on_delete=models.PROTECT, related_name="runs")
     application = models.ForeignKey(Application, on_delete=models.PROTECT, null=True, related_name="runs")
     started_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    proof = models.CharField(
+        max_length=16,
+        choices=Proof,
+        blank=True,
+        db_default="",
+        help_text="How it is known for whom the run acts. Empty: it began before that was kept.",
+    )
+    # What it was started with, for good: on whose behalf it acts (the nearest first), and its own limits by tool.
+    parent = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="children", db_index=False
+    )
+    line = models.JSONField(default=list, db_default=Value([], models.JSONField()))
+    limits = models.JSONField(null=True)
     state = models.CharField(max_length=16, choices=RunState, default=RunState.QUEUED)
     status_reason = models.CharField(max_length=48, blank=True)
     status_detail = models.CharField(
@@ -88,6 +107,7 @@ class Run(models.Model):
         indexes: ClassVar = [
             models.Index(Coalesce("lease_until", "wake_at"), name="run_due", condition=Q(ended_at=None)),
             models.Index(fields=["team", "-id"], name="run_by_team"),
+            models.Index(fields=["parent"], name="run_by_parent", condition=Q(parent__isnull=False)),
             models.Index(fields=["state", "-id"], name="run_by_state"),
             models.Index(
                 fields=["team"], name="run_unsettled", condition=Q(required_actions__contains=UNSETTLED)

@@ -50,6 +50,9 @@ def test_an_application_starts_a_run_for_its_user(
         "agent": "refunds-agent",
         "agent_version": 1,
         "principal": CUSTOMER,
+        "proof": "asserted",
+        "parent_run": None,
+        "tool_limits": None,
         "required_actions": [],
         "budget": {
             "limits": {"steps": 12, "tokens": 100_000, "usd": "2.0000", "seconds": 90},

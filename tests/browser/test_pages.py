@@ -15,11 +15,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 LISTS = (
     "approvals/approvalrequest", "runs/run", "runs/handover", "runs/agentversion", "runs/budget", "runs/price",
     "identities/agentidentity", "identities/application", "identities/apikey", "identities/user", "identities/team",
-    "tools/tool", "tools/toolgrant", "ledger/stream", "runs/stop", "identities/killswitch",
+    "tools/tool", "tools/toolgrant", "tools/userterms", "ledger/stream", "runs/stop", "identities/killswitch",
 )  # fmt: skip
 FORMS = (
     "runs/run/add", "runs/stop/add", "identities/apikey/add", "identities/user/add", "tools/toolgrant/add",
-    "tools/toolgrant/waiver", "second-factor", "password_change",
+    "tools/userterms/add", "tools/toolgrant/waiver", "second-factor", "password_change",
 )  # fmt: skip
 
 

@@ -129,7 +129,7 @@ class Company:
         """Answer with these turns; the last one goes on."""
         self.provider.play(*turns)
 
-    def start(self, message: str = "Please help.", subject: str = SUBJECT, **trace: str) -> Run:
+    def start(self, message: str = "Please help.", subject: str = SUBJECT, **more: Any) -> Run:
         """Start a run through the application, and publish first where nothing is published."""
         if self.published is None:
             self.publish()
@@ -140,7 +140,7 @@ class Company:
             issuer=ISSUER,
             subject=subject,
             application=self.cast.application,
-            **trace,
+            **more,
         )
 
     def drive(self, run: Run) -> Run:

@@ -27,7 +27,7 @@ from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import meanwhile
 from tools import standing
 from tools.models import Tool
-from tools.policy import Actors, find_lost_authority
+from tools.policy import Actors, Parent, find_lost_authority
 
 Loss = Callable[[Company], object]
 
@@ -58,14 +58,24 @@ def test_the_engine_knows_every_way_to_lose_the_right() -> None:
     now = timezone.now()
     states = [state for state in AgentIdentity.State.values if state != "draft"]  # a draft has no runs
     either = (True, False)
+    closed = Parent(new_id(), new_id(), "Desk", "suspended", None, True)
     standings = [
-        Actors(state, expires_at, account, application, initiator_active=initiator, switch=switch)
-        for state, expires_at, account, application, initiator, switch in product(
-            states, (None, now), either, either, either, (None, *KillSwitch.Scope.values)
+        Actors(
+            state,
+            expires_at,
+            account,
+            application,
+            initiator_active=initiator,
+            switch=switch,
+            parents=parents,
+        )
+        for state, expires_at, account, application, initiator, switch, parents in product(
+            states, (None, now), either, either, either, (None, *KillSwitch.Scope.values), ((), (closed,))
         )
     ]
     found = {find_lost_authority(standing, now) for standing in standings}
-    assert found == {"", *get_args(LostAuthority)}
+    # That a parent has ended is no matter of its standing: see test_parents.
+    assert found == {"", *get_args(LostAuthority)} - {"parent_ended"}
 
 
 @pytest.mark.parametrize(("values", "code"), LOSSES)
@@ -315,15 +325,19 @@ def make_it_a_draft(company: Company) -> None:
     change(company, state="draft")
 
 
+HOLDER, NAMED = "p.user_id = i.service_account_id AND ", " AND c.codename = 'use_tool'"
+HOLDS = f"{HOLDER}p.content_object_id = t.id{NAMED}"
+ACCOUNT = " FROM identities_user u WHERE u.id = i.service_account_id"
+IS_OPEN = f"u.is_active AND u.kind = 'agent'{ACCOUNT}"
 # What is taken away, how the call is refused, and what the statement does not say any more in the mutant.
 CONDITIONS: list[tuple[Loss, str, tuple[str, str]]] = [
-    (take_permission, "no_object_permission", ("EXISTS (SELECT 1", "true OR EXISTS (SELECT 1")),
-    (give_it_to_a_group_only, "no_object_permission", ("EXISTS (SELECT 1", "true OR EXISTS (SELECT 1")),
-    (give_it_to_another_account_only, "no_object_permission", ("p.user_id = i.service_account_id AND ", "")),
-    (give_another_permission_only, "no_object_permission", (" AND c.codename = 'use_tool'", "")),
-    (take_permission, "no_object_permission", (" AND p.content_object_id = t.id", "")),
-    (close_account, "account_inactive", ("account.is_active AND ", "")),
-    (make_it_a_persons, "account_inactive", (" AND account.kind = 'agent'", "")),
+    (take_permission, "no_object_permission", (HOLDS, "true OR true")),
+    (give_it_to_a_group_only, "no_object_permission", (HOLDS, "true OR true")),
+    (give_it_to_another_account_only, "no_object_permission", (HOLDS, HOLDS[len(HOLDER) :])),
+    (give_another_permission_only, "no_object_permission", (HOLDS, HOLDS.removesuffix(NAMED))),
+    (take_permission, "no_object_permission", (HOLDS, HOLDER + "true" + NAMED)),
+    (close_account, "account_inactive", (IS_OPEN, "u.kind = 'agent'" + ACCOUNT)),
+    (make_it_a_persons, "account_inactive", (IS_OPEN, "u.is_active" + ACCOUNT)),
     (let_the_grant_run_out, "grant_expired", ("extract(epoch FROM g.valid_until)", "NULL")),
     (retire_tool, "tool_retired", ("t.state, t.forced", "'active', t.forced")),
     (make_it_a_draft, "identity_draft", ("json_build_array(i.state", "json_build_array('active'")),

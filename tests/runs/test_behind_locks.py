@@ -125,7 +125,8 @@ def test_without_the_signers_in_what_is_compared_it_is_waived(
 ) -> None:
     """The mutant."""
     company.is_mutant = True
-    old, new = "AND u.is_active AND u.kind = 'person') = 2", ") = 2"
+    signers = "u.id IN (g.waived_by_id, g.countersigned_by_id)"
+    old, new = f"{signers}\n                AND u.is_active AND u.kind = 'person'", signers
     rewrite_text(monkeypatch, standing, "_STANDING_OF_WRITE", old, new)
     rewrite_appends(monkeypatch, old, new)
     with pytest.raises(AssertionError):

@@ -335,11 +335,12 @@ def forget(*passages: str) -> Mutant:
 
 
 def forget_of_signers(passage: str) -> Mutant:
-    """Return a mutant that asks less of the signers' accounts."""
+    """Return a mutant that asks less of the accounts of those who signed for the agent itself."""
+    whole = "u.id IN (g.waived_by_id, g.countersigned_by_id)\n                AND u.is_active AND u.kind = 'person'"
 
     def mutant(patch: pytest.MonkeyPatch) -> None:
-        rewrite_text(patch, standing, "_STANDING_OF_WRITE", passage, "")
-        rewrite_appends(patch, passage, "")
+        rewrite_text(patch, standing, "_STANDING_OF_WRITE", whole, whole.replace(passage, ""))
+        rewrite_appends(patch, whole, whole.replace(passage, ""))
 
     return mutant
 

@@ -117,7 +117,7 @@ def caps(**changes: Any) -> list[dict[str, Any]]:
     return [{"per": "day", "count": 9, "amount": "900.00", **changes}]
 
 
-IN_CALL, IN_TERMS = "_digest_call", "_list_terms"
+IN_CALL, IN_TERMS, IN_CAPS = "_digest_call", "_list_terms", "_list_caps"
 NO_ARGUMENTS: Member = (IN_CALL, '"arguments": call.arguments,', "")
 BOUND: list[tuple[str, Change, Member]] = [
     ("tool version", made_by_another_version, (IN_CALL, '"tool_version": call.spec.digest,', "")),
@@ -139,9 +139,9 @@ BOUND: list[tuple[str, Change, Member]] = [
     ("grant", bent(id=new_id()), (IN_TERMS, '"grant": text_of(grant.id),', "")),
     ("grant version", bent(version=2), (IN_TERMS, '"version": grant.version,', "")),
     ("decision", bent(decision="REQUIRE_APPROVAL"), (IN_TERMS, '"decision": grant.decision,', "")),
-    ("period of a cap", bent(caps=caps(per="hour")), (IN_TERMS, "cap.per, ", "")),
-    ("count of a cap", bent(caps=caps(count=8)), (IN_TERMS, "cap.count, ", "")),
-    ("amount of a cap", bent(caps=caps(amount="900.01")), (IN_TERMS, ", _text(cap.amount)", "")),
+    ("period of a cap", bent(caps=caps(per="hour")), (IN_CAPS, "cap.per, ", "")),
+    ("count of a cap", bent(caps=caps(count=8)), (IN_CAPS, "cap.count, ", "")),
+    ("amount of a cap", bent(caps=caps(amount="900.01")), (IN_CAPS, ", _text(cap.amount)", "")),
     ("over caps", bent(over_caps="REQUIRE_APPROVAL"), (IN_TERMS, '"over_caps": grant.over_caps,', "")),
     ("time to decide", bent(approval_ttl_s=601), (IN_TERMS, '"approval_ttl_s": grant.approval_ttl_s,', "")),
     (
@@ -209,10 +209,10 @@ def test_no_call_that_is_one_byte_away_fits_an_approval() -> None:
     arguments, chance = {**ARGUMENTS, "lines": [{"sku": "x"}]}, random.Random(20261122)
     call = make_call(make_spec(effect="irreversible"), arguments)
     standing = Standing("active", None, True, None, "active", None, True)
-    approved = assessment._digest_call(call, standing)
-    digests = [assessment._digest_call(mutate_call(call, chance), standing) for _ in range(10_000)]
+    approved = assessment._digest_call(call, standing, NOBODY)
+    digests = [assessment._digest_call(mutate_call(call, chance), standing, NOBODY) for _ in range(10_000)]
     assert digests.count(approved) == 0
-    assert assessment._digest_call(replace(call), standing) == approved
+    assert assessment._digest_call(replace(call), standing, NOBODY) == approved
 
 
 # --- errors while deciding --------------------------------------------------------------------------------

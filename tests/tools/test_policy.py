@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.caps import Cap, CapClaim
-from tools.policy import Ask, Decision, GrantTerms, Standing, WaiverTerms, decide
+from tools.policy import Ask, Bound, Decision, GrantTerms, Parent, Standing, WaiverTerms, decide
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EARLIER, LATER = NOW - timedelta(hours=1), NOW + timedelta(hours=1)
@@ -20,6 +20,7 @@ ASK = Ask(UUID(int=1), "refund", TOOL_VERSION, "reversible", Decimal(5), NOW)
 IRREVERSIBLE = replace(ASK, effect="irreversible")
 GRANT = GrantTerms(UUID(int=2), 1, "ALLOW", (), "DENY", 600, None, None)
 GOOD = Standing("active", None, True, True, "active", GRANT, True)
+PARENT = Parent(UUID(int=3), UUID(int=4), "Desk", "active", None, True, True, GRANT)
 DAILY = Cap("day", 10, Decimal(50))
 WAIVER = WaiverTerms(("ada", "bob"), TOOL_VERSION, LATER, stands=True)
 WAIVED: dict[str, Any] = {
@@ -63,6 +64,16 @@ TAKEN_AWAY: list[tuple[dict[str, Any], str]] = [
     ({"grant": replace(GRANT, decision="DENY")}, "denied_by_grant"),
     ({"grant": replace(GRANT, valid_until=NOW)}, "grant_expired"),
     ({"grant": replace(GRANT, valid_until=EARLIER)}, "grant_expired"),
+    ({"for_user": (Bound("DENY"),)}, "denied_by_user"),
+    ({"parents": (replace(PARENT, identity_state="suspended"),)}, "parent_identity_suspended"),
+    ({"parents": (replace(PARENT, identity_expires_at=NOW),)}, "parent_identity_expired"),
+    ({"parents": (replace(PARENT, account_active=False),)}, "parent_account_inactive"),
+    ({"parents": (replace(PARENT, guarded=False),)}, "parent_no_object_permission"),
+    ({"parents": (replace(PARENT, grant=None),)}, "parent_no_grant"),
+    ({"parents": (replace(PARENT, grant=replace(GRANT, decision="DENY")),)}, "parent_denied_by_grant"),
+    ({"parents": (replace(PARENT, grant=replace(GRANT, valid_until=NOW)),)}, "parent_grant_expired"),
+    ({"parents": (replace(PARENT, limits={}),)}, "denied_by_parent"),
+    ({"parents": (PARENT, replace(PARENT, grant=None))}, "parent_no_grant"),
 ]
 
 

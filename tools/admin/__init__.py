@@ -3,5 +3,6 @@
 from tools.admin import panels
 from tools.admin.grants import ToolGrantAdmin
 from tools.admin.tools import ToolAdmin
+from tools.admin.user_terms import UserTermsAdmin
 
-__all__ = ["ToolAdmin", "ToolGrantAdmin", "panels"]
+__all__ = ["ToolAdmin", "ToolGrantAdmin", "UserTermsAdmin", "panels"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.db.models import QuerySet
@@ -30,28 +30,19 @@ def _moment(**attributes: Any) -> forms.DateTimeField:
     )
 
 
-class TermsForm(forms.Form):
-    """Who may use what, on which terms. Empty caps are no caps."""
+class CapsForm(forms.Form):
+    """Of a tool, what happens and up to which caps. Empty caps are no caps."""
 
-    identity = forms.ModelChoiceField(queryset=AgentIdentity.objects.none(), label="Agent")
+    periods: ClassVar[Sequence[tuple[str, str]]] = PERIODS
+
     tool = forms.ModelChoiceField(queryset=Tool.objects.none())
     decision = forms.ChoiceField(choices=DECISIONS, label="What happens when it wants to use it")
     over_caps = forms.ChoiceField(choices=OVER_CAPS, label="Beyond the caps")
-    approval_ttl_s = forms.IntegerField(
-        min_value=1,
-        initial=600,
-        label="Seconds a person has to answer",
-        help_text="After that the call is not made.",
-    )
-    valid_until = _moment(required=False, label="Valid until (UTC)")
 
-    def __init__(
-        self, *args: Any, agents: QuerySet[AgentIdentity], tools: QuerySet[Tool], **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, tools: QuerySet[Tool], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, rows in (("identity", agents), ("tool", tools)):
-            cast(Any, self.fields[name]).queryset = rows  # Any: generic in the stubs only
-        for per, words in PERIODS:
+        cast(Any, self.fields["tool"]).queryset = tools  # Any: generic in the stubs only
+        for per, words in self.periods:
             if per != "call":
                 self.fields[f"{per}_count"] = forms.IntegerField(
                     required=False, min_value=1, label=f"Calls {words}"
@@ -64,30 +55,50 @@ class TermsForm(forms.Form):
         """Return the caps as rows: the period in words, the field of counts, the field of amounts."""
         return [
             (words, self[f"{per}_count"] if per != "call" else None, self[f"{per}_amount"])
-            for per, words in PERIODS
+            for per, words in self.periods
         ]
 
     def other_fields(self) -> list[forms.BoundField]:
         """Return the visible fields that are no caps."""
         return [field for field in self.visible_fields() if not field.name.endswith(("_count", "_amount"))]
 
+    def caps(self) -> Iterator[dict[str, Any]]:
+        """Yield the caps that a valid form holds."""
+        for per, _ in self.periods:
+            count, amount = self.cleaned_data.get(f"{per}_count"), self.cleaned_data.get(f"{per}_amount")
+            cap = {"per": per, "count": count, "amount": None if amount is None else str(amount)}
+            if count is not None or amount is not None:
+                yield {name: value for name, value in cap.items() if value is not None}
+
+
+class TermsForm(CapsForm):
+    """Who may use what, on which terms."""
+
+    field_order = ("identity", "tool", "decision", "over_caps")
+
+    identity = forms.ModelChoiceField(queryset=AgentIdentity.objects.none(), label="Agent")
+    approval_ttl_s = forms.IntegerField(
+        min_value=1,
+        initial=600,
+        label="Seconds a person has to answer",
+        help_text="After that the call is not made.",
+    )
+    valid_until = _moment(required=False, label="Valid until (UTC)")
+
+    def __init__(self, *args: Any, agents: QuerySet[AgentIdentity], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        cast(Any, self.fields["identity"]).queryset = agents  # Any: generic in the stubs only
+
     def terms(self) -> Terms:
         """Return the terms that a valid form holds."""
         values = self.cleaned_data
         return Terms(
             decision=values["decision"],
-            caps=tuple(self._caps()),
+            caps=tuple(self.caps()),
             over_caps=values["over_caps"],
             approval_ttl_s=values["approval_ttl_s"],
             valid_until=values["valid_until"],
         )
-
-    def _caps(self) -> Iterator[dict[str, Any]]:
-        for per, _ in PERIODS:
-            count, amount = self.cleaned_data.get(f"{per}_count"), self.cleaned_data.get(f"{per}_amount")
-            cap = {"per": per, "count": count, "amount": None if amount is None else str(amount)}
-            if count is not None or amount is not None:
-                yield {name: value for name, value in cap.items() if value is not None}
 
 
 class WaiverForm(TermsForm):

@@ -6,6 +6,7 @@ from tools.services.catalogue import accept_tool, add_version, create_tool, quar
 from tools.services.definition import ToolDefinition
 from tools.services.grants import revoke_grant, set_grant
 from tools.services.terms import Terms
+from tools.services.user_terms import end_user_terms, set_user_terms
 from tools.services.waivers import Waiver, sign_waiver
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "add_approver",
     "add_version",
     "create_tool",
+    "end_user_terms",
     "force_breaker_open",
     "lift_forced_breaker",
     "quarantine_tool",
@@ -24,5 +26,6 @@ __all__ = [
     "retire_tool",
     "revoke_grant",
     "set_grant",
+    "set_user_terms",
     "sign_waiver",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -39,6 +39,14 @@ class Terms:
             "valid_until": self.valid_until,
         }
 
+    def bound_values(self) -> dict[str, Any]:
+        """Return the fields of terms that only take away, as JSON holds them."""
+        return {
+            "decision": self.decision,
+            "caps": [dict(cap) for cap in self.caps],
+            "over_caps": self.over_caps,
+        }
+
     def as_facts(self) -> dict[str, Any]:
         """Return the fields as the ledger and digests take them."""
         end = None if self.valid_until is None else self.valid_until.isoformat()
@@ -50,6 +58,15 @@ def check_terms(terms: Terms, version: ToolVersion) -> None:
     faults = [*_find_faults(terms), *_find_cap_faults(terms, version)]
     if faults:
         raise ValidationFailed("invalid_terms", "; ".join(faults), problems=faults)
+
+
+def find_bound_faults(terms: Terms, version: ToolVersion, periods: Collection[str]) -> Iterator[str]:
+    """Yield every fault of terms that only take away, with caps over these periods."""
+    yield from _find_faults(terms)
+    yield from _find_cap_faults(terms, version)
+    for place, cap in enumerate(terms.caps):
+        if cap.get("per") in PERIODS and cap["per"] not in periods:
+            yield f"caps/{place}: per is one of {', '.join(periods)} here"
 
 
 def skips_people(terms: Terms, version: ToolVersion) -> bool:

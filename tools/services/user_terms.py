@@ -1,0 +1,68 @@
+"""What agents may do on behalf of end users: a source of authority of its own, which every grant is cut by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from agentops.errors import StateConflict, ValidationFailed
+from agentops.ledger.entries import Draft
+from agentops.ledger.store import record
+from identities.models import Principal, User
+from identities.policies import require
+from tools.models import Tool, UserTerms
+from tools.services.catalogue import lock_tool
+from tools.services.grants import PERMISSION, version_to_grant
+from tools.services.terms import Terms, find_bound_faults
+
+PERIODS = ("call", "hour", "day", "month")  # a run is for one end user anyway: its limits are its own
+
+
+@transaction.atomic
+def set_user_terms(*, actor: User, tool: Tool, principal: Principal | None, terms: Terms) -> UserTerms:
+    """Say what may be done with a tool for an end user, or for each of them; the same again changes nothing.
+
+    Raises ValidationFailed for terms that cannot be kept, or an end user of another team.
+    """
+    locked = lock_tool(tool)
+    require(actor, PERMISSION, locked.team)
+    if principal is not None and principal.team_id != locked.team_id:
+        raise ValidationFailed("another_team", "this end user is not one of the tool's team")
+    faults = [*find_bound_faults(terms, version_to_grant(locked), PERIODS)]
+    if faults:
+        raise ValidationFailed("invalid_terms", "; ".join(faults), problems=faults)
+    present = UserTerms.objects.standing().filter(tool=locked, principal=principal).first()
+    values = terms.bound_values()
+    if present is not None:
+        if all(getattr(present, name) == value for name, value in values.items()):
+            return present
+        _end(present)
+    terms_row = UserTerms.objects.create(tool=locked, principal=principal, created_by=actor, **values)
+    _record(terms_row, "user_terms.set", actor, values)
+    return terms_row
+
+
+@transaction.atomic
+def end_user_terms(*, actor: User, terms: UserTerms) -> UserTerms:
+    """End them: grants alone decide from now on. Raises StateConflict when they have ended before."""
+    tool = lock_tool(terms.tool)
+    require(actor, PERMISSION, tool.team)
+    present = UserTerms.objects.select_for_update().get(pk=terms.pk)
+    if present.ended_at is not None:
+        raise StateConflict("terms_ended", "these terms have ended before")
+    _end(present)
+    _record(present, "user_terms.ended", actor, {})
+    return present
+
+
+def _end(terms: UserTerms) -> None:
+    terms.ended_at = timezone.now()
+    terms.save(update_fields=["ended_at"])
+
+
+def _record(terms: UserTerms, kind: str, actor: User, values: dict[str, Any]) -> None:
+    principal = str(terms.principal_id) if terms.principal_id else None
+    facts = {"terms": str(terms.pk), "principal": principal, **values}
+    record(terms.tool_id, "tool", Draft(kind, timezone.now(), facts, actor=actor.id))
