@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tools.credentials.material import Credential
 
 CREDENTIAL = "credential"  # in any tool's configuration: the slug of the secret that its target asks for
+AUDIENCE = "audience"  # in an HTTP tool's: the resource that its calls carry a token for
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,10 @@ class Call:
     principal_subject: str
     traceparent: str
     tracestate: str = ""
+    principal_proof: str = ""  # what it rests on that the run acts for this principal
     # Only between permit and adapter; never part of what a call is compared or shown by.
     credential: Credential | None = field(default=None, repr=False, compare=False)
+    token: Credential | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

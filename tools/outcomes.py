@@ -21,7 +21,15 @@ _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 # The call never reached the tool, so it says nothing about the tool's health.
 NEVER_ASKED = frozenset(
-    {"saturated", "too_late", "bad_config", "bad_argument", "not_allowed", "credential_unavailable"}
+    {
+        "saturated",
+        "too_late",
+        "bad_config",
+        "bad_argument",
+        "not_allowed",
+        "credential_unavailable",
+        "token_unavailable",
+    }
 )
 # The tool put the call off unread (RFC 8470, RFC 6585): a server that has too much to do may refuse so for long.
 PUT_OFF = frozenset({"http_425", "http_429"})

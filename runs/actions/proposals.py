@@ -7,6 +7,7 @@ from typing import Any
 
 from agentops.engine.state import CallState
 from agentops.identifiers import text_of
+from runs.lease_rows import RunContext
 from runs.session import Session, utc_now
 from runs.turns import new_traceparent
 from tools.assessment import Assessment, assess, refuse
@@ -41,6 +42,14 @@ def where_of(session: Session, call: CallState) -> dict[str, Any]:
     return {"step": session.state.step, "call": call.number}
 
 
+def proof_of(context: RunContext) -> str:
+    """Return what it rests on that the run acts for its principal: an application's word, or a sign-in here.
+
+    An application that may not assert users starts none, and a member of staff acts for nobody else.
+    """
+    return "asserted" if context.application_id else "self"
+
+
 def call_of(session: Session, call: CallState, spec: ToolSpec, arguments: Any) -> Call:  # Any: JSON
     """Return a call as adapters take it; arguments that were erased are none."""
     context = session.context
@@ -56,6 +65,7 @@ def call_of(session: Session, call: CallState, spec: ToolSpec, arguments: Any) -
         principal_subject=context.subject,
         traceparent=new_traceparent(context),
         tracestate=context.trace_state,
+        principal_proof=proof_of(context),
     )
 
 

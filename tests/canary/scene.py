@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx2
 
-from identities.services import create_secret, issue_api_key
+from identities.services import create_secret, declare_resource, issue_api_key
+from identities.services.signing_keys import ensure_signing_key
 from tests.canary.functions import PLANTED
 from tests.cast import Cast
 from tests.live import LivePlatform
@@ -39,6 +40,10 @@ def set_up(company: Company, server: RudeServer) -> None:
         _add(company, name, {"method": "GET", "url": server.url + path, "credential": "key"}, adapter="http")
     token = {"method": "GET", "url": f"{server.url}/echo", "credential": "client"}
     _add(company, "echoes_token", token, adapter="http")
+    declare_resource(actor=company.cast.alice, application=company.cast.application, audience=server.url)
+    minted = {"method": "GET", "url": f"{server.url}/complain/403", "audience": server.url}
+    _add(company, "complains_of_token", minted, adapter="http")
+    ensure_signing_key()
     for name in ("burst", "complain"):
         _add(company, name, {"function": f"{HERE}:{name}", "credential": "key"}, adapter="python")
     names = [version.tool.name for version in company.versions]
@@ -72,3 +77,10 @@ def play(cast: Cast, platform: LivePlatform) -> tuple[str, dict[str, str]]:
             time.sleep(0.2)
         paths = [f"/api/v1/runs/{run}{part}" for part in ("", "/steps", "/trace", "/events")]
         return run, {path: client.get(path).text for path in [*paths, "/api/v1/openapi.json", "/api/v1/runs"]}
+
+
+def minted_tokens(server: RudeServer) -> set[str]:
+    """Return the tokens of ours that the server was shown, and their signatures: the rest alone opens nothing."""
+    given = {request.headers.get("authorization", "").removeprefix("Bearer ") for request in server.seen}
+    tokens = {text for text in given if text.startswith("eyJ")}
+    return tokens | {text.rpartition(".")[2] for text in tokens}

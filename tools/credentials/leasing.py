@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
 from uuid import UUID
 
 from django.utils import timezone
@@ -16,6 +14,7 @@ from agentops.errors import AgentOpsError
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from tools.calls import CREDENTIAL, Call
+from tools.credentials.concealing import attempt_concealed
 from tools.credentials.leases import (
     Lease,
     claim_due,
@@ -27,13 +26,12 @@ from tools.credentials.leases import (
     read_due,
     read_handle,
 )
-from tools.credentials.material import Credential, conceal_outcome
+from tools.credentials.material import Answer, Credential
 from tools.credentials.providers import CredentialTrouble, get_provider
-from tools.outcomes import Outcome, doubt, fail
+from tools.outcomes import Outcome, fail
 
 logger = logging.getLogger(__name__)
 
-Answer = TypeVar("Answer", Outcome, Outcome | None)  # None: a tool that cannot be asked back
 SWEEP_BATCH = 50
 
 
@@ -60,12 +58,7 @@ def _attempt_leased(call: Call, attempt: Callable[[Call], Answer], lease: Lease)
         credential = _release(lease)
     except Exception as error:  # nothing was sent to the tool, whatever its provider did
         return _note_unavailable(call, error)
-    try:
-        return conceal_outcome(credential, attempt(replace(call, credential=credential)))
-    except Exception as error:  # as everywhere around an adapter; what it says may hold what it was given
-        told = credential.conceal("".join(traceback.format_exception(error)))
-        logger.error("the adapter %s raised: %s", call.spec.adapter, told)
-        return doubt(call.spec.effect, "tool_error", f"The adapter failed with {type(error).__name__}.")
+    return attempt_concealed(credential, replace(call, credential=credential), attempt)
 
 
 def _release(lease: Lease) -> Credential:

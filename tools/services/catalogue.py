@@ -13,7 +13,10 @@ from agentops.ledger.store import record
 from agentops.rows import check_fields, insert_row
 from identities.models import Team, User
 from identities.policies import require
+from identities.services.signing_keys import ensure_signing_key
+from tools.calls import AUDIENCE
 from tools.models import Tool, ToolVersion
+from tools.services.audiences import find_audience_faults
 from tools.services.credentials import find_credential_faults
 from tools.services.definition import ToolDefinition
 from tools.services.lint import find_faults
@@ -47,7 +50,11 @@ def add_version(*, actor: User, tool: Tool, definition: ToolDefinition) -> ToolV
     require(actor, "tools.add_toolversion", locked.team, locked)
     if locked.state == Tool.State.RETIRED:
         raise StateConflict("tool_retired", f"tool {locked.name} is retired")
-    faults = [*find_faults(definition), *find_credential_faults(locked.team, definition)]
+    faults = [
+        *find_faults(definition),
+        *find_credential_faults(locked.team, definition),
+        *find_audience_faults(locked.team, definition),
+    ]
     if faults:
         raise ValidationFailed("invalid_tool", "; ".join(faults), problems=faults)
     digest = definition.digest(locked.id, locked.name)
@@ -58,6 +65,8 @@ def add_version(*, actor: User, tool: Tool, definition: ToolDefinition) -> ToolV
     version = ToolVersion(tool=locked, number=number, digest=digest, **definition.values())
     check_fields(version)
     version.save(force_insert=True)
+    if AUDIENCE in definition.config:
+        ensure_signing_key()  # its calls carry tokens, and workers make no keys
     facts = {
         "version": str(version.id),
         "number": number,

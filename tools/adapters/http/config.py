@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from tools.calls import CREDENTIAL
+from tools.adapters.http.audience import find_audience_faults
+from tools.calls import AUDIENCE, CREDENTIAL
 from tools.schemas import OUTPUT_LIMIT_BYTES
 
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 KNOWN = frozenset(
-    {"method", "url", "body", "query", "headers", "response_limit_bytes", "read_back", CREDENTIAL}
+    {"method", "url", "body", "query", "headers", "response_limit_bytes", "read_back", CREDENTIAL, AUDIENCE}
 )
 LARGEST_RESPONSE_LIMIT = 8 * OUTPUT_LIMIT_BYTES
 KEY_NAME = "idempotency_key"  # in a URL: the call's key instead of an argument
@@ -86,7 +87,7 @@ def find_faults(config: Mapping[str, Any]) -> list[str]:  # Any: whatever was ty
     read_back = config.get("read_back")
     if read_back is not None:
         faults += _find_read_back_faults(read_back)
-    return faults
+    return faults + (find_audience_faults(config) if AUDIENCE in config and not faults else [])
 
 
 def parse_endpoint(config: Mapping[str, Any]) -> Endpoint:

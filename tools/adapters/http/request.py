@@ -109,8 +109,7 @@ def _headers(endpoint: Endpoint, call: Call, body: bytes | None) -> list[tuple[b
         *endpoint.headers,
         *_trace_headers(call),
     ]
-    if call.credential is not None:
-        headers.append(call.credential.header_line())
+    headers += [given.header_line() for given in (call.token, call.credential) if given is not None]
     if body is not None:
         headers += [(b"Content-Type", b"application/json"), (b"Content-Length", str(len(body)).encode())]
     return headers
