@@ -29,6 +29,7 @@ NEVER_ASKED = frozenset(
         "not_allowed",
         "credential_unavailable",
         "token_unavailable",
+        "address_refused",
     }
 )
 # The tool put the call off unread (RFC 8470, RFC 6585): a server that has too much to do may refuse so for long.

@@ -34,7 +34,7 @@ def set_up(company: Company, server: RudeServer) -> None:
         create_secret, actor=company.cast.alice, team=company.cast.team, purpose="Calls the shop."
     )
     declare(slug="key", provider="static", settings={}, value=STATIC)
-    client = {"token_url": f"{server.url}/token/60", "client_id": "agentops"}
+    client = {"token_url": f"{server.url}/token/60", "client_id": "agentops", "allow_private": True}
     declare(slug="client", provider="oauth", settings=client, value=CLIENT)
     for name, path in HTTP_TOOLS.items():
         _add(company, name, {"method": "GET", "url": server.url + path, "credential": "key"}, adapter="http")
@@ -52,6 +52,8 @@ def set_up(company: Company, server: RudeServer) -> None:
 
 
 def _add(company: Company, name: str, config: dict[str, Any], **changes: Any) -> None:
+    if "url" in config:
+        config = {**config, "allow_private": True}
     company.add_tool(
         name, config=config, effect="read", idempotency="none", input_schema={"type": "object"}, max_attempts=1,
         timeout_s=1.0, statement="", **changes,

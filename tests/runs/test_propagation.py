@@ -58,7 +58,12 @@ def shop(company: Company) -> Iterator[ToolServer]:
 
 
 def add_refund(company: Company, shop: ToolServer, **changes: Any) -> ToolVersion:
-    config = {"method": "POST", "url": f"{shop.address}/refund", "audience": shop.address}
+    config = {
+        "method": "POST",
+        "url": f"{shop.address}/refund",
+        "audience": shop.address,
+        "allow_private": True,
+    }
     return company.add_tool("refund", adapter="http", config=config, **changes)
 
 

@@ -55,7 +55,7 @@ def _functions(settings: LazySettings) -> None:
 
 
 def post(server: RudeServer, path: str = "/ok") -> dict[str, Any]:
-    return {"method": "POST", "url": server.url + path}
+    return {"method": "POST", "url": server.url + path, "allow_private": True}
 
 
 class Stubborn(StaticProvider):

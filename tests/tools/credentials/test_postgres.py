@@ -50,7 +50,13 @@ class Shop:
 
     @property
     def settings(self) -> dict[str, Any]:
-        where = {"host": LOOPBACK, "port": self.port, "database": "shop", "sslmode": "disable"}
+        where = {
+            "host": LOOPBACK,
+            "port": self.port,
+            "database": "shop",
+            "sslmode": "disable",
+            "allow_private": True,
+        }
         return {**where, "user": "lease_maker", "inherits": "shop_reader"}
 
     @property

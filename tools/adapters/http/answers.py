@@ -62,6 +62,9 @@ def _judge_unsent(exchange: Exchange) -> Outcome:
         return fail("saturated", "No connection was free in this process.", retryable=True)
     if exchange.fault == "too_late":
         return too_late()
+    if exchange.fault == "address_refused":
+        detail = "The tool's address is in a network that is not connected to; nothing was sent."
+        return fail("address_refused", detail)
     detail = "The tool could not be reached; nothing was sent."
     return fail("unreachable", detail, retryable=True, counts_against_breaker=True)
 

@@ -22,6 +22,8 @@ def find_audience_faults(
     faults = []
     if any(_origin(address) != _origin(audience) for address in addresses):
         faults.append("set url (and that of the read_back) to the audience's own scheme, host and port")
+    if not config.get("allow_private", False) and urlsplit(audience).scheme != "https":
+        faults.append("name an https audience: over http everybody on the way could use the token first")
     return faults
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import os
-import socket
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,8 +19,8 @@ from typing import Any, Literal
 import httpcore2
 
 from agentops.clock import lease_clock_s
+from agentops.outgoing import AddressRefused, resolve
 from tools.adapters.http.request import Request
-from tools.adapters.threads import BoundedThreads, Overrun, Raised, Saturated
 
 MOST_CONNECTIONS = 512
 MOST_IDLE_CONNECTIONS = 64
@@ -31,7 +30,9 @@ IDLE_S = 2.0
 WRITE_CHUNK = 16 * 1024
 ERROR_BODY_LIMIT = 64 * 1024
 
-Fault = Literal["", "saturated", "too_late", "unreachable", "timeout", "connection_lost", "too_large"]
+Fault = Literal[
+    "", "saturated", "too_late", "unreachable", "address_refused", "timeout", "connection_lost", "too_large"
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Exchange:
 
 
 class Wire:
-    """A pool of connections, shared by the threads of one process."""
+    """Two pools of connections, shared by the threads of one process: what may lead inside is used by no other tool."""
 
     def __init__(self) -> None:
         self._connect()
@@ -65,7 +66,7 @@ class Wire:
         )
         answer = Exchange(sent=True)
         try:
-            with self._pool.stream(
+            with self._pools[request.allow_private].stream(
                 request.method,
                 url,
                 headers=request.headers,
@@ -75,6 +76,8 @@ class Wire:
             ) as response:
                 answer = Exchange(True, response.status, _plain_headers(response.headers))
                 return _read_body(response, answer, request.limit_bytes)
+        except AddressRefused:
+            return Exchange(sent=False, fault="address_refused")
         except httpcore2.PoolTimeout:
             return Exchange(sent=False, fault="saturated")
         except httpcore2.TimeoutException:
@@ -86,17 +89,22 @@ class Wire:
         return Exchange(True, answer.status, answer.headers, fault=fault)
 
     def close(self) -> None:
-        self._pool.close()
+        for pool in self._pools.values():
+            pool.close()
 
     def _connect(self) -> None:
-        self._pool = httpcore2.ConnectionPool(
-            ssl_context=httpcore2.default_ssl_context(),
-            max_connections=MOST_CONNECTIONS,
-            max_keepalive_connections=MOST_IDLE_CONNECTIONS,
-            keepalive_expiry=IDLE_S,
-            network_backend=_Backend(),
-        )
-        self._pid = os.getpid()  # last: whoever sees it sees the new pool
+        self._pools = {allow_private: _make_pool(allow_private) for allow_private in (False, True)}
+        self._pid = os.getpid()  # last: whoever sees it sees the new pools
+
+
+def _make_pool(allow_private: bool) -> httpcore2.ConnectionPool:
+    return httpcore2.ConnectionPool(
+        ssl_context=httpcore2.default_ssl_context(),
+        max_connections=MOST_CONNECTIONS,
+        max_keepalive_connections=MOST_IDLE_CONNECTIONS,
+        keepalive_expiry=IDLE_S,
+        network_backend=_Backend(allow_private),
+    )
 
 
 def _read_body(response: httpcore2.Response, answer: Exchange, limit_bytes: int) -> Exchange:
@@ -140,7 +148,6 @@ class _Current(threading.local):
 
 
 _current = _Current()
-_resolver = BoundedThreads(limit=16, name="resolver")
 
 
 class _Stream(httpcore2.NetworkStream):
@@ -179,7 +186,8 @@ class _Stream(httpcore2.NetworkStream):
 
 
 class _Backend(httpcore2.NetworkBackend):
-    def __init__(self) -> None:
+    def __init__(self, allow_private: bool) -> None:
+        self._allow_private = allow_private
         self._backend = httpcore2.SyncBackend()
 
     def connect_tcp(
@@ -191,7 +199,7 @@ class _Backend(httpcore2.NetworkBackend):
         socket_options: Iterable[Any] | None = None,  # Any: as socket.setsockopt takes them
     ) -> httpcore2.NetworkStream:
         """Connect to the first address that answers; each gets an equal share of the time left."""
-        addresses = _resolve(host, port)
+        addresses = _resolve(host, port, self._allow_private)
         error: Exception = httpcore2.ConnectError(f"no address for {host}")
         for index, address in enumerate(addresses):
             left = _current.progress.left() / (len(addresses) - index)
@@ -204,14 +212,10 @@ class _Backend(httpcore2.NetworkBackend):
         raise error
 
 
-def _resolve(host: str, port: int) -> list[str]:
-    """Return a host's addresses. The system's resolver knows no deadline, so it runs where it can be left."""
+def _resolve(host: str, port: int, allow_private: bool) -> list[str]:
     try:
-        found = _resolver.run(
-            lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), _current.progress.left()
-        )
-    except (Overrun, Saturated) as error:
-        raise httpcore2.ConnectTimeout(f"{host} was not resolved in time") from error
-    except Raised as raised:
-        raise httpcore2.ConnectError(f"{host} cannot be resolved") from raised.error
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+        return resolve(host, port, allow_private=allow_private, within_s=_current.progress.left())
+    except TimeoutError as error:
+        raise httpcore2.ConnectTimeout(str(error)) from error
+    except OSError as error:
+        raise httpcore2.ConnectError(str(error)) from error
