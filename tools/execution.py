@@ -21,6 +21,7 @@ from tools.credentials import Acting, find_acting, with_credential, with_token
 from tools.credentials.material import Answer
 from tools.outcomes import Outcome, accept_code, breaker_verdict, doubt, fail
 from tools.permits import Permit, use_permit
+from tools.recall import Recall
 
 logger = logging.getLogger(__name__)
 
@@ -46,15 +47,21 @@ def give_back(spec: ToolSpec, admission: Admission) -> None:
 
 
 def execute(
-    assessment: Assessment, permit: Permit, admission: Admission, *, not_after: float = math.inf
+    assessment: Assessment,
+    permit: Permit,
+    admission: Admission,
+    *,
+    not_after: float = math.inf,
+    recall: Recall | None = None,
 ) -> tuple[Outcome, Transition | None]:
     """Make one attempt; return its outcome and the breaker's transition, if it caused one.
 
-    `not_after`: the time on the leases' clock after which an effect must not be started any more.
+    `not_after`: the time on the leases' clock after which an effect must not be started any more. `recall`: by what
+    the attempt is called back while it is under way.
     Raises PolicyDenied unless the permit was issued for exactly this attempt and is unused.
     """
-    call = assessment.call
     use_permit(permit, assessment)
+    call = replace(assessment.call, recall=recall)
     outcome = _attempt(call, assessment.acting, math.inf if call.spec.effect == "read" else not_after)
     return _settle(call, outcome, admission)
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from agentops.errors import StateConflict, ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
+from agentops.messages import send_after_commit
 from agentops.rows import check_fields, insert_row
 from identities.models import Team, User
 from identities.policies import require
@@ -124,4 +125,11 @@ def _move(
     before, locked.state = locked.state, to
     locked.save(update_fields=["state"])
     record_tool(locked, entry, actor, {"before": before}, reason)
+    if to != Tool.State.ACTIVE:
+        withdraw_credentials(locked)
     return locked
+
+
+def withdraw_credentials(tool: Tool) -> None:
+    """Have the credentials ended that calls of the tool hold, once it is out of service."""
+    send_after_commit("runs.withdraw_credentials", "tool", str(tool.pk), queue="critical")

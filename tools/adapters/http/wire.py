@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import math
 import os
+import socket
 import threading
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from ssl import SSLContext
 from typing import Any, Literal
@@ -21,6 +23,7 @@ import httpcore2
 from agentops.clock import lease_clock_s
 from agentops.outgoing import AddressRefused, resolve
 from tools.adapters.http.request import Request
+from tools.recall import Recall
 
 MOST_CONNECTIONS = 512
 MOST_IDLE_CONNECTIONS = 64
@@ -31,7 +34,15 @@ WRITE_CHUNK = 16 * 1024
 ERROR_BODY_LIMIT = 64 * 1024
 
 Fault = Literal[
-    "", "saturated", "too_late", "unreachable", "address_refused", "timeout", "connection_lost", "too_large"
+    "",
+    "saturated",
+    "too_late",
+    "unreachable",
+    "address_refused",
+    "timeout",
+    "connection_lost",
+    "called_back",
+    "too_large",
 ]  # fmt: skip
 
 
@@ -55,11 +66,13 @@ class Wire:
     def __init__(self) -> None:
         self._connect()
 
-    def send(self, request: Request, *, timeout_s: float, not_after: float = math.inf) -> Exchange:
+    def send(
+        self, request: Request, *, timeout_s: float, not_after: float = math.inf, recall: Recall | None = None
+    ) -> Exchange:
         """Make one exchange, without redirects. Raises nothing that the network can cause."""
         if self._pid != os.getpid():  # forked: the connections are the parent's
             self._connect()
-        progress = _Progress(lease_clock_s() + timeout_s, not_after)
+        progress = _Progress(lease_clock_s() + timeout_s, not_after, recall or Recall())
         _current.progress = progress
         url = httpcore2.URL(
             scheme=request.scheme, host=request.host, port=request.port, target=request.target
@@ -84,6 +97,8 @@ class Wire:
             fault: Fault = "timeout"
         except (httpcore2.NetworkError, httpcore2.ProtocolError):
             fault = "connection_lost"
+        if progress.recall.code:
+            return Exchange(progress.sent, answer.status, answer.headers, fault="called_back")
         if not progress.sent:
             return Exchange(sent=False, fault="too_late" if progress.is_late else "unreachable")
         return Exchange(True, answer.status, answer.headers, fault=fault)
@@ -129,9 +144,10 @@ class _Progress:
     By the leases' clock throughout: what a suspended machine was sending may be taken for lost by now.
     """
 
-    def __init__(self, deadline: float, not_after: float = math.inf) -> None:
+    def __init__(self, deadline: float, not_after: float, recall: Recall) -> None:
         self.deadline = deadline
         self.not_after = not_after
+        self.recall = recall
         self.sent = False
 
     @property
@@ -144,17 +160,24 @@ class _Progress:
 
 
 class _Current(threading.local):
-    progress = _Progress(0.0)
+    progress = _Progress(0.0, math.inf, Recall())
 
 
 _current = _Current()
 
 
 class _Stream(httpcore2.NetworkStream):
-    """A connection, of which each read and write gets what is left of the exchange's time."""
+    """A connection, of which each read and write gets what is left of the exchange's time.
+
+    An exchange takes it over with its first write; from then on it may be cut off in the exchange's name, and in no
+    other's: connections are kept, and the next exchange may be somebody else's.
+    """
 
     def __init__(self, stream: httpcore2.NetworkStream) -> None:
         self._stream = stream
+        self._progress: _Progress | None = None
+        self._is_cut = False
+        self._lock = threading.Lock()
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         left = _current.progress.left()
@@ -163,12 +186,32 @@ class _Stream(httpcore2.NetworkStream):
         return self._stream.read(max_bytes, left)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._take_over(_current.progress)
         for start in range(0, len(buffer), WRITE_CHUNK):
             left = _current.progress.left()
-            if left <= 0 or _current.progress.is_late:
+            if left <= 0 or _current.progress.is_late or _current.progress.recall.code:
                 raise httpcore2.WriteTimeout
             _current.progress.sent = True  # before: a write that fails may have carried something
             self._stream.write(buffer[start : start + WRITE_CHUNK], left)
+
+    def _take_over(self, progress: _Progress) -> None:
+        if self._progress is progress:
+            return
+        with self._lock:
+            if self._is_cut:  # the call before was called back in the moment in which it had its answer
+                raise httpcore2.WriteError
+            self._progress = progress
+        progress.recall.heed(lambda: self._cut(progress))
+
+    def _cut(self, progress: _Progress) -> None:
+        """End the exchange from another thread: its own, which waits for the server, awakes at the end of input."""
+        with self._lock:
+            if self._progress is not progress:
+                return
+            self._is_cut = True
+        with suppress(OSError):  # closed already
+            # Not the TLS socket's own method, which takes its state from under the thread that reads.
+            socket.socket.shutdown(self._stream.get_extra_info("socket"), socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._stream.close()

@@ -57,6 +57,7 @@ class PostgresProvider:
 
     def end(self, secret: OpenSecret, handle: str) -> None:
         with _connect(secret) as connection:
+            connection.execute("SELECT pg_advisory_lock(hashtext(%s))", (handle,))  # a stop may end it, too
             if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (handle,)).fetchone():
                 return
             _execute(connection, _LOCK_OUT, handle)  # first: nobody comes in again while the sessions end
