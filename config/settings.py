@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import environ
@@ -287,6 +288,14 @@ SWEEP_BATCH = env.int("SWEEP_BATCH", default=200)
 OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", default="")
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
 MODEL_TIMEOUT_S = env.float("MODEL_TIMEOUT_S", default=60.0)
+
+# Where tools, credential providers and issuers may be besides the public internet, if they say that they are private.
+OUTGOING_PRIVATE_NETWORKS = [
+    ip_network(network)
+    for network in env.list(
+        "OUTGOING_PRIVATE_NETWORKS", default=[] if PRODUCTION else ["127.0.0.0/8", "::1/128"]
+    )
+]
 
 TOOLS_PYTHON_MODULES = env.list("TOOLS_PYTHON_MODULES", default=[])
 TOOL_ADAPTERS: dict[str, str] = {}

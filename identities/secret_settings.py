@@ -12,6 +12,7 @@ from agentops.errors import ValidationFailed
 
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 _TEXT = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,298}[\x21-\x7e])?")
+_WORDS = {int: "a number", str: "a text", bool: "true or false"}
 _ROLE = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 MOST_CONNECTIONS = 20
 
@@ -44,6 +45,7 @@ class OAuthSettings(StaticSettings):
     scope: str = ""
     audience: str = ""
     revocation_url: str = ""
+    allow_private: bool = False
 
     def faults(self) -> Iterator[str]:
         yield from StaticSettings.faults(self)
@@ -71,6 +73,7 @@ class PostgresSettings:
     port: int = 5432
     sslmode: str = "prefer"
     connection_limit: int = 1
+    allow_private: bool = False
 
     def faults(self) -> Iterator[str]:
         for name in ("host", "database", "user"):
@@ -113,7 +116,7 @@ def _type_faults(kind: type[SecretSettings], values: Mapping[str, Any]) -> Itera
     yield from (f"remove {name!r}: unknown" for name in sorted(map(str, values.keys() - wanted.keys())))
     for name, value in values.items():
         if name in wanted and type(value) is not wanted[name]:
-            yield f"set {name} to a {'number' if wanted[name] is int else 'text'}"
+            yield f"set {name} to {_WORDS[wanted[name]]}"
 
 
 def _is_address(text: str) -> bool:

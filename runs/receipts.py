@@ -13,8 +13,10 @@ from typing import TypeVar
 
 from django.db.models import Model, Q, QuerySet
 
-from identities.models import User
+from agentops.ledger.models import Entry
+from identities.models import SecretLease, User
 from runs.models import Run, Stop, ToolCall
+from tools.recall import CALLED_BACK
 
 Row = TypeVar("Row", bound=Model)
 
@@ -37,8 +39,9 @@ _CONCERNED: dict[str, Callable[[str], Q]] = {
 class Receipt:
     """What a stop met. Lists are cut at 200 rows, counts are not.
 
-    ``executed`` are the calls that had taken effect by then, ``in_flight`` those that were under way,
-    ``prevented`` those that have been refused since.
+    ``executed`` are the calls that had taken effect by then, ``in_flight`` those that were under way, ``called_back``
+    those of them that were cut off, ``prevented`` those that have been refused since. ``leases`` are the credentials
+    that calls held at that moment, ``leases_ended`` those of them that have ended by now.
     """
 
     going: int
@@ -48,7 +51,10 @@ class Receipt:
     executed_calls: list[ToolCall]
     in_flight: int
     in_flight_calls: list[ToolCall]
+    called_back: int
     prevented: int
+    leases: int
+    leases_ended: int
 
 
 def write_receipt(stop: Stop, viewer: User) -> Receipt:
@@ -63,8 +69,26 @@ def write_receipt(stop: Stop, viewer: User) -> Receipt:
     prevented = calls.filter(state="refused", ended_at__gt=at)
     return Receipt(
         going.count(), dict(Counter(going.values_list("state", flat=True))), _latest(going, "-pk"), executed.count(),
-        _latest(executed, "-ended_at"), in_flight.count(), _latest(in_flight, "-started_at"), prevented.count(),
+        _latest(executed, "-ended_at"), in_flight.count(), _latest(in_flight, "-started_at"),
+        _count_called_back(stop, in_flight), prevented.count(), *_count_leases(stop, going),
     )  # fmt: skip
+
+
+def _count_called_back(stop: Stop, in_flight: QuerySet[ToolCall]) -> int:
+    """Count by the ledger: what became of a call later, its row tells instead."""
+    runs = list(in_flight.values_list("run_id", flat=True).distinct())
+    cut = Entry.objects.filter(stream_id__in=runs, at__gte=stop.stopped_at, facts__code=CALLED_BACK)
+    return cut.count()
+
+
+def _count_leases(stop: Stop, going: QuerySet[Run]) -> tuple[int, int]:
+    """Return how many credentials were out at that moment, and how many of them have ended."""
+    at = stop.stopped_at
+    held = SecretLease.objects.filter(run_id__in=going.values("pk"), issued_at__lte=at)
+    held = held.filter(Q(ended_at=None) | Q(ended_at__gt=at))
+    if stop.scope == Stop.Scope.TOOL:
+        held = held.filter(tool_id=stop.target)
+    return held.count(), held.exclude(ended_at=None).count()
 
 
 def _latest(rows: QuerySet[Row], order: str) -> list[Row]:

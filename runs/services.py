@@ -266,7 +266,10 @@ def resume_run(*, actor: User, run: Run, reason: str = "") -> Run:
 
 def kill_run(*, actor: User, run: Run, reason: str = "") -> Run:
     """Halt a run as an operator: no further call, the reason on its record."""
-    return _control(actor, run, e.RUN_KILLED, reason)
+    with transaction.atomic():
+        killed = _control(actor, run, e.RUN_KILLED, reason)
+        send_after_commit("runs.withdraw_credentials", "run", str(run.pk), queue="critical")
+    return killed
 
 
 def add_message(*, actor: User, run: Run, text: str) -> Run:

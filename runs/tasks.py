@@ -13,7 +13,7 @@ from django.utils import timezone
 from agentops.database import borrowed
 from agentops.messages import send_after_commit, send_now
 from identities.models import KillSwitch
-from runs import lease_rows, retention
+from runs import lease_rows, retention, withdrawals
 from runs.driver import drive as drive_run
 from runs.leases import stopping
 
@@ -50,6 +50,7 @@ def trim() -> int:
 @shared_task(name="runs.wake_agent")
 def wake_agent(identity_id: str) -> int:
     """Drive the runs of an agent whose standing has changed, and those on its behalf, so that they notice at once."""
+    _send_withdrawal("agent", identity_id)
     own = _wake("identity_id = %s", identity_id)
     return own + _wake("line @> jsonb_build_array(jsonb_build_object('identity', %s::text))", identity_id)
 
@@ -57,12 +58,14 @@ def wake_agent(identity_id: str) -> int:
 @shared_task(name="runs.wake_application")
 def wake_application(application_id: str) -> int:
     """Drive the runs of an application that was revoked."""
+    _send_withdrawal("application", application_id)
     return _wake("application_id = %s", application_id)
 
 
 @shared_task(name="runs.wake_person")
 def wake_person(user_id: str) -> int:
     """Drive the runs that a person started whose account was closed."""
+    _send_withdrawal("person", user_id)
     return _wake("started_by_id = %s", user_id)
 
 
@@ -78,7 +81,19 @@ _SWITCHED: dict[str, LiteralString] = {
 def wake_switched(switch_id: str) -> int:
     """Drive the runs that a kill switch concerns."""
     switch = KillSwitch.objects.get(pk=switch_id)
+    _send_withdrawal(switch.scope, switch.target)
     return _wake(_SWITCHED[switch.scope], switch.target)
+
+
+@shared_task(name="runs.withdraw_credentials")
+def withdraw_credentials(scope: str, target: str) -> int:
+    """End the credentials that calls under way hold, and that a stop concerns."""
+    return withdrawals.withdraw_credentials(scope, target)
+
+
+def _send_withdrawal(scope: str, target: str) -> None:
+    """Send it apart: targets may be slow, and runs are to notice at once."""
+    send_after_commit("runs.withdraw_credentials", scope, target, queue="critical")
 
 
 def _wake(concerned: LiteralString, value: str) -> int:

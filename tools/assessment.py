@@ -18,6 +18,7 @@ from agentops.identifiers import text_of
 from tools.amounts import read_amount
 from tools.calls import Call, ToolSpec
 from tools.caps import Cap, CapClaim
+from tools.credentials.acting import Acting, find_acting, find_unserved
 from tools.credentials.standing import find_unended
 from tools.policy import NO_CALL, Ask, Bound, Decision, GrantTerms, Limits, Reason, Standing, decide
 from tools.schemas import Problem, validate_arguments
@@ -44,6 +45,7 @@ class Assessment:
     detail: str = ""
     replay: SeenEffect | None = None
     answer: Answer | None = None  # what the decision rests on
+    acting: Acting | None = None  # as whom its token is minted, where its tool asks for one
 
     @property
     def verdict(self) -> str:
@@ -107,7 +109,8 @@ def _assess_valid(
     ask = Ask(call.run_id, spec.name, spec.digest, spec.effect, amount, now, held, by.limits, by.principal_id)
     decision = decide(ask, standing)
     replay, refusal = _heed_seen(call, args_digest, answer.seen)
-    refusal = refusal or find_unended(call)
+    acting = find_acting(call)
+    refusal = refusal or find_unserved(call, acting) or find_unended(call)
     if refusal and decision.verdict != "DENY":
         decision = Decision("DENY", refusal.code, (*decision.reasons, refusal))
     return Assessment(
@@ -123,6 +126,7 @@ def _assess_valid(
         detail=decision.reasons[-1].detail,
         replay=replay,
         answer=answer,
+        acting=acting,
     )
 
 

@@ -11,8 +11,10 @@ from agentops.engine.retry import Effect, Idempotency
 
 if TYPE_CHECKING:
     from tools.credentials.material import Credential
+    from tools.recall import Recall
 
 CREDENTIAL = "credential"  # in any tool's configuration: the slug of the secret that its target asks for
+AUDIENCE = "audience"  # in an HTTP tool's: the resource that its calls carry a token for
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,12 @@ class Call:
     principal_subject: str
     traceparent: str
     tracestate: str = ""
+    principal_proof: str = ""  # what it rests on that the run acts for this principal
+    acts_for: tuple[UUID, ...] = ()  # the agents on whose behalf, the nearest first
     # Only between permit and adapter; never part of what a call is compared or shown by.
     credential: Credential | None = field(default=None, repr=False, compare=False)
+    token: Credential | None = field(default=None, repr=False, compare=False)
+    recall: Recall | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+from collections.abc import Callable
 from dataclasses import replace
 
 from django.conf import settings
@@ -16,9 +17,11 @@ from tools.adapters.base import Adapter, AdapterOptions, settle_read_back
 from tools.assessment import Assessment
 from tools.breaker import Breaker, connect_breaker
 from tools.calls import Call, ToolSpec
-from tools.credentials import with_credential
+from tools.credentials import Acting, find_acting, with_credential, with_token
+from tools.credentials.material import Answer
 from tools.outcomes import Outcome, accept_code, breaker_verdict, doubt, fail
 from tools.permits import Permit, use_permit
+from tools.recall import Recall
 
 logger = logging.getLogger(__name__)
 
@@ -44,16 +47,22 @@ def give_back(spec: ToolSpec, admission: Admission) -> None:
 
 
 def execute(
-    assessment: Assessment, permit: Permit, admission: Admission, *, not_after: float = math.inf
+    assessment: Assessment,
+    permit: Permit,
+    admission: Admission,
+    *,
+    not_after: float = math.inf,
+    recall: Recall | None = None,
 ) -> tuple[Outcome, Transition | None]:
     """Make one attempt; return its outcome and the breaker's transition, if it caused one.
 
-    `not_after`: the time on the leases' clock after which an effect must not be started any more.
+    `not_after`: the time on the leases' clock after which an effect must not be started any more. `recall`: by what
+    the attempt is called back while it is under way.
     Raises PolicyDenied unless the permit was issued for exactly this attempt and is unused.
     """
-    call = assessment.call
     use_permit(permit, assessment)
-    outcome = _attempt(call, math.inf if call.spec.effect == "read" else not_after)
+    call = replace(assessment.call, recall=recall)
+    outcome = _attempt(call, assessment.acting, math.inf if call.spec.effect == "read" else not_after)
     return _settle(call, outcome, admission)
 
 
@@ -108,21 +117,33 @@ def read_back(call: Call) -> Outcome | None:
     if adapter is None:
         return None
     try:
-        answer = with_credential(
-            call, lambda call: adapter.read_back(call, timeout_s=call.spec.timeout_s), asking=True
+        answer = _with_papers(
+            call,
+            find_acting(call),
+            lambda call: adapter.read_back(call, timeout_s=call.spec.timeout_s),
+            asking=True,
         )
         return None if answer is None else settle_read_back(_heed(answer))
     except Exception as error:  # it proves nothing about the effect that was asked about
         return _note_raised(call.spec, error)
 
 
-def _attempt(call: Call, not_after: float) -> Outcome:
+def _with_papers(
+    call: Call, acting: Acting | None, attempt: Callable[[Call], Answer], *, asking: bool = False
+) -> Answer:
+    """Make an attempt with what the tool's server asks for: a token of ours, a credential of its own."""
+    return with_token(call, acting, lambda call: with_credential(call, attempt, asking=asking))
+
+
+def _attempt(call: Call, acting: Acting | None, not_after: float) -> Outcome:
     adapter = _adapter(call.spec)
     if adapter is None:
         return fail("bad_config", f"the adapter {call.spec.adapter!r} of {call.spec.name} cannot be loaded")
     try:
-        return with_credential(
-            call, lambda call: _heed(adapter.invoke(call, timeout_s=call.spec.timeout_s, not_after=not_after))
+        return _with_papers(
+            call,
+            acting,
+            lambda call: _heed(adapter.invoke(call, timeout_s=call.spec.timeout_s, not_after=not_after)),
         )
     except Exception as error:  # an adapter promises to raise nothing; an effect must not depend on a promise
         return _note_raised(call.spec, error)

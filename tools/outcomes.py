@@ -7,10 +7,11 @@ one. Everything downstream rests on that line, so whoever is not sure says `unkn
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from agentops.engine.retry import Effect
+from tools.recall import CALLED_BACK
 
 Status = Literal["succeeded", "failed", "unknown"]
 JSON = dict[str, Any] | list[Any] | str | int | float | bool | None  # Any: JSON nests, and tools decide what
@@ -21,7 +22,16 @@ _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 # The call never reached the tool, so it says nothing about the tool's health.
 NEVER_ASKED = frozenset(
-    {"saturated", "too_late", "bad_config", "bad_argument", "not_allowed", "credential_unavailable"}
+    {
+        "saturated",
+        "too_late",
+        "bad_config",
+        "bad_argument",
+        "not_allowed",
+        "credential_unavailable",
+        "token_unavailable",
+        "address_refused",
+    }
 )
 # The tool put the call off unread (RFC 8470, RFC 6585): a server that has too much to do may refuse so for long.
 PUT_OFF = frozenset({"http_425", "http_429"})
@@ -77,6 +87,14 @@ def doubt(
     return Outcome(status, code, bound_detail(detail), None, retryable, retry_after_s, True)
 
 
+def call_back(effect: Effect, why: str, *, sent: bool) -> Outcome:
+    """Report that the attempt was called back: the connection was closed, and who knows what the tool did before."""
+    detail = f"The call was called back while it was under way: {why}."
+    if not sent:
+        return fail(CALLED_BACK, detail)
+    return replace(doubt(effect, CALLED_BACK, detail, retryable=False), counts_against_breaker=False)
+
+
 def accept_code(code: str) -> str:
     """Return a tool's code if it is one: codes stay in the ledger for ever, so no text gets into them."""
     return code if _CODE.fullmatch(code) else "tool_error"
@@ -85,12 +103,13 @@ def accept_code(code: str) -> str:
 def breaker_verdict(outcome: Outcome) -> bool | None:
     """Return what the breaker has to hear: the tool works, it does not, or (None) that is not known.
 
-    A tool that refuses a call is a tool that works. One that puts it off has neither worked nor failed: as a
+    A tool that refuses a call is a tool that works. One that puts it off, or from which the call was called back,
+    has neither worked nor failed: as a
     success it would end a row of failures, and a probe that was put off would close the breaker.
     """
     if outcome.counts_against_breaker:
         return False
-    return None if outcome.code in NEVER_ASKED | PUT_OFF else True
+    return None if outcome.code in NEVER_ASKED | PUT_OFF or outcome.code == CALLED_BACK else True
 
 
 def bound_detail(text: str) -> str:

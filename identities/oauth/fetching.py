@@ -1,12 +1,9 @@
-"""Documents of others that are fetched: https, short, within seconds, and from no address of our own network.
-
-The address that was looked at is the one that is connected to: a name that resolves anew in between leads
-nowhere else. Redirects are not followed.
+"""Documents of others that are fetched: https, short, within seconds, without redirects, from where
+`agentops.outgoing` lets us connect to.
 """
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterable
 from ipaddress import ip_address
@@ -15,6 +12,7 @@ from urllib.parse import urlsplit
 
 import httpcore2
 
+from agentops.outgoing import AddressRefused, resolve
 from agentops.strict_json import MalformedJSON, parse_json
 
 TIME_S = 5.0
@@ -40,6 +38,8 @@ def fetch_json(url: str, *, allow_private: bool) -> dict[str, Any]:  # Any: JSON
         with httpcore2.ConnectionPool(network_backend=backend) as pool:
             raw = _read(pool, url, deadline)
         document = parse_json(raw)
+    except AddressRefused:
+        raise NotFetched("private_address") from None
     except (httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError, OSError):
         raise NotFetched("unreachable") from None
     except (MalformedJSON, ValueError, httpcore2.UnsupportedProtocol):
@@ -78,15 +78,7 @@ class _Guarded(httpcore2.SyncBackend):
         socket_options: Iterable[Any] | None = None,  # Any: as socket.setsockopt takes them
     ) -> httpcore2.NetworkStream:
         """Connect to a host, all of whose addresses are allowed."""
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
-        if not addresses or not all(map(self._is_allowed, addresses)):
-            raise NotFetched("private_address")
+        addresses = resolve(host, port, allow_private=self._allow_private, within_s=timeout or TIME_S)
+        if self._loopback_only and not all(ip_address(text).is_loopback for text in addresses):
+            raise AddressRefused(host)
         return super().connect_tcp(addresses[0], port, timeout, local_address, socket_options)
-
-    def _is_allowed(self, text: str) -> bool:
-        address = ip_address(text.partition("%")[0])
-        address = getattr(address, "ipv4_mapped", None) or address
-        if self._loopback_only:
-            return address.is_loopback
-        return self._allow_private or (address.is_global and not address.is_multicast)

@@ -18,6 +18,7 @@ from joserfc import jws
 from joserfc.jwk import ECKey, RSAKey
 
 from agentops.canonical import canonical_json
+from agentops.database import orm_section
 from agentops.sealing import unseal
 from identities.models import SigningKey
 from identities.oauth.compact import VerifyingKey
@@ -76,7 +77,8 @@ class Keeper:
     def read(self) -> KeyRing:
         """Return the keys as the database has them now."""
         asked_at = time.monotonic()
-        ring = arrange(SigningKey.objects.filter(revoked_at=None), timezone.now())
+        with orm_section():  # a thread of a worker keeps no connection
+            ring = arrange(SigningKey.objects.filter(revoked_at=None), timezone.now())
         with self.lock:
             self.ring, self.read_at = ring, asked_at
             self.private = {kid: key for kid, key in self.private.items() if kid in ring.verifying}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from identities.clients import find_client, may_act
-from identities.models import Delegation, KillSwitch, UsedIdentifier
+from identities.clients import find_client, may_act, owner_of
+from identities.models import Delegation, KillSwitch, Principal, UsedIdentifier, User
 from identities.oauth.compact import TokenRefused
 from identities.oauth.metadata import issuer
 from identities.oauth.spending import is_spent
@@ -23,7 +23,28 @@ def check_standing(token: AccessToken) -> Delegation | None:
         raise TokenRefused("client_closed")
     if client.token_epoch != token.epoch:
         raise TokenRefused("earlier_epoch")
+    if token.details and token.delegation is None:
+        _check_switches(token, client)
+        _check_actors(token)
     return _standing_delegation(token)
+
+
+def _check_switches(token: AccessToken, client: User) -> None:
+    """Raise TokenRefused for a tool's call that somebody has stopped: workers mint them without a delegation."""
+    team = owner_of(client).team_id
+    known = Principal.objects.filter(team=team, issuer=token.principal_issuer, subject=token.subject)
+    if KillSwitch.objects.thrown().concerning(known.values_list("pk", flat=True).first()).exists():
+        raise TokenRefused("stopped")
+
+
+def _check_actors(token: AccessToken) -> None:
+    """Raise TokenRefused for a tool's call on behalf of an agent that was stopped."""
+    actor = (token.act or {}).get("act")
+    while actor is not None:
+        account = find_client(actor["sub"])
+        if account is None or not may_act(account, timezone.now()):
+            raise TokenRefused("actor_closed")
+        actor = actor.get("act")
 
 
 def _standing_delegation(token: AccessToken) -> Delegation | None:

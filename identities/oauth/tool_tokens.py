@@ -8,18 +8,30 @@ from typing import Any
 
 from identities.oauth.details import describe_call
 from identities.oauth.scopes import CALL_TOOLS
-from identities.oauth.tokens import draft_token, sign_token
+from identities.oauth.tokens import Actor, draft_token, sign_token
 
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """Who acts, and for whom. `epoch` is that of the agent's account when its authority was read."""
+    """Who acts, for whom, and on behalf of which other agents, the nearest first.
+
+    `epoch` is that of the agent's account when its authority was read.
+    """
 
     client_id: str
     epoch: int
     principal_issuer: str
     principal: str
     proof: str = ""
+    acts_for: tuple[str, ...] = ()
+
+    @property
+    def chain(self) -> Actor:
+        """Return the actors as a token names them: who acts, nested in it on whose behalf (RFC 8693, 4.1)."""
+        before: Actor = {}
+        for actor in reversed((self.client_id, *self.acts_for)):
+            before = {"sub": actor, **({"act": before} if before else {})}
+        return before
 
 
 def mint_tool_token(
@@ -44,4 +56,4 @@ def mint_tool_token(
         epoch=acting.epoch,
         details=(describe_call(tool, key, arguments),),
     )
-    return sign_token(replace(token, act={"sub": acting.client_id}, proof=acting.proof))
+    return sign_token(replace(token, act=acting.chain, proof=acting.proof))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from runs.actions.proposals import assess_proposal, reasons_of, where_of
 from runs.actions.refusals import note_denied, note_refused
 from runs.evidence import words_of_void
 from runs.journal import Premise
+from runs.recalls import Right, watch
 from runs.session import CapDemand, Guard, GuardRefused, Session, utc_now
 from runs.slots import waiting_outside
 from tools import execution
@@ -30,6 +32,7 @@ from tools.dedupe import is_first_of_its_kind
 from tools.execution import execute, give_back
 from tools.outcomes import Outcome
 from tools.permits import Permit
+from tools.standing import Authority
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ def call_tools(session: Session, numbers: Sequence[int]) -> None:
             give_back(item.assessment.call.spec, item.admission)
         raise
     with waiting_outside():
-        outcomes = _execute_all(ready, not_after)
+        outcomes = _execute_all(session, ready, not_after)
     session.read_clock()
     for item, (outcome, _) in zip(ready, outcomes, strict=True):
         note_outcome(session, session.state.call(item.number), item.assessment.call.spec, outcome)
@@ -168,10 +171,20 @@ def _note_attempt(session: Session, item: Ready) -> None:
     session.note(e.ATTEMPT_STARTED, facts)
 
 
-def _execute_all(ready: Sequence[Ready], not_after: float) -> list[tuple[Outcome, Transition | None]]:
+def _execute_all(
+    session: Session, ready: Sequence[Ready], not_after: float
+) -> list[tuple[Outcome, Transition | None]]:
+    by = session.authority  # may be read from the database, and readers are many
     first, *others = ready  # a write is alone
-    futures = [_readers().submit(execute, item.assessment, item.permit, item.admission) for item in others]
+    futures = [_readers().submit(_execute, item, by, math.inf) for item in others]
     # The driver's own thread would only wait, and all runs of the process share the readers: a read that queues
     # behind other runs' takes of its own run's working time.
-    made = execute(first.assessment, first.permit, first.admission, not_after=not_after)
+    made = _execute(first, by, not_after)
     return [made, *(future.result() for future in futures)]
+
+
+def _execute(item: Ready, by: Authority, not_after: float) -> tuple[Outcome, Transition | None]:
+    """Make one attempt, which is called back if the right to it goes meanwhile."""
+    call = item.assessment.call
+    with watch().over(Right(call.run_id, call.identity_id, call.spec.tool_id, by)) as recall:
+        return execute(item.assessment, item.permit, item.admission, not_after=not_after, recall=recall)

@@ -57,6 +57,8 @@ def call_of(session: Session, call: CallState, spec: ToolSpec, arguments: Any) -
         principal_subject=context.subject,
         traceparent=new_traceparent(context),
         tracestate=context.trace_state,
+        principal_proof=context.proof,
+        acts_for=tuple(link.identity_id for link in session.authority.line),
     )
 
 

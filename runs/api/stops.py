@@ -43,6 +43,9 @@ class ReceiptSerializer(serializers.Serializer[Receipt]):
     )
     executed = serializers.IntegerField(help_text="Calls that had taken effect by then.")
     in_flight = serializers.IntegerField(help_text="Calls that were under way at that moment.")
+    called_back = serializers.IntegerField(help_text="Of these, those that were cut off.")
+    leases = serializers.IntegerField(help_text="Credentials that calls held at that moment.")
+    leases_ended = serializers.IntegerField(help_text="Of these, those that have ended by now.")
     prevented = serializers.IntegerField(help_text="Calls that have been refused since.")
     runs = serializers.SerializerMethodField(help_text="The latest 200 of these runs.")
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx2
 
-from identities.services import create_secret, issue_api_key
+from identities.services import create_secret, declare_resource, issue_api_key
+from identities.services.signing_keys import ensure_signing_key
 from tests.canary.functions import PLANTED
 from tests.cast import Cast
 from tests.live import LivePlatform
@@ -33,12 +34,16 @@ def set_up(company: Company, server: RudeServer) -> None:
         create_secret, actor=company.cast.alice, team=company.cast.team, purpose="Calls the shop."
     )
     declare(slug="key", provider="static", settings={}, value=STATIC)
-    client = {"token_url": f"{server.url}/token/60", "client_id": "agentops"}
+    client = {"token_url": f"{server.url}/token/60", "client_id": "agentops", "allow_private": True}
     declare(slug="client", provider="oauth", settings=client, value=CLIENT)
     for name, path in HTTP_TOOLS.items():
         _add(company, name, {"method": "GET", "url": server.url + path, "credential": "key"}, adapter="http")
     token = {"method": "GET", "url": f"{server.url}/echo", "credential": "client"}
     _add(company, "echoes_token", token, adapter="http")
+    declare_resource(actor=company.cast.alice, application=company.cast.application, audience=server.url)
+    minted = {"method": "GET", "url": f"{server.url}/complain/403", "audience": server.url}
+    _add(company, "complains_of_token", minted, adapter="http")
+    ensure_signing_key()
     for name in ("burst", "complain"):
         _add(company, name, {"function": f"{HERE}:{name}", "credential": "key"}, adapter="python")
     names = [version.tool.name for version in company.versions]
@@ -47,6 +52,8 @@ def set_up(company: Company, server: RudeServer) -> None:
 
 
 def _add(company: Company, name: str, config: dict[str, Any], **changes: Any) -> None:
+    if "url" in config:
+        config = {**config, "allow_private": True}
     company.add_tool(
         name, config=config, effect="read", idempotency="none", input_schema={"type": "object"}, max_attempts=1,
         timeout_s=1.0, statement="", **changes,
@@ -72,3 +79,10 @@ def play(cast: Cast, platform: LivePlatform) -> tuple[str, dict[str, str]]:
             time.sleep(0.2)
         paths = [f"/api/v1/runs/{run}{part}" for part in ("", "/steps", "/trace", "/events")]
         return run, {path: client.get(path).text for path in [*paths, "/api/v1/openapi.json", "/api/v1/runs"]}
+
+
+def minted_tokens(server: RudeServer) -> set[str]:
+    """Return the tokens of ours that the server was shown, and their signatures: the rest alone opens nothing."""
+    given = {request.headers.get("authorization", "").removeprefix("Bearer ") for request in server.seen}
+    tokens = {text for text in given if text.startswith("eyJ")}
+    return tokens | {text.rpartition(".")[2] for text in tokens}

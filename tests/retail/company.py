@@ -49,7 +49,12 @@ def _tool(tool: RetailTool, shop_url: str) -> JsonObject:
         "effect": tool.effect_class,
         "idempotency": "honours_key",
         "adapter": "http",
-        "config": {"method": "POST", "url": f"{shop_url}/tools/{tool.name}", "body": "json"},
+        "config": {
+            "method": "POST",
+            "url": f"{shop_url}/tools/{tool.name}",
+            "body": "json",
+            "allow_private": True,
+        },
         "input_schema": tool.input_schema,
         "output_schema": tool.output_schema,
         "timeout_s": 10,

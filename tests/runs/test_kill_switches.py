@@ -93,6 +93,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     known: dict[str, Callable[..., object]] = {
         "runs.drive": tasks.drive,
         "runs.wake_switched": tasks.wake_switched,
+        "runs.withdraw_credentials": tasks.withdraw_credentials,
     }
 
     def carry(task: str, args: tuple[str, ...], *_: object) -> bool:
@@ -118,7 +119,7 @@ def test_runs_that_wait_for_people_halt_and_their_approvals_are_void(
     run.refresh_from_db()
     assert (run.state, run.status_reason) == ("halted", f"{scope}_stopped")
     assert ApprovalRequest.objects.get().state == "voided"
-    assert sent[-2:] == ["runs.wake_switched", "runs.drive"]
+    assert sent[-3:] == ["runs.wake_switched", "runs.withdraw_credentials", "runs.drive"]
 
 
 @pytest.mark.parametrize("scope", SCOPES)

@@ -85,7 +85,7 @@ def _nothing_seen(server: RudeServer) -> None:
 def add_tool(company: Company, server: RudeServer, path: str, **changes: Any) -> None:
     fields: dict[str, Any] = {
         "adapter": "http",
-        "config": {"method": "POST", "url": f"{server.url}/{path}"},
+        "config": {"method": "POST", "url": f"{server.url}/{path}", "allow_private": True},
         "output_schema": OUTPUT,
         "max_attempts": MOST_ATTEMPTS,
         **changes,
@@ -208,7 +208,7 @@ def test_a_tool_is_left_alone_for_as_long_as_it_asks_in_bounds(
 def add_doubtful_tool(company: Company, server: RudeServer, path: str) -> None:
     """Add a tool that loses every answer, and can be asked at a path."""
     read_back = {"method": "GET", "url": f"{server.url}/{path}/{{idempotency_key}}"}
-    config = {"method": "POST", "url": f"{server.url}/drop", "read_back": read_back}
+    config = {"method": "POST", "url": f"{server.url}/drop", "allow_private": True, "read_back": read_back}
     add_tool(company, server, "", config=config, idempotency="read_back", output_schema=None)
 
 

@@ -28,7 +28,7 @@ def _nothing_seen(server: RudeServer) -> None:
 
 def received(company: Company, server: RudeServer, **headers: str) -> list[tuple[str, str | None]]:
     """Start a run with these headers; return traceparent and tracestate of two model calls and one tool call."""
-    config = {"method": "POST", "url": f"{server.url}/echo"}
+    config = {"method": "POST", "url": f"{server.url}/echo", "allow_private": True}
     company.add_tool("look_up", effect="read", adapter="http", config=config)
     company.publish()
     company.play(proposes(("look_up", ORDER)), says("Done."))

@@ -31,8 +31,8 @@ from django.db import connections
 from agentops.clock import lease_clock_s
 from agentops.engine.retry import Effect
 from agentops.errors import AdapterError, OutcomeUnknown, Transient
+from agentops.threads import BoundedThreads, Overrun, Raised, Saturated
 from tools.adapters.base import AdapterOptions, accept_value, measure
-from tools.adapters.threads import BoundedThreads, Overrun, Raised, Saturated
 from tools.calls import CREDENTIAL, Call, CallContext
 from tools.outcomes import Outcome, doubt, fail, too_late
 

@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agentops.api.serializers import QuerySerializer, render_row
+from tools.calls import AUDIENCE
 from tools.mirror import ShownBreaker, look_at_breaker, recall_breaker
 from tools.models import Effect, Idempotency, Tool, ToolVersion
 
@@ -26,7 +27,12 @@ class ToolVersionSerializer(serializers.Serializer[ToolVersion]):
     output_schema = serializers.DictField(allow_null=True)
     timeout_s = serializers.FloatField()
     max_attempts = serializers.IntegerField()
+    audience = serializers.SerializerMethodField()
     digest = serializers.CharField()
+
+    def get_audience(self, version: ToolVersion) -> str:
+        """Whom the tokens of its calls are for; empty where they carry none."""
+        return str(version.config.get(AUDIENCE, ""))
 
 
 class BreakerSerializer(serializers.Serializer[ShownBreaker]):

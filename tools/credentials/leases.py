@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import orjson
@@ -15,7 +15,7 @@ from agentops.sealing import seal, unseal
 from identities.models import Secret, SecretLease
 from identities.secret_settings import parse_settings
 from tools.calls import Call
-from tools.credentials.providers import CredentialTrouble, LeaseTerms, OpenSecret
+from tools.credentials.providers import PROVIDER_TIMEOUT_S, CredentialTrouble, LeaseTerms, OpenSecret
 
 # A lease outlasts its attempt by this, so that what is on its way is not cut off; a sweep comes no sooner.
 MARGIN_S = 30.0
@@ -49,14 +49,15 @@ _WITH_HANDLE = "UPDATE identities_secretlease SET sealed_handle = %s WHERE id = 
 _HANDLE = "SELECT sealed_handle FROM identities_secretlease WHERE id = %s"
 _REVOKING = "UPDATE identities_secretlease SET state = 'revoking' WHERE id = %s AND state = 'issued'"
 _ENDED = """
-UPDATE identities_secretlease SET state = 'ended', ended_at = clock_timestamp(), sealed_handle = '', trouble = ''
-WHERE id = %s AND state <> 'ended'
+UPDATE identities_secretlease SET state = 'ended', ended_at = coalesce(ended_at, clock_timestamp()), sealed_handle = '',
+    trouble = ''
+WHERE id = %s
 """
 _FAILED = """
-UPDATE identities_secretlease SET state = 'revoke_failed', trouble = %(trouble)s, end_attempts = end_attempts + 1,
-    next_attempt_at = clock_timestamp() + make_interval(
+UPDATE identities_secretlease SET state = 'revoke_failed', ended_at = NULL, trouble = %(trouble)s,
+    end_attempts = end_attempts + 1, next_attempt_at = clock_timestamp() + make_interval(
         secs => least(%(longest)s, %(first)s * 2 ^ least(end_attempts, 20)))
-WHERE id = %(id)s AND state <> 'ended' RETURNING end_attempts
+WHERE id = %(id)s RETURNING end_attempts
 """
 # Claimed by its next attempt, so that two sweepers do not end the same one; the state stays, for it blocks the grant.
 _DUE = """
@@ -70,6 +71,17 @@ WHERE s.id = l.secret_id AND l.id IN (
     ORDER BY expires_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
 RETURNING l.id, l.secret_id, l.expires_at, s.provider, s.settings::text, s.sealed_value, l.sealed_handle
 """
+# Taken back in the middle of its call. Whoever does it may die over it, and then a sweep has to find it soon.
+_TAKE_BACK = """
+UPDATE identities_secretlease l SET state = 'revoking', expires_at = least(l.expires_at, clock_timestamp()),
+    next_attempt_at = clock_timestamp() + make_interval(secs => %(rest_s)s)
+FROM identities_secret s
+WHERE s.id = l.secret_id AND l.id IN (
+    SELECT l.id FROM identities_secretlease l WHERE l.state = 'issued' AND {concerned}
+    ORDER BY l.id FOR UPDATE SKIP LOCKED)
+RETURNING l.id, l.secret_id, l.expires_at, s.provider, s.settings::text, s.sealed_value, l.sealed_handle
+"""
+_IS_ISSUED = "SELECT 1 FROM identities_secretlease WHERE id = %s AND state = 'issued'"
 _UNENDED = """
 SELECT 1 FROM identities_secretlease WHERE identity_id = %s AND tool_id = %s AND state = 'revoke_failed' LIMIT 1
 """
@@ -135,7 +147,7 @@ def note_ended(lease_id: UUID) -> None:
 
 
 def note_failed(lease_id: UUID, trouble: str) -> int:
-    """Note that an end failed and is tried again ever more rarely; return how often it has, 0 if it has ended."""
+    """Note that an end failed and is tried again ever more rarely; return how often it has."""
     parameters = {"id": lease_id, "trouble": trouble[:200], "first": FIRST_REST_S, "longest": LONGEST_REST_S}
     with borrowed() as connection:
         row = connection.execute(_FAILED, parameters).fetchone()
@@ -147,6 +159,20 @@ def claim_due(batch: int) -> list[tuple[UUID, UUID, Any]]:
     with borrowed() as connection:
         rows = connection.execute(_DUE, {"batch": batch, "longest": LONGEST_REST_S}).fetchall()
     return [(row[0], row[1], row) for row in rows]
+
+
+def take_back(concerned: LiteralString, value: str) -> list[tuple[UUID, UUID, Any]]:
+    """Claim the leases in force that meet a condition on this value, as ``claim_due`` does."""
+    statement = _TAKE_BACK.format(concerned=concerned)
+    with borrowed() as connection:
+        rows = connection.execute(statement, {"value": value, "rest_s": 2 * PROVIDER_TIMEOUT_S}).fetchall()
+    return [(row[0], row[1], row) for row in rows]
+
+
+def is_issued(lease_id: UUID) -> bool:
+    """Return whether nobody has taken a lease back."""
+    with borrowed() as connection:
+        return connection.execute(_IS_ISSUED, (lease_id,)).fetchone() is not None
 
 
 def read_due(row: Any) -> Lease:  # Any: a row of _DUE

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TypeVar
+from typing import LiteralString
 from uuid import UUID
 
 from django.utils import timezone
@@ -16,9 +16,11 @@ from agentops.errors import AgentOpsError
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from tools.calls import CREDENTIAL, Call
+from tools.credentials.concealing import attempt_concealed
 from tools.credentials.leases import (
     Lease,
     claim_due,
+    is_issued,
     keep_handle,
     note_ended,
     note_failed,
@@ -26,15 +28,16 @@ from tools.credentials.leases import (
     open_lease,
     read_due,
     read_handle,
+    take_back,
 )
-from tools.credentials.material import Credential, conceal_outcome
+from tools.credentials.material import Answer, Credential
 from tools.credentials.providers import CredentialTrouble, get_provider
-from tools.outcomes import Outcome, doubt, fail
+from tools.outcomes import Outcome, fail
 
 logger = logging.getLogger(__name__)
 
-Answer = TypeVar("Answer", Outcome, Outcome | None)  # None: a tool that cannot be asked back
 SWEEP_BATCH = 50
+AT_ONCE = 8  # targets may be slow, and some do not answer
 
 
 def with_credential(call: Call, attempt: Callable[[Call], Answer], *, asking: bool = False) -> Answer:
@@ -60,12 +63,7 @@ def _attempt_leased(call: Call, attempt: Callable[[Call], Answer], lease: Lease)
         credential = _release(lease)
     except Exception as error:  # nothing was sent to the tool, whatever its provider did
         return _note_unavailable(call, error)
-    try:
-        return conceal_outcome(credential, attempt(replace(call, credential=credential)))
-    except Exception as error:  # as everywhere around an adapter; what it says may hold what it was given
-        told = credential.conceal("".join(traceback.format_exception(error)))
-        logger.error("the adapter %s raised: %s", call.spec.adapter, told)
-        return doubt(call.spec.effect, "tool_error", f"The adapter failed with {type(error).__name__}.")
+    return attempt_concealed(credential, replace(call, credential=credential), attempt)
 
 
 def _release(lease: Lease) -> Credential:
@@ -76,6 +74,9 @@ def _release(lease: Lease) -> Credential:
     released = provider.issue(lease.secret, lease.terms)
     if released.handle:
         keep_handle(lease, released.handle)
+    if (handle or released.handle) and not is_issued(lease.terms.id):
+        # It was ended before there was anything to end.
+        raise CredentialTrouble("credential_unavailable", "the credential was taken back while it was issued")
     settings = lease.secret.settings
     header, scheme = getattr(settings, "header", ""), getattr(settings, "scheme", "")
     return Credential(released.material, header, scheme, parts=released.parts)
@@ -108,6 +109,16 @@ def end_lease(lease: Lease) -> bool:
 def sweep_leases() -> int:
     """End the leases whose time is over or whose end failed; return how many have ended now."""
     return sum(_end_due(*due) for due in claim_due(SWEEP_BATCH))
+
+
+def end_leases(concerned: LiteralString, value: str) -> int:
+    """End at once the leases in force that meet a condition on this value; return how many have ended.
+
+    The worker whose call has one ends it, too: doing it twice is fine.
+    """
+    taken = take_back(concerned, value)
+    with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="leases") as pool:
+        return sum(pool.map(lambda due: _end_due(*due), taken))
 
 
 def _end_due(lease_id: UUID, secret_id: UUID, row: object) -> bool:

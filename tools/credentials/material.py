@@ -71,7 +71,7 @@ class Credential:
         raise TypeError("a credential is neither copied nor stored")
 
 
-Answer = TypeVar("Answer", Outcome, Outcome | None)
+Answer = TypeVar("Answer", Outcome, Outcome | None)  # None: a tool that cannot be asked back
 
 
 def conceal_outcome(credential: Credential, outcome: Answer) -> Answer:

@@ -11,7 +11,7 @@ from identities.models import User
 from identities.policies import require
 from tools.execution import breaker
 from tools.models import BreakerState, Tool
-from tools.services.catalogue import OPERATE, lock_tool, record_tool
+from tools.services.catalogue import OPERATE, lock_tool, record_tool, withdraw_credentials
 
 
 @transaction.atomic
@@ -25,6 +25,7 @@ def force_breaker_open(*, actor: User, tool: Tool, reason: str) -> Tool:
     check_fields(locked)
     locked.save(update_fields=["forced_open_by", "forced_open_at", "forced_open_reason"])
     record_tool(locked, "breaker.forced_open", actor, {}, reason)
+    withdraw_credentials(locked)
     return locked
 
 

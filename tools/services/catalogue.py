@@ -10,10 +10,14 @@ from django.utils import timezone
 from agentops.errors import StateConflict, ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
+from agentops.messages import send_after_commit
 from agentops.rows import check_fields, insert_row
 from identities.models import Team, User
 from identities.policies import require
+from identities.services.signing_keys import ensure_signing_key
+from tools.calls import AUDIENCE
 from tools.models import Tool, ToolVersion
+from tools.services.audiences import find_audience_faults
 from tools.services.credentials import find_credential_faults
 from tools.services.definition import ToolDefinition
 from tools.services.lint import find_faults
@@ -47,7 +51,11 @@ def add_version(*, actor: User, tool: Tool, definition: ToolDefinition) -> ToolV
     require(actor, "tools.add_toolversion", locked.team, locked)
     if locked.state == Tool.State.RETIRED:
         raise StateConflict("tool_retired", f"tool {locked.name} is retired")
-    faults = [*find_faults(definition), *find_credential_faults(locked.team, definition)]
+    faults = [
+        *find_faults(definition),
+        *find_credential_faults(locked.team, definition),
+        *find_audience_faults(locked.team, definition),
+    ]
     if faults:
         raise ValidationFailed("invalid_tool", "; ".join(faults), problems=faults)
     digest = definition.digest(locked.id, locked.name)
@@ -58,6 +66,8 @@ def add_version(*, actor: User, tool: Tool, definition: ToolDefinition) -> ToolV
     version = ToolVersion(tool=locked, number=number, digest=digest, **definition.values())
     check_fields(version)
     version.save(force_insert=True)
+    if AUDIENCE in definition.config:
+        ensure_signing_key()  # its calls carry tokens, and workers make no keys
     facts = {
         "version": str(version.id),
         "number": number,
@@ -115,4 +125,11 @@ def _move(
     before, locked.state = locked.state, to
     locked.save(update_fields=["state"])
     record_tool(locked, entry, actor, {"before": before}, reason)
+    if to != Tool.State.ACTIVE:
+        withdraw_credentials(locked)
     return locked
+
+
+def withdraw_credentials(tool: Tool) -> None:
+    """Have the credentials ended that calls of the tool hold, once it is out of service."""
+    send_after_commit("runs.withdraw_credentials", "tool", str(tool.pk), queue="critical")

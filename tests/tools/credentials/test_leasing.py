@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 from typing import cast as cast_type
 
 import pytest
@@ -30,7 +30,7 @@ from tools.calls import Call
 from tools.catalogue import read_spec
 from tools.credentials import leasing
 from tools.credentials.leasing import sweep_leases
-from tools.credentials.providers import CredentialTrouble, OpenSecret
+from tools.credentials.providers import CredentialTrouble, LeaseTerms, OpenSecret, Released
 from tools.credentials.providers.static import StaticProvider
 from tools.execution import adapter_options
 from tools.models import ToolGrant, ToolVersion
@@ -55,7 +55,7 @@ def _functions(settings: LazySettings) -> None:
 
 
 def post(server: RudeServer, path: str = "/ok") -> dict[str, Any]:
-    return {"method": "POST", "url": server.url + path}
+    return {"method": "POST", "url": server.url + path, "allow_private": True}
 
 
 class Stubborn(StaticProvider):
@@ -127,6 +127,31 @@ def test_a_function_gets_it_only_if_it_asks(cast: Cast) -> None:
     assert functions.GIVEN[0] == VALUE
     assert (used.value, looked.value) == ({"used": "[credential]"}, "looked")
     assert VALUE not in repr(functions.GIVEN[1])
+
+
+def test_what_is_taken_back_while_it_is_issued_is_ended_and_not_used(
+    cast: Cast, server: RudeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(StaticProvider):
+        done: ClassVar[list[str]] = []
+
+        def handle_of(self, lease_id: object) -> str:
+            return "a-name-upstream"
+
+        def issue(self, secret: OpenSecret, lease: LeaseTerms) -> Released:
+            assert leasing.end_leases("%(value)s = ''", "") == 1
+            self.done.append("issued")
+            return super().issue(secret, lease)
+
+        def end(self, secret: OpenSecret, handle: str) -> None:
+            self.done.append("ended")
+
+    provider = Interrupted()
+    monkeypatch.setattr(leasing, "get_provider", lambda kind: provider)
+    outcome = carry_out(leased_call(cast, post(server)))
+
+    assert (outcome.status, outcome.code) == ("failed", "credential_unavailable")
+    assert (provider.done, states(), server.seen) == (["ended", "issued", "ended"], ["ended"], [])
 
 
 # --- who may have it --------------------------------------------------------------------------------------

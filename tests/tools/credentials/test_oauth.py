@@ -30,7 +30,7 @@ def server() -> Iterator[RudeServer]:
 
 
 def secret(server: RudeServer, path: str = "/token/60", **changes: Any) -> OpenSecret:
-    where = {"token_url": server.url + path, "client_id": "agent ops"}
+    where = {"token_url": server.url + path, "client_id": "agent ops", "allow_private": True}
     return OpenSecret(parse_settings("oauth", {**where, **changes}), VALUE)
 
 
@@ -91,3 +91,9 @@ def test_an_endpoint_that_gives_none_is_not_quoted(server: RudeServer, path: str
 def test_a_revocation_that_fails_is_told(server: RudeServer, path: str) -> None:
     with pytest.raises(CredentialTrouble):
         PROVIDER.end(secret(server, revocation_url=server.url + path), "issued-00000001")
+
+
+def test_an_endpoint_inside_takes_the_secrets_word(server: RudeServer) -> None:
+    with pytest.raises(CredentialTrouble, match="in a network that is not connected to"):
+        PROVIDER.issue(secret(server, allow_private=False), LEASE)
+    assert server.seen == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -50,7 +52,13 @@ class Shop:
 
     @property
     def settings(self) -> dict[str, Any]:
-        where = {"host": LOOPBACK, "port": self.port, "database": "shop", "sslmode": "disable"}
+        where = {
+            "host": LOOPBACK,
+            "port": self.port,
+            "database": "shop",
+            "sslmode": "disable",
+            "allow_private": True,
+        }
         return {**where, "user": "lease_maker", "inherits": "shop_reader"}
 
     @property
@@ -155,6 +163,21 @@ def test_ending_twice_or_what_never_was_is_fine(shop: Shop, lease: LeaseTerms) -
     for _ in range(2):
         PROVIDER.end(shop.secret, PROVIDER.handle_of(lease.id))
     PROVIDER.end(shop.secret, PROVIDER.handle_of(new_id()))
+    assert shop.roles() == []
+
+
+def test_a_stop_may_end_it_while_its_call_does(shop: Shop, lease: LeaseTerms) -> None:
+    handle = PROVIDER.handle_of(lease.id)
+    together = threading.Barrier(4)
+
+    def end_together(_: int) -> None:
+        together.wait()
+        PROVIDER.end(shop.secret, handle)
+
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(3):
+            issue(shop, lease)
+            list(pool.map(end_together, range(4)))
     assert shop.roles() == []
 
 

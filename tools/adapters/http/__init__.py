@@ -18,6 +18,8 @@ seen                                            read                   effect   
 ==============================================  =====================  =============================  =======
 not sent: DNS, refused, TLS, connect timeout    failed, retryable      failed, retryable              fails
 not sent: no free connection here               failed, retryable      failed, retryable              nothing
+not sent, and called back                       failed                 failed                         nothing
+sent, and called back                           failed                 unknown                        nothing
 sent, then timeout or connection lost           failed, retryable      unknown, retryable             fails
 2xx with JSON that fits the output schema       succeeded              succeeded                      works
 204, 205 without a body                         succeeded with null    succeeded with null            works
@@ -88,7 +90,7 @@ class HttpAdapter:
             request = build_request(endpoint, call)
         except ValueError as error:
             return fail("bad_argument", str(error))
-        exchange = self._wire.send(request, timeout_s=timeout_s, not_after=not_after)
+        exchange = self._wire.send(request, timeout_s=timeout_s, not_after=not_after, recall=call.recall)
         return judge(call, exchange, endpoint.limit_bytes)
 
     def _read_back(self, call: Call, timeout_s: float) -> Outcome:

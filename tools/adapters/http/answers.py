@@ -12,7 +12,8 @@ from agentops.strict_json import MalformedJSON, unique_object
 from tools.adapters.base import NOT_EXECUTED, accept_value
 from tools.adapters.http.wire import Exchange
 from tools.calls import Call
-from tools.outcomes import Outcome, doubt, fail, too_late
+from tools.outcomes import Outcome, call_back, doubt, fail, too_late
+from tools.recall import CALLED_BACK
 
 LONGEST_RETRY_AFTER_S = 86_400.0
 
@@ -26,9 +27,12 @@ LOST = {
 
 def judge(call: Call, exchange: Exchange, limit_bytes: int) -> Outcome:
     """Return the outcome of an attempt."""
+    status = exchange.status
+    if exchange.fault == CALLED_BACK and not 400 <= status < 500:
+        why = call.recall.code if call.recall is not None else ""
+        return call_back(call.spec.effect, why, sent=exchange.sent)
     if not exchange.sent:
         return _judge_unsent(exchange)
-    status = exchange.status
     if status == 0 or (exchange.fault in LOST and 200 <= status < 300):
         return doubt(call.spec.effect, exchange.fault, LOST[exchange.fault])
     if 200 <= status < 300:
@@ -62,6 +66,9 @@ def _judge_unsent(exchange: Exchange) -> Outcome:
         return fail("saturated", "No connection was free in this process.", retryable=True)
     if exchange.fault == "too_late":
         return too_late()
+    if exchange.fault == "address_refused":
+        detail = "The tool's address is in a network that is not connected to; nothing was sent."
+        return fail("address_refused", detail)
     detail = "The tool could not be reached; nothing was sent."
     return fail("unreachable", detail, retryable=True, counts_against_breaker=True)
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from tools.calls import CREDENTIAL
+from tools.adapters.http.audience import find_audience_faults
+from tools.calls import AUDIENCE, CREDENTIAL
 from tools.schemas import OUTPUT_LIMIT_BYTES
 
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
-KNOWN = frozenset(
-    {"method", "url", "body", "query", "headers", "response_limit_bytes", "read_back", CREDENTIAL}
-)
+INHERITED = ("headers", "response_limit_bytes", "allow_private")  # by a read-back
+KNOWN = frozenset({"method", "url", "body", "query", "read_back", *INHERITED, CREDENTIAL, AUDIENCE})
 LARGEST_RESPONSE_LIMIT = 8 * OUTPUT_LIMIT_BYTES
 KEY_NAME = "idempotency_key"  # in a URL: the call's key instead of an argument
 SET_FOR_EVERY_CALL = frozenset(
@@ -62,6 +62,7 @@ class Endpoint:
     query: frozenset[str] | None
     headers: tuple[tuple[bytes, bytes], ...]
     limit_bytes: int
+    allow_private: bool
 
     def takes_in_query(self, name: str) -> bool:
         return not self.json_body if self.query is None else name in self.query
@@ -81,12 +82,14 @@ def find_faults(config: Mapping[str, Any]) -> list[str]:  # Any: whatever was ty
     limit = config.get("response_limit_bytes", OUTPUT_LIMIT_BYTES)
     if type(limit) is not int or not 0 < limit <= LARGEST_RESPONSE_LIMIT:
         faults.append(f"set response_limit_bytes to a number from 1 to {LARGEST_RESPONSE_LIMIT}")
+    if type(config.get("allow_private", False)) is not bool:
+        faults.append("set allow_private to true or false")
     faults += _find_url_faults(config.get("url"))
     faults += _find_header_faults(config.get("headers", {}))
     read_back = config.get("read_back")
     if read_back is not None:
         faults += _find_read_back_faults(read_back)
-    return faults
+    return faults + (find_audience_faults(config) if AUDIENCE in config and not faults else [])
 
 
 def parse_endpoint(config: Mapping[str, Any]) -> Endpoint:
@@ -108,15 +111,16 @@ def parse_endpoint(config: Mapping[str, Any]) -> Endpoint:
         query=None if query is None else frozenset(query),
         headers=tuple((n.encode(), v.encode()) for n, v in config.get("headers", {}).items()),
         limit_bytes=config.get("response_limit_bytes", OUTPUT_LIMIT_BYTES),
+        allow_private=config.get("allow_private", False),
     )
 
 
 def parse_read_back(config: Mapping[str, Any]) -> Endpoint | None:
-    """Take the read-back apart; None if there is none. It inherits headers and limit."""
+    """Take the read-back apart; None if there is none. It inherits all that is not its own address."""
     read_back = config.get("read_back")
     if read_back is None:
         return None
-    inherited = {name: config[name] for name in ("headers", "response_limit_bytes") if name in config}
+    inherited = {name: config[name] for name in INHERITED if name in config}
     return parse_endpoint({**inherited, **read_back, "method": "GET", "body": "none"})
 
 

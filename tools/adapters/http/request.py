@@ -32,6 +32,7 @@ class Request:
     headers: list[tuple[bytes, bytes]]
     body: bytes | None
     limit_bytes: int
+    allow_private: bool = False  # whether the target may be in a network that the operator has named
 
 
 def build_request(endpoint: Endpoint, call: Call, *, reading_back: bool = False) -> Request:
@@ -58,6 +59,7 @@ def build_request(endpoint: Endpoint, call: Call, *, reading_back: bool = False)
         headers=_headers(endpoint, call, body),
         body=body,
         limit_bytes=endpoint.limit_bytes,
+        allow_private=endpoint.allow_private,
     )
 
 
@@ -109,8 +111,7 @@ def _headers(endpoint: Endpoint, call: Call, body: bytes | None) -> list[tuple[b
         *endpoint.headers,
         *_trace_headers(call),
     ]
-    if call.credential is not None:
-        headers.append(call.credential.header_line())
+    headers += [given.header_line() for given in (call.token, call.credential) if given is not None]
     if body is not None:
         headers += [(b"Content-Type", b"application/json"), (b"Content-Length", str(len(body)).encode())]
     return headers

@@ -13,6 +13,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from ssl import SSLContext
 from typing import Any, Literal
@@ -20,8 +21,9 @@ from typing import Any, Literal
 import httpcore2
 
 from agentops.clock import lease_clock_s
+from agentops.outgoing import AddressRefused, resolve
 from tools.adapters.http.request import Request
-from tools.adapters.threads import BoundedThreads, Overrun, Raised, Saturated
+from tools.recall import Recall
 
 MOST_CONNECTIONS = 512
 MOST_IDLE_CONNECTIONS = 64
@@ -31,7 +33,17 @@ IDLE_S = 2.0
 WRITE_CHUNK = 16 * 1024
 ERROR_BODY_LIMIT = 64 * 1024
 
-Fault = Literal["", "saturated", "too_late", "unreachable", "timeout", "connection_lost", "too_large"]
+Fault = Literal[
+    "",
+    "saturated",
+    "too_late",
+    "unreachable",
+    "address_refused",
+    "timeout",
+    "connection_lost",
+    "called_back",
+    "too_large",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +61,25 @@ class Exchange:
 
 
 class Wire:
-    """A pool of connections, shared by the threads of one process."""
+    """Two pools of connections, shared by the threads of one process: what may lead inside is used by no other tool."""
 
     def __init__(self) -> None:
         self._connect()
 
-    def send(self, request: Request, *, timeout_s: float, not_after: float = math.inf) -> Exchange:
+    def send(
+        self, request: Request, *, timeout_s: float, not_after: float = math.inf, recall: Recall | None = None
+    ) -> Exchange:
         """Make one exchange, without redirects. Raises nothing that the network can cause."""
         if self._pid != os.getpid():  # forked: the connections are the parent's
             self._connect()
-        progress = _Progress(lease_clock_s() + timeout_s, not_after)
+        progress = _Progress(lease_clock_s() + timeout_s, not_after, recall or Recall())
         _current.progress = progress
         url = httpcore2.URL(
             scheme=request.scheme, host=request.host, port=request.port, target=request.target
         )
         answer = Exchange(sent=True)
         try:
-            with self._pool.stream(
+            with self._pools[request.allow_private].stream(
                 request.method,
                 url,
                 headers=request.headers,
@@ -75,28 +89,37 @@ class Wire:
             ) as response:
                 answer = Exchange(True, response.status, _plain_headers(response.headers))
                 return _read_body(response, answer, request.limit_bytes)
+        except AddressRefused:
+            return Exchange(sent=False, fault="address_refused")
         except httpcore2.PoolTimeout:
             return Exchange(sent=False, fault="saturated")
         except httpcore2.TimeoutException:
             fault: Fault = "timeout"
         except (httpcore2.NetworkError, httpcore2.ProtocolError):
             fault = "connection_lost"
+        if progress.recall.code:
+            return Exchange(progress.sent, answer.status, answer.headers, fault="called_back")
         if not progress.sent:
             return Exchange(sent=False, fault="too_late" if progress.is_late else "unreachable")
         return Exchange(True, answer.status, answer.headers, fault=fault)
 
     def close(self) -> None:
-        self._pool.close()
+        for pool in self._pools.values():
+            pool.close()
 
     def _connect(self) -> None:
-        self._pool = httpcore2.ConnectionPool(
-            ssl_context=httpcore2.default_ssl_context(),
-            max_connections=MOST_CONNECTIONS,
-            max_keepalive_connections=MOST_IDLE_CONNECTIONS,
-            keepalive_expiry=IDLE_S,
-            network_backend=_Backend(),
-        )
-        self._pid = os.getpid()  # last: whoever sees it sees the new pool
+        self._pools = {allow_private: _make_pool(allow_private) for allow_private in (False, True)}
+        self._pid = os.getpid()  # last: whoever sees it sees the new pools
+
+
+def _make_pool(allow_private: bool) -> httpcore2.ConnectionPool:
+    return httpcore2.ConnectionPool(
+        ssl_context=httpcore2.default_ssl_context(),
+        max_connections=MOST_CONNECTIONS,
+        max_keepalive_connections=MOST_IDLE_CONNECTIONS,
+        keepalive_expiry=IDLE_S,
+        network_backend=_Backend(allow_private),
+    )
 
 
 def _read_body(response: httpcore2.Response, answer: Exchange, limit_bytes: int) -> Exchange:
@@ -121,9 +144,10 @@ class _Progress:
     By the leases' clock throughout: what a suspended machine was sending may be taken for lost by now.
     """
 
-    def __init__(self, deadline: float, not_after: float = math.inf) -> None:
+    def __init__(self, deadline: float, not_after: float, recall: Recall) -> None:
         self.deadline = deadline
         self.not_after = not_after
+        self.recall = recall
         self.sent = False
 
     @property
@@ -136,18 +160,24 @@ class _Progress:
 
 
 class _Current(threading.local):
-    progress = _Progress(0.0)
+    progress = _Progress(0.0, math.inf, Recall())
 
 
 _current = _Current()
-_resolver = BoundedThreads(limit=16, name="resolver")
 
 
 class _Stream(httpcore2.NetworkStream):
-    """A connection, of which each read and write gets what is left of the exchange's time."""
+    """A connection, of which each read and write gets what is left of the exchange's time.
+
+    An exchange takes it over with its first write; from then on it may be cut off in the exchange's name, and in no
+    other's: connections are kept, and the next exchange may be somebody else's.
+    """
 
     def __init__(self, stream: httpcore2.NetworkStream) -> None:
         self._stream = stream
+        self._progress: _Progress | None = None
+        self._is_cut = False
+        self._lock = threading.Lock()
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         left = _current.progress.left()
@@ -156,12 +186,32 @@ class _Stream(httpcore2.NetworkStream):
         return self._stream.read(max_bytes, left)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._take_over(_current.progress)
         for start in range(0, len(buffer), WRITE_CHUNK):
             left = _current.progress.left()
-            if left <= 0 or _current.progress.is_late:
+            if left <= 0 or _current.progress.is_late or _current.progress.recall.code:
                 raise httpcore2.WriteTimeout
             _current.progress.sent = True  # before: a write that fails may have carried something
             self._stream.write(buffer[start : start + WRITE_CHUNK], left)
+
+    def _take_over(self, progress: _Progress) -> None:
+        if self._progress is progress:
+            return
+        with self._lock:
+            if self._is_cut:  # the call before was called back in the moment in which it had its answer
+                raise httpcore2.WriteError
+            self._progress = progress
+        progress.recall.heed(lambda: self._cut(progress))
+
+    def _cut(self, progress: _Progress) -> None:
+        """End the exchange from another thread: its own, which waits for the server, awakes at the end of input."""
+        with self._lock:
+            if self._progress is not progress:
+                return
+            self._is_cut = True
+        with suppress(OSError):  # closed already
+            # Not the TLS socket's own method, which takes its state from under the thread that reads.
+            socket.socket.shutdown(self._stream.get_extra_info("socket"), socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._stream.close()
@@ -179,7 +229,8 @@ class _Stream(httpcore2.NetworkStream):
 
 
 class _Backend(httpcore2.NetworkBackend):
-    def __init__(self) -> None:
+    def __init__(self, allow_private: bool) -> None:
+        self._allow_private = allow_private
         self._backend = httpcore2.SyncBackend()
 
     def connect_tcp(
@@ -191,7 +242,7 @@ class _Backend(httpcore2.NetworkBackend):
         socket_options: Iterable[Any] | None = None,  # Any: as socket.setsockopt takes them
     ) -> httpcore2.NetworkStream:
         """Connect to the first address that answers; each gets an equal share of the time left."""
-        addresses = _resolve(host, port)
+        addresses = _resolve(host, port, self._allow_private)
         error: Exception = httpcore2.ConnectError(f"no address for {host}")
         for index, address in enumerate(addresses):
             left = _current.progress.left() / (len(addresses) - index)
@@ -204,14 +255,10 @@ class _Backend(httpcore2.NetworkBackend):
         raise error
 
 
-def _resolve(host: str, port: int) -> list[str]:
-    """Return a host's addresses. The system's resolver knows no deadline, so it runs where it can be left."""
+def _resolve(host: str, port: int, allow_private: bool) -> list[str]:
     try:
-        found = _resolver.run(
-            lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), _current.progress.left()
-        )
-    except (Overrun, Saturated) as error:
-        raise httpcore2.ConnectTimeout(f"{host} was not resolved in time") from error
-    except Raised as raised:
-        raise httpcore2.ConnectError(f"{host} cannot be resolved") from raised.error
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+        return resolve(host, port, allow_private=allow_private, within_s=_current.progress.left())
+    except TimeoutError as error:
+        raise httpcore2.ConnectTimeout(str(error)) from error
+    except OSError as error:
+        raise httpcore2.ConnectError(str(error)) from error

@@ -73,8 +73,9 @@ class OAuthProvider:
         ]
         target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
         request = Request(
-            "POST", parts.scheme, parts.hostname or "", parts.port, target, headers, body, ANSWER_LIMIT_BYTES
-        )
+            "POST", parts.scheme, parts.hostname or "", parts.port, target, headers, body, ANSWER_LIMIT_BYTES,
+            _settings_of(secret).allow_private,
+        )  # fmt: skip
         return self._wire.send(request, timeout_s=PROVIDER_TIMEOUT_S)
 
 
@@ -115,6 +116,8 @@ def _read_token(body: bytes) -> tuple[str, float]:
 
 def _trouble(exchange: Exchange, who: str) -> CredentialTrouble:
     """Word what happened by its status alone: an endpoint may send back what it was given."""
+    if exchange.fault == "address_refused":
+        return CredentialTrouble("credential_unavailable", f"{who} is in a network that is not connected to")
     what = f"answered {exchange.status}" if exchange.status else "did not answer"
     refused = 400 <= exchange.status < 500 and exchange.status not in (408, 425, 429)
     return CredentialTrouble("credential_unavailable", f"{who} {what}", retryable=not refused)

@@ -14,6 +14,7 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
+from agentops.outgoing import AddressRefused, resolve
 from identities.secret_settings import PostgresSettings
 from tools.credentials.providers import (
     PROVIDER_TIMEOUT_S,
@@ -56,6 +57,7 @@ class PostgresProvider:
 
     def end(self, secret: OpenSecret, handle: str) -> None:
         with _connect(secret) as connection:
+            connection.execute("SELECT pg_advisory_lock(hashtext(%s))", (handle,))  # a stop may end it, too
             if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (handle,)).fetchone():
                 return
             _execute(connection, _LOCK_OUT, handle)  # first: nobody comes in again while the sessions end
@@ -72,14 +74,30 @@ def _connect(secret: OpenSecret) -> Iterator[psycopg.Connection[Any]]:
     settings = _settings_of(secret)
     try:
         with psycopg.connect(
-            host=settings.host, port=settings.port, dbname=settings.database, user=settings.user,
-            password=secret.value, sslmode=settings.sslmode, connect_timeout=int(PROVIDER_TIMEOUT_S), autocommit=True,
+            host=settings.host, hostaddr=_find_address(settings), port=settings.port, dbname=settings.database,
+            user=settings.user, password=secret.value, sslmode=settings.sslmode,
+            connect_timeout=int(PROVIDER_TIMEOUT_S), autocommit=True,
             options=f"-c statement_timeout={PROVIDER_TIMEOUT_S:g}s -c lock_timeout={PROVIDER_TIMEOUT_S:g}s",
         ) as connection:  # fmt: skip
             yield connection
     except psycopg.Error as error:
         detail = f"the database of the role refused ({error.sqlstate or 'it cannot be reached'})"
         raise CredentialTrouble("credential_unavailable", detail, retryable=True) from None
+
+
+def _find_address(settings: PostgresSettings) -> str:
+    """Return the address to connect to, the one that was looked at; a socket in the file system is none."""
+    try:
+        found = resolve(
+            settings.host, settings.port, allow_private=settings.allow_private, within_s=PROVIDER_TIMEOUT_S
+        )
+    except AddressRefused:
+        detail = "the database of the role is in a network that is not connected to"
+        raise CredentialTrouble("credential_unavailable", detail) from None
+    except OSError:
+        detail = "the database of the role has no address"
+        raise CredentialTrouble("credential_unavailable", detail, retryable=True) from None
+    return found[0]
 
 
 def _execute(connection: psycopg.Connection[Any], statement: Any, role: str, **parts: sql.Composable) -> None:

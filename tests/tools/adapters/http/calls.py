@@ -25,7 +25,11 @@ def call_to(
     spec: dict[str, Any] | None = None,
     **changes: Any,
 ) -> Call:  # Any: JSON, and fields of several types
-    made = make_spec(effect=effect, config={"method": method, "url": url, **(config or {})}, **(spec or {}))
+    made = make_spec(
+        effect=effect,
+        config={"method": method, "url": url, "allow_private": True, **(config or {})},
+        **(spec or {}),
+    )
     return make_call(made, arguments, **changes)
 
 

@@ -38,6 +38,7 @@ def test_good_configurations(adapter: HttpAdapter, config: dict[str, Any]) -> No
         ({"method": None}, "set method"),
         ({"method": []}, "set method"),
         ({"url": None}, "set url"),
+        ({"allow_private": "yes"}, "set allow_private"),
         ({"url": "shop.example/orders"}, "set url"),
         ({"url": "file:///etc/passwd"}, "set url"),
         ({"url": "gopher://shop.example/"}, "set url"),

@@ -26,7 +26,8 @@ from tests.tools.adapters.http.calls import PATIENCE_S, call_to, described, verd
 from tests.tools.rude_server import RudeServer, rude_server
 from tools.adapters.base import AdapterOptions
 from tools.adapters.http import HttpAdapter, wire
-from tools.outcomes import Outcome
+from tools.outcomes import Outcome, breaker_verdict
+from tools.recall import Recall
 
 FAR_TOO_LONG_MS = 10_000
 
@@ -122,6 +123,87 @@ def test_a_server_has_to_prove_its_name(
         assert trusting.invoke(call_to(f"{other_name}/ok"), timeout_s=PATIENCE_S).code == "unreachable"
         assert trusting.invoke(call_to(f"{secure.url}/drip-body"), timeout_s=0.3).code == "timeout"
     trusting.close()
+
+
+def call_back_once_seen(server: RudeServer, recall: Recall) -> threading.Thread:
+    """Call a call back from another thread as soon as its server has it."""
+
+    def act() -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not server.seen and time.monotonic() < deadline:
+            time.sleep(0.002)
+        recall.call_back("run_killed")
+
+    thread = threading.Thread(target=act)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("path", ["slow", "drip-body", "endless"])
+@pytest.mark.parametrize(("effect", "status"), [("read", "failed"), ("irreversible", "unknown")])
+def test_a_call_that_is_called_back_is_cut_off(
+    adapter: HttpAdapter, path: str, effect: str, status: str
+) -> None:
+    with rude_server() as server:
+        recall = Recall()
+        thread = call_back_once_seen(server, recall)
+        call = call_to(f"{server.url}/{path}", effect=effect, recall=recall)
+        outcome = adapter.invoke(call, timeout_s=PATIENCE_S)
+        thread.join()
+    assert verdict(outcome) == (status, "called_back", False, False)
+    assert "run_killed" in outcome.detail
+    assert outcome.latency_ms < FAR_TOO_LONG_MS
+    assert breaker_verdict(outcome) is None, "it says nothing about the tool"
+
+
+def test_over_tls_too(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    trusting = HttpAdapter(AdapterOptions())
+    with rude_server(tls) as secure:
+        recall = Recall()
+        thread = call_back_once_seen(secure, recall)
+        outcome = trusting.invoke(call_to(f"{secure.url}/slow", recall=recall), timeout_s=PATIENCE_S)
+        thread.join()
+    trusting.close()
+    assert (outcome.status, outcome.code) == ("unknown", "called_back")
+
+
+def test_what_was_called_back_before_it_was_sent_has_surely_had_no_effect(
+    server: RudeServer, adapter: HttpAdapter
+) -> None:
+    recall = Recall()
+    recall.call_back("run_killed")
+    outcome = adapter.invoke(call_to(f"{server.url}/ok", recall=recall), timeout_s=PATIENCE_S)
+    assert verdict(outcome) == ("failed", "called_back", False, False)
+    assert server.seen == []
+
+
+def test_a_kept_connection_is_not_cut_in_the_name_of_the_call_before(
+    server: RudeServer, adapter: HttpAdapter
+) -> None:
+    before, after = Recall(), Recall()
+    assert (
+        adapter.invoke(call_to(f"{server.url}/ok", recall=before), timeout_s=PATIENCE_S).status == "succeeded"
+    )
+
+    def call_back_late() -> None:
+        _wait_for(server, 2)
+        before.call_back("run_killed")
+
+    late = threading.Thread(target=call_back_late)
+    late.start()
+    outcome = adapter.invoke(call_to(f"{server.url}/late", recall=after), timeout_s=PATIENCE_S)
+    late.join()
+    assert outcome.status == "succeeded"
+    assert server.seen[0].client_port == server.seen[1].client_port, "it is the same connection"
+
+
+def _wait_for(server: RudeServer, calls: int) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while len(server.seen) < calls and time.monotonic() < deadline:
+        time.sleep(0.002)
 
 
 def test_a_server_that_hangs_up_on_connecting_may_have_read_the_request(adapter: HttpAdapter) -> None:

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from tools.adapters import threads as threads_module
-from tools.adapters.threads import BoundedThreads, Overrun, Raised, Saturated
+from agentops import threads as threads_module
+from agentops.threads import BoundedThreads, Overrun, Raised, Saturated
 
 colour: contextvars.ContextVar[str] = contextvars.ContextVar("colour", default="none")
 

@@ -1,0 +1,30 @@
+"""Whether the audience that a tool's configuration names is served by its team, and nothing else signs its calls in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from identities.models import Application, Secret, Team
+from identities.secret_settings import parse_settings
+from tools.calls import AUDIENCE, CREDENTIAL
+from tools.services.definition import ToolDefinition
+
+HEADER = "authorization"
+
+
+def find_audience_faults(team: Team, definition: ToolDefinition) -> Iterator[str]:
+    """Yield what has to be put right, worded as "where: what"."""
+    audience = definition.config.get(AUDIENCE)
+    if not isinstance(audience, str):
+        return
+    if not Application.objects.filter(team=team, audience=audience, state=Application.State.ACTIVE).exists():
+        yield "config: name as audience what an active application of the tool's team serves"
+    slug = definition.config.get(CREDENTIAL)
+    secret = Secret.objects.filter(team=team, slug=slug).first() if isinstance(slug, str) else None
+    # Two masters: the server would get one of them, and nobody could say which.
+    if secret is not None and _header_of(secret).lower() == HEADER:
+        yield "config: name an audience, or a credential that is not sent in Authorization; not both"
+
+
+def _header_of(secret: Secret) -> str:
+    return getattr(parse_settings(secret.provider, secret.settings), "header", "")
