@@ -139,7 +139,7 @@ def call_back_once_seen(server: RudeServer, recall: Recall) -> threading.Thread:
     return thread
 
 
-@pytest.mark.parametrize("path", ["slow", "drip-body", "endless"])
+@pytest.mark.parametrize("path", ["slow", "drip-body"])
 @pytest.mark.parametrize(("effect", "status"), [("read", "failed"), ("irreversible", "unknown")])
 def test_a_call_that_is_called_back_is_cut_off(
     adapter: HttpAdapter, path: str, effect: str, status: str
