@@ -46,7 +46,7 @@ _WRITES = f"""
 _APPEND_ENTRIES = """
 WITH w AS MATERIALIZED ({writes}), fence AS (
     SELECT r.id, r.team_id, r.identity_id, r.application_id, r.started_by_id, r.principal_id, r.agent_version_id,
-        r.line, w.bound, w.actors, w.premises,
+        r.line, r.credential_id, w.bound, w.actors, w.premises,
         w.drawn_at, w.spent_steps, w.spent_tokens, w.spent_usd, w.hold_steps, w.hold_tokens, w.hold_usd
     FROM w JOIN runs_run r ON r.id = w.id AND r.lease_epoch = w.epoch
     ORDER BY r.id FOR NO KEY UPDATE OF r SKIP LOCKED
@@ -151,6 +151,7 @@ _OF_FENCE = {
     "principal": "fence.principal_id",
     "provider": "(SELECT v.planner FROM runs_agentversion v WHERE v.id = fence.agent_version_id)",
     "line": "fence.line",
+    "credential": "fence.credential_id",
 }
 _ACTORS = ACTORS_AS_SEEN.format(**_OF_FENCE)
 _STANDING = STANDING_AS_SEEN.format(**_OF_FENCE, tool="n.tool", more="")

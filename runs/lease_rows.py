@@ -15,7 +15,8 @@ ENDED = "('completed', 'halted', 'failed', 'cancelled', 'expired')"
 
 _CONTEXT = """
     r.id, r.team_id, r.identity_id, i.name, r.agent_version_id, r.principal_id, p.issuer, p.subject,
-    r.application_id, r.started_by_id, r.trace_id, r.trace_flags, r.trace_state, r.proof, r.limits, r.line
+    r.application_id, r.started_by_id, r.trace_id, r.trace_flags, r.trace_state, r.proof, r.limits, r.line,
+    r.credential_id
 """
 # Whoever takes the lease also takes the bell: a ring after this moment is seen before the lease is given back.
 _LEASE = f"""
@@ -100,6 +101,7 @@ class RunContext:
     proof: str = ""
     limits: Any = None  # Any: JSON
     line: Any = ()  # Any: JSON
+    credential_id: UUID | None = None
 
 
 def take_lease(

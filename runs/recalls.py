@@ -31,7 +31,7 @@ BLIND_FOR_S = 5.0
 
 _ACTORS = ACTORS_AS_SEEN.format(
     application="w.application", initiator="w.initiator", identity="w.identity", principal="w.principal",
-    provider="w.provider", line="r.line",
+    provider="w.provider", line="r.line", credential="r.credential_id",
 )  # fmt: skip
 # A run that was killed shows as cancelling, which a run is too whose calls may go on: the ledger knows.
 _RIGHTS = f"""

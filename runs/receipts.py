@@ -24,12 +24,11 @@ LISTED = 200
 
 _CONCERNED: dict[str, Callable[[str], Q]] = {
     "run": lambda target: Q(pk=target),
-    "agent": lambda target: Q(identity_id=target),
+    "agent": lambda target: Q(identity_id=target) | Q(line__contains=[{"identity": target}]),
     "tool": lambda target: Q(agent_version__catalogue__tool_id=target),
     "application": lambda target: Q(application_id=target),
     "principal": lambda target: Q(principal_id=target),
-    # Nothing says which run was started with which key; those of its account go on.
-    "credential": lambda target: Q(pk__in=[]),
+    "credential": lambda target: Q(credential_id=target),
     "provider": lambda target: Q(agent_version__planner=target),
     "everything": lambda target: Q(),
 }

@@ -24,7 +24,7 @@ from agentops.messages import send_after_commit
 from agentops.text import is_blank
 from agentops.tracing import TraceContext, continue_trace
 from approvals.services import void_requests
-from identities.models import AgentIdentity, Application, KillSwitch, Principal, User
+from identities.models import AgentIdentity, ApiKey, Application, KillSwitch, Principal, User
 from identities.oauth.issuers import ProvenUser
 from runs import escrow, lease_rows
 from runs.bounds import Bounds, bind, describe_bounds
@@ -47,14 +47,16 @@ def start_run(
     application: Application | None,
     traceparent: str = "",
     tracestate: str = "",
+    credential: ApiKey | None = None,
     proven: ProvenUser | None = None,
     parent: Run | None = None,
     limits: Mapping[str, Any] | None = None,  # Any: JSON
 ) -> Run:
     """Start a run of the agent's published version on behalf of a principal, in the caller's trace or a new one.
 
-    ``proven``: what a token of the user's said that was verified. ``parent``: the run on whose behalf this one
-    acts, and within whose authority. ``limits``: of the agent's tools only these, by name, on terms of their own.
+    ``credential``: the key with which it is started. ``proven``: what a token of the user's said that was verified.
+    ``parent``: the run on whose behalf this one acts, and within whose authority. ``limits``: of the agent's tools
+    only these, by name, on terms of their own.
 
     Raises PolicyDenied when the actor may not, StateConflict when the agent has nothing published or is not
     active, ValidationFailed for an empty or oversized message or limits that cannot be kept.
@@ -70,7 +72,7 @@ def start_run(
         bounds = bind(
             actor=actor, agent=agent, version=version, principal=principal, parent=parent, limits=limits
         )
-        run = _create_run(actor, agent, version, principal, application, trace, bounds, proven)
+        run = _create_run(actor, agent, version, principal, application, trace, bounds, proven, credential)
         _record_start(run, version, actor, message)
         send_after_commit(DRIVE, str(run.pk))
     return run
@@ -139,6 +141,7 @@ def _create_run(
     trace: TraceContext,
     bounds: Bounds,
     proven: ProvenUser | None,
+    credential: ApiKey | None,
 ) -> Run:
     now = timezone.now()
     return Run.objects.create(
@@ -149,6 +152,7 @@ def _create_run(
         principal=principal,
         application=application,
         started_by=actor if actor.kind == User.Kind.PERSON else None,
+        credential=credential,
         proof=_proof_of(application, proven),
         parent=bounds.parent,
         line=bounds.line,
@@ -197,6 +201,7 @@ def _record_start(run: Run, version: AgentVersion, actor: User, message: str) ->
         "started_by": str(run.started_by_id) if run.started_by_id else None,
         "asserted_by": "application" if run.application_id else "staff",
         "proof": str(run.proof),
+        "credential": str(run.credential_id) if run.credential_id else None,
         **describe_bounds(run),
         "trace_id": run.trace_id,
         "limits": {

@@ -155,6 +155,7 @@ class Session:
                 Link(UUID(link["run"]), UUID(link["identity"]), read_limits(link["limits"]))
                 for link in context.line
             ),
+            context.credential_id,
         )  # fmt: skip
 
     def read_clock(self) -> datetime:

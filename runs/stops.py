@@ -19,7 +19,7 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.text import is_blank
 from identities.models import AgentIdentity, ApiKey, Application, Principal, User
-from identities.services import revoke_api_key, revoke_application, suspend_agent, throw_switch
+from identities.services import revoke_application, stop_api_key, suspend_agent, throw_switch
 from runs.models import AgentVersion, Run, Stop
 from runs.receipts import going_at
 from runs.services import kill_run
@@ -59,7 +59,9 @@ STOPPINGS: dict[str, Stopping] = {
         Application,
     ),
     Scope.PRINCIPAL: Stopping(_throw("principal"), Principal),
-    Scope.CREDENTIAL: Stopping(lambda actor, key, reason: revoke_api_key(actor=actor, key=key), ApiKey),
+    Scope.CREDENTIAL: Stopping(
+        lambda actor, key, reason: stop_api_key(actor=actor, key=key, reason=reason), ApiKey
+    ),
     Scope.PROVIDER: Stopping(_throw("provider")),
     Scope.EVERYTHING: Stopping(_throw("everything")),
 }

@@ -40,6 +40,7 @@ _WHY = {
     "everything_stopped": "All runs were stopped.",
     "principal_stopped": "Whatever is done for this end user was stopped.",
     "provider_stopped": "All work with its model provider was stopped.",
+    "credential_stopped": "The key that it was started with was stopped.",
 }
 _DONE = """
 SELECT tool_name, count(*) FROM runs_tool_call

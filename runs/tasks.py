@@ -73,6 +73,7 @@ def wake_person(user_id: str) -> int:
 _SWITCHED: dict[str, LiteralString] = {
     "everything": "%s = ''",
     "principal": "principal_id = %s::uuid",
+    "credential": "credential_id = %s::uuid",
     "provider": "agent_version_id IN (SELECT id FROM runs_agentversion WHERE planner = %s)",
 }
 

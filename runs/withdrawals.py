@@ -23,6 +23,7 @@ _CONCERNED: dict[str, LiteralString] = {
     "application": _OF_RUN.format("r.application_id = %(value)s::uuid"),
     "person": _OF_RUN.format("r.started_by_id = %(value)s::uuid"),
     "principal": _OF_RUN.format("r.principal_id = %(value)s::uuid"),
+    "credential": _OF_RUN.format("r.credential_id = %(value)s::uuid"),
     "provider": """EXISTS (SELECT 1 FROM runs_run r JOIN runs_agentversion v ON v.id = r.agent_version_id
         WHERE r.id = l.run_id AND v.planner = %(value)s)""",
     "everything": "%(value)s = ''",

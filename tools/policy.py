@@ -151,6 +151,7 @@ class Decision:
 _STOPS = {
     "everything": "somebody has thrown the kill switch for everything",
     "principal": "somebody has thrown the kill switch for this end user",
+    "credential": "the key that the run was started with was stopped",
     "provider": "somebody has thrown the kill switch for the provider of the run's model",
 }
 

@@ -29,7 +29,8 @@ _MICROSECONDS = "(extract(epoch FROM {0}) * 1000000)::bigint"
 _END = f"{_MICROSECONDS}, {{0}} <= clock_timestamp()"
 # Which kill switch stops this run, if any: whoever throws one stops it with that commit.
 _SWITCH = """(SELECT min(k.scope) FROM identities_killswitch k WHERE k.lifted_at IS NULL AND (k.scope = 'everything'
-    OR k.scope = 'principal' AND k.target = {principal}::text OR k.scope = 'provider' AND k.target = {provider}))"""
+    OR k.scope = 'principal' AND k.target = {principal}::text OR k.scope = 'provider' AND k.target = {provider}
+    OR k.scope = 'credential' AND k.target = {credential}::text))"""
 # How an agent stands.
 _AGENT = f"""{{i}}.state, {_END.format("{i}.expires_at")},
     (SELECT u.is_active AND u.kind = 'agent' FROM identities_user u WHERE u.id = {{i}}.service_account_id)"""  # noqa: S608  constants only
@@ -70,11 +71,11 @@ WHERE i.id = {{identity}}
 """  # noqa: S608  constants only
 # What the idempotency ledger holds under this key, and the latest like effect under another.
 _SEEN = """(SELECT json_agg(seen) FROM (
-    SELECT key, args_digest, state, stream_id, outcome_seq FROM tools_effectrecord WHERE key = $8
+    SELECT key, args_digest, state, stream_id, outcome_seq FROM tools_effectrecord WHERE key = $9
     UNION ALL
     (SELECT key, args_digest, state, stream_id, outcome_seq FROM tools_effectrecord
-     WHERE dedupe_digest = $9 AND dedupe_digest <> '' AND key <> $8 AND state <> 'failed'
-       AND started_at > $10::timestamptz ORDER BY started_at DESC LIMIT 1)) AS seen)"""
+     WHERE dedupe_digest = $10 AND dedupe_digest <> '' AND key <> $9 AND state <> 'failed'
+       AND started_at > $11::timestamptz ORDER BY started_at DESC LIMIT 1)) AS seen)"""
 _WHOSE = {
     "identity": "$1::uuid",
     "tool": "$2::uuid",
@@ -83,6 +84,7 @@ _WHOSE = {
     "principal": "$5::uuid",
     "provider": "$6",
     "line": "$7::jsonb",
+    "credential": "$8::uuid",
 }
 _STANDING_OF_READ = Prepared(STANDING_AS_SEEN.format(more=", NULL", **_WHOSE))
 _STANDING_OF_WRITE = Prepared(STANDING_AS_SEEN.format(more=f", {_SEEN}::text", **_WHOSE))
@@ -96,7 +98,7 @@ WHERE i.id = {{identity}}
 """  # noqa: S608  constants only
 _ACTORS = ACTORS_AS_SEEN.format(
     application="%(application)s", initiator="%(initiator)s", identity="%(identity)s", principal="%(principal)s::uuid",
-    provider="%(provider)s", line="%(line)s::jsonb",
+    provider="%(provider)s", line="%(line)s::jsonb", credential="%(credential)s::uuid",
 )  # fmt: skip
 # A row alone waives nothing: each signer has an entry of their own in the agent's stream, which nobody can take out.
 # A statement of its own, for few calls are waived, and the ledger's partitions cost even where nothing is read.
@@ -141,7 +143,8 @@ class Link:
 class Authority:
     """By whose authority a run acts, beside its agent's, and whose model tells it what to do.
 
-    ``limits`` are what it was started with; ``line`` are the runs on whose behalf it acts, the nearest first.
+    ``limits`` are what it was started with; ``line`` are the runs on whose behalf it acts, the nearest first;
+    ``credential_id`` is the API key with which it was started.
     """
 
     application_id: UUID | None
@@ -150,6 +153,7 @@ class Authority:
     provider: str
     limits: Limits | None = None
     line: tuple[Link, ...] = ()
+    credential_id: UUID | None = None
 
     @property
     def line_as_json(self) -> str:
@@ -248,12 +252,12 @@ def _ask(connection: psycopg.Connection[Any], question: Question) -> list[tuple[
     by = question.authority
     who = [
         str(question.identity_id), str(question.tool_id), _id(by.application_id), _id(by.started_by_id),
-        str(by.principal_id), by.provider,
+        str(by.principal_id), by.provider, by.line_as_json, _id(by.credential_id),
     ]  # fmt: skip
     if not question.key:
-        return _STANDING_OF_READ.rows(connection, [*who, by.line_as_json])
+        return _STANDING_OF_READ.rows(connection, who)
     what = [question.key, question.dedupe_digest, question.dedupe_since.isoformat()]
-    return _STANDING_OF_WRITE.rows(connection, [*who, by.line_as_json, *what])
+    return _STANDING_OF_WRITE.rows(connection, [*who, *what])
 
 
 def _id(value: UUID | None) -> str | None:
@@ -299,6 +303,7 @@ def read_actors(connection: psycopg.Connection[Any], identity_id: UUID, by: Auth
     values = {
         "identity": identity_id, "application": by.application_id, "initiator": by.started_by_id,
         "principal": by.principal_id, "provider": by.provider, "line": by.line_as_json,
+        "credential": by.credential_id,
     }  # fmt: skip
     row = connection.execute(_ACTORS, values).fetchone()
     return ["unknown", None, None, False, None, None, None, None] if row is None else list(row[0])

@@ -47,6 +47,7 @@ LostAuthority = Literal[
     "everything_stopped",
     "principal_stopped",
     "provider_stopped",
+    "credential_stopped",
 ]
 # Why a run has ended; one that was completed needs no reason.
 StatusReason = Literal[

@@ -1,4 +1,4 @@
-"""Kill switches: what stops everything, an end user's runs, or those of a model provider, until it is lifted."""
+"""Kill switches: what stops everything, an end user's runs, those of a model provider, or those that a key started."""
 
 from __future__ import annotations
 
@@ -13,22 +13,27 @@ from identities.querysets import KillSwitchQuerySet
 
 
 class KillSwitch(models.Model):
-    """A switch that somebody threw. Agents, applications, tools and keys have states of their own instead."""
+    """A switch that somebody threw. Agents, applications and tools have states of their own instead."""
 
     class Scope(models.TextChoices):
         EVERYTHING = "everything"
         PRINCIPAL = "principal", "end user"
         PROVIDER = "provider", "model provider"
+        CREDENTIAL = "credential", "API key"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     scope = models.CharField(max_length=16, choices=Scope)
     target = models.CharField(
         max_length=64,
         blank=True,
-        help_text="The end user's id here, or the provider's name; empty for everything.",
+        help_text="The id of the end user or key here, or the provider's name; empty for everything.",
     )
     team = models.ForeignKey(
-        Team, on_delete=models.PROTECT, null=True, related_name="+", help_text="The end user's team."
+        Team,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="The team of the end user, or of the key's application.",
     )
     thrown_at = models.DateTimeField(auto_now_add=True)
     thrown_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
@@ -48,7 +53,7 @@ class KillSwitch(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(scope="everything", target="")
-                | Q(scope__in=["principal", "provider"]) & ~Q(target=""),
+                | Q(scope__in=["principal", "provider", "credential"]) & ~Q(target=""),
                 name="kill_switch_names_its_target",
             ),
             models.CheckConstraint(

@@ -14,7 +14,7 @@ from identities.services.delegations import revoke_delegation
 from identities.services.groups import create_group, set_group_permissions
 from identities.services.issuers import add_issuer, disable_issuer
 from identities.services.keys import authenticate, issue_api_key, revoke_api_key, step_up
-from identities.services.kill_switches import lift_switch, throw_switch
+from identities.services.kill_switches import lift_switch, stop_api_key, throw_switch
 from identities.services.people import create_first_superuser, create_person, set_password, update_person
 from identities.services.secrets import create_secret, replace_secret, retire_secret
 from identities.services.signing_keys import revoke_signing_key, rotate_signing_key
@@ -52,6 +52,7 @@ __all__ = [
     "set_members",
     "set_password",
     "step_up",
+    "stop_api_key",
     "suspend_agent",
     "throw_switch",
     "update_agent",

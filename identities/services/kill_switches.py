@@ -17,8 +17,9 @@ from agentops.ledger.store import record
 from agentops.messages import send_after_commit
 from agentops.rows import insert_row
 from agentops.text import is_blank
-from identities.models import KillSwitch, Principal, Team, User
+from identities.models import ApiKey, KillSwitch, Principal, Team, User
 from identities.policies import enforce, may_throw_switch
+from identities.services.keys import revoke_api_key
 
 Scope = KillSwitch.Scope
 
@@ -29,6 +30,8 @@ def throw_switch(*, actor: User, scope: str, target: str = "", reason: str) -> K
 
     Raises ValidationFailed without a reason, NotFound for an unknown end user, StateConflict if it is thrown already.
     """
+    if scope == Scope.CREDENTIAL:
+        raise ValidationFailed("wrong_scope", "a key is stopped by stop_api_key")
     team = _team_of(scope, target)
     enforce(may_throw_switch(actor, team))
     _check_reason(reason)
@@ -40,10 +43,30 @@ def throw_switch(*, actor: User, scope: str, target: str = "", reason: str) -> K
 
 
 @transaction.atomic
+def stop_api_key(*, actor: User, key: ApiKey, reason: str) -> KillSwitch:
+    """Revoke a key, and stop for good whatever was started with it; doing it twice is fine."""
+    _check_reason(reason)
+    revoked = revoke_api_key(actor=actor, key=key)
+    present = KillSwitch.objects.thrown().filter(scope=Scope.CREDENTIAL, target=str(key.pk)).first()
+    if present is not None:
+        return present
+    team = revoked.user.application.team if revoked.user.kind == User.Kind.APPLICATION else None
+    switch = KillSwitch(scope=Scope.CREDENTIAL, target=str(key.pk), team=team, thrown_by=actor)
+    insert_row(switch)
+    _record(switch, "switch.thrown", actor, reason)
+    send_after_commit("runs.wake_switched", str(switch.pk), queue="critical")
+    return switch
+
+
+@transaction.atomic
 def lift_switch(*, actor: User, switch: KillSwitch, reason: str) -> KillSwitch:
-    """Let new work begin again; raises StateConflict for one that was lifted already."""
+    """Let new work begin again; raises StateConflict for one that was lifted already, or that is of a key."""
     locked = KillSwitch.objects.select_for_update(of=("self",)).get(pk=switch.pk)
     enforce(may_throw_switch(actor, locked.team))
+    if locked.scope == Scope.CREDENTIAL:
+        raise StateConflict(
+            "key_revoked", "a key is revoked for good, and what was started with it is stopped"
+        )
     _check_reason(reason)
     if locked.lifted_at is not None:
         raise StateConflict("switch_lifted", "somebody has lifted this switch already")

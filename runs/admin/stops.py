@@ -122,6 +122,8 @@ class KillSwitchAdmin(GovernedAdmin):
 
     def has_lift_permission(self, request: HttpRequest, obj: KillSwitch | None = None) -> bool:
         """Whether this person may lift the switch, or some switch."""
+        if obj is not None and obj.scope == KillSwitch.Scope.CREDENTIAL:
+            return False  # a key stays revoked
         return obj is None or may_throw_switch(acting_person(request), obj.team).allowed
 
     @offered_when("thrown", danger=True)

@@ -17,7 +17,7 @@ from agentops.api.views import ApiView, ListView
 from agentops.identifiers import first_id_at
 from identities.api.authentication import caller
 from identities.api.views import find_agent
-from identities.models import User
+from identities.models import ApiKey, User
 from runs.api.bodies import RunQuery, StartRunBody, TraceQuery
 from runs.api.contents import read_steps
 from runs.api.lookup import find_run, operation_on_run, show_run, visible_runs
@@ -84,6 +84,7 @@ class Runs(ListView):
                 application=actor.application if actor.kind == User.Kind.APPLICATION else None,
                 traceparent=self.trace.traceparent,
                 tracestate=self.trace.state,
+                credential=request.auth if isinstance(request.auth, ApiKey) else None,
                 proven=proven,
                 parent=find_run(actor, body["parent_run"]) if "parent_run" in body else None,
                 limits=body.get("tool_limits"),

@@ -12,13 +12,13 @@ from django.db import migrations, models
 GUARD = """
 CREATE FUNCTION runs_guard_bounds() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF (NEW.parent_id, NEW.line, NEW.limits, NEW.proof)
-        IS DISTINCT FROM (OLD.parent_id, OLD.line, OLD.limits, OLD.proof) THEN
+    IF (NEW.parent_id, NEW.line, NEW.limits, NEW.proof, NEW.credential_id)
+        IS DISTINCT FROM (OLD.parent_id, OLD.line, OLD.limits, OLD.proof, OLD.credential_id) THEN
         RAISE EXCEPTION 'run %: what it was started within does not change', OLD.id USING ERRCODE = '42501';
     END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER runs_run_bounds BEFORE UPDATE OF parent_id, line, limits, proof ON runs_run
+CREATE TRIGGER runs_run_bounds BEFORE UPDATE OF parent_id, line, limits, proof, credential_id ON runs_run
     FOR EACH ROW EXECUTE FUNCTION runs_guard_bounds();
 """
 UNGUARD = """
@@ -30,7 +30,7 @@ DROP FUNCTION runs_guard_bounds();
 class Migration(migrations.Migration):
 
     dependencies: ClassVar = [
-        ('identities', '0007_tokens'),
+        ('identities', '0008_credential_switch'),
         ('runs', '0008_stops'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -59,6 +59,11 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='run',
             index=models.Index(condition=models.Q(('parent__isnull', False)), fields=['parent'], name='run_by_parent'),
+        ),
+        migrations.AddField(
+            model_name='run',
+            name='credential',
+            field=models.ForeignKey(db_constraint=False, db_index=False, help_text='The API key with which it was started, if with one.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='identities.apikey'),
         ),
         migrations.RunSQL(GUARD, UNGUARD),
     ]

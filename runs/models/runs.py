@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 
 from agentops.identifiers import new_id
 from agentops.tracing import SAMPLED, STATE_LIMIT
-from identities.models import AgentIdentity, Application, Principal, Team, User
+from identities.models import AgentIdentity, ApiKey, Application, Principal, Team, User
 from runs.models.versions import AgentVersion
 from runs.querysets import HandoverQuerySet, RunQuerySet
 from tools.models import ToolVersion
@@ -56,6 +56,15 @@ class Run(models.Model):
         blank=True,
         db_default="",
         help_text="How it is known for whom the run acts. Empty: it began before that was kept.",
+    )
+    credential = models.ForeignKey(
+        ApiKey,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        null=True,
+        related_name="+",
+        help_text="The API key with which it was started, if with one.",
     )
     # What it was started with, for good: on whose behalf it acts (the nearest first), and its own limits by tool.
     parent = models.ForeignKey(

@@ -50,7 +50,11 @@ def revoke_application(company: Company) -> None:
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Collect what would be sent to workers."""
     found: list[str] = []
-    monkeypatch.setattr(tasks, "send_after_commit", lambda task, *args, **_: found.extend(args))
+    monkeypatch.setattr(
+        tasks,
+        "send_after_commit",
+        lambda task, *args, **_: found.extend(args if task == "runs.drive" else ()),
+    )
     return found
 
 

@@ -15,7 +15,7 @@ from django.urls import reverse
 from agentops import messages
 from agentops.errors import AgentOpsError, NotFound, PolicyDenied, StateConflict, ValidationFailed
 from identities.models import KillSwitch, User
-from identities.services import issue_api_key
+from identities.services import issue_api_key, lift_switch
 from runs.models import Run, Stop
 from runs.receipts import write_receipt
 from runs.stops import STOPPINGS, stop
@@ -43,20 +43,21 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def prepare(company: Company) -> Run:
-    """Start a run that waits for a person."""
+    """Start a run, with a key, that waits for a person."""
     version = company.add_tool("refund", grant="REQUIRE_APPROVAL")
     company.let_decide(version.tool)
-    return company.run(proposes(("refund", ORDER)), says("Done."))
+    account = company.cast.application.service_account
+    key, _ = issue_api_key(actor=company.cast.alice, user=account, label="shop")
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    return company.drive(company.start(credential=key))
 
 
 def target_of(company: Company, run: Run, scope: str) -> str:
     cast = company.cast
-    if scope == "credential":
-        key, _ = issue_api_key(actor=cast.alice, user=cast.application.service_account, label="shop")
-        return str(key.pk)
     targets = {
         "run": run.pk, "agent": cast.agent.pk, "tool": company.versions[0].tool_id, "application": cast.application.pk,
         "principal": run.principal_id, "provider": "openai", "everything": "",
+        "credential": run.credential_id,
     }  # fmt: skip
     return str(targets[scope])
 
@@ -87,12 +88,11 @@ def test_it_stops_what_it_says_and_nothing_else(company: Company, sent: list[str
     sent.clear()
     made = stop(actor=company.cast.ada, scope=scope, target=target, reason="It goes wrong.")
     assert [name for name, is_so in stopped_state(company, run).items() if is_so] == [scope]
-    going = 0 if scope == "credential" else 1
     entry = last_entry(made.pk)
-    assert entry.facts == {"scope": scope, "target": target, "drill": False, "going": going}
+    assert entry.facts == {"scope": scope, "target": target, "drill": False, "going": 1}
     assert entry.content == {"reason": "It goes wrong."}
-    assert write_receipt(made, company.cast.ada).going == going
-    assert bool(sent) is (scope != "credential")
+    assert write_receipt(made, company.cast.ada).going == 1
+    assert sent
 
 
 @pytest.mark.parametrize("scope", SCOPES)
@@ -104,7 +104,7 @@ def test_a_drill_does_everything_but_the_effect(company: Company, sent: list[str
     made = stop(actor=company.cast.ada, scope=scope, target=target, reason="An exercise.", drill=True)
     assert (stopped_state(company, run), company.kinds(run), sent) == (before, kinds, [])
     assert (made.is_drill, last_entry(made.pk).facts["drill"]) == (True, True)
-    assert write_receipt(made, company.cast.ada).going == (0 if scope == "credential" else 1)
+    assert write_receipt(made, company.cast.ada).going == 1
 
 
 @pytest.mark.parametrize("drill", [False, True])
@@ -280,3 +280,30 @@ def test_outsiders_stop_nothing_at_the_terminal(company: Company) -> None:
         with pytest.raises(CommandError):
             at_the_terminal("everything", username=name)
     assert not KillSwitch.objects.exists()
+
+
+# --- keys -------------------------------------------------------------------------------------------------
+
+
+def test_what_another_key_started_goes_on(company: Company) -> None:
+    run = prepare(company)
+    account = company.cast.application.service_account
+    other, _ = issue_api_key(actor=company.cast.alice, user=account, label="another shop")
+    company.play(proposes(("refund", {"order_id": "A-2"})), says("Done."))
+    going = company.drive(company.start(credential=other))
+    stop(actor=company.cast.ada, scope="credential", target=str(run.credential_id), reason="It was stolen.")
+    assert (company.drive(run).status_reason, company.drive(going).state) == (
+        "credential_stopped", "requires_action"
+    )  # fmt: skip
+
+
+def test_a_stopped_key_stays_stopped(company: Company) -> None:
+    run = prepare(company)
+    for _ in range(2):
+        stop(actor=company.cast.ada, scope="credential", target=str(run.credential_id), reason="Stolen.")
+    switch = KillSwitch.objects.get()
+    with pytest.raises(StateConflict):
+        lift_switch(actor=company.cast.ada, switch=switch, reason="Found again.")
+    act(sign_in(company.cast.ada), SWITCH, "lift", switch.pk)
+    switch.refresh_from_db()
+    assert switch.state == "thrown"

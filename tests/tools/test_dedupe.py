@@ -81,8 +81,8 @@ def test_without_the_window_it_is_the_same_for_ever(
         monkeypatch,
         standing,
         "_STANDING_OF_WRITE",
-        "started_at > $10::timestamptz",
-        "$10::timestamptz IS NOT NULL",
+        "started_at > $11::timestamptz",
+        "$11::timestamptz IS NOT NULL",
     )
     assert is_seen(again, later)
     assert not is_first(again, later)

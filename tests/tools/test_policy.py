@@ -50,6 +50,7 @@ TAKEN_AWAY: list[tuple[dict[str, Any], str]] = [
     ({"switch": "everything"}, "everything_stopped"),
     ({"switch": "principal"}, "principal_stopped"),
     ({"switch": "provider"}, "provider_stopped"),
+    ({"switch": "credential"}, "credential_stopped"),
     ({"identity_state": "suspended"}, "identity_suspended"),
     ({"identity_state": "revoked"}, "identity_revoked"),
     ({"identity_state": "draft"}, "identity_draft"),
