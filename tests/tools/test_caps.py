@@ -17,6 +17,7 @@ from tests.factories import AgentFactory, ToolFactory
 from tools.caps import (
     Cap,
     CapClaim,
+    Whose,
     claim_caps,
     exceeded_per_call,
     exceeded_windows,
@@ -202,6 +203,26 @@ def test_calls_that_claim_windows_in_any_order_do_not_wait_for_each_other_in_a_c
 
     assert set(together(16, take)) == {True}
     assert set(used().values()) == {(0, Decimal(0))}
+
+
+def test_calls_of_parents_and_children_do_not_either_and_overspend_nothing(
+    owner: tuple[UUID, UUID],
+) -> None:
+    """Each of three agents acts on behalf of the two others in turn, which would be a circle of locks unordered."""
+    (identity, tool), count = owner, 7
+    agents = [identity, *(AgentFactory.create().pk for _ in range(2))]
+
+    def take(number: int) -> bool:
+        acting = agents[number % 3]
+        windows = [window_of("day", tool, NOW, Whose(agent=each)) for each in agents if each != acting]
+        claims = [claim(window, "1", count) for window in (*windows[:: (-1) ** number], "day:2026-11-22")]
+        return reserve((acting, tool), *claims)
+
+    results = [took for _ in range(3) for took in together(10, take)]
+    assert results.count(True) == count
+    assert {usage.identity_id: usage.used_count for usage in CapUsage.objects.all()} == dict.fromkeys(
+        agents, count
+    )
 
 
 def test_without_the_conditions_a_hundred_calls_overspend(
