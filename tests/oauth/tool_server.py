@@ -44,7 +44,7 @@ class ToolServer:
         """Return the status that a call is answered with."""
         scheme, _, token = headers.get("authorization", "").partition(" ")
         key = headers.get("idempotency-key", "")
-        call = {"user": self.user, "tool": self.tool, "key": key, "arguments": arguments}
+        call: dict[str, Any] = {"user": self.user, "tool": self.tool, "key": key, "arguments": arguments}
         refusal = self.judge.refuse(token, **call) if scheme == "Bearer" else "nobody"
         self.shown.append(Shown(token, key, headers, arguments, refusal))
         if refusal:

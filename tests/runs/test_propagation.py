@@ -130,7 +130,9 @@ def test_a_token_counts_no_more_once_its_agent_or_user_is_stopped(
         throw_switch(actor=company.cast.ada, scope=stopped_by, target=target, reason="Fire.")
     shown = shop.shown[0]
 
-    call = {"user": SUBJECT, "tool": "refund", "key": shown.key, "arguments": shown.arguments}
+    call: dict[str, Any] = {
+        "user": SUBJECT, "tool": "refund", "key": shown.key, "arguments": shown.arguments,
+    }  # fmt: skip
     assert shop.judge.refuse(sign_token(late), **call) == "inactive"
 
 
@@ -180,7 +182,7 @@ def test_only_what_the_team_serves_is_named_and_only_at_its_own_address(
     definition = definition_of(version)
     elsewhere = ApplicationFactory.create(audience="http://127.0.0.1:2")
     make_secret(company.cast, slug="bearer")
-    for changes, words in [
+    wrong: list[tuple[dict[str, Any], str]] = [
         (
             {"audience": elsewhere.audience, "url": elsewhere.audience},
             "what an active application of the tool's team",
@@ -189,7 +191,8 @@ def test_only_what_the_team_serves_is_named_and_only_at_its_own_address(
         ({"read_back": {"url": "http://127.0.0.1:3/{idempotency_key}"}}, "to the audience's own scheme"),
         ({"audience": 7}, "set audience to the address"),
         ({"credential": "bearer"}, "not both"),
-    ]:
+    ]
+    for changes, words in wrong:
         changed = replace(definition, config={**definition.config, **changes})
         with pytest.raises(ValidationFailed, match=words):
             add_version(actor=company.cast.alice, tool=version.tool, definition=changed)

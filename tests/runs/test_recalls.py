@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -126,11 +126,17 @@ def test_what_nobody_stopped_goes_on(company: Company, server: RudeServer) -> No
     add_tool(company, server)
     looks: list[int] = []
 
+    find = recalls.find_lost
+
+    def count_and_find(calls: Sequence[recalls.Underway]) -> dict[recalls.Underway, str]:
+        looks.append(len(calls))
+        return find(calls)
+
     def see_it_looked_at() -> None:
-        find = recalls.find_lost
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(recalls, "find_lost", lambda calls: looks.append(len(calls)) or find(calls))
-            while len(looks) < 3:
+            patch.setattr(recalls, "find_lost", count_and_find)
+            deadline = time.monotonic() + PATIENCE_S
+            while len(looks) < 3 and time.monotonic() < deadline:
                 time.sleep(0.005)
         server.released.set()
 
@@ -178,7 +184,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[str, ...], st
     return found
 
 
-WAKES = {
+WAKES: dict[str, Callable[[str], int]] = {
     "runs.wake_agent": tasks.wake_agent, "runs.wake_application": tasks.wake_application,
     "runs.wake_switched": tasks.wake_switched,
 }  # fmt: skip

@@ -169,10 +169,15 @@ def test_ending_twice_or_what_never_was_is_fine(shop: Shop, lease: LeaseTerms) -
 def test_a_stop_may_end_it_while_its_call_does(shop: Shop, lease: LeaseTerms) -> None:
     handle = PROVIDER.handle_of(lease.id)
     together = threading.Barrier(4)
+
+    def end(_: int) -> None:
+        together.wait()
+        PROVIDER.end(shop.secret, handle)
+
     with ThreadPoolExecutor(4) as pool:
         for _ in range(3):
             issue(shop, lease)
-            list(pool.map(lambda _: (together.wait(), PROVIDER.end(shop.secret, handle)), range(4)))
+            list(pool.map(end, range(4)))
     assert shop.roles() == []
 
 

@@ -187,7 +187,12 @@ def test_a_kept_connection_is_not_cut_in_the_name_of_the_call_before(
     assert (
         adapter.invoke(call_to(f"{server.url}/ok", recall=before), timeout_s=PATIENCE_S).status == "succeeded"
     )
-    late = threading.Thread(target=lambda: (_wait_for(server, 2), before.call_back("run_killed")))
+
+    def call_the_first_back() -> None:
+        _wait_for(server, 2)
+        before.call_back("run_killed")
+
+    late = threading.Thread(target=call_the_first_back)
     late.start()
     outcome = adapter.invoke(call_to(f"{server.url}/late", recall=after), timeout_s=PATIENCE_S)
     late.join()
