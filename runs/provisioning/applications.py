@@ -6,8 +6,29 @@ from typing import Any
 
 from agentops.rows import Changes
 from identities.models import AgentIdentity, Application
-from identities.services import allow_start, create_application, revoke_application, update_application
+from identities.services import (
+    allow_start,
+    create_application,
+    declare_resource,
+    revoke_application,
+    update_application,
+)
 from runs.provisioning.session import Session, at
+
+
+def apply_resources(session: Session) -> None:
+    """Declare what applications serve: tools name it, and come before them."""
+    for slug, entry in session.section("applications").items():
+        if "audience" not in entry or entry.get("state") == Application.State.REVOKED:
+            continue
+        with at(f"applications/{slug}"):
+            application = Application.objects.filter(slug=slug).first()
+            if application is None:
+                application = _make(session, slug, entry)
+                session.made.add(slug)
+            session.declared[slug] = declare_resource(
+                actor=session.actor, application=application, audience=entry["audience"]
+            )
 
 
 def apply_applications(session: Session) -> None:
@@ -15,20 +36,25 @@ def apply_applications(session: Session) -> None:
     for slug, entry in session.section("applications").items():
         with at(f"applications/{slug}"):
             application = Application.objects.filter(slug=slug).first()
-            if application is None:
+            if application is None or slug in session.made:
                 _create(session, slug, entry)
             else:
                 session.changed("application", slug, _update(session, application, entry))
 
 
 def _create(session: Session, slug: str, entry: dict[str, Any]) -> None:
-    fields = {"name": entry["name"], "may_assert_users": entry.get("may_assert_users", False)}
-    application = create_application(
-        actor=session.actor, team=session.team(entry["team"]), slug=slug, **fields
-    )
+    application = Application.objects.filter(slug=slug).first() or _make(session, slug, entry)
     for name in entry.get("may_start", []):
         allow_start(actor=session.actor, application=application, agent=session.agent(name))
-    session.created("application", slug, {**fields, "may_start": entry.get("may_start", [])})
+    said = {name: entry.get(name) for name in ("name", "may_assert_users", "audience", "may_start")}
+    session.created("application", slug, {**said, "may_assert_users": application.may_assert_users})
+
+
+def _make(session: Session, slug: str, entry: dict[str, Any]) -> Application:
+    return create_application(
+        actor=session.actor, team=session.team(entry["team"]), slug=slug, name=entry["name"],
+        may_assert_users=entry.get("may_assert_users", False),
+    )  # fmt: skip
 
 
 def _update(session: Session, application: Application, entry: dict[str, Any]) -> Changes:
@@ -43,6 +69,7 @@ def _update(session: Session, application: Application, entry: dict[str, Any]) -
         name=entry["name"],
         may_assert_users=entry.get("may_assert_users", False),
     )
+    changes |= session.declared.get(application.slug, {})
     wanted = entry.get("may_start", [])
     added = [
         name

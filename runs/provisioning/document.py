@@ -16,7 +16,7 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from identities.models import User
 from runs.provisioning.agents import apply_agents
-from runs.provisioning.applications import apply_applications
+from runs.provisioning.applications import apply_applications, apply_resources
 from runs.provisioning.catalogue import apply_tools
 from runs.provisioning.checking import check_document
 from runs.provisioning.money import apply_budgets, apply_prices
@@ -34,6 +34,7 @@ SECTIONS = (
     apply_people,
     apply_teams,
     apply_secrets,
+    apply_resources,
     apply_tools,
     apply_prices,
     apply_agents,

@@ -12,6 +12,7 @@ from django.contrib.auth.models import Group
 from django.db import models
 
 from agentops.errors import AgentOpsError, ValidationFailed
+from agentops.rows import Changes
 from identities.models import AgentIdentity, Team, User
 from runs.provisioning.plan import Change, Plan
 from tools.models import Tool
@@ -29,6 +30,9 @@ class Session:
     variables: Mapping[str, str]
     changes: list[Change] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    # What came of applications' audiences, which tools refer to, before the applications' own turn.
+    declared: dict[str, Changes] = field(default_factory=dict)
+    made: set[str] = field(default_factory=set)
 
     def section(self, name: str) -> Section:
         """Return a section of the document, empty if it is absent."""

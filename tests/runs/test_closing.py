@@ -48,7 +48,10 @@ def close_application(company: Company) -> object:
     return revoke_application(actor=company.cast.alice, application=company.cast.application, reason="Sold.")
 
 
-TASKS = {task.name: task for task in (tasks.drive, tasks.wake_person, tasks.wake_application)}
+TASKS = {
+    task.name: task
+    for task in (tasks.drive, tasks.wake_person, tasks.wake_application, tasks.withdraw_credentials)
+}
 CLOSINGS = [
     pytest.param(start_as_bob, close_bob, "initiator_inactive", id="person"),
     pytest.param(start_by_application, close_application, "application_revoked", id="application"),

@@ -128,14 +128,15 @@ def test_what_nobody_stopped_goes_on(company: Company, server: RudeServer) -> No
 
     find = recalls.find_lost
 
-    def look_and_count(calls: Sequence[recalls.Underway]) -> dict[recalls.Underway, str]:
+    def count_and_find(calls: Sequence[recalls.Underway]) -> dict[recalls.Underway, str]:
         looks.append(len(calls))
         return find(calls)
 
     def see_it_looked_at() -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(recalls, "find_lost", look_and_count)
-            while len(looks) < 3:
+            patch.setattr(recalls, "find_lost", count_and_find)
+            deadline = time.monotonic() + PATIENCE_S
+            while len(looks) < 3 and time.monotonic() < deadline:
                 time.sleep(0.005)
         server.released.set()
 
@@ -183,7 +184,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[str, ...], st
     return found
 
 
-WAKES: dict[str, Callable[..., int]] = {
+WAKES: dict[str, Callable[[str], int]] = {
     "runs.wake_agent": tasks.wake_agent, "runs.wake_application": tasks.wake_application,
     "runs.wake_switched": tasks.wake_switched,
 }  # fmt: skip

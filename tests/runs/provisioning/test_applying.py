@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import yaml
+
 from agentops.ledger.models import Entry
 from identities.models import AgentIdentity, Application, Team, User
 from identities.services import activate_agent, suspend_agent
@@ -104,6 +106,28 @@ def test_variables_fill_texts(ada: User) -> None:
     assert "config.url: http://127.0.0.1:9/orders/{order_id} → https://shop.example/orders/{order_id}" in str(
         plan
     )
+
+
+def test_a_tool_names_what_an_application_of_the_same_document_serves(ada: User) -> None:
+    document = yaml.safe_load(BASE)
+    resource = "https://refunds.example/api"
+    document["applications"]["refund-server"] = {"team": "desk", "name": "Refunds", "audience": resource}
+    document["tools"]["refund"]["config"] = {
+        "method": "POST",
+        "url": f"{resource}/refund",
+        "audience": resource,
+    }
+    text = yaml.safe_dump(document)
+    plan = apply_document(actor=ada, text=text, variables=VARIABLES)
+
+    assert changed(plan)["application refund-server"] == "create"
+    assert Application.objects.get(slug="refund-server").audience == resource
+    assert Tool.objects.get(name="refund").versions.get().config["audience"] == resource
+    assert apply_document(actor=ada, text=text, variables=VARIABLES).is_empty
+
+    document["tools"]["refund"]["config"]["allow_private"] = True
+    loosened = apply_document(actor=ada, text=yaml.safe_dump(document), variables=VARIABLES)
+    assert "config.allow_private (loosens)" in str(loosened)
 
 
 def test_operators_word_stands_against_a_document_that_says_nothing(ada: User) -> None:

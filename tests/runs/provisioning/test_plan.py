@@ -51,6 +51,10 @@ from tools.models import ToolGrant
         ),
         (lambda d: d["applications"]["desk-app"].update(state="revoked"), {"application desk-app": "update"}),
         (
+            lambda d: d["applications"]["desk-app"].update(audience="https://shop.example/api"),
+            {"application desk-app": "update"},
+        ),
+        (
             lambda d: d["prices"]["little-model"].update(version="2", output_usd_per_mtok="0.50"),
             {"price little-model": "update"},
         ),

@@ -170,14 +170,14 @@ def test_a_stop_may_end_it_while_its_call_does(shop: Shop, lease: LeaseTerms) ->
     handle = PROVIDER.handle_of(lease.id)
     together = threading.Barrier(4)
 
-    def end_together(_: int) -> None:
+    def end(_: int) -> None:
         together.wait()
         PROVIDER.end(shop.secret, handle)
 
     with ThreadPoolExecutor(4) as pool:
         for _ in range(3):
             issue(shop, lease)
-            list(pool.map(end_together, range(4)))
+            list(pool.map(end, range(4)))
     assert shop.roles() == []
 
 
