@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agentops.console.second_factor import REQUIRED
 from approvals.models import ApprovalRequest
 from approvals.querysets import may_approve
 from identities.models import STAFF_ISSUER, User
@@ -35,7 +36,5 @@ def may_decide(actor: User, request: ApprovalRequest, *, second_factor: bool) ->
             False, "is_the_principal", "nobody approves what is done on their behalf; ask a colleague"
         )
     if not second_factor:
-        return MayDecide(
-            False, "second_factor_required", "confirm with your second factor, then decide again"
-        )
+        return MayDecide(False, REQUIRED, "confirm with your second factor, then decide again")
     return MayDecide(True)

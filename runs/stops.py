@@ -1,6 +1,7 @@
 """Stopping: one verb for all that can be stopped, which does what each scope's own verb does, and keeps a receipt.
 
 A drill does it all, checks of rights and states included, and takes the effect back before anybody sees it.
+No scope asks for a fresh second factor: whoever reaches the button can press it.
 """
 
 from __future__ import annotations
@@ -54,12 +55,14 @@ STOPPINGS: dict[str, Stopping] = {
     ),
     Scope.APPLICATION: Stopping(
         lambda actor, application, reason: revoke_application(
-            actor=actor, application=application, reason=reason
+            actor=actor, application=application, reason=reason, emergency=True
         ),
         Application,
     ),
     Scope.PRINCIPAL: Stopping(_throw("principal"), Principal),
-    Scope.CREDENTIAL: Stopping(lambda actor, key, reason: revoke_api_key(actor=actor, key=key), ApiKey),
+    Scope.CREDENTIAL: Stopping(
+        lambda actor, key, reason: revoke_api_key(actor=actor, key=key, emergency=True), ApiKey
+    ),
     Scope.PROVIDER: Stopping(_throw("provider")),
     Scope.EVERYTHING: Stopping(_throw("everything")),
 }

@@ -12,20 +12,18 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from agentops.console.governed import GovernedAdmin
-from agentops.console.second_factor import confirm, is_fresh
+from agentops.console.second_factor import accept_code
 from agentops.errors import AgentOpsError, NotFound, PolicyDenied, StateConflict, ValidationFailed
 from approvals.admin.pages import after_context, decision_context, request_context
 from approvals.admin.queue import TABS, read_queue
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.services import decide
 from identities.acting import acting_person
+from identities.factors import has_fresh_factor
 
 STATUS: dict[type[AgentOpsError], int] = {
     NotFound: 404, StateConflict: 409, ValidationFailed: 422, PolicyDenied: 403,
 }  # fmt: skip
-WRONG_CODE = (
-    "That code is not right, or was used already. Nothing was decided; wait for the next code and try again."
-)
 
 
 @admin.register(ApprovalRequest)
@@ -91,9 +89,8 @@ class ApprovalRequestAdmin(GovernedAdmin):
         return super().get_queryset(request).select_related(*related)
 
     def _decide(self, request: HttpRequest, asked: ApprovalRequest) -> HttpResponse:
-        code = request.POST.get("code", "").strip()
-        if code and not is_fresh(request) and not confirm(request, code):
-            return self._render_decision(request, asked, {"problem": WRONG_CODE}, 403)
+        if problem := accept_code(request):
+            return self._render_decision(request, asked, {"problem": problem}, 403)
         try:
             decided = decide(
                 actor=acting_person(request),
@@ -102,7 +99,7 @@ class ApprovalRequestAdmin(GovernedAdmin):
                 reason=request.POST.get("reason", "").strip(),
                 digest=request.POST.get("digest", ""),
                 channel=ApprovalDecision.Channel.CONSOLE,
-                second_factor=is_fresh(request),
+                second_factor=has_fresh_factor(acting_person(request)),
             )
         except AgentOpsError as error:
             return self._refuse(request, asked, error)

@@ -12,6 +12,7 @@ from agentops.errors import ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.rows import Changes, insert_row
+from identities.factors import require_fresh_factor
 from identities.models import User
 from identities.policies import require
 
@@ -33,6 +34,7 @@ def set_group_permissions(*, actor: User, group: Group, permissions: Iterable[st
     Raises ValidationFailed for an unknown permission.
     """
     require(actor, "auth.change_group", None)
+    require_fresh_factor(actor)
     locked = Group.objects.select_for_update().get(pk=group.pk)
     wanted = {name: _find_permission(name) for name in permissions}
     present = sorted(_name(permission) for permission in locked.permissions.select_related("content_type"))

@@ -17,6 +17,7 @@ from agentops.ledger.store import record
 from agentops.messages import send_after_commit
 from agentops.rows import insert_row
 from agentops.text import is_blank
+from identities.factors import require_fresh_factor
 from identities.models import KillSwitch, Principal, Team, User
 from identities.policies import enforce, may_throw_switch
 
@@ -44,6 +45,7 @@ def lift_switch(*, actor: User, switch: KillSwitch, reason: str) -> KillSwitch:
     """Let new work begin again; raises StateConflict for one that was lifted already."""
     locked = KillSwitch.objects.select_for_update(of=("self",)).get(pk=switch.pk)
     enforce(may_throw_switch(actor, locked.team))
+    require_fresh_factor(actor)
     _check_reason(reason)
     if locked.lifted_at is not None:
         raise StateConflict("switch_lifted", "somebody has lifted this switch already")

@@ -16,6 +16,7 @@ from agentops.ledger.store import record
 from agentops.messages import send_after_commit
 from agentops.rows import Changes, insert_row, update_row
 from identities.accounts import record_bootstrap
+from identities.factors import require_fresh_factor
 from identities.models import User
 from identities.policies import require
 
@@ -47,6 +48,7 @@ def create_person(
 ) -> User:
     """Create a person's account; without a password nobody can sign in with it yet."""
     require(actor, "identities.add_user", None)
+    require_fresh_factor(actor)
     person = User(username=username, is_staff=staff, is_superuser=superuser)
     _set_password(person, password)
     insert_row(person)
@@ -66,6 +68,7 @@ def update_person(
     Raises StateConflict for taking one's own right, PolicyDenied `own_rights` for giving oneself a group's.
     """
     require(actor, "identities.change_user", None)
+    require_fresh_factor(actor)
     locked = User.objects.select_for_update().get(pk=person.pk, kind=User.Kind.PERSON)
     if locked.pk == actor.pk and not (superuser and active):
         raise StateConflict("own_rights", "nobody takes the superuser right from themselves")
@@ -89,6 +92,7 @@ def update_person(
 def set_password(*, actor: User, person: User, password: str) -> None:
     """Set a person's password; raises ValidationFailed for a weak one."""
     require(actor, "identities.change_user", None)
+    require_fresh_factor(actor)
     locked = User.objects.select_for_update().get(pk=person.pk, kind=User.Kind.PERSON)
     _set_password(locked, password)
     locked.save(update_fields=["password"])

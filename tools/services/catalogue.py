@@ -11,6 +11,7 @@ from agentops.errors import StateConflict, ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.rows import check_fields, insert_row
+from identities.factors import require_fresh_factor
 from identities.models import Team, User
 from identities.policies import require
 from tools.models import Tool, ToolVersion
@@ -110,6 +111,8 @@ def _move(
 ) -> Tool:
     locked = lock_tool(tool)
     require(actor, permission, locked.team, locked)
+    if to != Tool.State.QUARANTINED:  # which only stops
+        require_fresh_factor(actor)
     if locked.state not in allowed_from:
         raise StateConflict("wrong_state", f"tool {locked.name} is {locked.state}, it cannot become {to}")
     before, locked.state = locked.state, to
