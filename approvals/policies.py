@@ -8,6 +8,7 @@ from agentops.console.second_factor import REQUIRED
 from approvals.models import ApprovalRequest
 from approvals.querysets import may_approve
 from identities.models import STAFF_ISSUER, User
+from identities.roles import is_auditor
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ def may_decide(actor: User, request: ApprovalRequest, *, second_factor: bool) ->
         return MayDecide(False, "not_a_person", "only people decide; service accounts never do")
     if not ApprovalRequest.objects.filter(may_approve(actor), pk=request.pk).exists():
         return MayDecide(False, "not_an_approver", "you were not given this tool's calls to approve")
+    if is_auditor(actor):
+        return MayDecide(False, "is_an_auditor", "an auditor sees, and decides about nothing")
     if actor.pk in (request.identity.owner_id, request.owner_id):
         return MayDecide(
             False, "owns_the_agent", "the agent's owner does not approve its calls; ask a colleague"

@@ -36,7 +36,12 @@ from tools.services import Terms, ToolDefinition, Waiver
 Deed = Callable[[Cast, User], object]
 ASK = Terms("REQUIRE_APPROVAL")
 CAPS: tuple[dict[str, Any], ...] = ({"per": "day", "count": 10}, {"per": "call", "amount": "50.00"})
-SETTINGS = {"purpose": "Reach the shop.", "provider": "static", "settings": {}, "value": "a secret value"}
+SETTINGS: dict[str, Any] = {
+    "purpose": "Reach the shop.",
+    "provider": "static",
+    "settings": {},
+    "value": "a secret value",
+}
 
 
 def tool_of(cast: Cast, **fields: object) -> Tool:
@@ -217,7 +222,7 @@ DEEDS: dict[str, Deed] = {
     "create_person": lambda c, a: who.create_person(actor=a, username="new", password=None),
     "set_password": lambda c, a: who.set_password(actor=a, person=c.bob, password="correct horse battery"),
     "update_person": change_person,
-    "create_secret": lambda c, a: who.create_secret(actor=a, team=c.team, slug="new", **SETTINGS),  # type: ignore[arg-type]
+    "create_secret": lambda c, a: who.create_secret(actor=a, team=c.team, slug="new", **SETTINGS),
     "replace_secret": lambda c, a: who.replace_secret(actor=a, secret=secret_of(c), value="another value"),
     "retire_secret": lambda c, a: who.retire_secret(actor=a, secret=secret_of(c)),
     "revoke_signing_key": lambda c, a: who.revoke_signing_key(

@@ -19,6 +19,7 @@ from identities.accounts import record_bootstrap
 from identities.factors import require_fresh_factor
 from identities.models import User
 from identities.policies import require
+from identities.roles import check_roles
 
 
 @transaction.atomic
@@ -53,6 +54,7 @@ def create_person(
     _set_password(person, password)
     insert_row(person)
     named = list(groups)
+    check_roles(_names(named), superuser=superuser)
     person.groups.set(named)
     facts = {"staff": staff, "superuser": superuser, "groups": _names(named)}
     _record(person, "person.created", facts, actor)
@@ -73,6 +75,7 @@ def update_person(
     if locked.pk == actor.pk and not (superuser and active):
         raise StateConflict("own_rights", "nobody takes the superuser right from themselves")
     wanted, present = _names(groups), _names(locked.groups.all())
+    check_roles(wanted, superuser=superuser)
     if locked.pk == actor.pk and not set(wanted) <= set(present):
         # A group may have been given calls to approve, which no superuser approves by rank.
         raise PolicyDenied("own_rights", "nobody puts themselves into a group: ask another superuser")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.test import RequestFactory
 from django.utils import timezone
 from rest_framework.request import Request
@@ -42,19 +44,21 @@ def test_every_verb_has_a_line() -> None:
     assert set(DEEDS) > UNASKED
 
 
-@pytest.mark.parametrize("verb", DEEDS)
-def test_a_stale_factor_stops_what_gives_or_ends_for_good(cast: Cast, verb: str) -> None:
-    refusal = ""
-    try:
-        DEEDS[verb](cast, stale(cast.ada))
-    except AgentOpsError as error:
-        refusal = error.code
-    assert (refusal == "second_factor_required") is (verb not in UNASKED), refusal
+def test_a_stale_factor_stops_what_gives_or_ends_for_good(cast: Cast) -> None:
+    asked = set()
+    for verb, deed in DEEDS.items():
+        with transaction.atomic():
+            try:
+                deed(cast, stale(cast.ada))
+            except AgentOpsError as error:
+                asked |= {verb} if error.code == "second_factor_required" else set()
+            transaction.set_rollback(True)
+    assert asked == set(DEEDS) - UNASKED
 
 
 @pytest.mark.parametrize("scope", STOPPINGS)
 def test_no_stop_asks_for_a_factor(cast: Cast, scope: str) -> None:
-    targets = {
+    targets: dict[str, Callable[[], object]] = {
         "run": lambda: run_of(cast).pk,
         "agent": lambda: cast.agent.pk,
         "tool": lambda: tool_of(cast).pk,
