@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
 from agentops.console.second_factor import REQUIRED, accept_code
+from agentops.console.security_keys import offers_keys
 from agentops.console.words import count
 from agentops.errors import AgentOpsError
 
@@ -118,6 +119,7 @@ def ask(
         "given_reason": request.POST.get("reason", ""),
         "reason_missing": "confirmed" in request.POST and not code_problem,
         "code_problem": code_problem,
+        "has_key": bool(code_problem) and offers_keys(request),
     }
     return TemplateResponse(request, "console/confirm.html", context, status=403 if code_problem else 200)
 

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from agentops.console.second_factor import REQUIRED, accept_code
+from agentops.console.security_keys import offers_keys
 from agentops.errors import AgentOpsError
 
 if TYPE_CHECKING:
@@ -42,5 +43,6 @@ def serve_form(
             else:
                 form.add_error(None, f"{(error.detail or error.code).rstrip('.')}. Nothing was changed.")
     shown = {"opts": page.opts, "form": form, "code_problem": code_problem, **context}
+    shown["has_key"] = bool(code_problem) and offers_keys(request)
     everything = {**page.admin_site.each_context(request), **shown}
     return TemplateResponse(request, template, everything, status=422 if form.is_bound else 200)

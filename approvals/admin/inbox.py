@@ -13,6 +13,7 @@ from django.urls import URLPattern, path
 
 from agentops.console.governed import GovernedAdmin
 from agentops.console.second_factor import accept_code
+from agentops.console.security_keys import take_signature
 from agentops.errors import AgentOpsError, NotFound, PolicyDenied, StateConflict, ValidationFailed
 from approvals.admin.pages import after_context, decision_context, request_context
 from approvals.admin.queue import TABS, read_queue
@@ -91,15 +92,17 @@ class ApprovalRequestAdmin(GovernedAdmin):
     def _decide(self, request: HttpRequest, asked: ApprovalRequest) -> HttpResponse:
         if problem := accept_code(request):
             return self._render_decision(request, asked, {"problem": problem}, 403)
+        verdict, digest = request.POST.get("verdict", ""), request.POST.get("digest", "")
         try:
             decided = decide(
                 actor=acting_person(request),
                 request=asked,
-                verdict=request.POST.get("verdict", ""),
+                verdict=verdict,
                 reason=request.POST.get("reason", "").strip(),
-                digest=request.POST.get("digest", ""),
+                digest=digest,
                 channel=ApprovalDecision.Channel.CONSOLE,
                 second_factor=has_fresh_factor(acting_person(request)),
+                signature=take_signature(request, f"{verdict}:{digest}"),
             )
         except AgentOpsError as error:
             return self._refuse(request, asked, error)

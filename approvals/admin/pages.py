@@ -9,6 +9,7 @@ from django.db.models import Count
 from django.http import HttpRequest
 
 from agentops.console.panels import panels_for
+from agentops.console.security_keys import offers_keys
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.policies import may_decide
 from approvals.services import read_evidence, read_reason
@@ -56,6 +57,7 @@ def decision_context(request: HttpRequest, user: User, asked: ApprovalRequest) -
             "asked": asked,
             "refusal": refusal.detail,
             "needs_code": not has_fresh_factor(acting_person(request)),
+            "has_key": offers_keys(request),
         }
     decisions = ApprovalDecision.objects.filter(request=asked).select_related("decided_by")
     return {"asked": asked, "decisions": list(decisions), "reason": read_reason(asked)}

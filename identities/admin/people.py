@@ -21,6 +21,7 @@ from agentops.console.forms import serve_form
 from agentops.console.governed import GovernedAdmin
 from agentops.console.navigation import Destination, register_destination
 from agentops.console.second_factor import REQUIRED, accept_code
+from agentops.console.security_keys import keys_of
 from agentops.console.streams import register_streams
 from agentops.errors import AgentOpsError
 from identities.acting import acting_person
@@ -106,6 +107,7 @@ class PersonAdmin(GovernedAdmin):
             "teams": subject.teams.all(),
             "groups": subject.groups.all(),
             "has_device": TOTPDevice.objects.filter(user=subject, confirmed=True).exists(),
+            "keys": keys_of(subject),
             "may_change": self.has_add_permission(request),
         }
 
