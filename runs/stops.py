@@ -91,11 +91,19 @@ def stop(*, actor: User, scope: str, target: str = "", reason: str, drill: bool 
         if drill:
             raise _TakenBack
     made = Stop.objects.create(
-        scope=scope, target=target, team_id=getattr(subject, "team_id", None), is_drill=drill,
+        scope=scope, target=target, team_id=_team_of(subject), is_drill=drill,
         stopped_at=timezone.now(), stopped_by=actor,
     )  # fmt: skip
     _record(made, reason)
     return made
+
+
+def _team_of(subject: Any) -> UUID | None:  # Any: what is stopped, of whatever model
+    """Return whose it is; a person's own key, a provider and everything are no team's."""
+    if isinstance(subject, ApiKey) and subject.user.kind == User.Kind.APPLICATION:
+        subject = subject.user.application
+    team: UUID | None = getattr(subject, "team_id", None)
+    return team
 
 
 def _find(model: type[models.Model], target: str, actor: User) -> models.Model:
