@@ -10,9 +10,11 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
+from agentops.api.limits import count_request, read_policy
 from agentops.console.enrolment import add_key
 from agentops.console.second_factor import is_fresh, is_verified, must_enrol
 from agentops.console.security_keys import begin_proof, begin_registration, finish_proof
+from agentops.console.sessions import has_ended
 from agentops.errors import AgentOpsError, PolicyDenied, ValidationFailed
 
 LONGEST_SUBJECT = 200  # of what a proof is about
@@ -35,7 +37,12 @@ def finish_key(request: HttpRequest) -> HttpResponse:
 
 def _answer(request: HttpRequest, act: Any) -> HttpResponse:  # Any: one of the two below
     try:
-        answer = act(request, _person(request), _read(request))
+        person = _person(request)
+        if count_request(read_policy("write"), str(person.pk)).is_exceeded:
+            return JsonResponse(
+                {"detail": "too many requests: wait a minute", "code": "throttled"}, status=429
+            )
+        answer = act(request, person, _read(request))
     except AgentOpsError as error:
         return JsonResponse({"detail": error.detail, "code": error.code}, status=403)
     return JsonResponse(answer)
@@ -66,7 +73,7 @@ def _finish(request: HttpRequest, person: AbstractUser, body: dict[str, Any]) ->
 def _person(request: HttpRequest) -> AbstractUser:
     """Return whom the password, at least, has shown to be a member of staff."""
     person = cast(AbstractUser, request.user)
-    if not (person.is_authenticated and person.is_active and person.is_staff):
+    if not (person.is_authenticated and person.is_active and person.is_staff) or has_ended(request):
         raise PolicyDenied("not_signed_in", "sign in with your password first")
     return person
 

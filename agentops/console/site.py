@@ -35,6 +35,7 @@ from agentops.console.second_factor import (
     second_factor_is_waived,
 )
 from agentops.console.security_keys import keys_of, offers_keys, relying_party
+from agentops.console.sessions import has_ended, note_activity
 from agentops.errors import AgentOpsError
 
 __all__ = ["ConsoleSite", "second_factor_is_waived"]
@@ -76,7 +77,9 @@ class ConsoleSite(OTPAdminSite):
             super().register(model_or_iterable, admin_class, **options)
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Let in staff with a second factor; the demo on loopback may go without."""
+        """Let in staff with a second factor while their session lasts; the demo on loopback may go without one."""
+        if has_ended(request):
+            return False
         if second_factor_is_waived(request):
             return AdminSite.has_permission(self, request)
         return bool(super().has_permission(request))
@@ -109,7 +112,7 @@ class ConsoleSite(OTPAdminSite):
     def _waits_for_key(self, request: HttpRequest) -> bool:
         """Return whether the password was right, and a key is to say the rest."""
         user = cast(AbstractUser, request.user)
-        known = user.is_active and user.is_staff and not self.has_permission(request)
+        known = user.is_active and user.is_staff and not (is_verified(request) or has_ended(request))
         return known and offers_keys(request)
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:  # Any: a view, as the base has it
@@ -119,6 +122,8 @@ class ConsoleSite(OTPAdminSite):
         def enrolled_view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not _is_readable(request):
                 return HttpResponseBadRequest("This address holds what no page of the console asks for.")
+            if self.has_permission(request):
+                note_activity(request)
             here = reverse("admin:second_factor")
             if must_enrol(request) and request.path not in (here, reverse("admin:logout")):
                 return HttpResponseRedirect(here)

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
+from agentops.api.limits import count_request, read_policy
 from agentops.console.governed import GovernedAdmin
 from agentops.console.second_factor import accept_code
 from agentops.console.security_keys import take_signature
@@ -90,6 +91,10 @@ class ApprovalRequestAdmin(GovernedAdmin):
         return super().get_queryset(request).select_related(*related)
 
     def _decide(self, request: HttpRequest, asked: ApprovalRequest) -> HttpResponse:
+        if count_request(read_policy("write"), str(acting_person(request).pk)).is_exceeded:
+            return self._render_decision(
+                request, asked, {"problem": "Too many requests. Wait a minute."}, 429
+            )
         if problem := accept_code(request):
             return self._render_decision(request, asked, {"problem": problem}, 403)
         verdict, digest = request.POST.get("verdict", ""), request.POST.get("digest", "")

@@ -14,6 +14,7 @@ from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.request import Request
 
 from agentops.console.second_factor import is_fresh, is_verified, second_factor_is_waived
+from agentops.console.sessions import has_ended
 from identities.models import ApiKey, User
 from identities.oauth.bearers import accept_bearer, still_counts
 from identities.oauth.tokens import AccessToken
@@ -101,7 +102,7 @@ def _read_session_again(request: Request) -> User | None:
 
 def _is_let_in(user: object, request: HttpRequest) -> TypeGuard[User]:
     """Return whether this is a person whom the console itself would let in with this session."""
-    return isinstance(user, User) and user.is_staff and has_second_factor(request)
+    return isinstance(user, User) and user.is_staff and not has_ended(request) and has_second_factor(request)
 
 
 def has_second_factor(request: HttpRequest) -> bool:
