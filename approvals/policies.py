@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agentops.console.second_factor import REQUIRED
 from approvals.models import ApprovalRequest
 from approvals.querysets import may_approve
 from identities.models import STAFF_ISSUER, User
+from identities.roles import is_auditor
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,8 @@ def may_decide(actor: User, request: ApprovalRequest, *, second_factor: bool) ->
         return MayDecide(False, "not_a_person", "only people decide; service accounts never do")
     if not ApprovalRequest.objects.filter(may_approve(actor), pk=request.pk).exists():
         return MayDecide(False, "not_an_approver", "you were not given this tool's calls to approve")
+    if is_auditor(actor):
+        return MayDecide(False, "is_an_auditor", "an auditor sees, and decides about nothing")
     if actor.pk in (request.identity.owner_id, request.owner_id):
         return MayDecide(
             False, "owns_the_agent", "the agent's owner does not approve its calls; ask a colleague"
@@ -35,7 +39,5 @@ def may_decide(actor: User, request: ApprovalRequest, *, second_factor: bool) ->
             False, "is_the_principal", "nobody approves what is done on their behalf; ask a colleague"
         )
     if not second_factor:
-        return MayDecide(
-            False, "second_factor_required", "confirm with your second factor, then decide again"
-        )
+        return MayDecide(False, REQUIRED, "confirm with your second factor, then decide again")
     return MayDecide(True)

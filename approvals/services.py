@@ -95,10 +95,12 @@ def decide(
     digest: str,
     channel: str,
     second_factor: bool,
+    signature: Mapping[str, str] | None = None,
 ) -> ApprovalRequest:
     """Record a person's decision and wake what waits for it.
 
-    ``digest`` is what the person was shown. Raises NotFound for a request that is not theirs to see,
+    ``digest`` is what the person was shown; ``signature`` is what their key signed about it, if it was asked.
+    Raises NotFound for a request that is not theirs to see,
     PolicyDenied for one they may not decide, StateConflict when it is decided, expired or has changed.
     """
     _check_words(verdict, reason)
@@ -112,7 +114,8 @@ def decide(
         ApprovalDecision.objects.create(
             request=locked, verdict=verdict, decided_by=actor, channel=channel, digest=digest, decided_at=now
         )
-        facts = {"verdict": verdict, "channel": channel, "digest": digest}
+        facts: dict[str, Any] = {"verdict": verdict, "channel": channel, "digest": digest}
+        facts |= {"signature": dict(signature)} if signature else {}
         _close(locked, "approved" if verdict == "approve" else "denied", now)
         record(locked.id, STREAM_KIND, Draft("approval.decided", now, facts, {"reason": reason}, actor.pk))
     return locked

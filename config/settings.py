@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "django_otp",
     "django_otp.plugins.otp_totp",
     "django_otp.plugins.otp_static",
+    "django_otp_webauthn",
     "axes",
     "csp",
     "django_htmx",
@@ -128,8 +129,12 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_ENABLED = ENVIRONMENT != "test"
 OTP_TOTP_ISSUER = "AgentOps"
 STEP_UP_WINDOW_S = 60
+# Whom keys are for, and from where, follows from PUBLIC_URL: see agentops/console/security_keys.py.
+OTP_WEBAUTHN_ALLOW_PASSWORDLESS_LOGIN = False
+SILENCED_SYSTEM_CHECKS = ["otp_webauthn.E010", "otp_webauthn.E011", "otp_webauthn.E030"]
 
 SESSION_COOKIE_AGE = 8 * 3600
+SESSION_IDLE_S = env.int("SESSION_IDLE_S", default=3_600)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = False  # htmx reads it

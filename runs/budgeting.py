@@ -12,6 +12,7 @@ from agentops.errors import ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.rows import Changes, insert_row, update_row
+from identities.factors import require_fresh_factor
 from identities.models import AgentIdentity, Team, User
 from identities.policies import require
 from runs.models import Budget
@@ -34,6 +35,7 @@ def set_budget(
     Raises ValidationFailed for no limit at all.
     """
     require(actor, "runs.add_budget", team)
+    require_fresh_factor(actor)
     if identity is not None and identity.team_id != team.pk:
         raise ValidationFailed("another_team", "the agent belongs to another team")
     limits = {"max_steps": max_steps, "max_tokens": max_tokens, "max_usd": max_usd}

@@ -11,6 +11,7 @@ from agentops.errors import ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.rows import Changes, insert_row
+from identities.factors import require_fresh_factor
 from identities.models import User
 from identities.policies import require
 from runs import models
@@ -32,6 +33,7 @@ def set_price(*, actor: User, price: Price) -> tuple[models.Price, Changes]:
     other rates.
     """
     require(actor, "runs.add_price", None)
+    require_fresh_factor(actor)
     rows = models.Price.objects.select_for_update().filter(model=price.model)
     known = {row.version: row for row in rows}
     row = known.get(price.version) or _new_row(price)

@@ -11,6 +11,7 @@ from agentops.errors import StateConflict, ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.rows import check_fields
+from identities.factors import require_fresh_factor
 from identities.models import AgentIdentity, User
 from identities.policies import require
 from runs.behaviour import Behaviour, behaviour_of
@@ -55,6 +56,7 @@ def publish_version(*, actor: User, version: AgentVersion) -> AgentVersion:
     _lock_identity(version.identity)  # publications of one agent come one after the other
     locked = _lock_version(version)
     require(actor, "runs.change_agentversion", locked.identity.team)
+    require_fresh_factor(actor)
     if locked.state != State.DRAFT:
         raise StateConflict("not_a_draft", f"{locked} is {locked.state}: draft a new version")
     findings = check_version(locked)

@@ -57,7 +57,8 @@ class HandoverQuerySet(models.QuerySet["Handover"]):
 
 class StopQuerySet(models.QuerySet["Stop"]):
     def visible_to(self, user: User) -> Self:
-        """Return the stops of a person's teams, and those that concerned everybody."""
+        """Return the stops of a person's teams, their own, and those that concerned everybody."""
         if not is_known_person(user):
             return self.none()
-        return self if user.is_superuser else self.filter(Q(team=None) | Q(team__members=user)).distinct()
+        theirs = Q(team__members=user) | Q(stopped_by=user) | Q(scope__in=("provider", "everything"))
+        return self if user.is_superuser else self.filter(theirs).distinct()

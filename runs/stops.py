@@ -1,6 +1,7 @@
 """Stopping: one verb for all that can be stopped, which does what each scope's own verb does, and keeps a receipt.
 
 A drill does it all, checks of rights and states included, and takes the effect back before anybody sees it.
+No scope asks for a fresh second factor: whoever reaches the button can press it.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ STOPPINGS: dict[str, Stopping] = {
     ),
     Scope.APPLICATION: Stopping(
         lambda actor, application, reason: revoke_application(
-            actor=actor, application=application, reason=reason
+            actor=actor, application=application, reason=reason, emergency=True
         ),
         Application,
     ),
@@ -90,11 +91,19 @@ def stop(*, actor: User, scope: str, target: str = "", reason: str, drill: bool 
         if drill:
             raise _TakenBack
     made = Stop.objects.create(
-        scope=scope, target=target, team_id=getattr(subject, "team_id", None), is_drill=drill,
+        scope=scope, target=target, team_id=_team_of(subject), is_drill=drill,
         stopped_at=timezone.now(), stopped_by=actor,
     )  # fmt: skip
     _record(made, reason)
     return made
+
+
+def _team_of(subject: Any) -> UUID | None:  # Any: what is stopped, of whatever model
+    """Return whose it is; a person's own key, a provider and everything are no team's."""
+    if isinstance(subject, ApiKey) and subject.user.kind == User.Kind.APPLICATION:
+        subject = subject.user.application
+    team: UUID | None = getattr(subject, "team_id", None)
+    return team
 
 
 def _find(model: type[models.Model], target: str, actor: User) -> models.Model:

@@ -21,7 +21,9 @@ T = TypeVar("T")
 
 INSERTED = re.compile(r'INSERT INTO ("?\w+"?)')
 ROWS = "SELECT json_agg(r) FROM {} r"
-INSERT = "INSERT INTO {table} SELECT * FROM json_populate_recordset(NULL::{table}, {rows})"
+INSERT = (
+    "INSERT INTO {table} SELECT * FROM json_populate_recordset(NULL::{table}, {rows}) ON CONFLICT DO NOTHING"
+)
 
 
 @dataclass(frozen=True)

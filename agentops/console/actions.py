@@ -12,6 +12,8 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
+from agentops.console.second_factor import REQUIRED, accept_code
+from agentops.console.security_keys import offers_keys
 from agentops.console.words import count
 from agentops.errors import AgentOpsError
 
@@ -42,6 +44,10 @@ class Confirmation:
     reason: Literal["needed", "optional", "none"] = "needed"
 
 
+class FactorIsStale(Exception):
+    """A service wants a fresh second factor, and nothing was done yet."""
+
+
 def offered_when(*states: str, danger: bool = False) -> Callable[[F], F]:
     """Offer an action on the page of one object while that is in one of these states."""
 
@@ -68,7 +74,8 @@ def perform(
 ) -> HttpResponse:
     """Ask first; once confirmed, call ``act`` with each object and the reason, and say what happened.
 
-    What a service refuses is shown in its own words, beside the object's name.
+    What a service refuses is shown in its own words, beside the object's name. Where it wants a fresh second
+    factor, the same question is asked again, with a field for the code; whoever answers it confirms anew.
     """
     chosen = list(queryset[: MOST_AT_ONCE + 1])
     if len(chosen) > MOST_AT_ONCE:
@@ -77,7 +84,12 @@ def perform(
     reason = request.POST.get("reason", "").strip()
     if "confirmed" not in request.POST or (confirmation.reason == "needed" and not reason):
         return ask(page, request, chosen, confirmation)
-    done = _carry_out(request, chosen, act, reason)
+    if problem := accept_code(request):
+        return ask(page, request, chosen, confirmation, problem)
+    try:
+        done = _carry_out(request, chosen, act, reason)
+    except FactorIsStale as stale:
+        return ask(page, request, chosen, confirmation, str(stale))
     if done:
         names = str(page.opts.verbose_name), str(page.opts.verbose_name_plural)
         messages.success(request, f"{count(done, *names)} {confirmation.done}.")
@@ -87,9 +99,13 @@ def perform(
 
 
 def ask(
-    page: GovernedAdmin, request: HttpRequest, chosen: Sequence[Model], confirmation: Confirmation
+    page: GovernedAdmin,
+    request: HttpRequest,
+    chosen: Sequence[Model],
+    confirmation: Confirmation,
+    code_problem: str = "",
 ) -> TemplateResponse:
-    """Return the page that asks; its form sends the same action again, confirmed."""
+    """Return the page that asks; its form sends the same action again, confirmed, with a code if one is needed."""
     context = {
         **page.admin_site.each_context(request),
         "opts": page.opts,
@@ -100,9 +116,12 @@ def ask(
         "checkbox_name": ACTION_CHECKBOX_NAME,
         "from_page": "from_page" in request.POST,
         "reason": confirmation.reason,
-        "reason_missing": "confirmed" in request.POST,
+        "given_reason": request.POST.get("reason", ""),
+        "reason_missing": "confirmed" in request.POST and not code_problem,
+        "code_problem": code_problem,
+        "has_key": bool(code_problem) and offers_keys(request),
     }
-    return TemplateResponse(request, "console/confirm.html", context)
+    return TemplateResponse(request, "console/confirm.html", context, status=403 if code_problem else 200)
 
 
 def _carry_out(request: HttpRequest, chosen: Iterable[Model], act: Act, reason: str) -> int:
@@ -111,6 +130,8 @@ def _carry_out(request: HttpRequest, chosen: Iterable[Model], act: Act, reason: 
         try:
             act(subject, reason)
         except AgentOpsError as error:
+            if error.code == REQUIRED and not done:
+                raise FactorIsStale(error.detail) from error
             messages.error(request, f"{subject}: {error.detail or error.code}")
         else:
             done += 1

@@ -5,7 +5,7 @@ The very first administrator gets the one-time code from ``manage.py addstaticto
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import qrcode
 from django.db import transaction
@@ -18,7 +18,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from qrcode.image.svg import SvgPathImage
 
 from agentops.console.second_factor import note_confirmation
-from agentops.errors import PolicyDenied, ValidationFailed
+from agentops.console.security_keys import finish_registration, keys_of
+from agentops.errors import NotFound, PolicyDenied, StateConflict, ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractUser
 
 
+KEY_NAME_LIMIT = 60
+
+
 def issue_enrolment_code(*, actor: AbstractUser, user: AbstractUser) -> str:
-    """Forget the user's second factors and return a code for one sign-in, which is shown once.
+    """Forget the user's second factors, keys too, and return a code for one sign-in, which is shown once.
 
     Raises PolicyDenied for anyone but a superuser: who issues codes can become anybody.
     """
@@ -37,6 +41,7 @@ def issue_enrolment_code(*, actor: AbstractUser, user: AbstractUser) -> str:
     with transaction.atomic():
         TOTPDevice.objects.filter(user_id=user.pk).delete()
         StaticDevice.objects.filter(user_id=user.pk).delete()
+        keys_of(user).delete()
         device = StaticDevice.objects.create(user_id=user.pk, name="one-time code")
         device.token_set.create(token=code)
         _record(actor, user, "person.enrolment_code_issued")
@@ -68,6 +73,31 @@ def confirm_device(request: HttpRequest, user: AbstractUser, code: str) -> None:
     note_confirmation(request)
 
 
+def add_key(request: HttpRequest, user: AbstractUser, answer: Any, name: str) -> None:  # Any: JSON
+    """Take a security key into service beside what is there. Raises PolicyDenied for an answer that does not fit."""
+    with transaction.atomic():
+        device: Any = finish_registration(request, user, answer)  # Any: django-otp ships no types
+        device.name = name.strip()[:KEY_NAME_LIMIT] or "security key"
+        device.save(update_fields=["name"])
+        StaticDevice.objects.filter(user_id=user.pk).delete()
+        _record(user, user, "person.key_added", {"key": device.credential_id_sha256})
+    remember_device(request, device)
+    note_confirmation(request)
+
+
+def remove_key(user: AbstractUser, pk: str) -> None:
+    """Forget a key; raises StateConflict for the last second factor."""
+    with transaction.atomic():
+        held = list(keys_of(user).select_for_update())
+        found = next((key for key in held if str(key.pk) == pk), None)
+        if found is None:
+            raise NotFound("unknown_key", "There is no such key of yours.")
+        if len(held) == 1 and not TOTPDevice.objects.filter(user_id=user.pk, confirmed=True).exists():
+            raise StateConflict("last_factor", "This is your only second factor: add another one first.")
+        _record(user, user, "person.key_removed", {"key": found.credential_id_sha256})
+        found.delete()
+
+
 def draw_qr_code(device: TOTPDevice) -> SafeString:
     """Return the device's secret as an SVG that an authenticator app can scan."""
     image = qrcode.make(device.config_url, image_factory=SvgPathImage, box_size=12)
@@ -75,5 +105,5 @@ def draw_qr_code(device: TOTPDevice) -> SafeString:
     return mark_safe(drawn)  # noqa: S308  drawn by us: squares, no text
 
 
-def _record(actor: AbstractUser, user: AbstractUser, kind: str) -> None:
-    record(user.pk, "person", Draft(kind=kind, at=timezone.now(), actor=actor.pk))
+def _record(actor: AbstractUser, user: AbstractUser, kind: str, facts: dict[str, str] | None = None) -> None:
+    record(user.pk, "person", Draft(kind=kind, at=timezone.now(), facts=facts or {}, actor=actor.pk))

@@ -9,6 +9,8 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
+from agentops.console.second_factor import REQUIRED, accept_code
+from agentops.console.security_keys import offers_keys
 from agentops.errors import AgentOpsError
 
 if TYPE_CHECKING:
@@ -27,13 +29,20 @@ def serve_form(
 ) -> HttpResponse:
     """Show a form, and on POST hand its values to ``submit``, whose answer is returned.
 
-    ``context`` holds ``title`` and ``button``, and for the way back ``back_url``.
+    ``context`` holds ``title`` and ``button``, and for the way back ``back_url``. Where the service wants a fresh
+    second factor, the form is shown again as it was filled in, with a field for the code.
     """
     form = make_form(request.POST) if request.method == "POST" else make_form()
-    if request.method == "POST" and form.is_valid():
+    code_problem = accept_code(request) if form.is_bound and form.is_valid() else ""
+    if form.is_bound and form.is_valid() and not code_problem:
         try:
             return submit(form.cleaned_data)
         except AgentOpsError as error:
-            form.add_error(None, f"{(error.detail or error.code).rstrip('.')}. Nothing was changed.")
-    everything = {**page.admin_site.each_context(request), "opts": page.opts, "form": form, **context}
+            if error.code == REQUIRED:
+                code_problem = error.detail
+            else:
+                form.add_error(None, f"{(error.detail or error.code).rstrip('.')}. Nothing was changed.")
+    shown = {"opts": page.opts, "form": form, "code_problem": code_problem, **context}
+    shown["has_key"] = bool(code_problem) and offers_keys(request)
+    everything = {**page.admin_site.each_context(request), **shown}
     return TemplateResponse(request, template, everything, status=422 if form.is_bound else 200)

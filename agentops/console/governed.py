@@ -100,11 +100,11 @@ class GovernedAdmin(StockAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Show the page of one object, or the stock read-only form where there is no such page."""
-        if not self.page_template:
-            return super().change_view(request, object_id, form_url, extra_context)
         found = self.get_object(request, unquote(object_id))
         if found is None:
             return self.refuse_unknown(request)
+        if not self.page_template:
+            return super().change_view(request, object_id, form_url, extra_context)
         return self.render_page(request, found, extra_context)
 
     def history_view(

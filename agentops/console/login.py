@@ -11,6 +11,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from agentops.console.second_factor import second_factor_is_waived
+from agentops.console.security_keys import may_prove_by_key
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -35,7 +36,8 @@ class ConsoleLoginForm(OTPLoginForm):
     otp_token = forms.CharField(
         required=False,
         label="Code",
-        help_text="From your authenticator app, or the one-time code you were given.",
+        help_text="From your authenticator app, or the one-time code you were given. "
+        "Leave it empty if you have a security key.",
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
     )
     otp_error_messages = {
@@ -50,6 +52,13 @@ class ConsoleLoginForm(OTPLoginForm):
         given = self.cleaned_data.get("otp_token")
         if not given and self.request is not None and second_factor_is_waived(self.request):
             return
+        if (
+            not given
+            and user is not None
+            and self.request is not None
+            and may_prove_by_key(self.request, user)
+        ):
+            return  # the session knows the password only, and opens nothing until the key has answered
         super().clean_otp(user)
 
     def _chosen_device(self, user: AbstractBaseUser) -> Device | None:

@@ -13,6 +13,10 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 LOOPBACK = ("127.0.0.1", "::1")
 SESSION_KEY = "second_factor_at"
+REQUIRED = "second_factor_required"  # the code of a refusal for want of a fresh factor
+WRONG_CODE = (
+    "That code is not right, or was used already. Nothing was done; wait for the next code and try again."
+)
 
 
 def second_factor_is_waived(request: HttpRequest) -> bool:
@@ -29,7 +33,7 @@ def is_verified(request: HttpRequest) -> bool:
 
 
 def is_fresh(request: HttpRequest) -> bool:
-    """Return whether the factor was given within ``STEP_UP_WINDOW_S`` seconds, as a decision requires."""
+    """Return whether the factor was given within ``STEP_UP_WINDOW_S`` seconds, as decisions require."""
     if second_factor_is_waived(request):
         return True
     given_at = float(request.session.get(SESSION_KEY, 0))
@@ -57,6 +61,12 @@ def confirm(request: HttpRequest, token: str) -> bool:
     remember_device(request, device)
     note_confirmation(request)
     return True
+
+
+def accept_code(request: HttpRequest) -> str:
+    """Take the code that came with a form, where one is needed; return what is wrong with it, or nothing."""
+    code = request.POST.get("code", "").strip()
+    return WRONG_CODE if code and not is_fresh(request) and not confirm(request, code) else ""
 
 
 def must_enrol(request: HttpRequest) -> bool:

@@ -18,20 +18,25 @@ from django.http import (
 )
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from agentops.console import enrolment
 from agentops.console.governed import GovernedAdmin
+from agentops.console.key_views import begin_key, finish_key
 from agentops.console.login import ConsoleLoginForm
 from agentops.console.navigation import Destination, register_destination, stops_for
 from agentops.console.panels import panels_for
 from agentops.console.second_factor import (
+    accept_code,
     is_fresh,
     is_verified,
     must_enrol,
     note_confirmation,
     second_factor_is_waived,
 )
-from agentops.errors import ValidationFailed
+from agentops.console.security_keys import keys_of, offers_keys, relying_party
+from agentops.console.sessions import has_ended, note_activity
+from agentops.errors import AgentOpsError
 
 __all__ = ["ConsoleSite", "second_factor_is_waived"]
 
@@ -72,7 +77,9 @@ class ConsoleSite(OTPAdminSite):
             super().register(model_or_iterable, admin_class, **options)
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Let in staff with a second factor; the demo on loopback may go without."""
+        """Let in staff with a second factor while their session lasts; the demo on loopback may go without one."""
+        if has_ended(request):
+            return False
         if second_factor_is_waived(request):
             return AdminSite.has_permission(self, request)
         return bool(super().has_permission(request))
@@ -92,10 +99,21 @@ class ConsoleSite(OTPAdminSite):
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Sign in, and count the code as given just now."""
+        if request.method == "GET" and "anew" not in request.GET and self._waits_for_key(request):
+            asked = request.GET.get("next", "")
+            is_ours = url_has_allowed_host_and_scheme(asked, {request.get_host()}, request.is_secure())
+            context = {**self.each_context(request), "next": asked if is_ours else reverse("admin:index")}
+            return TemplateResponse(request, "console/key_sign_in.html", {"title": "Your key", **context})
         response = super().login(request, extra_context)
         if request.method == "POST" and is_verified(request):
             note_confirmation(request)
         return response
+
+    def _waits_for_key(self, request: HttpRequest) -> bool:
+        """Return whether the password was right, and a key is to say the rest."""
+        user = cast(AbstractUser, request.user)
+        known = user.is_active and user.is_staff and not (is_verified(request) or has_ended(request))
+        return known and offers_keys(request)
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:  # Any: a view, as the base has it
         """Send whoever came in with a one-time code to set up a device first."""
@@ -104,6 +122,8 @@ class ConsoleSite(OTPAdminSite):
         def enrolled_view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not _is_readable(request):
                 return HttpResponseBadRequest("This address holds what no page of the console asks for.")
+            if self.has_permission(request):
+                note_activity(request)
             here = reverse("admin:second_factor")
             if must_enrol(request) and request.path not in (here, reverse("admin:logout")):
                 return HttpResponseRedirect(here)
@@ -116,6 +136,8 @@ class ConsoleSite(OTPAdminSite):
         """Add the rail, and the page where a person sets up their second factor."""
         own = [
             path("second-factor/", self.admin_view(self.second_factor), name="second_factor"),
+            path("keys/begin/", begin_key, name="key_begin"),
+            path("keys/finish/", finish_key, name="key_finish"),
             path("rail/", self.admin_view(self.rail), name="rail"),
         ]
         return [*own, *super().get_urls()]
@@ -129,20 +151,34 @@ class ConsoleSite(OTPAdminSite):
         """Show the QR code of a new device and take it into service with its first code."""
         user = cast(AbstractUser, request.user)
         # Whoever finds an open session must not be able to make its second factor their own.
-        stale = not (must_enrol(request) or is_fresh(request))
-        context = {**self.each_context(request), "title": "Second factor", "problem": "", "stale": stale}
-        if stale:
-            return TemplateResponse(request, "console/second_factor.html", context)
+        if not (must_enrol(request) or is_fresh(request)):
+            return self._ask_for_present_factor(request)
+        context = {**self.each_context(request), "title": "Second factor", "problem": ""}
         if request.method == "POST":
             try:
-                enrolment.confirm_device(request, user, request.POST.get("code", ""))
-            except ValidationFailed as error:
+                return self._change_factor(request, user)
+            except AgentOpsError as error:
                 context["problem"] = error.detail
-            else:
-                return HttpResponseRedirect(reverse("admin:index"))
         device = enrolment.pending_device(user)
         context |= {"qr_code": enrolment.draw_qr_code(device), "secret": _spelled(device.bin_key)}
+        context |= {"keys": keys_of(user), "keys_work_here": relying_party(request) is not None}
+        context["next"] = reverse("admin:index") if must_enrol(request) else ""
         return TemplateResponse(request, "console/second_factor.html", context)
+
+    def _ask_for_present_factor(self, request: HttpRequest) -> HttpResponse:
+        problem = accept_code(request)
+        if request.method == "POST" and is_fresh(request):
+            return HttpResponseRedirect(request.path)
+        asked = {"stale": True, "code_problem": problem or "A code of the last minute is needed."}
+        context = {**self.each_context(request), "title": "Second factor", "has_key": offers_keys(request)}
+        return TemplateResponse(request, "console/second_factor.html", {**context, **asked})
+
+    def _change_factor(self, request: HttpRequest, user: AbstractUser) -> HttpResponse:
+        if "remove" in request.POST:
+            enrolment.remove_key(user, request.POST["remove"])
+            return HttpResponseRedirect(request.path)
+        enrolment.confirm_device(request, user, request.POST.get("code", ""))
+        return HttpResponseRedirect(reverse("admin:index"))
 
 
 def _is_readable(request: HttpRequest) -> bool:

@@ -11,21 +11,21 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
+from agentops.api.limits import count_request, read_policy
 from agentops.console.governed import GovernedAdmin
-from agentops.console.second_factor import confirm, is_fresh
+from agentops.console.second_factor import accept_code
+from agentops.console.security_keys import take_signature
 from agentops.errors import AgentOpsError, NotFound, PolicyDenied, StateConflict, ValidationFailed
 from approvals.admin.pages import after_context, decision_context, request_context
 from approvals.admin.queue import TABS, read_queue
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.services import decide
 from identities.acting import acting_person
+from identities.factors import has_fresh_factor
 
 STATUS: dict[type[AgentOpsError], int] = {
     NotFound: 404, StateConflict: 409, ValidationFailed: 422, PolicyDenied: 403,
 }  # fmt: skip
-WRONG_CODE = (
-    "That code is not right, or was used already. Nothing was decided; wait for the next code and try again."
-)
 
 
 @admin.register(ApprovalRequest)
@@ -91,18 +91,23 @@ class ApprovalRequestAdmin(GovernedAdmin):
         return super().get_queryset(request).select_related(*related)
 
     def _decide(self, request: HttpRequest, asked: ApprovalRequest) -> HttpResponse:
-        code = request.POST.get("code", "").strip()
-        if code and not is_fresh(request) and not confirm(request, code):
-            return self._render_decision(request, asked, {"problem": WRONG_CODE}, 403)
+        if count_request(read_policy("write"), str(acting_person(request).pk)).is_exceeded:
+            return self._render_decision(
+                request, asked, {"problem": "Too many requests. Wait a minute."}, 429
+            )
+        if problem := accept_code(request):
+            return self._render_decision(request, asked, {"problem": problem}, 403)
+        verdict, digest = request.POST.get("verdict", ""), request.POST.get("digest", "")
         try:
             decided = decide(
                 actor=acting_person(request),
                 request=asked,
-                verdict=request.POST.get("verdict", ""),
+                verdict=verdict,
                 reason=request.POST.get("reason", "").strip(),
-                digest=request.POST.get("digest", ""),
+                digest=digest,
                 channel=ApprovalDecision.Channel.CONSOLE,
-                second_factor=is_fresh(request),
+                second_factor=has_fresh_factor(acting_person(request)),
+                signature=take_signature(request, f"{verdict}:{digest}"),
             )
         except AgentOpsError as error:
             return self._refuse(request, asked, error)

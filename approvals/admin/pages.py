@@ -9,10 +9,12 @@ from django.db.models import Count
 from django.http import HttpRequest
 
 from agentops.console.panels import panels_for
-from agentops.console.second_factor import is_fresh
+from agentops.console.security_keys import offers_keys
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.policies import may_decide
 from approvals.services import read_evidence, read_reason
+from identities.acting import acting_person
+from identities.factors import has_fresh_factor
 from identities.models import User
 
 LIKE_IT = 50  # how many earlier requests of the same agent and tool are counted
@@ -51,7 +53,12 @@ def decision_context(request: HttpRequest, user: User, asked: ApprovalRequest) -
     """Return the context of the decision: the form while it waits, who decided what when it does not."""
     if asked.state == ApprovalRequest.State.WAITING:
         refusal = may_decide(user, asked, second_factor=True)
-        return {"asked": asked, "refusal": refusal.detail, "needs_code": not is_fresh(request)}
+        return {
+            "asked": asked,
+            "refusal": refusal.detail,
+            "needs_code": not has_fresh_factor(acting_person(request)),
+            "has_key": offers_keys(request),
+        }
     decisions = ApprovalDecision.objects.filter(request=asked).select_related("decided_by")
     return {"asked": asked, "decisions": list(decisions), "reason": read_reason(asked)}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,14 +13,14 @@ from agentops.api.idempotency import Answer, Operation, answer_once, read_key
 from agentops.api.openapi import REQUIRED_IDEMPOTENCY_KEY
 from agentops.api.serializers import Fields, read_body, read_query, render_row, render_rows
 from agentops.api.views import ApiView, ListView
-from agentops.console.second_factor import is_fresh, second_factor_is_waived
 from agentops.errors import NotFound
 from approvals.api.evidence import read_many
 from approvals.api.serializers import ApprovalQuery, ApprovalSerializer, DecidedSerializer, DecisionBody
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.services import decide
 from identities.api.authentication import caller
-from identities.models import ApiKey, User
+from identities.factors import has_fresh_factor
+from identities.models import User
 
 
 class Approvals(ListView):
@@ -77,22 +76,11 @@ class Decision(ApiView):
                 reason=body["reason"],
                 digest=body["digest"],
                 channel=ApprovalDecision.Channel.API,
-                second_factor=_is_verified(request),
+                second_factor=has_fresh_factor(caller(request)),
             )
             return Answer(200, render_row(DecidedSerializer, decided))
 
         return answer_once(request, Operation(f"approvals/{approval_id}/decision"), act, required=True)
-
-
-def _is_verified(request: Request) -> bool:
-    """Return whether the caller's second factor is fresh: a key's open window, or the session's of the console.
-
-    A session that was verified hours ago is no more than a session: deciding asks for the factor again.
-    """
-    if not isinstance(request.auth, ApiKey):
-        return is_fresh(request._request)
-    until = request.auth.verified_until
-    return (until is not None and timezone.now() < until) or second_factor_is_waived(request._request)
 
 
 def _visible(user: User) -> QuerySet[ApprovalRequest]:

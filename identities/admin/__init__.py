@@ -3,6 +3,7 @@
 from identities.admin.agents import AgentIdentityAdmin
 from identities.admin.applications import ApplicationAdmin
 from identities.admin.credentials import CredentialAdmin
+from identities.admin.groups import GroupAdmin
 from identities.admin.keys import ApiKeyAdmin
 from identities.admin.people import PersonAdmin
 from identities.admin.secrets import SecretAdmin
@@ -15,6 +16,7 @@ __all__ = [
     "ApplicationAdmin",
     "CredentialAdmin",
     "DelegationAdmin",
+    "GroupAdmin",
     "PersonAdmin",
     "SecretAdmin",
     "SigningKeyAdmin",

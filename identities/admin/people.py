@@ -20,10 +20,12 @@ from agentops.console.enrolment import issue_enrolment_code
 from agentops.console.forms import serve_form
 from agentops.console.governed import GovernedAdmin
 from agentops.console.navigation import Destination, register_destination
-from agentops.console.second_factor import is_fresh
+from agentops.console.second_factor import REQUIRED, accept_code
+from agentops.console.security_keys import keys_of
 from agentops.console.streams import register_streams
 from agentops.errors import AgentOpsError
 from identities.acting import acting_person
+from identities.factors import require_fresh_factor
 from identities.models import Team, User
 from identities.querysets import is_known_person
 from identities.services import create_person, update_person
@@ -105,6 +107,7 @@ class PersonAdmin(GovernedAdmin):
             "teams": subject.teams.all(),
             "groups": subject.groups.all(),
             "has_device": TOTPDevice.objects.filter(user=subject, confirmed=True).exists(),
+            "keys": keys_of(subject),
             "may_change": self.has_add_permission(request),
         }
 
@@ -160,17 +163,18 @@ class PersonAdmin(GovernedAdmin):
         if person is None or queryset.count() != 1:
             messages.error(request, "Choose one person. Nothing was changed.")
             return None
+        asked = "Issue a one-time code? Their present second factor stops working."
+        confirmation = Confirmation(asked, "", reason="none")
         if "confirmed" not in request.POST:
-            asked = "Issue a one-time code? Their present second factor stops working."
-            return ask(self, request, [person], Confirmation(asked, "", reason="none"))
-        if not is_fresh(request):
-            messages.error(
-                request, "Sign out and in again first: a code of yours, given just now, is needed for that."
-            )
-            return None
+            return ask(self, request, [person], confirmation)
+        if problem := accept_code(request):
+            return ask(self, request, [person], confirmation, problem)
         try:
+            require_fresh_factor(acting_person(request))
             code = issue_enrolment_code(actor=acting_person(request), user=person)
         except AgentOpsError as error:
+            if error.code == REQUIRED:
+                return ask(self, request, [person], confirmation, error.detail)
             messages.error(request, error.detail)
             return None
         context = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TypeGuard
 
 from django.contrib.auth import get_user
@@ -12,7 +13,8 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.request import Request
 
-from agentops.console.second_factor import is_verified, second_factor_is_waived
+from agentops.console.second_factor import is_fresh, is_verified, second_factor_is_waived
+from agentops.console.sessions import has_ended
 from identities.models import ApiKey, User
 from identities.oauth.bearers import accept_bearer, still_counts
 from identities.oauth.tokens import AccessToken
@@ -58,7 +60,19 @@ def caller(request: Request) -> User:
     user = request.user
     if not isinstance(user, User):
         raise NotAuthenticated
+    user.factor_is_fresh = partial(_is_fresh, request)
     return user
+
+
+def _is_fresh(request: Request) -> bool:
+    """Return whether the caller's second factor is fresh: a key's open window, or the session's of the console.
+
+    A session that was verified hours ago is no more than a session: it is asked for the factor again.
+    """
+    if not isinstance(request.auth, ApiKey):
+        return is_fresh(request._request)
+    until = request.auth.verified_until
+    return (until is not None and timezone.now() < until) or second_factor_is_waived(request._request)
 
 
 def read_caller_again(request: Request) -> User | None:
@@ -88,7 +102,7 @@ def _read_session_again(request: Request) -> User | None:
 
 def _is_let_in(user: object, request: HttpRequest) -> TypeGuard[User]:
     """Return whether this is a person whom the console itself would let in with this session."""
-    return isinstance(user, User) and user.is_staff and has_second_factor(request)
+    return isinstance(user, User) and user.is_staff and not has_ended(request) and has_second_factor(request)
 
 
 def has_second_factor(request: HttpRequest) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from django.contrib.auth.models import AbstractUser
@@ -28,6 +29,9 @@ class User(AbstractUser):
     )
 
     objects: ClassVar = RecordedAccounts()
+
+    # How to find out whether the second factor of whoever makes this request is fresh; None: no request does.
+    factor_is_fresh: Callable[[], bool] | None = None
 
     class Meta(AbstractUser.Meta):
         constraints: ClassVar = [

@@ -18,6 +18,7 @@ from agentops.ledger.store import record
 from agentops.messages import send_after_commit
 from agentops.rows import Changes, insert_row, update_row
 from identities.activation import check_activation
+from identities.factors import require_fresh_factor
 from identities.models import AgentIdentity, Team, User
 from identities.policies import enforce, may_govern, may_stop_agent, require
 from identities.querysets import is_known_person
@@ -88,6 +89,7 @@ def activate_agent(*, actor: User, agent: AgentIdentity) -> AgentIdentity:
     """
     locked = _lock(agent)
     enforce(may_govern(actor, "identities.operate_agent", locked.team, locked))
+    require_fresh_factor(actor)
     _check_owner(locked.owner)
     if locked.expires_at is not None and locked.expires_at <= timezone.now():
         raise StateConflict("agent_expired", f"agent {locked.slug} has expired: set a later end first")
@@ -118,6 +120,7 @@ def revoke_agent(*, actor: User, agent: AgentIdentity, reason: str = "") -> Agen
     """Stop an agent for good; its service account is closed with it."""
     locked = _lock(agent)
     enforce(may_stop_agent(actor, locked))
+    require_fresh_factor(actor)
     moved = _move(locked, actor, State.REVOKED, set(State) - {State.REVOKED}, "agent.revoked", reason)
     User.objects.filter(pk=moved.service_account_id).update(is_active=False)
     return moved

@@ -16,6 +16,7 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.messages import send_after_commit
 from agentops.rows import Changes, insert_row, update_row
+from identities.factors import require_fresh_factor
 from identities.models import AgentIdentity, AgentIdentityUserObjectPermission, Application, Team, User
 from identities.policies import require
 from identities.services.delegations import revoke_delegations_of
@@ -49,6 +50,7 @@ def update_application(
     """Change an application's name, or whether it is trusted to say for whom it acts; return what changed."""
     locked = _lock(application)
     require(actor, CHANGE, locked.team, locked)
+    require_fresh_factor(actor)
     changes = update_row(locked, {"name": name, "may_assert_users": may_assert_users})
     if changes:
         facts = {"fields": sorted(changes), "may_assert_users": may_assert_users}
@@ -64,6 +66,7 @@ def declare_resource(*, actor: User, application: Application, audience: str | N
     """
     locked = _lock(application)
     require(actor, CHANGE, locked.team, locked)
+    require_fresh_factor(actor)
     if audience is not None and not RESOURCE.fullmatch(audience):
         raise ValidationFailed("invalid_audience", "an audience is an address without query and fragment")
     if audience is not None and settings.PUBLIC_URL and audience.startswith(settings.PUBLIC_URL):
@@ -77,10 +80,14 @@ def declare_resource(*, actor: User, application: Application, audience: str | N
 
 
 @transaction.atomic
-def revoke_application(*, actor: User, application: Application, reason: str = "") -> Application:
-    """Close an application for good: its keys stop working with this commit."""
+def revoke_application(
+    *, actor: User, application: Application, reason: str = "", emergency: bool = False
+) -> Application:
+    """Close an application for good: its keys stop working with this commit. An emergency asks for no fresh factor."""
     locked = _lock(application)
     require(actor, CHANGE, locked.team, locked)
+    if not emergency:
+        require_fresh_factor(actor)
     if locked.state == Application.State.REVOKED:
         raise StateConflict("application_revoked", f"application {locked.slug} is revoked already")
     locked.state = Application.State.REVOKED
@@ -104,6 +111,7 @@ def allow_start(*, actor: User, application: Application, agent: AgentIdentity) 
     """
     locked = _lock(application)
     require(actor, CHANGE, locked.team, locked)
+    require_fresh_factor(actor)
     if locked.team_id != agent.team_id:
         raise ValidationFailed("another_team", "an application starts agents of its own team only")
     if locked.state == Application.State.REVOKED:
@@ -120,6 +128,7 @@ def forbid_start(*, actor: User, application: Application, agent: AgentIdentity)
     """Take that right away again; return whether it was there."""
     locked = _lock(application)
     require(actor, CHANGE, locked.team, locked)
+    require_fresh_factor(actor)
     if not may_start(locked, agent):
         return False
     remove_perm("start_run", locked.service_account, agent)

@@ -17,6 +17,7 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.rows import insert_row
 from identities.clients import owner_of, stream_of
+from identities.factors import require_fresh_factor
 from identities.models import Credential, User
 from identities.oauth.client_secrets import hash_secret, new_secret
 from identities.oauth.keys import UnusableKey, import_public_jwk
@@ -101,6 +102,7 @@ def _lock(actor: User, owner: User, *, open_only: bool = True) -> User:
         raise ValidationFailed("not_a_client", "people have no key sets: they sign in")
     identity = owner_of(account)
     require(actor, "identities.add_credential", identity.team, identity)
+    require_fresh_factor(actor)
     if open_only and not (account.is_active and identity.state != "revoked"):
         raise StateConflict("account_closed", "this account is closed: it gets no keys")
     return account

@@ -12,6 +12,7 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.rows import insert_row
 from identities.clients import owner_of, stream_of
+from identities.factors import require_fresh_factor
 from identities.models import Delegation, KillSwitch, User
 from identities.policies import enforce, may_govern, may_stop_agent
 
@@ -67,6 +68,7 @@ def revoke_delegation(*, actor: User, delegation: Delegation) -> int:
             if holder.kind == User.Kind.AGENT
             else may_govern(actor, "identities.change_application", owner.team, owner)
         )
+        require_fresh_factor(actor)
     revoked = _revoke([delegation.pk], timezone.now())
     if revoked:
         facts = {"delegation": str(delegation.pk), "revoked": revoked}

@@ -8,12 +8,14 @@ from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from django.utils import timezone
 
-from agentops.errors import ValidationFailed
+from agentops.errors import StateConflict, ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.rows import Changes, insert_row
+from identities.factors import require_fresh_factor
 from identities.models import User
 from identities.policies import require
+from identities.roles import ROLES
 
 
 @transaction.atomic
@@ -30,9 +32,12 @@ def create_group(*, actor: User, name: str, permissions: Iterable[str] = ()) -> 
 def set_group_permissions(*, actor: User, group: Group, permissions: Iterable[str]) -> Changes:
     """Give a group exactly these permissions ("app.codename"); return what changed.
 
-    Raises ValidationFailed for an unknown permission.
+    Raises ValidationFailed for an unknown permission, StateConflict for a role.
     """
     require(actor, "auth.change_group", None)
+    require_fresh_factor(actor)
+    if group.name in ROLES:
+        raise StateConflict("fixed_role", f"{group.name} is a role: what it may do is fixed, make a group")
     locked = Group.objects.select_for_update().get(pk=group.pk)
     wanted = {name: _find_permission(name) for name in permissions}
     present = sorted(_name(permission) for permission in locked.permissions.select_related("content_type"))

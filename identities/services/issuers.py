@@ -13,6 +13,7 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.rows import insert_row
 from identities.clients import owner_of
+from identities.factors import require_fresh_factor
 from identities.models import TokenIssuer, User
 from identities.oauth.compact import ALGORITHMS
 from identities.policies import require
@@ -39,6 +40,7 @@ def add_issuer(
         raise ValidationFailed("not_a_client", "tokens are presented by agents and applications")
     owner = owner_of(client)
     require(actor, "identities.add_tokenissuer", owner.team)
+    require_fresh_factor(actor)
     if allow_private:
         require(actor, "identities.add_tokenissuer", None)
     _check_addresses(issuer, jwks_url, allow_private=allow_private)
@@ -64,6 +66,7 @@ def disable_issuer(*, actor: User, issuer: TokenIssuer) -> TokenIssuer:
     """Believe an issuer no more; raises StateConflict the second time."""
     locked = TokenIssuer.objects.select_for_update(of=("self",)).select_related("team").get(pk=issuer.pk)
     require(actor, "identities.add_tokenissuer", locked.team)
+    require_fresh_factor(actor)
     if locked.disabled_at is not None:
         raise StateConflict("issuer_disabled", "this issuer is disabled already")
     locked.disabled_at = timezone.now()

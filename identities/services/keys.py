@@ -19,6 +19,7 @@ from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.rows import insert_row
+from identities.factors import require_fresh_factor
 from identities.models import ApiKey, Application, User
 from identities.peppers import peppered_hashes
 from identities.policies import Decision, enforce, may_govern
@@ -41,6 +42,7 @@ def issue_api_key(
     """
     account = User.objects.select_for_update().get(pk=user.pk)
     enforce(_may_issue(actor, account))
+    require_fresh_factor(actor)
     now = timezone.now()
     end = now + DEFAULT_LIFE if expires_at is None else expires_at
     if not now < end <= now + LONGEST_LIFE:
@@ -57,10 +59,12 @@ def issue_api_key(
 
 
 @transaction.atomic
-def revoke_api_key(*, actor: User, key: ApiKey) -> ApiKey:
-    """Stop a key at once. Doing it twice is fine."""
+def revoke_api_key(*, actor: User, key: ApiKey, emergency: bool = False) -> ApiKey:
+    """Stop a key at once; an emergency asks for no fresh factor. Doing it twice is fine."""
     locked = ApiKey.objects.select_for_update(of=("self",)).select_related("user").get(pk=key.pk)
     enforce(_may_revoke(actor, locked.user))
+    if not emergency:
+        require_fresh_factor(actor)
     if locked.revoked_at is None:
         locked.revoked_at = timezone.now()
         locked.save(update_fields=["revoked_at"])

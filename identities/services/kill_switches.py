@@ -17,6 +17,7 @@ from agentops.ledger.store import record
 from agentops.messages import send_after_commit
 from agentops.rows import insert_row
 from agentops.text import is_blank
+from identities.factors import require_fresh_factor
 from identities.models import ApiKey, KillSwitch, Principal, Team, User
 from identities.policies import enforce, may_throw_switch
 from identities.services.keys import revoke_api_key
@@ -46,7 +47,7 @@ def throw_switch(*, actor: User, scope: str, target: str = "", reason: str) -> K
 def stop_api_key(*, actor: User, key: ApiKey, reason: str) -> KillSwitch:
     """Revoke a key, and stop for good whatever was started with it; doing it twice is fine."""
     _check_reason(reason)
-    revoked = revoke_api_key(actor=actor, key=key)
+    revoked = revoke_api_key(actor=actor, key=key, emergency=True)
     present = KillSwitch.objects.thrown().filter(scope=Scope.CREDENTIAL, target=str(key.pk)).first()
     if present is not None:
         return present
@@ -63,6 +64,7 @@ def lift_switch(*, actor: User, switch: KillSwitch, reason: str) -> KillSwitch:
     """Let new work begin again; raises StateConflict for one that was lifted already, or that is of a key."""
     locked = KillSwitch.objects.select_for_update(of=("self",)).get(pk=switch.pk)
     enforce(may_throw_switch(actor, locked.team))
+    require_fresh_factor(actor)
     if locked.scope == Scope.CREDENTIAL:
         raise StateConflict(
             "key_revoked", "a key is revoked for good, and what was started with it is stopped"

@@ -16,8 +16,10 @@ from agentops.ledger.store import record
 from agentops.messages import send_after_commit
 from agentops.rows import Changes, insert_row, update_row
 from identities.accounts import record_bootstrap
+from identities.factors import require_fresh_factor
 from identities.models import User
 from identities.policies import require
+from identities.roles import check_roles
 
 
 @transaction.atomic
@@ -47,10 +49,12 @@ def create_person(
 ) -> User:
     """Create a person's account; without a password nobody can sign in with it yet."""
     require(actor, "identities.add_user", None)
+    require_fresh_factor(actor)
     person = User(username=username, is_staff=staff, is_superuser=superuser)
     _set_password(person, password)
     insert_row(person)
     named = list(groups)
+    check_roles(_names(named), superuser=superuser)
     person.groups.set(named)
     facts = {"staff": staff, "superuser": superuser, "groups": _names(named)}
     _record(person, "person.created", facts, actor)
@@ -66,10 +70,12 @@ def update_person(
     Raises StateConflict for taking one's own right, PolicyDenied `own_rights` for giving oneself a group's.
     """
     require(actor, "identities.change_user", None)
+    require_fresh_factor(actor)
     locked = User.objects.select_for_update().get(pk=person.pk, kind=User.Kind.PERSON)
     if locked.pk == actor.pk and not (superuser and active):
         raise StateConflict("own_rights", "nobody takes the superuser right from themselves")
     wanted, present = _names(groups), _names(locked.groups.all())
+    check_roles(wanted, superuser=superuser)
     if locked.pk == actor.pk and not set(wanted) <= set(present):
         # A group may have been given calls to approve, which no superuser approves by rank.
         raise PolicyDenied("own_rights", "nobody puts themselves into a group: ask another superuser")
@@ -89,6 +95,7 @@ def update_person(
 def set_password(*, actor: User, person: User, password: str) -> None:
     """Set a person's password; raises ValidationFailed for a weak one."""
     require(actor, "identities.change_user", None)
+    require_fresh_factor(actor)
     locked = User.objects.select_for_update().get(pk=person.pk, kind=User.Kind.PERSON)
     _set_password(locked, password)
     locked.save(update_fields=["password"])

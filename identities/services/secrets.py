@@ -16,6 +16,7 @@ from agentops.ledger.store import record
 from agentops.rows import insert_row
 from agentops.sealed_rows import place_of
 from agentops.sealing import seal
+from identities.factors import require_fresh_factor
 from identities.models import Secret, Team, User
 from identities.policies import require
 from identities.secret_settings import parse_settings
@@ -39,6 +40,7 @@ def create_secret(
 ) -> Secret:
     """Declare a secret, with its value or without; raises ValidationFailed for settings that do not fit."""
     require(actor, ADD, team)
+    require_fresh_factor(actor)
     parse_settings(provider, settings)
     secret = Secret(
         team=team,
@@ -62,6 +64,7 @@ def replace_secret(*, actor: User, secret: Secret, value: str, expires_at: datet
     """Put another value in place of the present one; the next call gets it. Raises StateConflict for a retired one."""
     locked = _lock(secret)
     require(actor, CHANGE, locked.team, locked)
+    require_fresh_factor(actor)
     if locked.state == Secret.State.RETIRED:
         raise StateConflict("secret_retired", f"the secret {locked.slug} is retired")
     _put(locked, value)
@@ -76,6 +79,7 @@ def retire_secret(*, actor: User, secret: Secret, reason: str = "") -> Secret:
     """Take a secret out of use for good; calls that need it are refused from this commit on."""
     locked = _lock(secret)
     require(actor, CHANGE, locked.team, locked)
+    require_fresh_factor(actor)
     if locked.state == Secret.State.RETIRED:
         raise StateConflict("secret_retired", f"the secret {locked.slug} is retired already")
     locked.state = Secret.State.RETIRED

@@ -14,6 +14,7 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.rows import insert_row
 from agentops.sealing import seal
+from identities.factors import require_fresh_factor
 from identities.models import SigningKey, User
 from identities.oauth.signing_keys import PUBLISHED_AHEAD, keeper, sealing_context
 from identities.policies import require
@@ -27,6 +28,7 @@ ONE_AT_A_TIME = 7_215_093_346_120_911  # an advisory lock: two first tokens must
 def rotate_signing_key(*, actor: User, algorithm: str = Algorithm.ES256) -> SigningKey:
     """Make the next key. It is published now and signs once everybody has had the time to fetch it."""
     require(actor, "identities.add_signingkey", None)
+    require_fresh_factor(actor)
     _take_turns()
     now = timezone.now()
     standing = SigningKey.objects.filter(revoked_at=None)
@@ -39,6 +41,7 @@ def rotate_signing_key(*, actor: User, algorithm: str = Algorithm.ES256) -> Sign
 def revoke_signing_key(*, actor: User, key: SigningKey, reason: str = "") -> SigningKey:
     """Take a key back: what it signed counts no more, and where it was the last one a new one signs at once."""
     require(actor, "identities.change_signingkey", None)
+    require_fresh_factor(actor)
     _take_turns()
     locked = SigningKey.objects.select_for_update().get(pk=key.pk)
     if locked.revoked_at is not None:

@@ -11,6 +11,7 @@ from agentops.errors import ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.rows import insert_row, update_row
+from identities.factors import require_fresh_factor
 from identities.models import Team, User
 from identities.policies import require
 
@@ -39,6 +40,7 @@ def update_team(*, actor: User, team: Team, name: str) -> Team:
 def set_members(*, actor: User, team: Team, members: Iterable[User]) -> Team:
     """Make exactly these people the members; raises ValidationFailed for a service account."""
     require(actor, "identities.change_team", None)
+    require_fresh_factor(actor)
     wanted = {member.pk: member for member in members}
     if any(member.kind != User.Kind.PERSON for member in wanted.values()):
         raise ValidationFailed("not_a_person", "only people are members of a team")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_otp.plugins.otp_totp.models import TOTPDevice
+from django_otp_webauthn.models import WebAuthnCredential
 
 from identities.models import AgentIdentity, User
 from tools.models import Tool, ToolGroupObjectPermission, ToolUserObjectPermission
@@ -24,4 +25,6 @@ def able_approvers(tool: Tool, identity: AgentIdentity) -> QuerySet[User]:
     people = people.exclude(pk=identity.owner_id).distinct()
     if settings.DEMO:
         return people
-    return people.filter(Exists(TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)))
+    theirs = {"user": OuterRef("pk"), "confirmed": True}
+    apps, keys = TOTPDevice.objects.filter(**theirs), WebAuthnCredential.objects.filter(**theirs)
+    return people.filter(Exists(apps) | Exists(keys))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
+from django.http.request import validate_host
 
 from runs.models import AgentVersion
 from runs.preflight.database import check_database
@@ -40,6 +42,17 @@ def _check_web() -> Iterator[Finding]:
     if not settings.ALLOWED_HOSTS or "*" in settings.ALLOWED_HOSTS:
         problem = "requests for any host would be answered, or none"
         yield Finding("no_allowed_hosts", "ALLOWED_HOSTS", problem, "Name the hosts that people use")
+    elif settings.PUBLIC_URL and not _is_ours(urlsplit(settings.PUBLIC_URL)):
+        problem = (
+            "tokens would name, and security keys belong to, an address that is not served here by https"
+        )
+        yield Finding(
+            "public_url", "PUBLIC_URL", problem, "Name https and one of ALLOWED_HOSTS, or leave it out"
+        )
+
+
+def _is_ours(address: SplitResult) -> bool:
+    return address.scheme == "https" and validate_host(address.hostname or "", settings.ALLOWED_HOSTS)
 
 
 def _check_published_versions() -> Iterator[Finding]:

@@ -23,6 +23,17 @@ for row in Session.objects.all():
 """
 
 
+FORGIVE = (
+    "from django_otp.plugins.otp_totp.models import TOTPDevice as D; "
+    "D.objects.update(last_t=-1, throttling_failure_count=0, throttling_failure_timestamp=None)"
+)
+FORGET = "from django_otp_webauthn.models import WebAuthnCredential as K; K.objects.all().delete()"
+SIGNED = """
+from agentops.ledger.models import Entry
+assert "signature" in Entry.objects.filter(kind="approval.decided").latest("at").facts
+"""
+
+
 def test_a_password_alone_does_not_let_in(demo: Demo, visit: Open) -> None:
     window = visit(url=demo.strict_url)
     window.sign_in(demo.people["oscar"])
@@ -43,6 +54,49 @@ def test_a_newcomer_sets_up_a_device_with_a_one_time_code(demo: Demo, visit: Ope
     window.page.fill("#code", Person(vera.name, "", decode_secret(secret)).code())
     window.page.click("button.primary")
     window.sees("waiting for a decision")
+
+
+KEY = {
+    "protocol": "ctap2", "transport": "usb", "hasUserVerification": True, "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}  # fmt: skip
+
+
+def test_a_security_key_is_added_signs_in_and_signs_a_decision(demo: Demo, visit: Open) -> None:
+    fiona = demo.people["fiona"]
+    named = demo.strict_url.replace("127.0.0.1", "localhost")  # browsers know no keys at bare addresses
+    window = visit(url=named)
+    devtools = window.context.new_cdp_session(window.page)
+    devtools.send("WebAuthn.enable")
+    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": KEY})
+    demo.manage("shell", "-c", FORGIVE)
+    window.sign_in(fiona, code=fiona.code(ahead=1))
+    window.sees("waiting for a decision")
+    window.go("/admin/second-factor/")
+    window.page.fill("#key-name", "blue key")
+    window.page.get_by_role("button", name="Add a key").click()
+    window.sees("blue key")
+
+    window.context.clear_cookies()
+    window.sign_in(fiona)
+    window.page.get_by_role("button", name="Use your security key").click()
+    window.sees("waiting for a decision")
+
+    _, subject = demo.ask_refund("A-1033")
+    demo.manage("shell", "-c", AGE_SESSIONS)
+    open_request(window, subject)
+    window.page.fill("#reason", "No photo.")
+    window.page.click("[data-verdict=deny]")
+    window.sees("You denied this")
+    demo.manage("shell", "-c", SIGNED)
+
+    window.go("/admin/identities/apikey/add/")
+    demo.manage("shell", "-c", AGE_SESSIONS)
+    window.page.fill("[name=label]", "laptop")
+    window.page.click("button[type=submit].primary")
+    window.page.get_by_role("button", name="Use your security key and go on").click()
+    window.sees("aok_")
+    demo.manage("shell", "-c", f"{FORGIVE}; {FORGET}")
 
 
 def test_a_decision_asks_for_a_fresh_code_in_place(demo: Demo, visit: Open) -> None:

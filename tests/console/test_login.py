@@ -160,7 +160,7 @@ class TestOneTimeCode:
 def test_a_device_is_replaced_only_with_a_fresh_code(cast: Cast) -> None:
     stale = sign_in(cast.fiona, seconds_ago=600).get("/admin/second-factor/")
     assert 'class="qr"' not in stale.content.decode()
-    assert "sign out and in again" in text_of(stale)
+    assert "show first that you have the present one" in text_of(stale)
     assert TOTPDevice.objects.filter(user=cast.fiona).count() == 1
 
 

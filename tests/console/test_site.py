@@ -153,7 +153,7 @@ def test_only_governed_pages_are_registered() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/admin/otp_totp/totpdevice/", "/admin/axes/accesslog/", "/admin/auth/group/"]
+    "path", ["/admin/otp_totp/totpdevice/", "/admin/axes/accesslog/", "/admin/auth/permission/"]
 )
 def test_the_pages_of_libraries_are_not_there(path: str, cast: Cast) -> None:
     assert sign_in(cast.ada).get(path).status_code == 404

@@ -244,7 +244,7 @@ class TestPeople:
 
     def test_a_one_time_code_needs_a_fresh_factor(self, cast: Cast) -> None:
         page = act(sign_in(cast.ada, seconds_ago=600), USER, "issue_code", cast.fiona.pk)
-        assert "given just now, is needed" in text_of(page)
+        assert "Confirm with your second factor" in text_of(page)
         assert TOTPDevice.objects.filter(user=cast.fiona).exists()
 
     def test_codes_are_issued_one_by_one(self, cast: Cast) -> None:

@@ -39,6 +39,7 @@ def lack_nothing(settings: LazySettings) -> LazySettings:
     settings.DEMO = False
     settings.DEBUG = False
     settings.ALLOWED_HOSTS = ["agents.example"]
+    settings.PUBLIC_URL = "https://agents.example"
     settings.OPENAI_API_KEY = "sk-something"
     settings.SECRET_KEY = LONG_KEYS["SECRET_KEY"]
     settings.SECRET_KEY_FALLBACKS = [OLD_KEY]

@@ -80,6 +80,8 @@ def test_good_installation_has_no_findings() -> None:
         ("DEBUG", True, "debug"),
         ("ALLOWED_HOSTS", [], "no_allowed_hosts"),
         ("ALLOWED_HOSTS", ["*"], "no_allowed_hosts"),
+        ("PUBLIC_URL", "http://agents.example", "public_url"),
+        ("PUBLIC_URL", "https://elsewhere.example", "public_url"),
     ],
 )
 def test_each_weak_setting_is_found(production: LazySettings, name: str, value: object, code: str) -> None:

@@ -7,6 +7,7 @@ from django.db import transaction
 from guardian.shortcuts import assign_perm, remove_perm
 
 from agentops.errors import PolicyDenied, ValidationFailed
+from identities.factors import require_fresh_factor
 from identities.models import User
 from identities.policies import require
 from identities.querysets import is_known_person
@@ -25,6 +26,7 @@ def add_approver(*, actor: User, tool: Tool, approver: User | Group) -> bool:
     """
     locked = lock_tool(tool)
     require(actor, CHANGE, locked.team, locked)
+    require_fresh_factor(actor)
     if isinstance(approver, User) and not is_known_person(approver):
         raise ValidationFailed("not_a_person", "an approver is an active person, or a group of people")
     if _is_approver(locked, approver):
@@ -40,6 +42,7 @@ def remove_approver(*, actor: User, tool: Tool, approver: User | Group) -> bool:
     """Take that right away again; return whether it was there."""
     locked = lock_tool(tool)
     require(actor, CHANGE, locked.team, locked)
+    require_fresh_factor(actor)
     if not _is_approver(locked, approver):
         return False
     remove_perm(CODENAME, approver, locked)

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from agentops.errors import StateConflict
 from agentops.rows import check_fields
+from identities.factors import require_fresh_factor
 from identities.models import User
 from identities.policies import require
 from tools.execution import breaker
@@ -34,6 +35,7 @@ def lift_forced_breaker(*, actor: User, tool: Tool) -> Tool:
     """Let calls through again, as far as the automatic breaker does."""
     locked = lock_tool(tool)
     require(actor, OPERATE, locked.team, locked)
+    require_fresh_factor(actor)
     if locked.forced_open_at is None:
         raise StateConflict("breaker_not_forced", f"nobody has forced the breaker of {locked.name} open")
     locked.forced_open_by, locked.forced_open_at, locked.forced_open_reason = None, None, ""

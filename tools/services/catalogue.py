@@ -12,6 +12,7 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.messages import send_after_commit
 from agentops.rows import check_fields, insert_row
+from identities.factors import require_fresh_factor
 from identities.models import Team, User
 from identities.policies import require
 from identities.services.signing_keys import ensure_signing_key
@@ -120,6 +121,8 @@ def _move(
 ) -> Tool:
     locked = lock_tool(tool)
     require(actor, permission, locked.team, locked)
+    if to != Tool.State.QUARANTINED:  # which only stops
+        require_fresh_factor(actor)
     if locked.state not in allowed_from:
         raise StateConflict("wrong_state", f"tool {locked.name} is {locked.state}, it cannot become {to}")
     before, locked.state = locked.state, to

@@ -12,6 +12,7 @@ from guardian.shortcuts import assign_perm, remove_perm
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
+from identities.factors import require_fresh_factor
 from identities.models import AgentIdentity, User
 from identities.policies import require
 from tools.models import Tool, ToolGrant, ToolVersion
@@ -63,6 +64,7 @@ def lock_for_grant(actor: User, identity: AgentIdentity, tool: Tool) -> AgentIde
         .get(pk=identity.pk)
     )
     require(actor, PERMISSION, locked.team)
+    require_fresh_factor(actor)
     if tool.team_id != locked.team_id:
         raise ValidationFailed("another_team", "a tool is granted to agents of its own team only")
     if locked.state == AgentIdentity.State.REVOKED:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from agentops.errors import StateConflict, ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
+from identities.factors import require_fresh_factor
 from identities.models import Principal, User
 from identities.policies import require
 from tools.models import Tool, UserTerms
@@ -28,6 +29,7 @@ def set_user_terms(*, actor: User, tool: Tool, principal: Principal | None, term
     """
     locked = lock_tool(tool)
     require(actor, PERMISSION, locked.team)
+    require_fresh_factor(actor)
     if principal is not None and principal.team_id != locked.team_id:
         raise ValidationFailed("another_team", "this end user is not one of the tool's team")
     faults = [*find_bound_faults(terms, version_to_grant(locked), PERIODS)]
@@ -49,6 +51,7 @@ def end_user_terms(*, actor: User, terms: UserTerms) -> UserTerms:
     """End them: grants alone decide from now on. Raises StateConflict when they have ended before."""
     tool = lock_tool(terms.tool)
     require(actor, PERMISSION, tool.team)
+    require_fresh_factor(actor)
     present = UserTerms.objects.select_for_update().get(pk=terms.pk)
     if present.ended_at is not None:
         raise StateConflict("terms_ended", "these terms have ended before")

@@ -1,0 +1,299 @@
+"""Every verb of governance, each as a deed that somebody may be let do or refused: a new verb needs a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from types import ModuleType
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.utils import timezone
+
+import identities.services
+import tools.services
+from identities import services as who
+from identities.models import ApiKey, Credential, Delegation, KillSwitch, User
+from identities.services.credentials import new_client_secret
+from runs import budgeting, erasure, pricing, publishing, stops
+from runs import services as runs
+from runs.behaviour import behaviour_of
+from runs.models import AgentVersion, Run
+from runs.planner.prices import Price
+from tests.cast import Cast
+from tests.factories import (
+    AgentVersionFactory,
+    GrantFactory,
+    PersonFactory,
+    PrincipalFactory,
+    ToolVersionFactory,
+)
+from tools import services as what
+from tools.models import Tool, ToolGrant
+from tools.services import Terms, ToolDefinition, Waiver
+
+Deed = Callable[[Cast, User], object]
+ASK = Terms("REQUIRE_APPROVAL")
+CAPS: tuple[dict[str, Any], ...] = ({"per": "day", "count": 10}, {"per": "call", "amount": "50.00"})
+SETTINGS: dict[str, Any] = {
+    "purpose": "Reach the shop.",
+    "provider": "static",
+    "settings": {},
+    "value": "a secret value",
+}
+
+
+def tool_of(cast: Cast, **fields: object) -> Tool:
+    """Make a tool of the team; its version is irreversible."""
+    made: Tool = ToolVersionFactory.create(tool__team=cast.team, irreversible=True, **fields).tool
+    return made
+
+
+def stopped_tool(cast: Cast) -> Tool:
+    """Make a tool whose calls somebody has stopped."""
+    return what.force_breaker_open(actor=cast.ada, tool=tool_of(cast), reason="It burns.")
+
+
+def granted(cast: Cast) -> ToolGrant:
+    """Make a grant."""
+    made: ToolGrant = GrantFactory.create(identity=cast.agent, tool=tool_of(cast))
+    return made
+
+
+def key_of(cast: Cast) -> ApiKey:
+    """Make a key of the application."""
+    return who.issue_api_key(actor=cast.ada, user=cast.application.service_account, label="shop")[0]
+
+
+def key_set_of(cast: Cast) -> Credential:
+    """Make a key set of the application."""
+    account = cast.application.service_account
+    return who.issue_credential(actor=cast.ada, owner=account, material=new_client_secret())
+
+
+def secret_of(cast: Cast) -> Any:  # Any: the model, which nothing else here names
+    """Make a secret of the team."""
+    return who.create_secret(actor=cast.ada, team=cast.team, slug="shop", **SETTINGS)
+
+
+def switch_of(cast: Cast) -> KillSwitch:
+    """Throw a switch for an end user of the team."""
+    principal = PrincipalFactory.create(team=cast.team)
+    return who.throw_switch(actor=cast.ada, scope="principal", target=str(principal.pk), reason="It burns.")
+
+
+def version_of(cast: Cast, **fields: Any) -> AgentVersion:
+    """Make a version of the agent."""
+    made: AgentVersion = AgentVersionFactory.create(identity=cast.agent, **fields)
+    return made
+
+
+def run_of(cast: Cast, state: str = "queued") -> Run:
+    """Start a run as somebody of another team."""
+    run = start_run(cast, cast.ada)
+    Run.objects.filter(pk=run.pk).update(state=state)
+    return Run.objects.get(pk=run.pk)
+
+
+def delegation_to(cast: Cast) -> Delegation:
+    """Pass something on to the agent."""
+    made: Delegation = Delegation.objects.create(
+        team=cast.team,
+        actor=cast.agent.service_account,
+        audience="https://shop.example",
+        depth=1,
+        expires_at=timezone.now() + timedelta(minutes=5),
+    )
+    return made
+
+
+def add_version(cast: Cast, actor: User) -> object:
+    """Define the next version of a tool as the latest one."""
+    tool = tool_of(cast)
+    latest = tool.versions.get()
+    names = ToolDefinition.__dataclass_fields__
+    return what.add_version(
+        actor=actor, tool=tool, definition=ToolDefinition(**{n: getattr(latest, n) for n in names})
+    )
+
+
+def issuer_for(cast: Cast, actor: User) -> Any:  # Any: as above
+    """Believe an issuer."""
+    account = cast.application.service_account
+    return who.add_issuer(actor=actor, client=account, issuer="https://login.example", audience="shop")
+
+
+def change_person(cast: Cast, actor: User) -> object:
+    """Take nothing, give nothing: the verb is what matters."""
+    return who.update_person(
+        actor=actor, person=cast.bob, active=True, staff=True, superuser=False, groups=()
+    )
+
+
+def change_agent(cast: Cast, actor: User) -> object:
+    """Give the agent another purpose."""
+    values = {"name": "Refunds", "purpose": "Refund.", "owner": cast.alice, "expires_at": None}
+    return who.update_agent(actor=actor, agent=cast.agent, **values)  # type: ignore[arg-type]  # as they are
+
+
+def sign_waiver(cast: Cast, actor: User) -> object:
+    """Sign as the first of two."""
+    waiver = Waiver("Small amounts.", timezone.now() + timedelta(days=1))
+    terms = Terms("ALLOW_WITH_CAPS", caps=CAPS)
+    return what.sign_waiver(actor=actor, identity=cast.agent, tool=tool_of(cast), terms=terms, waiver=waiver)
+
+
+def suspended(cast: Cast) -> Any:  # Any: as above
+    """Suspend the agent."""
+    return who.suspend_agent(actor=cast.ada, agent=cast.agent)
+
+
+def rights_group() -> Group:
+    """Make a group of people."""
+    return Group.objects.create(name="helpers")
+
+
+def retired(cast: Cast) -> AgentVersion:
+    """Publish a version."""
+    return version_of(cast, published=True)
+
+
+def stop_everything(cast: Cast, actor: User) -> object:
+    """Stop the team's tool by the one verb for all stops."""
+    return stops.stop(actor=actor, scope="tool", target=str(tool_of(cast).pk), reason="It burns.")
+
+
+def start_run(cast: Cast, actor: User) -> Run:
+    """Start a run in one's own name."""
+    version_of(cast, published=True, principal_source="staff", run_expires_after_s=60)
+    named = {"issuer": "agentops", "subject": actor.username, "application": None}
+    return runs.start_run(actor=actor, agent=cast.agent, message="Do it.", **named)  # type: ignore[arg-type]  # as above
+
+
+def price(cast: Cast, actor: User) -> object:
+    """Say what a model costs."""
+    return pricing.set_price(actor=actor, price=Price("model", "v1", *[Decimal(1)] * 4))
+
+
+def budget(cast: Cast, actor: User) -> object:
+    """Set the team's ceiling."""
+    return budgeting.set_budget(actor=actor, team=cast.team, identity=None, window="day", max_steps=5)
+
+
+DEEDS: dict[str, Deed] = {
+    "activate_agent": lambda c, a: who.activate_agent(actor=a, agent=suspended(c)),
+    "create_agent": lambda c, a: who.create_agent(
+        actor=a, team=c.team, slug="new", name="New", purpose="Try.", owner=c.alice
+    ),
+    "revoke_agent": lambda c, a: who.revoke_agent(actor=a, agent=c.agent),
+    "suspend_agent": lambda c, a: who.suspend_agent(actor=a, agent=c.agent),
+    "update_agent": change_agent,
+    "allow_start": lambda c, a: who.allow_start(actor=a, application=c.application, agent=c.agent),
+    "create_application": lambda c, a: who.create_application(
+        actor=a, team=c.team, slug="new-app", name="New"
+    ),
+    "declare_resource": lambda c, a: who.declare_resource(
+        actor=a, application=c.application, audience="https://shop.example"
+    ),
+    "forbid_start": lambda c, a: who.forbid_start(actor=a, application=c.application, agent=c.agent),
+    "revoke_application": lambda c, a: who.revoke_application(actor=a, application=c.application),
+    "update_application": lambda c, a: who.update_application(
+        actor=a, application=c.application, name="Shop", may_assert_users=True
+    ),
+    "issue_credential": lambda c, a: who.issue_credential(
+        actor=a, owner=c.application.service_account, material=new_client_secret()
+    ),
+    "revoke_credential": lambda c, a: who.revoke_credential(actor=a, credential=key_set_of(c)),
+    "rotate_credential": lambda c, a: who.rotate_credential(
+        actor=a, owner=key_set_of(c).owner, material=new_client_secret()
+    ),
+    "revoke_delegation": lambda c, a: who.revoke_delegation(actor=a, delegation=delegation_to(c)),
+    "create_group": lambda c, a: who.create_group(actor=a, name="new"),
+    "set_group_permissions": lambda c, a: who.set_group_permissions(
+        actor=a, group=rights_group(), permissions=["tools.add_tool"]
+    ),
+    "add_issuer": issuer_for,
+    "disable_issuer": lambda c, a: who.disable_issuer(actor=a, issuer=issuer_for(c, c.ada)),
+    "issue_api_key": lambda c, a: who.issue_api_key(actor=a, user=c.application.service_account, label="new"),
+    "revoke_api_key": lambda c, a: who.revoke_api_key(actor=a, key=key_of(c)),
+    "stop_api_key": lambda c, a: who.stop_api_key(actor=a, key=key_of(c), reason="It was stolen."),
+    "lift_switch": lambda c, a: who.lift_switch(actor=a, switch=switch_of(c), reason="It is out."),
+    "throw_switch": lambda c, a: who.throw_switch(actor=a, scope="everything", reason="It burns."),
+    "create_person": lambda c, a: who.create_person(actor=a, username="new", password=None),
+    "set_password": lambda c, a: who.set_password(actor=a, person=c.bob, password="correct horse battery"),
+    "update_person": change_person,
+    "create_secret": lambda c, a: who.create_secret(actor=a, team=c.team, slug="new", **SETTINGS),
+    "replace_secret": lambda c, a: who.replace_secret(actor=a, secret=secret_of(c), value="another value"),
+    "retire_secret": lambda c, a: who.retire_secret(actor=a, secret=secret_of(c)),
+    "revoke_signing_key": lambda c, a: who.revoke_signing_key(
+        actor=a, key=who.rotate_signing_key(actor=c.ada)
+    ),
+    "rotate_signing_key": lambda c, a: who.rotate_signing_key(actor=a),
+    "create_team": lambda c, a: who.create_team(actor=a, slug="new", name="New"),
+    "set_members": lambda c, a: who.set_members(actor=a, team=c.team, members=[c.alice]),
+    "update_team": lambda c, a: who.update_team(actor=a, team=c.team, name="Support"),
+    "accept_tool": lambda c, a: what.accept_tool(
+        actor=a, tool=what.quarantine_tool(actor=c.ada, tool=tool_of(c))
+    ),
+    "add_approver": lambda c, a: what.add_approver(actor=a, tool=tool_of(c), approver=PersonFactory.create()),
+    "add_version": add_version,
+    "create_tool": lambda c, a: what.create_tool(actor=a, team=c.team, name="new"),
+    "force_breaker_open": lambda c, a: what.force_breaker_open(actor=a, tool=tool_of(c), reason="It burns."),
+    "lift_forced_breaker": lambda c, a: what.lift_forced_breaker(actor=a, tool=stopped_tool(c)),
+    "quarantine_tool": lambda c, a: what.quarantine_tool(actor=a, tool=tool_of(c)),
+    "remove_approver": lambda c, a: what.remove_approver(actor=a, tool=tool_of(c), approver=c.fiona),
+    "reset_breaker": lambda c, a: what.reset_breaker(actor=a, tool=tool_of(c)),
+    "retire_tool": lambda c, a: what.retire_tool(actor=a, tool=tool_of(c)),
+    "revoke_grant": lambda c, a: what.revoke_grant(actor=a, grant=granted(c)),
+    "set_grant": lambda c, a: what.set_grant(actor=a, identity=c.agent, tool=tool_of(c), terms=ASK),
+    "sign_waiver": sign_waiver,
+    "set_user_terms": lambda c, a: what.set_user_terms(actor=a, tool=tool_of(c), principal=None, terms=ASK),
+    "end_user_terms": lambda c, a: what.end_user_terms(
+        actor=a, terms=what.set_user_terms(actor=c.ada, tool=tool_of(c), principal=None, terms=ASK)
+    ),
+    "draft_version": lambda c, a: publishing.draft_version(
+        actor=a, identity=c.agent, behaviour=behaviour_of(AgentVersion.objects.get(pk=version_of(c).pk))
+    ),
+    "publish_version": lambda c, a: publishing.publish_version(actor=a, version=version_of(c)),
+    "retire_version": lambda c, a: publishing.retire_version(actor=a, version=retired(c)),
+    "set_price": price,
+    "set_budget": budget,
+    "erase_run": lambda c, a: erasure.erase_run(actor=a, run=run_of(c), reason="They asked."),
+    "erase_principal": lambda c, a: erasure.erase_principal(
+        actor=a, principal=PrincipalFactory.create(team=c.team), reason="They asked."
+    ),
+    "stop": stop_everything,
+    "start_run": start_run,
+    "pause_run": lambda c, a: runs.pause_run(actor=a, run=run_of(c)),
+    "resume_run": lambda c, a: runs.resume_run(actor=a, run=run_of(c, state="paused")),
+    "cancel_run": lambda c, a: runs.cancel_run(actor=a, run=run_of(c)),
+    "kill_run": lambda c, a: runs.kill_run(actor=a, run=run_of(c)),
+    "add_message": lambda c, a: runs.add_message(actor=a, run=run_of(c), text="And quickly."),
+    "answer_input": lambda c, a: runs.answer_input(actor=a, run=run_of(c), text="Yes."),
+    "settle_outcome": lambda c, a: runs.settle_outcome(
+        actor=a, run=run_of(c), step=1, call=1, happened=True, note="I looked."
+    ),
+}
+
+# Verbs of these modules that are nobody's right: who proves to be somebody, and who is there first.
+NOBODYS = {"authenticate", "step_up", "create_first_superuser"}
+# Answered under a lock of the conversation, which only a run that was driven has.
+ELSEWHERE = {"answer_handover"}
+
+
+def verbs() -> set[str]:
+    """Return the names of all verbs: what the services offer, apart from the values that go with them."""
+    found = {*_functions(identities.services), *_functions(tools.services)}
+    for module in (runs, publishing, budgeting, pricing, erasure, stops):
+        found |= {
+            name
+            for name, function in vars(module).items()
+            if callable(function) and getattr(function, "__module__", "") == module.__name__
+            and not name.startswith("_") and "actor" in getattr(function, "__annotations__", {})
+        }  # fmt: skip
+    return found - NOBODYS - ELSEWHERE
+
+
+def _functions(module: ModuleType) -> set[str]:
+    return {name for name in module.__all__ if not isinstance(getattr(module, name), type)}
