@@ -1,6 +1,6 @@
 """What agents are doing: runs, for whom, handovers, agent versions, budgets, prices, and the dashboard's panels."""
 
-from runs.admin import dashboard, related
+from runs.admin import blast_radius, dashboard, related
 from runs.admin.budgets import BudgetAdmin, PriceAdmin
 from runs.admin.handovers import HandoverAdmin
 from runs.admin.principals import PrincipalAdmin
@@ -17,6 +17,7 @@ __all__ = [
     "PrincipalAdmin",
     "RunAdmin",
     "StopAdmin",
+    "blast_radius",
     "dashboard",
     "related",
 ]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from runs.api import controls, events, handovers, preflight, stops, views, what_if
+from runs.api import blast_radius, controls, events, handovers, preflight, stops, views, what_if
 
 RUN = "runs/<uuid:run_id>"
 
@@ -25,5 +25,8 @@ urlpatterns = [
     path("stops/<uuid:stop_id>", stops.StopDetail.as_view(), name="stop"),
     path("preflight", preflight.InstallationPreflight.as_view(), name="installation-preflight"),
     path("agents/<uuid:agent_id>/what-if", what_if.WhatIf.as_view(), name="what-if"),
+    path(
+        "agents/<uuid:agent_id>/blast-radius", blast_radius.BlastRadiusDetail.as_view(), name="blast-radius"
+    ),
     path("agents/<uuid:agent_id>/preflight", preflight.Preflight.as_view(), name="agent-preflight"),
 ]

@@ -153,6 +153,7 @@ def look_around(story: Story) -> None:
     (agent,) = client.pages(story.alice, "listAgents")
     assert client.call(story.alice, "getAgent", agent_id=agent["id"]) == agent
     client.call(story.alice, "getPreflight", agent_id=agent["id"])
+    client.call(story.alice, "getBlastRadius", agent_id=agent["id"])
     supposed = {"tool": "refund", "arguments": ORDER}
     foreseen = client.call(story.alice, "foreseeCall", supposed, agent_id=agent["id"])
     assert foreseen["verdict"] == "REQUIRE_APPROVAL"

@@ -27,6 +27,7 @@ OPERATIONS = {
     "foreseeCall",
     "getAgent",
     "getApproval",
+    "getBlastRadius",
     "getInstallationPreflight",
     "getPreflight",
     "getRun",
