@@ -2,6 +2,7 @@
 
 from runs.admin import blast_radius, dashboard, related
 from runs.admin.budgets import BudgetAdmin, PriceAdmin
+from runs.admin.campaigns import CampaignAdmin
 from runs.admin.handovers import HandoverAdmin
 from runs.admin.principals import PrincipalAdmin
 from runs.admin.runs import RunAdmin
@@ -11,6 +12,7 @@ from runs.admin.versions import AgentVersionAdmin
 __all__ = [
     "AgentVersionAdmin",
     "BudgetAdmin",
+    "CampaignAdmin",
     "HandoverAdmin",
     "KillSwitchAdmin",
     "PriceAdmin",

@@ -32,7 +32,9 @@ MODELS = sorted(model._meta.label_lower.replace(".", "_") for model in admin.sit
 # Their forms hand what they were given to a service.
 BY_SERVICE = {"apikey", "credential", "secret", "signingkey", "tokenissuer", "user"}
 WITHOUT_ADD = sorted(
-    set(MODELS) - {f"identities_{name}" for name in BY_SERVICE} - {"runs_run", "runs_stop", "tools_toolgrant"}
+    set(MODELS)
+    - {f"identities_{name}" for name in BY_SERVICE}
+    - {"runs_campaign", "runs_run", "runs_stop", "tools_toolgrant"}
 )
 
 
