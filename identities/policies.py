@@ -48,9 +48,20 @@ def _holds_on(actor: User, permission: str, subject: models.Model) -> bool:
 
 
 def may_stop_agent(actor: User, agent: AgentIdentity) -> Decision:
-    """Decide who may suspend or revoke an agent: its owner, besides those who may operate it."""
+    """Decide who may suspend or revoke an agent: its owner and sponsor, besides those who may operate it."""
     if is_known_person(actor) and agent.owner_id == actor.pk:
         return Decision(True, ("owns the agent",))
+    if is_known_person(actor) and agent.sponsor_id == actor.pk:
+        return Decision(True, ("is the agent's sponsor",))
+    return may_govern(actor, "identities.operate_agent", agent.team, agent)
+
+
+def may_recertify(actor: User, agent: AgentIdentity) -> Decision:
+    """Decide who may say that an agent is still wanted: its sponsor or who operates it, its owner never."""
+    if agent.owner_id == actor.pk:
+        return Decision(False, ("the owner of an agent does not recertify it",))
+    if is_known_person(actor) and agent.sponsor_id == actor.pk:
+        return Decision(True, ("is the agent's sponsor",))
     return may_govern(actor, "identities.operate_agent", agent.team, agent)
 
 

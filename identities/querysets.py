@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
@@ -50,6 +51,15 @@ class AgentIdentityQuerySet(models.QuerySet["AgentIdentity"]):
         if not is_known_person(user):
             return self.none()
         return self if user.is_superuser else self.filter(team__members=user)
+
+    def unlooked_at(self, now: datetime) -> Self:
+        """Return the active agents that nobody has recertified in time."""
+        return self.filter(state="active", recertify_by__lte=now)
+
+    def left_alone(self) -> Self:
+        """Return the agents, not revoked, whose owner or sponsor has left."""
+        left = Q(owner__is_active=False) | Q(sponsor__is_active=False)
+        return self.filter(left).exclude(state="revoked")
 
 
 class ApplicationQuerySet(models.QuerySet["Application"]):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
+from identities.models import AgentIdentity
 from identities.oauth.refusals import tell_refused_requests
 from identities.oauth.spending import drop_ended
+from identities.services.agents import suspend_unlooked_at_agent
 from identities.signins import tell_refusals
 
 
@@ -26,3 +28,12 @@ def tell_token_requests() -> int:
 def drop_identifiers() -> int:
     """Forget the identifiers of what has expired."""
     return drop_ended(timezone.now())
+
+
+@shared_task(name="identities.suspend_unlooked_at")
+def suspend_unlooked_at() -> int:
+    """Suspend the agents that nobody recertified in time; none of them has acted since then."""
+    found = list(AgentIdentity.objects.unlooked_at(timezone.now()))
+    for agent in found:
+        suspend_unlooked_at_agent(agent=agent)
+    return len(found)

@@ -12,7 +12,7 @@ from identities.querysets import is_known_person
 
 if TYPE_CHECKING:
     from identities.models import User
-    from runs.models import AgentVersion, Handover, Run, Stop  # noqa: F401  named in strings
+    from runs.models import AgentVersion, Campaign, Handover, Run, Stop  # noqa: F401  named in strings
 
 
 class RunQuerySet(models.QuerySet["Run"]):
@@ -62,3 +62,11 @@ class StopQuerySet(models.QuerySet["Stop"]):
             return self.none()
         theirs = Q(team__members=user) | Q(stopped_by=user) | Q(scope__in=("provider", "everything"))
         return self if user.is_superuser else self.filter(theirs).distinct()
+
+
+class CampaignQuerySet(models.QuerySet["Campaign"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the campaigns of a person's teams."""
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(team__members=user)

@@ -14,6 +14,7 @@ from agentops.database import borrowed
 from agentops.messages import send_after_commit, send_now
 from identities.models import KillSwitch
 from runs import lease_rows, retention, withdrawals
+from runs.campaigns import close_due_campaigns
 from runs.driver import drive as drive_run
 from runs.leases import stopping
 
@@ -45,6 +46,12 @@ def sweep() -> int:
 def trim() -> int:
     """Delete the rows that are needed no longer; return how many."""
     return retention.trim(timezone.now())
+
+
+@shared_task(name="runs.close_campaigns")
+def close_campaigns() -> int:
+    """Take away the grants that nobody decided about in time; return how many campaigns were closed."""
+    return close_due_campaigns(now=timezone.now())
 
 
 @shared_task(name="runs.wake_agent")

@@ -16,10 +16,10 @@ import tools.services
 from identities import services as who
 from identities.models import ApiKey, Credential, Delegation, KillSwitch, User
 from identities.services.credentials import new_client_secret
-from runs import budgeting, erasure, pricing, publishing, stops
+from runs import budgeting, campaigns, erasure, pricing, publishing, stops
 from runs import services as runs
 from runs.behaviour import behaviour_of
-from runs.models import AgentVersion, Run
+from runs.models import AgentVersion, Campaign, Run
 from runs.planner.prices import Price
 from tests.cast import Cast
 from tests.factories import (
@@ -181,7 +181,30 @@ def budget(cast: Cast, actor: User) -> object:
     return budgeting.set_budget(actor=actor, team=cast.team, identity=None, window="day", max_steps=5)
 
 
+def open_campaign(cast: Cast, actor: User) -> Campaign:
+    """Put a grant before a reviewer."""
+    granted(cast)
+    due = timezone.now() + timedelta(days=7)
+    return campaigns.open_campaign(
+        actor=actor, team=cast.team, title="Autumn", due_at=due, reviewers=[cast.ada]
+    )
+
+
+def decide_item(cast: Cast, actor: User) -> object:
+    """Keep a grant, as an appointed reviewer."""
+    campaign = open_campaign(cast, cast.ada)
+    campaign.reviewers.add(actor)
+    item = campaign.items.get()
+    seen = item.grant.version
+    return campaigns.decide_item(actor=actor, item=item, decision="kept", reason="Needed.", seen=seen)
+
+
 DEEDS: dict[str, Deed] = {
+    "open_campaign": open_campaign,
+    "decide_item": decide_item,
+    "recertify_agent": lambda c, a: who.recertify_agent(
+        actor=a, agent=c.agent, recertify_by=timezone.now() + timedelta(days=90), looked_at="Its runs."
+    ),
     "activate_agent": lambda c, a: who.activate_agent(actor=a, agent=suspended(c)),
     "create_agent": lambda c, a: who.create_agent(
         actor=a, team=c.team, slug="new", name="New", purpose="Try.", owner=c.alice
@@ -276,8 +299,8 @@ DEEDS: dict[str, Deed] = {
     ),
 }
 
-# Verbs of these modules that are nobody's right: who proves to be somebody, and who is there first.
-NOBODYS = {"authenticate", "step_up", "create_first_superuser"}
+# Verbs of these modules that are nobody's right: who proves to be somebody, who is there first, and what time takes away.
+NOBODYS = {"authenticate", "step_up", "create_first_superuser", "expire_grant"}
 # Answered under a lock of the conversation, which only a run that was driven has.
 ELSEWHERE = {"answer_handover"}
 
@@ -285,7 +308,7 @@ ELSEWHERE = {"answer_handover"}
 def verbs() -> set[str]:
     """Return the names of all verbs: what the services offer, apart from the values that go with them."""
     found = {*_functions(identities.services), *_functions(tools.services)}
-    for module in (runs, publishing, budgeting, pricing, erasure, stops):
+    for module in (runs, campaigns, publishing, budgeting, pricing, erasure, stops):
         found |= {
             name
             for name, function in vars(module).items()

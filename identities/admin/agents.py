@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path
+from django.utils import timezone
 
 from agentops.console.actions import Confirmation, offered_when, perform
-from agentops.console.columns import state_column
+from agentops.console.columns import moment_column, state_column
+from agentops.console.forms import serve_form
 from agentops.console.governed import GovernedAdmin
 from agentops.console.navigation import Destination, register_destination
+from agentops.console.panels import Panel, register_panel
 from agentops.console.rights import holds_somewhere
 from agentops.console.streams import register_streams
 from identities.acting import acting_person
 from identities.models import AgentIdentity, ApiKey
-from identities.policies import may_govern, may_stop_agent
-from identities.services import activate_agent, revoke_agent, suspend_agent
+from identities.policies import may_govern, may_recertify, may_stop_agent
+from identities.services import activate_agent, recertify_agent, revoke_agent, suspend_agent
 
 OPERATE = "identities.operate_agent"
+RECERTIFY = "identities_agentidentity_recertify"
+SOON = timedelta(days=14)
+SHOWN = 5
+
+
+class RecertifyForm(forms.Form):
+    """What was looked at, and when to look again."""
+
+    looked_at = forms.CharField(
+        max_length=500, widget=forms.Textarea(attrs={"rows": 2}), label="What you looked at"
+    )
+    recertify_by = forms.DateTimeField(
+        widget=forms.DateInput(attrs={"type": "date"}), label="Look again by (UTC)"
+    )
 
 
 @admin.register(AgentIdentity)
@@ -27,7 +48,14 @@ class AgentIdentityAdmin(GovernedAdmin):
     """The agents of the viewer's teams."""
 
     page_template = "identities/agent.html"
-    list_display = ("name", state_column(), "purpose", "owner", "team")
+    list_display = (
+        "name",
+        state_column(),
+        "purpose",
+        "owner",
+        "team",
+        moment_column("recertify_by", "look again"),
+    )
     list_filter = ("state", ("team", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("team", "owner")
     search_fields = ("name", "slug", "purpose")
@@ -88,9 +116,34 @@ class AgentIdentityAdmin(GovernedAdmin):
             asked,
         )
 
+    def get_urls(self) -> list[URLPattern]:
+        """Add the form by which somebody says that an agent is still wanted."""
+        view = self.admin_site.admin_view(self.recertify_view)
+        return [path("<uuid:agent_id>/recertify/", view, name=RECERTIFY), *super().get_urls()]
+
+    def recertify_view(self, request: HttpRequest, agent_id: UUID) -> HttpResponse:
+        """Ask what was looked at, and until when that is good for."""
+        agent = self.get_object(request, str(agent_id))
+        if agent is None or not may_recertify(acting_person(request), agent).allowed:
+            return self.refuse_unknown(request)
+        back = self.page_url("change", agent.pk)
+
+        def submit(values: dict[str, Any]) -> HttpResponse:
+            done = recertify_agent(actor=acting_person(request), agent=agent, **values)
+            messages.success(request, f"{done} is recertified until {done.recertify_by:%Y-%m-%d}.")
+            return HttpResponseRedirect(back)
+
+        words = {
+            "title": f"Recertify {agent}",
+            "button": "It is still wanted as it is",
+            "lead": "Look at what it may do, at what of it it uses, and at who answers for it. Unless somebody looks "
+            "again by the date that you set, it is suspended then.",
+        }
+        return serve_form(self, request, RecertifyForm, submit, {**words, "back_url": back})
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Load what every page about an agent names."""
-        return super().get_queryset(request).select_related("team", "owner", "service_account")
+        return super().get_queryset(request).select_related("team", "owner", "sponsor", "service_account")
 
     def page_context(self, request: HttpRequest, subject: AgentIdentity) -> dict[str, Any]:
         """Add the applications that may start the agent, with the last use of their keys."""
@@ -100,7 +153,24 @@ class AgentIdentityAdmin(GovernedAdmin):
         starters = granted.select_related("user__application").order_by("user__application__slug")[:20]
         keys = ApiKey.objects.filter(user__in=[row.user_id for row in starters], revoked_at=None)
         used = dict(keys.order_by("last_used_at").values_list("user_id", "last_used_at"))
-        return {"starters": [(row.user.application, used.get(row.user_id)) for row in starters]}
+        return {
+            "starters": [(row.user.application, used.get(row.user_id)) for row in starters],
+            "may_recertify": may_recertify(acting_person(request), subject).allowed,
+        }
+
+
+def load_forsaken(request: HttpRequest, subject: Any) -> dict[str, Any] | None:
+    """Return the agents that somebody has to see to; Any: the dashboard has no subject."""
+    agents = AgentIdentity.objects.visible_to(acting_person(request)).select_related("owner", "sponsor")
+    soon = agents.filter(recertify_by__lte=timezone.now() + SOON).exclude(state="revoked")
+    left = list(agents.left_alone()[:SHOWN])
+    due = list(soon.order_by("recertify_by")[:SHOWN])
+    return {"left": left, "due": due} if left or due else None
+
+
+register_panel(
+    Panel("dashboard", "Agents to look at", "identities/forsaken.html", load_forsaken, order=6, size="full")
+)
 
 
 register_destination(

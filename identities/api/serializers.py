@@ -19,7 +19,15 @@ class AgentSerializer(serializers.Serializer[AgentIdentity]):
     purpose = serializers.CharField()
     team = serializers.CharField(source="team.slug")
     state = serializers.ChoiceField(AgentIdentity.State.choices)
-    expires_at = serializers.DateTimeField(allow_null=True)
+    expires_at = serializers.DateTimeField(
+        allow_null=True, help_text="The end that was set, or recertify_by if that comes first."
+    )
+    sponsor = serializers.CharField(
+        source="sponsor.username", allow_null=True, default=None, help_text="Who else answers for it."
+    )
+    recertify_by = serializers.DateTimeField(
+        allow_null=True, help_text="Until when somebody has to look at it again, or it is suspended."
+    )
     created_at = serializers.DateTimeField()
 
 

@@ -27,7 +27,11 @@ class Agents(ListView):
     def get(self, request: Request) -> Response:
         """List agents, newest first."""
         filters = read_query(self.query, request)
-        rows = AgentIdentity.objects.visible_to(caller(request)).filter(**filters).select_related("team")
+        rows = (
+            AgentIdentity.objects.visible_to(caller(request))
+            .filter(**filters)
+            .select_related("team", "sponsor")
+        )
         return self.answer_page(request, rows, partial(render_rows, AgentSerializer))
 
 
@@ -54,7 +58,7 @@ class StepUp(ApiView):
 
 def find_agent(user: User, **by: object) -> AgentIdentity:
     """Return the agent if the user may see it; raises NotFound."""
-    found = AgentIdentity.objects.visible_to(user).select_related("team").filter(**by).first()
+    found = AgentIdentity.objects.visible_to(user).select_related("team", "sponsor").filter(**by).first()
     if found is None:
         raise NotFound("unknown_agent", "There is no such agent, or it is not for you to use.")
     return found

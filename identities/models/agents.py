@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from agentops.identifiers import new_id
@@ -29,9 +29,22 @@ class AgentIdentity(models.Model):
     name = models.CharField(max_length=120)
     purpose = models.TextField()
     owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="owned_agents")
+    sponsor = models.ForeignKey(
+        User,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="sponsored_agents",
+        help_text="Answers for the agent when its owner has left; another person than the owner.",
+    )
     service_account = models.OneToOneField(User, on_delete=models.PROTECT, related_name="agent_identity")
     state = models.CharField(max_length=16, choices=State, default=State.DRAFT)
     state_changed_at = models.DateTimeField(auto_now_add=True)
+    ends_at = models.DateTimeField(null=True, blank=True, help_text="The end that somebody set.")
+    recertify_by = models.DateTimeField(
+        null=True, blank=True, help_text="Until when somebody has to look at it again."
+    )
+    # What every call is decided by: the first of the two above, so that a missed look denies by itself.
     expires_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -49,6 +62,16 @@ class AgentIdentity(models.Model):
                 condition=Q(state__in=["draft", "active", "suspended", "revoked"]), name="agent_state_known"
             ),
             models.CheckConstraint(condition=~Q(purpose=""), name="agent_has_purpose"),
+            models.CheckConstraint(
+                condition=Q(sponsor=None) | ~Q(sponsor=F("owner")), name="agent_sponsor_is_not_its_owner"
+            ),
+            *(
+                models.CheckConstraint(
+                    condition=Q(**{end: None}) | Q(expires_at__isnull=False, expires_at__lte=F(end)),
+                    name=f"agent_expires_by_{end}",
+                )
+                for end in ("ends_at", "recertify_by")
+            ),
         ]
 
     def __str__(self) -> str:

@@ -16,6 +16,7 @@ from identities.services.issuers import add_issuer, disable_issuer
 from identities.services.keys import authenticate, issue_api_key, revoke_api_key, step_up
 from identities.services.kill_switches import lift_switch, stop_api_key, throw_switch
 from identities.services.people import create_first_superuser, create_person, set_password, update_person
+from identities.services.recertification import recertify_agent
 from identities.services.secrets import create_secret, replace_secret, retire_secret
 from identities.services.signing_keys import revoke_signing_key, rotate_signing_key
 from identities.services.teams import create_team, set_members, update_team
@@ -38,6 +39,7 @@ __all__ = [
     "issue_api_key",
     "issue_credential",
     "lift_switch",
+    "recertify_agent",
     "replace_secret",
     "retire_secret",
     "revoke_agent",

@@ -37,10 +37,15 @@ def create_agent(
     purpose: str,
     owner: User,
     expires_at: datetime | None = None,
+    sponsor: User | None = None,
+    recertify_by: datetime | None = None,
 ) -> AgentIdentity:
-    """Create an agent in draft, with the service account that its permissions are given to."""
+    """Create an agent in draft, with the service account that its permissions are given to.
+
+    It acts until ``expires_at`` or ``recertify_by``, whichever comes first.
+    """
     require(actor, "identities.add_agentidentity", team)
-    _check_owner(owner)
+    check_people(owner, sponsor)
     account = User(username=f"agent.{slug}", kind=User.Kind.AGENT)
     account.set_unusable_password()
     agent = AgentIdentity(
@@ -49,33 +54,49 @@ def create_agent(
         name=name,
         purpose=purpose,
         owner=owner,
+        sponsor=sponsor,
         service_account=account,
-        expires_at=expires_at,
+        ends_at=expires_at,
+        recertify_by=recertify_by,
+        expires_at=first_end(expires_at, recertify_by),
     )
     insert_row(account)
     insert_row(agent)
-    facts = {"slug": slug, "team": str(team.id), "owner": str(owner.id), "service_account": str(account.id)}
+    facts = {"slug": slug, "team": str(team.id), "service_account": str(account.id), **_people(agent)}
     _record(agent, "agent.created", actor, facts)
     return agent
 
 
 @transaction.atomic
 def update_agent(
-    *, actor: User, agent: AgentIdentity, name: str, purpose: str, owner: User, expires_at: datetime | None
+    *,
+    actor: User,
+    agent: AgentIdentity,
+    name: str,
+    purpose: str,
+    owner: User,
+    expires_at: datetime | None,
+    sponsor: User | None = None,
+    recertify_by: datetime | None = None,
 ) -> Changes:
-    """Change what is said about an agent; return what changed. Raises StateConflict once it is revoked."""
-    locked = _lock(agent)
+    """Change what is said about an agent; return what changed. Raises StateConflict once it is revoked.
+
+    Without a ``sponsor`` or ``recertify_by`` they stay: an agent is not rid of them again. A date that is set
+    may come sooner; that it comes later is for ``recertify_agent``.
+    """
+    locked = lock_agent(agent)
     require(actor, "identities.change_agentidentity", locked.team, locked)
     if locked.state == State.REVOKED:
         raise StateConflict("agent_revoked", f"agent {locked.slug} is revoked for good")
-    if owner.pk != locked.owner_id:
-        _check_owner(owner)
-    if locked.expires_at is not None and locked.expires_at <= timezone.now():
-        _end_epoch(locked)  # a later end lets the agent act again, as an activation does
-    values = {"name": name, "purpose": purpose, "owner": owner, "expires_at": expires_at}
-    changes = update_row(locked, values)
+    sponsor, recertify_by = sponsor or locked.sponsor, recertify_by or locked.recertify_by
+    if owner.pk != locked.owner_id or sponsor != locked.sponsor:
+        check_people(owner, sponsor)
+    if locked.recertify_by is not None and (recertify_by is None or recertify_by > locked.recertify_by):
+        raise StateConflict("recertification_due", "a later date takes somebody who recertifies the agent")
+    values = {"name": name, "purpose": purpose, "owner": owner, "sponsor": sponsor}
+    changes = update_row(locked, values) | set_ends(locked, expires_at, recertify_by)
     if changes:
-        facts = {"fields": sorted(changes), "owner": str(owner.id), "expires_at": _text(expires_at)}
+        facts = {"fields": sorted(changes), "expires_at": _text(locked.expires_at), **_people(locked)}
         _record(locked, "agent.updated", actor, facts)
     return changes
 
@@ -84,13 +105,15 @@ def update_agent(
 def activate_agent(*, actor: User, agent: AgentIdentity) -> AgentIdentity:
     """Let an agent act, for the first time or again; runs that waited for it go on.
 
-    Raises StateConflict for a revoked or expired agent, ValidationFailed without an active owner, or when
-    what it would do lacks a guardrail.
+    Raises StateConflict for a revoked or expired agent, ValidationFailed while its owner or sponsor is no
+    active person, or when what it would do lacks a guardrail.
     """
-    locked = _lock(agent)
+    locked = lock_agent(agent)
     enforce(may_govern(actor, "identities.operate_agent", locked.team, locked))
     require_fresh_factor(actor)
-    _check_owner(locked.owner)
+    check_people(locked.owner, locked.sponsor)
+    if locked.recertify_by is not None and locked.recertify_by <= timezone.now():
+        raise StateConflict("recertification_due", f"agent {locked.slug} has to be recertified first")
     if locked.expires_at is not None and locked.expires_at <= timezone.now():
         raise StateConflict("agent_expired", f"agent {locked.slug} has expired: set a later end first")
     moved = _move(locked, actor, State.ACTIVE, {State.DRAFT, State.SUSPENDED}, "agent.activated", "")
@@ -101,7 +124,7 @@ def activate_agent(*, actor: User, agent: AgentIdentity) -> AgentIdentity:
 @transaction.atomic
 def suspend_agent(*, actor: User, agent: AgentIdentity, reason: str = "") -> AgentIdentity:
     """Stop an agent until somebody activates it again."""
-    locked = _lock(agent)
+    locked = lock_agent(agent)
     enforce(may_stop_agent(actor, locked))
     return _move(locked, actor, State.SUSPENDED, {State.ACTIVE}, "agent.suspended", reason)
 
@@ -109,16 +132,27 @@ def suspend_agent(*, actor: User, agent: AgentIdentity, reason: str = "") -> Age
 @transaction.atomic
 def suspend_locked_agent(*, agent: AgentIdentity) -> AgentIdentity:
     """Suspend an agent that a lock stops, of which nobody is the actor; one that is stopped already stays so."""
-    locked = _lock(agent)
+    locked = lock_agent(agent)
     if locked.state != State.ACTIVE:
         return locked
     return _move(locked, None, State.SUSPENDED, {State.ACTIVE}, "agent.suspended", "Its keys were misused.")
 
 
 @transaction.atomic
+def suspend_unlooked_at_agent(*, agent: AgentIdentity) -> AgentIdentity:
+    """Suspend an agent that nobody recertified in time, of which nobody is the actor; any other stays as it is."""
+    locked = lock_agent(agent)
+    due = locked.recertify_by
+    if locked.state != State.ACTIVE or due is None or due > timezone.now():
+        return locked
+    why = f"Nobody recertified it by {due:%Y-%m-%d}."
+    return _move(locked, None, State.SUSPENDED, {State.ACTIVE}, "agent.suspended", why)
+
+
+@transaction.atomic
 def revoke_agent(*, actor: User, agent: AgentIdentity, reason: str = "") -> AgentIdentity:
     """Stop an agent for good; its service account is closed with it."""
-    locked = _lock(agent)
+    locked = lock_agent(agent)
     enforce(may_stop_agent(actor, locked))
     require_fresh_factor(actor)
     moved = _move(locked, actor, State.REVOKED, set(State) - {State.REVOKED}, "agent.revoked", reason)
@@ -147,17 +181,47 @@ def _end_epoch(agent: AgentIdentity) -> None:
     revoke_delegations_of(account=account)
 
 
-def _lock(agent: AgentIdentity) -> AgentIdentity:
+def set_ends(agent: AgentIdentity, end: datetime | None, recertify_by: datetime | None) -> Changes:
+    """Set until when a locked agent acts; return what changed of what people said."""
+    now, until = timezone.now(), first_end(end, recertify_by)
+    if until != agent.expires_at and agent.expires_at is not None and agent.expires_at <= now:
+        _end_epoch(agent)  # a later end lets the agent act again, as an activation does
+    changes = update_row(agent, {"ends_at": end, "recertify_by": recertify_by, "expires_at": until})
+    # People speak of the end that they set; what follows from it is not a change of its own.
+    told = {"ends_at": "expires_at", "recertify_by": "recertify_by"}
+    return {told[name]: pair for name, pair in changes.items() if name in told}
+
+
+def first_end(*ends: datetime | None) -> datetime | None:
+    """Return the end that comes first, None where there is none."""
+    return min((end for end in ends if end is not None), default=None)
+
+
+def lock_agent(agent: AgentIdentity) -> AgentIdentity:
+    """Return the row, locked, with those who are behind it."""
     return (
         AgentIdentity.objects.select_for_update(of=("self",))
-        .select_related("team", "owner", "service_account")
+        .select_related("team", "owner", "sponsor", "service_account")
         .get(pk=agent.pk)
     )
 
 
-def _check_owner(owner: User) -> None:
+def check_people(owner: User, sponsor: User | None) -> None:
+    """Raise ValidationFailed unless owner and sponsor are two active people, where there is a sponsor."""
     if not is_known_person(owner):
         raise ValidationFailed("owner_not_a_person", "the owner of an agent is an active person")
+    if sponsor is not None and not is_known_person(sponsor):
+        raise ValidationFailed("sponsor_not_a_person", "the sponsor of an agent is an active person")
+    if sponsor is not None and sponsor.pk == owner.pk:
+        raise ValidationFailed("sponsor_is_owner", "the sponsor of an agent is another person than its owner")
+
+
+def _people(agent: AgentIdentity) -> dict[str, str | None]:
+    return {
+        "owner": str(agent.owner_id),
+        "sponsor": str(agent.sponsor_id) if agent.sponsor_id else None,
+        "recertify_by": _text(agent.recertify_by),
+    }
 
 
 def _text(moment: datetime | None) -> str | None:

@@ -1,7 +1,8 @@
 """What agents are doing: runs, for whom, handovers, agent versions, budgets, prices, and the dashboard's panels."""
 
-from runs.admin import dashboard, related
+from runs.admin import blast_radius, dashboard, related
 from runs.admin.budgets import BudgetAdmin, PriceAdmin
+from runs.admin.campaigns import CampaignAdmin
 from runs.admin.handovers import HandoverAdmin
 from runs.admin.principals import PrincipalAdmin
 from runs.admin.runs import RunAdmin
@@ -11,12 +12,14 @@ from runs.admin.versions import AgentVersionAdmin
 __all__ = [
     "AgentVersionAdmin",
     "BudgetAdmin",
+    "CampaignAdmin",
     "HandoverAdmin",
     "KillSwitchAdmin",
     "PriceAdmin",
     "PrincipalAdmin",
     "RunAdmin",
     "StopAdmin",
+    "blast_radius",
     "dashboard",
     "related",
 ]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from runs.api import controls, events, handovers, preflight, stops, views, what_if
+from runs.api import blast_radius, campaigns, controls, events, handovers, preflight, stops, views, what_if
 
 RUN = "runs/<uuid:run_id>"
 
@@ -21,9 +21,14 @@ urlpatterns = [
     path(f"{RUN}/calls/<int:step>/<int:call>/outcome", controls.Outcome.as_view(), name="call-outcome"),
     path("handovers", handovers.Handovers.as_view(), name="handovers"),
     path("handovers/<uuid:handover_id>/answer", handovers.HandoverAnswer.as_view(), name="handover-answer"),
+    path("campaigns", campaigns.Campaigns.as_view(), name="campaigns"),
+    path("campaigns/<uuid:campaign_id>", campaigns.CampaignDetail.as_view(), name="campaign"),
     path("stops", stops.Stops.as_view(), name="stops"),
     path("stops/<uuid:stop_id>", stops.StopDetail.as_view(), name="stop"),
     path("preflight", preflight.InstallationPreflight.as_view(), name="installation-preflight"),
     path("agents/<uuid:agent_id>/what-if", what_if.WhatIf.as_view(), name="what-if"),
+    path(
+        "agents/<uuid:agent_id>/blast-radius", blast_radius.BlastRadiusDetail.as_view(), name="blast-radius"
+    ),
     path("agents/<uuid:agent_id>/preflight", preflight.Preflight.as_view(), name="agent-preflight"),
 ]

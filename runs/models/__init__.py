@@ -1,6 +1,7 @@
 """What agents do: versions, runs with their steps and calls, and the budgets that runs share."""
 
 from runs.models.budgets import Budget, BudgetWindow, Escrow
+from runs.models.campaigns import Campaign, CampaignItem
 from runs.models.runs import (
     ENDED_STATES,
     UNSETTLED,
@@ -21,6 +22,8 @@ __all__ = [
     "AgentVersion",
     "Budget",
     "BudgetWindow",
+    "Campaign",
+    "CampaignItem",
     "Escrow",
     "Handover",
     "Price",

@@ -26,7 +26,7 @@ TERMS = (
 
 
 def apply_agents(session: Session) -> None:
-    """Create or change agents, then their grants. A new agent is activated, unless a state is stated.
+    """Create or change agents, then their grants. A new agent is activated, unless a state (draft) is stated.
 
     What an operator did in between stands: without ``state`` a suspended agent stays suspended.
     """
@@ -43,11 +43,14 @@ def apply_agents(session: Session) -> None:
 
 def _fields(session: Session, entry: dict[str, Any], end: datetime | None = None) -> dict[str, Any]:
     """Return what the document says of an agent, whose ``end`` stays unless the document has a word on it."""
+    sponsor = entry.get("sponsor")
     return {
         "name": entry["name"],
         "purpose": entry["purpose"],
         "owner": session.person(entry["owner"]),
         "expires_at": parse_moment(entry["expires_at"]) if "expires_at" in entry else end,
+        "sponsor": None if sponsor is None else session.person(sponsor),
+        "recertify_by": parse_moment(entry.get("recertify_by")),
     }
 
 
@@ -65,8 +68,13 @@ def _update(session: Session, agent: AgentIdentity, entry: dict[str, Any]) -> Ch
     wanted, before = entry.get("state", agent.state), agent.state
     if wanted == AgentIdentity.State.REVOKED == before:
         return {}
-    changes = update_agent(actor=session.actor, agent=agent, **_fields(session, entry, agent.expires_at))
-    if wanted != before:
+    fields = _fields(session, entry, agent.ends_at)
+    stated, standing = fields["recertify_by"], agent.recertify_by
+    if stated is not None and standing is not None and stated != standing:
+        fields["recertify_by"] = None  # who recertified it has looked at it, a document has not
+        session.notes.append(f"{agent.slug} is to be recertified by {standing:%Y-%m-%d}: that stays")
+    changes = update_agent(actor=session.actor, agent=agent, **fields)
+    if wanted not in (before, AgentIdentity.State.DRAFT):  # nothing becomes a draft again
         MOVES[wanted](actor=session.actor, agent=agent)
         changes["state"] = (before, wanted)
     return changes

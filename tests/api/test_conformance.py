@@ -16,7 +16,7 @@ from django.utils import timezone
 from agentops import database
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
-from runs.models import AgentVersion, Handover, Run, Stop
+from runs.models import AgentVersion, Campaign, Handover, Run, Stop
 from tests.api.caller import Caller
 from tests.api.conftest import Callers
 from tests.api.live import serve_api
@@ -39,6 +39,7 @@ agent_id = "{agent}"
 tool_id = "{tool}"
 handover_id = "{handover}"
 stop_id = "{stop}"
+campaign_id = "{campaign}"
 
 [checks.positive_data_acceptance]
 # What no schema can say: a cursor is given out, not made up (400); a principal is printable (422).
@@ -66,6 +67,9 @@ def config(cast: Cast, version: AgentVersion, tmp_path: Path) -> Path:
     stop = Stop.objects.create(
         scope="everything", is_drill=True, stopped_at=timezone.now(), stopped_by=cast.ada
     )
+    campaign = Campaign.objects.create(
+        team=cast.team, title="Autumn", due_at=timezone.now(), opened_by=cast.ada
+    )
     path = tmp_path / "schemathesis.toml"
     path.write_text(
         CONFIG.format(
@@ -75,6 +79,7 @@ def config(cast: Cast, version: AgentVersion, tmp_path: Path) -> Path:
             tool=tool_version.tool.pk,
             handover=handover.pk,
             stop=stop.pk,
+            campaign=campaign.pk,
         )
     )
     return path

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from agentops import database
+from runs.campaigns import open_campaign
 from runs.models import Run
 from tests.api.conftest import Callers
 from tests.api.document_client import DocumentClient, Json
@@ -53,6 +56,13 @@ class Story:
         assert self.show(run)["state"] == "queued"
         self.drive(run)
         return run
+
+    def open_campaign(self) -> str:
+        """Have the grants looked at again, as the console does."""
+        cast = self.company.cast
+        due = timezone.now() + timedelta(days=1)
+        campaign = open_campaign(actor=cast.ada, team=cast.team, title="t", due_at=due, reviewers=[cast.ada])
+        return str(campaign.pk)
 
     def drive(self, run: str) -> None:
         self.company.drive(Run.objects.get(pk=run))
@@ -153,6 +163,10 @@ def look_around(story: Story) -> None:
     (agent,) = client.pages(story.alice, "listAgents")
     assert client.call(story.alice, "getAgent", agent_id=agent["id"]) == agent
     client.call(story.alice, "getPreflight", agent_id=agent["id"])
+    client.call(story.alice, "getBlastRadius", agent_id=agent["id"])
+    campaign = story.open_campaign()
+    assert client.call(story.alice, "getCampaign", campaign_id=campaign)["items"]
+    assert [each["id"] for each in client.pages(story.alice, "listCampaigns")] == [campaign]
     supposed = {"tool": "refund", "arguments": ORDER}
     foreseen = client.call(story.alice, "foreseeCall", supposed, agent_id=agent["id"])
     assert foreseen["verdict"] == "REQUIRE_APPROVAL"

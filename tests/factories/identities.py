@@ -60,6 +60,11 @@ class AgentFactory(DjangoModelFactory[AgentIdentity]):
     owner = SubFactory(PersonFactory)
     service_account = SubFactory(AgentAccountFactory)
     state = "active"
+    recertify_by = None
+    ends_at = None
+    expires_at = LazyAttribute(
+        lambda agent: min((end for end in (agent.ends_at, agent.recertify_by) if end), default=None)
+    )
 
 
 class ApplicationFactory(DjangoModelFactory[Application]):

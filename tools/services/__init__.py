@@ -4,7 +4,7 @@ from tools.services.approvers import add_approver, remove_approver
 from tools.services.breakers import force_breaker_open, lift_forced_breaker, reset_breaker
 from tools.services.catalogue import accept_tool, add_version, create_tool, quarantine_tool, retire_tool
 from tools.services.definition import ToolDefinition
-from tools.services.grants import revoke_grant, set_grant
+from tools.services.grants import expire_grant, revoke_grant, set_grant
 from tools.services.terms import Terms
 from tools.services.user_terms import end_user_terms, set_user_terms
 from tools.services.waivers import Waiver, sign_waiver
@@ -18,6 +18,7 @@ __all__ = [
     "add_version",
     "create_tool",
     "end_user_terms",
+    "expire_grant",
     "force_breaker_open",
     "lift_forced_breaker",
     "quarantine_tool",

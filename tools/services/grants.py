@@ -47,22 +47,20 @@ def revoke_grant(*, actor: User, grant: ToolGrant, reason: str = "") -> ToolGran
     present = ToolGrant.objects.select_for_update().get(pk=grant.pk)
     if present.state != ToolGrant.State.ACTIVE:
         raise StateConflict("grant_not_active", f"this grant is {present.state}")
-    present.state = ToolGrant.State.REVOKED
-    present.save(update_fields=["state"])
-    remove_perm("use_tool", identity.service_account, grant.tool)
-    facts = {"grant": str(present.id), "tool": str(present.tool_id), "version": present.version}
-    content = {"reason": reason} if reason else None
-    record(identity.id, "identity", Draft("grant.revoked", timezone.now(), facts, content, actor.id))
-    return present
+    return _take_away(identity, present, actor, reason)
+
+
+@transaction.atomic
+def expire_grant(*, identity: AgentIdentity, tool: Tool, reason: str) -> ToolGrant | None:
+    """Take away the grant that counts, because nobody wanted to keep it: nobody is the actor. None if there is none."""
+    locked = _lock_identity(identity)
+    present = active_grant(locked, tool)
+    return None if present is None else _take_away(locked, present, None, reason)
 
 
 def lock_for_grant(actor: User, identity: AgentIdentity, tool: Tool) -> AgentIdentity:
     """Return the identity, locked so that its grants change one at a time, if ``actor`` may change them."""
-    locked = (
-        AgentIdentity.objects.select_for_update(of=("self",))
-        .select_related("team", "service_account")
-        .get(pk=identity.pk)
-    )
+    locked = _lock_identity(identity)
     require(actor, PERMISSION, locked.team)
     require_fresh_factor(actor)
     if tool.team_id != locked.team_id:
@@ -70,6 +68,26 @@ def lock_for_grant(actor: User, identity: AgentIdentity, tool: Tool) -> AgentIde
     if locked.state == AgentIdentity.State.REVOKED:
         raise StateConflict("agent_revoked", f"agent {locked.slug} is revoked for good")
     return locked
+
+
+def _lock_identity(identity: AgentIdentity) -> AgentIdentity:
+    return (
+        AgentIdentity.objects.select_for_update(of=("self",))
+        .select_related("team", "service_account")
+        .get(pk=identity.pk)
+    )
+
+
+def _take_away(identity: AgentIdentity, present: ToolGrant, actor: User | None, reason: str) -> ToolGrant:
+    """Revoke a grant that is active and whose identity is locked."""
+    present.state = ToolGrant.State.REVOKED
+    present.save(update_fields=["state"])
+    remove_perm("use_tool", identity.service_account, present.tool)
+    facts = {"grant": str(present.id), "tool": str(present.tool_id), "version": present.version}
+    content = {"reason": reason} if reason else None
+    by = None if actor is None else actor.id
+    record(identity.id, "identity", Draft("grant.revoked", timezone.now(), facts, content, by))
+    return present
 
 
 def version_to_grant(tool: Tool) -> ToolVersion:

@@ -12,7 +12,7 @@ from identities.models import AgentIdentity, Application, Team, User
 from identities.services import activate_agent, suspend_agent
 from runs.models import AgentVersion, Budget, Price
 from runs.provisioning import apply_document
-from tests.runs.provisioning.document import BASE, VARIABLES, apply, changed, edited
+from tests.runs.provisioning.document import BASE, END, VARIABLES, apply, changed, edited
 from tools.models import Tool
 
 
@@ -163,3 +163,22 @@ def test_new_agent_is_heard_of_after_the_commit(ada: User, django_capture_on_com
         apply(ada)
     assert len(callbacks) == 1
     assert "runs.wake_agent" in repr(callbacks[0])
+
+
+def test_a_document_says_who_else_answers_and_until_when(ada: User) -> None:
+    def behind(**fields: str) -> str:
+        def edit(document: dict[str, Any]) -> None:
+            document["agents"]["desk-agent"].update(fields)
+            document["versions"]["desk-agent"]["state"] = "draft"  # what is published acts
+
+        return edited(edit)
+
+    apply(ada, behind(sponsor="gina", recertify_by=END, state="draft"))
+    agent = AgentIdentity.objects.select_related("sponsor").get(slug="desk-agent")
+    assert agent.sponsor is not None
+    assert (agent.sponsor.username, agent.state) == ("gina", "draft")
+    assert agent.expires_at == agent.recertify_by
+    assert apply(ada, behind(state="draft")).is_empty
+    plan = apply(ada, behind(sponsor="gina", recertify_by="2098-01-01T00:00:00Z"))
+    assert plan.is_empty
+    assert "desk-agent is to be recertified by 2099-12-31: that stays" in str(plan)
