@@ -69,7 +69,7 @@ def test_the_steps_lead_to_a_draft_that_begins(cast: Cast, answers: dict[str, di
     client = sign_in(cast.alice)
     fill_in(client, answers)
     review = client.get(page("review"))
-    assert "refund irreversible every time fiona nothing 50.00 USD" in text_of(review)
+    assert "refund irreversible every time: fiona nothing 50.00 USD" in text_of(review)
     assert "USD a day at most 200.00 USD" in text_of(review)
     assert not AgentIdentity.objects.filter(slug="returns-agent").exists()
     begun = client.post(page("review"), {"seen": review.context["seen"]}, follow=True)
