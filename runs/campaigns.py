@@ -218,4 +218,8 @@ def _record(
     campaign: Campaign, kind: str, facts: Mapping[str, object], actor: User | None, reason: str = ""
 ) -> None:
     content = {"reason": reason} if reason else None
-    record(campaign.pk, "campaign", Draft(kind, timezone.now(), dict(facts), content, actor and actor.pk))
+    record(
+        campaign.pk,
+        "campaign",
+        Draft(kind, timezone.now(), dict(facts), content, actor.pk if actor else None),
+    )

@@ -18,8 +18,8 @@ from tools.caps import PERIODS
 NO_CEILING = "no ceiling"
 ASKED = {
     "nobody": "nobody is asked",
-    "beyond_caps": "beyond the caps {}",
-    "every_time": "every time {}",
+    "beyond_caps": "beyond the caps: {}",
+    "every_time": "every time: {}",
 }
 
 

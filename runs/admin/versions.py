@@ -18,6 +18,7 @@ from agentops.console.streams import register_streams
 from identities.acting import acting_person
 from identities.policies import may_govern
 from runs.admin.preflight import preflight_view
+from runs.admin.provisioning import begin_view, provisioning_view
 from runs.admin.what_if import what_if_view
 from runs.models import AgentVersion, Price
 from runs.preflight import check_version
@@ -84,6 +85,9 @@ class AgentVersionAdmin(GovernedAdmin):
         guarded = self.admin_site.admin_view
         return [
             path("preflight/", guarded(preflight_view), name="runs_preflight"),
+            path("set-up/", guarded(provisioning_view), name="runs_provisioning_start"),
+            path("set-up/<slug:step>/", guarded(provisioning_view), name="runs_provisioning"),
+            path("begin/<uuid:agent_id>/", guarded(begin_view), name="runs_begin"),
             path("what-if/<uuid:agent_id>/", guarded(what_if_view), name="runs_what_if"),
             *super().get_urls(),
         ]

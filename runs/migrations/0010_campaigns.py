@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import django.db.models.deletion
 from django.conf import settings
@@ -20,9 +20,9 @@ DECISIONS = [
 ]
 
 
-def _person(**options: object) -> models.ForeignKey:
+def _person(*, null: bool = False) -> models.ForeignKey[Any, Any]:  # Any: generic in the stubs only
     protect = django.db.models.deletion.PROTECT
-    return models.ForeignKey(settings.AUTH_USER_MODEL, protect, related_name="+", **options)
+    return models.ForeignKey(settings.AUTH_USER_MODEL, protect, related_name="+", null=null)
 
 
 class Migration(migrations.Migration):

@@ -19,6 +19,7 @@ from identities.services import (
     suspend_agent,
     update_agent,
 )
+from identities.services.agents import suspend_unlooked_at_agent
 from identities.tasks import suspend_unlooked_at
 from tests.cast import Cast
 from tests.console.visits import page_of, sign_in, text_of
@@ -182,3 +183,8 @@ def test_the_page_recertifies(cast: Cast) -> None:
     page = page_of("identities_agentidentity", "recertify", agent.pk)
     assert "is recertified until" in text_of(client.post(page, form, follow=True))
     assert client.post(page, {"looked_at": "", "recertify_by": "soon"}).status_code == 422
+
+
+def test_who_was_looked_at_a_moment_ago_goes_on(cast: Cast) -> None:
+    agent = sponsored(cast, recertify_by=timezone.now() + DAY)  # it was late when it was found
+    assert suspend_unlooked_at_agent(agent=agent).state == "active"
