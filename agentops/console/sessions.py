@@ -27,7 +27,7 @@ def has_ended(request: HttpRequest) -> bool:
     """Return whether a session is over; one that does not know when it began is."""
     now, session = time.time(), request.session
     is_old = now - session.get(BEGAN, 0) > settings.SESSION_COOKIE_AGE
-    return is_old or now - session.get(SEEN, 0) > settings.SESSION_IDLE_S
+    return bool(is_old or now - session.get(SEEN, 0) > settings.SESSION_IDLE_S)
 
 
 def note_activity(request: HttpRequest) -> None:

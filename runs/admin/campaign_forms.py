@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django import forms
@@ -55,7 +56,7 @@ class ItemForm(TermsForm):
     )
     seen = forms.IntegerField(widget=forms.HiddenInput)
 
-    field_order = ("verdict", "reason", "decision")
+    field_order: Sequence[str] = ("verdict", "reason", "decision")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, agents=AgentIdentity.objects.none(), tools=Tool.objects.none(), **kwargs)

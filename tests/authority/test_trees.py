@@ -161,7 +161,7 @@ CHILD = Standing(
 )
 ASK = Ask(UUID(int=1), TOOL, VERSION, "reversible", Decimal(5), NOW, principal_id=USER)
 ASKS = replace(CHILD.grant, decision="REQUIRE_APPROVAL")  # type: ignore[type-var]  # it has one
-CAPPED = replace(CHILD.grant, decision="ALLOW_WITH_CAPS", caps=(Cap("day", 1, None),))  # type: ignore[type-var]
+CAPPED = replace(CHILD.grant, decision="ALLOW_WITH_CAPS", caps=(Cap("day", 1, None),))  # type: ignore[type-var]  # as above
 PARENT = Parent(UUID(int=20), UUID(int=10), "Desk", "active", None, True, True, CHILD.grant)
 USED_UP = {window_of("day", PARENT.run_id, NOW, Whose(agent=PARENT.identity_id)): (1, Decimal(0))}
 NONE: Limits = {}

@@ -1,4 +1,4 @@
-"""Sessions end, after a working day and after an idle hour, for console and API alike; decisions are limited in rate."""
+"""Sessions end, after a working day and after an idle hour, for console and API alike; decisions have a rate."""
 
 from __future__ import annotations
 

@@ -43,7 +43,13 @@ def recertify(
 
 def test_the_first_of_both_ends_is_what_counts(cast: Cast) -> None:
     now = timezone.now()
-    fields = {"team": cast.team, "name": "n", "purpose": "p", "owner": cast.alice, "sponsor": cast.bob}
+    fields: dict[str, Any] = {
+        "team": cast.team,
+        "name": "n",
+        "purpose": "p",
+        "owner": cast.alice,
+        "sponsor": cast.bob,
+    }
     agent = create_agent(
         actor=cast.alice, slug="twice", expires_at=now + 9 * DAY, recertify_by=now + 5 * DAY, **fields
     )

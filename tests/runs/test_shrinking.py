@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -57,7 +58,7 @@ def test_recorded_calls_are_decided_again(
 def test_what_was_denied_anyway_is_no_loss(company: Company, grant: ToolGrant) -> None:
     stands = company.grant(grant.tool, "ALLOW_WITH_CAPS", caps=[{"per": "call", "amount": "25"}])
     found = foresee_shrink(stands, capped({"per": "call", "amount": "15"}))
-    assert (found.denied.calls, found.denied.money) == (1, {"USD": 20})
+    assert (found.denied.calls, found.denied.money) == (1, {"USD": Decimal(20)})
 
 
 def test_an_erased_amount_is_denied_where_amounts_are_capped(company: Company, grant: ToolGrant) -> None:

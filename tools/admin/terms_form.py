@@ -74,7 +74,7 @@ class CapsForm(forms.Form):
 class TermsForm(CapsForm):
     """Who may use what, on which terms."""
 
-    field_order = ("identity", "tool", "decision", "over_caps")
+    field_order: Sequence[str] = ("identity", "tool", "decision", "over_caps")
 
     identity = forms.ModelChoiceField(queryset=AgentIdentity.objects.none(), label="Agent")
     approval_ttl_s = forms.IntegerField(

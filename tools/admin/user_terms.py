@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -34,7 +35,7 @@ class UserTermsForm(CapsForm):
     """Of a tool, what may be done on behalf of an end user; of each, where none is named."""
 
     periods = tuple(period for period in PERIODS if period[0] != "run")
-    field_order = ("tool", "issuer", "subject")
+    field_order: Sequence[str] = ("tool", "issuer", "subject")
 
     issuer = forms.CharField(
         required=False, max_length=200, label="Issuer", help_text="Leave both empty for every end user."
