@@ -313,7 +313,7 @@ def verbs() -> set[str]:
             name
             for name, function in vars(module).items()
             if callable(function) and getattr(function, "__module__", "") == module.__name__
-            and not name.startswith("_") and "actor" in getattr(function, "__annotations__", {})
+            and not name.startswith(("_", "may_")) and "actor" in getattr(function, "__annotations__", {})
         }  # fmt: skip
     return found - NOBODYS - ELSEWHERE
 
