@@ -23,7 +23,8 @@ Row = TypeVar("Row", bound=Model)
 LISTED = 200
 
 _CONCERNED: dict[str, Callable[[str], Q]] = {
-    "run": lambda target: Q(pk=target),
+    # With those on its behalf, as far down as they go.
+    "run": lambda target: Q(pk=target) | Q(line__contains=[{"run": target}]),
     "agent": lambda target: Q(identity_id=target) | Q(line__contains=[{"identity": target}]),
     "tool": lambda target: Q(agent_version__catalogue__tool_id=target),
     "application": lambda target: Q(application_id=target),

@@ -15,7 +15,9 @@ from approvals.models import ApprovalRequest
 from identities.services import suspend_agent
 from runs import lease_rows
 from runs.models import Run
+from runs.receipts import write_receipt
 from runs.services import cancel_run
+from runs.stops import stop
 from tests.authority.conftest import Desk, Taking
 from tests.factories import AgentFactory, AgentVersionFactory, RunFactory
 from tests.rewriting import rewrite_appends
@@ -131,6 +133,16 @@ def test_a_child_ends_with_its_parent(desk: Desk, tool: str, taking: Taking, rea
     assert told[0] == ("succeeded", "ok")
     assert desk.company.world.attempts == [tool]
     assert len(desk.company.asked()) == 1
+
+
+@pytest.mark.parametrize("scope", ["run", "agent"])
+def test_a_stop_counts_the_children_among_what_it_met(desk: Desk, tool: str, scope: str) -> None:
+    parent = desk.company.start()
+    child = desk.start(desk.hire(grants={tool: ALLOW}), parent=parent)
+    target = parent.pk if scope == "run" else parent.identity_id
+    made = stop(actor=desk.company.cast.ada, scope=scope, target=str(target), reason="Fire.")
+    receipt = write_receipt(made, desk.company.cast.ada)
+    assert {run.pk for run in receipt.runs} == {parent.pk, child.pk}
 
 
 def test_a_child_of_a_child_ends_with_the_first(desk: Desk, tool: str) -> None:
