@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
+from identities.changes.deciding import expire_proposals
 from identities.oauth.refusals import tell_refused_requests
 from identities.oauth.spending import drop_ended
 from identities.signins import tell_refusals
@@ -26,3 +27,9 @@ def tell_token_requests() -> int:
 def drop_identifiers() -> int:
     """Forget the identifiers of what has expired."""
     return drop_ended(timezone.now())
+
+
+@shared_task(name="identities.expire_proposals")
+def expire() -> int:
+    """Close the proposals that nobody decided in time."""
+    return expire_proposals(now=timezone.now())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,11 +12,13 @@ from django.contrib.auth.models import Group
 from django.db import models
 
 from agentops.errors import AgentOpsError, ValidationFailed
-from identities.models import AgentIdentity, Team, User
+from identities.changes import do_or_propose
+from identities.models import AgentIdentity, ChangeProposal, Team, User
 from runs.provisioning.plan import Change, Plan
 from tools.models import Tool
 
 M = TypeVar("M", bound=models.Model)
+T = TypeVar("T")
 Section = dict[str, dict[str, Any]]  # Any: checked against the document's schema
 
 
@@ -29,6 +31,16 @@ class Session:
     variables: Mapping[str, str]
     changes: list[Change] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)  # what a second person has to activate
+
+    def govern(self, name: str, act: Callable[[], T]) -> T | None:
+        """Call a governed verb; return None, with a note, where it waits for a second person now."""
+        done = do_or_propose(actor=self.actor, act=act, reason="from a provisioning document")
+        if not isinstance(done, ChangeProposal):
+            return done
+        self.waiting.append(name)
+        self.notes.append(f"{name}: proposed by {done.maker.username}, waits for a second person")
+        return None
 
     def section(self, name: str) -> Section:
         """Return a section of the document, empty if it is absent."""
@@ -52,7 +64,7 @@ class Session:
 
     def plan(self) -> Plan:
         """Return everything noted so far."""
-        return Plan(tuple(self.changes), tuple(self.notes))
+        return Plan(tuple(self.changes), tuple(self.notes), tuple(self.waiting))
 
     def team(self, slug: str) -> Team:
         """Return a team; raises ValidationFailed for an unknown one, as the methods below do."""

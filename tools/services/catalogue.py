@@ -11,9 +11,11 @@ from agentops.errors import StateConflict, ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.rows import check_fields, insert_row
+from identities.changes import clear_change
 from identities.models import Team, User
 from identities.policies import require
 from tools.models import Tool, ToolVersion
+from tools.services.changes import describe_version
 from tools.services.credentials import find_credential_faults
 from tools.services.definition import ToolDefinition
 from tools.services.lint import find_faults
@@ -41,7 +43,8 @@ def create_tool(*, actor: User, team: Team, name: str) -> Tool:
 def add_version(*, actor: User, tool: Tool, definition: ToolDefinition) -> ToolVersion:
     """Add a version, or return the latest one if it is defined just so.
 
-    Raises ValidationFailed with every fault of the definition, StateConflict for a retired tool.
+    Raises ValidationFailed with every fault of the definition, StateConflict for a retired tool, SecondPersonNeeded
+    for a milder effect class or another amount to cap.
     """
     locked = lock_tool(tool)
     require(actor, "tools.add_toolversion", locked.team, locked)
@@ -57,8 +60,10 @@ def add_version(*, actor: User, tool: Tool, definition: ToolDefinition) -> ToolV
     number = 1 if latest is None else latest.number + 1
     version = ToolVersion(tool=locked, number=number, digest=digest, **definition.values())
     check_fields(version)
+    cleared = clear_change(actor, describe_version(locked, definition, digest, latest))
     version.save(force_insert=True)
     facts = {
+        **cleared,
         "version": str(version.id),
         "number": number,
         "digest": digest,
