@@ -16,10 +16,11 @@ LISTS = (
     "approvals/approvalrequest", "runs/run", "runs/handover", "runs/agentversion", "runs/budget", "runs/price",
     "identities/agentidentity", "identities/application", "identities/apikey", "identities/user", "identities/team",
     "tools/tool", "tools/toolgrant", "ledger/stream", "runs/stop", "identities/killswitch",
+    "identities/changeproposal", "identities/changerule",
 )  # fmt: skip
 FORMS = (
     "runs/run/add", "runs/stop/add", "identities/apikey/add", "identities/user/add", "tools/toolgrant/add",
-    "tools/toolgrant/waiver", "second-factor", "password_change",
+    "tools/toolgrant/waiver", "identities/changerule/add", "second-factor", "password_change",
 )  # fmt: skip
 
 
