@@ -283,6 +283,11 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 60},
     },
     "close-campaigns": {"task": "runs.close_campaigns", "schedule": 60.0, "options": {"expires": 60}},
+    "expire-proposals": {
+        "task": "identities.expire_proposals",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
     "drop-used-identifiers": {"task": "identities.drop_used_identifiers", "schedule": 600.0},
     "reconcile-breakers": {"task": "tools.reconcile_breakers", "schedule": 15.0, "options": {"expires": 15}},
     "end-leases": {"task": "tools.end_leases", "schedule": 10.0, "options": {"expires": 10}},

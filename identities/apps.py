@@ -9,8 +9,11 @@ class IdentitiesConfig(AppConfig):
     verbose_name = "Identities"
 
     def ready(self) -> None:
-        """Let every sign-in be recorded, and every migration make the roles."""
+        """Let every sign-in be recorded, every migration make the roles, and proposals call the verbs of this floor."""
         from identities import signins  # noqa: F401  connects its receivers
+        from identities.changes import Verb, register_verb
+        from identities.changes.rules import SET_RULE, carry_out
         from identities.roles import establish_roles
 
         post_migrate.connect(establish_roles, dispatch_uid="identities.roles")
+        register_verb(Verb(SET_RULE, "How many people a change takes", carry_out))

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from identities.models import (  # noqa: F401  named in strings
         AgentIdentity,
         Application,
+        ChangeProposal,
+        ChangeRule,
         Credential,
         Delegation,
         KillSwitch,
@@ -147,3 +149,23 @@ class DelegationQuerySet(models.QuerySet["Delegation"]):
         if not is_known_person(user):
             return self.none()
         return self if user.is_superuser else self.filter(team__members=user)
+
+
+class ChangeRuleQuerySet(models.QuerySet["ChangeRule"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the rules that bind a person's teams, those for all teams included."""
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(Q(team=None) | Q(team__members=user)).distinct()
+
+
+class ChangeProposalQuerySet(models.QuerySet["ChangeProposal"]):
+    def visible_to(self, user: User) -> Self:
+        """Return what was proposed for a person's teams, and by themselves."""
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(Q(maker=user) | Q(team__members=user)).distinct()
+
+    def waiting(self, now: datetime) -> Self:
+        """Return those that somebody may still decide about."""
+        return self.filter(state="waiting", expires_at__gt=now)

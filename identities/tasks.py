@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
+from identities.changes.deciding import expire_proposals
 from identities.models import AgentIdentity
 from identities.oauth.refusals import tell_refused_requests
 from identities.oauth.spending import drop_ended
@@ -37,3 +38,9 @@ def suspend_unlooked_at() -> int:
     for agent in found:
         suspend_unlooked_at_agent(agent=agent)
     return len(found)
+
+
+@shared_task(name="identities.expire_proposals")
+def expire() -> int:
+    """Close the proposals that nobody decided in time."""
+    return expire_proposals(now=timezone.now())

@@ -8,9 +8,11 @@ class RunsConfig(AppConfig):
     verbose_name = "Runs"
 
     def ready(self) -> None:
-        """Register the system checks, and what is asked before an agent comes back."""
+        """Register the system checks, what is asked before an agent comes back, and the verbs of proposals."""
         from identities.activation import register_activation_check
         from runs import checks  # noqa: F401  registers them
+        from runs.changes import register_verbs
         from runs.preflight import refuse_unsafe_activation
 
         register_activation_check(refuse_unsafe_activation)
+        register_verbs()

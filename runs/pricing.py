@@ -11,10 +11,12 @@ from agentops.errors import ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.rows import Changes, insert_row
+from identities.changes import clear_change
 from identities.factors import require_fresh_factor
 from identities.models import User
 from identities.policies import require
 from runs import models
+from runs.changes import PRICE, describe_price
 from runs.planner.prices import Price
 
 RATES = (
@@ -30,9 +32,9 @@ def set_price(*, actor: User, price: Price) -> tuple[models.Price, Changes]:
     """Put a price into force; return its row with what changed.
 
     For superusers: prices belong to the installation. Raises ValidationFailed when the version is known with
-    other rates.
+    other rates, SecondPersonNeeded for every price: too low a one stretches all budgets.
     """
-    require(actor, "runs.add_price", None)
+    require(actor, PRICE, None)
     require_fresh_factor(actor)
     rows = models.Price.objects.select_for_update().filter(model=price.model)
     known = {row.version: row for row in rows}
@@ -43,6 +45,7 @@ def set_price(*, actor: User, price: Price) -> tuple[models.Price, Changes]:
     if row.active and price.version in known:
         return row, {}
     previous = next((other for other in known.values() if other.active), None)
+    cleared = clear_change(actor, describe_price(row, _rates(row), previous))
     if previous is not None:
         previous.active = False
         previous.save(update_fields=["active"])
@@ -52,7 +55,7 @@ def set_price(*, actor: User, price: Price) -> tuple[models.Price, Changes]:
     else:
         insert_row(row)
     rates = {name: str(rate) for name, rate in _rates(row).items()}
-    facts = {"model": row.model, "version": row.version, **rates}
+    facts = {"model": row.model, "version": row.version, **rates, **cleared}
     record(row.id, "price", Draft("price.set", timezone.now(), facts, actor=actor.id))
     return row, _changes(previous, row)
 

@@ -19,8 +19,8 @@ from django.db import connection
 from django.utils import timezone
 
 from agentops.errors import ValidationFailed
+from identities.changes.loosening import loosens
 from runs.grant_use import DAYS
-from runs.provisioning.loosening import loosens
 from tools.amounts import read_amount
 from tools.caps import parse_caps
 from tools.models import ToolGrant

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+import psycopg
 from django.contrib.auth.models import Group, Permission
 from guardian.shortcuts import assign_perm
 
+from agentops.identifiers import new_id
+from identities.changes import known_verbs
 from identities.models import AgentIdentity, Application, Team, User
 from tests.factories.identities import (
     AgentAccountFactory,
@@ -104,3 +107,19 @@ def join(pairs: list[tuple[Team, User]]) -> None:
     """Put people on teams."""
     memberships = Team.members.through
     memberships.objects.bulk_create(memberships(team=team, user=person) for team, person in pairs)
+
+
+def let_one_person_govern(url: str) -> None:
+    """Write the rules by which one person is enough, past their guard: most tests are about something else.
+
+    Those about second people take them away again, which tightens, and so is one person's.
+    """
+    rows = [(new_id(), verb.name) for verb in known_verbs() if verb.name != "rule.set"]
+    with psycopg.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE identities_changerule DISABLE TRIGGER USER")
+        cursor.executemany(
+            "INSERT INTO identities_changerule (id, verb, needs, changed_at) VALUES (%s, %s, 'one', now())",
+            rows,
+        )
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE identities_changerule ENABLE TRIGGER USER")

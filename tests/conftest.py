@@ -16,6 +16,7 @@ from hypothesis import settings
 from pytest_django import DjangoDbBlocker
 
 from agentops.runtime.pytest_databases import CLEANER_URL, Cleaner
+from tests.cast import let_one_person_govern
 from tests.casting import cast, casting
 
 __all__ = ["cast", "casting"]  # fixtures for everybody
@@ -46,6 +47,7 @@ def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBl
     """
     # A test may rest in its transaction, as under a debugger; the processes that it starts may not.
     connection.settings_dict["OPTIONS"].pop("options")
+    let_one_person_govern(os.environ[CLEANER_URL])
     cleaner = Cleaner.open(os.environ[CLEANER_URL])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: cleaner.clean())

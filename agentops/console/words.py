@@ -12,9 +12,9 @@ _TONES = {
     "waiting": "waiting requires_action asked paused draft deferred quarantined parked unknown half_open"
     " pending retrying",
     "running": "queued in_progress cancelling allowed started asking proposed",
-    "done": "completed succeeded approved active decided closed published verified answered consumed",
-    "halted": "halted cancelled expired superseded retired suspended skipped voided lifted unused",
-    "broken": "failed revoked refused denied open forced_open broken thrown",
+    "done": "completed succeeded approved active decided closed published verified answered consumed activated",
+    "halted": "halted cancelled expired superseded retired suspended skipped voided lifted unused withdrawn outdated",
+    "broken": "failed revoked refused denied open forced_open broken thrown rejected",
 }
 TONES = {word: tone for tone, words in _TONES.items() for word in words.split()}
 

@@ -2,6 +2,7 @@
 
 from identities.admin.agents import AgentIdentityAdmin
 from identities.admin.applications import ApplicationAdmin
+from identities.admin.changes import ChangeProposalAdmin, ChangeRuleAdmin
 from identities.admin.credentials import CredentialAdmin
 from identities.admin.groups import GroupAdmin
 from identities.admin.keys import ApiKeyAdmin
@@ -14,6 +15,8 @@ __all__ = [
     "AgentIdentityAdmin",
     "ApiKeyAdmin",
     "ApplicationAdmin",
+    "ChangeProposalAdmin",
+    "ChangeRuleAdmin",
     "CredentialAdmin",
     "DelegationAdmin",
     "GroupAdmin",

@@ -6,6 +6,7 @@ from identities.models.agents import (
     AgentIdentityUserObjectPermission,
 )
 from identities.models.applications import Application
+from identities.models.changes import ALWAYS_TWO, ChangeProposal, ChangeRule
 from identities.models.clients import OVERLAP, Credential, RefusedTokenRequests, UsedIdentifier
 from identities.models.credentials import ApiKey, RefusedSignIns
 from identities.models.kill_switches import KillSwitch
@@ -14,6 +15,7 @@ from identities.models.secrets import Secret, SecretLease
 from identities.models.tokens import DEEPEST, Delegation, SigningKey, TokenIssuer
 
 __all__ = [
+    "ALWAYS_TWO",
     "DEEPEST",
     "OVERLAP",
     "STAFF_ISSUER",
@@ -22,6 +24,8 @@ __all__ = [
     "AgentIdentityUserObjectPermission",
     "ApiKey",
     "Application",
+    "ChangeProposal",
+    "ChangeRule",
     "Credential",
     "Delegation",
     "KillSwitch",

@@ -13,7 +13,7 @@ from identities.services.credentials import issue_credential, revoke_credential,
 from identities.services.delegations import revoke_delegation
 from identities.services.groups import create_group, set_group_permissions
 from identities.services.issuers import add_issuer, disable_issuer
-from identities.services.keys import authenticate, issue_api_key, revoke_api_key, step_up
+from identities.services.keys import authenticate, confirm_person, issue_api_key, revoke_api_key, step_up
 from identities.services.kill_switches import lift_switch, stop_api_key, throw_switch
 from identities.services.people import create_first_superuser, create_person, set_password, update_person
 from identities.services.recertification import recertify_agent
@@ -26,6 +26,7 @@ __all__ = [
     "add_issuer",
     "allow_start",
     "authenticate",
+    "confirm_person",
     "create_agent",
     "create_application",
     "create_first_superuser",

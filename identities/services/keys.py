@@ -109,6 +109,14 @@ def step_up(*, key: ApiKey, otp: str) -> ApiKey:
     return key
 
 
+def confirm_person(*, person: User, otp: str) -> None:
+    """Check a code of a person's authenticator at a terminal; raises PolicyDenied as ``step_up`` does."""
+    with transaction.atomic():
+        refusal = _verify_code(person, otp)
+    if refusal is not None:
+        raise refusal
+
+
 def _verify_code(user: User, otp: str) -> PolicyDenied | None:
     devices = list(TOTPDevice.objects.devices_for_user(user, confirmed=True).select_for_update())
     if not devices:

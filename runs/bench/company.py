@@ -8,7 +8,8 @@ from django.db import transaction
 from guardian.shortcuts import assign_perm
 
 from agentops.canonical import plain_digest
-from identities.models import AgentIdentity, Application, Team, User
+from identities.changes import known_verbs, seconded, set_rule
+from identities.models import ALWAYS_TWO, AgentIdentity, Application, Team, User
 from runs.models import AgentVersion, Budget, Price
 from tools.models import Tool, ToolGrant, ToolVersion
 
@@ -43,7 +44,8 @@ def appoint_operator() -> User:
 def create_company(steps: int, *, decision: str = "ALLOW") -> tuple[Application, AgentIdentity]:
     """Create the company, with budgets that ``steps`` steps per run fit into, and this decision on the tool."""
     team = Team.objects.create(slug="bench", name="Bench")
-    owner = User.objects.create(username="bench-owner")
+    owner = User.objects.create(username="bench-owner", is_superuser=True)
+    let_one_person_govern(owner, User.objects.create(username="bench-second", is_superuser=True))
     account = User.objects.create(username="bench-agent", kind="agent")
     client = User.objects.create(username="bench-client", kind="application")
     agent = AgentIdentity.objects.create(
@@ -58,6 +60,14 @@ def create_company(steps: int, *, decision: str = "ALLOW") -> tuple[Application,
     Budget.objects.create(team=team, identity=agent, window="day", max_usd=FAR, max_steps=FAR)
     _create_version(agent, _create_tool(team, agent, decision), steps)
     return application, agent
+
+
+def let_one_person_govern(first: User, second: User) -> None:
+    """Set the rules by which one person is enough: what is measured is written without ceremony."""
+    with seconded(second):
+        for verb in known_verbs():
+            if verb.name not in ALWAYS_TWO:
+                set_rule(actor=first, verb=verb.name, team=None, needs="one")
 
 
 def _create_tool(team: Team, agent: AgentIdentity, decision: str) -> ToolVersion:

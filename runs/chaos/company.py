@@ -14,11 +14,12 @@ DOCUMENT = Path(__file__).with_name("company.yaml")
 def set_up_company() -> str:
     """Apply the document (its ``APPLY_…_URL`` come from the environment); return an API key."""
     from identities.models import Application
-    from identities.services import create_first_superuser, issue_api_key
+    from identities.services import create_first_superuser, create_person, issue_api_key
     from runs.provisioning import apply_document
 
     administrator = create_first_superuser(username="administrator", password=secrets.token_urlsafe(24))
-    apply_document(actor=administrator, text=DOCUMENT.read_text())
+    second = create_person(actor=administrator, username="second", password=None, superuser=True)
+    apply_document(actor=administrator, second=second, text=DOCUMENT.read_text())
     application = Application.objects.get(slug="chaos")
     _, key = issue_api_key(actor=administrator, user=application.service_account, label="campaign")
     return key

@@ -101,14 +101,16 @@ def _apply_grant(session: Session, agent: AgentIdentity, tool: Tool, entry: dict
             revoke_grant(actor=session.actor, grant=before)
         session.changed("grant", name, {"decision": (before.decision, "revoked")} if before else {})
         return
-    after = _set(session, agent, tool, entry)
+    after = session.govern(name, lambda: _set(session, agent, tool, entry))
     if after is None:
+        session.changed("grant", name, {})
+    if after is None and "waiver" in entry:
         session.notes.append(
             f"{name}: signed by {session.actor.username}; a second person has to apply it too"
         )
-    elif before is None:
+    elif after is not None and before is None:
         session.created("grant", name, {field: getattr(after, field) for field in TERMS})
-    else:
+    elif after is not None:
         pairs = {field: (getattr(before, field), getattr(after, field)) for field in TERMS}
         session.changed("grant", name, {field: pair for field, pair in pairs.items() if pair[0] != pair[1]})
 

@@ -73,8 +73,10 @@ def _apply_definition(session: Session, tool: Tool, entry: dict[str, Any]) -> Ch
         return {}
     definition = _definition(session, entry)
     before = latest_version(tool)
-    after = add_version(actor=session.actor, tool=tool, definition=definition)
-    if before is not None and before.pk == after.pk:
+    after = session.govern(
+        f"tool {tool.name}", lambda: add_version(actor=session.actor, tool=tool, definition=definition)
+    )
+    if after is None or (before is not None and before.pk == after.pk):
         return {}
     changes: Changes = {"version": (before.number if before else None, after.number)}
     return {**changes, **_differences(before, definition)}

@@ -19,10 +19,12 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 import agentops.demo
 from agentops.runtime.application import SCRIPTED_KEY
+from identities.changes import seconded
 from identities.models import ApiKey, Application, User
 from identities.services import (
     authenticate,
     create_first_superuser,
+    create_person,
     issue_api_key,
     revoke_api_key,
     set_password,
@@ -34,9 +36,10 @@ from runs.provisioning.money import public_price, stated_price
 from runs.provisioning.plan import Plan
 
 DOCUMENT = Path(agentops.demo.__file__).with_name("company.yaml")
-ADMINISTRATOR = "ada"
+ADMINISTRATOR, SECOND = "ada", "grace"
 ROLES = {
     ADMINISTRATOR: "sets everything up",
+    SECOND: "administrator too: activates what ada proposes",
     "fiona": "finance: approves cancellations, returns, exchanges and refunds",
     "oscar": "owns and operates the agent",
     "vera": "audits, changes nothing",
@@ -53,14 +56,17 @@ def load_company(environment: Mapping[str, str], known_sign_in: str) -> tuple[Pl
     """
     passwords = {username: derive_password(username) for username in ROLES}
     actor = _administrator(passwords[ADMINISTRATOR])
+    second = _second_administrator(actor, passwords[SECOND])
     variables = {f"APPLY_PASSWORD_{name.upper()}": password for name, password in passwords.items()}
     if environment.get("DEMO_SHOP_URL"):
         variables["DEMO_SHOP_URL"] = environment["DEMO_SHOP_URL"]
     model = real_model(environment)
     if model:
         variables["DEMO_MODEL"] = model
-        set_price(actor=actor, price=_price(model, environment))
-    plan = apply_document(actor=actor, text=DOCUMENT.read_text(), variables=variables)
+        with seconded(second):
+            set_price(actor=actor, price=_price(model, environment))
+    # Whoever loads the demo is this machine's operator, and stands for both administrators.
+    plan = apply_document(actor=actor, second=second, text=DOCUMENT.read_text(), variables=variables)
     created = {
         change.name for change in plan.changes if change.action == "create" and change.kind == "person"
     }
@@ -100,6 +106,12 @@ def _administrator(password: str) -> User:
     superusers = User.objects.filter(kind="person", is_superuser=True, is_active=True)
     found = superusers.filter(username=ADMINISTRATOR).first() or superusers.order_by("date_joined").first()
     return found or create_first_superuser(username=ADMINISTRATOR, password=password)
+
+
+def _second_administrator(actor: User, password: str) -> User:
+    """Return the second person, without whom the first can set nothing up that loosens."""
+    found = User.objects.filter(kind="person", username=SECOND).first()
+    return found or create_person(actor=actor, username=SECOND, password=password, superuser=True)
 
 
 def _ensure_password(actor: User, username: str, password: str) -> None:

@@ -14,6 +14,7 @@ from agentops.errors import StateConflict
 from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
+from identities.changes import seconded
 from identities.models import User
 from runs.provisioning.agents import apply_agents
 from runs.provisioning.applications import apply_applications, apply_resources
@@ -49,22 +50,24 @@ def apply_document(
     *,
     actor: User,
     text: str,
+    second: User | None = None,
     variables: Mapping[str, str] | None = None,
     dry_run: bool = False,
     expected: Plan | None = None,
 ) -> Plan:
     """Make everything as the document says, through the services; return what changed.
 
-    ``variables`` (default: the environment) fill ``${…}`` references. A dry run does all of it, preflight
-    included, and rolls back: what it shows is what would happen. ``expected`` is a plan that somebody agreed
-    to: StateConflict when the changes are no longer these. Raises what the services raise, the place in the
+    What takes a second person is done where ``second`` is there, an active person with the same rights; otherwise
+    it is proposed. ``variables`` (default: the environment) fill ``${…}`` references. A dry run does all of it,
+    preflight included, and rolls back: what it shows is what would happen. ``expected`` is a plan that somebody
+    agreed to: StateConflict when the changes are no longer these. Raises what the services raise, the place in the
     document in front.
     """
     known = os.environ if variables is None else variables
     document = fill_in(read_yaml(text), known)
     check_document(document)
     session = Session(actor, document, known)
-    with transaction.atomic():
+    with transaction.atomic(), seconded(second):
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ONE_AT_A_TIME])
         for apply_section in SECTIONS:
@@ -74,7 +77,7 @@ def apply_document(
             raise StateConflict(
                 "plan_changed", "something changed since this plan was shown: look at it again"
             )
-        if not plan.is_empty:
+        if not plan.is_empty or plan.waiting:
             _record(actor, text, plan)
         transaction.set_rollback(dry_run)
     return plan

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from agentops.errors import ValidationFailed
@@ -26,8 +27,9 @@ def apply_prices(session: Session) -> None:
                 if entry.get("source") == PUBLIC
                 else stated_price(model, entry["version"], entry)
             )
-            _, changes = set_price(actor=session.actor, price=price)
-            if changes.get("version", ("", ""))[0] is None:
+            done = session.govern(f"price {model}", partial(set_price, actor=session.actor, price=price))
+            changes = {} if done is None else done[1]
+            if done is not None and changes.get("version", ("", ""))[0] is None:
                 session.created("price", model, {name: after for name, (_, after) in changes.items()})
             else:
                 session.changed("price", model, changes)
@@ -42,13 +44,14 @@ def apply_budgets(session: Session) -> None:
             window = entry["window"]
             before = Budget.objects.filter(team=team, identity=agent, window=window).first()
             ceilings = _ceilings(before, entry)
-            budget, changes = set_budget(
-                actor=session.actor, team=team, identity=agent, window=window, **ceilings
-            )
-            if before is None:
-                session.created("budget", str(budget), {name: after for name, (_, after) in changes.items()})
+            set_it = partial(set_budget, actor=session.actor, team=team, identity=agent, window=window)
+            name = f"{agent or team} per {window}"
+            done = session.govern(f"budget {name}", partial(set_it, **ceilings))
+            changes = {} if done is None else done[1]
+            if before is None and done is not None:
+                session.created("budget", name, {name: after for name, (_, after) in changes.items()})
             else:
-                session.changed("budget", str(budget), changes)
+                session.changed("budget", name, changes)
 
 
 def _ceilings(before: Budget | None, entry: dict[str, Any]) -> dict[str, Any]:

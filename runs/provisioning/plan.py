@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from runs.provisioning.loosening import loosens
+from identities.changes.loosening import loosens
 from runs.provisioning.showing import show_change
 
 Action = Literal["create", "update", "unchanged"]
@@ -41,6 +41,7 @@ class Plan:
 
     changes: tuple[Change, ...] = ()
     notes: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()  # what is proposed, and changes once a second person activates it
 
     @property
     def is_empty(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,11 +13,13 @@ from django.db import models
 
 from agentops.errors import AgentOpsError, ValidationFailed
 from agentops.rows import Changes
-from identities.models import AgentIdentity, Team, User
+from identities.changes import do_or_propose
+from identities.models import AgentIdentity, ChangeProposal, Team, User
 from runs.provisioning.plan import Change, Plan
 from tools.models import Tool
 
 M = TypeVar("M", bound=models.Model)
+T = TypeVar("T")
 Section = dict[str, dict[str, Any]]  # Any: checked against the document's schema
 
 
@@ -33,6 +35,16 @@ class Session:
     # What came of applications' audiences, which tools refer to, before the applications' own turn.
     declared: dict[str, Changes] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
+    waiting: list[str] = field(default_factory=list)  # what a second person has to activate
+
+    def govern(self, name: str, act: Callable[[], T]) -> T | None:
+        """Call a governed verb; return None, with a note, where it waits for a second person now."""
+        done = do_or_propose(actor=self.actor, act=act, reason="from a provisioning document")
+        if not isinstance(done, ChangeProposal):
+            return done
+        self.waiting.append(name)
+        self.notes.append(f"{name}: proposed by {done.maker.username}, waits for a second person")
+        return None
 
     def section(self, name: str) -> Section:
         """Return a section of the document, empty if it is absent."""
@@ -56,7 +68,7 @@ class Session:
 
     def plan(self) -> Plan:
         """Return everything noted so far."""
-        return Plan(tuple(self.changes), tuple(self.notes))
+        return Plan(tuple(self.changes), tuple(self.notes), tuple(self.waiting))
 
     def team(self, slug: str) -> Team:
         """Return a team; raises ValidationFailed for an unknown one, as the methods below do."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from django.db import transaction
+
 from agentops.errors import ValidationFailed
 from agentops.rows import Changes
 from identities.models import AgentIdentity
@@ -34,8 +36,8 @@ def _apply(session: Session, agent: AgentIdentity, entry: dict[str, Any]) -> Non
     version = draft_version(actor=session.actor, identity=agent, behaviour=behaviour)
     drafted = previous is None or version.pk != previous.pk
     changes = _differences(before, behaviour) if drafted else {}
-    if entry.get("state", "published") == "published" and version.state == AgentVersion.State.DRAFT:
-        publish_version(actor=session.actor, version=version)
+    wanted = entry.get("state", "published") == "published" and version.state == AgentVersion.State.DRAFT
+    if wanted and _publish(session, version):
         changes["state"] = (None if previous is None else "draft", "published")
     name = f"{agent.slug} v{version.number}"
     if drafted and previous is not None:
@@ -44,6 +46,19 @@ def _apply(session: Session, agent: AgentIdentity, entry: dict[str, Any]) -> Non
         session.created("version", name, {field: after for field, (_, after) in changes.items()})
     else:
         session.changed("version", name, changes)
+
+
+def _publish(session: Session, version: AgentVersion) -> bool:
+    """Publish a draft; return False, with a note, where it lacks what a second person has yet to activate."""
+    try:
+        with transaction.atomic():
+            publish_version(actor=session.actor, version=version)
+    except ValidationFailed as error:
+        if error.code != "preflight_failed" or not session.waiting:
+            raise
+        session.notes.append(f"{version}: drafted; apply this again when what waits is activated")
+        return False
+    return True
 
 
 def _behaviour(session: Session, agent: AgentIdentity, entry: dict[str, Any]) -> Behaviour:

@@ -1,0 +1,1 @@
+"""Second people for what governs agents."""

@@ -1,4 +1,4 @@
-"""Two agents of one team, of which one works for the other."""
+"""Two agents of one team, of which one works for the other; and the safe default: what loosens takes two people."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from guardian.shortcuts import assign_perm
 
-from identities.models import AgentIdentity
+from identities.models import AgentIdentity, ChangeRule
 from runs.models import Run
 from runs.services import start_run
 from tests.api.conftest import callers, keys
+from tests.cast import Cast
 from tests.factories import AgentFactory, AgentVersionFactory, GrantFactory
 from tests.runs.company import ISSUER, SUBJECT, Company
 from tests.runs.conftest import company
@@ -54,3 +55,12 @@ def desk(company: Company) -> Desk:
 
 
 Taking = Callable[[Desk, Run], object]
+
+
+@pytest.fixture
+def governed(cast: Cast) -> Cast:
+    """Provide the cast without the rules by which one person is enough; taking them away tightens."""
+    for rule in ChangeRule.objects.all():
+        rule.needs = "two_to_loosen"
+        rule.save()
+    return cast

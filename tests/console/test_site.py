@@ -30,7 +30,7 @@ from tests.factories import (
 
 MODELS = sorted(model._meta.label_lower.replace(".", "_") for model in admin.site._registry)
 # Their forms hand what they were given to a service.
-BY_SERVICE = {"apikey", "credential", "secret", "signingkey", "tokenissuer", "user"}
+BY_SERVICE = {"apikey", "changerule", "credential", "secret", "signingkey", "tokenissuer", "user"}
 WITHOUT_ADD = sorted(
     set(MODELS)
     - {f"identities_{name}" for name in BY_SERVICE}

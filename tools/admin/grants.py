@@ -9,6 +9,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
+from django.utils import timezone
 
 from agentops.console.actions import Confirmation, offered_when, perform
 from agentops.console.columns import moment_column, state_column
@@ -17,7 +18,9 @@ from agentops.console.governed import GovernedAdmin
 from agentops.console.navigation import Destination, register_destination
 from agentops.console.rights import holds_somewhere
 from identities.acting import acting_person
-from identities.models import AgentIdentity
+from identities.admin.changes import lead_to_proposal
+from identities.changes import do_or_propose
+from identities.models import AgentIdentity, ChangeProposal
 from identities.policies import may_govern
 from tools.admin.terms_form import TermsForm, WaiverForm, initial_of
 from tools.admin.words import describe_terms, latest_versions
@@ -84,6 +87,9 @@ class ToolGrantAdmin(GovernedAdmin):
             "terms": describe_terms(subject, latest),
             "usage": used.exclude(window__startswith="run:").order_by("-pk")[:WINDOWS_SHOWN],
             "versions": same.select_related("created_by").order_by("-version")[:20],
+            "proposed": ChangeProposal.objects.visible_to(acting_person(request))
+            .waiting(timezone.now())
+            .filter(subject=f"{subject.identity_id}:{subject.tool_id}"),
             "may_change": self.has_revoke_permission(request, subject),
         }
 
@@ -143,10 +149,11 @@ class ToolGrantAdmin(GovernedAdmin):
         return initial_of(source) if source else request.GET.dict()
 
     def _set(self, request: HttpRequest, form: TermsForm) -> HttpResponse:
-        values = form.cleaned_data
-        grant = set_grant(
-            actor=acting_person(request), identity=values["identity"], tool=values["tool"], terms=form.terms()
-        )
+        values, person = form.cleaned_data, acting_person(request)
+        where = {"identity": values["identity"], "tool": values["tool"]}
+        grant = do_or_propose(actor=person, act=lambda: set_grant(actor=person, **where, terms=form.terms()))
+        if isinstance(grant, ChangeProposal):
+            return lead_to_proposal(request, grant)
         messages.success(
             request, f"{grant.identity} and {grant.tool}: version {grant.version} of the terms counts now."
         )

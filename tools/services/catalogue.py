@@ -12,6 +12,7 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.messages import send_after_commit
 from agentops.rows import check_fields, insert_row
+from identities.changes import clear_change
 from identities.factors import require_fresh_factor
 from identities.models import Team, User
 from identities.policies import require
@@ -19,6 +20,7 @@ from identities.services.signing_keys import ensure_signing_key
 from tools.calls import AUDIENCE
 from tools.models import Tool, ToolVersion
 from tools.services.audiences import find_audience_faults
+from tools.services.changes import describe_version
 from tools.services.credentials import find_credential_faults
 from tools.services.definition import ToolDefinition
 from tools.services.lint import find_faults
@@ -46,7 +48,8 @@ def create_tool(*, actor: User, team: Team, name: str) -> Tool:
 def add_version(*, actor: User, tool: Tool, definition: ToolDefinition) -> ToolVersion:
     """Add a version, or return the latest one if it is defined just so.
 
-    Raises ValidationFailed with every fault of the definition, StateConflict for a retired tool.
+    Raises ValidationFailed with every fault of the definition, StateConflict for a retired tool, SecondPersonNeeded
+    for a milder effect class or another amount to cap.
     """
     locked = lock_tool(tool)
     require(actor, "tools.add_toolversion", locked.team, locked)
@@ -66,10 +69,12 @@ def add_version(*, actor: User, tool: Tool, definition: ToolDefinition) -> ToolV
     number = 1 if latest is None else latest.number + 1
     version = ToolVersion(tool=locked, number=number, digest=digest, **definition.values())
     check_fields(version)
+    cleared = clear_change(actor, describe_version(locked, definition, digest, latest))
     version.save(force_insert=True)
     if AUDIENCE in definition.config:
         ensure_signing_key()  # its calls carry tokens, and workers make no keys
     facts = {
+        **cleared,
         "version": str(version.id),
         "number": number,
         "digest": digest,

@@ -12,14 +12,16 @@ from guardian.shortcuts import assign_perm, remove_perm
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
+from identities.changes import clear_change
 from identities.factors import require_fresh_factor
 from identities.models import AgentIdentity, User
 from identities.policies import require
 from tools.models import Tool, ToolGrant, ToolVersion
 from tools.services.catalogue import latest_version
+from tools.services.changes import GRANT, describe_grant
 from tools.services.terms import Terms, check_terms, skips_people
 
-PERMISSION = "tools.add_toolgrant"
+PERMISSION = GRANT
 
 
 @transaction.atomic
@@ -27,7 +29,7 @@ def set_grant(*, actor: User, identity: AgentIdentity, tool: Tool, terms: Terms)
     """Replace what an identity may do with a tool; the same terms again change nothing.
 
     Raises PolicyDenied (irreversible_needs_human) for terms that would let an irreversible tool run without
-    a person: that takes two signatures, see ``sign_waiver``.
+    a person: that takes two signatures, see ``sign_waiver``; SecondPersonNeeded for what allows more than before.
     """
     locked = lock_for_grant(actor, identity, tool)
     version = version_to_grant(tool)
@@ -117,6 +119,10 @@ def write_grant(
         same = all(getattr(present, name) == value for name, value in values.items())
         if same and bool(present.waived_by_id) == bool(waiver):
             return present
+    # Of a waiver the first signer is the maker, and who signs second the checker.
+    maker = waiver.get("waived_by", actor)
+    cleared = clear_change(maker, describe_grant(identity, tool, terms, waiver, present))
+    if present is not None:
         present.state = ToolGrant.State.SUPERSEDED
         present.save(update_fields=["state"])
     last = ToolGrant.objects.filter(identity=identity, tool=tool).aggregate(last=Max("version"))["last"] or 0
@@ -127,6 +133,7 @@ def write_grant(
     change_permission = remove_perm if terms.decision == ToolGrant.Decision.DENY else assign_perm
     change_permission("use_tool", identity.service_account, tool)
     facts = {"grant": str(grant.id), "tool": str(tool.id), "version": grant.version, **terms.as_facts()}
+    facts |= cleared
     if waiver:
         facts["waiver"] = _describe_waiver(waiver, signed)
     record(identity.id, "identity", Draft("grant.set", timezone.now(), facts, actor=actor.id))

@@ -19,9 +19,11 @@ from agentops.errors import PolicyDenied, ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.models import Entry
 from agentops.ledger.store import record
+from identities.changes import open_proposal, seconded
 from identities.models import AgentIdentity, User
 from identities.policies import may_govern
 from tools.models import Effect, Tool, ToolGrant, ToolVersion
+from tools.services.changes import describe_grant
 from tools.services.grants import (
     PERMISSION,
     active_grant,
@@ -66,11 +68,14 @@ def sign_waiver(
     other = next((signer for signer in signers if signer.pk != actor.pk), None)
     if other is not None:
         fields = {**_fields(version, waiver), "waived_by": other, "countersigned_by": actor}
-        return write_grant(actor, locked, tool, terms, fields, signed=digest)
+        with seconded(actor):
+            return write_grant(actor, locked, tool, terms, fields, signed=digest)
     if not signers:
         facts = {"tool": str(tool.id), "digest": digest, "expires_at": waiver.expires_at.isoformat()}
         draft = Draft(SIGNED, timezone.now(), facts, {"reason": waiver.reason}, actor.id)
         record(locked.id, "identity", draft)
+        change = describe_grant(locked, tool, terms, _fields(version, waiver), present)
+        open_proposal(actor, change, waiver.reason)
     return None
 
 

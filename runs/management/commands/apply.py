@@ -9,6 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from agentops.errors import AgentOpsError
+from identities.models import User
+from identities.services import confirm_person
 from runs.management.actors import find_actor
 from runs.preflight import Finding
 from runs.provisioning import Plan, apply_document
@@ -24,22 +26,37 @@ class Command(BaseCommand):
         parser.add_argument("file", metavar="FILE", help="the document; - reads standard input")
         parser.add_argument("--dry-run", action="store_true", help="show what would change, change nothing")
         parser.add_argument("--as", dest="username", metavar="USERNAME", help="act as this person")
+        parser.add_argument(
+            "--with", dest="second", metavar="USERNAME", help="who activates what takes a second person"
+        )
         parser.add_argument("--yes", action="store_true", help="do not ask before changing anything")
 
-    def handle(self, *_: Any, file: str, username: str | None, dry_run: bool, yes: bool, **__: Any) -> None:
+    def handle(
+        self,
+        *_: Any,
+        file: str,
+        username: str | None,
+        second: str | None,
+        dry_run: bool,
+        yes: bool,
+        **__: Any,
+    ) -> None:
         """Show the plan, ask, apply."""
         text, actor = read_document(file), find_actor(username)
+        other = None if second is None else find_actor(second)
         try:
-            plan = apply_document(actor=actor, text=text, dry_run=True)
+            plan = apply_document(actor=actor, text=text, second=other, dry_run=True)
             self.stdout.write(str(plan))
             if dry_run or not wants_more(plan):
                 return
             if not yes:
                 self._ask(file)
-            apply_document(actor=actor, text=text, expected=plan)
+            if other is not None:
+                confirm_second(actor, other)
+            apply_document(actor=actor, text=text, second=other, expected=plan)
         except AgentOpsError as error:
             raise CommandError(describe(error)) from error
-        self.stdout.write(f"{'signed' if plan.is_empty else 'applied'} as {actor.username}")
+        self.stdout.write(f"{describe_outcome(plan)} as {actor.username}")
 
     def _ask(self, file: str) -> None:
         if file == "-" or not sys.stdin.isatty():
@@ -49,8 +66,26 @@ class Command(BaseCommand):
 
 
 def wants_more(plan: Plan) -> bool:
-    """Return whether applying the plan would write anything; a signature on a waiver is only a note in it."""
-    return not plan.is_empty or any("signed by" in note for note in plan.notes)
+    """Return whether applying the plan would write anything; a signature or a proposal is only a note in it."""
+    return not plan.is_empty or bool(plan.waiting) or any("signed by" in note for note in plan.notes)
+
+
+def describe_outcome(plan: Plan) -> str:
+    """Return what was done, in a word."""
+    if not plan.is_empty:
+        return "applied"
+    return "proposed" if plan.waiting else "signed"
+
+
+def confirm_second(actor: User, second: User) -> None:
+    """Have the second person confirm with their own authenticator. Raises CommandError, PolicyDenied."""
+    if second == actor:
+        raise CommandError("the second person is somebody else")
+    if not sys.stdin.isatty():
+        raise CommandError(
+            f"nobody can be asked here for {second.username}'s code: leave --with out to propose"
+        )
+    confirm_person(person=second, otp=input(f"{second.username}, the code of your authenticator: ").strip())
 
 
 def read_document(file: str) -> str:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from runs.provisioning.loosening import loosens
+from identities.changes.loosening import loosens
 
 SOON, LATER = datetime(2027, 1, 1, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC)
 PER_DAY = {"per": "day", "count": 3, "amount": "50.00"}

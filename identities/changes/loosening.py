@@ -1,4 +1,4 @@
-"""Which changes allow more than before: what a reader of a plan must not miss."""
+"""Which changes allow more than before: what no reader may miss, and one person alone may not do."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ LIMITS = frozenset(
     {
         "expires_at",
         "valid_until",
+        "approval_ttl_s",
         "waiver_expires_at",
         "max_steps",
         "max_tokens",
@@ -34,6 +35,11 @@ def loosens(name: str, before: Any, after: Any) -> bool:  # Any: what the field 
     if name == "caps":
         return not all(_is_kept(cap, after or ()) for cap in before or ())
     return False
+
+
+def find_loosening(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of what ``after`` holds that loosens; what is not known before was not there."""
+    return tuple(name for name, value in after.items() if loosens(name, before.get(name), value))
 
 
 def _is_kept(cap: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) -> bool:

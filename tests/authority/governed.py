@@ -1,0 +1,130 @@
+"""Every governed table, a row of it that stands, and how somebody would loosen it past the services."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection, models
+
+from agentops.identifiers import new_id
+from identities.models import ChangeRule
+from runs.models import Budget, Price
+from tests.cast import Cast
+from tests.factories import BudgetFactory, GrantFactory, PriceFactory, ToolVersionFactory
+from tools.models import ToolGrant, ToolVersion
+
+Row = dict[str, Any]  # Any: columns of several types
+
+
+@dataclass(frozen=True)
+class Governed:
+    """``looser``: columns of the row, changed; ``anew``: what else a further row of its kind differs in."""
+
+    model: type[models.Model]
+    make: Callable[[Cast], models.Model]
+    looser: Row
+    anew: Row = field(default_factory=dict)
+    trigger: str = ""
+
+    def __str__(self) -> str:
+        return self.table
+
+    @property
+    def table(self) -> str:
+        return self.model._meta.db_table
+
+    @property
+    def rows(self) -> models.Manager[Any]:
+        return self.model._default_manager
+
+
+def make_grant(cast: Cast) -> ToolGrant:
+    version = ToolVersionFactory.create(tool__team=cast.team)
+    made: ToolGrant = GrantFactory.create(identity=cast.agent, tool=version.tool, decision="REQUIRE_APPROVAL")
+    return made
+
+
+def make_version(cast: Cast) -> ToolVersion:
+    made: ToolVersion = ToolVersionFactory.create(tool__team=cast.team, irreversible=True)
+    return made
+
+
+# Of a budget no further row is forged: a further ceiling only takes away.
+GOVERNED = (
+    Governed(ToolGrant, make_grant, {"decision": "ALLOW"}, {"version": 2, "state": "superseded"}),
+    Governed(ToolVersion, make_version, {"effect": "read"}, {"number": 2}),
+    Governed(Budget, lambda cast: BudgetFactory.create(team=cast.team), {"max_usd": Decimal(11)}),
+    Governed(Price, lambda cast: PriceFactory.create(), {"input_usd_per_mtok": Decimal("0.01")}, {"model": "b"}),
+    Governed(
+        ChangeRule, lambda cast: ChangeRule.objects.get(verb="budget.set"), {"needs": "one"}, {"verb": "another"}
+    ),
+)  # fmt: skip
+
+
+def save(governed: Governed, row: models.Model) -> None:
+    for name, value in governed.looser.items():
+        setattr(row, name, value)
+    row.save()
+
+
+def update(governed: Governed, row: models.Model) -> None:
+    governed.rows.filter(pk=row.pk).update(**governed.looser)
+
+
+def bulk_update(governed: Governed, row: models.Model) -> None:
+    for name, value in governed.looser.items():
+        setattr(row, name, value)
+    governed.rows.bulk_update([row], list(governed.looser))
+
+
+def sql_update(governed: Governed, row: models.Model) -> None:
+    columns = ", ".join(f"{name} = %s" for name in governed.looser)
+    statement = f"UPDATE {governed.table} SET {columns} WHERE id = %s"  # noqa: S608  our own names
+    _execute(statement, *governed.looser.values(), row.pk)
+
+
+def save_another(governed: Governed, row: models.Model) -> None:
+    _another(governed, row).save(force_insert=True)
+
+
+def bulk_create(governed: Governed, row: models.Model) -> None:
+    governed.rows.bulk_create([_another(governed, row)])
+
+
+def upsert(governed: Governed, row: models.Model) -> None:
+    changed = list(governed.looser)
+    governed.rows.bulk_create(
+        [_another(governed, row, pk=row.pk)],
+        update_conflicts=True,
+        update_fields=changed,
+        unique_fields=["id"],
+    )
+
+
+def delete(governed: Governed, row: models.Model) -> None:
+    governed.rows.filter(pk=row.pk).delete()
+
+
+def sql_delete(governed: Governed, row: models.Model) -> None:
+    _execute(f"DELETE FROM {governed.table} WHERE id = %s", row.pk)  # noqa: S608  our own names
+
+
+CHANGES = (save, update, bulk_update, sql_update, delete, sql_delete)
+ADDITIONS = (save_another, bulk_create, upsert)
+
+
+def _another(governed: Governed, row: models.Model, pk: object = None) -> models.Model:
+    another = copy(row)
+    another.pk = pk or new_id()
+    for name, value in {**governed.looser, **governed.anew}.items():
+        setattr(another, name, value)
+    return another
+
+
+def _execute(statement: str, *values: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
