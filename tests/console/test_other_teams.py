@@ -26,7 +26,20 @@ from tests.cast import Cast
 from tests.console.visits import page_of, sign_in, text_of
 from tests.factories import AgentVersionFactory, ApprovalRequestFactory, BudgetFactory, PrincipalFactory
 from tests.identities.test_roles import with_role
-from tests.verbs import delegation_to, granted, key_of, key_set_of, run_of, secret_of, switch_of, tool_of
+from tests.verbs import (
+    ASK,
+    delegation_to,
+    granted,
+    key_of,
+    key_set_of,
+    open_campaign,
+    run_of,
+    secret_of,
+    switch_of,
+    tool_of,
+)
+from tools.models import UserTerms
+from tools.services import set_user_terms
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
 # Belongs to the installation: what groups there are, what models cost, public keys. Nothing of a team's is in it.
@@ -48,6 +61,10 @@ def stream(cast: Cast) -> Stream:
     return Stream.objects.get(pk=cast.agent.pk)
 
 
+def user_terms(cast: Cast) -> UserTerms:
+    return set_user_terms(actor=cast.ada, tool=tool_of(cast), principal=None, terms=ASK)
+
+
 ROWS: dict[str, Callable[[Cast], Model]] = {
     "approvals.approvalrequest": lambda cast: ApprovalRequestFactory.create(identity=cast.agent),
     "identities.agentidentity": lambda cast: cast.agent,
@@ -64,6 +81,7 @@ ROWS: dict[str, Callable[[Cast], Model]] = {
     "ledger.stream": stream,
     "runs.agentversion": lambda cast: AgentVersionFactory.create(identity=cast.agent),
     "runs.budget": lambda cast: BudgetFactory.create(team=cast.team),
+    "runs.campaign": lambda cast: open_campaign(cast, cast.ada),
     "runs.handover": handover,
     "runs.run": run_of,
     "runs.stop": lambda cast: stop(
@@ -71,6 +89,7 @@ ROWS: dict[str, Callable[[Cast], Model]] = {
     ),
     "tools.tool": tool_of,
     "tools.toolgrant": granted,
+    "tools.userterms": user_terms,
 }
 
 
@@ -133,6 +152,7 @@ def reads() -> list[str]:
 def test_the_api_tells_an_outsider_nothing(cast: Cast) -> None:
     asked, run = ROWS["approvals.approvalrequest"](cast), handover(cast).run
     ids = {"agent_id": cast.agent, "approval_id": asked, "run_id": run, "tool_id": tool_of(cast)}
+    ids["campaign_id"] = open_campaign(cast, cast.ada)
     ids["stop_id"] = stop(actor=cast.ada, scope="run", target=str(run.pk), reason="It is wrong.")
     charlie = Caller(bearer_of(cast, cast.charlie))
     told = {}
