@@ -166,10 +166,11 @@ class ChangeRuleAdmin(GovernedAdmin):
         context = {"title": "Set a rule", "button": "Set it", "back_url": self.page_url("changelist")}
 
         def make_form(*data: Any) -> forms.Form:
-            form: Any = RuleForm(*data)  # Any: fields are generic in the stubs only
+            form = RuleForm(*data)
+            fields: Any = form.fields  # Any: generic in the stubs only
             verbs = [verb for verb in known_verbs() if verb.name not in ALWAYS_TWO]
-            form.fields["verb"].choices = [(verb.name, verb.label) for verb in verbs]
-            form.fields["team"].queryset = Team.objects.visible_to(acting_person(request))
+            fields["verb"].choices = [(verb.name, verb.label) for verb in verbs]
+            fields["team"].queryset = Team.objects.visible_to(acting_person(request))
             return form
 
         return serve_form(self, request, make_form, lambda values: self._set(request, **values), context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from django.utils import timezone
@@ -59,8 +60,8 @@ def close_proposal(proposal: ChangeProposal, state: str, actor: User | None, ans
 
 
 def _record(
-    proposal: ChangeProposal, kind: str, actor: User | None, facts: dict[str, object], reason: str
+    proposal: ChangeProposal, kind: str, actor: User | None, facts: Mapping[str, object], reason: str
 ) -> None:
     content = {"reason": reason} if reason else None
-    draft = Draft(kind, timezone.now(), facts, content, actor.id if actor else None)
+    draft = Draft(kind, timezone.now(), dict(facts), content, actor.id if actor else None)
     record(proposal.id, STREAM_KIND, draft)

@@ -38,7 +38,7 @@ class Governed:
         return self.model._meta.db_table
 
     @property
-    def rows(self) -> models.Manager[Any]:
+    def rows(self) -> Any:  # Any: each model has its own manager
         return self.model._default_manager
 
 
@@ -125,6 +125,6 @@ def _another(governed: Governed, row: models.Model, pk: object = None) -> models
     return another
 
 
-def _execute(statement: str, *values: object) -> None:
+def _execute(statement: str, *values: Any) -> None:  # Any: a column's
     with connection.cursor() as cursor:
         cursor.execute(statement, values)

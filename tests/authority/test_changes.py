@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -249,9 +250,7 @@ def test_every_price_takes_two_superusers(governed: Cast) -> None:
     second = PersonFactory.create(is_superuser=True)
     for version in ("1", "2", "1"):
         price = Rates(model="m", version=version, **rates)
-        made = do_or_propose(
-            actor=governed.ada, act=lambda price=price: set_price(actor=governed.ada, price=price)
-        )
+        made = do_or_propose(actor=governed.ada, act=partial(set_price, actor=governed.ada, price=price))
         assert isinstance(made, ChangeProposal)
         with pytest.raises(NotFound):
             check(governed.alice, made)
@@ -268,7 +267,12 @@ def test_a_rule_is_loosened_by_two_and_never_for_rules(governed: Cast) -> None:
     made = do_or_propose(actor=governed.ada, act=one)
     assert isinstance(made, ChangeProposal)
     assert check(second, made).state == "activated"
-    budget = {"actor": governed.alice, "team": governed.team, "identity": None, "window": "day"}
+    budget: dict[str, Any] = {
+        "actor": governed.alice,
+        "team": governed.team,
+        "identity": None,
+        "window": "day",
+    }
     for usd in (10, 20):
         set_budget(**budget, max_usd=Decimal(usd))
     for verb in ("rule.set", "grant.waive"):
@@ -282,7 +286,7 @@ def test_a_waiver_is_a_proposal_of_its_first_signer(governed: Cast) -> None:
     bob, fiona = governed.bob, governed.fiona
     let_govern(bob, fiona)
     refund: Tool = ToolVersionFactory.create(tool__team=governed.team, irreversible=True).tool
-    terms = {"identity": governed.agent, "tool": refund, "terms": CAPPED}
+    terms: dict[str, Any] = {"identity": governed.agent, "tool": refund, "terms": CAPPED}
     waiver = Waiver("Small sums.", timezone.now() + timedelta(days=9))
     assert sign_waiver(actor=bob, **terms, waiver=waiver) is None
     proposal = ChangeProposal.objects.get(verb="grant.waive")

@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from psycopg import sql
 
+from identities.models import ChangeRule
 from runs.models import AgentVersion
 from runs.preflight import check_installation, refuse_unsafe_start
 from runs.preflight import database as database_preflight
@@ -224,6 +225,10 @@ def check_deploy(**changes: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.django_db(transaction=True)
 def test_check_deploy_is_clean_in_a_good_environment() -> None:
+    assert "agentops.one_person_may_loosen" in check_deploy().stderr  # by the rules that most tests live by
+    for rule in ChangeRule.objects.all():
+        rule.needs = "two_to_loosen"
+        rule.save()
     result = check_deploy()
     assert (result.returncode, "no issues" in result.stdout) == (0, True), result.stderr
 
