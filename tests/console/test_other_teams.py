@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,6 +19,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agentops.ledger.models import Stream
+from identities.changes import do_or_propose, set_rule
+from identities.models import ChangeRule
 from identities.services import add_issuer, suspend_agent
 from runs.models import Handover
 from runs.stops import stop
@@ -61,6 +64,18 @@ def stream(cast: Cast) -> Stream:
     return Stream.objects.get(pk=cast.agent.pk)
 
 
+def rule(cast: Cast) -> ChangeRule:
+    made = set_rule(actor=cast.ada, verb="price.set", team=cast.team, needs="two")
+    assert made is not None
+    return made
+
+
+def proposal(cast: Cast) -> Any:  # Any: what was done, or proposed
+    rule(cast)
+    loosen = partial(set_rule, actor=cast.ada, verb="price.set", team=cast.team, needs="one")
+    return do_or_propose(actor=cast.ada, act=loosen, reason="Faster.")
+
+
 def user_terms(cast: Cast) -> UserTerms:
     return set_user_terms(actor=cast.ada, tool=tool_of(cast), principal=None, terms=ASK)
 
@@ -70,6 +85,8 @@ ROWS: dict[str, Callable[[Cast], Model]] = {
     "identities.agentidentity": lambda cast: cast.agent,
     "identities.apikey": key_of,
     "identities.application": lambda cast: cast.application,
+    "identities.changeproposal": proposal,
+    "identities.changerule": rule,
     "identities.credential": key_set_of,
     "identities.delegation": delegation_to,
     "identities.killswitch": switch_of,
