@@ -44,8 +44,7 @@ def find_ended_parent(session: Session) -> str:
 
 
 def _read(session: Session) -> list[Any]:  # Any: a JSON array
-    by = (
-        session.authority
-    )  # may be read from the database, and nobody waits for a second connection holding one
+    # May be read from the database, and nobody waits for a second connection holding one.
+    by = session.authority
     with borrowed() as connection:
         return read_actors(connection, session.context.identity_id, by)

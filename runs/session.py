@@ -36,8 +36,8 @@ from runs.slots import waiting_outside
 from runs.versions import VersionSpec, read_version
 from runs.window import Block, Written, arrange, by_step, choose_marks
 from tools.assessment import Assessment
-from tools.limits import read_limits
-from tools.standing import Answer, Authority, Link
+from tools.limits import read_limits, read_line
+from tools.standing import Answer, Authority
 
 logger = logging.getLogger(__name__)
 
@@ -150,12 +150,7 @@ class Session:
         context = self.context
         return Authority(
             context.application_id, context.started_by_id, context.principal_id, self.version.planner,
-            read_limits(context.limits),
-            tuple(
-                Link(UUID(link["run"]), UUID(link["identity"]), read_limits(link["limits"]))
-                for link in context.line
-            ),
-            context.credential_id,
+            read_limits(context.limits), read_line(context.line), context.credential_id,
         )  # fmt: skip
 
     def read_clock(self) -> datetime:

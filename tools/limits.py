@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from uuid import UUID
 
 from agentops.errors import ValidationFailed
 from tools.caps import parse_caps
 from tools.models import ToolVersion
 from tools.policy import Bound, Limits
 from tools.services.terms import Terms, find_bound_faults
+from tools.standing import Link
 
 PERIODS = ("call", "run")
 MEMBERS = frozenset({"decision", "caps", "over_caps"})
@@ -37,6 +39,13 @@ def read_limits(kept: Mapping[str, Any] | None) -> Limits | None:  # Any: JSON
         name: Bound(value["decision"], parse_caps(value["caps"]), value["over_caps"])
         for name, value in kept.items()
     }
+
+
+def read_line(kept: Iterable[Mapping[str, Any]]) -> tuple[Link, ...]:  # Any: JSON
+    """Return the runs on whose behalf a run acts, as it keeps them: the nearest first."""
+    return tuple(
+        Link(UUID(link["run"]), UUID(link["identity"]), read_limits(link["limits"])) for link in kept
+    )
 
 
 def _read_terms(name: str, value: Any) -> Terms:  # Any: JSON

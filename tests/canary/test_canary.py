@@ -73,6 +73,33 @@ def _burst(**_: object) -> None:
     raise RuntimeError("the service is broken")
 
 
+def check_the_scene_was_played(company: Company, server: RudeServer) -> None:
+    """Every tool was called, and the targets were shown what nobody else may see."""
+    assert sorted(ToolCall.objects.values_list("tool_name", flat=True)) == sorted(
+        version.tool.name for version in company.versions
+    )
+    shown = json.dumps([request.headers for request in server.seen])
+    assert scene.STATIC in shown
+    assert scene.ISSUED in shown
+    assert SecretLease.objects.exclude(state="ended").count() == 0
+
+
+def check_the_search_sees(everywhere: dict[str, str], run: str) -> None:
+    """It finds what is there: a canary in the model's answer, the words of the person, logs at their loudest."""
+    assert {
+        "database",
+        "Valkey",
+        "commands",
+        "log worker.log",
+        f"/api/v1/runs/{run}",
+        page_of("runs_run", "change", run),
+    } <= {*find_hits(PLANTED, everywhere)}
+    assert find_hits(scene.WORDS, everywhere)
+    assert "[credential]" in everywhere["prompts"]
+    assert "DEBUG celery.beat" in everywhere["log beat.log"]
+    assert "DEBUG" in everywhere["log web.log"]
+
+
 def test_no_canary_is_seen_where_it_must_not_be(
     cast: Cast,
     company: Company,
@@ -96,14 +123,7 @@ def test_no_canary_is_seen_where_it_must_not_be(
     pages = console_pages(cast, run, caplog)
     everywhere = {**logs, **prompts, **broker, **answers, **pages, "database": dump()}
 
-    # The scene was played: every tool was called, the targets were shown what nobody else may see.
-    assert sorted(ToolCall.objects.values_list("tool_name", flat=True)) == sorted(
-        version.tool.name for version in company.versions
-    )
-    shown = json.dumps([request.headers for request in server.seen])
-    assert scene.STATIC in shown
-    assert scene.ISSUED in shown
-    assert SecretLease.objects.exclude(state="ended").count() == 0
+    check_the_scene_was_played(company, server)
 
     secrets = [*SECRETS, *scene.minted_tokens(server)]
     assert len(secrets) == len(SECRETS) + 2
@@ -111,19 +131,7 @@ def test_no_canary_is_seen_where_it_must_not_be(
     quiet = {**logs, **broker}
     assert {canary: find_hits(canary, quiet) for canary in PERSONAL} == {canary: [] for canary in PERSONAL}
 
-    # The search sees what is there: a canary in the model's answer, and the words of the person.
-    assert {
-        "database",
-        "Valkey",
-        "commands",
-        "log worker.log",
-        f"/api/v1/runs/{run}",
-        page_of("runs_run", "change", run),
-    } <= {*find_hits(PLANTED, everywhere)}
-    assert find_hits(scene.WORDS, everywhere)
-    assert "[credential]" in everywhere["prompts"]
-    assert "DEBUG celery.beat" in logs["log beat.log"]
-    assert "DEBUG" in logs["log web.log"]
+    check_the_search_sees(everywhere, run)
 
     principal = Principal.objects.get(subject=scene.SUBJECT)
     erase_principal(actor=cast.ada, principal=principal, reason="asked for it")
