@@ -169,3 +169,7 @@ class ChangeProposalQuerySet(models.QuerySet["ChangeProposal"]):
     def waiting(self, now: datetime) -> Self:
         """Return those that somebody may still decide about."""
         return self.filter(state="waiting", expires_at__gt=now)
+
+    def about(self, agent: AgentIdentity) -> Self:
+        """Return what was proposed for an agent: that it acts, what it may do, and how it behaves."""
+        return self.filter(Q(subject=str(agent.pk)) | Q(subject__startswith=f"{agent.pk}:"))

@@ -11,10 +11,12 @@ from agentops.errors import StateConflict, ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.rows import check_fields
+from identities.changes import clear_change
 from identities.factors import require_fresh_factor
 from identities.models import AgentIdentity, User
 from identities.policies import require
 from runs.behaviour import Behaviour, behaviour_of
+from runs.changes import PUBLISHER, describe_publication
 from runs.models import AgentVersion
 from runs.preflight import check_version
 
@@ -51,11 +53,12 @@ def draft_version(*, actor: User, identity: AgentIdentity, behaviour: Behaviour)
 def publish_version(*, actor: User, version: AgentVersion) -> AgentVersion:
     """Publish a draft; the version published until now is retired with the same commit.
 
-    Raises StateConflict unless it is a draft, ValidationFailed (preflight_failed) with all findings.
+    Raises StateConflict unless it is a draft, ValidationFailed (preflight_failed) with all findings,
+    SecondPersonNeeded where its runs may spend more than those of the version before.
     """
     _lock_identity(version.identity)  # publications of one agent come one after the other
     locked = _lock_version(version)
-    require(actor, "runs.change_agentversion", locked.identity.team)
+    require(actor, PUBLISHER, locked.identity.team)
     require_fresh_factor(actor)
     if locked.state != State.DRAFT:
         raise StateConflict("not_a_draft", f"{locked} is {locked.state}: draft a new version")
@@ -63,13 +66,15 @@ def publish_version(*, actor: User, version: AgentVersion) -> AgentVersion:
     if findings:
         detail = "; ".join(f"{finding.subject}: {finding.problem}" for finding in findings)
         raise ValidationFailed("preflight_failed", detail, problems=findings)
+    digest = behaviour_of(locked).digest()
+    cleared = clear_change(actor, describe_publication(locked, digest))
     for previous in AgentVersion.objects.filter(identity=locked.identity, state=State.PUBLISHED):
         _retire(previous, actor)
-    locked.state, locked.digest = State.PUBLISHED, behaviour_of(locked).digest()
+    locked.state, locked.digest = State.PUBLISHED, digest
     locked.published_at, locked.published_by = timezone.now(), actor
     locked.save(update_fields=["state", "digest", "published_at", "published_by"])
-    facts = {"identity": str(locked.identity_id), "number": locked.number, "digest": locked.digest}
-    _record(locked, "version.published", actor, facts)
+    facts = {"identity": str(locked.identity_id), "number": locked.number, "digest": digest}
+    _record(locked, "version.published", actor, {**facts, **cleared})
     return locked
 
 
@@ -77,7 +82,7 @@ def publish_version(*, actor: User, version: AgentVersion) -> AgentVersion:
 def retire_version(*, actor: User, version: AgentVersion) -> AgentVersion:
     """Take a published version out of use: no new runs; those that are going keep it to their end."""
     locked = _lock_version(version)
-    require(actor, "runs.change_agentversion", locked.identity.team)
+    require(actor, PUBLISHER, locked.identity.team)
     if locked.state != State.PUBLISHED:
         raise StateConflict("not_published", f"{locked} is {locked.state}")
     _retire(locked, actor)

@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from psycopg import sql
 from pytest_django import DjangoDbBlocker
 
+from identities.models import ChangeRule
 from tests.cast import Cast, make_cast
 
 T = TypeVar("T")
@@ -76,3 +77,12 @@ def cast(db: None, casting: Rehearsal[Cast]) -> Cast:
     """Provide the cast in this test's database, with objects that the test may change."""
     write(casting.statements)
     return deepcopy(casting.made)
+
+
+@pytest.fixture
+def governed(cast: Cast) -> Cast:
+    """Provide the cast without the rules by which one person is enough; taking them away tightens."""
+    for rule in ChangeRule.objects.all():
+        rule.needs = "two_to_loosen"
+        rule.save()
+    return cast

@@ -17,9 +17,9 @@ from pytest_django import DjangoDbBlocker
 
 from agentops.runtime.pytest_databases import CLEANER_URL, Cleaner
 from tests.cast import let_one_person_govern
-from tests.casting import cast, casting
+from tests.casting import cast, casting, governed
 
-__all__ = ["cast", "casting"]  # fixtures for everybody
+__all__ = ["cast", "casting", "governed"]  # fixtures for everybody
 
 # The machine's speed decides no test.
 settings.register_profile("agentops", deadline=None)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agentops.console.governed import GovernedAdmin
 
 F = TypeVar("F", bound=Callable[..., Any])
-Act = Callable[[Any, str], object]  # Any: the object of whatever model the action is for
+Act = Callable[[Any, str], object]  # Any: the object of whatever model the action is for; may return Instead
 
 MOST_AT_ONCE = 100
 
@@ -42,6 +42,13 @@ class Confirmation:
     question: str
     done: str
     reason: Literal["needed", "optional", "none"] = "needed"
+
+
+@dataclass(frozen=True, slots=True)
+class Instead:
+    """What an act returns that did something else than was asked, and what the person is told of it."""
+
+    told: str
 
 
 class FactorIsStale(Exception):
@@ -128,11 +135,13 @@ def _carry_out(request: HttpRequest, chosen: Iterable[Model], act: Act, reason: 
     done = 0
     for subject in chosen:
         try:
-            act(subject, reason)
+            result = act(subject, reason)
         except AgentOpsError as error:
             if error.code == REQUIRED and not done:
                 raise FactorIsStale(error.detail) from error
             messages.error(request, f"{subject}: {error.detail or error.code}")
         else:
-            done += 1
+            if isinstance(result, Instead):
+                messages.warning(request, f"{subject}: {result.told}")
+            done += not isinstance(result, Instead)
     return done

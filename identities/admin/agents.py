@@ -22,6 +22,7 @@ from agentops.console.panels import Panel, register_panel
 from agentops.console.rights import holds_somewhere
 from agentops.console.streams import register_streams
 from identities.acting import acting_person
+from identities.admin.changes import or_propose
 from identities.models import AgentIdentity, ApiKey
 from identities.policies import may_govern, may_recertify, may_stop_agent
 from identities.services import activate_agent, recertify_agent, revoke_agent, suspend_agent
@@ -80,13 +81,9 @@ class AgentIdentityAdmin(GovernedAdmin):
     def activate(self, request: HttpRequest, queryset: QuerySet[AgentIdentity]) -> HttpResponse:
         """Let agents act."""
         asked = Confirmation("Let this agent act?", "may act now", reason="none")
-        return perform(
-            self,
-            request,
-            queryset,
-            lambda agent, _: activate_agent(actor=acting_person(request), agent=agent),
-            asked,
-        )
+        person = acting_person(request)
+        act = or_propose(request, lambda agent, _: activate_agent(actor=person, agent=agent))
+        return perform(self, request, queryset, act, asked)
 
     @offered_when("active")
     @admin.action(permissions=["stop"], description="Suspend")

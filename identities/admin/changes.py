@@ -6,12 +6,12 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 
-from agentops.console.actions import Confirmation, offered_when, perform
+from agentops.console.actions import Act, Confirmation, Instead, offered_when, perform
 from agentops.console.columns import moment_column, state_column
 from agentops.console.forms import serve_form
 from agentops.console.governed import GovernedAdmin
@@ -30,7 +30,7 @@ from identities.changes import (
     set_rule,
     withdraw,
 )
-from identities.changes.deciding import may_check
+from identities.changes.deciding import find_checkers, may_check
 from identities.models import ALWAYS_TWO, ChangeProposal, ChangeRule, Team
 from identities.policies import may_govern
 
@@ -100,12 +100,10 @@ class ChangeProposalAdmin(GovernedAdmin):
     def roll_back(self, request: HttpRequest, queryset: QuerySet[ChangeProposal]) -> HttpResponse:
         """Bring back what was before, or propose to."""
 
-        def act(proposal: ChangeProposal, reason: str) -> None:
-            done = roll_back(actor=acting_person(request), proposal=proposal, reason=reason)
-            if isinstance(done, ChangeProposal):
-                messages.warning(request, f"To go back on “{proposal}” waits for a second person.")
+        def act(proposal: ChangeProposal, reason: str) -> object:
+            return _told(roll_back(actor=acting_person(request), proposal=proposal, reason=reason))
 
-        asked = Confirmation("Bring back what was before this change?", "taken up")
+        asked = Confirmation("Bring back what was before this change?", "taken back")
         return perform(self, request, queryset, act, asked)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -114,16 +112,17 @@ class ChangeProposalAdmin(GovernedAdmin):
 
     def page_context(self, request: HttpRequest, subject: ChangeProposal) -> dict[str, Any]:
         """Add the difference line by line, and why this person cannot be the second one."""
-        before = subject.before or {}
+        before, is_open = subject.before or {}, subject.is_open(timezone.now())
         refusal = may_check(acting_person(request), subject, second_factor=is_fresh(request))
         return {
             "verb": find_verb(subject.verb).label,
             "lines": [
                 (name, before.get(name), value, name in subject.loosening)
-                for name, value in subject.after.items()
+                for name, value in (subject.after or dict.fromkeys(before)).items()
                 if before.get(name) != value
             ],
             "refusal": refusal,
+            "checkers": find_checkers(subject.permission, subject.team, subject.maker) if is_open else [],
         }
 
     def action_state(self, subject: ChangeProposal) -> str:
@@ -186,6 +185,24 @@ class ChangeRuleAdmin(GovernedAdmin):
             return lead_to_proposal(request, done)
         messages.success(request, "The rule counts now.")
         return HttpResponseRedirect(self.page_url("changelist"))
+
+
+def or_propose(request: HttpRequest, act: Act) -> Act:
+    """Make of an act one that proposes where it takes a second person."""
+
+    def governed(subject: Model, reason: str) -> object:
+        done = do_or_propose(actor=acting_person(request), act=lambda: act(subject, reason), reason=reason)
+        return _told(done)
+
+    return governed
+
+
+def _told(done: object) -> object:
+    return (
+        Instead("this waits for a second person now, under Proposals")
+        if isinstance(done, ChangeProposal)
+        else done
+    )
 
 
 def lead_to_proposal(request: HttpRequest, proposal: ChangeProposal) -> HttpResponse:

@@ -15,7 +15,7 @@ from identities.changes.clearing import Outdated, activated
 from identities.changes.proposing import REASON_LIMIT
 from identities.changes.rows import close_proposal
 from identities.changes.verbs import find_verb
-from identities.models import ChangeProposal, User
+from identities.models import ChangeProposal, Team, User
 from identities.policies import may_govern
 from identities.querysets import is_known_person
 
@@ -44,6 +44,12 @@ def may_check(actor: User, proposal: ChangeProposal, *, second_factor: bool) -> 
         detail = "confirm with your second factor, then decide again"
         return MayCheck(False, "second_factor_required", detail)
     return MayCheck(True)
+
+
+def find_checkers(permission: str, team: Team | None, maker: User) -> list[User]:
+    """Return who may activate what somebody proposes, by name."""
+    people = User.objects.filter(kind=User.Kind.PERSON, is_active=True).exclude(pk=maker.pk)
+    return [person for person in people.order_by("username") if may_govern(person, permission, team).allowed]
 
 
 @transaction.atomic

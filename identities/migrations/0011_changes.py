@@ -71,11 +71,24 @@ BEGIN
 END $$;
 CREATE TRIGGER identities_changerule_governed BEFORE INSERT OR UPDATE OR DELETE ON identities_changerule
     FOR EACH ROW EXECUTE FUNCTION identities_guard_rule();
+
+-- What an agent may do was signed when it was granted, so that it begins takes two only where a rule says so.
+CREATE FUNCTION identities_guard_activation() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.state <> 'active' OR TG_OP = 'UPDATE' AND OLD.state = 'active'
+        OR identities_may_write('agent.activate', NEW.id::text, NEW.team_id, false, NEW) THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'to let an agent act takes a second person: % refused', TG_OP USING ERRCODE = '42501';
+END $$;
+CREATE TRIGGER identities_agentidentity_governed BEFORE INSERT OR UPDATE OF state ON identities_agentidentity
+    FOR EACH ROW EXECUTE FUNCTION identities_guard_activation();
 """
 UNGUARD = """
+DROP TRIGGER identities_agentidentity_governed ON identities_agentidentity;
 DROP TRIGGER identities_changerule_governed ON identities_changerule;
 DROP TRIGGER identities_changeproposal_decided_once ON identities_changeproposal;
-DROP FUNCTION identities_guard_rule(), identities_guard_proposal(), identities_is_person(uuid),
+DROP FUNCTION identities_guard_activation(), identities_guard_rule(), identities_guard_proposal(), identities_is_person(uuid),
     identities_may_write(text, text, uuid, boolean, anyelement), identities_change_needs(text, uuid);
 """
 

@@ -18,6 +18,8 @@ from agentops.ledger.store import record
 from agentops.messages import send_after_commit
 from agentops.rows import Changes, insert_row, update_row
 from identities.activation import check_activation
+from identities.changes import clear_change
+from identities.changes.activation import OPERATE, describe_activation
 from identities.factors import require_fresh_factor
 from identities.models import AgentIdentity, Team, User
 from identities.policies import enforce, may_govern, may_stop_agent, require
@@ -106,10 +108,10 @@ def activate_agent(*, actor: User, agent: AgentIdentity) -> AgentIdentity:
     """Let an agent act, for the first time or again; runs that waited for it go on.
 
     Raises StateConflict for a revoked or expired agent, ValidationFailed while its owner or sponsor is no
-    active person, or when what it would do lacks a guardrail.
+    active person, or when what it would do lacks a guardrail, SecondPersonNeeded where a rule says so.
     """
     locked = lock_agent(agent)
-    enforce(may_govern(actor, "identities.operate_agent", locked.team, locked))
+    enforce(may_govern(actor, OPERATE, locked.team, locked))
     require_fresh_factor(actor)
     check_people(locked.owner, locked.sponsor)
     if locked.recertify_by is not None and locked.recertify_by <= timezone.now():
@@ -165,11 +167,12 @@ def _move(
 ) -> AgentIdentity:
     if agent.state not in allowed_from:
         raise StateConflict("wrong_state", f"agent {agent.slug} is {agent.state}, it cannot become {to}")
+    cleared = clear_change(actor, describe_activation(agent)) if actor and to == State.ACTIVE else {}
     before, agent.state, agent.state_changed_at = agent.state, to, timezone.now()
     agent.save(update_fields=["state", "state_changed_at"])
     if to != State.ACTIVE:
         _end_epoch(agent)
-    _record(agent, entry, actor, {"before": before}, reason)
+    _record(agent, entry, actor, {"before": before, **cleared}, reason)
     send_after_commit("runs.wake_agent", str(agent.id), queue="critical")
     return agent
 

@@ -16,18 +16,22 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 
 from agentops.console.navigation import Destination, register_destination
 from agentops.console.rights import holds_somewhere
 from agentops.errors import AgentOpsError, StateConflict
 from identities.acting import acting_person
-from identities.models import AgentIdentity
+from identities.admin.changes import lead_to_proposal
+from identities.changes.deciding import find_checkers
+from identities.models import AgentIdentity, ChangeProposal, Team
 from runs.admin.blast_radius import describe_blast_radius
 from runs.admin.provisioning_forms import STEPS, Document, Step
 from runs.blast_radius import read_blast_radius
 from runs.provisioning import Plan, apply_document
 from runs.provisioning.beginning import begin_agent
 from tools.admin.tools import read_approvers
+from tools.services.grants import PERMISSION
 
 KEY = "provisioning"
 REVIEW = "review"
@@ -67,14 +71,21 @@ def begin_view(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     problem = ""
     if request.method == "POST":
         try:
-            begin_agent(actor=person, agent=agent)
+            proposal = begin_agent(actor=person, agent=agent)
         except AgentOpsError as error:
             problem = f"{(error.detail or error.code).rstrip('.')}. Nothing was changed."
         else:
+            if proposal is not None:
+                return lead_to_proposal(request, proposal)
             messages.success(request, f"{agent} may act now.")
             return HttpResponseRedirect(reverse("admin:identities_agentidentity_change", args=[agent.pk]))
-    panel = describe_blast_radius(read_blast_radius(agent))
-    context = {"agent": agent, "panel": panel, "problem": problem, "title": f"Let {agent} act?"}
+    context = {
+        "agent": agent,
+        "panel": describe_blast_radius(read_blast_radius(agent)),
+        "proposed": ChangeProposal.objects.visible_to(person).waiting(timezone.now()).about(agent),
+        "problem": problem,
+        "title": f"Let {agent} act?",
+    }
     everything = {**admin.site.each_context(request), **context}
     return TemplateResponse(request, "runs/begin.html", everything, status=422 if problem else 200)
 
@@ -114,6 +125,7 @@ def _review(request: HttpRequest, filled: dict[str, Step]) -> HttpResponse:
         problem = f"{(error.detail or error.code).rstrip('.')}. Nothing was changed."
     shown = {
         "plan": str(plan),
+        "waiting": plan.waiting,
         "document": text,
         "panel": panel,
         "seen": _seal(text, plan),
@@ -131,14 +143,18 @@ def write_document(filled: dict[str, Step]) -> str:
 
 
 def _rehearse(request: HttpRequest, text: str) -> tuple[Plan, dict[str, Any]]:
-    """Apply the document, look at what it could do, and take it back."""
+    """Return what would be applied, and what the agent could do at worst once all of that is signed."""
+    person = acting_person(request)
+    # Without variables: a text of a person here must not show what the installation knows.
+    plan = apply_document(actor=person, text=text, variables={}, dry_run=True)
+    ((slug, agent),) = yaml.safe_load(text)["agents"].items()
+    team = Team.objects.get(slug=agent["team"])
     with transaction.atomic():
-        # Without variables: a text of a person here must not show what the installation knows.
-        plan = apply_document(actor=acting_person(request), text=text, variables={})
-        (slug,) = yaml.safe_load(text)["agents"]
+        second = next(iter(find_checkers(PERMISSION, team, person)), None)
+        apply_document(actor=person, text=text, variables={}, second=second)
         panel = describe_blast_radius(read_blast_radius(AgentIdentity.objects.get(slug=slug)))
         transaction.set_rollback(True)
-    return plan, panel
+    return plan, {**panel, "nobody_signs": bool(plan.waiting) and second is None}
 
 
 def _seal(text: str, plan: Plan) -> str:

@@ -16,6 +16,7 @@ from agentops.console.navigation import Destination, register_destination
 from agentops.console.rights import holds_somewhere
 from agentops.console.streams import register_streams
 from identities.acting import acting_person
+from identities.admin.changes import or_propose
 from identities.policies import may_govern
 from runs.admin.preflight import preflight_view
 from runs.admin.provisioning import begin_view, provisioning_view
@@ -66,9 +67,8 @@ class AgentVersionAdmin(GovernedAdmin):
         asked = Confirmation(
             "Publish this version? New runs use it, and the present one is retired.", "published", "none"
         )
-        return perform(
-            self, request, queryset, lambda version, _: publish_version(actor=person, version=version), asked
-        )
+        act = or_propose(request, lambda version, _: publish_version(actor=person, version=version))
+        return perform(self, request, queryset, act, asked)
 
     @offered_when("published", danger=True)
     @admin.action(permissions=["publish"], description="Retire")

@@ -59,9 +59,14 @@ def _create(session: Session, slug: str, entry: dict[str, Any]) -> AgentIdentity
     agent = create_agent(actor=session.actor, team=team, slug=slug, **fields)
     state = entry.get("state", AgentIdentity.State.ACTIVE)
     if state != agent.state:
-        agent = MOVES[state](actor=session.actor, agent=agent)
-    session.created("agent", slug, {"team": team.slug, **fields, "state": state})
+        agent = _move(session, agent, state) or agent
+    session.created("agent", slug, {"team": team.slug, **fields, "state": agent.state})
     return agent
+
+
+def _move(session: Session, agent: AgentIdentity, state: str) -> AgentIdentity | None:
+    """Bring an agent into a state; return None where that waits for a second person."""
+    return session.govern(f"agent {agent.slug}", lambda: MOVES[state](actor=session.actor, agent=agent))
 
 
 def _update(session: Session, agent: AgentIdentity, entry: dict[str, Any]) -> Changes:
@@ -74,8 +79,8 @@ def _update(session: Session, agent: AgentIdentity, entry: dict[str, Any]) -> Ch
         fields["recertify_by"] = None  # who recertified it has looked at it, a document has not
         session.notes.append(f"{agent.slug} is to be recertified by {standing:%Y-%m-%d}: that stays")
     changes = update_agent(actor=session.actor, agent=agent, **fields)
-    if wanted not in (before, AgentIdentity.State.DRAFT):  # nothing becomes a draft again
-        MOVES[wanted](actor=session.actor, agent=agent)
+    # Nothing becomes a draft again.
+    if wanted not in (before, AgentIdentity.State.DRAFT) and _move(session, agent, wanted):
         changes["state"] = (before, wanted)
     return changes
 

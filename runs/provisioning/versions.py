@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -49,16 +50,16 @@ def _apply(session: Session, agent: AgentIdentity, entry: dict[str, Any]) -> Non
 
 
 def _publish(session: Session, version: AgentVersion) -> bool:
-    """Publish a draft; return False, with a note, where it lacks what a second person has yet to activate."""
+    """Publish a draft; return False, with a note, where that, or what it needs, waits for a second person."""
     try:
         with transaction.atomic():
-            publish_version(actor=session.actor, version=version)
+            publish = partial(publish_version, actor=session.actor, version=version)
+            return session.govern(f"version {version}", publish) is not None
     except ValidationFailed as error:
         if error.code != "preflight_failed" or not session.waiting:
             raise
         session.notes.append(f"{version}: drafted; apply this again when what waits is activated")
         return False
-    return True
 
 
 def _behaviour(session: Session, agent: AgentIdentity, entry: dict[str, Any]) -> Behaviour:

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 from guardian.shortcuts import assign_perm
 
-from identities.models import AgentIdentity, ChangeRule
+from identities.models import AgentIdentity
 from runs.models import Run
 from runs.services import start_run
 from tests.api.conftest import callers, keys
-from tests.cast import Cast
 from tests.factories import AgentFactory, AgentVersionFactory, GrantFactory
 from tests.runs.company import ISSUER, SUBJECT, Company
 from tests.runs.conftest import company
@@ -55,12 +54,3 @@ def desk(company: Company) -> Desk:
 
 
 Taking = Callable[[Desk, Run], object]
-
-
-@pytest.fixture
-def governed(cast: Cast) -> Cast:
-    """Provide the cast without the rules by which one person is enough; taking them away tightens."""
-    for rule in ChangeRule.objects.all():
-        rule.needs = "two_to_loosen"
-        rule.save()
-    return cast

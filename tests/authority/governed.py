@@ -9,13 +9,20 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection, models
+from django.utils import timezone
 
 from agentops.identifiers import new_id
 from identities.models import ChangeRule
-from runs.models import Budget, Price
+from runs.models import AgentVersion, Budget, Price
 from tests.cast import Cast
-from tests.factories import BudgetFactory, GrantFactory, PriceFactory, ToolVersionFactory
-from tools.models import ToolGrant, ToolVersion
+from tests.factories import (
+    AgentVersionFactory,
+    BudgetFactory,
+    GrantFactory,
+    PriceFactory,
+    ToolVersionFactory,
+)
+from tools.models import ToolGrant, ToolVersion, UserTerms
 
 Row = dict[str, Any]  # Any: columns of several types
 
@@ -28,7 +35,7 @@ class Governed:
     make: Callable[[Cast], models.Model]
     looser: Row
     anew: Row = field(default_factory=dict)
-    trigger: str = ""
+    may_go: bool = False  # deleting it loosens nothing
 
     def __str__(self) -> str:
         return self.table
@@ -53,12 +60,27 @@ def make_version(cast: Cast) -> ToolVersion:
     return made
 
 
+def make_draft(cast: Cast) -> AgentVersion:
+    """Make one that spends more than what was published last."""
+    before = AgentVersionFactory.create(identity=cast.agent, published=True)
+    AgentVersion.objects.filter(pk=before.pk).update(state="retired")
+    made: AgentVersion = AgentVersionFactory.create(identity=cast.agent, max_usd=Decimal("2.01"))
+    return made
+
+
+def make_user_terms(cast: Cast) -> UserTerms:
+    tool = make_version(cast).tool
+    return UserTerms.objects.create(tool=tool, decision="REQUIRE_APPROVAL", created_by=cast.alice)
+
+
 # Of a budget no further row is forged: a further ceiling only takes away.
 GOVERNED = (
     Governed(ToolGrant, make_grant, {"decision": "ALLOW"}, {"version": 2, "state": "superseded"}),
     Governed(ToolVersion, make_version, {"effect": "read"}, {"number": 2}),
     Governed(Budget, lambda cast: BudgetFactory.create(team=cast.team), {"max_usd": Decimal(11)}),
     Governed(Price, lambda cast: PriceFactory.create(), {"input_usd_per_mtok": Decimal("0.01")}, {"model": "b"}),
+    Governed(AgentVersion, make_draft, {"state": "published"}, {"number": 3}, may_go=True),
+    Governed(UserTerms, make_user_terms, {"ended_at": timezone.now()}),
     Governed(
         ChangeRule, lambda cast: ChangeRule.objects.get(verb="budget.set"), {"needs": "one"}, {"verb": "another"}
     ),
@@ -113,7 +135,8 @@ def sql_delete(governed: Governed, row: models.Model) -> None:
     _execute(f"DELETE FROM {governed.table} WHERE id = %s", row.pk)  # noqa: S608  our own names
 
 
-CHANGES = (save, update, bulk_update, sql_update, delete, sql_delete)
+CHANGES = (save, update, bulk_update, sql_update)
+REMOVALS = (delete, sql_delete)
 ADDITIONS = (save_another, bulk_create, upsert)
 
 

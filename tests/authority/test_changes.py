@@ -27,16 +27,34 @@ from identities.changes import (
     withdraw,
 )  # fmt: skip
 from identities.changes.deciding import expire_proposals
-from identities.models import ChangeProposal, ChangeRule, User
+from identities.models import AgentIdentity, ChangeProposal, ChangeRule, User
+from identities.services import activate_agent, suspend_agent
 from runs.budgeting import set_budget
-from runs.models import Price
+from runs.models import AgentVersion, Price
 from runs.planner.prices import Price as Rates
 from runs.pricing import set_price
+from runs.publishing import publish_version, retire_version
 from tests.cast import Cast, join, let_govern
-from tests.factories import PersonFactory, ToolFactory, ToolVersionFactory
+from tests.factories import (
+    AgentVersionFactory,
+    PersonFactory,
+    PriceFactory,
+    ToolFactory,
+    ToolVersionFactory,
+)
 from tests.ledger import kinds_of, last_entry
-from tools.models import Tool, ToolGrant
-from tools.services import Terms, ToolDefinition, Waiver, add_version, revoke_grant, set_grant, sign_waiver
+from tools.models import Tool, ToolGrant, UserTerms
+from tools.services import (
+    Terms,
+    ToolDefinition,
+    Waiver,
+    add_version,
+    end_user_terms,
+    revoke_grant,
+    set_grant,
+    set_user_terms,
+    sign_waiver,
+)
 from tools.services.definition import definition_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.authority]
@@ -241,6 +259,83 @@ def test_a_higher_ceiling_takes_two(governed: Cast, tool: Tool) -> None:
     roll_back(actor=governed.alice, proposal=made)
     budget.refresh_from_db()
     assert budget.max_usd == Decimal(9)
+
+
+@pytest.fixture
+def priced() -> None:
+    PriceFactory.create(model="test-model")
+
+
+def test_what_runs_may_spend_goes_up_with_two(priced: None, governed: Cast, tool: Tool) -> None:
+    """Compared is with what was published last, whether or not that was retired by then."""
+    agent, before = governed.agent, {"max_usd": Decimal(2), "max_steps": 5}
+
+    def publish(**limits: Any) -> Any:
+        draft = AgentVersionFactory.create(identity=agent, **{**before, **limits})
+        return do_or_propose(
+            actor=governed.alice, act=partial(publish_version, actor=governed.alice, version=draft)
+        )
+
+    first = publish()
+    assert first.state == "published"  # nothing was there that it could loosen
+    assert publish(max_usd=Decimal(1)).state == "published"
+    retire_version(actor=governed.alice, version=publish(max_usd=Decimal(1)))
+    made = publish()
+    assert (type(made), made.loosening) == (ChangeProposal, ["max_usd"])
+    assert check(governed.bob, made).state == "activated"
+    present = agent.versions.get(state="published")
+    assert (present.max_usd, present.published_by) == (2, governed.alice)
+    back = roll_back(actor=governed.bob, proposal=made)
+    assert (type(back), agent.versions.get(state="published").max_usd) == (AgentVersion, 1)
+
+
+def test_terms_of_end_users_loosen_with_two(governed: Cast, tool: Tool) -> None:
+    def limit(terms: Terms) -> Any:
+        return do_or_propose(
+            actor=governed.alice,
+            act=partial(set_user_terms, actor=governed.alice, tool=tool, principal=None, terms=terms),
+        )
+
+    stand = UserTerms.objects.standing().filter(tool=tool)
+    limit(CAPPED)  # they only take away
+    limit(Terms("REQUIRE_APPROVAL", CAPPED.caps))
+    looser = limit(ALLOW)
+    assert (type(looser), stand.get().decision) == (ChangeProposal, "REQUIRE_APPROVAL")
+    ended = do_or_propose(
+        actor=governed.alice, act=lambda: end_user_terms(actor=governed.alice, terms=stand.get())
+    )
+    assert (type(ended), stand.count()) == (ChangeProposal, 1)
+    assert check(governed.bob, looser).state == "activated"
+    settle()
+    assert stand.get().decision == "ALLOW"
+    assert check(governed.bob, ended).state == "outdated"
+    roll_back(actor=governed.bob, proposal=looser)
+    settle()
+    assert stand.get().decision == "REQUIRE_APPROVAL"
+
+
+def settle() -> None:
+    """Have the guards look that wait for the commit."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
+def test_an_agent_begins_with_one_person_unless_a_rule_says_two(governed: Cast) -> None:
+    let_govern(governed.bob)
+    agent = suspend_agent(actor=governed.alice, agent=governed.agent)
+    assert activate_agent(actor=governed.alice, agent=agent).state == "active"
+    set_rule(actor=governed.ada, verb="agent.activate", team=governed.team, needs="two")
+    suspend_agent(actor=governed.alice, agent=agent)
+    made = do_or_propose(
+        actor=governed.alice, act=lambda: activate_agent(actor=governed.alice, agent=governed.agent)
+    )
+    assert isinstance(made, ChangeProposal)
+    with pytest.raises(ProgrammingError, match="second person"), transaction.atomic():
+        AgentIdentity.objects.filter(pk=agent.pk).update(state="active")
+    assert check(governed.bob, made).state == "activated"
+    agent.refresh_from_db()
+    assert agent.state == "active"
 
 
 def test_every_price_takes_two_superusers(governed: Cast) -> None:

@@ -21,7 +21,9 @@ from agentops.console.rights import holds_somewhere
 from agentops.console.templatetags.console import badge
 from agentops.errors import NotFound
 from identities.acting import acting_person
-from identities.models import Principal
+from identities.admin.changes import lead_to_proposal, or_propose
+from identities.changes import do_or_propose
+from identities.models import ChangeProposal, Principal
 from identities.policies import may_govern
 from tools.admin.terms_form import PERIODS, CapsForm
 from tools.admin.words import join_caps, latest_versions
@@ -124,7 +126,13 @@ class UserTermsAdmin(GovernedAdmin):
         form, tool = made[-1], values["tool"]
         terms = Terms(values["decision"], tuple(form.caps()), values["over_caps"])
         principal = _find_principal(tool, values["issuer"], values["subject"])
-        row = set_user_terms(actor=acting_person(request), tool=tool, principal=principal, terms=terms)
+        person = acting_person(request)
+        row = do_or_propose(
+            actor=person,
+            act=lambda: set_user_terms(actor=person, tool=tool, principal=principal, terms=terms),
+        )
+        if isinstance(row, ChangeProposal):
+            return lead_to_proposal(request, row)
         return HttpResponseRedirect(self.page_url("change", row.pk))
 
     @offered_when("active", danger=True)
@@ -133,9 +141,8 @@ class UserTermsAdmin(GovernedAdmin):
         """End terms: grants alone decide from then on."""
         person = acting_person(request)
         asked = Confirmation("End these terms? Grants alone decide from now on.", "ended", reason="none")
-        return perform(
-            self, request, queryset, lambda terms, _: end_user_terms(actor=person, terms=terms), asked
-        )
+        act = or_propose(request, lambda terms, _: end_user_terms(actor=person, terms=terms))
+        return perform(self, request, queryset, act, asked)
 
 
 def _find_principal(tool: Tool, issuer: str, subject: str) -> Principal | None:

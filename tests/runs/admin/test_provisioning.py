@@ -11,12 +11,14 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from identities.models import AgentIdentity, User
+from identities.changes import activate, set_rule
+from identities.models import AgentIdentity, ChangeProposal, User
 from runs.models import AgentVersion, Budget
 from runs.provisioning import apply_document
-from tests.cast import Cast
+from tests.cast import Cast, let_govern
 from tests.console.visits import sign_in, text_of
 from tests.factories import PriceFactory, ToolFactory, ToolVersionFactory
+from tests.ledger import kinds_of
 from tools.models import Tool, ToolGrant
 from tools.services import add_approver
 
@@ -89,6 +91,58 @@ def test_the_steps_lead_to_a_draft_that_begins(cast: Cast, answers: dict[str, di
     assert "may act now" in text_of(client.post(begin, follow=True))
     agent.refresh_from_db()
     assert (agent.state, AgentVersion.objects.get(identity=agent).state) == ("active", "published")
+
+
+def test_what_it_may_do_is_signed_by_a_second_person_first(
+    answers: dict[str, dict[str, Any]], governed: Cast
+) -> None:
+    let_govern(governed.fiona)
+    client, second = sign_in(governed.alice), sign_in(governed.fiona)
+    fill_in(client, answers)
+    review = client.get(page("review"))
+    told = text_of(review)
+    assert "refund irreversible every time: fiona nothing 50.00 USD" in told, "as if it was signed"
+    assert "A second person signs what it may do: returns-agent → look_up, returns-agent → refund" in told
+    begun = client.post(page("review"), {"seen": review.context["seen"]}, follow=True)
+    agent = begun.context["agent"]
+    begin = reverse("admin:runs_begin", args=[agent.pk])
+    assert ("Let it act" in text_of(begun), client.post(begin).status_code) == (False, 422)
+    for proposal in ChangeProposal.objects.about(agent):
+        body = {"action": "activate", "_selected_action": str(proposal.pk), "confirmed": "1"}
+        second.post(reverse("admin:identities_changeproposal_changelist"), body)
+    assert ToolGrant.objects.filter(identity=agent, state="active").count() == 2
+    assert "may act now" in text_of(client.post(begin, follow=True))
+
+
+def test_a_team_in_which_nobody_else_signs_is_told_so(
+    answers: dict[str, dict[str, Any]], governed: Cast
+) -> None:
+    User.objects.filter(pk=governed.ada.pk).update(is_active=False)
+    client = sign_in(governed.alice)
+    fill_in(client, answers)
+    assert "nobody but you may sign that" in text_of(client.get(page("review")))
+
+
+def test_a_rule_has_two_people_let_it_act(answers: dict[str, dict[str, Any]], governed: Cast) -> None:
+    for verb in ("agent.activate", "agent_version.publish"):
+        set_rule(actor=governed.ada, verb=verb, team=None, needs="two")
+    let_govern(governed.fiona)
+    client = sign_in(governed.alice)
+    fill_in(client, answers)
+    review = client.get(page("review"))
+    agent = client.post(page("review"), {"seen": review.context["seen"]}, follow=True).context["agent"]
+    sign_all(governed.fiona)
+    told = client.post(reverse("admin:runs_begin", args=[agent.pk]), follow=True)
+    proposal = ChangeProposal.objects.get(verb="agent.activate")
+    assert "once a second person activates it" in text_of(told)
+    sign_all(governed.fiona)
+    agent.refresh_from_db()
+    assert (agent.state, kinds_of(proposal.pk)) == ("active", ["change.proposed", "change.activated"])
+
+
+def sign_all(person: User) -> None:
+    for proposal in ChangeProposal.objects.filter(state="waiting"):
+        activate(actor=person, proposal=proposal, second_factor=True)
 
 
 def test_what_changed_since_the_review_is_looked_at_again(

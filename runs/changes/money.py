@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from identities.changes import Change, Verb, as_json, find_loosening, register_verb
+from identities.changes import Change, as_json, find_loosening
 from identities.models import AgentIdentity, Team, User
 from runs.models import Budget, Price
 from runs.planner.prices import Price as Rates
@@ -68,13 +68,8 @@ def _priced(row: Price, stated: Row) -> Row:
     return {"model": row.model, "version": row.version, **rates}
 
 
-def register_verbs() -> None:
-    """Let proposals of budgets and prices be carried out."""
-    register_verb(Verb(SET_BUDGET, "What a team or an agent may spend", _set_budget))
-    register_verb(Verb(SET_PRICE, "What a model costs", _set_price))
-
-
-def _set_budget(actor: User, arguments: Row) -> object:
+def carry_out_budget(actor: User, arguments: Row) -> object:
+    """Set the ceiling that a proposal holds."""
     from runs.budgeting import set_budget  # which describes itself here
 
     names = ("max_steps", "max_tokens", "max_usd")
@@ -91,8 +86,9 @@ def _set_budget(actor: User, arguments: Row) -> object:
     )
 
 
-def _set_price(actor: User, arguments: Row) -> object:
-    from runs.pricing import set_price
+def carry_out_price(actor: User, arguments: Row) -> object:
+    """Put the price into force that a proposal holds."""
+    from runs.pricing import set_price  # which describes itself here
 
     rates = {name: Decimal(value) for name, value in arguments.items() if name not in ("model", "version")}
     price = Rates(model=arguments["model"], version=arguments["version"], **rates)

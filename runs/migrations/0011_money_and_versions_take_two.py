@@ -57,11 +57,38 @@ BEGIN
 END $$;
 CREATE TRIGGER runs_price_governed BEFORE INSERT OR UPDATE OR DELETE ON runs_price
     FOR EACH ROW EXECUTE FUNCTION runs_guard_price();
+
+-- Compared is with what was published last. Nothing is born retired either: the next one would be compared with it.
+CREATE FUNCTION runs_guard_publication() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    before runs_agentversion;
+    team uuid := (SELECT team_id FROM identities_agentidentity WHERE id = NEW.identity_id);
+BEGIN
+    IF NEW.state = 'draft' OR TG_OP = 'UPDATE' AND OLD.state <> 'draft' THEN
+        RETURN NEW;
+    END IF;
+    SELECT * INTO before FROM runs_agentversion WHERE identity_id = NEW.identity_id AND id <> NEW.id
+        AND state <> 'draft' ORDER BY published_at DESC NULLS LAST, number DESC LIMIT 1;
+    IF identities_may_write('agent_version.publish', NEW.identity_id::text, team,
+        before.max_steps IS NOT NULL AND coalesce(NEW.max_steps > before.max_steps, true)
+        OR before.max_tokens IS NOT NULL AND coalesce(NEW.max_tokens > before.max_tokens, true)
+        OR before.max_usd IS NOT NULL AND coalesce(NEW.max_usd > before.max_usd, true)
+        OR before.max_seconds IS NOT NULL AND coalesce(NEW.max_seconds > before.max_seconds, true)
+        OR before.run_expires_after_s IS NOT NULL
+            AND coalesce(NEW.run_expires_after_s > before.run_expires_after_s, true)
+        OR before.repeat_limit IS NOT NULL AND NEW.repeat_limit > before.repeat_limit, NEW) THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'to publish this version takes a second person: % refused', TG_OP USING ERRCODE = '42501';
+END $$;
+CREATE TRIGGER runs_agentversion_governed BEFORE INSERT OR UPDATE OF state ON runs_agentversion
+    FOR EACH ROW EXECUTE FUNCTION runs_guard_publication();
 """
 UNGUARD = """
+DROP TRIGGER runs_agentversion_governed ON runs_agentversion;
 DROP TRIGGER runs_price_governed ON runs_price;
 DROP TRIGGER runs_budget_governed ON runs_budget;
-DROP FUNCTION runs_guard_price(), runs_guard_budget(), runs_budget_subject(runs_budget);
+DROP FUNCTION runs_guard_publication(), runs_guard_price(), runs_guard_budget(), runs_budget_subject(runs_budget);
 """
 
 

@@ -1,4 +1,4 @@
-"""Refuse, in the database, a grant or a tool version that takes a second person and was not activated by one.
+"""Refuse, in the database, a grant, terms of end users or a tool version that takes a second person and was not activated by one.
 
 What tightens may stay with one: compared is with the row that this one follows, whatever state that was put in.
 """
@@ -51,6 +51,27 @@ END $$;
 CREATE TRIGGER tools_toolgrant_governed BEFORE INSERT ON tools_toolgrant
     FOR EACH ROW EXECUTE FUNCTION tools_guard_new_grant();
 
+-- Terms of end users only take away: what loosens is that they end, unless others as tight stand at the commit.
+CREATE FUNCTION tools_guard_ended_terms() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    follower tools_userterms;
+    team uuid := (SELECT team_id FROM tools_tool WHERE id = NEW.tool_id);
+    like_a_grant jsonb := '{"state": "active", "approval_ttl_s": 0}';
+BEGIN
+    SELECT * INTO follower FROM tools_userterms WHERE tool_id = NEW.tool_id
+        AND principal_id IS NOT DISTINCT FROM NEW.principal_id AND ended_at IS NULL;
+    IF identities_may_write('user_terms.set', NEW.tool_id::text || ':' || coalesce(NEW.principal_id::text, ''), team,
+        follower.id IS NULL OR tools_grant_loosens(
+            jsonb_populate_record(NULL::tools_toolgrant, to_jsonb(NEW) || like_a_grant),
+            jsonb_populate_record(NULL::tools_toolgrant, to_jsonb(follower) || like_a_grant)),
+        CASE WHEN follower.id IS NULL THEN NEW ELSE follower END) THEN
+        RETURN NULL;
+    END IF;
+    RAISE EXCEPTION 'terms of end users take a second person: % refused', TG_OP USING ERRCODE = '42501';
+END $$;
+CREATE CONSTRAINT TRIGGER tools_userterms_governed AFTER UPDATE ON tools_userterms
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION tools_guard_ended_terms();
+
 CREATE FUNCTION tools_guard_new_version() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     mildest_first text[] := ARRAY['read', 'reversible', 'irreversible'];
@@ -69,9 +90,11 @@ CREATE TRIGGER tools_toolversion_governed BEFORE INSERT ON tools_toolversion
     FOR EACH ROW EXECUTE FUNCTION tools_guard_new_version();
 """
 UNGUARD = """
+DROP TRIGGER tools_userterms_governed ON tools_userterms;
 DROP TRIGGER tools_toolversion_governed ON tools_toolversion;
 DROP TRIGGER tools_toolgrant_governed ON tools_toolgrant;
-DROP FUNCTION tools_guard_new_version(), tools_guard_new_grant(), tools_keeps_caps(jsonb, jsonb),
+DROP FUNCTION tools_guard_new_version(), tools_guard_ended_terms(), tools_guard_new_grant(),
+    tools_keeps_caps(jsonb, jsonb),
     tools_grant_loosens(tools_toolgrant, tools_toolgrant);
 """
 
