@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from pytest_django import Settings
+from django.test import override_settings
 
 from agentops import database
 from runs.actions import executing
@@ -48,10 +48,8 @@ CONNECTIONS = 2
 
 
 @pytest.fixture
-def lent(settings: Settings) -> Iterator[Callable[[], int]]:
+def lent() -> Iterator[Callable[[], int]]:
     """Keep the pool small; provide how many connections of both are lent, the heartbeat's short loan apart."""
-    settings.JOURNAL_POOL_SIZE = CONNECTIONS
-    database.close_pool()
 
     def count() -> int:
         orm_pool: Any = connection.pool  # type: ignore[attr-defined]  # of PostgreSQL only
@@ -65,7 +63,10 @@ def lent(settings: Settings) -> Iterator[Callable[[], int]]:
             time.sleep(0.005)
         return min(counts)
 
-    yield count_often
+    with override_settings(JOURNAL_POOL_SIZE=CONNECTIONS):
+        database.close_pool()
+        yield count_often
+    # Only now, for a thread that is left opens it anew at once: a small one would starve later tests.
     database.close_pool()
 
 
