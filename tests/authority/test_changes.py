@@ -284,9 +284,9 @@ def test_what_runs_may_spend_goes_up_with_two(priced: None, governed: Cast, tool
     assert (type(made), made.loosening) == (ChangeProposal, ["max_usd"])
     assert check(governed.bob, made).state == "activated"
     present = agent.versions.get(state="published")
-    assert (present.max_usd, present.published_by) == (2, governed.alice)
-    back = roll_back(actor=governed.bob, proposal=made)
-    assert (type(back), agent.versions.get(state="published").max_usd) == (AgentVersion, 1)
+    assert (present.max_usd, present.published_by) == (Decimal(2), governed.alice)
+    assert isinstance(roll_back(actor=governed.bob, proposal=made), AgentVersion)
+    assert agent.versions.get(state="published").max_usd == 1
 
 
 def test_terms_of_end_users_loosen_with_two(governed: Cast, tool: Tool) -> None:
@@ -304,7 +304,8 @@ def test_terms_of_end_users_loosen_with_two(governed: Cast, tool: Tool) -> None:
     ended = do_or_propose(
         actor=governed.alice, act=lambda: end_user_terms(actor=governed.alice, terms=stand.get())
     )
-    assert (type(ended), stand.count()) == (ChangeProposal, 1)
+    assert isinstance(ended, ChangeProposal)
+    assert stand.count() == 1
     assert check(governed.bob, looser).state == "activated"
     settle()
     assert stand.get().decision == "ALLOW"
