@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -22,26 +22,16 @@ from agentops.console.panels import Panel, register_panel
 from agentops.console.rights import holds_somewhere
 from agentops.console.streams import register_streams
 from identities.acting import acting_person
+from identities.admin.agent_forms import AgentForm, RecertifyForm
 from identities.admin.changes import or_propose
 from identities.models import AgentIdentity, ApiKey
 from identities.policies import may_govern, may_recertify, may_stop_agent
-from identities.services import activate_agent, recertify_agent, revoke_agent, suspend_agent
+from identities.services import activate_agent, recertify_agent, revoke_agent, suspend_agent, update_agent
 
-OPERATE = "identities.operate_agent"
-RECERTIFY = "identities_agentidentity_recertify"
+CHANGE, OPERATE = "identities.change_agentidentity", "identities.operate_agent"
+EDIT, RECERTIFY = "identities_agentidentity_edit", "identities_agentidentity_recertify"
 SOON = timedelta(days=14)
 SHOWN = 5
-
-
-class RecertifyForm(forms.Form):
-    """What was looked at, and when to look again."""
-
-    looked_at = forms.CharField(
-        max_length=500, widget=forms.Textarea(attrs={"rows": 2}), label="What you looked at"
-    )
-    recertify_by = forms.DateTimeField(
-        widget=forms.DateInput(attrs={"type": "date"}), label="Look again by (UTC)"
-    )
 
 
 @admin.register(AgentIdentity)
@@ -114,9 +104,32 @@ class AgentIdentityAdmin(GovernedAdmin):
         )
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the form by which somebody says that an agent is still wanted."""
-        view = self.admin_site.admin_view(self.recertify_view)
-        return [path("<uuid:agent_id>/recertify/", view, name=RECERTIFY), *super().get_urls()]
+        """Add the forms that change what is said about an agent, and say that it is still wanted."""
+        guarded = self.admin_site.admin_view
+        return [
+            path("<uuid:agent_id>/edit/", guarded(self.edit_view), name=EDIT),
+            path("<uuid:agent_id>/recertify/", guarded(self.recertify_view), name=RECERTIFY),
+            *super().get_urls(),
+        ]
+
+    def edit_view(self, request: HttpRequest, agent_id: UUID) -> HttpResponse:
+        """Change what is said about an agent, and who answers for it."""
+        agent = self.get_object(request, str(agent_id))
+        if agent is None or not self._may_edit(request, agent):
+            return self.refuse_unknown(request)
+        back = self.page_url("change", agent.pk)
+
+        def submit(values: dict[str, Any]) -> HttpResponse:
+            changes = update_agent(actor=acting_person(request), agent=agent, **values)
+            messages.success(request, f"{values['name']}: {'changed' if changes else 'nothing was different'}.")
+            return HttpResponseRedirect(back)
+
+        words = {"title": f"Change {agent}", "button": "Change it", "back_url": back}
+        return serve_form(self, request, partial(AgentForm, agent=agent), submit, words)
+
+    def _may_edit(self, request: HttpRequest, agent: AgentIdentity) -> bool:
+        person = acting_person(request)
+        return agent.state != "revoked" and may_govern(person, CHANGE, agent.team, agent).allowed
 
     def recertify_view(self, request: HttpRequest, agent_id: UUID) -> HttpResponse:
         """Ask what was looked at, and until when that is good for."""
@@ -152,6 +165,7 @@ class AgentIdentityAdmin(GovernedAdmin):
         used = dict(keys.order_by("last_used_at").values_list("user_id", "last_used_at"))
         return {
             "starters": [(row.user.application, used.get(row.user_id)) for row in starters],
+            "may_edit": self._may_edit(request, subject),
             "may_recertify": may_recertify(acting_person(request), subject).allowed,
         }
 

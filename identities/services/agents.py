@@ -88,6 +88,7 @@ def update_agent(
     """
     locked = lock_agent(agent)
     require(actor, "identities.change_agentidentity", locked.team, locked)
+    require_fresh_factor(actor)
     if locked.state == State.REVOKED:
         raise StateConflict("agent_revoked", f"agent {locked.slug} is revoked for good")
     sponsor, recertify_by = sponsor or locked.sponsor, recertify_by or locked.recertify_by

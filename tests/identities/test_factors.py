@@ -25,7 +25,7 @@ from tests.verbs import DEEDS, key_of, run_of, tool_of, verbs, version_of
 UNASKED = {
     "suspend_agent", "throw_switch", "stop_api_key", "quarantine_tool", "force_breaker_open", "stop",
     "pause_run", "cancel_run", "kill_run", "retire_version",
-    "create_agent", "update_agent", "open_campaign", "create_application", "create_team", "update_team",
+    "create_agent", "open_campaign", "create_application", "create_team", "update_team",
     "create_tool", "add_version", "reset_breaker", "draft_version",
     "start_run", "resume_run", "add_message", "answer_input", "settle_outcome",
     "erase_run", "erase_principal",

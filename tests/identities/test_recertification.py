@@ -191,6 +191,31 @@ def test_the_page_recertifies(cast: Cast) -> None:
     assert client.post(page, {"looked_at": "", "recertify_by": "soon"}).status_code == 422
 
 
+def test_the_page_names_somebody_else_who_answers_for_it(cast: Cast) -> None:
+    agent = sponsored(cast)
+    User.objects.filter(pk=cast.alice.pk).update(is_active=False)  # the owner has left
+    client = sign_in(cast.ada)
+    assert "Name another person" in text_of(
+        client.get(page_of("identities_agentidentity", "change", agent.pk))
+    )
+    page = page_of("identities_agentidentity", "edit", agent.pk)
+    form = {"name": "Other", "purpose": "Other.", "owner": cast.fiona.pk, "expires_at": ""}
+    assert "Other: changed." in text_of(client.post(page, form, follow=True))
+    agent.refresh_from_db()
+    assert (agent.owner, agent.sponsor, agent.name) == (cast.fiona, cast.bob, "Other")
+    for wrong in (
+        {"owner": cast.alice.pk},
+        {"owner": cast.charlie.pk},
+        {"sponsor": cast.fiona.pk},
+        {"name": ""},
+    ):
+        assert client.post(page, {**form, **wrong}).status_code == 422
+    assert sign_in(cast.ada, seconds_ago=600).post(page, {**form, "owner": cast.bob.pk}).status_code == 422
+    assert sign_in(cast.bob).post(page, form).status_code == 302
+    agent.refresh_from_db()
+    assert (agent.owner, kinds_of(agent.id)) == (cast.fiona, ["agent.updated"])
+
+
 def test_who_was_looked_at_a_moment_ago_goes_on(cast: Cast) -> None:
     agent = sponsored(cast, recertify_by=timezone.now() + DAY)  # it was late when it was found
     assert suspend_unlooked_at_agent(agent=agent).state == "active"
