@@ -121,7 +121,9 @@ class AgentIdentityAdmin(GovernedAdmin):
 
         def submit(values: dict[str, Any]) -> HttpResponse:
             changes = update_agent(actor=acting_person(request), agent=agent, **values)
-            messages.success(request, f"{values['name']}: {'changed' if changes else 'nothing was different'}.")
+            messages.success(
+                request, f"{values['name']}: {'changed' if changes else 'nothing was different'}."
+            )
             return HttpResponseRedirect(back)
 
         words = {"title": f"Change {agent}", "button": "Change it", "back_url": back}

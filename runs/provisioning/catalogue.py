@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group
 from agentops.rows import Changes
 from identities.models import User
 from runs.provisioning.session import Session, at
+from runs.provisioning.user_terms import apply_user_terms
 from tools.models import Tool, ToolGroupObjectPermission, ToolUserObjectPermission, ToolVersion
 from tools.services import (
     ToolDefinition,
@@ -37,7 +38,7 @@ def apply_tools(session: Session) -> None:
             if tool is None:
                 tool = create_tool(actor=session.actor, team=team, name=name)
             changes = {**_apply_definition(session, tool, entry), **_apply_approvers(session, tool, entry)}
-            changes |= _apply_state(session, tool, entry)
+            changes |= {**_apply_state(session, tool, entry), **apply_user_terms(session, tool, entry)}
             if is_new:
                 session.created("tool", name, {field: after for field, (_, after) in changes.items()})
             else:

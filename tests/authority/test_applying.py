@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 from django.conf import LazySettings
 
 from identities.changes import activate
-from identities.models import ChangeProposal, ChangeRule
+from identities.models import ChangeProposal, ChangeRule, User
 from runs.models import AgentVersion
-from runs.provisioning import apply_document
+from runs.provisioning import Plan, apply_document
 from runs.provisioning.demo import DOCUMENT, load_company
 from tests.factories import PersonFactory
-from tools.models import ToolGrant
+from tools.models import ToolGrant, UserTerms
 
 pytestmark = [pytest.mark.django_db, pytest.mark.authority]
 
@@ -35,6 +36,25 @@ def test_the_demo_is_set_up_by_two_named_people(settings: LazySettings) -> None:
     assert AgentVersion.objects.filter(state="published").exists()
     plan, _ = load_company({}, "")
     assert (plan.is_empty, plan.waiting) == (True, ())
+
+
+def test_terms_of_end_users_end_with_a_second_person(settings: LazySettings) -> None:
+    settings.DEMO = True
+    load_company({}, "")
+    ada, grace = User.objects.get(username="ada"), User.objects.get(username="grace")
+
+    def limit(stated: dict[str, object]) -> Plan:
+        document = yaml.safe_load(DOCUMENT.read_text())
+        document["tools"]["refund_payment"]["for_end_users"] = stated
+        return apply_document(actor=ada, text=yaml.safe_dump(document), variables=VARIABLES)
+
+    capped: dict[str, object] = {"decision": "REQUIRE_APPROVAL", "caps": [{"per": "day", "amount": "100.00"}]}
+    assert "(none) → REQUIRE_APPROVAL amount 100.00, per day" in str(limit(capped))  # it only takes away
+    assert (limit(capped).is_empty, limit(capped).waiting) == (True, ())
+    assert limit({"state": "ended"}).waiting == ("tool refund_payment for end users",)
+    activate(actor=grace, proposal=ChangeProposal.objects.get(verb="user_terms.set"), second_factor=True)
+    assert not UserTerms.objects.standing().exists()
+    assert limit({"state": "ended"}).is_empty
 
 
 def test_one_person_alone_proposes_and_the_next_application_goes_on(settings: LazySettings) -> None:

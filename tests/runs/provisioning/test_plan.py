@@ -46,6 +46,10 @@ from tools.models import ToolGrant
         ),
         (lambda d: d["tools"]["refund"].update(state="quarantined"), {"tool refund": "update"}),
         (
+            lambda d: d["tools"]["refund"].update(for_end_users={"decision": "DENY"}),
+            {"tool refund": "update"},
+        ),
+        (
             lambda d: d["applications"]["desk-app"].update(may_assert_users=False),
             {"application desk-app": "update"},
         ),
