@@ -24,5 +24,5 @@ RUN SECRET_KEY=build AGENTOPS_DIGEST_KEY=build AGENTOPS_SEALING_KEYS=build:build
     python manage.py collectstatic --noinput
 USER 10001
 ENTRYPOINT ["/app/deploy/entrypoint.sh"]
-CMD ["uvicorn", "config.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--timeout-graceful-shutdown", "5"]
+CMD ["uvicorn", "config.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--lifespan", "off", "--timeout-graceful-shutdown", "5"]
 EXPOSE 8000
