@@ -82,3 +82,12 @@ def _is_public(address: Address) -> bool:
     if isinstance(address, IPv6Address):
         return address in _PUBLIC
     return address.is_global and not address.is_multicast
+
+
+def is_public_literal(host: str) -> bool:
+    """Return whether a host is an address, in the one usual spelling, of the public internet."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return str(address) == host.lower() and _is_public(_plain(host))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -20,6 +20,7 @@ import jsonschema_rs
 from agentops.plain_json import dump_plain
 from tools.cache import BoundedCache
 from tools.calls import ToolSpec
+from tools.formats import STRICT, WORDS, find_hidden
 
 ARGUMENTS_LIMIT_BYTES = 256 * 1024
 OUTPUT_LIMIT_BYTES = 1024 * 1024
@@ -34,6 +35,12 @@ MESSAGE_LIMIT = 200
 ANNOTATIONS = {
     name: lambda _: True for name in ("int32", "int64", "float", "double", "byte", "binary", "password")
 }
+# Formats of our own mean something in arguments only: what a tool answers is the tool's to say.
+_OF_RESULTS = {**ANNOTATIONS, **dict.fromkeys(("name", "identifier", "path", "amount"), lambda _: True)}
+_OF_ARGUMENTS = {**ANNOTATIONS, **STRICT}
+NO_WORDS: Mapping[str, str] = {}
+
+Formats = Mapping[str, Callable[[str], bool]]
 
 _TEXT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 # A number beyond 2^53 has sixteen digits at least. To look for them as zeros takes a tenth of what a pattern takes.
@@ -61,8 +68,8 @@ def validate_arguments(spec: ToolSpec, arguments: object) -> list[Problem]:
     """Return what is wrong with a call's arguments; empty if nothing is."""
     if not isinstance(arguments, dict):
         return [Problem("", "the arguments must be one JSON object", "type")]
-    problems = check_limits(arguments, ARGUMENTS_LIMIT_BYTES)
-    return problems or _check(_compiled(spec.digest, "input", spec.input_schema), arguments)
+    problems = check_limits(arguments, ARGUMENTS_LIMIT_BYTES) or _check_hidden(arguments)
+    return problems or _check(_compiled(spec.digest, "input", spec.input_schema), arguments, WORDS)
 
 
 def validate_output(spec: ToolSpec, value: object, limit_bytes: int = OUTPUT_LIMIT_BYTES) -> list[Problem]:
@@ -70,7 +77,7 @@ def validate_output(spec: ToolSpec, value: object, limit_bytes: int = OUTPUT_LIM
     problems = check_limits(value, limit_bytes)
     if problems or spec.output_schema is None:
         return problems
-    return _check(_compiled(spec.digest, "output", spec.output_schema), value)
+    return _check(_compiled(spec.digest, "output", spec.output_schema), value, NO_WORDS)
 
 
 def check_schema(schema: object, *, object_root: bool = True) -> list[Problem]:
@@ -107,6 +114,14 @@ def check_limits(value: object, limit_bytes: int) -> list[Problem]:
     return _walk(value) if _is_suspect(text) else []
 
 
+def _check_hidden(arguments: object) -> list[Problem]:
+    found = islice(find_hidden(arguments), PROBLEM_LIMIT)
+    return [
+        Problem(_pointer(path), f"holds {code}, which nobody sees: leave it out", "hidden")
+        for path, code in found
+    ]
+
+
 def _is_suspect(text: bytes) -> bool:
     """Whether a JSON text may hold what I-JSON does not allow."""
     return (
@@ -118,14 +133,15 @@ def _is_suspect(text: bytes) -> bool:
 
 
 def _compiled(digest: str, side: str, schema: dict[str, Any]) -> jsonschema_rs.Validator:
-    return _validators.get_or_build((digest, side), lambda: _compile(schema))
+    formats = _OF_ARGUMENTS if side == "input" else _OF_RESULTS
+    return _validators.get_or_build((digest, side), lambda: _compile(schema, formats))
 
 
-def _compile(schema: dict[str, Any]) -> jsonschema_rs.Validator:
+def _compile(schema: dict[str, Any], formats: Formats = _OF_ARGUMENTS) -> jsonschema_rs.Validator:
     return jsonschema_rs.validator_for(
         schema,
         validate_formats=True,
-        formats=ANNOTATIONS,
+        formats=dict(formats),
         ignore_unknown_formats=False,
         retriever=_refuse_reference,
         # No look-around and no back-references, hence linear time whatever the model sends.
@@ -137,17 +153,18 @@ def _refuse_reference(uri: str) -> Any:  # Any: the library's protocol; this nev
     raise ValueError(f"{uri[:100]} is outside the schema: put it under $defs")
 
 
-def _check(validator: jsonschema_rs.Validator, value: Any) -> list[Problem]:  # Any: an arbitrary JSON value
+def _check(validator: jsonschema_rs.Validator, value: Any, words: Mapping[str, str]) -> list[Problem]:
+    """Return each broken rule; ``words`` say what a format wants. Any: an arbitrary JSON value."""
     try:
         if validator.is_valid(value):
             return []
         errors = list(islice(validator.iter_errors(value), PROBLEM_LIMIT))
     except ValueError:  # names that are not text, and the like
         return [Problem("", "not a JSON value", "json")]
-    return [Problem(_pointer(e.instance_path), _describe(e.kind), e.kind.name) for e in errors]
+    return [Problem(_pointer(e.instance_path), _describe(e.kind, words), e.kind.name) for e in errors]
 
 
-def _describe(kind: jsonschema_rs.ValidationErrorKind) -> str:
+def _describe(kind: jsonschema_rs.ValidationErrorKind, words: Mapping[str, str]) -> str:
     """Word a broken rule from the schema's side, without the value that broke it."""
     message = f"breaks the rule {kind.name}"
     match kind:
@@ -162,7 +179,7 @@ def _describe(kind: jsonschema_rs.ValidationErrorKind) -> str:
         case kind.Constant(option):
             message = f"must be {json.dumps(option, ensure_ascii=False)}"
         case kind.Format(name):
-            message = f"must be a valid {name}"
+            message = f"must be {words.get(name) or f'a valid {name}'}"
         case kind.Pattern(pattern):
             message = f"must match {pattern}"
         case kind.Minimum(limit):
