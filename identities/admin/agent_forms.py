@@ -44,7 +44,8 @@ class AgentForm(forms.Form):
 
     def __init__(self, *args: Any, agent: AgentIdentity, **kwargs: Any) -> None:
         said = {name: getattr(agent, name) for name in ("name", "purpose", "owner", "sponsor")}
-        super().__init__(*args, initial={**said, "expires_at": agent.ends_at}, **kwargs)
+        kwargs["initial"] = {**said, "expires_at": agent.ends_at}
+        super().__init__(*args, **kwargs)
         members = User.objects.filter(kind="person", is_active=True, teams=agent.team).order_by("username")
         for name in ("owner", "sponsor"):
             cast(Any, self.fields[name]).queryset = members  # Any: generic in the stubs only

@@ -11,6 +11,7 @@ from agentops.rows import Changes
 from identities.models import User
 from runs.provisioning.session import Session, at
 from runs.provisioning.user_terms import apply_user_terms
+from tools.lint import examine
 from tools.models import Tool, ToolGroupObjectPermission, ToolUserObjectPermission, ToolVersion
 from tools.services import (
     ToolDefinition,
@@ -79,8 +80,16 @@ def _apply_definition(session: Session, tool: Tool, entry: dict[str, Any]) -> Ch
     )
     if after is None or (before is not None and before.pk == after.pk):
         return {}
+    _note_findings(session, tool, definition)
     changes: Changes = {"version": (before.number if before else None, after.number)}
     return {**changes, **_differences(before, definition)}
+
+
+def _note_findings(session: Session, tool: Tool, definition: ToolDefinition) -> None:
+    """Say what a model will most likely do wrong with a version that is new."""
+    for finding in examine(tool.name, definition):
+        if finding.severity == "error":
+            session.notes.append(f"tool {tool.name}{finding.where}: {finding.problem}; {finding.remedy}")
 
 
 def _definition(session: Session, entry: dict[str, Any]) -> ToolDefinition:

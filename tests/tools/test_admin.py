@@ -50,6 +50,19 @@ class TestToolPage:
                       "same key, one effect", "Breaker closed", "It has not been called yet."):  # fmt: skip
             assert words in page
 
+    def test_it_says_what_invites_mistakes_and_how_to_split_it(self, cast: Cast) -> None:
+        fields = {name: {"type": "string", "description": SCRIPT} for name in "abcdefghijklm"}
+        schema = {"type": "object", "properties": {**fields, "action": {"enum": ["create", "delete"]}}}
+        wide = ToolVersionFactory.create(tool__team=cast.team, tool__name="manage_users", input_schema=schema)
+        answer = sign_in(cast.bob).get(page_of(TOOL, "change", wide.tool.pk))
+        for words in (
+            "whoever may do one of them may do all",
+            "How to split it: 4 narrow tools",
+            "delete_users_details2",
+        ):
+            assert words in text_of(answer)
+        assert SCRIPT not in answer.content.decode()
+
     def test_a_tool_without_approvers_says_what_that_means(self, cast: Cast, tool: Tool) -> None:
         page = text_of(sign_in(cast.bob).get(page_of(TOOL, "change", tool.pk)))
         assert "Nobody. No call of it can ever go out." in page

@@ -173,11 +173,12 @@ def problems_of(arguments: dict[str, Any]) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("char", HIDDEN, ids=ascii)
 def test_what_nobody_sees_is_refused_with_its_place(char: str) -> None:
-    for place, arguments in {
+    places: dict[str, dict[str, Any]] = {
         "/text": {"text": f"a{char}b"},
         "/more/0/x": {"more": [{"x": char}]},
         "/?": {f"n{char}": 1},
-    }.items():
+    }
+    for place, arguments in places.items():
         assert problems_of(arguments) == [(place, "hidden")]
     (problem,) = validate_arguments(make_spec(input_schema=SCHEMA), {"text": char})
     assert f"U+{ord(char):04X}" in problem.message

@@ -21,6 +21,7 @@ from identities.acting import acting_person
 from identities.policies import may_govern
 from tools.admin.words import MEANWHILE, describe_schema, describe_terms
 from tools.execution import breaker
+from tools.lint import examine, split
 from tools.mirror import look_at_breaker, recall_breaker
 from tools.models import Tool, ToolGrant, ToolGroupObjectPermission, ToolUserObjectPermission
 from tools.services import (
@@ -30,6 +31,9 @@ from tools.services import (
     quarantine_tool,
     reset_breaker,
 )
+from tools.services.definition import definition_of
+
+WIDE = ("mega_tool", "several_verbs")
 
 OPERATE, CHANGE = "tools.operate_tool", "tools.change_tool"
 
@@ -136,12 +140,18 @@ class ToolAdmin(GovernedAdmin):
         """Add the newest version, its arguments, the breaker, and the people and agents that may."""
         versions = list(subject.versions.order_by("-number")[:10])
         latest = versions[0] if versions else None
+        findings = examine(subject.name, definition_of(latest)) if latest else []
+        is_wide = any(finding.code in WIDE for finding in findings)
         seen = breaker().snapshot(subject.pk, BreakerSettings(**latest.breaker) if latest else None)
         grants = ToolGrant.objects.filter(tool=subject, state="active").select_related("identity")
         return {
             "latest": latest,
             "versions": versions,
             "arguments": describe_schema(latest.input_schema) if latest else [],
+            "findings": findings,
+            "narrower": split(subject.name, latest.description, latest.input_schema)
+            if is_wide and latest
+            else [],
             "grants": [
                 (grant, describe_terms(grant, latest)) for grant in grants.order_by("identity__slug")[:50]
             ],

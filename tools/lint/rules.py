@@ -1,0 +1,141 @@
+"""The rules. Each names the place, why a model goes wrong there, and what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from tools.lint.findings import Finding, Severity
+from tools.lint.parameters import Parameter, Schema, is_leaf, list_parameters
+from tools.lint.words import IDENTIFIER, MOMENT, TWO_VERBS, UNIQUE_KEY, VERBS, find_choices, verbs_of
+from tools.services.definition import ToolDefinition
+
+MOST_PARAMETERS = 10
+
+
+def examine(name: str, definition: ToolDefinition) -> list[Finding]:
+    """Return everything that invites mistakes, errors first."""
+    parameters = list(list_parameters(definition.input_schema))
+    found = [finding for rule in RULES for finding in rule(name, definition, parameters)]
+    return sorted(found, key=lambda finding: finding.severity)
+
+
+def _find_mega(_: str, definition: ToolDefinition, parameters: list[Parameter]) -> Iterator[Finding]:
+    leaves = [each for each in parameters if is_leaf(each.schema)]
+    if len(leaves) > MOST_PARAMETERS:
+        problem = f"it takes {len(leaves)} parameters: the model fills in some of them by guessing"
+        yield Finding(
+            "mega_tool", "error", "", problem, "split it by groups of fields, each with a tool of its own"
+        )
+
+
+def _find_verbs(name: str, _: ToolDefinition, parameters: list[Parameter]) -> Iterator[Finding]:
+    remedy = "make a tool of each verb, with an effect class, a grant and caps of its own"
+    for parameter in parameters:
+        if verbs := verbs_of(parameter):
+            problem = f"one tool does {', '.join(verbs[:6])}: whoever may do one of them may do all"
+            yield Finding("several_verbs", "error", parameter.where, problem, remedy)
+    if TWO_VERBS.search(name) and len([part for part in name.split("_") if part in VERBS]) >= 2:
+        yield Finding("several_verbs", "error", "", "its name holds several verbs", remedy)
+
+
+def _find_free_objects(_: str, definition: ToolDefinition, parameters: list[Parameter]) -> Iterator[Finding]:
+    for parameter in parameters:
+        node = parameter.schema
+        kinds = node.get("type")
+        if "object" not in (kinds if isinstance(kinds, list) else [kinds]) or node.get("properties"):
+            continue
+        yield Finding(
+            "free_object",
+            _severity(definition),
+            parameter.where,
+            "any object fits: nothing of it is checked, bound or shown by name",
+            "declare its properties, with additionalProperties: false",
+        )
+
+
+def _find_open_ends(_: str, definition: ToolDefinition, parameters: list[Parameter]) -> Iterator[Finding]:
+    root: Schema = definition.input_schema
+    nodes = [("", root), *((each.where, each.schema) for each in parameters if each.schema.get("properties"))]
+    for where, node in nodes:
+        if (
+            node.get("additionalProperties", True) is not False
+            and node.get("unevaluatedProperties") is not False
+        ):
+            problem = "what it does not know is let through: a misspelt parameter is none, and nobody notices"
+            yield Finding("open_object", "warning", where, problem, "say additionalProperties: false")
+
+
+def _find_free_identifiers(_: str, __: ToolDefinition, parameters: list[Parameter]) -> Iterator[Finding]:
+    for parameter in parameters:
+        node = _item_of(parameter.schema)
+        if node.get("type") != "string" or not IDENTIFIER.search(parameter.name.lower()):
+            continue
+        if not {"enum", "const", "pattern", "format"} & node.keys():
+            problem = "any text fits an identifier: the model can make one up that looks right"
+            remedy = "give it a pattern, or format: identifier"
+            yield Finding("free_identifier", "warning", parameter.where, problem, remedy)
+
+
+def _find_invented(_: str, definition: ToolDefinition, parameters: list[Parameter]) -> Iterator[Finding]:
+    for parameter in parameters:
+        name = parameter.name.lower()
+        if UNIQUE_KEY.search(name):
+            problem = "the model would have to invent a key, and invents another one when it tries again"
+            remedy = (
+                "leave it out: every call carries an Idempotency-Key that stays the same over its attempts"
+            )
+            severity = _severity(definition)
+            yield Finding("invented_key", severity, parameter.where, problem, remedy)
+        elif MOMENT.search(name):
+            problem = "the model knows no clock: it would have to invent this moment"
+            yield Finding(
+                "invented_moment", "warning", parameter.where, problem, "let the server take the time"
+            )
+
+
+def _find_open_strings(_: str, __: ToolDefinition, parameters: list[Parameter]) -> Iterator[Finding]:
+    for parameter in parameters:
+        node = _item_of(parameter.schema)
+        if node.get("type") != "string" or {"enum", "const", "pattern"} & node.keys():
+            continue
+        choices = find_choices(parameter.words)
+        if len(choices) >= 2:
+            problem = "its description knows the values, its schema takes any text"
+            remedy = f"enum: [{', '.join(choices)}]"
+            yield Finding("open_string", "warning", parameter.where, problem, remedy)
+
+
+def _find_missing_words(_: str, __: ToolDefinition, parameters: list[Parameter]) -> Iterator[Finding]:
+    for parameter in parameters:
+        if not parameter.words.strip() and not _item_of(parameter.schema).get("description"):
+            problem = "nothing says what it means: the model goes by its name"
+            yield Finding("no_description", "warning", parameter.where, problem, "describe it in a sentence")
+
+
+def _find_missing_output(_: str, definition: ToolDefinition, __: list[Parameter]) -> Iterator[Finding]:
+    if definition.output_schema is None:
+        problem = "whatever it answers goes to the model: nothing says what is right"
+        yield Finding("no_output_schema", "warning", "", problem, "declare an output_schema")
+
+
+def _severity(definition: ToolDefinition) -> Severity:
+    """Return how bad it is where it depends on whether anything is changed."""
+    return "warning" if definition.effect == "read" else "error"
+
+
+def _item_of(schema: Schema) -> Schema:
+    items = schema.get("items")
+    return items if isinstance(items, dict) else schema
+
+
+RULES: tuple[Callable[[str, ToolDefinition, list[Parameter]], Iterator[Finding]], ...] = (
+    _find_mega,
+    _find_verbs,
+    _find_free_objects,
+    _find_invented,
+    _find_free_identifiers,
+    _find_open_strings,
+    _find_open_ends,
+    _find_missing_output,
+    _find_missing_words,
+)
