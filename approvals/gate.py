@@ -25,7 +25,10 @@ _RECORDED = """EXISTS (
 # Whether who approved may still approve (see `approvals.querysets.may_approve`), and whether it was too long ago.
 _MAY_STILL = """EXISTS (SELECT 1 FROM approvals_approvaldecision d
         JOIN identities_user u ON u.id = d.decided_by_id AND u.is_active AND u.kind = 'person'
-        WHERE d.request_id = a.id AND d.verdict = 'approve' AND u.id <> i.owner_id AND (
+        WHERE d.request_id = a.id AND d.verdict = 'approve' AND u.id <> i.owner_id
+        AND NOT EXISTS (SELECT 1 FROM approvals_approvalparent b JOIN identities_agentidentity o ON o.id = b.identity_id
+            WHERE b.request_id = a.id AND o.owner_id = u.id)
+        AND (
             EXISTS (SELECT 1 FROM tools_tooluserobjectpermission p JOIN auth_permission c ON c.id = p.permission_id
                 WHERE p.user_id = u.id AND p.content_object_id = a.tool_id AND c.codename = 'approve_calls')
             OR EXISTS (SELECT 1 FROM tools_toolgroupobjectpermission p

@@ -86,6 +86,30 @@ class ApprovalRequest(models.Model):
         return f"{self.identity} → {self.tool}"
 
 
+class ApprovalParent(models.Model):
+    """A run that the asking one acts for, the nearest first: its fields are those of the request itself.
+
+    They are kept because a request knows no run, and because the owner at that moment is written nowhere else.
+    """
+
+    pk = models.CompositePrimaryKey("request_id", "place")
+    request = models.ForeignKey(
+        ApprovalRequest, on_delete=models.PROTECT, related_name="parents", db_index=False
+    )
+    place = models.PositiveSmallIntegerField()
+    subject_ref = models.CharField(max_length=80)
+    identity = models.ForeignKey(AgentIdentity, on_delete=models.PROTECT, related_name="+")
+    principal = models.ForeignKey(Principal, on_delete=models.PROTECT, related_name="+")
+    requested_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering: ClassVar = ["place"]
+
+    def __str__(self) -> str:
+        return f"{self.request_id} acts for {self.subject_ref}"
+
+
 class ApprovalDecision(models.Model):
     """One person's answer. The words of the reason are content of the request's stream."""
 

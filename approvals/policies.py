@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Case, QuerySet, Value, When
 
 from agentops.console.second_factor import REQUIRED
-from approvals.models import ApprovalRequest
+from approvals.duties import PARTS
+from approvals.models import ApprovalParent, ApprovalRequest
 from approvals.querysets import may_approve
-from identities.models import STAFF_ISSUER, User
+from identities.models import User
 from identities.roles import is_auditor
 
 
@@ -26,18 +30,26 @@ def may_decide(actor: User, request: ApprovalRequest, *, second_factor: bool) ->
         return MayDecide(False, "not_an_approver", "you were not given this tool's calls to approve")
     if is_auditor(actor):
         return MayDecide(False, "is_an_auditor", "an auditor sees, and decides about nothing")
-    if actor.pk in (request.identity.owner_id, request.owner_id):
-        return MayDecide(
-            False, "owns_the_agent", "the agent's owner does not approve its calls; ask a colleague"
-        )
-    if request.requested_by_id == actor.pk:
-        return MayDecide(
-            False, "started_the_run", "who started the work does not approve it; ask a colleague"
-        )
-    if (request.principal.issuer, request.principal.subject) == (STAFF_ISSUER, actor.get_username()):
-        return MayDecide(
-            False, "is_the_principal", "nobody approves what is done on their behalf; ask a colleague"
-        )
+    if part := _find_part(actor, request):
+        return part
     if not second_factor:
         return MayDecide(False, REQUIRED, "confirm with your second factor, then decide again")
     return MayDecide(True)
+
+
+def _find_part(actor: User, request: ApprovalRequest) -> MayDecide | None:
+    """Return the refusal of somebody with a part in the run, or in one that it acts for: the nearest."""
+    if own := _part_in(ApprovalRequest.objects.filter(pk=request.pk), actor):
+        return MayDecide(False, PARTS[own[0]].code, PARTS[own[0]].words)
+    if above := _part_in(ApprovalParent.objects.filter(request=request), actor):
+        name, run, agent = above
+        return MayDecide(False, PARTS[name].code_above, PARTS[name].words_above.format(run=run, agent=agent))
+    return None
+
+
+def _part_in(rows: QuerySet[Any], actor: User) -> tuple[str, str, str] | None:
+    """Return somebody's part in these, with the run and its agent's name; Any: both models have the fields."""
+    parts = Case(*(When(part.held_by(actor), then=Value(name)) for name, part in PARTS.items()))
+    found = rows.annotate(part=parts).filter(part__isnull=False)
+    nearest: tuple[str, str, str] | None = found.values_list("part", "subject_ref", "identity__name").first()
+    return nearest

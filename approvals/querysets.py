@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from django.apps import apps
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
-from identities.models import STAFF_ISSUER
+from approvals.duties import has_part
 from identities.querysets import is_known_person
 from tools.models import ToolGroupObjectPermission, ToolUserObjectPermission
 
@@ -33,9 +34,9 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
         """Return the waiting requests whose tool the person was given to approve, themselves not involved."""
         if not is_known_person(user):
             return self.none()
-        involved = Q(identity__owner=user) | Q(owner=user) | Q(requested_by=user)
-        involved |= Q(principal__issuer=STAFF_ISSUER, principal__subject=user.get_username())
-        return self.filter(may_approve(user), state="waiting").exclude(involved)
+        parents = apps.get_model("approvals", "ApprovalParent").objects.filter(request=OuterRef("pk"))
+        apart = ~Exists(parents.filter(has_part(user)))
+        return self.filter(apart, may_approve(user), state="waiting").exclude(has_part(user))
 
 
 def may_approve(user: User) -> Q:

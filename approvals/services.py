@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import read_contents_for_people, record
 from agentops.messages import send_after_commit
 from agentops.text import is_blank
-from approvals.models import ApprovalDecision, ApprovalRequest
+from approvals.models import ApprovalDecision, ApprovalParent, ApprovalRequest
 from approvals.policies import may_decide
 from identities.models import AgentIdentity, User
 from tools.assessment import Assessment
@@ -29,8 +29,21 @@ REASON_LIMIT = 2_000
 
 
 @dataclass(frozen=True, slots=True)
+class Parent:
+    """On whose behalf it is done: an opaque reference to a run further up the line, and whose work that is."""
+
+    ref: str
+    identity_id: UUID
+    principal_id: UUID
+    started_by_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
-    """For what a decision is asked: an opaque reference, whom to wake, and whose work it is."""
+    """For what a decision is asked: an opaque reference, whom to wake, and whose work it is.
+
+    ``parents`` are the runs that it is done for, the nearest first.
+    """
 
     ref: str
     wake_task: str
@@ -38,6 +51,7 @@ class Subject:
     principal_id: UUID
     application_id: UUID | None
     started_by_id: UUID | None
+    parents: tuple[Parent, ...] = ()
 
 
 def request_approval(
@@ -69,6 +83,7 @@ def request_approval(
         created_at=now,
         expires_at=now + timedelta(seconds=assessment.approval_ttl_s),
     )
+    _keep_parents(request, subject.parents)
     facts = {
         "tool": str(call.spec.tool_id),
         "tool_version": str(call.spec.id),
@@ -84,6 +99,21 @@ def request_approval(
     draft = Draft("approval.requested", now, facts, dict(evidence), call.identity_id)
     record(request.id, STREAM_KIND, draft)
     return request
+
+
+def _keep_parents(request: ApprovalRequest, parents: Sequence[Parent]) -> None:
+    if not parents:
+        return
+    agents = AgentIdentity.objects.filter(pk__in=[parent.identity_id for parent in parents])
+    owners = dict(agents.values_list("pk", "owner_id"))
+    ApprovalParent.objects.bulk_create(
+        ApprovalParent(
+            request=request, place=place, subject_ref=parent.ref, identity_id=parent.identity_id,
+            principal_id=parent.principal_id, requested_by_id=parent.started_by_id,
+            owner_id=owners[parent.identity_id],
+        )
+        for place, parent in enumerate(parents)
+    )  # fmt: skip
 
 
 def decide(

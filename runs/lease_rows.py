@@ -6,10 +6,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any
 from uuid import UUID
 
 from agentops.ledger.store import Cursor
+from runs.concerns import concerns
 
 ENDED = "('completed', 'halted', 'failed', 'cancelled', 'expired')"
 
@@ -122,16 +123,17 @@ def ring(cursor: Cursor, run: UUID) -> bool:
     return cursor.fetchone() is not None
 
 
-def ring_all(cursor: Cursor, concerned: LiteralString, value: str) -> list[UUID]:
-    """Ring every run that is going and meets a condition on this value; return them, the oldest first.
+def ring_all(cursor: Cursor, scope: str, target: str) -> list[UUID]:
+    """Ring every run that is going and that a stop of this scope concerns; return them, the oldest first.
 
     They are locked in the order of their ids, as by whoever else locks many: none waits for another in a circle.
     """
+    concerned = concerns(scope, run="r", target="%(target)s")
     cursor.execute(
-        f"WITH going AS (SELECT id FROM runs_run WHERE {concerned} AND ended_at IS NULL"  # noqa: S608  a constant
-        " ORDER BY id FOR NO KEY UPDATE)"
+        f"WITH going AS (SELECT r.id FROM runs_run r WHERE {concerned} AND r.ended_at IS NULL"  # noqa: S608  constants
+        " ORDER BY r.id FOR NO KEY UPDATE)"
         " UPDATE runs_run r SET wake_at = clock_timestamp() FROM going WHERE r.id = going.id RETURNING r.id",
-        (value,),
+        {"target": target},
     )
     return sorted(row[0] for row in cursor.fetchall())
 

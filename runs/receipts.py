@@ -6,7 +6,6 @@ Everything in it is read from the projections whenever it is asked for, so it te
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -15,24 +14,13 @@ from django.db.models import Model, Q, QuerySet
 
 from agentops.ledger.models import Entry
 from identities.models import SecretLease, User
+from runs.concerns import concerned_by
 from runs.models import Run, Stop, ToolCall
 from tools.recall import CALLED_BACK
 
 Row = TypeVar("Row", bound=Model)
 
 LISTED = 200
-
-_CONCERNED: dict[str, Callable[[str], Q]] = {
-    # With those on its behalf, as far down as they go.
-    "run": lambda target: Q(pk=target) | Q(line__contains=[{"run": target}]),
-    "agent": lambda target: Q(identity_id=target) | Q(line__contains=[{"identity": target}]),
-    "tool": lambda target: Q(agent_version__catalogue__tool_id=target),
-    "application": lambda target: Q(application_id=target),
-    "principal": lambda target: Q(principal_id=target),
-    "credential": lambda target: Q(credential_id=target),
-    "provider": lambda target: Q(agent_version__planner=target),
-    "everything": lambda target: Q(),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +85,7 @@ def _latest(rows: QuerySet[Row], order: str) -> list[Row]:
 
 def going_at(stop: Stop) -> QuerySet[Run]:
     """Return the runs that a stop concerned and that were going at its moment."""
-    return Run.objects.filter(pk__in=_concerned(stop).filter(_was_going(stop.stopped_at)).values("pk"))
-
-
-def _concerned(stop: Stop) -> QuerySet[Run]:
-    return Run.objects.filter(_CONCERNED[stop.scope](stop.target))
+    return Run.objects.filter(_was_going(stop.stopped_at), pk__in=concerned_by(stop.scope, stop.target))
 
 
 def _was_going(at: datetime) -> Q:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import LiteralString
 from uuid import UUID
 
 from celery import shared_task
@@ -58,31 +57,21 @@ def close_campaigns() -> int:
 def wake_agent(identity_id: str) -> int:
     """Drive the runs of an agent whose standing has changed, and those on its behalf, so that they notice at once."""
     _send_withdrawal("agent", identity_id)
-    own = _wake("identity_id = %s", identity_id)
-    return own + _wake("line @> jsonb_build_array(jsonb_build_object('identity', %s::text))", identity_id)
+    return _wake("agent", identity_id)
 
 
 @shared_task(name="runs.wake_application")
 def wake_application(application_id: str) -> int:
     """Drive the runs of an application that was revoked."""
     _send_withdrawal("application", application_id)
-    return _wake("application_id = %s", application_id)
+    return _wake("application", application_id)
 
 
 @shared_task(name="runs.wake_person")
 def wake_person(user_id: str) -> int:
     """Drive the runs that a person started whose account was closed."""
     _send_withdrawal("person", user_id)
-    return _wake("started_by_id = %s", user_id)
-
-
-# Which runs a kill switch concerns, by its scope; every condition takes the target.
-_SWITCHED: dict[str, LiteralString] = {
-    "everything": "%s = ''",
-    "principal": "principal_id = %s::uuid",
-    "credential": "credential_id = %s::uuid",
-    "provider": "agent_version_id IN (SELECT id FROM runs_agentversion WHERE planner = %s)",
-}
+    return _wake("person", user_id)
 
 
 @shared_task(name="runs.wake_switched")
@@ -90,7 +79,7 @@ def wake_switched(switch_id: str) -> int:
     """Drive the runs that a kill switch concerns."""
     switch = KillSwitch.objects.get(pk=switch_id)
     _send_withdrawal(switch.scope, switch.target)
-    return _wake(_SWITCHED[switch.scope], switch.target)
+    return _wake(switch.scope, switch.target)
 
 
 @shared_task(name="runs.withdraw_credentials")
@@ -104,10 +93,10 @@ def _send_withdrawal(scope: str, target: str) -> None:
     send_after_commit("runs.withdraw_credentials", scope, target, queue="critical")
 
 
-def _wake(concerned: LiteralString, value: str) -> int:
-    """Ring all runs, paused ones too; the sweeper finds those that are sent no message."""
+def _wake(scope: str, target: str) -> int:
+    """Ring all runs that it concerns, paused ones too; the sweeper finds those that are sent no message."""
     with borrowed() as connection, connection.cursor() as cursor:
-        rung = lease_rows.ring_all(cursor, concerned, value)
+        rung = lease_rows.ring_all(cursor, scope, target)
     for run_id in rung[:WAKE_BATCH]:
         send_after_commit("runs.drive", str(run_id), queue="critical")
     return len(rung)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from uuid import UUID
 
 from agentops.engine import events as e
 from agentops.engine.state import CallState
 from approvals import gate
-from approvals.services import Subject, request_approval
+from approvals.services import Parent, Subject, request_approval
 from runs import evidence
 from runs.actions.proposals import terms_of, where_of
 from runs.actions.refusals import give_caps_back, note_refused
 from runs.authority import heed_standing
+from runs.models import Run
 from runs.session import Session, utc_now
 from tools.assessment import Assessment
 
@@ -25,22 +27,36 @@ REFUSALS = {
 
 def ask_people(session: Session, call: CallState, assessment: Assessment) -> None:
     """Put the call before people: the request and the note that the run waits stand or fall together."""
-    context, now = session.context, utc_now()
-    subject = Subject(
-        str(context.run_id), WAKE_TASK, context.team_id, context.principal_id, context.application_id,
-        context.started_by_id,
-    )  # fmt: skip
+    now = utc_now()
     session.commit()  # what has happened so far is evidence
     if session.state.unread:  # the user's last words, which the model had not read when it proposed this
         note_refused(session, call, "approval_voided", evidence.UNREAD_WORDS)
         return
     shown = evidence.collect(session, call, assessment)
     with session.orm_write() as write:
-        request = request_approval(assessment=assessment, subject=subject, evidence=shown, now=now)
+        request = request_approval(
+            assessment=assessment, subject=_subject_of(session), evidence=shown, now=now
+        )
         expires_at = request.expires_at.isoformat()
         facts = {**terms_of(session, call, assessment), "approval": str(request.id), "expires_at": expires_at}
         session.note(e.CALL_GATED, facts)
         write([])
+
+
+def _subject_of(session: Session) -> Subject:
+    context = session.context
+    return Subject(
+        str(context.run_id), WAKE_TASK, context.team_id, context.principal_id, context.application_id,
+        context.started_by_id, tuple(_parents_of(session)),
+    )  # fmt: skip
+
+
+def _parents_of(session: Session) -> Iterator[Parent]:
+    """Read who has a part in the runs that this one acts for; where one is missing, nobody is asked."""
+    line = [link.run_id for link in session.authority.line]
+    runs = Run.objects.in_bulk(line) if line else {}
+    for run in (runs[run_id] for run_id in line):
+        yield Parent(str(run.pk), run.identity_id, run.principal_id, run.started_by_id)
 
 
 def heed_decisions(session: Session) -> None:

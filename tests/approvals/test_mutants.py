@@ -14,7 +14,7 @@ import pytest
 from django.utils import timezone
 
 from agentops.errors import AgentOpsError, StateConflict
-from approvals import gate, policies, services
+from approvals import duties, gate, services
 from approvals.models import ApprovalRequest
 from identities.models import AgentIdentity, User
 from runs.models import Run
@@ -76,15 +76,12 @@ def without_digest(patch: pytest.MonkeyPatch) -> None:
     rewrite(patch, services, "_check_open", "digest != request.digest", "False")
 
 
-def without(condition: str) -> Mutant:
-    def mutant(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(services, "may_decide", rewrite(patch, policies, "may_decide", condition, "False"))
-
-    return mutant
+def without(part: str) -> Mutant:
+    return lambda patch: patch.delitem(duties.PARTS, part)
 
 
-without_owner = without("actor.pk in (request.identity.owner_id, request.owner_id)")
-without_starter = without("request.requested_by_id == actor.pk")
+without_owner = without("owner")
+without_starter = without("starter")
 
 
 def forget(*passages: str) -> Mutant:

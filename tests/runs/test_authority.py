@@ -276,9 +276,7 @@ def test_runs_that_are_rung_together_are_locked_in_the_order_of_their_ids() -> N
     with two_rivals() as (one, other), connect() as onlooker:
         lock = "SELECT FROM runs_run WHERE id = %s FOR UPDATE NOWAIT"
         one.begin(lambda cursor: cursor.execute(lock, [first]), onlooker).result()
-        rung = other.begin(
-            lambda cursor: lease_rows.ring_all(cursor, "identity_id = %s", str(agent)), onlooker
-        )
+        rung = other.begin(lambda cursor: lease_rows.ring_all(cursor, "agent", str(agent)), onlooker)
         assert not rung.done()
         onlooker.execute(lock, [second])
         one.commit()
