@@ -1,0 +1,65 @@
+"""What a tool calls is not one person's to change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import ProgrammingError, transaction
+
+from identities.changes import activate, do_or_propose
+from identities.models import ChangeProposal
+from tests.cast import Cast, let_govern
+from tests.factories import ToolVersionFactory
+from tools.models import ToolVersion
+from tools.services import ToolDefinition, add_version
+from tools.services.definition import definition_of
+
+pytestmark = [pytest.mark.django_db, pytest.mark.authority]
+
+ELSEWHERE = {"method": "POST", "url": "https://elsewhere.example/collect"}
+CALLS_ELSE = {
+    "another address": ({"config": ELSEWHERE}, "definition.config"),
+    "a network inside": ({"config": {**ELSEWHERE, "allow_private": True}}, "definition.config"),
+    "caps in another currency": ({"currency": "JPY"}, "definition.currency"),
+    "caps of something else": ({"amount_argument": ""}, "amount_argument"),
+}
+
+
+@pytest.fixture
+def version(cast: Cast) -> ToolVersion:
+    """Provide a tool that is defined; from here on what loosens takes two people."""
+    let_govern(cast.bob)
+    made: ToolVersion = ToolVersionFactory.create(tool__team=cast.team, effect="read", timeout_s=2.5)
+    return made
+
+
+def define(cast: Cast, version: ToolVersion, **changes: Any) -> Any:
+    """Let Alice define the tool anew."""
+    values = definition_of(version).values() | {"dedupe_on": (), **changes}
+    return do_or_propose(
+        actor=cast.alice,
+        act=lambda: add_version(actor=cast.alice, tool=version.tool, definition=ToolDefinition(**values)),
+    )
+
+
+@pytest.mark.parametrize(("changes", "loosening"), CALLS_ELSE.values(), ids=CALLS_ELSE)
+def test_what_a_tool_calls_takes_two(
+    version: ToolVersion, governed: Cast, changes: dict[str, Any], loosening: str
+) -> None:
+    made = define(governed, version, **changes, timeout_s=3.5)
+    assert isinstance(made, ChangeProposal)
+    assert made.loosening == [loosening]
+    # The second person reads what differs, not its digest alone.
+    (name, value), *_ = changes.items()
+    assert made.before is not None
+    assert (made.before[loosening], made.after[loosening]) == (getattr(version, name), value)
+    assert (made.before["definition.timeout_s"], made.after["definition.timeout_s"]) == ("2.5", "3.5")
+    with pytest.raises(ProgrammingError, match="second person"), transaction.atomic():
+        ToolVersionFactory.create(**{**of_tool(version), **changes})
+    assert activate(actor=governed.bob, proposal=made, second_factor=True).state == "activated"
+    assert getattr(version.tool.versions.get(number=2), name) == value
+
+
+def of_tool(version: ToolVersion) -> dict[str, Any]:
+    return {"tool": version.tool, "effect": version.effect, "config": version.config}
