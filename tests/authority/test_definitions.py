@@ -1,7 +1,9 @@
-"""What a tool calls is not one person's to change."""
+"""What a tool calls, and which definition of it an agent uses, is not one person's to change."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,8 +11,10 @@ from django.db import ProgrammingError, transaction
 
 from identities.changes import activate, do_or_propose
 from identities.models import ChangeProposal
+from runs.models import AgentVersion
+from runs.publishing import publish_version
 from tests.cast import Cast, let_govern
-from tests.factories import ToolVersionFactory
+from tests.factories import AgentVersionFactory, GrantFactory, PriceFactory, ToolVersionFactory
 from tools.models import ToolVersion
 from tools.services import ToolDefinition, add_version
 from tools.services.definition import definition_of
@@ -28,9 +32,11 @@ CALLS_ELSE = {
 
 @pytest.fixture
 def version(cast: Cast) -> ToolVersion:
-    """Provide a tool that is defined; from here on what loosens takes two people."""
+    """Provide a tool that is defined, priced for and granted; from here on what loosens takes two people."""
     let_govern(cast.bob)
+    PriceFactory.create(model="test-model")
     made: ToolVersion = ToolVersionFactory.create(tool__team=cast.team, effect="read", timeout_s=2.5)
+    GrantFactory.create(identity=cast.agent, tool=made.tool, decision="ALLOW")
     return made
 
 
@@ -63,3 +69,30 @@ def test_what_a_tool_calls_takes_two(
 
 def of_tool(version: ToolVersion) -> dict[str, Any]:
     return {"tool": version.tool, "effect": version.effect, "config": version.config}
+
+
+def test_to_go_back_to_a_laxer_definition_takes_two(version: ToolVersion, governed: Cast) -> None:
+    """A tool was called too mild; whoever publishes cannot undo that by pinning the version before."""
+    publish = partial(publication, governed)
+    stricter = define(governed, version, effect="reversible")
+    assert isinstance(stricter, ToolVersion)
+    assert publish(stricter)().state == "published"
+
+    made = publish(version)()
+    assert isinstance(made, ChangeProposal)
+    assert (made.loosening, made.before["catalogue"], made.after["catalogue"]) == (  # type: ignore[index]
+        ["catalogue"], [str(stricter)], [str(version)],
+    )  # fmt: skip
+    draft = AgentVersion.objects.get(pk=made.arguments["version"])
+    AgentVersion.objects.filter(state="published").update(state="retired")
+    with pytest.raises(ProgrammingError, match="second person"), transaction.atomic():
+        AgentVersion.objects.filter(pk=draft.pk).update(state="published")
+    assert activate(actor=governed.bob, proposal=made, second_factor=True).state == "activated"
+    assert publish(version, instructions="Help more.")().state == "published"  # two signed it once
+
+
+def publication(cast: Cast, version: ToolVersion, **fields: Any) -> Callable[[], Any]:
+    """Return how Alice publishes a draft whose agent calls this version of the tool."""
+    draft = AgentVersionFactory.create(identity=cast.agent, catalogue=[version], **fields)
+    act = partial(publish_version, actor=cast.alice, version=draft)
+    return lambda: do_or_propose(actor=cast.alice, act=act)

@@ -3,6 +3,7 @@
 from identities.changes import Verb, register_verb
 from tools.services.changes.definitions import (
     ADD_VERSION,
+    allows_more,
     carry_out_version,
     describe_version,
 )
@@ -18,6 +19,7 @@ from tools.services.changes.user_terms import SET_USER_TERMS, carry_out_user_ter
 
 __all__ = [
     "GRANT",
+    "allows_more",
     "describe_grant",
     "describe_user_terms",
     "describe_version",

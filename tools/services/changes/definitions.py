@@ -39,6 +39,12 @@ def describe_version(
     )
 
 
+def allows_more(version: ToolVersion) -> bool:
+    """Return whether a version would loosen if it followed the latest one of its tool."""
+    latest = ToolVersion.objects.filter(tool=version.tool_id).latest("number")
+    return bool(_find_looser(definition_of(latest).values(), definition_of(version).values()))
+
+
 def _state(values: Row, others: Row, **row: object) -> Row:
     differing = {_shown(name): value for name, value in values.items() if others.get(name) != value}
     return as_json(
