@@ -405,6 +405,19 @@ def test_a_waiver_is_a_proposal_of_its_first_signer(governed: Cast) -> None:
     assert (waived.waived_by, waived.countersigned_by) == (bob, fiona)
 
 
+def test_who_came_to_own_the_agent_has_waived_nothing(governed: Cast) -> None:
+    bob, fiona = governed.bob, governed.fiona
+    let_govern(bob, fiona)
+    refund: Tool = ToolVersionFactory.create(tool__team=governed.team, irreversible=True).tool
+    waiver = Waiver("Small sums.", timezone.now() + timedelta(days=9))
+    signed: dict[str, Any] = {"identity": governed.agent, "tool": refund, "terms": CAPPED, "waiver": waiver}
+    sign_waiver(actor=bob, **signed)
+    AgentIdentity.objects.filter(pk=governed.agent.pk).update(owner=bob)
+    assert check(fiona, ChangeProposal.objects.get(verb="grant.waive")).state == "outdated"
+    assert sign_waiver(actor=fiona, **signed) is None  # hers is the first that counts
+    assert in_force(refund) == []
+
+
 def test_who_proposes_sees_it_and_other_teams_do_not(governed: Cast, tool: Tool) -> None:
     proposal = grant(governed, tool)
     outsider = PersonFactory.create()
