@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -18,13 +19,14 @@ from agentops.ledger.store import record
 from agentops.rows import check_fields
 from agentops.text import is_blank
 from identities.factors import require_fresh_factor
-from identities.models import AgentIdentity, Team, User
+from identities.models import AgentIdentity, ChangeProposal, Team, User
 from identities.policies import Decision, enforce, may_govern, require
 from runs.grant_use import read_use
 from runs.models import Campaign, CampaignItem
 from runs.shrinking import check_smaller
 from tools.models import ToolGrant
 from tools.services import Terms, expire_grant, revoke_grant, set_grant
+from tools.services.changes.grants import SET_GRANT
 from tools.services.grants import PERMISSION
 
 Became = CampaignItem.Decision
@@ -115,9 +117,18 @@ def may_judge(person: User, grant: ToolGrant) -> Decision:
     """Decide whether somebody may judge a grant at all."""
     if person.pk == grant.identity.owner_id:
         return Decision(False, ("owns the agent",))
-    if person.pk in (grant.created_by_id, grant.waived_by_id, grant.countersigned_by_id):
+    granters = (grant.created_by_id, grant.waived_by_id, grant.countersigned_by_id, *_last_signers(grant))
+    if person.pk in granters:
         return Decision(False, ("granted it",))
     return may_govern(person, PERMISSION, grant.identity.team)
+
+
+def _last_signers(grant: ToolGrant) -> Collection[UUID | None]:
+    """Return both who let it allow more; a version that is tighter since names only who tightened it."""
+    signed = ChangeProposal.objects.filter(
+        verb=SET_GRANT, subject=f"{grant.identity_id}:{grant.tool_id}", state=ChangeProposal.State.ACTIVATED
+    )
+    return signed.order_by("-decided_at").values_list("maker", "checker").first() or ()
 
 
 def present_grant(item: CampaignItem) -> ToolGrant | None:

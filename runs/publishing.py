@@ -54,7 +54,8 @@ def publish_version(*, actor: User, version: AgentVersion) -> AgentVersion:
     """Publish a draft; the version published until now is retired with the same commit.
 
     Raises StateConflict unless it is a draft, ValidationFailed (preflight_failed) with all findings,
-    SecondPersonNeeded where its runs may spend more than those of the version before.
+    SecondPersonNeeded where its runs may spend more than those of the version before, or it takes up an earlier,
+    laxer definition of a tool.
     """
     _lock_identity(version.identity)  # publications of one agent come one after the other
     locked = _lock_version(version)

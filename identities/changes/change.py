@@ -55,6 +55,8 @@ def _plain(value: Any) -> Any:  # Any: a column's
             return value.isoformat()
         case Decimal() | UUID():
             return str(value)
+        case float():
+            return str(value)  # the ledger takes none
         case list() | tuple():
             return [_plain(item) for item in value]
         case Mapping():

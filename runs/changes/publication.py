@@ -1,4 +1,4 @@
-"""Publishing a version as a governed change: what its runs may spend goes up with it."""
+"""Publishing a version as a governed change: what its runs may spend, and how its tools are defined, goes with it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.db.models import F
 from identities.changes import Change, as_json, find_loosening
 from identities.models import User
 from runs.models import AgentVersion
+from tools.services.changes import allows_more
 
 PUBLISH = "agent_version.publish"
 PUBLISHER = "runs.change_agentversion"
@@ -31,7 +32,10 @@ def describe_publication(version: AgentVersion, digest: str) -> Change:
         arguments={"version": str(version.id)},
         before=None if before is None or previous is None else as_json({**before, **_name(previous)}),
         after=as_json({**after, **_name(version), "state": "published", "digest": digest}),
-        loosening=() if before is None else find_loosening(before, after),
+        loosening=(
+            *(() if before is None else find_loosening(before, after)),
+            *(("catalogue",) if _goes_back(version, previous) else ()),
+        ),
         undo=None if previous is None else {"like": str(previous.id)},
     )
 
@@ -47,7 +51,16 @@ def _limits(version: AgentVersion) -> Row:
 
 
 def _name(version: AgentVersion) -> Row:
-    return {"number": version.number, "model": version.model}
+    tools = version.catalogue.select_related("tool").order_by("tool__name", "number")
+    return {"number": version.number, "model": version.model, "catalogue": [str(tool) for tool in tools]}
+
+
+def _goes_back(version: AgentVersion, previous: AgentVersion | None) -> bool:
+    """Return whether it takes up an earlier definition of a tool that allows more than the latest."""
+    taken_up = version.catalogue.all()
+    if previous is not None:
+        taken_up = taken_up.exclude(pk__in=previous.catalogue.values("pk"))
+    return any(allows_more(tool_version) for tool_version in taken_up)
 
 
 def carry_out_publication(actor: User, arguments: Row) -> object:

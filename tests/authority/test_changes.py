@@ -30,6 +30,7 @@ from identities.changes.deciding import expire_proposals
 from identities.models import AgentIdentity, ChangeProposal, ChangeRule, User
 from identities.services import activate_agent, suspend_agent
 from runs.budgeting import set_budget
+from runs.campaigns import may_judge
 from runs.models import AgentVersion, Price
 from runs.planner.prices import Price as Rates
 from runs.pricing import set_price
@@ -202,6 +203,18 @@ def test_a_change_is_rolled_back_and_to_loosen_again_takes_two(governed: Cast, t
     again = roll_back(actor=governed.alice, proposal=check(governed.bob, tightened))
     assert isinstance(again, ChangeProposal)
     assert (again.rolls_back, again.state, in_force(tool)) == (tightened, "waiting", ["DENY"])
+
+
+def test_who_let_a_grant_allow_more_does_not_judge_it(governed: Cast, tool: Tool) -> None:
+    """Neither of both, also when somebody has tightened it since and is named on it alone."""
+    colleague, fiona = PersonFactory.create(), governed.fiona
+    let_govern(colleague, fiona)
+    join([(governed.team, colleague)])
+    check(governed.bob, grant(governed, tool, ALLOW, maker=governed.ada))
+    tighter = Terms("ALLOW", approval_ttl_s=60)
+    present = set_grant(actor=fiona, identity=governed.agent, tool=tool, terms=tighter)
+    people = (governed.ada, governed.bob, fiona, colleague)
+    assert [who for who in people if may_judge(who, present).allowed] == [colleague]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -390,6 +403,19 @@ def test_a_waiver_is_a_proposal_of_its_first_signer(governed: Cast) -> None:
     assert (signed.state, in_force(refund)) == ("activated", ["ALLOW_WITH_CAPS"])
     waived = ToolGrant.objects.get(tool=refund, state="active")
     assert (waived.waived_by, waived.countersigned_by) == (bob, fiona)
+
+
+def test_who_came_to_own_the_agent_has_waived_nothing(governed: Cast) -> None:
+    bob, fiona = governed.bob, governed.fiona
+    let_govern(bob, fiona)
+    refund: Tool = ToolVersionFactory.create(tool__team=governed.team, irreversible=True).tool
+    waiver = Waiver("Small sums.", timezone.now() + timedelta(days=9))
+    signed: dict[str, Any] = {"identity": governed.agent, "tool": refund, "terms": CAPPED, "waiver": waiver}
+    sign_waiver(actor=bob, **signed)
+    AgentIdentity.objects.filter(pk=governed.agent.pk).update(owner=bob)
+    assert check(fiona, ChangeProposal.objects.get(verb="grant.waive")).state == "outdated"
+    assert sign_waiver(actor=fiona, **signed) is None  # hers is the first that counts
+    assert in_force(refund) == []
 
 
 def test_who_proposes_sees_it_and_other_teams_do_not(governed: Cast, tool: Tool) -> None:

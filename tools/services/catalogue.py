@@ -49,7 +49,7 @@ def add_version(*, actor: User, tool: Tool, definition: ToolDefinition) -> ToolV
     """Add a version, or return the latest one if it is defined just so.
 
     Raises ValidationFailed with every fault of the definition, StateConflict for a retired tool, SecondPersonNeeded
-    for a milder effect class or another amount to cap.
+    for a milder effect class, another amount to cap, or a call of something else.
     """
     locked = lock_tool(tool)
     require(actor, "tools.add_toolversion", locked.team, locked)

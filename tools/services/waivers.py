@@ -132,4 +132,5 @@ def _standing_signers(identity: AgentIdentity, tool: Tool, digest: str) -> list[
         seq__gt=changed.seq if changed else 0,
     )
     people = User.objects.filter(pk__in=[entry.actor for entry in signed])
-    return [one for one in people if may_govern(one, PERMISSION, identity.team).allowed]
+    others = people.exclude(pk=identity.owner_id)  # who signed may have become the owner since
+    return [one for one in others if may_govern(one, PERMISSION, identity.team).allowed]

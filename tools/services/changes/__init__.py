@@ -1,7 +1,12 @@
 """What governs tools, as changes that a second person may have to activate."""
 
 from identities.changes import Verb, register_verb
-from tools.services.changes.definitions import ADD_VERSION, carry_out_version, describe_version
+from tools.services.changes.definitions import (
+    ADD_VERSION,
+    allows_more,
+    carry_out_version,
+    describe_version,
+)
 from tools.services.changes.grants import (
     GRANT,
     SET_GRANT,
@@ -12,7 +17,14 @@ from tools.services.changes.grants import (
 )
 from tools.services.changes.user_terms import SET_USER_TERMS, carry_out_user_terms, describe_user_terms
 
-__all__ = ["GRANT", "describe_grant", "describe_user_terms", "describe_version", "register_verbs"]
+__all__ = [
+    "GRANT",
+    "allows_more",
+    "describe_grant",
+    "describe_user_terms",
+    "describe_version",
+    "register_verbs",
+]
 
 
 def register_verbs() -> None:

@@ -1,4 +1,4 @@
-"""Tool versions as governed changes: to call a tool milder, or to take what is capped from elsewhere, loosens."""
+"""Tool versions as governed changes: to call a tool milder, to call something else, or to count otherwise, loosens."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Any
 from identities.changes import Change, as_json
 from identities.models import User
 from tools.models import Tool, ToolVersion
-from tools.services.definition import ToolDefinition
+from tools.services.definition import ToolDefinition, definition_of
 
 ADD_VERSION = "tool_version.add"
 DEFINE = "tools.add_toolversion"
 MILDEST_FIRST = ("read", "reversible", "irreversible")
+# What is called, with which secret, and what caps count: nobody can tell a milder one of these from a stricter.
+NEVER_MILDER = ("adapter", "config", "amount_argument", "currency")
 
 Row = dict[str, Any]  # Any: columns
 
@@ -19,38 +21,50 @@ Row = dict[str, Any]  # Any: columns
 def describe_version(
     tool: Tool, definition: ToolDefinition, digest: str, latest: ToolVersion | None
 ) -> Change:
-    """Describe a further version of a tool."""
-    before = None if latest is None else as_json(_facts_of(latest))
-    after = {"effect": definition.effect, "amount_argument": definition.amount_argument, "digest": digest}
+    """Describe a further version of a tool, with all that differs: the digest alone tells a reader nothing."""
+    present = {} if latest is None else definition_of(latest).values()
+    values = definition.values()
+    before = None if latest is None else _state(present, values, digest=latest.digest, number=latest.number)
     return Change(
         verb=ADD_VERSION,
         subject=str(tool.id),
         team=tool.team,
         permission=DEFINE,
         title=f"How {tool} is defined, and what it does to the world",
-        arguments={"tool": str(tool.id), "definition": definition.values()},
+        arguments={"tool": str(tool.id), "definition": values},
         before=before,
-        after=after,
-        loosening=() if before is None else tuple(_find_milder(before, after)),
+        after=_state(values, present, digest=digest),
+        loosening=() if latest is None else tuple(_shown(name) for name in _find_looser(present, values)),
         undo=None if latest is None else {"tool": str(tool.id), "version": str(latest.id)},
     )
 
 
-def _facts_of(version: ToolVersion) -> Row:
-    names = ("effect", "amount_argument", "digest", "number")
-    return {name: getattr(version, name) for name in names}
+def allows_more(version: ToolVersion) -> bool:
+    """Return whether a version would loosen if it followed the latest one of its tool."""
+    latest = ToolVersion.objects.filter(tool=version.tool_id).latest("number")
+    return bool(_find_looser(definition_of(latest).values(), definition_of(version).values()))
 
 
-def _find_milder(before: Row, after: Row) -> list[str]:
+def _state(values: Row, others: Row, **row: object) -> Row:
+    differing = {_shown(name): value for name, value in values.items() if others.get(name) != value}
+    return as_json(
+        {"effect": values["effect"], "amount_argument": values["amount_argument"], **differing, **row}
+    )
+
+
+def _shown(name: str) -> str:
+    """Return a name under which the guards do not look for a column: what is shown as text would differ from it."""
+    return name if name in ("effect", "amount_argument") else f"definition.{name}"
+
+
+def _find_looser(before: Row, after: Row) -> list[str]:
     milder = MILDEST_FIRST.index(after["effect"]) < MILDEST_FIRST.index(before["effect"])
-    elsewhere = after["amount_argument"] != before["amount_argument"]
-    return [name for name, is_so in (("effect", milder), ("amount_argument", elsewhere)) if is_so]
+    return [*(["effect"] if milder else []), *(name for name in NEVER_MILDER if after[name] != before[name])]
 
 
 def carry_out_version(actor: User, arguments: Row) -> object:
     """Add the version that a proposal defines, or one that is defined as an earlier one was."""
     from tools.services.catalogue import add_version  # which describes itself here
-    from tools.services.definition import definition_of
 
     tool = Tool.objects.get(pk=arguments["tool"])
     if "version" in arguments:

@@ -1,0 +1,98 @@
+"""What a tool calls, and which definition of it an agent uses, is not one person's to change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import ProgrammingError, transaction
+
+from identities.changes import activate, do_or_propose
+from identities.models import ChangeProposal
+from runs.models import AgentVersion
+from runs.publishing import publish_version
+from tests.cast import Cast, let_govern
+from tests.factories import AgentVersionFactory, GrantFactory, PriceFactory, ToolVersionFactory
+from tools.models import ToolVersion
+from tools.services import ToolDefinition, add_version
+from tools.services.definition import definition_of
+
+pytestmark = [pytest.mark.django_db, pytest.mark.authority]
+
+ELSEWHERE = {"method": "POST", "url": "https://elsewhere.example/collect"}
+CALLS_ELSE = {
+    "another address": ({"config": ELSEWHERE}, "definition.config"),
+    "a network inside": ({"config": {**ELSEWHERE, "allow_private": True}}, "definition.config"),
+    "caps in another currency": ({"currency": "JPY"}, "definition.currency"),
+    "caps of something else": ({"amount_argument": ""}, "amount_argument"),
+}
+
+
+@pytest.fixture
+def version(cast: Cast) -> ToolVersion:
+    """Provide a tool that is defined, priced for and granted; from here on what loosens takes two people."""
+    let_govern(cast.bob)
+    PriceFactory.create(model="test-model")
+    made: ToolVersion = ToolVersionFactory.create(tool__team=cast.team, effect="read", timeout_s=2.5)
+    GrantFactory.create(identity=cast.agent, tool=made.tool, decision="ALLOW")
+    return made
+
+
+def define(cast: Cast, version: ToolVersion, **changes: Any) -> Any:
+    """Let Alice define the tool anew."""
+    values = definition_of(version).values() | {"dedupe_on": (), **changes}
+    return do_or_propose(
+        actor=cast.alice,
+        act=lambda: add_version(actor=cast.alice, tool=version.tool, definition=ToolDefinition(**values)),
+    )
+
+
+@pytest.mark.parametrize(("changes", "loosening"), CALLS_ELSE.values(), ids=CALLS_ELSE)
+def test_what_a_tool_calls_takes_two(
+    version: ToolVersion, governed: Cast, changes: dict[str, Any], loosening: str
+) -> None:
+    made = define(governed, version, **changes, timeout_s=3.5)
+    assert isinstance(made, ChangeProposal)
+    assert made.loosening == [loosening]
+    # The second person reads what differs, not its digest alone.
+    (name, value), *_ = changes.items()
+    assert made.before is not None
+    assert (made.before[loosening], made.after[loosening]) == (getattr(version, name), value)
+    assert (made.before["definition.timeout_s"], made.after["definition.timeout_s"]) == ("2.5", "3.5")
+    with pytest.raises(ProgrammingError, match="second person"), transaction.atomic():
+        ToolVersionFactory.create(**{**of_tool(version), **changes})
+    assert activate(actor=governed.bob, proposal=made, second_factor=True).state == "activated"
+    assert getattr(version.tool.versions.get(number=2), name) == value
+
+
+def of_tool(version: ToolVersion) -> dict[str, Any]:
+    return {"tool": version.tool, "effect": version.effect, "config": version.config}
+
+
+def test_to_go_back_to_a_laxer_definition_takes_two(version: ToolVersion, governed: Cast) -> None:
+    """A tool was called too mild; whoever publishes cannot undo that by pinning the version before."""
+    publish = partial(publication, governed)
+    stricter = define(governed, version, effect="reversible")
+    assert isinstance(stricter, ToolVersion)
+    assert publish(stricter)().state == "published"
+
+    made = publish(version)()
+    assert isinstance(made, ChangeProposal)
+    assert (made.loosening, made.before["catalogue"], made.after["catalogue"]) == (  # type: ignore[index]
+        ["catalogue"], [str(stricter)], [str(version)],
+    )  # fmt: skip
+    draft = AgentVersion.objects.get(pk=made.arguments["version"])
+    AgentVersion.objects.filter(state="published").update(state="retired")
+    with pytest.raises(ProgrammingError, match="second person"), transaction.atomic():
+        AgentVersion.objects.filter(pk=draft.pk).update(state="published")
+    assert activate(actor=governed.bob, proposal=made, second_factor=True).state == "activated"
+    assert publish(version, instructions="Help more.")().state == "published"  # two signed it once
+
+
+def publication(cast: Cast, version: ToolVersion, **fields: Any) -> Callable[[], Any]:
+    """Return how Alice publishes a draft whose agent calls this version of the tool."""
+    draft = AgentVersionFactory.create(identity=cast.agent, catalogue=[version], **fields)
+    act = partial(publish_version, actor=cast.alice, version=draft)
+    return lambda: do_or_propose(actor=cast.alice, act=act)
