@@ -23,8 +23,9 @@ from agentops.console.rights import holds_somewhere
 from agentops.console.streams import register_streams
 from identities.acting import acting_person
 from identities.admin.agent_forms import AgentForm, RecertifyForm
-from identities.admin.changes import or_propose
-from identities.models import AgentIdentity, ApiKey
+from identities.admin.changes import lead_to_proposal, or_propose
+from identities.changes import do_or_propose
+from identities.models import AgentIdentity, ApiKey, ChangeProposal
 from identities.policies import may_govern, may_recertify, may_stop_agent
 from identities.services import activate_agent, recertify_agent, revoke_agent, suspend_agent, update_agent
 
@@ -120,7 +121,12 @@ class AgentIdentityAdmin(GovernedAdmin):
         back = self.page_url("change", agent.pk)
 
         def submit(values: dict[str, Any]) -> HttpResponse:
-            changes = update_agent(actor=acting_person(request), agent=agent, **values)
+            person = acting_person(request)
+            changes = do_or_propose(
+                actor=person, act=partial(update_agent, actor=person, agent=agent, **values)
+            )
+            if isinstance(changes, ChangeProposal):
+                return lead_to_proposal(request, changes)
             messages.success(
                 request, f"{values['name']}: {'changed' if changes else 'nothing was different'}."
             )

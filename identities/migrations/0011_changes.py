@@ -83,12 +83,25 @@ BEGIN
 END $$;
 CREATE TRIGGER identities_agentidentity_governed BEFORE INSERT OR UPDATE OF state ON identities_agentidentity
     FOR EACH ROW EXECUTE FUNCTION identities_guard_activation();
+
+-- An owner decides about nothing that the agent does, so nobody gets rid of that alone.
+CREATE FUNCTION identities_guard_owner() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.owner_id = OLD.owner_id OR identities_may_write('agent.hand_over', NEW.id::text, NEW.team_id,
+        identities_is_person(OLD.owner_id), NEW) THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'another owner takes a second person: % refused', TG_OP USING ERRCODE = '42501';
+END $$;
+CREATE TRIGGER identities_agentidentity_owned BEFORE UPDATE OF owner_id ON identities_agentidentity
+    FOR EACH ROW EXECUTE FUNCTION identities_guard_owner();
 """
 UNGUARD = """
 DROP TRIGGER identities_agentidentity_governed ON identities_agentidentity;
+DROP TRIGGER identities_agentidentity_owned ON identities_agentidentity;
 DROP TRIGGER identities_changerule_governed ON identities_changerule;
 DROP TRIGGER identities_changeproposal_decided_once ON identities_changeproposal;
-DROP FUNCTION identities_guard_activation(), identities_guard_rule(), identities_guard_proposal(), identities_is_person(uuid),
+DROP FUNCTION identities_guard_owner(), identities_guard_activation(), identities_guard_rule(), identities_guard_proposal(), identities_is_person(uuid),
     identities_may_write(text, text, uuid, boolean, anyelement), identities_change_needs(text, uuid);
 """
 

@@ -20,6 +20,7 @@ from agentops.rows import Changes, insert_row, update_row
 from identities.activation import check_activation
 from identities.changes import clear_change
 from identities.changes.activation import OPERATE, describe_activation
+from identities.changes.ownership import describe_hand_over
 from identities.factors import require_fresh_factor
 from identities.models import AgentIdentity, Team, User
 from identities.policies import enforce, may_govern, may_stop_agent, require
@@ -81,8 +82,9 @@ def update_agent(
     sponsor: User | None = None,
     recertify_by: datetime | None = None,
 ) -> Changes:
-    """Change what is said about an agent; return what changed. Raises StateConflict once it is revoked.
+    """Change what is said about an agent; return what changed.
 
+    Raises StateConflict once it is revoked, SecondPersonNeeded for another owner while the present one is there.
     Without a ``sponsor`` or ``recertify_by`` they stay: an agent is not rid of them again. A date that is set
     may come sooner; that it comes later is for ``recertify_agent``.
     """
@@ -96,10 +98,20 @@ def update_agent(
         check_people(owner, sponsor)
     if locked.recertify_by is not None and (recertify_by is None or recertify_by > locked.recertify_by):
         raise StateConflict("recertification_due", "a later date takes somebody who recertifies the agent")
-    values = {"name": name, "purpose": purpose, "owner": owner, "sponsor": sponsor}
-    changes = update_row(locked, values) | set_ends(locked, expires_at, recertify_by)
+    values: dict[str, object] = {"name": name, "purpose": purpose, "owner": owner, "sponsor": sponsor}
+    cleared: Mapping[str, str] = {}
+    if owner.pk != locked.owner_id:
+        cleared = clear_change(actor, describe_hand_over(locked, {**values, "ends_at": expires_at}))
+    # The ends first: with the owner, the row has to be all that was signed.
+    changes = set_ends(locked, expires_at, recertify_by)
+    changes = update_row(locked, values) | changes
     if changes:
-        facts = {"fields": sorted(changes), "expires_at": _text(locked.expires_at), **_people(locked)}
+        facts = {
+            "fields": sorted(changes),
+            "expires_at": _text(locked.expires_at),
+            **_people(locked),
+            **cleared,
+        }
         _record(locked, "agent.updated", actor, facts)
     return changes
 

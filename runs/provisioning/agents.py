@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from agentops.rows import Changes
@@ -78,7 +79,8 @@ def _update(session: Session, agent: AgentIdentity, entry: dict[str, Any]) -> Ch
     if stated is not None and standing is not None and stated != standing:
         fields["recertify_by"] = None  # who recertified it has looked at it, a document has not
         session.notes.append(f"{agent.slug} is to be recertified by {standing:%Y-%m-%d}: that stays")
-    changes = update_agent(actor=session.actor, agent=agent, **fields)
+    update = partial(update_agent, actor=session.actor, agent=agent, **fields)
+    changes = session.govern(f"agent {agent.slug}", update) or {}
     # Nothing becomes a draft again.
     if wanted not in (before, AgentIdentity.State.DRAFT) and _move(session, agent, wanted):
         changes["state"] = (before, wanted)

@@ -28,7 +28,7 @@ from identities.changes import (
 )  # fmt: skip
 from identities.changes.deciding import expire_proposals
 from identities.models import AgentIdentity, ChangeProposal, ChangeRule, User
-from identities.services import activate_agent, suspend_agent
+from identities.services import activate_agent, suspend_agent, update_agent
 from runs.budgeting import set_budget
 from runs.campaigns import may_judge
 from runs.models import AgentVersion, Price
@@ -352,6 +352,30 @@ def test_an_agent_begins_with_one_person_unless_a_rule_says_two(governed: Cast) 
     assert agent.state == "active"
 
 
+def test_nobody_gets_rid_of_an_agent_alone(governed: Cast) -> None:
+    """Its owner decides about none of its calls: by a hop they would."""
+    let_govern(governed.bob)
+    agent = governed.agent
+    AgentIdentity.objects.filter(pk=agent.pk).update(purpose="Refunds.")
+    said: dict[str, Any] = {"agent": agent, "name": agent.name, "purpose": "Refunds.", "expires_at": None}
+
+    def hand_over(owner: User) -> Any:
+        act = partial(update_agent, actor=governed.alice, owner=owner, **said)
+        return do_or_propose(actor=governed.alice, act=act)
+
+    made = hand_over(governed.fiona)
+    assert (type(made), made.loosening) == (ChangeProposal, ["owner"])
+    with pytest.raises(ProgrammingError, match="second person"), transaction.atomic():
+        AgentIdentity.objects.filter(pk=agent.pk).update(owner=governed.fiona)
+    assert check(governed.bob, made).state == "activated"
+    agent.refresh_from_db()
+    assert agent.owner == governed.fiona
+    back = roll_back(actor=governed.bob, proposal=made)
+    assert isinstance(back, ChangeProposal), "that gets rid of her"
+    User.objects.filter(pk=governed.fiona.pk).update(is_active=False)
+    assert "owner" in hand_over(governed.bob), "who has left cannot gain by it"
+
+
 def test_every_price_takes_two_superusers(governed: Cast) -> None:
     rates = {
         f"{name}_usd_per_mtok": Decimal(2) for name in ("input", "output", "cached_input", "cache_write")
@@ -412,7 +436,11 @@ def test_who_came_to_own_the_agent_has_waived_nothing(governed: Cast) -> None:
     waiver = Waiver("Small sums.", timezone.now() + timedelta(days=9))
     signed: dict[str, Any] = {"identity": governed.agent, "tool": refund, "terms": CAPPED, "waiver": waiver}
     sign_waiver(actor=bob, **signed)
-    AgentIdentity.objects.filter(pk=governed.agent.pk).update(owner=bob)
+    agent = governed.agent
+    with seconded(governed.ada):
+        update_agent(
+            actor=governed.alice, agent=agent, name=agent.name, purpose="p", owner=bob, expires_at=None
+        )
     assert check(fiona, ChangeProposal.objects.get(verb="grant.waive")).state == "outdated"
     assert sign_waiver(actor=fiona, **signed) is None  # hers is the first that counts
     assert in_force(refund) == []
