@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from tools.decisions.errors import FeelError, Problem
+from tools.decisions.errors import Problem
 from tools.decisions.feel.evaluation import (
     Evaluator,
     Types,
@@ -18,13 +18,16 @@ from tools.decisions.feel.evaluation import (
 )
 from tools.decisions.feel.matching import Cell, Matcher, compile_tests
 from tools.decisions.feel.parser import parse_expression
-from tools.decisions.feel.syntax import Comparison, Expression, UnaryTests
+from tools.decisions.feel.syntax import Comparison, Expression, Literal, UnaryTests
 from tools.decisions.feel.unary_tests import parse_unary_tests
 from tools.decisions.feel.values import FeelType, Value
 from tools.decisions.results import NO_DECISION, NoDecision
 from tools.decisions.tables import Input, Output, Rule, Table
 
+_T = TypeVar("_T")
 EVERYTHING = Cell(UnaryTests(), None)
+NOTHING: Expression = Literal(None)
+NONE: Value | NoDecision = NO_DECISION
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,6 @@ class Condition:
 
     clause: Input
     evaluate: Evaluator
-    tree: Expression
     allowed: Cell
 
 
@@ -65,29 +67,28 @@ class Builder:
     types: Types
     problems: list[Problem] = field(default_factory=list)
 
-    @contextmanager
-    def at(self, place: str) -> Iterator[None]:
-        """Note what is refused inside as a problem of this place."""
+    def attempt(self, place: str, compile_part: Callable[[], _T], otherwise: _T) -> _T:
+        """Return a compiled part; one that is refused is noted as a problem of this place, and replaced."""
         try:
-            yield
-        except (FeelError, ValueError) as error:
+            return compile_part()
+        except ValueError as error:
             self.problems.append(Problem(place, str(error)))
+            return otherwise
 
     def cell(self, place: str, text: str, wanted: FeelType) -> Cell:
-        """Return a compiled cell, or one that fits everything after noting why not."""
-        with self.at(place):
-            return compile_tests(parse_unary_tests(text, self.types), wanted, self.types)
-        return EVERYTHING
+        """Return a compiled cell."""
+        return self.attempt(place, lambda: self._cell(text, wanted), EVERYTHING)
 
-    def condition(self, number: int, clause: Input) -> Condition | None:
-        """Return an input clause, or nothing after noting why not."""
+    def condition(self, number: int, clause: Input) -> Condition:
+        """Return an input clause."""
         place = f"input {number}"
         allowed = self.cell(f"{place}, allowed values", clause.allowed or "-", clause.type)
-        with self.at(place):
-            tree = parse_expression(clause.expression, self.types)
-            check_type(tree, clause.type, self.types)
-            return Condition(clause, compile_expression(tree), tree, allowed)
-        return None
+        tree = self.expression(place, clause.expression, clause.type)
+        return Condition(clause, compile_expression(tree), allowed)
+
+    def expression(self, place: str, text: str, wanted: FeelType) -> Expression:
+        """Return the tree of an expression."""
+        return self.attempt(place, lambda: self._expression(text, wanted), NOTHING)
 
     def conclusion(self, number: int, clause: Output, *, prioritized: bool) -> Conclusion:
         """Return an output clause."""
@@ -97,7 +98,8 @@ class Builder:
         if prioritized and clause.values and not priorities:
             self.problems.append(Problem(f"{place}, values", "priority needs a list of single values"))
         conclusion = Conclusion(clause, allowed, priorities)
-        return Conclusion(clause, allowed, priorities, self._default(place, conclusion))
+        default = self.attempt(f"{place}, default", lambda: self._default(conclusion), NONE)
+        return replace(conclusion, default=default)
 
     def row(self, number: int, rule: Rule, table: Table, conclusions: list[Conclusion]) -> Row:
         """Return a rule."""
@@ -110,27 +112,33 @@ class Builder:
             for column, (text, conclusion) in enumerate(zip(rule.outputs, conclusions, strict=True), 1)
         )
         checks = tuple((at, cell.matches) for at, cell in enumerate(cells) if cell.matches)
-        fixed = tuple(value for _, value in results if not isinstance(value, NoDecision))
-        whole = fixed if len(fixed) == len(results) else None
-        return Row(rule, cells, checks, tuple(each for each, _ in results), whole)
+        fixed = tuple(constant(tree) for tree in results) if all(map(is_constant, results)) else None
+        return Row(rule, cells, checks, tuple(map(compile_expression, results)), fixed)
 
-    def _default(self, place: str, conclusion: Conclusion) -> Value | NoDecision:
+    def _cell(self, text: str, wanted: FeelType) -> Cell:
+        return compile_tests(parse_unary_tests(text, self.types), wanted, self.types)
+
+    def _expression(self, text: str, wanted: FeelType) -> Expression:
+        tree = parse_expression(text, self.types)
+        check_type(tree, wanted, self.types)
+        return tree
+
+    def _default(self, conclusion: Conclusion) -> Value | NoDecision:
         if not conclusion.clause.default:
             return NO_DECISION
-        with self.at(f"{place}, default"):
-            tree = parse_expression(conclusion.clause.default, self.types)
-            if not is_constant(tree):
-                raise ValueError("a default names no variable")
-            return check_output(constant(tree), conclusion)
-        return NO_DECISION
+        tree = self._expression(conclusion.clause.default, conclusion.clause.type)
+        if not is_constant(tree):
+            raise ValueError("a default names no variable")
+        return check_output(constant(tree), conclusion)
 
-    def _result(self, place: str, text: str, conclusion: Conclusion) -> tuple[Evaluator, Value | NoDecision]:
-        with self.at(place):
-            tree = parse_expression(text, self.types)
-            check_type(tree, conclusion.clause.type, self.types)
-            fixed = check_output(constant(tree), conclusion) if is_constant(tree) else NO_DECISION
-            return compile_expression(tree), fixed
-        return (lambda scope: None), None
+    def _result(self, place: str, text: str, conclusion: Conclusion) -> Expression:
+        def checked() -> Expression:
+            tree = self._expression(text, conclusion.clause.type)
+            if is_constant(tree):
+                check_output(constant(tree), conclusion)
+            return tree
+
+        return self.attempt(place, checked, NOTHING)
 
 
 def check_output(value: Value, conclusion: Conclusion) -> Value:

@@ -117,8 +117,7 @@ def compile_table(table: Table, variables: Iterable[Variable] | None = None) -> 
     rows = [builder.row(number, rule, table, conclusions) for number, rule in enumerate(table.rules, 1)]
     if builder.problems:
         raise InvalidTable(builder.problems)
-    sound = tuple(each for each in conditions if each)
-    return CompiledTable(table, reader, sound, tuple(conclusions), tuple(rows))
+    return CompiledTable(table, reader, tuple(conditions), tuple(conclusions), tuple(rows))
 
 
 def read_conditions(conditions: Sequence[Condition], scope: Scope) -> list[Value]:

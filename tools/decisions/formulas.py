@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from tools.decisions.clauses import Builder
 from tools.decisions.errors import ContradictoryTable, InvalidTable
-from tools.decisions.feel.evaluation import Evaluator, Scope, check_type, check_value, compile_expression
-from tools.decisions.feel.parser import parse_expression
+from tools.decisions.feel.evaluation import Evaluator, Scope, check_value, compile_expression
 from tools.decisions.feel.values import FeelType
 from tools.decisions.inputs import flatten
 from tools.decisions.results import Decision
@@ -45,8 +44,7 @@ def compile_formula(formula: Formula, variables: Sequence[Variable]) -> Compiled
     """Return a formula that decides; raises InvalidTable."""
     types = {each.name: each.type for each in flatten(variables)}
     builder = Builder(types)
-    with builder.at("formula"):
-        tree = parse_expression(formula.text, types)
-        check_type(tree, formula.type, types)
-        return CompiledFormula(formula, compile_expression(tree), tuple(types))
-    raise InvalidTable(builder.problems)
+    tree = builder.expression("formula", formula.text, formula.type)
+    if builder.problems:
+        raise InvalidTable(builder.problems)
+    return CompiledFormula(formula, compile_expression(tree), tuple(types))

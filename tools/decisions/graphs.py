@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -118,11 +119,17 @@ def _ordered(model: DecisionModel) -> list[DecisionNode]:
 
 
 def _graph_problems(model: DecisionModel) -> Iterator[Problem]:
-    names = [each.name for each in (*model.decisions, *model.inputs)]
+    names = [*(each.name for each in model.decisions), *(each.name for each in model.inputs)]
     if not 0 < len(model.decisions) <= MAX_DECISIONS:
         yield Problem(model.name, f"between 1 and {MAX_DECISIONS} decisions are needed")
     if len(set(names)) < len(names):
         yield Problem(model.name, "two of its decisions and inputs have the same name")
+    rules = Counter(
+        rule.id for node in model.decisions if isinstance(node.logic, Table) for rule in node.logic.rules
+    )
+    yield from (
+        Problem(model.name, f"two rules have the id {rule!r}") for rule, count in rules.items() if count > 1
+    )
     for node in model.decisions:
         for name in node.requires:
             if name not in names:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from tools.decisions.feel.lexer import normalize_name
 from tools.decisions.feel.values import FeelType
 
 
@@ -88,5 +89,6 @@ def infer_variables(table: Table) -> tuple[Variable, ...]:
     """Return the variables of a table that stands alone: each input's expression is the name of one."""
     found: dict[str, Variable] = {}
     for clause in table.inputs:
-        found.setdefault(clause.expression, Variable(clause.expression, clause.type))
+        name = normalize_name(clause.expression)
+        found.setdefault(name, Variable(name, clause.type))
     return tuple(found.values())

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from lxml import etree
 
+from tools.decisions.errors import InvalidTable, Problem
 from tools.decisions.feel.values import FeelType
 from tools.decisions.formulas import Formula
 from tools.decisions.graphs import DecisionModel, DecisionNode
@@ -16,8 +17,19 @@ FEEL = "https://www.omg.org/spec/DMN/20230324/FEEL/"
 
 
 def export_model(model: DecisionModel, namespace: str = "urn:agentops:decisions") -> bytes:
-    """Return the document; `namespace` is the address under which others may refer to the model."""
-    root = etree.Element(f"{{{NAMESPACE}}}definitions", nsmap={None: NAMESPACE})
+    """Return the document; `namespace` is the address under which others may refer to the model.
+
+    Raises InvalidTable for a text that no XML can hold.
+    """
+    try:
+        root = _write(model, namespace)
+    except ValueError:
+        raise InvalidTable([Problem(model.name, "holds a character that XML cannot write")]) from None
+    return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True))
+
+
+def _write(model: DecisionModel, namespace: str) -> etree._Element:
+    root = etree.fromstring(f'<definitions xmlns="{NAMESPACE}"/>')
     _set(root, name=model.name, namespace=namespace, expressionLanguage=FEEL, typeLanguage=FEEL)
     for number, variable in enumerate(model.inputs, 1):
         if variable.allowed or variable.fields:
@@ -27,12 +39,19 @@ def export_model(model: DecisionModel, namespace: str = "urn:agentops:decisions"
         _write_input(root, variable, number, ids)
     for node in model.decisions:
         _write_decision(root, node, ids, {each.name for each in model.inputs})
-    return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True))
+    return root
 
 
 def _ids(model: DecisionModel) -> dict[str, str]:
-    ids = {each.name: f"input-{number}" for number, each in enumerate(model.inputs, 1)}
-    return ids | {each.name: f"decision-{number}" for number, each in enumerate(model.decisions, 1)}
+    """Return an id for each input and decision; rules keep theirs, and share the name space."""
+    taken = [
+        rule.id for node in model.decisions if isinstance(node.logic, Table) for rule in node.logic.rules
+    ]
+    prefix = "_"
+    while any(each.startswith(prefix) for each in taken):
+        prefix += "_"
+    named = [*(each.name for each in model.inputs), *(each.name for each in model.decisions)]
+    return {name: f"{prefix}{number}" for number, name in enumerate(named, 1)}
 
 
 def _define(parent: etree._Element, variable: Variable) -> None:

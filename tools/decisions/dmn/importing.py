@@ -76,17 +76,16 @@ def _typed(node: Node, items: Items) -> Item:
 def _decision(node: Node, items: Items, names: Mapping[str, str]) -> DecisionNode:
     node.only("variable", "informationRequirement", "decisionTable", "literalExpression", *_ABOUT_A_DECISION)
     requires = tuple(_required(each, names) for each in node.children("informationRequirement"))
-    return DecisionNode(
-        normalize_name(node.attribute("name")), _logic(node, _typed(node, items), items), requires
-    )
+    name = normalize_name(node.attribute("name"))
+    return DecisionNode(name, _logic(node, _typed(node, items), items, name), requires)
 
 
-def _logic(node: Node, result: Item, items: Items) -> Table | Formula:
+def _logic(node: Node, result: Item, items: Items, name: str) -> Table | Formula:
     logic = node.children("decisionTable", "literalExpression")
     if len(logic) != 1:
         raise node.refusal("needs one decision table or one literal expression")
     if logic[0].tag == "decisionTable":
-        return read_table(logic[0], items, result)
+        return read_table(logic[0], items, result, name)
     declared = items.resolve(logic[0], logic[0].attribute("typeRef"))
     return Formula(read_entry(logic[0]), (declared if logic[0].attribute("typeRef") else result).type)
 

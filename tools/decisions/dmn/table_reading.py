@@ -13,8 +13,11 @@ _E = TypeVar("_E", bound=Enum)
 _FEEL = ("https://www.omg.org/spec/DMN/", "http://www.omg.org/spec/DMN/", "http://www.omg.org/spec/FEEL/")
 
 
-def read_table(node: Node, items: Items, result: Item) -> Table:
-    """Return the table; `result` is the type of the decision that it is for. Raises InvalidTable."""
+def read_table(node: Node, items: Items, result: Item, decision: str) -> Table:
+    """Return the table; `result` is the type of the decision that it is for, `decision` its name.
+
+    Raises InvalidTable.
+    """
     node.only("input", "output", "annotation", "rule")
     declared = items.resolve(node, node.attribute("typeRef"))
     outputs = node.children("output")
@@ -22,7 +25,9 @@ def read_table(node: Node, items: Items, result: Item) -> Table:
     return Table(
         inputs=tuple(_input(each, items) for each in node.children("input")),
         outputs=tuple(_output(each, items, known, single=len(outputs) == 1) for each in outputs),
-        rules=tuple(_rule(each, number) for number, each in enumerate(node.children("rule"), 1)),
+        rules=tuple(
+            _rule(each, f"{decision}, rule {number}") for number, each in enumerate(node.children("rule"), 1)
+        ),
         hit_policy=_choose(node, "hitPolicy", HitPolicy) or HitPolicy.UNIQUE,
         aggregation=_choose(node, "aggregation", Aggregation),
         annotations=tuple(each.attribute("name") for each in node.children("annotation")),
@@ -77,10 +82,10 @@ def _output(node: Node, items: Items, table: Item, *, single: bool) -> Output:
     )
 
 
-def _rule(node: Node, number: int) -> Rule:
+def _rule(node: Node, otherwise: str) -> Rule:
     node.only("inputEntry", "outputEntry", "annotationEntry")
     return Rule(
-        id=node.attribute("id") or f"rule-{number}",
+        id=node.attribute("id") or otherwise,
         tests=tuple(read_entry(each) for each in node.children("inputEntry")),
         outputs=tuple(read_entry(each) for each in node.children("outputEntry")),
         annotations=tuple(each.text() for each in node.children("annotationEntry")),

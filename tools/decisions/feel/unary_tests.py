@@ -47,6 +47,8 @@ def _list(parser: Parser) -> tuple[UnaryTest, ...]:
 
 
 def _test(parser: Parser) -> UnaryTest:
+    if _is_negation(parser):
+        raise FeelError("`not(…)` stands around all tests of a cell", parser.next.position)
     if _is_interval(parser):
         return _interval(parser)
     sign = parser.accept("<", "<=", ">", ">=", "=", "!=")
