@@ -59,7 +59,7 @@ def is_allowed(compiled: CompiledTable, point: tuple[Value, ...]) -> bool:
     return all(fits(condition.allowed.matches, value) for condition, value in pairs)
 
 
-@settings(max_examples=60)
+@settings(max_examples=50)
 @given(tables())
 def test_gaps_and_overlaps_are_those_that_sampling_finds(written: Table) -> None:
     compiled = compile_table(written)
@@ -189,7 +189,7 @@ def test_a_table_that_is_too_large_is_said_to_be() -> None:
     )
 
     assert (
-        check_coverage(compile_table(Table(inputs, (Output(),), rules))).not_checked
+        check_coverage(compile_table(Table(inputs, (Output(),), rules)), most_work=20_000).not_checked
         == "the table is too large to check"
     )
     with pytest.raises(CannotCheck):

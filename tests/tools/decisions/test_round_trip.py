@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tools.decisions.documents import INPUT, TABLE, decision, document
@@ -18,6 +18,7 @@ from tools.decisions.tables import Input, Output, Rule, Table, Variable, infer_v
 pytestmark = pytest.mark.dmn
 
 
+@settings(max_examples=30)
 @given(some_tables())
 def test_a_table_survives_export_and_import(written: Table) -> None:
     inputs = infer_variables(written)
@@ -39,6 +40,7 @@ def fields(deep: bool) -> st.SearchStrategy[Variable]:
     return st.one_of(leaf, st.builds(lambda name, of: Variable(name, fields=tuple(of)), names, inner))
 
 
+@settings(max_examples=30)
 @given(st.lists(fields(True), min_size=1, max_size=4, unique_by=lambda each: each.name))
 def test_structures_and_requirements_survive_export_and_import(inputs: list[Variable]) -> None:
     first = DecisionNode("first", Formula("1 + 1", FeelType.NUMBER), (inputs[0].name,))

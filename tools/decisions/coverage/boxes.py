@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from tools.decisions.coverage.axes import CannotCheck
 
 Box = tuple[int, ...]
-MAX_WORK = 500_000  # boxes looked at: a few seconds
+MAX_WORK = 100_000  # boxes looked at: a second or two
 
 
 class Effort:
     """Counts work, and ends it."""
 
-    def __init__(self, most: int = MAX_WORK) -> None:
+    def __init__(self, most: int) -> None:
         self.left = most
 
     def spend(self, amount: int = 1) -> None:

@@ -13,7 +13,7 @@ from itertools import combinations, islice
 from tools.decisions.clauses import Row
 from tools.decisions.compiling import CompiledTable
 from tools.decisions.coverage.axes import Axis, CannotCheck, cut_axis
-from tools.decisions.coverage.boxes import Box, Effort, intersect, uncovered
+from tools.decisions.coverage.boxes import MAX_WORK, Box, Effort, intersect, uncovered
 from tools.decisions.coverage.wording import write_cell
 from tools.decisions.feel.evaluation import constant, is_constant
 from tools.decisions.feel.matching import Cell, endpoints_of
@@ -74,10 +74,13 @@ class Space:
         )
 
 
-def check_coverage(compiled: CompiledTable) -> Coverage:
-    """Return the gaps between and the overlaps of a table's rules, or why they cannot be told."""
+def check_coverage(compiled: CompiledTable, most_work: int = MAX_WORK) -> Coverage:
+    """Return the gaps between and the overlaps of a table's rules, or why they cannot be told.
+
+    `most_work` bounds it, in boxes and pairs looked at.
+    """
     has_default = any(each.default is not NO_DECISION for each in compiled.conclusions)
-    effort = Effort()
+    effort = Effort(most_work)
     try:
         space = _measure(compiled, effort)
         gaps = uncovered(space.domain, space.covers, effort)

@@ -38,7 +38,7 @@ def read_number(digits: str) -> Decimal:
     exact = Decimal(digits)
     if not exact.is_finite():
         raise ValueError("a number must be finite")
-    if len(exact.as_tuple().digits) > DECIMAL128.prec or DECIMAL128.plus(exact) != exact:
+    if DECIMAL128.plus(exact) != exact:
         raise ValueError("a number has at most 34 digits, and an exponent within ±6143")
     return exact
 
