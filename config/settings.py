@@ -221,6 +221,8 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
     "ENUM_NAME_OVERRIDES": {
         "RunState": "runs.models.RunState",
         "ApprovalState": "approvals.models.ApprovalRequest.State",
+        "Period": "tools.caps.PERIODS",
+        "ProposalState": "identities.models.ChangeProposal.State",
         "AgentState": "identities.models.AgentIdentity.State",
         "ToolState": "tools.models.Tool.State",
         "Effect": "tools.models.Effect",

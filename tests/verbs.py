@@ -14,7 +14,19 @@ from django.utils import timezone
 import identities.services
 import tools.services
 from identities import services as who
-from identities.models import ApiKey, Credential, Delegation, KillSwitch, User
+from identities.changes import (
+    activate,
+    deciding,
+    propose,
+    proposing,
+    reject,
+    roll_back,
+    rules,
+    set_rule,
+    withdraw,
+)
+from identities.factors import has_fresh_factor
+from identities.models import ApiKey, ChangeProposal, Credential, Delegation, KillSwitch, User
 from identities.services.credentials import new_client_secret
 from runs import budgeting, campaigns, erasure, pricing, publishing, stops
 from runs import services as runs
@@ -199,7 +211,38 @@ def decide_item(cast: Cast, actor: User) -> object:
     return campaigns.decide_item(actor=actor, item=item, decision="kept", reason="Needed.", seen=seen)
 
 
+def propose_budget(cast: Cast, actor: User, usd: str = "20") -> ChangeProposal:
+    """Propose the team's ceiling."""
+    limits = {"max_steps": None, "max_tokens": None, "max_usd": usd}
+    where = {"team": str(cast.team.pk), "identity": None, "window": "day"}
+    return propose(actor=actor, verb="budget.set", arguments={**where, **limits})
+
+
+def raised_budget(cast: Cast) -> ChangeProposal:
+    """Raise the team's ceiling as two people."""
+    budgeting.set_budget(actor=cast.alice, team=cast.team, identity=None, window="day", max_usd=Decimal(10))
+    return activate(actor=cast.ada, proposal=propose_budget(cast, cast.alice), second_factor=True)
+
+
+def activate_change(cast: Cast, actor: User) -> object:
+    """Activate what Alice proposed, as a request would."""
+    proposal = propose_budget(cast, cast.alice)
+    return activate(actor=actor, proposal=proposal, second_factor=has_fresh_factor(actor))
+
+
+def reject_change(cast: Cast, actor: User) -> object:
+    """Reject what Alice proposed."""
+    proposal, fresh = propose_budget(cast, cast.alice), has_fresh_factor(actor)
+    return reject(actor=actor, proposal=proposal, reason="Too much.", second_factor=fresh)
+
+
 DEEDS: dict[str, Deed] = {
+    "propose": propose_budget,
+    "activate": activate_change,
+    "reject": reject_change,
+    "withdraw": lambda c, a: withdraw(actor=a, proposal=propose_budget(c, c.alice)),
+    "roll_back": lambda c, a: roll_back(actor=a, proposal=raised_budget(c)),
+    "set_rule": lambda c, a: set_rule(actor=a, verb="budget.set", team=c.team, needs="two"),
     "open_campaign": open_campaign,
     "decide_item": decide_item,
     "recertify_agent": lambda c, a: who.recertify_agent(
@@ -301,6 +344,8 @@ DEEDS: dict[str, Deed] = {
 
 # Verbs of these modules that are nobody's right: who proves to be somebody, who is first, and what time takes away.
 NOBODYS = {"authenticate", "step_up", "create_first_superuser", "expire_grant", "confirm_person"}
+# Which call other verbs, in the name of who called them.
+NOBODYS |= {"do_or_propose", "carry_out"}
 # Answered under a lock of the conversation, which only a run that was driven has.
 ELSEWHERE = {"answer_handover"}
 
@@ -308,7 +353,8 @@ ELSEWHERE = {"answer_handover"}
 def verbs() -> set[str]:
     """Return the names of all verbs: what the services offer, apart from the values that go with them."""
     found = {*_functions(identities.services), *_functions(tools.services)}
-    for module in (runs, campaigns, publishing, budgeting, pricing, erasure, stops):
+    governing = (deciding, proposing, rules)
+    for module in (*governing, runs, campaigns, publishing, budgeting, pricing, erasure, stops):
         found |= {
             name
             for name, function in vars(module).items()

@@ -7,6 +7,7 @@ that cannot be taken back, a guess is worse than a refusal.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, cast
 
 from django.conf import settings
@@ -62,6 +63,15 @@ class NumberField(serializers.IntegerField):
         if not is_number or data != int(data):
             self.fail("invalid")
         return super().to_internal_value(int(data))
+
+
+class AmountField(serializers.DecimalField):
+    """A decimal in quotes, such as "50.00": a JSON number may have been rounded on its way."""
+
+    def to_internal_value(self, data: Any) -> Decimal:  # Any: an arbitrary JSON value
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
 
 
 class WordField(serializers.ChoiceField):

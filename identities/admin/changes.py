@@ -18,7 +18,6 @@ from agentops.console.governed import GovernedAdmin
 from agentops.console.navigation import Destination, register_destination
 from agentops.console.second_factor import is_fresh
 from agentops.console.streams import register_streams
-from agentops.errors import StateConflict
 from identities.acting import acting_person
 from identities.changes import (
     activate,
@@ -30,7 +29,8 @@ from identities.changes import (
     set_rule,
     withdraw,
 )
-from identities.changes.deciding import find_checkers, may_check
+from identities.changes.deciding import find_checkers, may_check, require_state
+from identities.changes.differences import find_differences
 from identities.models import ALWAYS_TWO, ChangeProposal, ChangeRule, Team
 from identities.policies import may_govern
 
@@ -67,8 +67,7 @@ class ChangeProposalAdmin(GovernedAdmin):
 
         def act(proposal: ChangeProposal, _: str) -> None:
             done = activate(actor=acting_person(request), proposal=proposal, second_factor=is_fresh(request))
-            if done.state != ChangeProposal.State.ACTIVATED:
-                raise StateConflict(f"change_{done.state}", f"this is {done.state}, nothing was changed")
+            require_state(done, ChangeProposal.State.ACTIVATED)
 
         asked = Confirmation("Put this change into force, in your name too?", "in force", "none")
         return perform(self, request, queryset, act, asked)
@@ -78,9 +77,10 @@ class ChangeProposalAdmin(GovernedAdmin):
     def reject(self, request: HttpRequest, queryset: QuerySet[ChangeProposal]) -> HttpResponse:
         """Refuse what somebody else proposed."""
 
-        def act(proposal: ChangeProposal, reason: str) -> object:
+        def act(proposal: ChangeProposal, reason: str) -> None:
             person = acting_person(request)
-            return reject(actor=person, proposal=proposal, reason=reason, second_factor=is_fresh(request))
+            done = reject(actor=person, proposal=proposal, reason=reason, second_factor=is_fresh(request))
+            require_state(done, ChangeProposal.State.REJECTED)
 
         asked = Confirmation("Reject this change? Its maker reads why.", "rejected")
         return perform(self, request, queryset, act, asked)
@@ -89,11 +89,13 @@ class ChangeProposalAdmin(GovernedAdmin):
     @admin.action(permissions=["withdraw"], description="Withdraw")
     def withdraw(self, request: HttpRequest, queryset: QuerySet[ChangeProposal]) -> HttpResponse:
         """Take one's own proposals back."""
-        person = acting_person(request)
+
+        def act(proposal: ChangeProposal, _: str) -> None:
+            done = withdraw(actor=acting_person(request), proposal=proposal)
+            require_state(done, ChangeProposal.State.WITHDRAWN)
+
         asked = Confirmation("Take this proposal back?", "withdrawn", "none")
-        return perform(
-            self, request, queryset, lambda proposal, _: withdraw(actor=person, proposal=proposal), asked
-        )
+        return perform(self, request, queryset, act, asked)
 
     @offered_when("activated", danger=True)
     @admin.action(permissions=["roll_back"], description="Roll back")
@@ -112,15 +114,11 @@ class ChangeProposalAdmin(GovernedAdmin):
 
     def page_context(self, request: HttpRequest, subject: ChangeProposal) -> dict[str, Any]:
         """Add the difference line by line, and why this person cannot be the second one."""
-        before, is_open = subject.before or {}, subject.is_open(timezone.now())
+        is_open = subject.is_open(timezone.now())
         refusal = may_check(acting_person(request), subject, second_factor=is_fresh(request))
         return {
             "verb": find_verb(subject.verb).label,
-            "lines": [
-                (name, before.get(name), value, name in subject.loosening)
-                for name, value in (subject.after or dict.fromkeys(before)).items()
-                if before.get(name) != value
-            ],
+            "lines": find_differences(subject),
             "refusal": refusal,
             "checkers": find_checkers(subject.permission, subject.team, subject.maker) if is_open else [],
         }

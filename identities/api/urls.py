@@ -3,9 +3,20 @@ from __future__ import annotations
 from django.urls import path
 
 from identities.api import views
+from identities.api.proposals import deciding as deeds
+from identities.api.proposals import rules  # noqa: F401  says what may be proposed
+from identities.api.proposals import views as proposals
+
+PROPOSAL = "proposals/<uuid:proposal_id>"
 
 urlpatterns = [
     path("agents", views.Agents.as_view(), name="agents"),
     path("agents/<uuid:agent_id>", views.Agent.as_view(), name="agent"),
     path("step-up", views.StepUp.as_view(), name="step-up"),
+    path("proposals", proposals.Proposals.as_view(), name="proposals"),
+    path(PROPOSAL, proposals.Proposal.as_view(), name="proposal"),
+    path(f"{PROPOSAL}/activate", deeds.Activation.as_view(), name="proposal-activation"),
+    path(f"{PROPOSAL}/reject", deeds.Rejection.as_view(), name="proposal-rejection"),
+    path(f"{PROPOSAL}/withdraw", deeds.Withdrawal.as_view(), name="proposal-withdrawal"),
+    path(f"{PROPOSAL}/roll-back", deeds.RollBack.as_view(), name="proposal-roll-back"),
 ]

@@ -96,6 +96,16 @@ def withdraw(*, actor: User, proposal: ChangeProposal) -> ChangeProposal:
     return locked
 
 
+def require_state(decided: ChangeProposal, asked: str) -> ChangeProposal:
+    """Return a proposal that became what was asked; raise StateConflict where time or another change was quicker.
+
+    A step of its own, behind the transaction: what became of it instead is committed.
+    """
+    if decided.state != asked:
+        raise StateConflict(f"change_{decided.state}", f"this is {decided.state}, nothing was changed")
+    return decided
+
+
 @transaction.atomic
 def expire_proposals(*, now: datetime, limit: int = 200) -> int:
     """Close what nobody decided in time; return how many."""

@@ -2,7 +2,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from runs.api import blast_radius, campaigns, controls, events, handovers, preflight, stops, views, what_if
+from runs.api import (
+    blast_radius,
+    campaigns,
+    controls,
+    events,
+    handovers,
+    preflight,
+    proposals,  # noqa: F401  says what may be proposed
+    stops,
+    views,
+    what_if,
+)
 
 RUN = "runs/<uuid:run_id>"
 

@@ -22,6 +22,7 @@ from tests.api.conftest import Callers
 from tests.api.live import serve_api
 from tests.cast import Cast
 from tests.factories import ApprovalRequestFactory, GrantFactory, RunFactory, ToolVersionFactory
+from tests.verbs import propose_budget
 
 pytestmark = [pytest.mark.api, pytest.mark.slow]
 
@@ -40,6 +41,7 @@ tool_id = "{tool}"
 handover_id = "{handover}"
 stop_id = "{stop}"
 campaign_id = "{campaign}"
+proposal_id = "{proposal}"
 
 [checks.positive_data_acceptance]
 # What no schema can say: a cursor is given out, not made up (400); a principal is printable (422).
@@ -80,6 +82,7 @@ def config(cast: Cast, version: AgentVersion, tmp_path: Path) -> Path:
             handover=handover.pk,
             stop=stop.pk,
             campaign=campaign.pk,
+            proposal=propose_budget(cast, cast.alice).pk,
         )
     )
     return path

@@ -16,6 +16,7 @@ from runs.models import Run
 from tests.api.conftest import Callers
 from tests.api.document_client import DocumentClient, Json
 from tests.api.live import serve_api
+from tests.factories import give_second_factor
 from tests.factories.identities import current_code
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import lose_request
@@ -82,6 +83,7 @@ def test_the_document_is_enough(client: DocumentClient, company: Company, caller
     hand_over(story)
     settle(story)
     look_around(story)
+    change(story)
     stop_agent(story)
     assert client.used == set(client.operations)
 
@@ -144,6 +146,30 @@ def settle(story: Story) -> None:
     story.client.call(story.alice, "settleOutcome", body, run_id=run, **place)
     story.drive(run)
     assert story.show(run)["state"] == "completed"
+
+
+def change(story: Story) -> None:
+    client, cast = story.client, story.company.cast
+    for bearer, person in ((story.ada, cast.ada), (story.alice, cast.alice)):
+        device = TOTPDevice.objects.filter(user=person).first() or give_second_factor(person)
+        client.call(bearer, "stepUp", {"otp": current_code(device)})
+
+    def propose(usd: str) -> str:
+        where = {"team": cast.team.slug, "agent": None, "window": "day"}
+        body = {"verb": "budget.set", "subject": where, "values": {"max_usd": usd}, "reason": "Autumn."}
+        made: str = client.call(story.alice, "proposeChange", body)["id"]
+        return made
+
+    for usd in ("10", "20"):
+        known = propose(usd)
+        client.call(story.ada, "activateProposal", {}, proposal_id=known, Idempotency_Key=f"activate-{usd}")
+    refused, withdrawn = propose("30"), propose("40")
+    assert client.call(story.ada, "getProposal", proposal_id=refused)["may_decide"]["allowed"]
+    why = {"reason": "Too much."}
+    client.call(story.ada, "rejectProposal", why, proposal_id=refused, Idempotency_Key="reject")
+    assert client.call(story.alice, "withdrawProposal", {}, proposal_id=withdrawn)["state"] == "withdrawn"
+    assert client.call(story.alice, "rollBackProposal", why, proposal_id=known)["done"] is True
+    assert len(list(client.pages(story.alice, "listProposals", limit=3))) == 4
 
 
 def stop_agent(story: Story) -> None:

@@ -19,6 +19,7 @@ KEPT = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
 REGENERATE = "python manage.py write_openapi"
 
 OPERATIONS = {
+    "activateProposal",
     "addMessage",
     "answerHandover",
     "answerInput",
@@ -31,6 +32,7 @@ OPERATIONS = {
     "getCampaign",
     "getInstallationPreflight",
     "getPreflight",
+    "getProposal",
     "getRun",
     "getStop",
     "getTool",
@@ -41,15 +43,20 @@ OPERATIONS = {
     "listCampaigns",
     "listEvents",
     "listHandovers",
+    "listProposals",
     "listRuns",
     "listSteps",
     "listTools",
     "makeStop",
     "pauseRun",
+    "proposeChange",
+    "rejectProposal",
     "resumeRun",
+    "rollBackProposal",
     "settleOutcome",
     "startRun",
     "stepUp",
+    "withdrawProposal",
 }
 
 
@@ -93,8 +100,16 @@ def test_bodies_admit_nothing_unknown() -> None:
     document = read_document()
     for _, operation in operations():
         if "requestBody" in operation:
-            name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].split("/")[-1]
-            assert document["components"]["schemas"][name]["additionalProperties"] is False, name
+            schema = operation["requestBody"]["content"]["application/json"]["schema"]
+            for name in names_of(schema, document["components"]["schemas"]):
+                assert document["components"]["schemas"][name]["additionalProperties"] is False, name
+
+
+def names_of(schema: dict[str, Any], known: dict[str, Any]) -> list[str]:
+    """Return the name of a body's schema, or of each of its kinds."""
+    name = schema["$ref"].split("/")[-1]
+    kinds = known[name].get("oneOf", ())
+    return [found for kind in kinds for found in names_of(kind, known)] or [name]
 
 
 def test_the_key_is_required_where_it_must_be() -> None:
@@ -104,7 +119,7 @@ def test_the_key_is_required_where_it_must_be() -> None:
         for parameter in operation.get("parameters", ())
         if parameter["name"] == "Idempotency-Key" and parameter.get("required")
     }
-    assert required == {"startRun", "decideApproval"}
+    assert required == {"startRun", "decideApproval", "activateProposal", "rejectProposal"}
 
 
 @pytest.mark.parametrize(

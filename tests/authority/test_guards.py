@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -59,12 +60,18 @@ def test_no_way_around_leads_to_a_looser_row(
 def unguarded(request: pytest.FixtureRequest) -> Iterator[None]:
     """Take the guard away for a test."""
     one: Governed = request.getfixturevalue("one")
-    switch = "ALTER TABLE {} {} TRIGGER {}"
-    trigger = sql.Identifier(f"{one.table}_governed")
+    with without(one.table, f"{one.table}_governed"):
+        yield
+
+
+@contextmanager
+def without(table: str, trigger: str) -> Iterator[None]:
+    """Take a trigger away inside the block."""
+    switch, names = "ALTER TABLE {} {} TRIGGER {}", (sql.Identifier(table), sql.Identifier(trigger))
     with psycopg.connect(os.environ["DATABASE_OWNER_URL"], autocommit=True) as owner:
         owner.execute("SET lock_timeout = '10s'")
         for word in ("DISABLE", "ENABLE"):
-            owner.execute(sql.SQL(switch).format(sql.Identifier(one.table), sql.SQL(word), trigger))
+            owner.execute(sql.SQL(switch).format(names[0], sql.SQL(word), names[1]))
             if word == "DISABLE":
                 yield
 
@@ -142,6 +149,27 @@ def test_nothing_decided_comes_back_and_nothing_is_born_decided(
             ChangeProposal.objects.filter(pk=waiting.pk).update(**values)
     with pytest.raises(ProgrammingError, match="refused"), transaction.atomic():
         ChangeProposal.objects.filter(pk=waiting.pk).delete()
+
+
+# What constraints refuse as well, so that it takes two mutants to let it through.
+REFUSED_TWICE = {"activated by nobody", "activated by its maker"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_its_guard_a_proposal_is_rewritten_born_decided_and_gone(
+    waiting: ChangeProposal, governed: Cast
+) -> None:
+    """The mutant: every forgery above is refused by this one guard."""
+    with without("identities_changeproposal", "identities_changeproposal_decided_once"):
+        for forgery in [values for name, values in FORGERIES.items() if name not in REFUSED_TWICE]:
+            with transaction.atomic():
+                values = {name: read(governed, value) for name, value in forgery.items()}
+                assert ChangeProposal.objects.filter(pk=waiting.pk).update(**values) == 1
+                transaction.set_rollback(True)
+        born = ChangeProposal.objects.get(pk=waiting.pk)
+        born.pk, born.state, born.checker, born.decided_at = None, "activated", governed.bob, timezone.now()
+        ChangeProposal.objects.bulk_create([born])
+        assert ChangeProposal.objects.all().delete()[0] == 2
 
 
 def read(cast: Cast, value: object) -> object:

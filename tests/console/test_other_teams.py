@@ -170,6 +170,7 @@ def test_the_api_tells_an_outsider_nothing(cast: Cast) -> None:
     asked, run = ROWS["approvals.approvalrequest"](cast), handover(cast).run
     ids = {"agent_id": cast.agent, "approval_id": asked, "run_id": run, "tool_id": tool_of(cast)}
     ids["campaign_id"] = open_campaign(cast, cast.ada)
+    ids["proposal_id"] = proposal(cast)
     ids["stop_id"] = stop(actor=cast.ada, scope="run", target=str(run.pk), reason="It is wrong.")
     charlie = Caller(bearer_of(cast, cast.charlie))
     told = {}

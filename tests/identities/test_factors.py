@@ -29,6 +29,7 @@ UNASKED = {
     "create_tool", "add_version", "reset_breaker", "draft_version",
     "start_run", "resume_run", "add_message", "answer_input", "settle_outcome",
     "erase_run", "erase_principal",
+    "withdraw", "set_rule",  # to loosen a rule waits for a second person, who is asked
 }  # fmt: skip
 
 

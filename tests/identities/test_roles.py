@@ -34,6 +34,7 @@ MAY: dict[str, set[str]] = {
         "add_issuer", "disable_issuer", "set_grant", "revoke_grant", "sign_waiver",
         "stop_api_key", "set_user_terms", "end_user_terms", "open_campaign", "decide_item", "recertify_agent",
         "draft_version", "publish_version", "retire_version", "set_budget", "update_team",
+        "propose", "activate", "reject", "roll_back",  # what they may do themselves: here, a budget
     },
     "operator": {
         "activate_agent", "suspend_agent", "revoke_agent", "revoke_delegation", "recertify_agent",
@@ -44,10 +45,10 @@ MAY: dict[str, set[str]] = {
 }  # fmt: skip
 SUPERUSERS = {
     "create_person", "update_person", "set_password", "create_group", "set_group_permissions",
-    "create_team", "set_members", "rotate_signing_key", "revoke_signing_key", "set_price",
+    "create_team", "set_members", "rotate_signing_key", "revoke_signing_key", "set_price", "set_rule",
 }  # fmt: skip
-# Given beside a role: to start runs agent by agent, to erase by who answers for the data.
-BESIDE = {"start_run", "erase_run", "erase_principal"}
+# Given beside a role: to start runs agent by agent, to erase by who answers for the data. One withdraws one's own only.
+BESIDE = {"start_run", "erase_run", "erase_principal", "withdraw"}
 
 
 def with_role(cast: Cast, role: str, name: str = "rosa") -> User:

@@ -1,0 +1,105 @@
+"""Proposing what an agent may do with a tool, and how a tool is defined."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from agentops.api.serializers import BodySerializer, Fields, NumberField, TextField, WordField
+from agentops.errors import NotFound, StateConflict
+from identities.api.proposals.bodies import ProposalBody, let_propose
+from identities.api.views import find_agent
+from identities.changes import as_json
+from identities.models import User
+from tools.caps import PERIODS
+from tools.models import Effect, Idempotency, Tool, ToolGrant
+from tools.services.catalogue import latest_version
+from tools.services.changes import ADD_VERSION, SET_GRANT
+from tools.services.definition import definition_of
+from tools.services.terms import LONGEST_TTL_S, Terms
+
+
+class GrantSubject(BodySerializer):
+    agent = serializers.UUIDField()
+    tool = serializers.UUIDField()
+
+
+class GrantCapBody(BodySerializer):
+    """A ceiling on the number of calls, on their amount, or on both."""
+
+    per = WordField(PERIODS)
+    count = NumberField(required=False, min_value=1, max_value=2**31 - 1)
+    amount = TextField(required=False, min_length=1, max_length=40, help_text='A decimal, such as "50.00".')
+
+
+class GrantValues(BodySerializer):
+    """The terms as a whole: what is left out is as it is by default, not as it stands."""
+
+    decision = WordField(ToolGrant.Decision.choices)
+    caps = GrantCapBody(many=True, required=False)
+    over_caps = WordField(["DENY", "REQUIRE_APPROVAL"], required=False)
+    approval_ttl_s = NumberField(required=False, min_value=1, max_value=LONGEST_TTL_S)
+    valid_until = serializers.DateTimeField(required=False, allow_null=True)
+
+
+class GrantProposal(ProposalBody):
+    """What an agent may do with a tool."""
+
+    verb = SET_GRANT
+    subject = GrantSubject()
+    values = GrantValues()
+
+
+def read_grant(actor: User, body: Fields) -> Fields:
+    """Return the arguments of `grant.set`."""
+    agent = find_agent(actor, id=body["subject"]["agent"])
+    tool = find_tool(actor, id=body["subject"]["tool"])
+    terms = Terms(**{**body["values"], "caps": tuple(body["values"].get("caps", ()))})
+    return as_json({"identity": agent.pk, "tool": tool.pk, "terms": terms.values()})
+
+
+class ToolSubject(BodySerializer):
+    tool = serializers.UUIDField()
+
+
+class ToolValues(BodySerializer):
+    """What is to differ from the latest version; the rest stays. Where calls lead is not set here."""
+
+    description = TextField(required=False)
+    statement = TextField(required=False, allow_blank=True, max_length=300)
+    effect = WordField(Effect.choices, required=False)
+    idempotency = WordField(Idempotency.choices, required=False)
+    input_schema = serializers.DictField(required=False)
+    output_schema = serializers.DictField(required=False, allow_null=True)
+    amount_argument = TextField(required=False, allow_blank=True, max_length=120)
+    currency = TextField(required=False, allow_blank=True, max_length=8)
+    dedupe_on = serializers.ListField(child=TextField(max_length=120), required=False)
+    dedupe_window_s = NumberField(required=False, min_value=0, max_value=2**31 - 1)
+
+
+class ToolProposal(ProposalBody):
+    """How a tool is defined."""
+
+    verb = ADD_VERSION
+    subject = ToolSubject()
+    values = ToolValues()
+
+
+def read_version(actor: User, body: Fields) -> Fields:
+    """Return the arguments of `tool_version.add`; raises StateConflict for a tool without a version."""
+    tool = find_tool(actor, id=body["subject"]["tool"])
+    latest = latest_version(tool)
+    if latest is None:
+        raise StateConflict("no_version", "This tool has no version yet: add the first one in the console.")
+    return {"tool": str(tool.pk), "definition": {**definition_of(latest).values(), **body["values"]}}
+
+
+def find_tool(user: User, **by: object) -> Tool:
+    """Return the tool if the user may see it; raises NotFound."""
+    found = Tool.objects.visible_to(user).filter(**by).first()
+    if found is None:
+        raise NotFound("unknown_tool", "There is no such tool, or it is not for you to know.")
+    return found
+
+
+let_propose(GrantProposal, read_grant)
+let_propose(ToolProposal, read_version)
