@@ -221,6 +221,7 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
     "ENUM_NAME_OVERRIDES": {
         "RunState": "runs.models.RunState",
         "ApprovalState": "approvals.models.ApprovalRequest.State",
+        "TermsDecision": "tools.models.ToolGrant.Decision",
         "Period": "tools.caps.PERIODS",
         "ProposalState": "identities.models.ChangeProposal.State",
         "AgentState": "identities.models.AgentIdentity.State",

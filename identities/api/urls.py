@@ -3,8 +3,8 @@ from __future__ import annotations
 from django.urls import path
 
 from identities.api import views
+from identities.api.proposals import agents, rules  # noqa: F401  say what may be proposed
 from identities.api.proposals import deciding as deeds
-from identities.api.proposals import rules  # noqa: F401  says what may be proposed
 from identities.api.proposals import views as proposals
 
 PROPOSAL = "proposals/<uuid:proposal_id>"

@@ -15,30 +15,35 @@ CHANGE = "identities.change_agentidentity"
 def describe_hand_over(agent: AgentIdentity, said: Fields) -> Change:
     """Describe another owner, with all that is ``said`` of the agent beside; of one who has left it loosens nothing."""
     owner: User = said["owner"]
-    before = _stated(agent, {name: getattr(agent, name) for name in said})
+    before = _stated(said_of(agent))
     return Change(
         verb=HAND_OVER,
         subject=str(agent.id),
         team=agent.team,
         permission=CHANGE,
         title=f"{owner} owns {agent}, in place of {agent.owner}",
-        arguments=_arguments(agent, said),
+        arguments=arguments_of(agent, said),
         before=before,
-        after=_stated(agent, said),
+        after=_stated(said),
         loosening=("owner",) if is_known_person(agent.owner) else (),
-        undo=_arguments(agent, {name: getattr(agent, name) for name in said}),
+        undo=arguments_of(agent, said_of(agent)),
     )
 
 
-def _stated(agent: AgentIdentity, said: Fields) -> Fields:
+def said_of(agent: AgentIdentity) -> Fields:
+    """Return all that is said of an agent now."""
+    return {name: getattr(agent, name) for name in ("name", "purpose", "owner", "sponsor", "ends_at")}
+
+
+def _stated(said: Fields) -> Fields:
     people = {f"{name}_id": said[name].pk if said[name] else None for name in ("owner", "sponsor")}
     names = {name: str(said[name]) if said[name] else None for name in ("owner", "sponsor")}
     return as_json({**said, **names, **people})
 
 
-def _arguments(agent: AgentIdentity, said: Fields) -> Fields:
-    stated = _stated(agent, said)
-    return {**stated, "agent": str(agent.pk)}
+def arguments_of(agent: AgentIdentity, said: Fields) -> Fields:
+    """Return what a proposal keeps of what is said of an agent."""
+    return {**_stated(said), "agent": str(agent.pk)}
 
 
 def carry_out_hand_over(actor: User, arguments: Fields) -> object:

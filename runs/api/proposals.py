@@ -7,13 +7,14 @@ from decimal import Decimal
 from rest_framework import serializers
 
 from agentops.api.serializers import AmountField, BodySerializer, Fields, NumberField, TextField, WordField
+from agentops.errors import NotFound
 from identities.api.proposals.bodies import ProposalBody, let_propose
 from identities.api.proposals.rules import find_team
 from identities.api.views import find_agent
 from identities.changes import as_json
 from identities.models import User
-from runs.changes import SET_BUDGET, SET_PRICE
-from runs.models import Budget
+from runs.changes import PUBLISH, SET_BUDGET, SET_PRICE
+from runs.models import AgentVersion, Budget
 
 MOST = 2**53 - 1  # the largest integer that JSON carries unharmed
 
@@ -85,5 +86,27 @@ def read_price(actor: User, body: Fields) -> Fields:
     return as_json({"model": body["subject"]["model"], **unsaid, **body["values"]})
 
 
+class VersionSubject(BodySerializer):
+    agent = serializers.UUIDField()
+    number = NumberField(min_value=1, max_value=2**31 - 1, help_text="Of the agent's draft.")
+
+
+class PublicationProposal(ProposalBody):
+    """Which version new runs of an agent use."""
+
+    verb = PUBLISH
+    subject = VersionSubject()
+
+
+def read_publication(actor: User, body: Fields) -> Fields:
+    """Return the arguments of `agent_version.publish`."""
+    agent, number = find_agent(actor, id=body["subject"]["agent"]), body["subject"]["number"]
+    version = AgentVersion.objects.filter(identity=agent, number=number).first()
+    if version is None:
+        raise NotFound("unknown_version", "The agent has no such version.")
+    return {"version": str(version.pk)}
+
+
 let_propose(BudgetProposal, read_budget)
+let_propose(PublicationProposal, read_publication)
 let_propose(PriceProposal, read_price)

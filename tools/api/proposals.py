@@ -9,11 +9,11 @@ from agentops.errors import NotFound, StateConflict
 from identities.api.proposals.bodies import ProposalBody, let_propose
 from identities.api.views import find_agent
 from identities.changes import as_json
-from identities.models import User
+from identities.models import Principal, User
 from tools.caps import PERIODS
 from tools.models import Effect, Idempotency, Tool, ToolGrant
 from tools.services.catalogue import latest_version
-from tools.services.changes import ADD_VERSION, SET_GRANT
+from tools.services.changes import ADD_VERSION, SET_GRANT, SET_USER_TERMS
 from tools.services.definition import definition_of
 from tools.services.terms import LONGEST_TTL_S, Terms
 
@@ -101,5 +101,44 @@ def find_tool(user: User, **by: object) -> Tool:
     return found
 
 
+class UserTermsSubject(BodySerializer):
+    tool = serializers.UUIDField()
+    principal = serializers.UUIDField(
+        required=False, default=None, allow_null=True, help_text="Null: the terms are for every end user."
+    )
+
+
+class UserTermsValues(BodySerializer):
+    """The terms as a whole; a null decision ends those that stand."""
+
+    decision = WordField(ToolGrant.Decision.choices, allow_null=True)
+    caps = GrantCapBody(many=True, required=False)
+    over_caps = WordField(["DENY", "REQUIRE_APPROVAL"], required=False)
+
+
+class UserTermsProposal(ProposalBody):
+    """What may be done with a tool on behalf of end users."""
+
+    verb = SET_USER_TERMS
+    subject = UserTermsSubject()
+    values = UserTermsValues()
+
+
+def read_user_terms(actor: User, body: Fields) -> Fields:
+    """Return the arguments of `user_terms.set`."""
+    tool, whose, values = (
+        find_tool(actor, id=body["subject"]["tool"]),
+        body["subject"]["principal"],
+        body["values"],
+    )
+    if whose is not None and not Principal.objects.filter(team=tool.team, pk=whose).exists():
+        raise NotFound("unknown_principal", "No run was for this end user yet.")
+    terms = None
+    if values["decision"] is not None:
+        terms = Terms(**{**values, "caps": tuple(values.get("caps", ()))}).bound_values()
+    return as_json({"tool": tool.pk, "principal": whose, "terms": terms})
+
+
 let_propose(GrantProposal, read_grant)
+let_propose(UserTermsProposal, read_user_terms)
 let_propose(ToolProposal, read_version)

@@ -18,7 +18,10 @@ from tools.services.changes.grants import (
 from tools.services.changes.user_terms import SET_USER_TERMS, carry_out_user_terms, describe_user_terms
 
 __all__ = [
+    "ADD_VERSION",
     "GRANT",
+    "SET_GRANT",
+    "SET_USER_TERMS",
     "allows_more",
     "describe_grant",
     "describe_user_terms",
