@@ -82,6 +82,8 @@ def find_proposable(body: object) -> Proposable:
 
 def any_body() -> PolymorphicProxySerializer:
     """Return what the OpenAPI document says of all these bodies."""
-    return PolymorphicProxySerializer(
-        "ProposalBody", lambda: {verb: _proposable[verb].body for verb in proposable_verbs()}, "verb"
-    )
+    return PolymorphicProxySerializer("ProposalBody", _bodies, "verb")
+
+
+def _bodies() -> dict[str, serializers.Serializer[Any] | type[serializers.Serializer[Any]]]:
+    return {verb: _proposable[verb].body for verb in proposable_verbs()}
