@@ -93,6 +93,8 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+@pytest.mark.crash
+@pytest.mark.slow
 def test_a_worker_does_not_outlive_a_benchmark_that_is_killed() -> None:
     died = subprocess.run(
         [sys.executable, "-c", ORPHAN], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
