@@ -26,7 +26,9 @@ settings.register_profile("agentops", deadline=None)
 settings.load_profile("agentops")
 
 
-# Collecting tests makes objects by the million and drops few of them: the default of 700 has each looked at many times.
+# Collecting tests makes objects by the million and drops few of them: none is looked at before the end of it.
+gc.disable()
+# What tests make is dropped mostly without the collector's help: the default of 700 has each looked at many times.
 gc.set_threshold(50_000)
 
 # What a test would pay for each password, and for each client, which lists every static file when it starts.
@@ -37,6 +39,7 @@ def pytest_collection_finish() -> None:
     """Let the garbage collector pass over modules and collected tests, which live as long as the run."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

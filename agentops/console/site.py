@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b32encode
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib.admin import AdminSite, ModelAdmin
@@ -18,6 +19,7 @@ from django.http import (
 )
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.functional import SimpleLazyObject
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from agentops.console import enrolment
@@ -91,6 +93,10 @@ class ConsoleSite(OTPAdminSite):
         context["stops"] = lambda: stops_for(request, request.path) if context["has_permission"] else []
         context["second_factor_waived"] = second_factor_is_waived(request)
         return context
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:  # Any: lazily a list
+        """Ask for all rights only where a template lists pages: it takes longer than most pages themselves."""
+        return SimpleLazyObject(partial(super().get_app_list, request, app_label))
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """Show the dashboard."""

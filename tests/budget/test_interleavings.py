@@ -212,6 +212,7 @@ def set_budgets(runs: list[Run], limits: list[dict[str, Any]]) -> list[Budget]:
     return budgets
 
 
+@pytest.mark.slow  # every order is played on real rows
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(limits=st.lists(ceilings, min_size=4, max_size=4), plan=st.data(), order=rounds)
 def test_whatever_the_order_the_rows_say_what_arithmetic_says(

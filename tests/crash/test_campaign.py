@@ -40,6 +40,7 @@ def assert_everything_is_accounted_for(found: dict[str, Any], kills: int) -> Non
     assert found["problems"] == []
 
 
+@pytest.mark.slow
 def test_a_short_campaign_accounts_for_every_effect() -> None:
     assert_everything_is_accounted_for(run_chaos("--kills", "3", "--seed", "1"), 3)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from factory.django import DjangoModelFactory
-from guardian.shortcuts import assign_perm
 
 from agentops.identifiers import new_id
 from tests.factories.declarations import (
@@ -16,6 +15,7 @@ from tests.factories.declarations import (
     after_creation,
 )
 from tests.factories.identities import AgentFactory, TeamFactory
+from tests.factories.permissions import let
 from tools.models import Tool, ToolGrant, ToolVersion
 
 
@@ -75,4 +75,4 @@ class GrantFactory(DjangoModelFactory[ToolGrant]):
     @after_creation
     def object_permission(self: ToolGrant, create: bool, extracted: object, **_: object) -> None:
         if self.decision != "DENY" and self.state == "active":
-            assign_perm("use_tool", self.identity.service_account, self.tool)
+            let(self.identity.service_account, "use_tool", self.tool)

@@ -133,6 +133,7 @@ def apply_directly(request: JsonObject) -> str:
     return shop.digest()
 
 
+@pytest.mark.slow
 def test_scripts_through_planner_and_shop_reach_the_recorded_state_74_of_74(shops: httpx2.Client) -> None:
     validator = compile_schema(OUTPUT_SCHEMA)
     with (

@@ -9,7 +9,6 @@ from itertools import count
 from typing import Any
 
 from django.db import connection
-from guardian.shortcuts import assign_perm
 
 from agentops.engine.replay import replay
 from agentops.ledger.store import StoredEntry, read_entries
@@ -24,6 +23,7 @@ from runs.rebuild import rebuild_run
 from runs.services import start_run
 from tests.cast import Cast
 from tests.factories import AgentVersionFactory, GrantFactory, PriceFactory, ToolFactory, ToolVersionFactory
+from tests.factories.permissions import let
 from tests.runs.deeds import WORLD, World
 from tests.runs.planner.provider import Provider, Turn, call, completion, reply
 from tools.models import Tool, ToolGrant, ToolVersion
@@ -112,7 +112,7 @@ class Company:
 
     def let_decide(self, tool: Tool, person: User | None = None) -> None:
         """Let Fiona, or somebody else, approve the calls of a tool."""
-        assign_perm("approve_calls", person or self.cast.fiona, tool)
+        let(person or self.cast.fiona, "approve_calls", tool)
 
     def publish(self, *, price: bool = True, **changes: Any) -> AgentVersion:
         """Publish a version with all tools."""

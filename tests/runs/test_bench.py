@@ -46,6 +46,8 @@ def run_bench(directory: Path, *arguments: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in answer.stdout.splitlines() if line.startswith("{")]
 
 
+@pytest.mark.crash  # it needs workers, and time
+@pytest.mark.slow
 def test_it_prints_one_object_per_load(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The closing answer adds no latency: the overhead of a step with a slow model is what the machine adds."""
     loads = ("--concurrency", "2", "--latency-ms", "0,50", "--runs", "4", "--steps", "3")
@@ -71,7 +73,7 @@ def test_it_prints_nothing_when_steps_are_missing() -> None:
         _figures(Load(1, 0, 3, 2), 1.0, (1.0, 1.0), ZERO, ZERO, polls=1, steps=5)
 
 
-@pytest.mark.crash  # it needs workers, and time
+@pytest.mark.crash
 @pytest.mark.slow
 def test_decisions_are_timed_to_their_recorded_outcomes(tmp_path_factory: pytest.TempPathFactory) -> None:
     (figures,) = run_bench(tmp_path_factory.mktemp("bench"), "decisions", "--runs", "3")
@@ -91,6 +93,8 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+@pytest.mark.crash
+@pytest.mark.slow
 def test_a_worker_does_not_outlive_a_benchmark_that_is_killed() -> None:
     died = subprocess.run(
         [sys.executable, "-c", ORPHAN], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60

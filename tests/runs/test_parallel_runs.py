@@ -112,6 +112,8 @@ def test_a_run_that_asks_with_a_connection_in_its_hands_is_seen(
     assert drive_to_their_models(company, CONNECTIONS, lent) == [CONNECTIONS]
 
 
+@pytest.mark.budget
+@pytest.mark.slow
 def test_a_hundred_runs_at_once_overspend_no_cap(company: Company) -> None:
     company.add_tool(
         "refund",

@@ -20,10 +20,19 @@ from agentops.runtime.supervision import ROOT
 from tests.rewriting import rewrite
 
 
+@pytest.fixture
+def bare_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have commands start Django without the platform, which takes seconds and is not what they are asked."""
+    (tmp_path / "bare_settings.py").write_text("SECRET_KEY = 'not one'")
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "bare_settings")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [(["check"], 0), (["no-such-command"], 1), (["check", "--no-such-option"], 2)],
 )
+@pytest.mark.usefixtures("bare_settings")
 def test_the_exit_code_is_the_commands(arguments: list[str], expected: int) -> None:
     assert commands.run_manage("manage", arguments, service_urls.PLACEHOLDERS) == expected
 
@@ -36,6 +45,7 @@ def test_a_killed_command_ends_as_in_a_shell(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("run", [commands.run_command, commands.run_measurement])
+@pytest.mark.usefixtures("bare_settings")
 def test_help_starts_nothing(
     run: commands.Runner,
     tmp_path: Path,
@@ -50,6 +60,7 @@ def test_help_starts_nothing(
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.usefixtures("bare_settings")
 def test_a_running_stack_is_joined(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

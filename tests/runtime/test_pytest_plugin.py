@@ -36,6 +36,8 @@ def run_pytest(*arguments: str, **variables: str) -> subprocess.CompletedProcess
     )
 
 
+@pytest.mark.slow
+@pytest.mark.crash  # servers, migrations and a test run of its own, as the other tests of given servers
 def test_named_servers_are_used_and_left_as_they_were() -> None:
     with temporary_stack(durable=False) as stack:
         stack.start_postgres()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
 from typing import Any
 
 import yaml
@@ -92,9 +94,15 @@ def apply(actor: User, text: str = BASE, **options: Any) -> Plan:
     return apply_document(actor=actor, text=text, variables=VARIABLES, **options)
 
 
+@cache
+def _base() -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load(BASE)
+    return document
+
+
 def edited(edit: Callable[[dict[str, Any]], object]) -> str:
     """Return the base document with an edit."""
-    document = yaml.safe_load(BASE)
+    document = deepcopy(_base())
     edit(document)
     return json.dumps(document)  # YAML too
 
