@@ -317,6 +317,8 @@ OUTGOING_PRIVATE_NETWORKS = [
 
 TOOLS_PYTHON_MODULES = env.list("TOOLS_PYTHON_MODULES", default=[])
 TOOL_ADAPTERS: dict[str, str] = {}
+# Servers of tools that may be started on our hosts: {"name": ["command", "argument", …]}.
+MCP_COMMANDS: dict[str, list[str]] = env.json("MCP_COMMANDS", default={})
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="WARNING")
 LOGGING = {

@@ -10,7 +10,7 @@ from agentops.runtime.chromium import provide_chromium
 from agentops.runtime.supervision import ROOT
 
 BROWSER = "browser"
-SUITES = ("retail", "crash", "budget", "authority", "revocation", "canary", "tokens", "api", BROWSER)
+SUITES = ("retail", "crash", "budget", "authority", "revocation", "canary", "tokens", "mcp", "api", BROWSER)
 # One more than the two cores of a small machine: tests wait for their servers, for locks, and for processes.
 WORKERS = "3"
 
