@@ -6,6 +6,8 @@ from celery import shared_task
 
 from tools import mirror
 from tools.credentials.leasing import sweep_leases
+from tools.models import ToolServer
+from tools.services.refreshing import refresh
 
 
 @shared_task(name="tools.reconcile_breakers")
@@ -18,3 +20,11 @@ def reconcile_breakers() -> int:
 def end_leases() -> int:
     """End the credentials that nobody has ended: their worker is gone, or their target did not answer."""
     return sweep_leases()
+
+
+@shared_task(name="tools.recheck_server")
+def recheck_server(server_id: str) -> None:
+    """Ask a server what it has: a call has found a tool of it changed."""
+    server = ToolServer.objects.select_related("team").filter(pk=server_id, state="active").first()
+    if server is not None:
+        refresh(server, None)
