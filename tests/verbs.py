@@ -157,7 +157,7 @@ def take_over(cast: Cast, actor: User) -> object:
     row = server_of(cast, cast.ada).listed.create(
         name="get", described=told, digest="0" * 64, seen_at=timezone.now()
     )
-    return what.import_tool(actor=actor, described=row, takeover=what.Takeover("get", "read"))
+    return what.import_tool(actor=actor, described=row, takeover=what.Takeover("get", "read"), seen="0" * 64)
 
 
 def suspended(cast: Cast) -> Any:  # Any: as above

@@ -63,9 +63,11 @@ def take_over(company: Company, shop: ToolsServer) -> Tool:
     cast = company.cast
     server = create_server(actor=cast.alice, team=cast.team, slug="shop", definition=place)
     assert refresh_server(actor=cast.alice, server=server).trouble == ""
+    row = ServerTool.objects.get(name="note")
     version = import_tool(
         actor=cast.alice,
-        described=ServerTool.objects.get(name="note"),
+        described=row,
+        seen=row.digest,
         takeover=Takeover(
             "write_down", "reversible", terms={"backoff_base_s": 0.001, "backoff_cap_s": 0.002}
         ),

@@ -39,7 +39,9 @@ def test_from_an_address_to_a_tool_and_to_its_change(cast: Cast, running: ToolsS
     assert "Writes an order down." in text_of(alice.get(address))
 
     taken = alice.post(
-        address, {"name": "note", "effect": "read", "idempotency": "none", "statement": ""}, follow=True
+        address,
+        {"name": "note", "effect": "read", "idempotency": "none", "statement": "", "seen": row.digest},
+        follow=True,
     )
     assert "The tool note v1 is there: read." in text_of(taken)
     assert "It is note of the server shop" in text_of(taken)
@@ -80,7 +82,10 @@ def test_an_outsider_sees_and_does_nothing(cast: Cast, running: ToolsServer) -> 
     row = ServerTool.objects.get(name="note")
 
     act(charlie, SERVER, "retire", server.pk)
-    charlie.post(page_of(SERVER, "import", server.pk, row.pk), {"name": "note", "effect": "read"})
+    charlie.post(
+        page_of(SERVER, "import", server.pk, row.pk),
+        {"name": "note", "effect": "read", "idempotency": "none", "seen": row.digest},
+    )
 
     assert (ToolServer.objects.get().state, Tool.objects.exists()) == ("active", False)
     assert "no such server" in text_of(charlie.get(page_of(SERVER, "change", server.pk), follow=True))

@@ -9,6 +9,7 @@ import pytest
 
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
 from tests.cast import Cast
+from tests.identities.secrets import VALUE, make_secret
 from tests.tools.adapters.mcp.server import ToolsServer, serve_tools
 from tools.adapters.mcp.definitions import tighten_effect
 from tools.models import ServerTool, Tool, ToolServer, ToolVersion
@@ -53,7 +54,12 @@ def listed(server: ToolServer, name: str = "refund") -> ServerTool:
 
 
 def take_over(cast: Cast, server: ToolServer, takeover: Takeover = REFUND) -> ToolVersion:
-    return import_tool(actor=cast.alice, described=listed(server, takeover.name), takeover=takeover)
+    return import_tool(
+        actor=cast.alice,
+        described=listed(server, takeover.name),
+        takeover=takeover,
+        seen=listed(server, takeover.name).digest,
+    )
 
 
 def rewrite(server: ToolServer, **changes: Any) -> None:
@@ -105,6 +111,8 @@ def test_a_changed_description_quarantines_until_it_is_accepted(cast: Cast, serv
     assert (tool.state, listed(server).is_changed) == ("quarantined", True)
     with pytest.raises(StateConflict, match="definition_changed"):
         accept_tool(actor=cast.alice, tool=tool)
+    with pytest.raises(StateConflict, match="look again"):
+        import_tool(actor=cast.alice, described=listed(server), takeover=REFUND, seen="0" * 64)
     take_over(cast, server)
     tool.refresh_from_db()
     assert (tool.state, listed(server).is_changed) == ("active", False)
@@ -142,7 +150,10 @@ def test_names_are_our_own(cast: Cast, running: ToolsServer, server: ToolServer)
         take_over(cast, other)
     row = listed(other)
     made = import_tool(
-        actor=cast.alice, described=row, takeover=Takeover("other_refund", "read", REFUND.statement)
+        actor=cast.alice,
+        described=row,
+        takeover=Takeover("other_refund", "read", REFUND.statement),
+        seen=row.digest,
     )
     assert (made.tool.name, made.config["tool"]) == ("other_refund", "refund")
 
@@ -151,6 +162,19 @@ def test_what_is_no_sound_schema_is_listed_with_its_faults(cast: Cast, server: T
     ServerTool.objects.filter(server=server).update(faults=["input schema : is elsewhere"])
     with pytest.raises(ValidationFailed, match="elsewhere"):
         take_over(cast, server)
+
+
+def test_a_server_is_asked_with_its_credential(cast: Cast, running: ToolsServer) -> None:
+    make_secret(cast, settings={"header": "X-Api-Key", "scheme": ""})
+    server = name_server(cast, running.url, credential="shop-key")
+    running.judge = lambda headers, _: "" if headers.get("x-api-key") == VALUE else "who are you?"
+    try:
+        assert refresh_server(actor=cast.alice, server=server).trouble == ""
+        running.judge = lambda headers, _: str(headers)  # a server that quotes what it is sent
+        trouble = refresh_server(actor=cast.alice, server=server).trouble
+    finally:
+        running.judge = None
+    assert (trouble, VALUE in trouble) == ("the server listed no tools: it answered 401", False)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +219,7 @@ def test_an_outsider_is_refused(cast: Cast, server: ToolServer) -> None:
             actor=cast.charlie, team=cast.team, slug="new", definition=ServerDefinition("http")
         ),
         lambda: refresh_server(actor=cast.charlie, server=server),
-        lambda: import_tool(actor=cast.charlie, described=row, takeover=REFUND),
+        lambda: import_tool(actor=cast.charlie, described=row, takeover=REFUND, seen=row.digest),
         lambda: retire_server(actor=cast.charlie, server=server),
     ):
         with pytest.raises(PolicyDenied):

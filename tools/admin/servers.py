@@ -61,6 +61,7 @@ class ServerForm(forms.Form):
 class TakeoverForm(forms.Form):
     """What a person decides about a tool of a server."""
 
+    seen = forms.CharField(widget=forms.HiddenInput)  # the digest of what is shown beside the form
     name = forms.CharField(max_length=64, help_text="What models call it here: letters, digits, _ and -.")
     effect = forms.ChoiceField(
         choices=Effect.choices, initial=Effect.IRREVERSIBLE,
@@ -152,7 +153,7 @@ class ToolServerAdmin(GovernedAdmin):
             "changes": compare(row.accepted, row.described) if row.accepted else (),
             "annotations": row.described.get("annotations", {}),
         }
-        make_form = partial(TakeoverForm, initial=_known(row))
+        make_form = partial(TakeoverForm, initial={**_known(row), "seen": row.digest})
         return serve_form(
             self, request, make_form, partial(self._import, request, row), context, "tools/import.html"
         )
@@ -189,7 +190,10 @@ class ToolServerAdmin(GovernedAdmin):
         return HttpResponseRedirect(self.page_url("change", server.pk))
 
     def _import(self, request: HttpRequest, row: ServerTool, values: dict[str, Any]) -> HttpResponse:
-        version = import_tool(actor=acting_person(request), described=row, takeover=Takeover(**values))
+        seen = values.pop("seen")
+        version = import_tool(
+            actor=acting_person(request), described=row, takeover=Takeover(**values), seen=seen
+        )
         messages.success(request, f"The tool {version} is there: {version.get_effect_display().lower()}.")
         return HttpResponseRedirect(reverse("admin:tools_tool_change", args=[version.tool_id]))
 

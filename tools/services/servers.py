@@ -77,11 +77,12 @@ def refresh_server(*, actor: User, server: ToolServer) -> ToolServer:
 
 
 @transaction.atomic
-def import_tool(*, actor: User, described: ServerTool, takeover: Takeover) -> ToolVersion:
+def import_tool(*, actor: User, described: ServerTool, takeover: Takeover, seen: str) -> ToolVersion:
     """Make a tool, or its next version, of what a server describes now; that accepts a changed description.
 
-    The effect class is the person's, or a stricter one that the server admits. Raises ValidationFailed for a
-    description that cannot be taken over, StateConflict for a name that another tool has.
+    The effect class is the person's, or a stricter one that the server admits. ``seen``: the digest of what the person
+    looked at. Raises ValidationFailed for a description that cannot be taken over, StateConflict for another one than
+    was seen, and for a name that another tool has.
     """
     row = (
         ServerTool.objects.select_for_update(of=("self",)).select_related("server__team").get(pk=described.pk)
@@ -89,6 +90,10 @@ def import_tool(*, actor: User, described: ServerTool, takeover: Takeover) -> To
     require(actor, ADD, row.server.team)
     require_fresh_factor(actor)
     _refuse_unusable(row)
+    if row.digest != seen:
+        raise StateConflict(
+            "definition_changed", "the server has changed the tool since you looked: look again"
+        )
     tool = lock_tool(row.tool) if row.tool else _local_tool(actor, row, takeover.name)
     version = add_version(actor=actor, tool=tool, definition=_define(row, takeover))
     row.tool, row.accepted, row.accepted_digest = tool, row.described, row.digest

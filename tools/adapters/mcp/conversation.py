@@ -5,8 +5,9 @@ A conversation is one attempt's: its token and its credential are of this call, 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ import agentops
 from tools.adapters.mcp.config import Pinned
 from tools.adapters.mcp.definitions import Described
 from tools.adapters.mcp.wire import Allowance
+from tools.recall import Recall
 
 MOST_PAGES = 20
 MOST_TOOLS = 500
@@ -86,6 +88,7 @@ async def _hold(
     transport: Transport, allowance: Allowance, seen: Seen, speak: Callable[[Client], Awaitable[None]]
 ) -> None:
     with anyio.move_on_after(allowance.left()) as scope:
+        _heed(allowance.recall, scope)
         try:
             async with Client(transport, client_info=_US, cache=None) as client:
                 try:
@@ -100,6 +103,19 @@ async def _hold(
             seen.fault = seen.fault or _name(error)
     if scope.cancelled_caught:
         seen.fault = seen.fault or "timeout"
+
+
+def _heed(recall: Recall | None, scope: anyio.CancelScope) -> None:
+    """Have the conversation ended when its call is called back; on the wire, each exchange sees to that itself."""
+    if recall is None:
+        return
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        with suppress(RuntimeError):  # the loop is closed: the conversation has ended already
+            loop.call_soon_threadsafe(scope.cancel)
+
+    recall.heed(end)
 
 
 _US = Implementation(name="agentops", version=agentops.__version__)

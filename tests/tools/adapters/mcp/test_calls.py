@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
 import pytest
 
 from tests.tools.adapters.mcp.calls import call_of, call_refund, pinned
 from tests.tools.adapters.mcp.server import ToolsServer, serve_tools
 from tests.tools.execution import TRACEPARENT, TRACESTATE
+from tools.adapters.base import AdapterOptions
 from tools.adapters.mcp import McpAdapter
 from tools.credentials.material import Credential
+from tools.recall import Recall
 
 pytestmark = pytest.mark.mcp
 
@@ -109,6 +116,59 @@ def test_an_error_of_the_tool_is_a_refusal_only_where_a_person_says_so(
 
     assert (outcome.status, outcome.counts_against_breaker) == (status, False)
     assert "no order A-17" in outcome.detail
+
+
+@pytest.mark.parametrize(("effect", "status"), [("irreversible", "unknown"), ("read", "failed")])
+def test_a_call_is_called_back(server: ToolsServer, adapter: McpAdapter, effect: str, status: str) -> None:
+    recall = Recall()
+    call = call_refund(pinned(server.url, "refund"), effect=effect, recall=recall)
+    server.mishap = "hang"
+
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(adapter.invoke, call, timeout_s=60)
+        wait_for(lambda: bool(server.refunds))
+        recall.call_back("run_killed")
+        outcome = answer.result(30)
+
+    assert (outcome.status, outcome.code) == (status, "called_back")
+
+
+def test_nothing_is_started_too_late(server: ToolsServer, adapter: McpAdapter) -> None:
+    call = call_refund(pinned(server.url, "refund"))
+    server.requests.clear()
+    outcome = adapter.invoke(call, timeout_s=10, not_after=0.0)
+    assert (outcome.status, outcome.code, server.requests) == ("failed", "too_late", [])
+
+
+def test_a_slow_server_takes_nobody_elses_places(
+    server: ToolsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.adapters.mcp.PLACES", 1)
+    adapter = McpAdapter(AdapterOptions())
+    slow, recall = pinned(server.url, "refund"), Recall()
+    other = {**slow, "server": str(UUID(int=10))}
+    server.mishap = "hang"
+
+    with ThreadPoolExecutor(1) as threads:
+        stuck = threads.submit(adapter.invoke, call_refund(slow, recall=recall), timeout_s=60)
+        wait_for(lambda: bool(server.refunds))
+        server.mishap = ""
+        refused = adapter.invoke(call_refund(slow), timeout_s=0.2)
+        answered = adapter.invoke(call_refund(other), timeout_s=10)
+        recall.call_back("run_killed")
+        stuck.result(30)
+    adapter.close()
+
+    assert (refused.status, refused.code, answered.status) == ("failed", "saturated", "succeeded")
+
+
+def wait_for(seen: Callable[[], bool]) -> None:
+    """Wait until something was seen."""
+    for _ in range(600):
+        if seen():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it was not seen within 30 s")
 
 
 def test_an_answer_against_the_pinned_schema_is_garbage(server: ToolsServer, adapter: McpAdapter) -> None:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from tools.adapters.mcp import McpAdapter
 from tools.adapters.mcp.config import Target
 from tools.adapters.mcp.listing import ask_for_tools
 from tools.calls import Call
+from tools.recall import Recall
 
 pytestmark = [pytest.mark.mcp, pytest.mark.slow]
 
@@ -94,6 +97,24 @@ def test_a_server_that_fails_in_the_middle_leaves_the_effect_in_doubt(
 def test_a_server_that_does_not_begin_has_no_effect(adapter: McpAdapter, command: str, status: str) -> None:
     outcome = adapter.invoke(call_started({}, "die", command=command), timeout_s=3)
     assert (outcome.status, outcome.code) == (status, "bad_config" if command == "rm" else "unreachable")
+
+
+def test_a_call_of_a_started_server_is_called_back(
+    adapter: McpAdapter, digests: dict[str, str], tmp_path: Path
+) -> None:
+    noted, recall = tmp_path / "pids", Recall()
+    call = replace(call_started(digests, "wait", str(noted)), recall=recall)
+
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(adapter.invoke, call, timeout_s=120)
+        while not (noted.exists() and noted.read_text()):
+            assert not answer.done()
+            time.sleep(0.05)
+        recall.call_back("run_killed")
+        outcome = answer.result(60)
+
+    assert (outcome.status, outcome.code) == ("unknown", "called_back")
+    assert all(is_gone(int(pid)) for pid in noted.read_text().split())
 
 
 def test_a_server_dies_with_its_worker(digests: dict[str, str], tmp_path: Path) -> None:
