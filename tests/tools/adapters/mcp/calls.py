@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -15,8 +15,9 @@ from tools.calls import Call
 SERVER = UUID(int=9)
 
 
+@cache
 def describe(url: str, name: str) -> Described:
-    """Return how a server describes a tool now."""
+    """Return how a server describes a tool; it is asked once."""
     found = ask_for_tools(Target(str(SERVER), url, allow_private=True), [], {}, within_s=10)
     return next(tool for tool in found if tool.name == name)
 

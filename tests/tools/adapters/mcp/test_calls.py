@@ -46,6 +46,7 @@ def test_an_older_server_is_spoken_to_in_its_own_way(adapter: McpAdapter) -> Non
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mishap", "effect", "code", "retryable"),
     [
@@ -76,6 +77,7 @@ def test_a_lost_or_spoilt_answer_leaves_an_effect_in_doubt(
     assert read.status == ("failed" if mishap != "hang" else "unknown")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mishap", ["500", "refused", "not_json", "huge", "lost", "hang"])
 def test_what_goes_wrong_before_the_call_has_no_effect(
     server: ToolsServer, adapter: McpAdapter, mishap: str
@@ -86,6 +88,18 @@ def test_what_goes_wrong_before_the_call_has_no_effect(
     outcome = adapter.invoke(call_refund(config), timeout_s=1)
 
     assert (outcome.status, outcome.retryable, server.refunds) == ("failed", True, [])
+
+
+def test_a_lost_greeting_is_the_end_of_it(server: ToolsServer, adapter: McpAdapter) -> None:
+    """The SDK would go on with an older protocol, and send the call's token again and again."""
+    config = pinned(server.url, "refund")
+    server.requests.clear()
+    server.mishap, server.mishap_at = "lost", "server/discover"
+
+    outcome = adapter.invoke(call_refund(config), timeout_s=10)
+
+    assert (outcome.status, outcome.retryable) == ("failed", True)
+    assert server.methods() == ["server/discover"]
 
 
 def test_a_changed_description_is_called_no_more(server: ToolsServer, adapter: McpAdapter) -> None:
@@ -118,6 +132,7 @@ def test_an_error_of_the_tool_is_a_refusal_only_where_a_person_says_so(
     assert "no order A-17" in outcome.detail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("effect", "status"), [("irreversible", "unknown"), ("read", "failed")])
 def test_a_call_is_called_back(server: ToolsServer, adapter: McpAdapter, effect: str, status: str) -> None:
     recall = Recall()
@@ -140,6 +155,7 @@ def test_nothing_is_started_too_late(server: ToolsServer, adapter: McpAdapter) -
     assert (outcome.status, outcome.code, server.requests) == ("failed", "too_late", [])
 
 
+@pytest.mark.slow
 def test_a_slow_server_takes_nobody_elses_places(
     server: ToolsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
