@@ -24,7 +24,7 @@ from tools.services import (
     retire_server,
 )
 from tools.services.definition import definition_of
-from tools.tasks import recheck_server
+from tools.tasks import recheck_server, recheck_servers
 
 pytestmark = [pytest.mark.mcp, pytest.mark.django_db]
 
@@ -200,6 +200,16 @@ def test_a_version_by_hand_leads_nowhere_else(cast: Cast, server: ToolServer) ->
     changed = type(definition)(**{**definition.values(), "dedupe_on": (), "config": elsewhere})
     with pytest.raises(ValidationFailed, match="what it was created with"):
         add_version(actor=cast.alice, tool=version.tool, definition=changed)
+
+
+def test_servers_in_use_are_asked_from_time_to_time(cast: Cast, server: ToolServer) -> None:
+    name_server(cast, server.url, "unused")
+    assert recheck_servers() == 0
+    take_over(cast, server)
+    take_over(cast, server, Takeover("look_up", "read"))
+    assert recheck_servers() == 1
+    retire_server(actor=cast.alice, server=server)
+    assert recheck_servers() == 0
 
 
 def test_a_retired_server_takes_its_tools_along(cast: Cast, server: ToolServer) -> None:

@@ -50,7 +50,7 @@ async def _streams_of(process: Process, limit_bytes: int) -> AsyncGenerator[Tran
     inbox, from_it = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     to_it, outbox = anyio.create_memory_object_stream[SessionMessage](0)
     assert process.stdin is not None  # noqa: S101  pipes are what it was started with
-    assert process.stdout is not None  # noqa: S101
+    assert process.stdout is not None  # noqa: S101  as above
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_read, process.stdout, inbox, limit_bytes)

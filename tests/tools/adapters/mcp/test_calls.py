@@ -73,6 +73,7 @@ def test_a_lost_or_spoilt_answer_leaves_an_effect_in_doubt(
     assert (outcome.status, outcome.code, outcome.retryable) == (effect, code, retryable)
     assert server.refunds == ([] if mishap == "refused" else ["A-17"])
     assert outcome.counts_against_breaker is (mishap != "refused")
+    assert ("larger than" in outcome.detail) is (mishap == "huge")
     read = adapter.invoke(call_refund(config, effect="read"), timeout_s=1) if mishap != "hang" else outcome
     assert read.status == ("failed" if mishap != "hang" else "unknown")
 

@@ -73,5 +73,7 @@ def test_a_commit_of_mcp_server_git(adapter: McpAdapter, tmp_path: Path) -> None
         outcome = use(adapter, "git", tools[name], repo_path=str(tmp_path), **more)
         assert outcome.status == "succeeded", outcome
 
-    log = subprocess.run([git, "log", "--format=%s"], cwd=tmp_path, check=True, capture_output=True, text=True)
+    log = subprocess.run(
+        [git, "log", "--format=%s"], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
     assert log.stdout == "Note it\n"
