@@ -156,6 +156,22 @@ def sign_waiver(cast: Cast, actor: User) -> object:
     return what.sign_waiver(actor=actor, identity=cast.agent, tool=tool_of(cast), terms=terms, waiver=waiver)
 
 
+def server_of(cast: Cast, actor: User) -> Any:  # Any: as above
+    """Name a server of the team at which nobody answers."""
+    place = what.ServerDefinition("http", url="http://127.0.0.1:9/mcp", allow_private=True)
+    return what.create_server(actor=actor, team=cast.team, slug="shop", definition=place)
+
+
+def take_over(cast: Cast, actor: User) -> object:
+    """Take over what a server has listed."""
+    told = {"name": "get", "description": "Gets.", "input_schema": {"type": "object"}, "output_schema": None,
+            "annotations": {}}  # fmt: skip
+    row = server_of(cast, cast.ada).listed.create(
+        name="get", described=told, digest="0" * 64, seen_at=timezone.now()
+    )
+    return what.import_tool(actor=actor, described=row, takeover=what.Takeover("get", "read"), seen="0" * 64)
+
+
 def suspended(cast: Cast) -> Any:  # Any: as above
     """Suspend the agent."""
     return who.suspend_agent(actor=cast.ada, agent=cast.agent)
@@ -304,6 +320,10 @@ DEEDS: dict[str, Deed] = {
     ),
     "add_approver": lambda c, a: what.add_approver(actor=a, tool=tool_of(c), approver=PersonFactory.create()),
     "add_version": add_version,
+    "create_server": server_of,
+    "import_tool": take_over,
+    "refresh_server": lambda c, a: what.refresh_server(actor=a, server=server_of(c, c.ada)),
+    "retire_server": lambda c, a: what.retire_server(actor=a, server=server_of(c, c.ada)),
     "create_tool": lambda c, a: what.create_tool(actor=a, team=c.team, name="new"),
     "force_breaker_open": lambda c, a: what.force_breaker_open(actor=a, tool=tool_of(c), reason="It burns."),
     "lift_forced_breaker": lambda c, a: what.lift_forced_breaker(actor=a, tool=stopped_tool(c)),

@@ -174,5 +174,6 @@ def adapter_options() -> AdapterOptions:
     """Return what this installation decides about its adapters."""
     return AdapterOptions(
         python_modules=tuple(settings.TOOLS_PYTHON_MODULES),
+        mcp_commands=tuple((name, tuple(line)) for name, line in settings.MCP_COMMANDS.items()),
         added=tuple(settings.TOOL_ADAPTERS.items()),
     )

@@ -10,7 +10,7 @@ from identities.querysets import is_known_person
 
 if TYPE_CHECKING:
     from identities.models import AgentIdentity, User
-    from tools.models import Tool, ToolGrant, UserTerms  # noqa: F401  named in strings
+    from tools.models import ServerTool, Tool, ToolGrant, ToolServer, UserTerms  # noqa: F401  named in strings
 
 
 class ToolQuerySet(models.QuerySet["Tool"]):
@@ -51,3 +51,19 @@ class UserTermsQuerySet(models.QuerySet["UserTerms"]):
     def standing(self) -> Self:
         """Return those that count now."""
         return self.filter(ended_at=None)
+
+
+class ToolServerQuerySet(models.QuerySet["ToolServer"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the servers of a person's teams."""
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(team__members=user)
+
+
+class ServerToolQuerySet(models.QuerySet["ServerTool"]):
+    def visible_to(self, user: User) -> Self:
+        """Return what the servers of a person's teams list."""
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(server__team__members=user)

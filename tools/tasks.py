@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from agentops.messages import send_now
 from tools import mirror
 from tools.credentials.leasing import sweep_leases
+from tools.models import ToolServer
+from tools.services.refreshing import refresh
+
+RECHECK_S = 600.0  # after which the next round is near
 
 
 @shared_task(name="tools.reconcile_breakers")
@@ -18,3 +23,19 @@ def reconcile_breakers() -> int:
 def end_leases() -> int:
     """End the credentials that nobody has ended: their worker is gone, or their target did not answer."""
     return sweep_leases()
+
+
+@shared_task(name="tools.recheck_servers")
+def recheck_servers() -> int:
+    """Have every server in use asked, each by a task of its own: a slow one delays nobody else's."""
+    in_use = ToolServer.objects.filter(state="active", listed__tool__isnull=False).distinct()
+    named = [str(server_id) for server_id in in_use.values_list("pk", flat=True)]
+    return sum(send_now("tools.recheck_server", server_id, expires_s=RECHECK_S) for server_id in named)
+
+
+@shared_task(name="tools.recheck_server")
+def recheck_server(server_id: str) -> None:
+    """Ask a server what it has: time has passed, or a call has found a tool of it changed."""
+    server = ToolServer.objects.select_related("team").filter(pk=server_id, state="active").first()
+    if server is not None:
+        refresh(server, None)

@@ -10,7 +10,9 @@ from agentops.runtime.chromium import provide_chromium
 from agentops.runtime.supervision import ROOT
 
 BROWSER = "browser"
-SUITES = ("retail", "crash", "budget", "authority", "revocation", "canary", "tokens", "api", "dmn", BROWSER)
+SUITES = (
+    "retail", "crash", "budget", "authority", "revocation", "canary", "tokens", "dmn", "mcp", "api", BROWSER,
+)  # fmt: skip
 # One more than the two cores of a small machine: tests wait for their servers, for locks, and for processes.
 WORKERS = "3"
 

@@ -25,6 +25,7 @@ MAY: dict[str, set[str]] = {
         "create_tool", "add_version", "quarantine_tool", "accept_tool", "retire_tool", "stop",
         "force_breaker_open", "lift_forced_breaker", "reset_breaker", "add_approver", "remove_approver",
         "create_secret", "replace_secret", "retire_secret",
+        "create_server", "refresh_server", "import_tool", "retire_server",
     },
     "identity admin": {
         "create_agent", "update_agent", "activate_agent", "suspend_agent", "revoke_agent",

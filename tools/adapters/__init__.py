@@ -11,6 +11,7 @@ from tools.adapters.base import Adapter, AdapterOptions
 
 BUILT_IN = {
     "http": "tools.adapters.http.HttpAdapter",
+    "mcp": "tools.adapters.mcp.McpAdapter",
     "python": "tools.adapters.python.PythonAdapter",
 }
 

@@ -20,11 +20,13 @@ class AdapterOptions:
     """What an installation decides about its adapters.
 
     `python_modules`: modules (with what lies below them) whose functions may be tools. `python_threads`: how
-    many of them run at once in a process. `added`: further adapters as (name, dotted path of the class).
+    many of them run at once in a process. `mcp_commands`: servers of tools that may be started here, as (name,
+    command line). `added`: further adapters as (name, dotted path of the class).
     """
 
     python_modules: tuple[str, ...] = ()
     python_threads: int = 64
+    mcp_commands: tuple[tuple[str, tuple[str, ...]], ...] = ()
     added: tuple[tuple[str, str], ...] = ()
 
 

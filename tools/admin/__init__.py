@@ -1,8 +1,9 @@
-"""What may be done: tools with their breakers, and grants."""
+"""What may be done: tools with their breakers, the servers they come from, and grants."""
 
 from tools.admin import panels
 from tools.admin.grants import ToolGrantAdmin
+from tools.admin.servers import ToolServerAdmin
 from tools.admin.tools import ToolAdmin
 from tools.admin.user_terms import UserTermsAdmin
 
-__all__ = ["ToolAdmin", "ToolGrantAdmin", "UserTermsAdmin", "panels"]
+__all__ = ["ToolAdmin", "ToolGrantAdmin", "ToolServerAdmin", "UserTermsAdmin", "panels"]

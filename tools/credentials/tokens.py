@@ -49,9 +49,14 @@ def mint(call: Call, acting: Acting) -> Credential:
             acting.acts_for,
         ),
         audience=call.spec.config[AUDIENCE],
-        tool=call.spec.name,
+        tool=_name_there(call),
         key=call.key,
         arguments=call.arguments,
     )
     # A server that takes tokens apart may tell their parts; without the signature they are worth nothing.
     return Credential(text, "Authorization", "Bearer", parts=(text.rpartition(".")[2],))
+
+
+def _name_there(call: Call) -> str:
+    """Return what the reader knows the tool by: a server of tools has names of its own."""
+    return str(call.spec.config["tool"]) if call.spec.adapter == "mcp" else call.spec.name

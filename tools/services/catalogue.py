@@ -24,6 +24,7 @@ from tools.services.changes import describe_version
 from tools.services.credentials import find_credential_faults
 from tools.services.definition import ToolDefinition
 from tools.services.lint import find_faults
+from tools.services.origins import find_server_faults, refuse_unaccepted
 
 RESERVED_NAMES = ("ask_user", "hand_over")  # offered to the model by every run
 OPERATE = "tools.operate_tool"
@@ -59,6 +60,7 @@ def add_version(*, actor: User, tool: Tool, definition: ToolDefinition) -> ToolV
         *find_faults(definition),
         *find_credential_faults(locked.team, definition),
         *find_audience_faults(locked.team, definition),
+        *find_server_faults(locked.team, definition),
     ]
     if faults:
         raise ValidationFailed("invalid_tool", "; ".join(faults), problems=faults)
@@ -94,7 +96,8 @@ def quarantine_tool(*, actor: User, tool: Tool, reason: str = "") -> Tool:
 
 @transaction.atomic
 def accept_tool(*, actor: User, tool: Tool, reason: str = "") -> Tool:
-    """Put a quarantined tool back into service."""
+    """Put a quarantined tool back into service; not one whose server describes it differently now."""
+    refuse_unaccepted(tool)
     return _move(tool, actor, CHANGE, Tool.State.ACTIVE, {"quarantined"}, "tool.accepted", reason)
 
 

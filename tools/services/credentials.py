@@ -9,6 +9,8 @@ from tools.calls import CREDENTIAL
 from tools.credentials.leases import LONGEST_TIMEOUT_S
 from tools.services.definition import ToolDefinition
 
+IN_A_HEADER = ("http", "mcp")
+
 
 def find_credential_faults(team: Team, definition: ToolDefinition) -> Iterator[str]:
     """Yield what has to be put right, worded as "where: what"."""
@@ -18,7 +20,7 @@ def find_credential_faults(team: Team, definition: ToolDefinition) -> Iterator[s
     secret = Secret.objects.filter(team=team, slug=slug).first() if isinstance(slug, str) else None
     if secret is None or secret.state != Secret.State.ACTIVE:
         yield "config: name as credential the slug of a secret of the tool's team that is not retired"
-    elif definition.adapter == "http" and secret.provider == Secret.Provider.POSTGRES:
+    elif definition.adapter in IN_A_HEADER and secret.provider == Secret.Provider.POSTGRES:
         yield "config: a database role cannot be sent in a header; name another credential, or use a function"
     if definition.timeout_s > LONGEST_TIMEOUT_S:
         yield f"timeout_s: set at most {LONGEST_TIMEOUT_S:g} seconds, for a credential is leased no longer"

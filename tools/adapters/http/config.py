@@ -128,6 +128,14 @@ def _default_body(config: Mapping[str, Any]) -> str:
     return "json" if config.get("method") in ("POST", "PUT", "PATCH") else "none"
 
 
+def find_address_faults(text: object) -> list[str]:
+    """Return what has to be put right in an address that takes no arguments."""
+    faults = _find_url_faults(text)
+    if isinstance(text, str) and re.search(r"[{}]", text):
+        faults.append("remove {argument} from the url: it takes none")
+    return faults
+
+
 def _find_url_faults(text: object) -> list[str]:
     try:
         url = urlsplit(text if isinstance(text, str) else "")

@@ -20,6 +20,10 @@ from tools.calls import Call
 
 _MORE_THAN_A_SEGMENT = re.compile(r"[/\\]|^\.{1,2}(?:;|$)")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+PLAIN_HEADERS = (
+    (b"Accept-Encoding", b"identity"),  # nothing to inflate: the limit on the answer is a limit on memory
+    (b"User-Agent", f"agentops/{agentops.__version__}".encode()),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,22 +103,28 @@ def _scalar_text(name: str, value: object) -> str:
 
 
 def _headers(endpoint: Endpoint, call: Call, body: bytes | None) -> list[tuple[bytes, bytes]]:
-    principal = f"{quote(call.principal_issuer, safe=':/@')}|{quote(call.principal_subject, safe=':/@')}"
     headers = [
         (b"Host", endpoint.netloc.encode()),
         (b"Accept", b"application/json, application/problem+json"),
-        (b"Accept-Encoding", b"identity"),  # nothing to inflate: the limit on the answer is a limit on memory
-        (b"User-Agent", f"agentops/{agentops.__version__}".encode()),
-        (b"Idempotency-Key", quote(call.key, safe=":").encode()),
-        (b"X-Principal", principal.encode()),
-        (b"X-Agent", quote(call.identity_name).encode()),
+        *PLAIN_HEADERS,
         *endpoint.headers,
-        *_trace_headers(call),
+        *call_headers(call),
     ]
-    headers += [given.header_line() for given in (call.token, call.credential) if given is not None]
     if body is not None:
         headers += [(b"Content-Type", b"application/json"), (b"Content-Length", str(len(body)).encode())]
     return headers
+
+
+def call_headers(call: Call) -> list[tuple[bytes, bytes]]:
+    """Return what every request of a call says of it, and by what it is let in."""
+    principal = f"{quote(call.principal_issuer, safe=':/@')}|{quote(call.principal_subject, safe=':/@')}"
+    return [
+        (b"Idempotency-Key", quote(call.key, safe=":").encode()),
+        (b"X-Principal", principal.encode()),
+        (b"X-Agent", quote(call.identity_name).encode()),
+        *_trace_headers(call),
+        *(given.header_line() for given in (call.token, call.credential) if given is not None),
+    ]
 
 
 def _trace_headers(call: Call) -> list[tuple[bytes, bytes]]:

@@ -1,0 +1,91 @@
+"""The pages of servers of tools: naming one, asking it, taking a tool over, and seeing what has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cast import Cast
+from tests.console.visits import act, page_of, sign_in, text_of
+from tests.tools.adapters.mcp.server import ToolsServer, serve_tools
+from tools.models import ServerTool, Tool, ToolServer
+
+pytestmark = [pytest.mark.mcp, pytest.mark.django_db]
+
+SERVER = "tools_toolserver"
+
+
+@pytest.fixture
+def running() -> Iterator[ToolsServer]:
+    with serve_tools(ToolsServer()) as server:
+        yield server
+
+
+def test_from_an_address_to_a_tool_and_to_its_change(cast: Cast, running: ToolsServer) -> None:
+    alice = sign_in(cast.alice)
+    form = {
+        "team": cast.team.pk,
+        "slug": "shop",
+        "transport": "http",
+        "url": running.url,
+        "allow_private": "on",
+    }
+    alice.post(page_of(SERVER, "add"), form)
+    server = ToolServer.objects.get()
+    act(alice, SERVER, "refresh", server.pk)
+    row = ServerTool.objects.get(name="note")
+    address = page_of(SERVER, "import", server.pk, row.pk)
+    assert "Writes an order down." in text_of(alice.get(address))
+
+    taken = alice.post(
+        address,
+        {"name": "note", "effect": "read", "idempotency": "none", "statement": "", "seen": row.digest},
+        follow=True,
+    )
+    assert "The tool note v1 is there: read." in text_of(taken)
+    assert "It is note of the server shop" in text_of(taken)
+
+    running.rewritten = "Writes an order down, twice."
+    act(alice, SERVER, "refresh", server.pk)
+    tool = Tool.objects.get()
+    page = text_of(alice.get(page_of("tools_tool", "change", tool.pk)))
+    for words in (
+        "quarantined",
+        "describes it differently now",
+        "Writes an order down. Writes an order down, twice.",
+    ):
+        assert words in page
+    assert "Writes an order down, twice." in text_of(alice.get(address))
+    assert "See what has changed" in text_of(alice.get(page_of(SERVER, "change", server.pk)))
+    assert "import it anew" in text_of(act(alice, "tools_tool", "accept", tool.pk))
+
+    act(alice, SERVER, "retire", server.pk)
+    tool.refresh_from_db()
+    assert tool.state == "retired"
+
+
+def test_an_outsider_sees_and_does_nothing(cast: Cast, running: ToolsServer) -> None:
+    alice, charlie = sign_in(cast.alice), sign_in(cast.charlie)
+    form = {
+        "team": cast.team.pk,
+        "slug": "shop",
+        "transport": "http",
+        "url": running.url,
+        "allow_private": "on",
+    }
+    charlie.post(page_of(SERVER, "add"), form)
+    assert not ToolServer.objects.exists()
+    alice.post(page_of(SERVER, "add"), form)
+    server = ToolServer.objects.get()
+    act(alice, SERVER, "refresh", server.pk)
+    row = ServerTool.objects.get(name="note")
+
+    act(charlie, SERVER, "retire", server.pk)
+    charlie.post(
+        page_of(SERVER, "import", server.pk, row.pk),
+        {"name": "note", "effect": "read", "idempotency": "none", "seen": row.digest},
+    )
+
+    assert (ToolServer.objects.get().state, Tool.objects.exists()) == ("active", False)
+    assert "no such server" in text_of(charlie.get(page_of(SERVER, "change", server.pk), follow=True))

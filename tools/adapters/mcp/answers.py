@@ -1,0 +1,122 @@
+"""From what was seen of a conversation to an outcome; the table is in the package's docstring."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from mcp_types import CallToolResult, ContentBlock, TextContent
+from mcp_types.jsonrpc import (
+    HEADER_MISMATCH,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    MISSING_REQUIRED_CLIENT_CAPABILITY,
+    PARSE_ERROR,
+    UNSUPPORTED_PROTOCOL_VERSION,
+)
+
+from tools.adapters.base import accept_value
+from tools.adapters.http.answers import LOST, judge
+from tools.adapters.http.wire import Exchange
+from tools.adapters.mcp.config import Pinned
+from tools.adapters.mcp.conversation import Seen
+from tools.adapters.mcp.wire import Exchanges
+from tools.calls import Call
+from tools.outcomes import JSON, Outcome, call_back, doubt, fail
+
+CHANGED = "definition_changed"
+# By which a server says that it has not begun. An internal error, or one of its own making, does not say so.
+_NOT_BEGUN = frozenset(
+    {
+        METHOD_NOT_FOUND,
+        INVALID_PARAMS,
+        HEADER_MISMATCH,
+        MISSING_REQUIRED_CLIENT_CAPABILITY,
+        UNSUPPORTED_PROTOCOL_VERSION,
+    }
+)
+
+
+def judge_conversation(call: Call, pinned: Pinned, seen: Seen, exchanges: Exchanges | None) -> Outcome:
+    """Return the outcome of an attempt."""
+    if seen.result is not None:
+        return _judge_result(call, pinned, seen.result)
+    if seen.changed:
+        detail = "The server does not describe this tool any more as it was accepted; nothing was called."
+        return fail(CHANGED, detail)
+    begun = exchanges.called if exchanges is not None else None
+    if call.recall is not None and call.recall.code:
+        return call_back(call.spec.effect, call.recall.code, sent=begun.sent if begun else seen.asked)
+    if begun is None and (exchanges is not None or not seen.asked):
+        return _judge_beginning(call, seen, exchanges.last if exchanges is not None else None)
+    if begun is not None and (begun.fault or not 200 <= begun.status < 300):
+        return judge(call, begun, pinned.target.limit_bytes)
+    return _judge_broken(call, seen)
+
+
+def _judge_beginning(call: Call, seen: Seen, last: Exchange | None) -> Outcome:
+    """Judge a conversation that came to no call: whatever went wrong, it had no effect."""
+    if last is not None and (not last.sent or 400 <= last.status < 500):
+        return replace(judge(call, last, 0), status="failed")
+    why = (
+        "did not answer in time"
+        if seen.fault == "timeout" or (last and last.fault == "timeout")
+        else "failed"
+    )
+    detail = f"The server {why} before the tool was called."
+    return fail("unreachable", detail, retryable=True, counts_against_breaker=True)
+
+
+def _judge_broken(call: Call, seen: Seen) -> Outcome:
+    """Judge a call that was handed over, and that brought no result."""
+    effect = call.spec.effect
+    if seen.refusal is not None and seen.refusal.code in _NOT_BEGUN:
+        return fail("refused", f"The server refused the call: {seen.refusal.message}")
+    if seen.fault == "timeout":
+        return doubt(effect, "timeout", LOST["timeout"])
+    # The SDK's own words, too, for an answer of another media type or none.
+    if seen.refusal is None or seen.refusal.code in (PARSE_ERROR, INVALID_REQUEST):
+        return doubt(
+            effect, "bad_output", "The server's answer does not keep to the protocol.", retryable=False
+        )
+    return doubt(effect, "server_error", f"The server failed: {seen.refusal.message}")
+
+
+def _judge_result(call: Call, pinned: Pinned, result: object) -> Outcome:
+    effect = call.spec.effect
+    if not isinstance(result, CallToolResult):
+        detail = "The server asks for more than the call's arguments, which nobody here gives it."
+        return doubt(effect, "input_required", detail, retryable=False)
+    if result.is_error:
+        return _judge_error(call, pinned, result)
+    if result.structured_content is not None:
+        return accept_value(call, result.structured_content, pinned.target.limit_bytes)
+    if call.spec.output_schema is not None:
+        return doubt(effect, "bad_output", "The server's answer has no structured content.", retryable=False)
+    return accept_value(call, _read_content(result.content), pinned.target.limit_bytes)
+
+
+def _judge_error(call: Call, pinned: Pinned, result: CallToolResult) -> Outcome:
+    """Judge an error that the tool reports: most servers word a refusal and a crash in the middle alike."""
+    words = " ".join(block.text for block in result.content if isinstance(block, TextContent))
+    detail = f"The tool reports an error: {words}"
+    if pinned.error_is_refusal or call.spec.effect == "read":
+        return fail("tool_refused", detail)
+    return replace(
+        doubt(call.spec.effect, "tool_error", detail, retryable=False), counts_against_breaker=False
+    )
+
+
+def _read_content(content: list[ContentBlock]) -> JSON:
+    """Return what a model can read of an answer: one text as it is, several blocks as a list, no pictures or sounds."""
+    if len(content) == 1 and isinstance(content[0], TextContent):
+        return content[0].text
+    return [_read_block(block) for block in content]
+
+
+def _read_block(block: ContentBlock) -> dict[str, Any]:  # Any: JSON
+    read = block.model_dump(by_alias=True, exclude_none=True, mode="json", exclude={"meta"})
+    if "data" in read:
+        read["data"] = "[omitted]"
+    return read

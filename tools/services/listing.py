@@ -1,0 +1,101 @@
+"""What a server lists, asked by this installation in its own name: no agent acts here, and no end user."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from agentops.errors import AgentOpsError
+from agentops.identifiers import new_id
+from agentops.sealed_rows import place_of
+from agentops.sealing import unseal
+from identities.models import Secret
+from identities.oauth.metadata import issuer
+from identities.oauth.tokens import draft_token, sign_token
+from identities.secret_settings import parse_settings
+from tools.adapters.mcp.config import parse_pinned
+from tools.adapters.mcp.definitions import Described
+from tools.credentials.material import Credential
+from tools.credentials.providers import CredentialTrouble, LeaseTerms, OpenSecret, get_provider
+from tools.models import ToolServer
+from tools.services.origins import NO_TOOL, config_of, find_target_faults
+
+logger = logging.getLogger(__name__)
+
+WITHIN_S = 15.0
+OURSELVES = "agentops"
+LIST_TOOLS = "tools:list"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What was listed, or in one line why nothing was."""
+
+    tools: tuple[Described, ...] = ()
+    trouble: str = ""
+    latency_ms: int | None = None
+
+
+def list_server(server: ToolServer) -> Listing:
+    """Ask a server for its tools. Raises nothing that a server, a network or a credential can cause."""
+    faults = find_target_faults(server)
+    if faults:
+        return Listing(trouble="; ".join(faults)[:200])
+    started = time.monotonic()
+    try:
+        with _papers(server) as headers:
+            from tools.adapters.mcp.listing import ask_for_tools  # the SDK weighs as much as all of Django
+
+            target = parse_pinned({**config_of(server), **NO_TOOL}).target
+            tools = ask_for_tools(target, headers, settings.MCP_COMMANDS, WITHIN_S)
+    except AgentOpsError as error:
+        return Listing(trouble=error.detail[:200])
+    except Exception as error:  # a boundary: whatever it says may hold what we were let in by
+        logger.error("the server %s was not asked: %s", server.slug, type(error).__name__)
+        return Listing(trouble="it could not be asked; the log says by which error")
+    return Listing(tuple(tools), latency_ms=round((time.monotonic() - started) * 1000))
+
+
+@contextmanager
+def _papers(server: ToolServer) -> Iterator[list[tuple[bytes, bytes]]]:
+    """Give what lets us in: a token of our own without any call in it, and the server's credential for the moment."""
+    headers = [_token(server.audience).header_line()] if server.audience else []
+    if not server.credential:
+        yield headers
+        return
+    row = Secret.objects.filter(team=server.team, slug=server.credential, state="active").first()
+    if row is None or not row.sealed_value:
+        raise CredentialTrouble("credential_unavailable", "the server's credential has no value in force")
+    value = unseal(row.sealed_value, context=place_of(row, "sealed_value")).decode()
+    secret, provider = (
+        OpenSecret(parse_settings(row.provider, row.settings), value),
+        get_provider(row.provider),
+    )
+    terms = LeaseTerms(new_id(), timezone.now() + timedelta(seconds=2 * WITHIN_S))
+    released = provider.issue(secret, terms)
+    header, scheme = getattr(secret.settings, "header", ""), getattr(secret.settings, "scheme", "")
+    try:
+        yield [*headers, Credential(released.material, header, scheme).header_line()]
+    finally:
+        provider.end(secret, released.handle or provider.handle_of(terms.id))
+
+
+def _token(audience: str) -> Credential:
+    """Return a token by which a server may list its tools to us, and do nothing."""
+    scope = frozenset({LIST_TOOLS})
+    told = draft_token(
+        client_id=OURSELVES,
+        subject=OURSELVES,
+        principal_issuer=issuer(),
+        audience=audience,
+        scope=scope,
+        epoch=0,
+    )
+    return Credential(sign_token(told), "Authorization", "Bearer")

@@ -1,0 +1,75 @@
+"""What a server has now, against what was accepted: found out without a transaction, taken in by one."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from agentops.ledger.entries import Draft
+from agentops.ledger.store import record
+from identities.models import User
+from tools.adapters.mcp.definitions import Described, find_faults
+from tools.models import ServerTool, Tool, ToolServer
+from tools.services.catalogue import lock_tool, withdraw_credentials
+from tools.services.listing import Listing, list_server
+
+
+def refresh(server: ToolServer, actor: User | None) -> ToolServer:
+    """Ask a server, and take in what it says; nobody is the actor where a call has found a change."""
+    return _take_in(server, list_server(server), actor)
+
+
+@transaction.atomic
+def _take_in(server: ToolServer, listing: Listing, actor: User | None) -> ToolServer:
+    locked = ToolServer.objects.select_for_update(of=("self",)).select_related("team").get(pk=server.pk)
+    locked.checked_at, locked.trouble, locked.latency_ms = timezone.now(), listing.trouble, listing.latency_ms
+    locked.save(update_fields=["checked_at", "trouble", "latency_ms"])
+    if listing.trouble:  # it says nothing about its tools
+        return locked
+    for described in listing.tools:
+        _keep(locked, described)
+    named = [described.name for described in listing.tools]
+    ServerTool.objects.filter(server=locked).exclude(name__in=named).update(is_listed=False)
+    changed = [row for row in _accepted_rows(locked) if row.is_changed and _quarantine(row, actor)]
+    if actor is not None or changed:
+        facts = {"tools": len(named), "quarantined": [str(row.tool_id) for row in changed]}
+        actor_id = actor.id if actor is not None else None
+        record(locked.id, "server", Draft("server.refreshed", timezone.now(), facts, None, actor_id))
+    return locked
+
+
+def _keep(server: ToolServer, described: Described) -> None:
+    """Keep a description as it is now; one that cannot be taken over is kept for its faults."""
+    faults = find_faults(described)
+    values = {"described": described.values(), "digest": described.digest, "faults": faults} if not faults else {
+        "described": {"name": described.name[:128]}, "digest": "", "faults": [fault[:300] for fault in faults[:10]],
+    }  # fmt: skip
+    ServerTool.objects.update_or_create(
+        server=server,
+        name=described.name[:128],
+        defaults={**values, "is_listed": True, "seen_at": timezone.now()},
+    )
+
+
+def _accepted_rows(server: ToolServer) -> list[ServerTool]:
+    rows = ServerTool.objects.filter(server=server, tool__isnull=False, tool__state=Tool.State.ACTIVE)
+    return list(rows.select_related("tool").order_by("tool_id"))
+
+
+def _quarantine(row: ServerTool, actor: User | None) -> bool:
+    """Take a tool out of service, as nobody may refuse to; return whether it was in service."""
+    tool = lock_tool(row.tool)  # type: ignore[arg-type]  # the rows asked for have one
+    if tool.state != Tool.State.ACTIVE:
+        return False
+    tool.state = Tool.State.QUARANTINED
+    tool.save(update_fields=["state"])
+    facts = {
+        "before": "active",
+        "because": "definition_changed",
+        "server": str(row.server_id),
+        "digest": row.digest,
+    }
+    actor_id = actor.id if actor is not None else None
+    record(tool.id, "tool", Draft("tool.quarantined", timezone.now(), facts, None, actor_id))
+    withdraw_credentials(tool)
+    return True

@@ -1,0 +1,160 @@
+"""Servers of tools: named, asked what they have, retired; and one tool of theirs taken over at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from agentops.errors import StateConflict, ValidationFailed
+from agentops.ledger.entries import Draft
+from agentops.ledger.store import record
+from agentops.rows import insert_row
+from identities.factors import require_fresh_factor
+from identities.models import Team, User
+from identities.policies import require
+from identities.services.signing_keys import ensure_signing_key
+from tools.adapters.mcp.definitions import tighten_effect
+from tools.models import ServerTool, Tool, ToolServer, ToolVersion
+from tools.services.catalogue import CHANGE, accept_tool, add_version, create_tool, lock_tool, retire_tool
+from tools.services.definition import ToolDefinition
+from tools.services.origins import config_of, find_target_faults
+from tools.services.refreshing import refresh
+
+ADD = "tools.add_tool"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerDefinition:
+    """Where a server is, and what it asks for; fields are those of ToolServer."""
+
+    transport: str
+    url: str = ""
+    command: str = ""
+    audience: str = ""
+    credential: str = ""
+    allow_private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """What a person decides about a tool that is taken over; the rest is the server's own description."""
+
+    name: str
+    effect: str
+    statement: str = ""
+    idempotency: str = "none"
+    error_is_refusal: bool = False
+    terms: Mapping[str, Any] = field(default_factory=dict)  # Any: further fields of ToolDefinition
+
+
+@transaction.atomic
+def create_server(*, actor: User, team: Team, slug: str, definition: ServerDefinition) -> ToolServer:
+    """Name a server of tools; raises ValidationFailed for one that must not be reached or started."""
+    require(actor, ADD, team)
+    require_fresh_factor(actor)
+    server = ToolServer(team=team, slug=slug, **asdict(definition))
+    faults = find_target_faults(server)
+    if faults:
+        raise ValidationFailed("invalid_server", "; ".join(faults), problems=faults)
+    insert_row(server)
+    if server.audience:
+        ensure_signing_key()
+    record_server(server, "server.created", actor, {"slug": slug, "team": str(team.id), **asdict(definition)})
+    return server
+
+
+def refresh_server(*, actor: User, server: ToolServer) -> ToolServer:
+    """Ask a server what it has now. What is described differently from what was accepted is quarantined."""
+    require(actor, ADD, server.team)
+    require_fresh_factor(actor)
+    if server.state == ToolServer.State.RETIRED:
+        raise StateConflict("server_retired", f"the server {server.slug} is retired")
+    return refresh(server, actor)
+
+
+@transaction.atomic
+def import_tool(*, actor: User, described: ServerTool, takeover: Takeover, seen: str) -> ToolVersion:
+    """Make a tool, or its next version, of what a server describes now; that accepts a changed description.
+
+    The effect class is the person's, or a stricter one that the server admits. ``seen``: the digest of what the person
+    looked at. Raises ValidationFailed for a description that cannot be taken over, StateConflict for another one than
+    was seen, and for a name that another tool has.
+    """
+    row = (
+        ServerTool.objects.select_for_update(of=("self",)).select_related("server__team").get(pk=described.pk)
+    )
+    require(actor, ADD, row.server.team)
+    require_fresh_factor(actor)
+    _refuse_unusable(row)
+    if row.digest != seen:
+        raise StateConflict(
+            "definition_changed", "the server has changed the tool since you looked: look again"
+        )
+    tool = lock_tool(row.tool) if row.tool else _local_tool(actor, row, takeover.name)
+    version = add_version(actor=actor, tool=tool, definition=_define(row, takeover))
+    row.tool, row.accepted, row.accepted_digest = tool, row.described, row.digest
+    row.save(update_fields=["tool", "accepted", "accepted_digest"])
+    if tool.state == Tool.State.QUARANTINED:
+        accept_tool(actor=actor, tool=tool, reason="Its description was accepted as it is now.")
+    facts = {"tool": str(tool.id), "version": str(version.id), "digest": row.digest}
+    record_server(row.server, "server.tool_imported", actor, facts)
+    return version
+
+
+@transaction.atomic
+def retire_server(*, actor: User, server: ToolServer, reason: str = "") -> ToolServer:
+    """Take a server out of use for good, and all of its tools with it."""
+    locked = ToolServer.objects.select_for_update(of=("self",)).select_related("team").get(pk=server.pk)
+    require(actor, CHANGE, locked.team)
+    require_fresh_factor(actor)
+    if locked.state == ToolServer.State.RETIRED:
+        raise StateConflict("server_retired", f"the server {locked.slug} is retired already")
+    locked.state = ToolServer.State.RETIRED
+    locked.save(update_fields=["state"])
+    for tool in Tool.objects.filter(origins__server=locked).exclude(state=Tool.State.RETIRED).order_by("id"):
+        retire_tool(actor=actor, tool=tool, reason=reason)
+    record_server(locked, "server.retired", actor, {}, reason)
+    return locked
+
+
+def record_server(
+    server: ToolServer, kind: str, actor: User, facts: Mapping[str, object], reason: str = ""
+) -> None:
+    """Write an entry of the server's stream."""
+    content = {"reason": reason} if reason else None
+    record(server.id, "server", Draft(kind, timezone.now(), dict(facts), content, actor.id))
+
+
+def _refuse_unusable(row: ServerTool) -> None:
+    if row.server.state == ToolServer.State.RETIRED:
+        raise StateConflict("server_retired", f"the server {row.server.slug} is retired")
+    if not row.is_listed:
+        raise StateConflict("tool_not_listed", f"the server does not list {row.name} any more")
+    if row.faults:
+        raise ValidationFailed("invalid_tool", "; ".join(row.faults), problems=list(row.faults))
+
+
+def _local_tool(actor: User, row: ServerTool, name: str) -> Tool:
+    """Return the tool that a name is for: one that was made for it and is nothing yet, or a new one."""
+    empty = Tool.objects.filter(team=row.server.team, name=name, versions=None, origins=None).first()
+    return empty or create_tool(actor=actor, team=row.server.team, name=name)
+
+
+def _define(row: ServerTool, takeover: Takeover) -> ToolDefinition:
+    told = row.described
+    marks = {"error_is_refusal": True} if takeover.error_is_refusal else {}
+    return ToolDefinition(
+        description=told["description"],
+        effect=tighten_effect(takeover.effect, told["annotations"]),
+        idempotency=takeover.idempotency,
+        adapter="mcp",
+        input_schema=told["input_schema"],
+        output_schema=told["output_schema"],
+        statement=takeover.statement,
+        config={**config_of(row.server), "tool": row.name, "digest": row.digest, **marks},
+        **takeover.terms,
+    )
