@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tools.decisions.clauses import Builder, Conclusion, Condition, Row, check_output
+from tools.decisions.building import Builder
+from tools.decisions.clauses import Conclusion, Condition, Row, check_output
 from tools.decisions.errors import ContradictoryTable, InvalidInputs, InvalidTable, Problem
 from tools.decisions.feel.evaluation import Scope
 from tools.decisions.feel.literals import write_value

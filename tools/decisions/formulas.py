@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tools.decisions.clauses import Builder
+from tools.decisions.building import Builder
 from tools.decisions.errors import ContradictoryTable, InvalidTable
 from tools.decisions.feel.evaluation import Evaluator, Scope, check_value, compile_expression
 from tools.decisions.feel.values import FeelType

@@ -8,7 +8,7 @@ from functools import reduce
 
 from tools.decisions.errors import ContradictoryTable
 from tools.decisions.feel.arithmetic import calculate
-from tools.decisions.feel.comparison import compare
+from tools.decisions.feel.comparison import compare, equal
 from tools.decisions.feel.literals import write_value
 from tools.decisions.feel.values import Value
 from tools.decisions.results import Hit
@@ -24,6 +24,11 @@ PRIORITIZED = frozenset({HitPolicy.PRIORITY, HitPolicy.OUTPUT_ORDER})
 def choose_hits(policy: HitPolicy, hits: Sequence[Hit], priorities: Priorities) -> list[Hit]:
     """Return the hits that count, in their order; raises ContradictoryTable where the policy forbids several."""
     return _CHOICES[policy](hits, priorities) if hits else []
+
+
+def say_the_same(left: Sequence[Value], right: Sequence[Value]) -> bool:
+    """Whether two hits have equal outputs; true is not 1."""
+    return all(equal(a, b) is True for a, b in zip(left, right, strict=True))
 
 
 def aggregate(kind: Aggregation, values: Sequence[Value]) -> Value:
@@ -44,7 +49,7 @@ def _unique(hits: Sequence[Hit], priorities: Priorities) -> list[Hit]:
 
 def _any(hits: Sequence[Hit], priorities: Priorities) -> list[Hit]:
     first = hits[0]
-    different = [hit for hit in hits if hit.outputs != first.outputs]
+    different = [hit for hit in hits if not say_the_same(hit.outputs, first.outputs)]
     if different:
         raise ContradictoryTable(f"under ANY all hits say the same, {_list([first, *different])} do not")
     return [first]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tools.decisions.clauses import Builder
+from tools.decisions.building import Builder
 from tools.decisions.errors import InvalidInputs, InvalidTable, Problem
 from tools.decisions.feel.lexer import FULL_FEEL, KEYWORDS
 from tools.decisions.feel.literals import write_value

@@ -196,6 +196,13 @@ def test_a_table_that_is_too_large_is_said_to_be() -> None:
         uncovered((1,), [(1,)], Effort(0))
 
 
+def test_comparing_every_rule_with_every_other_is_bounded_too() -> None:
+    compiled = compile_table(table(*[("null", "1")] * 100))
+
+    assert check_coverage(compiled, most_work=1_000).not_checked == "the table is too large to check"
+    assert check_coverage(compiled, most_work=10_000).overlaps == ()
+
+
 def test_a_table_of_twenty_rows_is_checked() -> None:
     found = check_coverage(compile_table(refund_table()))
 

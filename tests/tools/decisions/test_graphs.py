@@ -11,7 +11,8 @@ from tests.tools.decisions.written import NUMBER, STRING, table, variables
 from tools.decisions.dmn import import_model
 from tools.decisions.errors import InvalidInputs
 from tools.decisions.formulas import Formula
-from tools.decisions.graphs import DecisionModel, DecisionNode, compile_model
+from tools.decisions.graphs import DecisionModel, DecisionNode
+from tools.decisions.model_compiling import compile_model
 from tools.decisions.results import NO_DECISION
 from tools.decisions.tables import Input, Output, Rule, Table
 

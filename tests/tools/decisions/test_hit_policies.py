@@ -58,6 +58,7 @@ def test_a_policy_makes_one_outcome_of_its_hits(
     [
         (P.UNIQUE, None, LETTERS, r"rules 1 \(r1\) and 2 \(r2\) and 3 \(r3\) were"),
         (P.UNIQUE, None, (("1", '"a"'), ("-", '"a"')), "under UNIQUE one rule"),
+        (P.ANY, None, (("-", "1"), ("-", "true")), "do not"),
         (P.ANY, None, LETTERS, r"rules 1 \(r1\) and 2 \(r2\) do not"),
         (P.COLLECT, A.SUM, (("-", "1"), ("-", '"a"')), "SUM has no result"),
         (P.COLLECT, A.MAX, (("-", "1"), ("-", "null")), "MAX has no result"),

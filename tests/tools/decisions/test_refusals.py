@@ -20,12 +20,13 @@ from tests.tools.decisions.documents import (
 from tests.tools.decisions.written import BOOLEAN, NUMBER, STRING, table, variables
 from tools.decisions.compiling import compile_table
 from tools.decisions.dmn import export_model, import_model
-from tools.decisions.dmn.document import MAX_BYTES
+from tools.decisions.dmn.document import MAX_BYTES, parse_xml
 from tools.decisions.errors import ContradictoryTable, FeelError, InvalidInputs, InvalidTable
 from tools.decisions.feel.parser import parse_expression
 from tools.decisions.feel.unary_tests import parse_unary_tests
-from tools.decisions.formulas import Formula
-from tools.decisions.graphs import DecisionModel, DecisionNode, compile_model
+from tools.decisions.formulas import Formula, compile_formula
+from tools.decisions.graphs import DecisionModel, DecisionNode
+from tools.decisions.model_compiling import compile_model
 from tools.decisions.tables import Aggregation, HitPolicy, Input, Output, Rule, Table, Variable
 
 pytestmark = pytest.mark.dmn
@@ -152,7 +153,8 @@ TWO = (Output("a"), Output("b"))
         (table(("-", "3"), values="1, 2"), "rule 1, output 1: is none of the values 1, 2"),
         (table(("-", '"a"'), result=NUMBER), "a string stands where a number is expected"),
         (table(("-", "1"), default="y"), "output 1, default: `y` is not a name"),
-        (table(("-", "1"), default="x"), "a default names no variable"),
+        (table(("-", "1"), default="x"), "output 1, default: `x` is not a name"),
+        (table(("-", "1"), values="x"), "output 1, values: `x` is not a name"),
         (table(("-", "1"), values="1", default="2"), "output 1, default: is none of the values"),
         (table(('"a"', "1")), "rule 1, input 1: a string stands where a number is expected"),
         (table(("true", "1")), "a boolean stands where a number is expected"),
@@ -379,3 +381,18 @@ def test_rules_of_different_tables_need_different_ids() -> None:
 def test_a_text_that_xml_cannot_hold_is_not_exported() -> None:
     with pytest.raises(InvalidTable, match="a character that XML cannot write"):
         export_model(DecisionModel("m\x01", variables(x=NUMBER), (DecisionNode("d", Formula("1")),)))
+
+
+def test_what_an_expression_yields_has_to_be_of_its_type() -> None:
+    unknown = [Variable("x")]
+    compiled = compile_table(table(("-", "1")), unknown)
+
+    assert compiled.decide({"x": 1}).value == 1
+    with pytest.raises(InvalidInputs, match='x: a number is expected, not "a"'):
+        compiled.decide({"x": "a"})
+    with pytest.raises(ContradictoryTable, match="a string came out where a number is expected"):
+        compile_formula(Formula("x", NUMBER), unknown).decide_in({"x": "a"})
+
+
+def test_behind_the_look_for_a_dtd_the_parser_expands_nothing_either() -> None:
+    assert parse_xml(b'<!DOCTYPE a [<!ENTITY e "expanded">]><a>&e;</a>').text is None

@@ -12,7 +12,8 @@ from tests.tools.decisions.generated import tables as some_tables
 from tools.decisions.dmn import export_model, import_model
 from tools.decisions.feel.values import FeelType
 from tools.decisions.formulas import Formula
-from tools.decisions.graphs import DecisionModel, DecisionNode, compile_model
+from tools.decisions.graphs import DecisionModel, DecisionNode
+from tools.decisions.model_compiling import compile_model
 from tools.decisions.tables import Input, Output, Rule, Table, Variable, infer_variables
 
 pytestmark = pytest.mark.dmn

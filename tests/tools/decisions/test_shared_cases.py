@@ -9,7 +9,7 @@ import pytest
 from tests.tools.decisions.shared_cases import model_bytes, models, needs_cases, table_from
 from tools.decisions.compiling import compile_table
 from tools.decisions.dmn import export_model, import_model
-from tools.decisions.graphs import compile_model
+from tools.decisions.model_compiling import compile_model
 
 pytestmark = [pytest.mark.dmn, needs_cases]
 

@@ -19,6 +19,7 @@ from tools.decisions.feel.evaluation import constant, is_constant
 from tools.decisions.feel.matching import Cell, endpoints_of
 from tools.decisions.feel.syntax import Interval
 from tools.decisions.feel.values import FeelType, Value
+from tools.decisions.hit_policies import say_the_same
 from tools.decisions.results import NO_DECISION
 from tools.decisions.tables import HitPolicy
 
@@ -157,5 +158,5 @@ def _overlaps(compiled: CompiledTable, space: Space, effort: Effort) -> Iterator
 
 def _say_the_same(row: Row, other: Row) -> bool:
     if row.constants is not None and other.constants is not None:
-        return row.constants == other.constants
+        return say_the_same(row.constants, other.constants)
     return row.rule.outputs == other.rule.outputs

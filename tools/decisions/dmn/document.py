@@ -78,7 +78,7 @@ class Node:
 
 def read_document(raw: bytes) -> Node:
     """Return the root of a DMN document; raises InvalidTable for anything that is none."""
-    root = _parse(_text(raw))
+    root = parse_xml(_text(raw))
     namespace = etree.QName(root).namespace or ""
     if etree.QName(root).localname != "definitions" or namespace not in NAMESPACES:
         raise _refused(f"is no DMN {', '.join(NAMESPACES.values())}: its root is {root.tag}")
@@ -101,7 +101,8 @@ def _text(raw: bytes) -> bytes:
     return text.encode()
 
 
-def _parse(text: bytes) -> etree._Element:
+def parse_xml(text: bytes) -> etree._Element:
+    """Return the root of a text, of which nothing is expanded and for which nothing is fetched."""
     parser = etree.XMLParser(
         encoding="utf-8",
         resolve_entities=False,
