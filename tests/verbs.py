@@ -300,7 +300,7 @@ DEEDS: dict[str, Deed] = {
 }
 
 # Verbs of these modules that are nobody's right: who proves to be somebody, who is first, and what time takes away.
-NOBODYS = {"authenticate", "step_up", "create_first_superuser", "expire_grant", "confirm_person"}
+NOBODYS = {"authenticate", "step_up", "create_first_superuser", "expire_grant", "confirm_person", "sign_on"}
 # Answered under a lock of the conversation, which only a run that was driven has.
 ELSEWHERE = {"answer_handover"}
 
