@@ -119,10 +119,10 @@ class ConsoleSite(OTPAdminSite):
         return known and offers_keys(request)
 
     def _ask_for_factor(self, request: HttpRequest, destination: str, problem: str = "") -> HttpResponse:
-        page = ("factor", "Your second factor") if signed_on_at(request) else ("key", "Your key")
-        asked = {"next": destination, "problem": problem, "has_key": offers_keys(request), "title": page[1]}
-        context = {**self.each_context(request), **asked}
-        return TemplateResponse(request, f"console/{page[0]}_sign_in.html", context)
+        asked = {"next": destination, "problem": problem, "has_key": offers_keys(request)}
+        context = {"title": "Your second factor", **self.each_context(request), **asked}
+        page = "console/factor_sign_in.html" if signed_on_at(request) else "console/key_sign_in.html"
+        return TemplateResponse(request, page, context)
 
     @method_decorator(never_cache)
     def sign_in_factor(self, request: HttpRequest) -> HttpResponse:
