@@ -234,9 +234,11 @@ class TestWhoItIs:
 
 
 class TestSession:
-    def test_it_begins_anew(self, visitor: Visitor, cast: Cast) -> None:
+    @pytest.mark.parametrize("was_known", [False, True])
+    def test_it_begins_anew(self, visitor: Visitor, cast: Cast, was_known: bool) -> None:
         client = visitor.client
-        client.force_login(cast.bob, backend="django.contrib.auth.backends.ModelBackend")
+        if was_known:
+            client.force_login(cast.bob, backend="django.contrib.auth.backends.ModelBackend")
         session = client.session
         session["left behind"] = 1
         session.save()
