@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -114,6 +115,7 @@ AUTH_USER_MODEL = "identities.User"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
+    "agentops.console.sign_on.SignOnBackend",
     "guardian.backends.ObjectPermissionBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
@@ -132,6 +134,16 @@ STEP_UP_WINDOW_S = 60
 # Whom keys are for, and from where, follows from PUBLIC_URL: see agentops/console/security_keys.py.
 OTP_WEBAUTHN_ALLOW_PASSWORDLESS_LOGIN = False
 SILENCED_SYSTEM_CHECKS = ["otp_webauthn.E010", "otp_webauthn.E011", "otp_webauthn.E030"]
+
+# Signing on at the company's identity provider: off without an issuer. See identities/sso/configuration.py.
+STAFF_SSO_ISSUER = env.str("STAFF_SSO_ISSUER", default="")
+STAFF_SSO_CLIENT_ID = env.str("STAFF_SSO_CLIENT_ID", default="")
+STAFF_SSO_CLIENT_SECRET = env.str("STAFF_SSO_CLIENT_SECRET", default="")
+STAFF_SSO_SCOPE = env.str("STAFF_SSO_SCOPE", default="openid profile")
+STAFF_SSO_ALGORITHMS = env.str("STAFF_SSO_ALGORITHMS", default="RS256,ES256").split(",")
+STAFF_SSO_GROUPS_CLAIM = env.str("STAFF_SSO_GROUPS_CLAIM", default="groups")
+STAFF_SSO_ROLES = json.loads(env.str("STAFF_SSO_ROLES", default="") or "{}")
+STAFF_SSO_TEAMS = json.loads(env.str("STAFF_SSO_TEAMS", default="") or "{}")
 
 SESSION_COOKIE_AGE = 8 * 3600
 SESSION_IDLE_S = env.int("SESSION_IDLE_S", default=3_600)
@@ -248,6 +260,8 @@ RATE_LIMITS: dict[str, tuple[int, int]] = {
     "token": (env.int("RATE_LIMIT_TOKENS", default=1_200), 60),
     # Of all clients behind one address together, those included that prove nothing.
     "token_address": (env.int("RATE_LIMIT_TOKEN_ADDRESSES", default=6_000), 60),
+    # Of all people behind one address together who sign on at the identity provider; twice for each of them.
+    "sign_on": (env.int("RATE_LIMIT_SIGN_ONS", default=120), 60),
 }
 
 CELERY_BROKER_URL = for_celery(env.str("BROKER_URL", default=REDIS_URL))

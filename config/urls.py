@@ -26,6 +26,7 @@ urlpatterns = [
     path("api/v1/", include((api_patterns, "api"))),
     re_path(r"^api(/|$)", UnknownAddress.as_view()),
     path("", include("identities.oauth.urls")),
+    path("", include("identities.sso.urls")),
     path("healthz", serve_liveness),
     path("readyz", serve_readiness),
 ]

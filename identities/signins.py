@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, TypeVar
+from uuid import UUID
 
 from axes.helpers import get_client_ip_address
 from django.conf import settings
@@ -19,15 +20,19 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from agentops.canonical import keyed_digest
+from agentops.console.sign_on import signed_on_at
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from identities.models import RefusedSignIns, RefusedTokenRequests, User
+
+# Refused sign-ons that proved nobody known are told here: a stream of the installation.
+STRANGERS = UUID("00000000-0000-7000-8000-7369676e6f6e")
 
 Counted = TypeVar("Counted", RefusedSignIns, RefusedTokenRequests)
 
 
 @receiver(user_logged_in)
-def record_sign_in(user: User, **_: Any) -> None:
+def record_sign_in(user: User, request: HttpRequest | None = None, **_: Any) -> None:
     """Note who signed in, on the account's own stream, and how many refusals no entry has told yet."""
     with transaction.atomic():
         counted = list(
@@ -35,7 +40,9 @@ def record_sign_in(user: User, **_: Any) -> None:
         )
         untold = sum(row.untold for row in counted)
         RefusedSignIns.objects.filter(pk__in=[row.pk for row in counted]).update(untold=0)
-        facts = {"refused_before": untold} if untold else {}
+        facts: dict[str, Any] = {"refused_before": untold} if untold else {}
+        if request is not None and (issuer := signed_on_at(request)):
+            facts["issuer"] = issuer
         record(user.pk, "person", Draft("person.signed_in", timezone.now(), facts, actor=user.pk))
 
 
@@ -43,12 +50,20 @@ def record_sign_in(user: User, **_: Any) -> None:
 def record_refusal(credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
     """Count that a sign-in as a known person was refused; an unknown name is nobody's stream."""
     user = User.objects.filter(username=credentials.get("username"), kind=User.Kind.PERSON).first()
-    if user is None:
-        return
+    if user is not None:
+        _count(user, digest_address(request), reason="")
+
+
+def record_refused_sign_on(request: HttpRequest, reason: str, person: User | None) -> None:
+    """Count that an identity provider's answer was refused; where it proved nobody, nobody known is told of."""
+    _count(person, digest_address(request), reason=reason[:48])
+
+
+def _count(user: User | None, address: str, *, reason: str) -> None:
     now = timezone.now()
     with transaction.atomic():
         row, is_new = RefusedSignIns.objects.select_for_update().get_or_create(
-            user=user, address=digest_address(request), defaults={"told_at": now}
+            user=user, address=address, reason=reason, defaults={"told_at": now}
         )
         row.untold += 1
         if is_new or row.told_at <= now - cool_off():
@@ -84,7 +99,12 @@ def cool_off() -> timedelta:
 
 def _tell(row: RefusedSignIns, now: datetime) -> None:
     facts = {"times": row.untold, "address": row.address}
-    record(row.user_id, "person", Draft("person.sign_in_refused", now, facts))
+    if row.reason:
+        facts["reason"] = row.reason
+    if row.user_id is None:
+        record(STRANGERS, "sign_on", Draft("sign_on.refused", now, facts))
+    else:
+        record(row.user_id, "person", Draft("person.sign_in_refused", now, facts))
     row.told_at, row.untold = now, 0
 
 

@@ -28,6 +28,14 @@ else:
 TOTP_DIGITS = 6
 
 
+def find_device(user: AbstractBaseUser, code: str) -> Device | None:
+    """Return the device that a code may be from, locked, by the code's shape: it is no failed attempt on another."""
+    model: Any = TOTPDevice if len(code) == TOTP_DIGITS else StaticDevice  # Any: django-otp ships no types
+    mine = model.objects.select_for_update().filter(user_id=user.pk, confirmed=True)
+    device: Device | None = mine.order_by("pk").first()
+    return device
+
+
 class ConsoleLoginForm(OTPLoginForm):
     """Password plus second factor; only the demo on loopback may leave the code empty."""
 
@@ -62,15 +70,7 @@ class ConsoleLoginForm(OTPLoginForm):
         super().clean_otp(user)
 
     def _chosen_device(self, user: AbstractBaseUser) -> Device | None:
-        # By the shape of the code, so that one device's code is not a failed attempt on another.
-        token = str(self.cleaned_data.get("otp_token") or "")
-        model: Any = (
-            TOTPDevice if len(token) == TOTP_DIGITS else StaticDevice
-        )  # Any: django-otp ships no types
-        device: Device | None = (
-            model.objects.select_for_update().filter(user_id=user.pk, confirmed=True).order_by("pk").first()
-        )
-        return device
+        return find_device(user, str(self.cleaned_data.get("otp_token") or ""))
 
     def _update_form(self, user: AbstractBaseUser) -> None:
         """Leave the form as it is: a password is not sent back to the browser."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from django.conf import settings
 from django.contrib.admin import AdminSite, ModelAdmin
 from django.contrib.auth.models import AbstractUser
 from django.db.models import Model
@@ -19,8 +20,10 @@ from django.http import (
 )
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.decorators import method_decorator
 from django.utils.functional import SimpleLazyObject
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
 
 from agentops.console import enrolment
 from agentops.console.governed import GovernedAdmin
@@ -38,6 +41,7 @@ from agentops.console.second_factor import (
 )
 from agentops.console.security_keys import keys_of, offers_keys, relying_party
 from agentops.console.sessions import has_ended, note_activity
+from agentops.console.sign_on import accept_factor, signed_on_at
 from agentops.errors import AgentOpsError
 
 __all__ = ["ConsoleSite", "second_factor_is_waived"]
@@ -105,21 +109,37 @@ class ConsoleSite(OTPAdminSite):
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Sign in, and count the code as given just now."""
-        if request.method == "GET" and "anew" not in request.GET and self._waits_for_key(request):
-            asked = request.GET.get("next", "")
-            is_ours = url_has_allowed_host_and_scheme(asked, {request.get_host()}, request.is_secure())
-            context = {**self.each_context(request), "next": asked if is_ours else reverse("admin:index")}
-            return TemplateResponse(request, "console/key_sign_in.html", {"title": "Your key", **context})
-        response = super().login(request, extra_context)
+        if request.method == "GET" and "anew" not in request.GET and self._waits_for_factor(request):
+            return self._ask_for_factor(request, _destination(request, request.GET.get("next", "")))
+        response = super().login(request, {**(extra_context or {}), "sign_on": settings.STAFF_SSO_ISSUER})
         if request.method == "POST" and is_verified(request):
             note_confirmation(request)
         return response
 
-    def _waits_for_key(self, request: HttpRequest) -> bool:
-        """Return whether the password was right, and a key is to say the rest."""
+    def _waits_for_factor(self, request: HttpRequest) -> bool:
+        """Return whether it is known who this is, and a key, or after a sign-on a code, is to say the rest."""
         user = cast(AbstractUser, request.user)
         known = user.is_active and user.is_staff and not (is_verified(request) or has_ended(request))
+        if signed_on_at(request):
+            return known and not self.has_permission(request)
         return known and offers_keys(request)
+
+    def _ask_for_factor(self, request: HttpRequest, destination: str, problem: str = "") -> HttpResponse:
+        asked = {"next": destination, "problem": problem, "has_key": offers_keys(request)}
+        context = {"title": "Your second factor", **self.each_context(request), **asked}
+        page = "console/factor_sign_in.html" if signed_on_at(request) else "console/key_sign_in.html"
+        return TemplateResponse(request, page, context)
+
+    @method_decorator(never_cache)
+    def sign_in_factor(self, request: HttpRequest) -> HttpResponse:
+        """Take the code of somebody who signed on at the identity provider."""
+        if request.method != "POST" or not (signed_on_at(request) and self._waits_for_factor(request)):
+            return HttpResponseRedirect(reverse("admin:login"))
+        destination = _destination(request, request.POST.get("next", ""))
+        person = cast(AbstractUser, request.user)
+        if problem := accept_factor(request, person, request.POST.get("code", "").strip()):
+            return self._ask_for_factor(request, destination, problem)
+        return HttpResponseRedirect(destination)
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:  # Any: a view, as the base has it
         """Send whoever came in with a one-time code to set up a device first."""
@@ -142,6 +162,7 @@ class ConsoleSite(OTPAdminSite):
         """Add the rail, and the page where a person sets up their second factor."""
         own = [
             path("second-factor/", self.admin_view(self.second_factor), name="second_factor"),
+            path("sign-in/factor/", self.sign_in_factor, name="sign_in_factor"),
             path("keys/begin/", begin_key, name="key_begin"),
             path("keys/finish/", finish_key, name="key_finish"),
             path("rail/", self.admin_view(self.rail), name="rail"),
@@ -185,6 +206,11 @@ class ConsoleSite(OTPAdminSite):
             return HttpResponseRedirect(request.path)
         enrolment.confirm_device(request, user, request.POST.get("code", ""))
         return HttpResponseRedirect(reverse("admin:index"))
+
+
+def _destination(request: HttpRequest, asked: str) -> str:
+    is_ours = url_has_allowed_host_and_scheme(asked, {request.get_host()}, request.is_secure())
+    return asked if is_ours else reverse("admin:index")
 
 
 def _is_readable(request: HttpRequest) -> bool:

@@ -26,7 +26,7 @@ from agentops.console.streams import register_streams
 from agentops.errors import AgentOpsError
 from identities.acting import acting_person
 from identities.factors import require_fresh_factor
-from identities.models import Team, User
+from identities.models import ProviderAccount, Team, User
 from identities.querysets import is_known_person
 from identities.services import create_person, update_person
 
@@ -106,6 +106,7 @@ class PersonAdmin(GovernedAdmin):
             "title": subject.get_full_name() or subject.username,
             "teams": subject.teams.all(),
             "groups": subject.groups.all(),
+            "provider": ProviderAccount.objects.filter(user=subject).first(),
             "has_device": TOTPDevice.objects.filter(user=subject, confirmed=True).exists(),
             "keys": keys_of(subject),
             "may_change": self.has_add_permission(request),

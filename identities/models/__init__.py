@@ -10,7 +10,7 @@ from identities.models.changes import ALWAYS_TWO, ChangeProposal, ChangeRule
 from identities.models.clients import OVERLAP, Credential, RefusedTokenRequests, UsedIdentifier
 from identities.models.credentials import ApiKey, RefusedSignIns
 from identities.models.kill_switches import KillSwitch
-from identities.models.people import STAFF_ISSUER, Principal, Team, User
+from identities.models.people import STAFF_ISSUER, Principal, ProviderAccount, Team, User
 from identities.models.secrets import Secret, SecretLease
 from identities.models.tokens import DEEPEST, Delegation, SigningKey, TokenIssuer
 
@@ -30,6 +30,7 @@ __all__ = [
     "Delegation",
     "KillSwitch",
     "Principal",
+    "ProviderAccount",
     "RefusedSignIns",
     "RefusedTokenRequests",
     "Secret",

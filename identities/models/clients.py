@@ -88,6 +88,7 @@ class UsedIdentifier(models.Model):
         ASSERTION = "assertion"
         TOOL_CALL = "tool_call"
         REVOKED = "revoked"
+        SIGN_ON = "sign_on"
 
     purpose = models.CharField(max_length=16, choices=Purpose)
     digest = models.CharField(max_length=64)

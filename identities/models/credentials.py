@@ -34,17 +34,25 @@ class ApiKey(models.Model):
 
 
 class RefusedSignIns(models.Model):
-    """Refused sign-ins as one person from one address: counted here, told by one ledger entry per cool-off."""
+    """Refused sign-ins as one person from one address: counted here, told by one ledger entry per cool-off.
 
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    Those by the identity provider are counted by their reason, too; where nobody was proven, they are nobody's.
+    """
+
+    user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
     address = models.CharField(max_length=64, help_text="A keyed digest: an address is personal.")
+    reason = models.CharField(max_length=48, blank=True)
     told_at = models.DateTimeField(db_index=True)
     untold = models.PositiveIntegerField(default=0)
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["user", "address"], name="refused_sign_ins_once_per_address")
+            models.UniqueConstraint(
+                fields=["user", "address", "reason"],
+                nulls_distinct=False,
+                name="refused_sign_ins_once_per_address",
+            )
         ]
 
     def __str__(self) -> str:
-        return f"{self.untold} refused sign-ins as {self.user_id}"
+        return f"{self.untold} refused sign-ins as {self.user_id or 'nobody'}"

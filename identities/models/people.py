@@ -43,6 +43,24 @@ class User(AbstractUser):
         ]
 
 
+class ProviderAccount(models.Model):
+    """Whom the identity provider knows a member of staff as: by this pair alone, never by a name or an address."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.OneToOneField(User, on_delete=models.PROTECT, related_name="provider_account")
+    issuer = models.CharField(max_length=200)
+    subject = models.CharField(max_length=255)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["issuer", "subject"], name="provider_account_once_per_subject")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} at {self.issuer}"
+
+
 class Team(models.Model):
     """Who owns agents, tools, budgets and review together."""
 

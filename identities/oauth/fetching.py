@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpcore2
 
@@ -17,6 +17,8 @@ from agentops.strict_json import MalformedJSON, parse_json
 
 TIME_S = 5.0
 SIZE_LIMIT = 256 * 1024
+FORM = "application/x-www-form-urlencoded"
+ACCEPT = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 
 class NotFetched(Exception):
@@ -29,6 +31,20 @@ class NotFetched(Exception):
 
 def fetch_json(url: str, *, allow_private: bool) -> dict[str, Any]:  # Any: JSON
     """Return the JSON object at an address; raises NotFetched."""
+    return _ask(url, ACCEPT, None, allow_private=allow_private)
+
+
+def post_form(
+    url: str, form: Mapping[str, str], headers: Mapping[str, str], *, allow_private: bool
+) -> dict[str, Any]:  # Any: JSON
+    """Return the JSON object that answers a form; raises NotFetched."""
+    told = {**ACCEPT, "Content-Type": FORM, **headers}
+    return _ask(url, told, urlencode(form).encode(), allow_private=allow_private)
+
+
+def _ask(
+    url: str, headers: Mapping[str, str], content: bytes | None, *, allow_private: bool
+) -> dict[str, Any]:  # Any: JSON
     parts = urlsplit(url)
     if parts.scheme != "https" and not (allow_private and parts.scheme == "http"):
         raise NotFetched("not_https")
@@ -36,7 +52,7 @@ def fetch_json(url: str, *, allow_private: bool) -> dict[str, Any]:  # Any: JSON
     backend = _Guarded(allow_private=allow_private, loopback_only=parts.scheme == "http")
     try:
         with httpcore2.ConnectionPool(network_backend=backend) as pool:
-            raw = _read(pool, url, deadline)
+            raw = _read(pool, url, headers, content, deadline)
         document = parse_json(raw)
     except AddressRefused:
         raise NotFetched("private_address") from None
@@ -49,11 +65,17 @@ def fetch_json(url: str, *, allow_private: bool) -> dict[str, Any]:  # Any: JSON
     return document
 
 
-def _read(pool: httpcore2.ConnectionPool, url: str, deadline: float) -> bytes:
+def _read(
+    pool: httpcore2.ConnectionPool,
+    url: str,
+    headers: Mapping[str, str],
+    content: bytes | None,
+    deadline: float,
+) -> bytes:
     body = bytearray()
     limits = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), TIME_S)}
-    headers = [("Accept", "application/json"), ("Accept-Encoding", "identity")]
-    with pool.stream("GET", url, headers=headers, extensions=limits) as response:
+    asked = "GET" if content is None else "POST"
+    with pool.stream(asked, url, headers=[*headers.items()], content=content, extensions=limits) as response:
         if response.status != 200:
             raise NotFetched("status")
         for chunk in response.iter_stream():

@@ -31,7 +31,16 @@ class Remembered:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-_remembered: dict[tuple[str, str, bool], Remembered] = {}
+@dataclass(frozen=True, slots=True)
+class KeySource:
+    """Where an issuer's keys are; without an address of theirs, by OpenID Connect discovery."""
+
+    issuer: str
+    jwks_url: str
+    allow_private: bool
+
+
+_remembered: dict[KeySource, Remembered] = {}
 
 
 def read_foreign_token(client: User, text: str) -> Claims:
@@ -43,7 +52,8 @@ def read_foreign_token(client: User, text: str) -> Claims:
         raise TokenRefused("unknown_issuer")
     if parsed.header["alg"] not in row.algorithms:
         raise TokenRefused("algorithm")
-    claims = verify(parsed, lambda kid: _find_key(row, kid))
+    source = KeySource(row.issuer, row.jwks_url, row.allow_private)
+    claims = verify(parsed, lambda kid: find_key(source, kid))
     # Its audience is how the provider knows the client: one that was meant for another client is spliced in.
     check_audience(claims, row.audience)
     check_times(claims, time.time(), longest_s=LONGEST_S)
@@ -76,22 +86,23 @@ def forget_keys() -> None:
     _remembered.clear()
 
 
-def _find_key(row: TokenIssuer, kid: str) -> VerifyingKey | None:
-    held = _remembered.setdefault((row.issuer, row.jwks_url, row.allow_private), Remembered())
+def find_key(source: KeySource, kid: str) -> VerifyingKey | None:
+    """Return an issuer's key, fetched where it has to be; raises TokenRefused where it cannot be."""
+    held = _remembered.setdefault(source, Remembered())
     with held.lock:
         now = time.monotonic()
         is_needed = kid not in held.keys or now - held.fetched_at > KEPT_S
         if is_needed and now - held.tried_at >= REFETCHED_AFTER_S:
             held.tried_at = now
-            held.keys, held.fetched_at = _fetch_keys(row), now
+            held.keys, held.fetched_at = _fetch_keys(source), now
         if now - held.fetched_at > KEPT_S:
             raise TokenRefused("issuer_unreachable")
         return held.keys.get(kid)
 
 
-def _fetch_keys(row: TokenIssuer) -> dict[str, VerifyingKey]:
+def _fetch_keys(source: KeySource) -> dict[str, VerifyingKey]:
     try:
-        document = fetch_json(row.jwks_url or _discover(row), allow_private=row.allow_private)
+        document = fetch_json(source.jwks_url or _discover(source), allow_private=source.allow_private)
     except NotFetched as error:
         raise TokenRefused(f"issuer_{error.reason}") from None
     listed = document.get("keys")
@@ -108,10 +119,18 @@ def _read_key(jwk: Any) -> tuple[str, VerifyingKey] | None:  # Any: JSON
         return None
 
 
-def _discover(row: TokenIssuer) -> str:
-    """Return where an issuer publishes its keys (OpenID Connect Discovery 1.0, 4)."""
-    address = f"{row.issuer.rstrip('/')}/.well-known/openid-configuration"
-    document = fetch_json(address, allow_private=row.allow_private)
-    if document.get("issuer") != row.issuer or not isinstance(document.get("jwks_uri"), str):
+def _discover(source: KeySource) -> str:
+    """Return where an issuer publishes its keys."""
+    jwks_uri = discover(source.issuer, allow_private=source.allow_private).get("jwks_uri")
+    if not isinstance(jwks_uri, str):
         raise NotFetched("malformed")
-    return str(document["jwks_uri"])
+    return jwks_uri
+
+
+def discover(issuer: str, *, allow_private: bool) -> dict[str, Any]:  # Any: JSON
+    """Return what an issuer says of itself (OpenID Connect Discovery 1.0, 4); raises NotFetched."""
+    address = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
+    document = fetch_json(address, allow_private=allow_private)
+    if document.get("issuer") != issuer:
+        raise NotFetched("malformed")
+    return document

@@ -72,6 +72,15 @@ def revoke_api_key(*, actor: User, key: ApiKey, emergency: bool = False) -> ApiK
     return locked
 
 
+def end_api_keys_of(person: User, facts: Mapping[str, object]) -> None:
+    """Stop all keys of a person whose access has ended, in the caller's transaction; nobody here did it."""
+    standing = ApiKey.objects.select_for_update(of=("self",)).select_related("user")
+    for key in standing.filter(user=person, revoked_at=None).order_by("pk"):
+        key.revoked_at = timezone.now()
+        key.save(update_fields=["revoked_at"])
+        _record(key, "key.revoked", None, facts)
+
+
 def authenticate(bearer: str) -> ApiKey | None:
     """Return the valid key of a bearer text, None for anything else; its user is loaded with it."""
     parts = BEARER.fullmatch(bearer)
@@ -161,7 +170,7 @@ def _matches(secret: str, expected: str) -> bool:
     )
 
 
-def _record(key: ApiKey, kind: str, actor: UUID, facts: Mapping[str, object]) -> None:
+def _record(key: ApiKey, kind: str, actor: UUID | None, facts: Mapping[str, object]) -> None:
     """Record on the stream of whoever the key belongs to."""
     owner = key.user
     is_application = owner.kind == User.Kind.APPLICATION

@@ -51,14 +51,20 @@ def create_person(
     require(actor, "identities.add_user", None)
     require_fresh_factor(actor)
     person = User(username=username, is_staff=staff, is_superuser=superuser)
+    insert_person(person, password=password, groups=_names(groups), facts={}, actor=actor)
+    return person
+
+
+def insert_person(
+    person: User, *, password: str | None, groups: list[str], facts: Mapping[str, object], actor: User | None
+) -> None:
+    """Write a new account with its entry, in the caller's transaction and behind the caller's checks."""
     _set_password(person, password)
     insert_row(person)
-    named = list(groups)
-    check_roles(_names(named), superuser=superuser)
-    person.groups.set(named)
-    facts = {"staff": staff, "superuser": superuser, "groups": _names(named)}
-    _record(person, "person.created", facts, actor)
-    return person
+    check_roles(groups, superuser=person.is_superuser)
+    person.groups.set(Group.objects.filter(name__in=groups))
+    given = {"staff": person.is_staff, "superuser": person.is_superuser, "groups": groups}
+    _record(person, "person.created", {**facts, **given}, actor)
 
 
 @transaction.atomic
@@ -74,18 +80,35 @@ def update_person(
     locked = User.objects.select_for_update().get(pk=person.pk, kind=User.Kind.PERSON)
     if locked.pk == actor.pk and not (superuser and active):
         raise StateConflict("own_rights", "nobody takes the superuser right from themselves")
-    wanted, present = _names(groups), _names(locked.groups.all())
-    check_roles(wanted, superuser=superuser)
-    if locked.pk == actor.pk and not set(wanted) <= set(present):
+    wanted = _names(groups)
+    if locked.pk == actor.pk and not set(wanted) <= set(_names(locked.groups.all())):
         # A group may have been given calls to approve, which no superuser approves by rank.
         raise PolicyDenied("own_rights", "nobody puts themselves into a group: ask another superuser")
+    return set_rights(
+        locked, active=active, staff=staff, superuser=superuser, groups=wanted, facts={}, actor=actor
+    )
+
+
+def set_rights(
+    locked: User,
+    *,
+    active: bool,
+    staff: bool,
+    superuser: bool,
+    groups: list[str],
+    facts: Mapping[str, object],
+    actor: User | None,
+) -> Changes:
+    """Write what an account may do with its entry, in the caller's transaction and behind the caller's checks."""
+    check_roles(groups, superuser=superuser)
     changes = update_row(locked, {"is_active": active, "is_staff": staff, "is_superuser": superuser})
-    if wanted != present:
-        locked.groups.set(Group.objects.filter(name__in=wanted))
-        changes["groups"] = (present, wanted)
+    present = _names(locked.groups.all())
+    if groups != present:
+        locked.groups.set(Group.objects.filter(name__in=groups))
+        changes["groups"] = (present, groups)
     if changes:
-        facts = {"active": active, "staff": staff, "superuser": superuser, "groups": wanted}
-        _record(locked, "person.updated", facts, actor)
+        given = {"active": active, "staff": staff, "superuser": superuser, "groups": groups}
+        _record(locked, "person.updated", {**facts, **given}, actor)
     if "is_active" in changes:
         send_after_commit("runs.wake_person", str(locked.pk), queue="critical")
     return changes
@@ -117,5 +140,6 @@ def _set_password(person: User, password: str | None) -> None:
     person.set_password(password)
 
 
-def _record(person: User, kind: str, facts: Mapping[str, object], actor: User) -> None:
-    record(person.id, "person", Draft(kind, timezone.now(), dict(facts), actor=actor.id))
+def _record(person: User, kind: str, facts: Mapping[str, object], actor: User | None) -> None:
+    who = actor.id if actor else None
+    record(person.id, "person", Draft(kind, timezone.now(), dict(facts), actor=who))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.db import transaction
 from django.utils import timezone
@@ -52,3 +52,15 @@ def set_members(*, actor: User, team: Team, members: Iterable[User]) -> Team:
         facts = {"joined": [str(pk) for pk in joined], "left": [str(pk) for pk in left]}
         record(team.id, "team", Draft("team.members_changed", timezone.now(), facts, actor=actor.id))
     return locked
+
+
+def set_membership(locked: Team, person: User, *, belongs: bool, facts: Mapping[str, object]) -> None:
+    """Take one person into a team or out of it, as nobody here decided, in the caller's transaction."""
+    if locked.members.filter(pk=person.pk).exists() is belongs:
+        return
+    if belongs:
+        locked.members.add(person)
+    else:
+        locked.members.remove(person)
+    moved = {"joined": [str(person.pk)] if belongs else [], "left": [] if belongs else [str(person.pk)]}
+    record(locked.id, "team", Draft("team.members_changed", timezone.now(), {**facts, **moved}))

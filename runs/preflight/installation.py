@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 from django.http.request import validate_host
 
+from identities.sso.configuration import find_faults
 from runs.models import AgentVersion
 from runs.preflight.database import check_database
 from runs.preflight.findings import Finding
@@ -20,7 +21,7 @@ from runs.preflight.versions import check_published
 
 def check_installation() -> list[Finding]:
     """Return everything that stands against running this installation in production."""
-    findings = [*check_keys(), *_check_web()]
+    findings = [*check_keys(), *_check_web(), *_check_sign_on()]
     try:
         return [*findings, *check_database(), *_check_published_versions()]
     except DatabaseError:
@@ -49,6 +50,11 @@ def _check_web() -> Iterator[Finding]:
         yield Finding(
             "public_url", "PUBLIC_URL", problem, "Name https and one of ALLOWED_HOSTS, or leave it out"
         )
+
+
+def _check_sign_on() -> Iterator[Finding]:
+    for fault in find_faults():
+        yield Finding("single_sign_on", fault.setting, fault.problem, fault.remedy)
 
 
 def _is_ours(address: SplitResult) -> bool:

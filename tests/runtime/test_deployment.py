@@ -35,8 +35,9 @@ SECRETS = (
     "sealing_keys",
     "secret_key",
     "secret_key_fallbacks",
+    "staff_sso_client_secret",
 )
-LEFT_EMPTY = {"openai_api_key", "secret_key_fallbacks"}
+LEFT_EMPTY = {"openai_api_key", "secret_key_fallbacks", "staff_sso_client_secret"}
 
 
 @pytest.fixture(scope="module")
@@ -193,8 +194,9 @@ def test_secrets_are_made_once_and_behind_a_closed_door(deploy: Path) -> None:
     ("given", "expected"),
     [
         (
-            ["app_password", "secret_key", "secret_key_fallbacks"],
+            ["app_password", "secret_key", "secret_key_fallbacks", "staff_sso_client_secret"],
             {
+                "STAFF_SSO_CLIENT_SECRET": "<staff_sso_client_secret>",
                 "DATABASE_URL": "postgresql://agentops_app:<app_password>@db/agentops",
                 "SECRET_KEY": "<secret_key>",
                 "SECRET_KEY_FALLBACKS": "<secret_key_fallbacks>",

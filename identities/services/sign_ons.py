@@ -1,0 +1,115 @@
+"""Signing on at the company's identity provider: an account follows the groups that its person is in there."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from django.db import transaction
+
+from agentops.errors import PolicyDenied
+from agentops.rows import insert_row
+from identities.models import ProviderAccount, Team, User
+from identities.roles import ROLES
+from identities.services.keys import end_api_keys_of
+from identities.services.people import insert_person, set_rights
+from identities.services.teams import set_membership
+
+_UNFIT = re.compile(r"[^A-Za-z0-9_.+-]")
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Whom the provider named, and what their groups are here."""
+
+    issuer: str
+    subject: str
+    name: str
+    roles: frozenset[str]
+    teams: frozenset[str]
+    governed_teams: frozenset[str]
+
+    @property
+    def cause(self) -> dict[str, str]:
+        """Return why the account is changed: nobody here did it."""
+        return {"by": "single_sign_on", "issuer": self.issuer}
+
+
+def known_person(issuer: str, subject: str) -> User | None:
+    """Return whose account this is: by the provider's word for them, never by a name or an e-mail address."""
+    found = ProviderAccount.objects.select_related("user").filter(issuer=issuer, subject=subject).first()
+    return found.user if found else None
+
+
+def sign_on(proven: Proven) -> User:
+    """Return the person, whose account is made with their first role, and in line with their groups.
+
+    Raises PolicyDenied: `account_closed`, and `no_role`, by when what they had here has ended.
+    """
+    # What ends with the last role stays ended when the sign-on is refused.
+    with transaction.atomic():
+        person = known_person(proven.issuer, proven.subject)
+        if person is not None:
+            person = User.objects.select_for_update().get(pk=person.pk)
+            if person.is_active:
+                _bring_into_line(person, proven)
+        elif proven.roles:
+            person = _make_person(proven)
+    if person is not None and not person.is_active:
+        raise PolicyDenied("account_closed", "this account is closed")
+    if person is None or not proven.roles:
+        raise PolicyDenied("no_role", "none of the groups gives a role")
+    return person
+
+
+def _bring_into_line(person: User, proven: Proven) -> None:
+    present = set(person.groups.values_list("name", flat=True))
+    # What is given tool by tool stays with people who stay.
+    wanted = (present - ROLES.keys()) | proven.roles if proven.roles else set()
+    is_staff = bool(proven.roles)
+    changes = set_rights(
+        person,
+        active=True,
+        staff=is_staff,
+        superuser=person.is_superuser
+        and is_staff,  # nobody becomes one by a group, and nobody comes back as one
+        groups=sorted(wanted),
+        facts=proven.cause,
+        actor=None,
+    )
+    if changes and not is_staff:
+        _end_access(person, proven)
+    _set_teams(person, proven)
+
+
+def _end_access(person: User, proven: Proven) -> None:
+    # Sessions are bound to the password's hash: with a new one, which nobody knows, all of them end.
+    person.set_unusable_password()
+    person.save(update_fields=["password"])
+    end_api_keys_of(person, proven.cause)
+
+
+def _set_teams(person: User, proven: Proven) -> None:
+    governed = Team.objects.select_for_update().filter(slug__in=proven.governed_teams).order_by("pk")
+    wanted = proven.teams if proven.roles else frozenset()
+    for team in governed:
+        set_membership(team, person, belongs=team.slug in wanted, facts=proven.cause)
+
+
+def _make_person(proven: Proven) -> User:
+    person = User(username=_free_name(proven), is_staff=True)
+    insert_person(person, password=None, groups=sorted(proven.roles), facts=proven.cause, actor=None)
+    insert_row(ProviderAccount(user=person, issuer=proven.issuer, subject=proven.subject))
+    _set_teams(person, proven)
+    return person
+
+
+def _free_name(proven: Proven) -> str:
+    """Return a username that says where the account is from; one that was somebody's comes back as another."""
+    name = _UNFIT.sub("", proven.name.partition("@")[0])[:50] or "staff"
+    host = (urlsplit(proven.issuer).hostname or "")[:80]
+    mark = hashlib.sha256(f"{proven.issuer} {proven.subject}".encode()).hexdigest()[:8]
+    is_taken = User.objects.filter(username=f"{name}@{host}").exists()
+    return f"{name}.{mark}@{host}" if is_taken else f"{name}@{host}"
