@@ -73,8 +73,8 @@ def _bring_into_line(person: User, proven: Proven) -> None:
         person,
         active=True,
         staff=is_staff,
-        superuser=person.is_superuser
-        and is_staff,  # nobody becomes one by a group, and nobody comes back as one
+        # Nobody becomes one by a group, and nobody comes back as one.
+        superuser=person.is_superuser and is_staff,
         groups=sorted(wanted),
         facts=proven.cause,
         actor=None,
