@@ -76,12 +76,13 @@ CREATE TRIGGER identities_changerule_governed BEFORE INSERT OR UPDATE OR DELETE 
 CREATE FUNCTION identities_guard_activation() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.state <> 'active' OR TG_OP = 'UPDATE' AND OLD.state = 'active'
+            AND (coalesce(OLD.expires_at > now(), true) OR NEW.expires_at <= now())
         OR identities_may_write('agent.activate', NEW.id::text, NEW.team_id, false, NEW) THEN
         RETURN NEW;
     END IF;
     RAISE EXCEPTION 'to let an agent act takes a second person: % refused', TG_OP USING ERRCODE = '42501';
 END $$;
-CREATE TRIGGER identities_agentidentity_governed BEFORE INSERT OR UPDATE OF state ON identities_agentidentity
+CREATE TRIGGER identities_agentidentity_governed BEFORE INSERT OR UPDATE OF state, expires_at ON identities_agentidentity
     FOR EACH ROW EXECUTE FUNCTION identities_guard_activation();
 
 -- An owner decides about nothing that the agent does, so nobody gets rid of that alone.

@@ -201,11 +201,19 @@ def set_ends(agent: AgentIdentity, end: datetime | None, recertify_by: datetime 
     """Set until when a locked agent acts; return what changed of what people said."""
     now, until = timezone.now(), first_end(end, recertify_by)
     if until != agent.expires_at and agent.expires_at is not None and agent.expires_at <= now:
-        _end_epoch(agent)  # a later end lets the agent act again, as an activation does
+        _rest(agent)
     changes = update_row(agent, {"ends_at": end, "recertify_by": recertify_by, "expires_at": until})
     # People speak of the end that they set; what follows from it is not a change of its own.
     told = {"ends_at": "expires_at", "recertify_by": "recertify_by"}
     return {told[name]: pair for name, pair in changes.items() if name in told}
+
+
+def _rest(agent: AgentIdentity) -> None:
+    """Stop an agent whose time is over: a later end does not let it act, somebody who may activates it."""
+    if agent.state == State.ACTIVE:
+        _move(agent, None, State.SUSPENDED, {State.ACTIVE}, "agent.suspended", "Its time was over.")
+    else:
+        _end_epoch(agent)
 
 
 def first_end(*ends: datetime | None) -> datetime | None:

@@ -352,6 +352,20 @@ def test_an_agent_begins_with_one_person_unless_a_rule_says_two(governed: Cast) 
     assert agent.state == "active"
 
 
+def test_a_later_end_lets_nothing_act(governed: Cast) -> None:
+    """What has expired is activated again, by as many people as that takes; its row alone says so, too."""
+    set_rule(actor=governed.ada, verb="agent.activate", team=governed.team, needs="two")
+    agents, past = AgentIdentity.objects.filter(pk=governed.agent.pk), timezone.now() - timedelta(days=1)
+    agents.update(ends_at=past, expires_at=past)
+    with pytest.raises(ProgrammingError, match="second person"), transaction.atomic():
+        agents.update(ends_at=None, expires_at=None)
+    agent = agents.get()
+    update_agent(actor=governed.alice, agent=agent, name="n", purpose="p", owner=agent.owner, expires_at=None)
+    assert agents.get().state == "suspended"
+    with pytest.raises(SecondPersonNeeded):
+        activate_agent(actor=governed.alice, agent=agent)
+
+
 def test_nobody_gets_rid_of_an_agent_alone(governed: Cast) -> None:
     """Its owner decides about none of its calls: by a hop they would."""
     let_govern(governed.bob)

@@ -73,8 +73,13 @@ def by_client(name: str, ask: Callable[[World], Answer], reason: str, stream: st
 
 
 def asserted(name: str, reason: str, **changes: Any) -> Refusal:
-    """An assertion of the keyed agent that differs from a good one in this alone."""
-    return by_client(name, lambda w: w.assert_own(**changes), f"assertion_{reason}", "keyed")
+    """An assertion of the keyed agent that differs from a good one in this alone; a moment is told when it is made."""
+
+    def ask(world: World) -> Answer:
+        told = {claim: value() if callable(value) else value for claim, value in changes.items()}
+        return world.assert_own(**told)
+
+    return by_client(name, ask, f"assertion_{reason}", "keyed")
 
 
 def unread(name: str, make: Callable[[World], str], reason: str) -> Refusal:
@@ -269,13 +274,13 @@ ASSERTIONS = [
     asserted("for two audiences", "several_audiences", aud=[TOKEN_URL, "https://elsewhere.example"]),
     asserted("for nobody", "no_audience", aud=None),
     asserted("for a number", "no_audience", aud=7),
-    asserted("expired", "expired", exp=soon(-10)),
+    asserted("expired", "expired", exp=lambda: soon(-10)),
     asserted("without end", "no_expiry", exp=None),
-    asserted("with an end too far", "lives_too_long", exp=soon(4000)),
+    asserted("with an end too far", "lives_too_long", exp=lambda: soon(4000)),
     asserted("with an end in words", "malformed_time", exp="tomorrow"),
     asserted("with an end that is true", "malformed_time", exp=True),
-    asserted("not yet valid", "not_yet_valid", nbf=soon(120)),
-    asserted("from the future", "not_yet_valid", iat=soon(120)),
+    asserted("not yet valid", "not_yet_valid", nbf=lambda: soon(120)),
+    asserted("from the future", "not_yet_valid", iat=lambda: soon(120)),
     asserted("of another issuer", "issuer", iss="agent.second-agent"),
     asserted("without jti", "no_jti", jti=None),
     asserted("with a jti without end", "no_jti", jti="a" * 500),
