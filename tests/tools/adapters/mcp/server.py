@@ -137,6 +137,9 @@ class Rude:
                 await _answer(send, 200, b"<p>Hello</p>", "text/html")
             case "not_json":
                 await _answer(send, 200, b"{", "application/json")
+            case "quotes":
+                quoted = dict(scope["headers"])[b"authorization"]
+                await _answer(send, 200, b'{"jsonrpc": ' + quoted, "application/json")
             case "another":
                 await _answer(send, 200, b'{"jsonrpc": "2.0", "id": 1, "result": 7}', "application/json")
             case "huge":

@@ -91,6 +91,16 @@ def test_what_goes_wrong_before_the_call_has_no_effect(
     assert (outcome.status, outcome.retryable, server.refunds) == ("failed", True, [])
 
 
+def test_what_a_server_quotes_is_in_no_log(
+    server: ToolsServer, adapter: McpAdapter, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = Credential("t.o.ken-that-is-quoted", "Authorization", "Bearer")
+    server.mishap = "quotes"
+    with caplog.at_level("DEBUG"):
+        outcome = adapter.invoke(call_refund(pinned(server.url, "refund"), token=token), timeout_s=10)
+    assert (outcome.code, "t.o.ken" in caplog.text + outcome.detail) == ("bad_output", False)
+
+
 def test_a_lost_greeting_is_the_end_of_it(server: ToolsServer, adapter: McpAdapter) -> None:
     """The SDK would go on with an older protocol, and send the call's token again and again."""
     config = pinned(server.url, "refund")
