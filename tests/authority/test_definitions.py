@@ -80,7 +80,7 @@ def test_to_go_back_to_a_laxer_definition_takes_two(version: ToolVersion, govern
 
     made = publish(version)()
     assert isinstance(made, ChangeProposal)
-    assert (made.loosening, made.before["catalogue"], made.after["catalogue"]) == (  # type: ignore[index]
+    assert (made.loosening, made.before and made.before["catalogue"], made.after["catalogue"]) == (
         ["catalogue"], [str(stricter)], [str(version)],
     )  # fmt: skip
     draft = AgentVersion.objects.get(pk=made.arguments["version"])

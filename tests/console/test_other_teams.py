@@ -41,7 +41,7 @@ from tests.verbs import (
     switch_of,
     tool_of,
 )
-from tools.models import UserTerms
+from tools.models import ToolServer, UserTerms
 from tools.services import set_user_terms
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
@@ -101,6 +101,9 @@ ROWS: dict[str, Callable[[Cast], Model]] = {
     "runs.campaign": lambda cast: open_campaign(cast, cast.ada),
     "runs.handover": handover,
     "runs.run": run_of,
+    "tools.toolserver": lambda cast: ToolServer.objects.create(
+        team=cast.team, slug="shop", transport="http", url="https://shop.example/mcp"
+    ),
     "runs.stop": lambda cast: stop(
         actor=cast.ada, scope="credential", target=str(key_of(cast).pk), reason="It leaked."
     ),

@@ -30,6 +30,7 @@ from tools.permits import Permit, issue_permit
 from tools.policy import Decision, Reason, Verdict
 
 HERE = "tests.runs.deeds"
+LISTING = "tools/services/listing.py"  # asks a server what it has, and calls nothing of that
 ADMITTED = Admission(allowed=True, state="closed")
 
 
@@ -264,8 +265,13 @@ def callees_of(function: str) -> set[tuple[str, str]]:
 def test_only_execution_reaches_the_adapters() -> None:
     """Checking a tool's configuration looks at an adapter too, and calls nothing on it but ``check_config``."""
     wire_only = "tools/credentials/providers/oauth.py"
-    assert files_that_import("tools.adapters") == {"tools/execution.py", "tools/services/lint.py", wire_only}
-    assert files_that_import("tools.adapters.http") == {wire_only}
+    to_adapters = {"tools/execution.py", "tools/services/lint.py", wire_only}
+    assert files_that_import("tools.adapters") - files_that_import("tools.adapters.mcp") == to_adapters
+    assert files_that_call("ask_for_tools") == {LISTING}
+    theirs = "agentops/demo/shop/app.py"  # the demo's shop, which calls what it serves
+    assert files_that_call("call_tool") - {theirs} == {"tools/adapters/mcp/conversation.py"}
+    others = {path for path in files_that_import("tools.adapters.http") if "/adapters/mcp/" not in path}
+    assert others == {wire_only}
     assert files_that_call("get_adapter") == {"tools/execution.py", "tools/services/lint.py"}
     assert files_that_call("invoke") == {"tools/execution.py"}
     assert callees_of("read_back") == {
@@ -278,7 +284,7 @@ def test_only_execution_reaches_the_adapters() -> None:
 def test_only_execution_releases_credentials_and_only_a_request_shows_one() -> None:
     assert files_that_call("with_credential") == {"tools/execution.py"}
     assert files_that_call("open_lease") == {"tools/credentials/leasing.py"}
-    assert files_that_call("header_line") == {"tools/adapters/http/request.py"}
+    assert files_that_call("header_line") == {"tools/adapters/http/request.py", LISTING}
     assert files_that_call("reveal") == set()
 
 

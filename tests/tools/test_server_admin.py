@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cast import Cast
+from identities.changes import activate
+from identities.models import ChangeProposal
+from tests.cast import Cast, let_govern
 from tests.console.visits import act, page_of, sign_in, text_of
 from tests.tools.adapters.mcp.server import ToolsServer, serve_tools
 from tools.models import ServerTool, Tool, ToolServer
@@ -89,3 +91,25 @@ def test_an_outsider_sees_and_does_nothing(cast: Cast, running: ToolsServer) -> 
 
     assert (ToolServer.objects.get().state, Tool.objects.exists()) == ("active", False)
     assert "no such server" in text_of(charlie.get(page_of(SERVER, "change", server.pk), follow=True))
+
+
+def test_what_a_server_describes_anew_is_accepted_by_two(governed: Cast, running: ToolsServer) -> None:
+    let_govern(governed.bob)
+    alice = sign_in(governed.alice)
+    place = {"team": governed.team.pk, "slug": "shop", "transport": "http", "url": running.url}
+    alice.post(page_of(SERVER, "add"), {**place, "allow_private": "on"})
+    server = ToolServer.objects.get()
+
+    def take_over() -> str:
+        act(alice, SERVER, "refresh", server.pk)
+        row = ServerTool.objects.get(name="note")
+        form = {"name": "note", "effect": "read", "idempotency": "none", "statement": "", "seen": row.digest}
+        return text_of(alice.post(page_of(SERVER, "import", server.pk, row.pk), form, follow=True))
+
+    assert "The tool note v1 is there" in take_over()
+    running.rewritten = "Writes an order down, twice."
+    assert "once a second person activates it" in take_over()
+    assert Tool.objects.get().state == "quarantined"
+    activate(actor=governed.bob, proposal=ChangeProposal.objects.get(), second_factor=True)
+    assert "The tool note v2 is there" in take_over()
+    assert Tool.objects.get().state == "active"
