@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from identities.models import ChangeProposal
 
+NOTHING: tuple[Any, ...] = (None, "", [], {})
+
 
 class Line(NamedTuple):
     """One field that will be another; ``before`` is None where there was nothing."""
@@ -22,5 +24,5 @@ def find_differences(proposal: ChangeProposal) -> list[Line]:
     return [
         Line(name, before.get(name), value, name in proposal.loosening)
         for name, value in (proposal.after or dict.fromkeys(before)).items()
-        if before.get(name) != value
+        if before.get(name) != value and not (before.get(name) in NOTHING and value in NOTHING)
     ]

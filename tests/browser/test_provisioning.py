@@ -1,4 +1,4 @@
-"""Setting an agent up in the browser, once from end to end."""
+"""Setting an agent up in the browser, once from end to end: by one person, signed by another, until it may act."""
 
 from __future__ import annotations
 
@@ -30,6 +30,9 @@ def test_an_agent_is_set_up_step_by_step(visit: Open) -> None:
     page.click("button.primary")
     ada.sees("What happens when it wants to use it")
     page.screenshot(path=pictures() / "set-up-tools.png", full_page=True)
+    page.select_option(
+        "[name='modify_order_address:decision']", value=""
+    )  # of which nobody could approve a call
     page.click("button.primary")
     ada.sees("USD a day")
     page.click("button.primary")
@@ -41,3 +44,24 @@ def test_an_agent_is_set_up_step_by_step(visit: Open) -> None:
     assert ada.overflow() <= 0
     page.click("button.primary")
     ada.sees("is a draft")
+    ada.sees("Waits for a second person")
+    page.screenshot(path=pictures() / "set-up-waiting.png", full_page=True)
+
+    grace = visit("grace")
+    grace.go("/admin/identities/changeproposal/?state__exact=waiting")
+    grace.page.locator("#result_list tbody a").first.click()
+    grace.sees("Can activate it")
+    grace.page.screenshot(path=pictures() / "proposal.png", full_page=True)
+    grace.go("/admin/identities/changeproposal/?state__exact=waiting")
+    grace.page.check("#action-toggle")
+    grace.page.select_option("select[name=action]", label="Activate")
+    grace.page.get_by_role("button", name="Go").click()
+    grace.sees("Put this change into force, in your name too?")
+    grace.page.screenshot(path=pictures() / "proposals-activated.png", full_page=True)
+    grace.page.get_by_role("button", name="Yes, go on").click()
+    grace.sees("in force")
+
+    page.get_by_role("link", name="look again").click()
+    page.get_by_role("button", name="Let it act").click()
+    ada.sees("may act now")
+    page.screenshot(path=pictures() / "set-up-done.png", full_page=True)
