@@ -25,11 +25,12 @@ from identities.acting import acting_person
 from identities.admin.agent_forms import AgentForm, RecertifyForm
 from identities.admin.changes import lead_to_proposal, or_propose
 from identities.changes import do_or_propose
+from identities.changes.activation import OPERATE
+from identities.changes.ownership import CHANGE
 from identities.models import AgentIdentity, ApiKey, ChangeProposal
 from identities.policies import may_govern, may_recertify, may_stop_agent
 from identities.services import activate_agent, recertify_agent, revoke_agent, suspend_agent, update_agent
 
-CHANGE, OPERATE = "identities.change_agentidentity", "identities.operate_agent"
 EDIT, RECERTIFY = "identities_agentidentity_edit", "identities_agentidentity_recertify"
 SOON = timedelta(days=14)
 SHOWN = 5

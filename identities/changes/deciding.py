@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from agentops.errors import NotFound, PolicyDenied, StateConflict, ValidationFailed
@@ -48,8 +49,14 @@ def may_check(actor: User, proposal: ChangeProposal, *, second_factor: bool) -> 
 
 def find_checkers(permission: str, team: Team | None, maker: User) -> list[User]:
     """Return who may activate what somebody proposes, by name."""
-    people = User.objects.filter(kind=User.Kind.PERSON, is_active=True).exclude(pk=maker.pk)
-    return [person for person in people.order_by("username") if may_govern(person, permission, team).allowed]
+    # Rights count in one's own teams, so that nobody else has to be asked.
+    near = Q(is_superuser=True) | Q(teams=team) if team else Q(is_superuser=True)
+    people = User.objects.filter(near, kind=User.Kind.PERSON, is_active=True).exclude(pk=maker.pk)
+    return [
+        person
+        for person in people.distinct().order_by("username")
+        if may_govern(person, permission, team).allowed
+    ]
 
 
 @transaction.atomic

@@ -20,7 +20,7 @@ from agentops.rows import Changes, insert_row, update_row
 from identities.activation import check_activation
 from identities.changes import clear_change
 from identities.changes.activation import OPERATE, describe_activation
-from identities.changes.ownership import describe_hand_over
+from identities.changes.ownership import CHANGE, describe_hand_over
 from identities.factors import require_fresh_factor
 from identities.models import AgentIdentity, Team, User
 from identities.policies import enforce, may_govern, may_stop_agent, require
@@ -89,7 +89,7 @@ def update_agent(
     may come sooner; that it comes later is for ``recertify_agent``.
     """
     locked = lock_agent(agent)
-    require(actor, "identities.change_agentidentity", locked.team, locked)
+    require(actor, CHANGE, locked.team, locked)
     require_fresh_factor(actor)
     if locked.state == State.REVOKED:
         raise StateConflict("agent_revoked", f"agent {locked.slug} is revoked for good")

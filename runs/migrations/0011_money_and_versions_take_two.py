@@ -58,6 +58,18 @@ END $$;
 CREATE TRIGGER runs_price_governed BEFORE INSERT OR UPDATE OR DELETE ON runs_price
     FOR EACH ROW EXECUTE FUNCTION runs_guard_price();
 
+-- To add a laxer version of a tool takes two people; to go back to one that was there before has to take as many.
+CREATE FUNCTION runs_takes_up_laxer_tool(version uuid, previous uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM runs_agentversion_catalogue c
+        JOIN tools_toolversion pinned ON pinned.id = c.toolversion_id
+        JOIN tools_toolversion latest ON latest.tool_id = pinned.tool_id
+        WHERE c.agentversion_id = $1 AND tools_version_loosens(latest, pinned)
+            AND NOT EXISTS (SELECT FROM tools_toolversion v
+                WHERE v.tool_id = latest.tool_id AND v.number > latest.number)
+            AND NOT EXISTS (SELECT FROM runs_agentversion_catalogue p
+                WHERE p.agentversion_id = $2 AND p.toolversion_id = pinned.id))
+$$;
+
 -- Compared is with what was published last. Nothing is born retired either: the next one would be compared with it.
 CREATE FUNCTION runs_guard_publication() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -76,7 +88,8 @@ BEGIN
         OR before.max_seconds IS NOT NULL AND coalesce(NEW.max_seconds > before.max_seconds, true)
         OR before.run_expires_after_s IS NOT NULL
             AND coalesce(NEW.run_expires_after_s > before.run_expires_after_s, true)
-        OR before.repeat_limit IS NOT NULL AND NEW.repeat_limit > before.repeat_limit, NEW) THEN
+        OR before.repeat_limit IS NOT NULL AND NEW.repeat_limit > before.repeat_limit
+        OR runs_takes_up_laxer_tool(NEW.id, before.id), NEW) THEN
         RETURN NEW;
     END IF;
     RAISE EXCEPTION 'to publish this version takes a second person: % refused', TG_OP USING ERRCODE = '42501';
@@ -88,10 +101,14 @@ UNGUARD = """
 DROP TRIGGER runs_agentversion_governed ON runs_agentversion;
 DROP TRIGGER runs_price_governed ON runs_price;
 DROP TRIGGER runs_budget_governed ON runs_budget;
-DROP FUNCTION runs_guard_publication(), runs_guard_price(), runs_guard_budget(), runs_budget_subject(runs_budget);
+DROP FUNCTION runs_guard_publication(), runs_takes_up_laxer_tool(uuid, uuid), runs_guard_price(), runs_guard_budget(), runs_budget_subject(runs_budget);
 """
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("runs", "0010_campaigns"), ("identities", "0011_changes")]
+    dependencies: ClassVar = [
+        ("runs", "0010_campaigns"),
+        ("identities", "0011_changes"),
+        ("tools", "0007_terms_take_two"),
+    ]
     operations: ClassVar = [migrations.RunSQL(GUARD, UNGUARD)]

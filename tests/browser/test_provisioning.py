@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.conftest import Open
-from tests.browser.visitor import NARROW, pictures
+from tests.browser.visitor import NARROW, Visitor, pictures
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -30,9 +30,8 @@ def test_an_agent_is_set_up_step_by_step(visit: Open) -> None:
     page.click("button.primary")
     ada.sees("What happens when it wants to use it")
     page.screenshot(path=pictures() / "set-up-tools.png", full_page=True)
-    page.select_option(
-        "[name='modify_order_address:decision']", value=""
-    )  # of which nobody could approve a call
+    # Nobody could approve a call of this one.
+    page.select_option("[name='modify_order_address:decision']", value="")
     page.click("button.primary")
     ada.sees("USD a day")
     page.click("button.primary")
@@ -47,7 +46,15 @@ def test_an_agent_is_set_up_step_by_step(visit: Open) -> None:
     ada.sees("Waits for a second person")
     page.screenshot(path=pictures() / "set-up-waiting.png", full_page=True)
 
-    grace = visit("grace")
+    sign_all(visit("grace"))
+    page.get_by_role("link", name="look again").click()
+    page.get_by_role("button", name="Let it act").click()
+    ada.sees("may act now")
+    page.screenshot(path=pictures() / "set-up-done.png", full_page=True)
+
+
+def sign_all(grace: Visitor) -> None:
+    """Look at one proposal, and activate them all."""
     grace.go("/admin/identities/changeproposal/?state__exact=waiting")
     grace.page.locator("#result_list tbody a").first.click()
     grace.sees("Can activate it")
@@ -60,8 +67,3 @@ def test_an_agent_is_set_up_step_by_step(visit: Open) -> None:
     grace.page.screenshot(path=pictures() / "proposals-activated.png", full_page=True)
     grace.page.get_by_role("button", name="Yes, go on").click()
     grace.sees("in force")
-
-    page.get_by_role("link", name="look again").click()
-    page.get_by_role("button", name="Let it act").click()
-    ada.sees("may act now")
-    page.screenshot(path=pictures() / "set-up-done.png", full_page=True)

@@ -265,14 +265,14 @@ def callees_of(function: str) -> set[tuple[str, str]]:
 def test_only_execution_reaches_the_adapters() -> None:
     """Checking a tool's configuration looks at an adapter too, and calls nothing on it but ``check_config``."""
     wire_only = "tools/credentials/providers/oauth.py"
-    to_adapters = {"tools/execution.py", "tools/services/lint.py", wire_only}
+    to_adapters = {"tools/execution.py", "tools/services/faults.py", wire_only}
     assert files_that_import("tools.adapters") - files_that_import("tools.adapters.mcp") == to_adapters
     assert files_that_call("ask_for_tools") == {LISTING}
     theirs = "agentops/demo/shop/app.py"  # the demo's shop, which calls what it serves
     assert files_that_call("call_tool") - {theirs} == {"tools/adapters/mcp/conversation.py"}
     others = {path for path in files_that_import("tools.adapters.http") if "/adapters/mcp/" not in path}
     assert others == {wire_only}
-    assert files_that_call("get_adapter") == {"tools/execution.py", "tools/services/lint.py"}
+    assert files_that_call("get_adapter") == {"tools/execution.py", "tools/services/faults.py"}
     assert files_that_call("invoke") == {"tools/execution.py"}
     assert callees_of("read_back") == {
         ("runs/driver.py", "outcomes"),

@@ -1,6 +1,6 @@
 """What makes a tool easy to misuse for a model that guesses, and how to narrow it. Advice: a definition may stand.
 
-What a definition must not lack at all is for ``tools.services.lint``.
+What a definition must not lack at all is for ``tools.services.faults``.
 """
 
 from tools.lint.findings import Finding

@@ -72,16 +72,22 @@ END $$;
 CREATE CONSTRAINT TRIGGER tools_userterms_governed AFTER UPDATE ON tools_userterms
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION tools_guard_ended_terms();
 
+-- What is called and what caps count has no order: nobody can tell by itself which address or argument is milder.
+CREATE FUNCTION tools_version_loosens(before tools_toolversion, after tools_toolversion) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT array_position(mildest_first, after.effect::text) < array_position(mildest_first, before.effect::text)
+        OR after.adapter <> before.adapter OR after.config <> before.config
+        OR after.amount_argument <> before.amount_argument OR after.currency <> before.currency
+    FROM (SELECT ARRAY['read', 'reversible', 'irreversible'] AS mildest_first) AS ordered
+$$;
 CREATE FUNCTION tools_guard_new_version() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    mildest_first text[] := ARRAY['read', 'reversible', 'irreversible'];
     before tools_toolversion;
     team uuid := (SELECT team_id FROM tools_tool WHERE id = NEW.tool_id);
 BEGIN
     SELECT * INTO before FROM tools_toolversion WHERE tool_id = NEW.tool_id ORDER BY number DESC LIMIT 1;
-    IF identities_may_write('tool_version.add', NEW.tool_id::text, team, before.id IS NOT NULL
-        AND (array_position(mildest_first, NEW.effect::text) < array_position(mildest_first, before.effect::text)
-            OR NEW.amount_argument <> before.amount_argument), NEW) THEN
+    IF identities_may_write('tool_version.add', NEW.tool_id::text, team,
+        before.id IS NOT NULL AND tools_version_loosens(before, NEW), NEW) THEN
         RETURN NEW;
     END IF;
     RAISE EXCEPTION 'a tool version takes a second person: % refused', TG_OP USING ERRCODE = '42501';
@@ -94,7 +100,7 @@ DROP TRIGGER tools_userterms_governed ON tools_userterms;
 DROP TRIGGER tools_toolversion_governed ON tools_toolversion;
 DROP TRIGGER tools_toolgrant_governed ON tools_toolgrant;
 DROP FUNCTION tools_guard_new_version(), tools_guard_ended_terms(), tools_guard_new_grant(),
-    tools_keeps_caps(jsonb, jsonb),
+    tools_keeps_caps(jsonb, jsonb), tools_version_loosens(tools_toolversion, tools_toolversion),
     tools_grant_loosens(tools_toolgrant, tools_toolgrant);
 """
 

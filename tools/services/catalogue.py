@@ -23,7 +23,7 @@ from tools.services.audiences import find_audience_faults
 from tools.services.changes import describe_version
 from tools.services.credentials import find_credential_faults
 from tools.services.definition import ToolDefinition
-from tools.services.lint import find_faults
+from tools.services.faults import find_faults
 from tools.services.origins import find_server_faults, refuse_unaccepted
 
 RESERVED_NAMES = ("ask_user", "hand_over")  # offered to the model by every run

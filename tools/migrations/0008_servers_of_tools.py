@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('identities', '0011_changes'),
-        ('tools', '0008_what_tools_call_takes_two'),
+        ('tools', '0007_terms_take_two'),
     ]
 
     operations = [
