@@ -23,8 +23,11 @@ ROLES: dict[str, frozenset[str]] = {
         {
             "identities.add_secret",
             "identities.change_secret",
+            "tools.add_decisiontable",
+            "tools.add_decisiontableversion",
             "tools.add_tool",
             "tools.add_toolversion",
+            "tools.change_decisiontableversion",
             "tools.change_tool",
             "tools.operate_tool",
         }

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 import identities.services
 import tools.services
+from agentops.identifiers import new_id
 from identities import services as who
 from identities.changes import (
     activate,
@@ -41,9 +42,11 @@ from tests.factories import (
     PrincipalFactory,
     ToolVersionFactory,
 )
+from tests.tools.tables import eligibility
 from tools import services as what
-from tools.models import Tool, ToolGrant
+from tools.models import DecisionTableVersion, Tool, ToolGrant
 from tools.services import Terms, ToolDefinition, Waiver
+from tools.services.tables import export_table
 
 Deed = Callable[[Cast, User], object]
 ASK = Terms("REQUIRE_APPROVAL")
@@ -252,7 +255,24 @@ def reject_change(cast: Cast, actor: User) -> object:
     return reject(actor=actor, proposal=proposal, reason="Too much.", second_factor=fresh)
 
 
+def table_of(cast: Cast) -> DecisionTableVersion:
+    """Draft a decision table of the team."""
+    table = what.create_table(actor=cast.ada, team=cast.team, slug=f"table-{new_id()}", name="Refunds")
+    return what.save_table(actor=cast.ada, table=table, draft=what.TableDraft(eligibility()))
+
+
 DEEDS: dict[str, Deed] = {
+    "create_table": lambda c, a: what.create_table(actor=a, team=c.team, slug="new", name="New"),
+    "save_table": lambda c, a: what.save_table(
+        actor=a, table=table_of(c).table, draft=what.TableDraft(eligibility())
+    ),
+    "import_table": lambda c, a: what.import_table(
+        actor=a, table=table_of(c).table, document=export_table(table_of(c))
+    ),
+    "publish_table": lambda c, a: what.publish_table(actor=a, version=table_of(c), acknowledgement="So."),
+    "retire_table": lambda c, a: what.retire_table(
+        actor=a, version=what.publish_table(actor=c.ada, version=table_of(c), acknowledgement="So.")
+    ),
     "propose": propose_budget,
     "activate": activate_change,
     "reject": reject_change,

@@ -45,6 +45,7 @@ class ToolSpec:
     statement: str = ""  # plain words for people, with {argument} placeholders
     amount_argument: str = ""  # dotted path; `*` sums over a list
     currency: str = ""
+    bound: dict[str, Any] = field(default_factory=dict)  # Any: see tools.bindings
 
 
 @dataclass(frozen=True, slots=True)

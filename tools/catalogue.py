@@ -16,7 +16,8 @@ _specs: BoundedCache[UUID, ToolSpec] = BoundedCache(2_000)
 _QUERY = """
 SELECT v.id, t.id, t.name, v.number, v.description, v.input_schema, v.output_schema, v.effect, v.idempotency,
     v.timeout_s, v.max_attempts, v.backoff_base_s, v.backoff_cap_s, v.breaker, v.on_breaker_open, v.on_unknown,
-    v.adapter, v.config, v.dedupe_on, v.dedupe_window_s, v.digest, v.statement, v.amount_argument, v.currency
+    v.adapter, v.config, v.dedupe_on, v.dedupe_window_s, v.digest, v.statement, v.amount_argument, v.currency,
+    v.bound
 FROM tools_toolversion v JOIN tools_tool t ON t.id = v.tool_id WHERE v.id = %s
 """
 

@@ -11,6 +11,8 @@ from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from agentops.identifiers import new_id
 from identities.models import AgentIdentity, Principal, Team, User
 from tools.querysets import (
+    DecisionTableQuerySet,
+    DecisionTableVersionQuerySet,
     ServerToolQuerySet,
     ToolGrantQuerySet,
     ToolQuerySet,
@@ -111,6 +113,11 @@ class ToolVersion(models.Model):
     dedupe_window_s = models.PositiveIntegerField(default=86_400)
     amount_argument = models.CharField(max_length=120, blank=True)
     currency = models.CharField(max_length=8, blank=True)
+    bound = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text='Arguments that a table decides: {"amount": {"tool": …, "output": …, "inputs": {input: argument}}}.',
+    )
     digest = models.CharField(max_length=64)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -159,6 +166,14 @@ class ToolGrant(models.Model):
     )
     approval_ttl_s = models.PositiveIntegerField(default=600)
     valid_until = models.DateTimeField(null=True, blank=True)
+    policy_table = models.ForeignKey(
+        "tools.DecisionTable",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="grants",
+        help_text="A decision table that is asked about every call; the stricter of it and these terms counts.",
+    )
     state = models.CharField(max_length=16, choices=State, default=State.ACTIVE)
     # A waiver lets an irreversible tool run without a human: two named people, one version of it, an end, caps.
     waived_version_digest = models.CharField(max_length=64, blank=True, editable=False)
@@ -388,3 +403,74 @@ class ServerTool(models.Model):
     def is_changed(self) -> bool:
         """Whether it was accepted, and is not listed as it was."""
         return self.tool_id is not None and (not self.is_listed or self.digest != self.accepted_digest)
+
+
+class DecisionTable(models.Model):
+    """A decision that a team makes by rules, whatever the version of these."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="decision_tables")
+    slug = models.SlugField(max_length=64)
+    name = models.CharField(max_length=120)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = DecisionTableQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["slug"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["team", "slug"], name="decision_table_slug_once_per_team"),
+        ]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class DecisionTableVersion(models.Model):
+    """The rules as they stood: changed as a draft, immutable once published."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft"
+        PUBLISHED = "published"
+        RETIRED = "retired"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    table = models.ForeignKey(DecisionTable, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    definition = models.JSONField()
+    source = models.TextField(blank=True, help_text="The DMN document that it was imported from.")
+    cases = models.JSONField(default=list, blank=True)
+    digest = models.CharField(max_length=64)
+    state = models.CharField(max_length=16, choices=State, default=State.DRAFT)
+    effective_from = models.DateTimeField(null=True, blank=True, help_text="Empty: from its publication.")
+    effective_until = models.DateTimeField(null=True, blank=True)
+    acknowledgement = models.CharField(max_length=300, blank=True)
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    published_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    published_at = models.DateTimeField(null=True, editable=False)
+    retired_at = models.DateTimeField(null=True, editable=False)
+
+    objects = DecisionTableVersionQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-number"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["table", "number"], name="decision_table_version_number_once"),
+            models.UniqueConstraint(
+                fields=["table"], condition=Q(state="draft"), name="decision_table_has_one_draft"
+            ),
+            models.CheckConstraint(
+                condition=Q(effective_until=None)
+                | Q(effective_from=None)
+                | Q(effective_until__gt=models.F("effective_from")),
+                name="decision_table_version_ends_after_it_begins",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="draft") | Q(published_at__isnull=False),
+                name="decision_table_version_was_published",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.table} v{self.number}"

@@ -5,12 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
+from django.db.models.functions import Greatest
 
 from identities.querysets import is_known_person
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from identities.models import AgentIdentity, User
-    from tools.models import ServerTool, Tool, ToolGrant, ToolServer, UserTerms  # noqa: F401  named in strings
+    from tools.models import (  # noqa: F401  named in strings
+        DecisionTable,
+        DecisionTableVersion,
+        ServerTool,
+        Tool,
+        ToolGrant,
+        ToolServer,
+        UserTerms,
+    )
 
 
 class ToolQuerySet(models.QuerySet["Tool"]):
@@ -67,3 +78,30 @@ class ServerToolQuerySet(models.QuerySet["ServerTool"]):
         if not is_known_person(user):
             return self.none()
         return self if user.is_superuser else self.filter(server__team__members=user)
+
+
+class DecisionTableQuerySet(models.QuerySet["DecisionTable"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the tables of a person's teams."""
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(team__members=user)
+
+
+class DecisionTableVersionQuerySet(models.QuerySet["DecisionTableVersion"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the versions of the tables of a person's teams."""
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(table__team__members=user)
+
+    def begun(self, now: datetime) -> Self:
+        """Return the versions whose time it is, the one that counts first; a retired one still covers earlier ones."""
+        begins = Greatest("effective_from", "published_at")
+        return (
+            self.exclude(state="draft")
+            .annotate(begins=begins)
+            .filter(models.Q(effective_until=None) | models.Q(effective_until__gt=now), begins__lte=now)
+            .filter(models.Q(retired_at=None) | models.Q(retired_at__gte=models.F("begins")))
+            .order_by("-begins", "-number")
+        )

@@ -8,9 +8,11 @@ from typing import Any
 from agentops.engine.state import CallState
 from agentops.identifiers import text_of
 from runs.authority import find_ended_parent
+from runs.decided import find_undecided
 from runs.session import Session, utc_now
 from runs.turns import new_traceparent
 from tools.assessment import Assessment, assess, refuse
+from tools.bindings import CODE
 from tools.calls import Call, ToolSpec
 from tools.standing import Answer
 
@@ -70,6 +72,8 @@ def assess_proposal(session: Session, call: CallState, spec: ToolSpec) -> Assess
         return refuse(planned, "arguments_erased", "what was proposed has been erased", "run")
     if find_ended_parent(session):
         return refuse(planned, "parent_ended", "the run on whose behalf this one acts has ended", "parent")
+    if undecided := find_undecided(session, spec, arguments):
+        return refuse(planned, CODE, undecided, "tool")
     # A key that nobody has used is looked for when the attempt is written; one of ours has to be looked up.
     is_fresh = spec.effect == "read" or (not call.attempts and not spec.dedupe_on)
     known = session.standings.get(spec.tool_id) if is_fresh else None

@@ -22,7 +22,8 @@ from tests.factories import (
     PriceFactory,
     ToolVersionFactory,
 )
-from tools.models import ToolGrant, ToolVersion, UserTerms
+from tests.verbs import table_of
+from tools.models import DecisionTableVersion, ToolGrant, ToolVersion, UserTerms
 
 Row = dict[str, Any]  # Any: columns of several types
 
@@ -80,6 +81,10 @@ GOVERNED = (
     Governed(Budget, lambda cast: BudgetFactory.create(team=cast.team), {"max_usd": Decimal(11)}),
     Governed(Price, lambda cast: PriceFactory.create(), {"input_usd_per_mtok": Decimal("0.01")}, {"model": "b"}),
     Governed(AgentVersion, make_draft, {"state": "published"}, {"number": 3}, may_go=True),
+    Governed(
+        DecisionTableVersion, table_of, {"state": "published", "published_at": timezone.now()}, {"number": 2},
+        may_go=True,
+    ),
     Governed(UserTerms, make_user_terms, {"ended_at": timezone.now()}),
     Governed(
         ChangeRule, lambda cast: ChangeRule.objects.get(verb="budget.set"), {"needs": "one"}, {"verb": "another"}

@@ -26,6 +26,7 @@ MAY: dict[str, set[str]] = {
         "force_breaker_open", "lift_forced_breaker", "reset_breaker", "add_approver", "remove_approver",
         "create_secret", "replace_secret", "retire_secret",
         "create_server", "refresh_server", "import_tool", "retire_server",
+        "create_table", "save_table", "import_table", "publish_table", "retire_table",
     },
     "identity admin": {
         "create_agent", "update_agent", "activate_agent", "suspend_agent", "revoke_agent",

@@ -60,7 +60,7 @@ class Builder:
         # No variable is known here: what may come out is the same for all inputs.
         plain = Builder({}, self.problems)
         allowed = plain.cell(f"{place}, values", clause.values or "-", clause.type)
-        priorities = _constants(allowed.tests)
+        priorities = constants_of(allowed.tests)
         if prioritized and clause.values and not priorities:
             self.problems.append(Problem(f"{place}, values", "priority needs a list of single values"))
         conclusion = Conclusion(clause, allowed, priorities)
@@ -105,7 +105,8 @@ class Builder:
         return self.attempt(place, checked, NOTHING)
 
 
-def _constants(tests: UnaryTests) -> tuple[Value, ...]:
+def constants_of(tests: UnaryTests) -> tuple[Value, ...]:
+    """Return the values that unary tests list, none where they are more than a list of values."""
     single = [test for test in tests.tests if isinstance(test, Comparison) and test.sign == "="]
     if tests.negated or len(single) != len(tests.tests):
         return ()

@@ -13,12 +13,21 @@ from tools.services.servers import (
     refresh_server,
     retire_server,
 )
+from tools.services.tables import (
+    TableDraft,
+    create_table,
+    import_table,
+    publish_table,
+    retire_table,
+    save_table,
+)
 from tools.services.terms import Terms
 from tools.services.user_terms import end_user_terms, set_user_terms
 from tools.services.waivers import Waiver, sign_waiver
 
 __all__ = [
     "ServerDefinition",
+    "TableDraft",
     "Takeover",
     "Terms",
     "ToolDefinition",
@@ -27,19 +36,24 @@ __all__ = [
     "add_approver",
     "add_version",
     "create_server",
+    "create_table",
     "create_tool",
     "end_user_terms",
     "expire_grant",
     "force_breaker_open",
+    "import_table",
     "import_tool",
     "lift_forced_breaker",
+    "publish_table",
     "quarantine_tool",
     "refresh_server",
     "remove_approver",
     "reset_breaker",
     "retire_server",
+    "retire_table",
     "retire_tool",
     "revoke_grant",
+    "save_table",
     "set_grant",
     "set_user_terms",
     "sign_waiver",

@@ -33,6 +33,7 @@ class ToolDefinition:
     dedupe_window_s: int = 86_400
     amount_argument: str = ""
     currency: str = ""
+    bound: dict[str, Any] = field(default_factory=dict)  # Any: checked in tools.bindings
 
     def values(self) -> dict[str, Any]:
         """Return the fields as a row and its digest hold them."""
@@ -40,7 +41,10 @@ class ToolDefinition:
 
     def digest(self, tool_id: UUID, name: str) -> str:
         """Return the digest that names this behaviour of this tool."""
-        return plain_digest({"tool": str(tool_id), "name": name, **self.values()})
+        values = self.values()
+        if not self.bound:  # as it was when nothing could be bound
+            del values["bound"]
+        return plain_digest({"tool": str(tool_id), "name": name, **values})
 
 
 def definition_of(version: ToolVersion) -> ToolDefinition:

@@ -6,6 +6,7 @@ from typing import Any
 
 from identities.changes import Change, as_json
 from identities.models import User
+from tools.bindings import keeps_bindings
 from tools.models import Tool, ToolVersion
 from tools.services.definition import ToolDefinition, definition_of
 
@@ -59,7 +60,9 @@ def _shown(name: str) -> str:
 
 def _find_looser(before: Row, after: Row) -> list[str]:
     milder = MILDEST_FIRST.index(after["effect"]) < MILDEST_FIRST.index(before["effect"])
-    return [*(["effect"] if milder else []), *(name for name in NEVER_MILDER if after[name] != before[name])]
+    others = [name for name in NEVER_MILDER if after[name] != before[name]]
+    unbound = [] if keeps_bindings(before["bound"], after["bound"]) else ["bound"]
+    return [*(["effect"] if milder else []), *others, *unbound]
 
 
 def carry_out_version(actor: User, arguments: Row) -> object:

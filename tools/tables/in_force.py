@@ -1,0 +1,76 @@
+"""Which version of a table decides at a moment. It is asked for anew each time; what was compiled is kept."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from agentops.canonical import plain_digest
+from agentops.errors import StateConflict
+from tools.cache import BoundedCache
+from tools.decisions.deciding import Decider, compile_definition
+from tools.decisions.definitions import read_definition
+
+_deciders: BoundedCache[tuple[UUID, str], Decider] = BoundedCache(200)
+
+# The version that began last counts. A retired one still stands before those that began earlier: to take a table out
+# of use is no way to bring older rules back.
+_IN_FORCE = """
+SELECT v.id, v.number, v.digest, v.state, d.slug
+FROM tools_decisiontable d JOIN tools_decisiontableversion v ON v.table_id = d.id
+WHERE {which} AND v.state <> 'draft'
+    AND greatest(v.effective_from, v.published_at) <= %(now)s
+    AND (v.effective_until IS NULL OR v.effective_until > %(now)s)
+    AND (v.retired_at IS NULL OR v.retired_at >= greatest(v.effective_from, v.published_at))
+ORDER BY greatest(v.effective_from, v.published_at) DESC, v.number DESC LIMIT 1
+"""
+_BY_ID = _IN_FORCE.format(which="d.id = %(table)s")
+_OF_TOOL = _IN_FORCE.format(
+    which="d.slug = %(slug)s AND d.team_id = (SELECT team_id FROM tools_tool WHERE id = %(tool)s)"
+)
+_DEFINITION = "SELECT definition::text FROM tools_decisiontableversion WHERE id = %s"
+
+
+@dataclass(frozen=True, slots=True)
+class VersionInForce:
+    """The version that decides."""
+
+    slug: str
+    number: int
+    digest: str
+    decider: Decider
+
+
+def find_for_tool(
+    connection: psycopg.Connection[Any], tool_id: UUID, slug: str, now: datetime
+) -> VersionInForce | None:
+    """Return the version in force of a table of a tool's team, None where there is none."""
+    return _find(connection, _OF_TOOL, {"tool": tool_id, "slug": slug, "now": now})
+
+
+def find_by_id(connection: psycopg.Connection[Any], table_id: UUID, now: datetime) -> VersionInForce | None:
+    """Return the version in force of a table, None where there is none."""
+    return _find(connection, _BY_ID, {"table": table_id, "now": now})
+
+
+def _find(connection: psycopg.Connection[Any], query: str, values: dict[str, Any]) -> VersionInForce | None:
+    row = connection.execute(query, values).fetchone()
+    if row is None or row[3] != "published":
+        return None
+    version, number, digest, _, slug = row
+    decider = _deciders.get_or_build((version, digest), lambda: _compile(connection, version, digest))
+    return VersionInForce(slug, number, digest, decider)
+
+
+def _compile(connection: psycopg.Connection[Any], version: UUID, digest: str) -> Decider:
+    """Compile a version; raises StateConflict where it is not what was signed."""
+    row = connection.execute(_DEFINITION, (version,)).fetchone()
+    definition = None if row is None else json.loads(row[0])
+    if plain_digest(definition) != digest:
+        raise StateConflict("table_changed", "the rules of this table are not those that were published")
+    return compile_definition(read_definition(definition))
