@@ -7,6 +7,7 @@ killed at any moment: the next one goes on where it was left.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -177,6 +178,7 @@ def _carry_out(actor: User, grant: ToolGrant, decision: str, reason: str, terms:
         return revoke_grant(actor=actor, grant=grant, reason=reason)
     if decision != Became.SHRUNK or terms is None:
         raise ValidationFailed("unknown_decision", "keep it, revoke it, or shrink it to smaller terms")
+    terms = replace(terms, policy_table=grant.policy_table_id)  # whatever is asked about every call still is
     check_smaller(grant, terms)
     return set_grant(actor=actor, identity=grant.identity, tool=grant.tool, terms=terms)
 

@@ -20,13 +20,26 @@ from tools.calls import Call, ToolSpec
 from tools.caps import Cap, CapClaim
 from tools.credentials.acting import Acting, find_acting, find_unserved
 from tools.credentials.standing import find_unended
-from tools.policy import NO_CALL, Ask, Bound, Decision, GrantTerms, Limits, Reason, Standing, decide
+from tools.policy import (
+    NO_CALL,
+    Ask,
+    Bound,
+    Decision,
+    GrantTerms,
+    Limits,
+    Reason,
+    Standing,
+    TableAnswer,
+    decide,
+)
 from tools.schemas import Problem, validate_arguments
 from tools.standing import Answer, Authority, Question, SeenEffect, read_standing
+from tools.tables.policies import ask_tables
 
 logger = logging.getLogger(__name__)
 
 NOTHING_HELD: Mapping[str, Decimal] = MappingProxyType({})
+NOT_ASKED: Mapping[UUID, TableAnswer] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +119,10 @@ def _assess_valid(
     amount = read_amount(call.arguments, spec.amount_argument) if spec.amount_argument else None
     args_digest = digest_arguments(spec, call.arguments)
     standing = answer.standing
-    ask = Ask(call.run_id, spec.name, spec.digest, spec.effect, amount, now, held, by.limits, by.principal_id)
+    by_table = ask_tables(call, amount, standing, now)
+    ask = Ask(
+        call.run_id, spec.name, spec.digest, spec.effect, amount, now, held, by.limits, by.principal_id, by_table
+    )  # fmt: skip
     decision = decide(ask, standing)
     replay, refusal = _heed_seen(call, args_digest, answer.seen)
     acting = find_acting(call)
@@ -116,7 +132,7 @@ def _assess_valid(
     return Assessment(
         call,
         decision,
-        digest=_digest_call(call, standing, by),
+        digest=_digest_call(call, standing, by, by_table),
         args_digest=args_digest,
         dedupe_digest=digest_for_dedupe(spec, call.arguments),
         amount=amount,
@@ -145,11 +161,20 @@ def _heed_seen(
     return None, None
 
 
-def _digest_call(call: Call, standing: Standing, by: Authority) -> str:
-    """Bind tool version, exact arguments, identity, principal, the key and the terms in force, of all sources."""
+def _digest_call(
+    call: Call, standing: Standing, by: Authority, by_table: Mapping[UUID, TableAnswer] = NOT_ASKED
+) -> str:
+    """Bind tool version, exact arguments, identity, principal, the key and the terms in force, of all sources.
+
+    What decision tables said is bound with the version that said it: other rules need another signature.
+    """
+    tables = sorted(
+        [text_of(grant), told.decision, _text(told.ceiling), *told.named] for grant, told in by_table.items()
+    )
     return keyed_digest(
         {
             **_list_bounds(call, standing, by),
+            **({"tables": tables} if tables else {}),
             "tool_version": call.spec.digest,
             "arguments": call.arguments,
             "identity": text_of(call.identity_id),

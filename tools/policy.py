@@ -64,6 +64,7 @@ class GrantTerms:
     approval_ttl_s: int
     valid_until: datetime | None
     waiver: WaiverTerms | None
+    policy_table: UUID | None = None  # a decision table that is asked about every call
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,19 @@ class Bound:
     decision: str
     caps: tuple[Cap, ...] = ()
     over_caps: str = "DENY"
+
+
+@dataclass(frozen=True, slots=True)
+class TableAnswer:
+    """What a grant's decision table says of a call: in words, with what names the rules that said it.
+
+    ``ceiling`` is the most that ALLOW_WITH_CAPS lets a call move; None is a ceiling that nothing is below.
+    """
+
+    decision: str
+    detail: str
+    named: tuple[str, ...]
+    ceiling: Decimal | None = None
 
 
 # By the tool's name. A run that has limits may use no tool that they do not name.
@@ -136,6 +150,7 @@ class Ask:
     held: Mapping[str, Decimal] = field(default_factory=dict)
     limits: Limits | None = UNLIMITED
     principal_id: UUID | None = None
+    by_table: Mapping[UUID, TableAnswer] = field(default_factory=dict)  # by the grant that asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +320,44 @@ def _check_grant(ask: Ask, standing: _Grantee) -> tuple[Reason, bool]:
 
 
 def _apply_grant(
+    ask: Ask, grant: GrantTerms, used: Mapping[str, tuple[int, Decimal]], whose: Whose
+) -> Decision:
+    answer = _apply_terms(ask, grant, used, whose)
+    return answer if grant.policy_table is None else _heed_table(ask, answer, ask.by_table.get(grant.id))
+
+
+def _heed_table(ask: Ask, answer: Decision, told: TableAnswer | None) -> Decision:
+    """Return the stricter of what the terms and the decision table of a grant say; no answer is a denial."""
+    if told is None or told.decision not in _TABLE_CODES:
+        detail = told.detail if told else "the decision table of the grant was not asked"
+        return _deny_more(answer, Reason("agent", "table_undecided", detail))
+    reason = Reason("agent", _TABLE_CODES[told.decision], told.detail)
+    if told.decision == "DENY":
+        return _deny_more(answer, reason)
+    if told.decision == "ALLOW_WITH_CAPS" and (
+        told.ceiling is None or ask.amount is None or ask.amount > told.ceiling
+    ):
+        return _deny_more(answer, replace(reason, code="table_cap_exceeded"))
+    if told.decision == "REQUIRE_APPROVAL" and answer.verdict == "ALLOW":
+        return Decision("REQUIRE_APPROVAL", reason.code, (*answer.reasons, reason), answer.claims)
+    return replace(answer, reasons=(reason, *answer.reasons))
+
+
+def _deny_more(answer: Decision, reason: Reason) -> Decision:
+    return Decision("DENY", reason.code, (*answer.reasons, reason))
+
+
+_TABLE_CODES: Mapping[str, str] = MappingProxyType(
+    {
+        "ALLOW": "table_allows",
+        "ALLOW_WITH_CAPS": "table_allows_with_caps",
+        "REQUIRE_APPROVAL": "table_asks",
+        "DENY": "table_denies",
+    }
+)
+
+
+def _apply_terms(
     ask: Ask, grant: GrantTerms, used: Mapping[str, tuple[int, Decimal]], whose: Whose
 ) -> Decision:
     bound = Bound(grant.decision, grant.caps, grant.over_caps)

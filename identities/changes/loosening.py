@@ -30,6 +30,8 @@ def loosens(name: str, before: Any, after: Any) -> bool:  # Any: what the field 
         return before is not None and (after is None or after > before)
     if name in ("decision", "over_caps"):
         return STRICTEST_FIRST.index(after) > STRICTEST_FIRST.index(before)
+    if name == "policy_table_id":
+        return before is not None and after != before
     if name == "config.allow_private":
         return bool(after) and not before
     if name == "caps":

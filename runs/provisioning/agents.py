@@ -21,6 +21,7 @@ TERMS = (
     "over_caps",
     "approval_ttl_s",
     "valid_until",
+    "policy_table",
     "waiver_reason",
     "waiver_expires_at",
 )
@@ -129,6 +130,9 @@ def _set(session: Session, agent: AgentIdentity, tool: Tool, entry: dict[str, An
         over_caps=entry.get("over_caps", "DENY"),
         approval_ttl_s=entry.get("approval_ttl_s", 600),
         valid_until=parse_moment(entry.get("valid_until")),
+        policy_table=session.decision_table(agent.team, entry["policy_table"]).pk
+        if "policy_table" in entry
+        else None,
     )
     waiver = entry.get("waiver")
     if waiver is None:

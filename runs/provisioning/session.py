@@ -16,7 +16,7 @@ from agentops.rows import Changes
 from identities.changes import do_or_propose
 from identities.models import AgentIdentity, ChangeProposal, Team, User
 from runs.provisioning.plan import Change, Plan
-from tools.models import Tool
+from tools.models import DecisionTable, Tool
 
 M = TypeVar("M", bound=models.Model)
 T = TypeVar("T")
@@ -89,6 +89,12 @@ class Session:
     def tool(self, team: Team, name: str) -> Tool:
         """Return a team's tool."""
         return _find(Tool.objects.filter(team=team, name=name), f"tool of team {team.slug}", name)
+
+    def decision_table(self, team: Team, slug: str) -> DecisionTable:
+        """Return a team's decision table."""
+        return _find(
+            DecisionTable.objects.filter(team=team, slug=slug), f"decision table of team {team.slug}", slug
+        )
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from identities.models import AgentIdentity
 from tools.admin.words import has_readable_caps
-from tools.models import Tool, ToolGrant
+from tools.models import DecisionTable, Tool, ToolGrant
 from tools.services import Terms
 
 PERIODS = (("call", "a call"), ("run", "a run"), ("hour", "an hour"), ("day", "a day"), ("month", "a month"))
@@ -84,10 +84,18 @@ class TermsForm(CapsForm):
         help_text="After that the call is not made.",
     )
     valid_until = _moment(required=False, label="Valid until (UTC)")
+    policy_table = forms.ModelChoiceField(
+        queryset=DecisionTable.objects.none(),
+        required=False,
+        label="Asked about every call",
+        help_text="A decision table; the stricter of it and these terms counts.",
+    )
 
     def __init__(self, *args: Any, agents: QuerySet[AgentIdentity], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         cast(Any, self.fields["identity"]).queryset = agents  # Any: generic in the stubs only
+        tables = DecisionTable.objects.filter(team__in=agents.values("team"))
+        cast(Any, self.fields["policy_table"]).queryset = tables  # Any: as above
 
     def terms(self) -> Terms:
         """Return the terms that a valid form holds."""
@@ -98,6 +106,7 @@ class TermsForm(CapsForm):
             over_caps=values["over_caps"],
             approval_ttl_s=values["approval_ttl_s"],
             valid_until=values["valid_until"],
+            policy_table=values["policy_table"].pk if values["policy_table"] else None,
         )
 
 
@@ -122,5 +131,6 @@ def initial_of(grant: ToolGrant) -> dict[str, Any]:
         "over_caps": grant.over_caps,
         "approval_ttl_s": grant.approval_ttl_s,
         "valid_until": end,
+        "policy_table": grant.policy_table_id,
         **caps,
     }

@@ -39,6 +39,11 @@ class GrantValues(BodySerializer):
     over_caps = WordField(["DENY", "REQUIRE_APPROVAL"], required=False)
     approval_ttl_s = NumberField(required=False, min_value=1, max_value=LONGEST_TTL_S)
     valid_until = serializers.DateTimeField(required=False, allow_null=True)
+    policy_table = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        help_text="The id of a decision table that is asked about every call.",
+    )
 
 
 class GrantProposal(ProposalBody):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -15,6 +16,7 @@ from tools.decisions.errors import InvalidTable
 from tools.decisions.schemas import input_schema, output_schema
 from tools.models import DecisionTable, DecisionTableVersion, Effect
 from tools.services.definition import ToolDefinition
+from tools.tables.policies import VERDICT, is_known_input
 
 
 def find_table_faults(team: Team, definition: ToolDefinition) -> Iterator[str]:
@@ -35,6 +37,19 @@ def find_table_faults(team: Team, definition: ToolDefinition) -> Iterator[str]:
         return
     if set(definition.input_schema.get("properties") or {}) != set(asked["properties"]):
         yield f"input_schema: the table asks for {', '.join(asked['properties'])}"
+
+
+def find_policy_faults(team: Team, table_id: UUID) -> Iterator[str]:
+    """Yield what keeps a table from deciding about calls, worded as "where: what"."""
+    decider = _decider(DecisionTable.objects.filter(team=team, pk=table_id).first())
+    if decider is None:
+        yield "policy_table: name a decision table of the team that has a version in force"
+        return
+    unknown = [each.name for each in decider.variables if not is_known_input(each.name)]
+    if unknown:
+        yield f"policy_table: nobody will tell it {', '.join(unknown)}"
+    if decider.is_list or VERDICT not in {each.name for each in decider.outputs}:
+        yield f"policy_table: it needs one answer, with an output named {VERDICT}"
 
 
 def derive_schemas(team: Team, slug: str) -> dict[str, Any]:  # Any: JSON Schema nests

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 
 from agentops.errors import ValidationFailed
 from tools.caps import PERIODS
 from tools.models import Effect, ToolGrant, ToolVersion
+from tools.services.table_faults import find_policy_faults
 
 Decision = ToolGrant.Decision
 SMALLEST_AMOUNT = Decimal("0.0001")
@@ -28,6 +30,7 @@ class Terms:
     over_caps: str = "DENY"
     approval_ttl_s: int = 600
     valid_until: datetime | None = None
+    policy_table: UUID | None = None  # the decision table that is asked about every call
 
     def values(self) -> dict[str, Any]:
         """Return the fields as a row holds them."""
@@ -37,6 +40,7 @@ class Terms:
             "over_caps": self.over_caps,
             "approval_ttl_s": self.approval_ttl_s,
             "valid_until": self.valid_until,
+            "policy_table_id": self.policy_table,
         }
 
     def bound_values(self) -> dict[str, Any]:
@@ -50,12 +54,16 @@ class Terms:
     def as_facts(self) -> dict[str, Any]:
         """Return the fields as the ledger and digests take them."""
         end = None if self.valid_until is None else self.valid_until.isoformat()
-        return {**self.values(), "valid_until": end}
+        facts = {**self.values(), "valid_until": end}
+        table = facts.pop("policy_table_id")
+        return facts if table is None else {**facts, "policy_table": str(table)}
 
 
 def check_terms(terms: Terms, version: ToolVersion) -> None:
     """Raise ValidationFailed with every fault of the terms for this tool."""
     faults = [*_find_faults(terms), *_find_cap_faults(terms, version)]
+    if terms.policy_table is not None:
+        faults += find_policy_faults(version.tool.team, terms.policy_table)
     if faults:
         raise ValidationFailed("invalid_terms", "; ".join(faults), problems=faults)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from identities.changes import Change, as_json, find_loosening
 from identities.models import AgentIdentity, User
@@ -12,7 +13,7 @@ from tools.services.terms import Terms
 
 SET_GRANT, WAIVE = "grant.set", "grant.waive"
 GRANT = "tools.add_toolgrant"
-TERMS = ("decision", "caps", "over_caps", "approval_ttl_s", "valid_until")
+TERMS = ("decision", "caps", "over_caps", "approval_ttl_s", "valid_until", "policy_table_id")
 
 Row = dict[str, Any]  # Any: columns
 
@@ -85,10 +86,11 @@ def _parties(arguments: Row) -> tuple[AgentIdentity, Tool]:
 
 
 def _terms(values: Row) -> Terms:
-    end = values["valid_until"]
+    end, table = values["valid_until"], values.get("policy_table_id")
     return Terms(
         **{
-            **values,
+            **{name: value for name, value in values.items() if name != "policy_table_id"},
+            "policy_table": UUID(table) if table else None,
             "caps": tuple(values["caps"]),
             "valid_until": datetime.fromisoformat(end) if end else None,
         }
