@@ -39,6 +39,7 @@ from tests.verbs import (
     run_of,
     secret_of,
     switch_of,
+    table_of,
     tool_of,
 )
 from tools.models import ToolServer, UserTerms
@@ -101,6 +102,7 @@ ROWS: dict[str, Callable[[Cast], Model]] = {
     "runs.campaign": lambda cast: open_campaign(cast, cast.ada),
     "runs.handover": handover,
     "runs.run": run_of,
+    "tools.decisiontable": lambda cast: table_of(cast).table,
     "tools.toolserver": lambda cast: ToolServer.objects.create(
         team=cast.team, slug="shop", transport="http", url="https://shop.example/mcp"
     ),

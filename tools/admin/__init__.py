@@ -3,7 +3,8 @@
 from tools.admin import panels
 from tools.admin.grants import ToolGrantAdmin
 from tools.admin.servers import ToolServerAdmin
+from tools.admin.tables import DecisionTableAdmin
 from tools.admin.tools import ToolAdmin
 from tools.admin.user_terms import UserTermsAdmin
 
-__all__ = ["ToolAdmin", "ToolGrantAdmin", "ToolServerAdmin", "UserTermsAdmin", "panels"]
+__all__ = ["DecisionTableAdmin", "ToolAdmin", "ToolGrantAdmin", "ToolServerAdmin", "UserTermsAdmin", "panels"]
