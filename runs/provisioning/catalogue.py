@@ -24,6 +24,7 @@ from tools.services import (
 )
 from tools.services.catalogue import latest_version
 from tools.services.definition import definition_of
+from tools.services.table_faults import derive_schemas
 
 MOVES = {"active": accept_tool, "quarantined": quarantine_tool, "retired": retire_tool}
 DEFINING = frozenset(ToolDefinition.__dataclass_fields__)
@@ -95,6 +96,8 @@ def _note_findings(session: Session, tool: Tool, definition: ToolDefinition) -> 
 def _definition(session: Session, entry: dict[str, Any]) -> ToolDefinition:
     shared = session.section("schemas")
     values = {name: value for name, value in entry.items() if name in DEFINING}
+    if values["adapter"] == "decision" and "input_schema" not in values:
+        values |= _derive_schemas(session, entry)
     for name in ("input_schema", "output_schema"):
         if isinstance(values.get(name), dict):
             values[name] = with_definitions(values[name], shared)
@@ -102,6 +105,12 @@ def _definition(session: Session, entry: dict[str, Any]) -> ToolDefinition:
         if name in values:  # 5 and 5.0 are the same seconds, and have to be the same digest
             values[name] = float(values[name])
     return ToolDefinition(**{**values, "dedupe_on": tuple(values.get("dedupe_on", ()))})
+
+
+def _derive_schemas(session: Session, entry: dict[str, Any]) -> dict[str, Any]:
+    """Return what the table asks for and answers; without one that is in force, the tool is refused for that."""
+    found = derive_schemas(session.team(entry["team"]), str(entry.get("config", {}).get("table", "")))
+    return found or {"input_schema": {"type": "object"}}
 
 
 def _differences(before: ToolVersion | None, definition: ToolDefinition) -> Changes:

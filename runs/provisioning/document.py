@@ -26,6 +26,7 @@ from runs.provisioning.plan import Plan
 from runs.provisioning.reading import read_yaml
 from runs.provisioning.secrets import apply_secrets
 from runs.provisioning.session import Session
+from runs.provisioning.tables import apply_decision_tables
 from runs.provisioning.variables import fill_in
 from runs.provisioning.versions import apply_versions
 
@@ -36,6 +37,7 @@ SECTIONS = (
     apply_teams,
     apply_secrets,
     apply_resources,
+    apply_decision_tables,
     apply_tools,
     apply_prices,
     apply_agents,

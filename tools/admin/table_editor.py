@@ -8,7 +8,7 @@ from typing import Any
 from tools.decisions.feel.values import FeelType
 from tools.decisions.tables import Aggregation, HitPolicy
 from tools.models import DecisionTableVersion
-from tools.tables.draft_form import INPUT, MOST, OUTPUT
+from tools.tables.draft_form import INPUT, MOST, MOST_FIELDS, OUTPUT, count_fields
 from tools.tables.looking_over import LookedOver
 
 TYPES = [kind.value for kind in FeelType]
@@ -36,11 +36,10 @@ def may_edit(version: DecisionTableVersion | None) -> bool:
     """Whether the editor can hold a version: a model is imported, and so is a table with more than it shows."""
     if version is None:
         return True
-    definition = version.definition
-    return "inputs" in definition and all(
-        len(rows) <= MOST[name] for name, rows in (*((n, definition[n]) for n in ("inputs", "outputs", "rules")),
-                                                   ("cases", version.cases))
-    )  # fmt: skip
+    definition, cases = version.definition, version.cases
+    if "inputs" not in definition or count_fields(definition, cases) > MOST_FIELDS:
+        return False
+    return all(len(cases if name == "cases" else definition[name]) <= most for name, most in MOST.items())
 
 
 def describe_form(definition: Json, cases: list[Json], seen: LookedOver) -> Json:

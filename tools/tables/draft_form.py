@@ -19,6 +19,7 @@ MOST = {
     "rules": 60,
     "cases": 40,
 }  # what one form can hold; larger ones are imported
+MOST_FIELDS = 900  # a form with a thousand is not read
 INPUT, OUTPUT = ("label", "expression", "type", "allowed"), ("name", "type", "values", "default")
 
 
@@ -43,14 +44,28 @@ def change_draft(definition: Json, cases: list[Json], act: str) -> None:
     if not isinstance(rows, list):
         return
     at = int(number) if number.isdecimal() and int(number) < len(rows) else None
-    if verb == "add" and len(rows) < MOST[part]:
-        _ADD[part](definition, rows)
+    if verb == "add":
+        _add(definition, cases, part)
     elif verb == "remove" and at is not None:
         _remove(definition, part, rows, at)
     elif verb in ("up", "down") and at is not None:
         other = at - 1 if verb == "up" else at + 1
         if 0 <= other < len(rows):
             rows[at], rows[other] = rows[other], rows[at]
+
+
+def count_fields(definition: Json, cases: list[Json]) -> int:
+    """Return how many fields a form of this has."""
+    columns = len(definition["inputs"]) + len(definition["outputs"])
+    return 4 * columns + len(definition["rules"]) * (columns + 2) + 3 * len(cases) + 20
+
+
+def _add(definition: Json, cases: list[Json], part: str) -> None:
+    """Add one, unless the form would be too large for that."""
+    rows: list[Json] = cases if part == "cases" else definition[part]
+    _ADD[part](definition, rows)
+    if len(rows) > MOST[part] or count_fields(definition, cases) > MOST_FIELDS:
+        _remove(definition, part, rows, len(rows) - 1)
 
 
 def _fields(data: Data, prefix: str, names: tuple[str, ...]) -> Json:
