@@ -107,6 +107,7 @@ def test_a_table_of_another_team_is_none(company: Company) -> None:
     guard(company, RULES)
     tool = company.versions[0].tool
     foreign = DecisionTable.objects.create(team=company.cast.other_team, slug="theirs", name="Theirs")
+    publish(company.cast, foreign, RULES)
     terms = Terms("ALLOW", policy_table=foreign.pk)
     with pytest.raises(ValidationFailed, match="policy_table"):
         set_grant(actor=company.cast.ada, identity=company.cast.agent, tool=tool, terms=terms)
