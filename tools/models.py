@@ -111,6 +111,9 @@ class ToolVersion(models.Model):
     dedupe_window_s = models.PositiveIntegerField(default=86_400)
     amount_argument = models.CharField(max_length=120, blank=True)
     currency = models.CharField(max_length=8, blank=True)
+    undo = models.JSONField(
+        null=True, blank=True, help_text="By which tool, with which arguments. None: nothing undoes it."
+    )
     digest = models.CharField(max_length=64)
     created_at = models.DateTimeField(auto_now_add=True)
 

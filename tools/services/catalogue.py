@@ -25,6 +25,7 @@ from tools.services.credentials import find_credential_faults
 from tools.services.definition import ToolDefinition
 from tools.services.faults import find_faults
 from tools.services.origins import find_server_faults, refuse_unaccepted
+from tools.services.undoing import find_undo_faults
 
 RESERVED_NAMES = ("ask_user", "hand_over")  # offered to the model by every run
 OPERATE = "tools.operate_tool"
@@ -61,6 +62,7 @@ def add_version(*, actor: User, tool: Tool, definition: ToolDefinition) -> ToolV
         *find_credential_faults(locked.team, definition),
         *find_audience_faults(locked.team, definition),
         *find_server_faults(locked.team, definition),
+        *find_undo_faults(locked, definition),
     ]
     if faults:
         raise ValidationFailed("invalid_tool", "; ".join(faults), problems=faults)

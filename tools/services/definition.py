@@ -33,6 +33,7 @@ class ToolDefinition:
     dedupe_window_s: int = 86_400
     amount_argument: str = ""
     currency: str = ""
+    undo: dict[str, Any] | None = None  # Any: checked by ``find_undo_faults``
 
     def values(self) -> dict[str, Any]:
         """Return the fields as a row and its digest hold them."""
@@ -40,7 +41,12 @@ class ToolDefinition:
 
     def digest(self, tool_id: UUID, name: str) -> str:
         """Return the digest that names this behaviour of this tool."""
-        return plain_digest({"tool": str(tool_id), "name": name, **self.values()})
+        values = self.values()
+        if (
+            self.undo is None
+        ):  # what says nothing of it keeps the name that it had before there was a word for it
+            del values["undo"]
+        return plain_digest({"tool": str(tool_id), "name": name, **values})
 
 
 def definition_of(version: ToolVersion) -> ToolDefinition:
