@@ -52,9 +52,10 @@ def test_second_time_there_is_nothing_to_change(ada: User) -> None:
 
 
 def test_what_undoes_a_tool_is_there_before_it(ada: User) -> None:
+    undo = {"kind": "compensable", "tool": "charge_again", "arguments": {}}
+
     def declare(document: dict[str, Any]) -> None:
         tools = document["tools"]
-        undo = {"kind": "compensable", "tool": "charge_again", "arguments": {}}
         tools["refund"]["undo"] = undo
         tools["charge_again"] = {
             **tools["look_up"],
@@ -64,7 +65,7 @@ def test_what_undoes_a_tool_is_there_before_it(ada: User) -> None:
 
     apply(ada, edited(declare))
 
-    assert Tool.objects.get(name="refund").versions.get().undo["tool"] == "charge_again"
+    assert Tool.objects.get(name="refund").versions.get().undo == undo
     assert apply(ada, edited(declare)).is_empty
 
 
