@@ -118,6 +118,9 @@ class ToolVersion(models.Model):
         blank=True,
         help_text='Arguments that a table decides: {"amount": {"tool": …, "output": …, "inputs": {input: argument}}}.',
     )
+    undo = models.JSONField(
+        null=True, blank=True, help_text="By which tool, with which arguments. None: nothing undoes it."
+    )
     digest = models.CharField(max_length=64)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -32,7 +32,8 @@ DEFINING = frozenset(ToolDefinition.__dataclass_fields__)
 
 def apply_tools(session: Session) -> None:
     """Create tools and add versions where the definition differs from the latest."""
-    for name, entry in session.section("tools").items():
+    # What undoes others comes first: a definition is checked against the tool that it names.
+    for name, entry in sorted(session.section("tools").items(), key=lambda item: "undo" in item[1]):
         with at(f"tools/{name}"):
             team = session.team(entry["team"])
             tool = Tool.objects.filter(team=team, name=name).first()

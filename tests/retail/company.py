@@ -7,6 +7,7 @@ the platform propagates to it.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from tests.retail.catalogue import RetailTool
@@ -14,15 +15,15 @@ from tests.retail.catalogue import RetailTool
 JsonObject = dict[str, Any]  # Any: JSON values
 
 
-def build_document(tools: list[RetailTool], shop_url: str) -> str:
-    """Return the document as text; JSON is YAML."""
+def build_document(tools: list[RetailTool], shop_url: str, of_writes: Mapping[str, Any] = {}) -> str:
+    """Return the document as text; JSON is YAML. ``of_writes``: how tools that change something differ."""
     return json.dumps(
         {
             "format": "agentops/1",
             "groups": {"retail-approvers": {}},
             "people": {"olga": {}, "rita": {"groups": ["retail-approvers"]}},
             "teams": {"retail": {"name": "Retail", "members": ["olga", "rita"]}},
-            "tools": {tool.name: _tool(tool, shop_url) for tool in tools},
+            "tools": {tool.name: _tool(tool, shop_url, of_writes) for tool in tools},
             "prices": {
                 "scripted": {"version": "1", "input_usd_per_mtok": "0.10", "output_usd_per_mtok": "0.40"}
             },
@@ -40,9 +41,9 @@ def build_document(tools: list[RetailTool], shop_url: str) -> str:
     )
 
 
-def _tool(tool: RetailTool, shop_url: str) -> JsonObject:
+def _tool(tool: RetailTool, shop_url: str, of_writes: Mapping[str, Any]) -> JsonObject:
     # No dedupe_on: one tool leads to many shops here, and the same order stands in each of them.
-    return {
+    described = {
         "team": "retail",
         "description": tool.description,
         "statement": tool.statement,
@@ -54,12 +55,14 @@ def _tool(tool: RetailTool, shop_url: str) -> JsonObject:
             "url": f"{shop_url}/tools/{tool.name}",
             "body": "json",
             "allow_private": True,
+            "read_back": {"method": "GET", "url": f"{shop_url}/effects/{{idempotency_key}}"},
         },
         "input_schema": tool.input_schema,
         "output_schema": tool.output_schema,
         "timeout_s": 10,
         "approvers": {"groups": ["retail-approvers"]},
     }
+    return described if tool.effect_class == "read" else {**described, **of_writes}
 
 
 def _agent(tools: list[RetailTool]) -> JsonObject:

@@ -130,6 +130,7 @@ def test_a_slow_test_in_a_suite_runs_with_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suite", SUITES)
 def test_every_suite_has_tests(suite: str) -> None:
-    mark = re.compile(rf"^(?:pytestmark = .*|@)pytest\.mark\.{suite}\b", re.MULTILINE)
+    named = rf'^(?:pytestmark = .*|@)pytest\.mark\.{suite}\b|^ *getattr\(pytest\.mark, "{suite}"\)'
+    mark = re.compile(named, re.MULTILINE)
 
     assert any(mark.search(path.read_text()) for path in (ROOT / "tests").rglob("test_*.py"))

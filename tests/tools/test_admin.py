@@ -50,6 +50,13 @@ class TestToolPage:
                       "same key, one effect", "Breaker closed", "It has not been called yet."):  # fmt: skip
             assert words in page
 
+    def test_it_says_what_undoes_the_tool(self, cast: Cast) -> None:
+        undo = {"kind": "compensable", "tool": "pay_back", "arguments": {}}
+        tool = ToolVersionFactory.create(tool__team=cast.team, undo=undo, effect="irreversible").tool
+        page = text_of(sign_in(cast.bob).get(page_of(TOOL, "change", tool.pk)))
+        assert "Undone by pay_back (makes up for it)" in page
+        assert "cannot be undone" not in page
+
     def test_it_says_what_invites_mistakes_and_how_to_split_it(self, cast: Cast) -> None:
         fields = {name: {"type": "string", "description": SCRIPT} for name in "abcdefghijklm"}
         schema = {"type": "object", "properties": {**fields, "action": {"enum": ["create", "delete"]}}}

@@ -26,6 +26,7 @@ from tools.services.definition import ToolDefinition
 from tools.services.faults import find_faults
 from tools.services.origins import find_server_faults, refuse_unaccepted
 from tools.services.table_faults import find_table_faults
+from tools.services.undoing import find_undo_faults
 
 RESERVED_NAMES = ("ask_user", "hand_over")  # offered to the model by every run
 OPERATE = "tools.operate_tool"
@@ -63,6 +64,7 @@ def add_version(*, actor: User, tool: Tool, definition: ToolDefinition) -> ToolV
         *find_audience_faults(locked.team, definition),
         *find_server_faults(locked.team, definition),
         *find_table_faults(locked.team, definition),
+        *find_undo_faults(locked, definition),
     ]
     if faults:
         raise ValidationFailed("invalid_tool", "; ".join(faults), problems=faults)

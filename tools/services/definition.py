@@ -9,6 +9,8 @@ from uuid import UUID
 from agentops.canonical import plain_digest
 from tools.models import ToolVersion
 
+LATER = ("bound", "undo")
+
 
 @dataclass(frozen=True, slots=True)
 class ToolDefinition:
@@ -34,6 +36,7 @@ class ToolDefinition:
     amount_argument: str = ""
     currency: str = ""
     bound: dict[str, Any] = field(default_factory=dict)  # Any: checked in tools.bindings
+    undo: dict[str, Any] | None = None  # Any: checked by ``find_undo_faults``
 
     def values(self) -> dict[str, Any]:
         """Return the fields as a row and its digest hold them."""
@@ -42,8 +45,11 @@ class ToolDefinition:
     def digest(self, tool_id: UUID, name: str) -> str:
         """Return the digest that names this behaviour of this tool."""
         values = self.values()
-        if not self.bound:  # as it was when nothing could be bound
-            del values["bound"]
+        for (
+            name
+        ) in LATER:  # a definition that says nothing of it is named as it was before there was a word for it
+            if not values[name]:
+                del values[name]
         return plain_digest({"tool": str(tool_id), "name": name, **values})
 
 

@@ -51,6 +51,24 @@ def test_second_time_there_is_nothing_to_change(ada: User) -> None:
     assert Entry.objects.count() == entries
 
 
+def test_what_undoes_a_tool_is_there_before_it(ada: User) -> None:
+    undo = {"kind": "compensable", "tool": "charge_again", "arguments": {}}
+
+    def declare(document: dict[str, Any]) -> None:
+        tools = document["tools"]
+        tools["refund"]["undo"] = undo
+        tools["charge_again"] = {
+            **tools["look_up"],
+            "effect": "reversible",
+            "input_schema": {"type": "object"},
+        }
+
+    apply(ada, edited(declare))
+
+    assert Tool.objects.get(name="refund").versions.get().undo == undo
+    assert apply(ada, edited(declare)).is_empty
+
+
 def test_every_act_is_in_the_ledger(ada: User) -> None:
     apply(ada)
 

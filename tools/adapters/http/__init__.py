@@ -39,8 +39,9 @@ other 4xx                                       failed                 failed   
 
 "retryable" of an unknown outcome matters only for a tool that honours keys. A garbage answer to an effect is
 unknown and not failed: the server got the request and called it done. A refusal keeps its meaning even if its
-body is lost. A read-back is `succeeded` on 200 with a fitting value, `failed` with code `not_executed` on 404
+body is lost. A read-back by key is `succeeded` on 200 with a fitting value, `failed` with code `not_executed` on 404
 (unless in HTML); otherwise it proves nothing, and the path calls it `unknown`.
+One that asks about the thing is judged by the module `queries`.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ from typing import Any
 
 from tools.adapters.base import AdapterOptions, measure
 from tools.adapters.http.answers import judge, judge_read_back
-from tools.adapters.http.config import Endpoint, find_faults, parse_endpoint, parse_read_back
+from tools.adapters.http.config import HAPPENED, Endpoint, find_faults, parse_endpoint, parse_read_back
+from tools.adapters.http.queries import judge_query
 from tools.adapters.http.request import build_request
 from tools.adapters.http.wire import Wire
 from tools.cache import BoundedCache
@@ -101,7 +103,11 @@ class HttpAdapter:
             request = build_request(endpoint, call, reading_back=True)
         except ValueError as error:
             return fail("bad_config", str(error))
-        return judge_read_back(call, self._wire.send(request, timeout_s=timeout_s), endpoint.limit_bytes)
+        exchange = self._wire.send(request, timeout_s=timeout_s)
+        happened = call.spec.config["read_back"].get(HAPPENED)
+        if happened is None:
+            return judge_read_back(call, exchange, endpoint.limit_bytes)
+        return judge_query(call, exchange, happened, endpoint.limit_bytes)
 
     def _parse(self, call: Call) -> tuple[Endpoint, Endpoint | None]:
         config = call.spec.config

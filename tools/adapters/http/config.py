@@ -17,6 +17,7 @@ INHERITED = ("headers", "response_limit_bytes", "allow_private")  # by a read-ba
 KNOWN = frozenset({"method", "url", "body", "query", "read_back", *INHERITED, CREDENTIAL, AUDIENCE})
 LARGEST_RESPONSE_LIMIT = 8 * OUTPUT_LIMIT_BYTES
 KEY_NAME = "idempotency_key"  # in a URL: the call's key instead of an argument
+HAPPENED = "happened"  # in a read-back: what its answer has to hold
 SET_FOR_EVERY_CALL = frozenset(
     {
         "accept",
@@ -121,7 +122,8 @@ def parse_read_back(config: Mapping[str, Any]) -> Endpoint | None:
     if read_back is None:
         return None
     inherited = {name: config[name] for name in INHERITED if name in config}
-    return parse_endpoint({**inherited, **read_back, "method": "GET", "body": "none"})
+    address = {"method": "GET", "url": read_back["url"], "body": "none"}
+    return parse_endpoint({**inherited, **address})
 
 
 def _default_body(config: Mapping[str, Any]) -> str:
@@ -176,7 +178,20 @@ def _find_header_faults(headers: object) -> list[str]:
 def _find_read_back_faults(read_back: object) -> list[str]:
     if not isinstance(read_back, dict) or read_back.get("method", "GET") != "GET":
         return ['set read_back to {"method": "GET", "url": …}']
-    faults = [f"remove {name!r}: unknown" for name in sorted(read_back.keys() - {"method", "url"})]
-    if f"{{{KEY_NAME}}}" not in str(read_back.get("url")):
-        faults.append(f"name {{{KEY_NAME}}} in the url")
+    faults = [f"remove {name!r}: unknown" for name in sorted(read_back.keys() - {"method", "url", HAPPENED})]
+    if HAPPENED in read_back:
+        faults += _find_happened_faults(read_back[HAPPENED])
+    elif f"{{{KEY_NAME}}}" not in str(read_back.get("url")):
+        faults.append(f"name {{{KEY_NAME}}} in the url, or say in {HAPPENED} what its answer has to hold")
     return [f"read_back: {fault}" for fault in faults + _find_url_faults(read_back.get("url"))]
+
+
+def _find_happened_faults(happened: object) -> list[str]:
+    """Return what has to be put right in what is expected of an answer, worded as remedies."""
+    if not isinstance(happened, dict) or not happened:
+        return ['set happened to {"/pointer": value, …}']
+    return [
+        f"happened: write {pointer[:64]!r} as a JSON pointer, such as /status"
+        for pointer in happened
+        if not pointer.startswith("/")
+    ]

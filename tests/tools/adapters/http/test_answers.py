@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.tools.adapters.http.calls import PATIENCE_S, call_to, verdict
@@ -198,6 +200,54 @@ def test_read_back(server: RudeServer, path: str, status: str, code: str) -> Non
     assert outcome is not None
     assert (outcome.status, outcome.code) == (status, code)
     assert [(seen.method, seen.target) for seen in server.seen] == [("GET", f"/{path}/run%3A1%2F2")]
+
+
+QUERIES = [
+    # path, what has to stand in the answer, arguments, status, code
+    ("echo", {"/method": "GET"}, {}, "succeeded", "ok"),
+    ("echo", {"/method": "$arguments.verb"}, {"verb": "GET"}, "succeeded", "ok"),
+    ("echo", {"/method": "POST"}, {}, "failed", "not_executed"),
+    ("echo", {"/method": "GET", "/body": "something"}, {}, "failed", "not_executed"),
+    ("echo", {"/method": "$arguments.verb"}, {}, "unknown", "bad_output"),
+    ("echo", {"/no/such/0/place": 1}, {}, "unknown", "bad_output"),
+    ("echo", {"/body": False}, {}, "unknown", "bad_output"),
+    ("echo", {"/method": "POST", "/no-such-place": 1}, {}, "unknown", "bad_output"),
+    ("status/404", {"/method": "GET"}, {}, "unknown", "http_404"),
+    ("status/500", {"/method": "GET"}, {}, "unknown", "http_500"),
+    ("status/204", {"/method": "GET"}, {}, "unknown", "bad_output"),
+    ("html", {"/method": "GET"}, {}, "unknown", "bad_output"),
+    ("drop", {"/method": "GET"}, {}, "unknown", "connection_lost"),
+]
+
+
+@pytest.mark.parametrize(("path", "happened", "arguments", "status", "code"), QUERIES)
+def test_a_query_tells_what_became_of_an_effect(
+    server: RudeServer, path: str, happened: dict[str, Any], arguments: dict[str, Any], status: str, code: str
+) -> None:
+    read_back_config = {"url": f"{server.url}/{path}/{{order_id}}", "happened": happened}
+    call = call_to(
+        f"{server.url}/ok",
+        arguments={"order_id": "W1", **arguments},
+        config={"read_back": read_back_config},
+        spec={"timeout_s": PATIENCE_S},
+    )
+    outcome = read_back(call)
+    assert outcome is not None
+    assert (outcome.status, outcome.code) == (status, code)
+    assert [(seen.method, seen.target) for seen in server.seen] == [("GET", f"/{path}/W1")]
+
+
+@pytest.mark.parametrize(
+    ("promised", "is_kept"), [({"required": ["method"]}, True), ({"required": ["x"]}, False)]
+)
+def test_what_a_query_answers_is_a_result_only_if_the_tool_promises_such_a_one(
+    server: RudeServer, promised: dict[str, Any], is_kept: bool
+) -> None:
+    config = {"read_back": {"url": f"{server.url}/echo", "happened": {"/method": "GET"}}}
+    spec = {"timeout_s": PATIENCE_S, "output_schema": promised}
+    outcome = read_back(call_to(f"{server.url}/ok", config=config, spec=spec))
+    assert outcome is not None
+    assert (outcome.status, outcome.value is not None) == ("succeeded", is_kept)
 
 
 def test_a_read_back_that_cannot_be_sent_proves_nothing() -> None:

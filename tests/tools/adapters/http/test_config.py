@@ -25,6 +25,7 @@ from tools.adapters.http.config import KNOWN, find_faults, parse_endpoint, parse
         {**GOOD, "url": "http://127.0.0.1:8080"},
         {**GOOD, "response_limit_bytes": 5_000_000},
         {**GOOD, "read_back": {"method": "GET", "url": "https://shop.example/effects/{idempotency_key}"}},
+        {**GOOD, "read_back": {"url": "https://shop.example/o/{order_id}", "happened": {"/status": "done"}}},
     ],
 )
 def test_good_configurations(adapter: HttpAdapter, config: dict[str, Any]) -> None:
@@ -77,6 +78,8 @@ def test_good_configurations(adapter: HttpAdapter, config: dict[str, Any]) -> No
         ({"read_back": {"method": "POST", "url": "https://shop.example/{idempotency_key}"}}, "set read_back"),
         ({"read_back": {"url": "https://shop.example/effects"}}, "name {idempotency_key}"),
         ({"read_back": {"url": "ftp://shop.example/{idempotency_key}"}}, "read_back: set url"),
+        ({"read_back": {"url": "https://shop.example/x", "happened": {}}}, "set happened"),
+        ({"read_back": {"url": "https://shop.example/x", "happened": {"status": 1}}}, "as a JSON pointer"),
         ({"read_back": []}, "set read_back"),
         ({"timeout": 5}, "remove 'timeout'"),
     ],
