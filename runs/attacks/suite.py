@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -116,13 +116,15 @@ class Suite:
         return dict.fromkeys(attack.slots or self.slots, attack.goal)
 
 
-def play_bare(suite: Suite, task: Task, planted: Mapping[str, str] | None = None) -> tuple[State, list[Any]]:
-    """Return the environment and the results (JSON) of the right calls, made without any platform.
+def play_bare(
+    suite: Suite, part: Task | Attack, planted: Mapping[str, str] | None = None
+) -> tuple[State, list[Any]]:
+    """Return the environment and the results (JSON) of some calls, made without any platform.
 
     Raises what the functions raise.
     """
     state = suite.state(planted or {})
-    results = [suite.tool(call.tool).function(state, **deepcopy(dict(call.arguments))) for call in task.calls]
+    results = [suite.tool(call.tool).function(state, **deepcopy(dict(call.arguments))) for call in part.calls]
     return state, results
 
 
@@ -133,27 +135,3 @@ def reads(suite: Suite, task: Task, attack: Attack) -> bool:
     except Exception:  # what was planted may have broken the task: only the run itself tells
         return True
     return json.dumps(attack.goal)[1:-1] in json.dumps(results)
-
-
-def check_suite(suite: Suite) -> list[str]:
-    """Return what is wrong with a suite, in words: figures of one that does not work say nothing."""
-    return [*_unknown_names(suite), *_unsolved(suite)]
-
-
-def _unknown_names(suite: Suite) -> Iterator[str]:
-    known = {tool.name for tool in suite.tools}
-    parts: list[Task | Attack] = [*suite.tasks, *suite.attacks]
-    for part in parts:
-        for tool in {call.tool for call in part.calls} - known:
-            yield f"{suite.name}/{part.id}: there is no tool {tool}"
-    for attack in suite.attacks:
-        for slot in set(attack.slots) - set(suite.slots):
-            yield f"{suite.name}/{attack.id}: there is no slot {slot}"
-
-
-def _unsolved(suite: Suite) -> Iterator[str]:
-    for task in suite.tasks:
-        try:
-            play_bare(suite, task)
-        except Exception as error:  # functions are the author's: anything may come out of them
-            yield f"{suite.name}/{task.id}: the right calls fail: {type(error).__name__}: {error}"
