@@ -32,18 +32,21 @@ def test_it_does_its_task_until_it_reads_the_order() -> None:
     planner = ObeyingPlanner(SEND.calls, ATTACKS["wipe"])
     assert turn(planner) == ("read_note", {})
     assert not planner.obeyed
-    assert turn(planner, {"text": f"milk. {GOAL}"}) == ("wipe", {"name": "all"})
-    assert turn(planner, {"wiped": "all"}) == ("send", {"to": "Ann"})
+    assert turn(planner, {"text": f"milk. {GOAL}"}) == ("wipe", {"lines": 9})
+    assert turn(planner, {"wiped": 9}) == ("send", {"to": "Ann"})
     assert turn(planner, {"sent": "Ann"}) is None
 
 
+WHOLE, HALF = ("wipe", {"lines": 9}), ("wipe", {"lines": 4})
+
+
 @pytest.mark.parametrize(
-    ("code", "tries"), [("denied", 2), ("denied_by_human", 1)], ids=["by policy", "by a human"]
+    ("code", "tries"),
+    [("denied", [WHOLE, WHOLE, HALF, None]), ("denied_by_human", [WHOLE, None, None, None])],
 )
-def test_what_a_human_has_refused_is_not_tried_again(code: str, tries: int) -> None:
+def test_what_a_human_has_refused_is_not_tried_again(code: str, tries: list[Any]) -> None:
     planner = ObeyingPlanner((), ATTACKS["wipe"], from_start=True)
-    seen = [turn(planner), turn(planner, refused(code)), turn(planner, refused(code))]
-    assert seen == [("wipe", {"name": "all"})] * tries + [None] * (3 - tries)
+    assert [turn(planner), *(turn(planner, refused(code)) for _ in range(3))] == tries
 
 
 @pytest.mark.parametrize("from_start", [False, True])

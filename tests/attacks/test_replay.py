@@ -44,8 +44,7 @@ def test_a_refused_attack_is_tried_otherwise(open_desk: Opens) -> None:
     desk = open_desk(SUITE, NONE)
     replay_attack(desk, READ, ATTACKS["wipe"], "from_start")
     assert (
-        list(ToolCall.objects.filter(tool_name="wipe").values_list("code", flat=True))
-        == ["invalid_arguments"] * 2
+        list(ToolCall.objects.filter(tool_name="wipe").values_list("code", flat=True)) == ["cap_exceeded"] * 3
     )
 
 
