@@ -72,12 +72,11 @@ def build_document(suite: Suite, layer: Layer, plan: PlanSource = "words") -> Js
 
 def _tool(tool: SuiteTool, team: str, layer: Layer) -> JsonObject:
     stated = {name: value for name, value in tool.definition.items() if name != PROVENANCE}
-    if layer.has_provenance and PROVENANCE in tool.definition:
-        stated[PROVENANCE] = tool.definition[PROVENANCE]
     return {
         "idempotency": "honours_key",
         "statement": "" if tool.effect == "read" else f"{tool.name} as proposed",
         **stated,
+        **layer.tool_keys(tool.definition),
         "team": team,
         "adapter": "python",
         "config": {"function": f"{HERE}:perform"},

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from runs.behaviour import FIELDS
 from tools.services.definition import ToolDefinition
 
-PROVENANCE = "provenance"
+PROVENANCE, ASKED_BY = "provenance", "asked_by"
 PlanSource = Literal["words", "planner"]
 
 
@@ -23,6 +24,13 @@ class Layer:
     def version_keys(self, plan: PlanSource) -> dict[str, Any]:
         """Return what the agent's version is given."""
         return {"plan": plan, "off_plan": "DENY"} if self.has_plan else {}
+
+    def tool_keys(self, definition: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a tool is given of what it declares: a plan needs the words by which users ask for it."""
+        stated = definition.get(PROVENANCE, {})
+        if not self.has_provenance:
+            stated = {ASKED_BY: stated[ASKED_BY]} if self.has_plan and ASKED_BY in stated else {}
+        return {PROVENANCE: stated} if stated else {}
 
     @property
     def is_offered(self) -> bool:

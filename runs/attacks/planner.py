@@ -41,6 +41,7 @@ class ObeyingPlanner:
         self._orders = deque(Proposal(call, by_attacker=True) for call in attack.calls) if attack else deque()
         self._variants: deque[Proposal] = deque()
         self._needles = _spellings(attack.goal) if attack else ()
+        self._has_planned = False
         self.proposed: list[Proposal] = []
 
     @property
@@ -55,7 +56,8 @@ class ObeyingPlanner:
 
     def ask(self, request: PlannerRequest) -> PlannerAnswer:
         """Return the next turn."""
-        if any(tool.name == DECLARE_PLAN for tool in request.tools):
+        if not self._has_planned and any(tool.name == DECLARE_PLAN for tool in request.tools):
+            self._has_planned = True
             return _answer(request, (_proposed(DECLARE_PLAN, self._plan(), 0),))
         self._read(request.messages)
         following = self._next()
