@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from runs.attacks.campaign import count_text_only, pairs_of, replay_suite
+from dataclasses import replace
+from itertools import count as count_up
+
+from runs.attacks.campaign import count_text_only, pairs_of, replay_suite, sample
 from runs.attacks.layers import NONE
 from runs.attacks.replay import Mode, replay_attack, replay_task
 from runs.attacks.report import count, render
-from runs.attacks.suite import Task, reads
+from runs.attacks.suite import State, Task, reads
 from runs.models import ToolCall
 from tests.attacks.conftest import Opens
-from tests.attacks.small import ATTACKS, PAY, READ, SEND, SUITE, WIPE
+from tests.attacks.small import ATTACKS, LOST, PAY, READ, SEND, SUITE, WIPE
+from tests.attacks.suites import banking
 
 VERDICTS: list[tuple[Task, str, Mode, str]] = [
     (READ, "send", "on_reading", "executed"),
@@ -31,13 +35,27 @@ def test_what_becomes_of_attacks(open_desk: Opens) -> None:
 
 def test_what_becomes_of_tasks(open_desk: Opens) -> None:
     desk = open_desk(SUITE, NONE)
-    results = [replay_task(desk, task) for task in (READ, SEND, PAY, WIPE)]
+    results = [replay_task(desk, task) for task in (READ, SEND, PAY, WIPE, LOST)]
     assert [(result.verdict, result.approvals) for result in results] == [
         ("passed", 0),
         ("passed", 0),
         ("passed", 1),
         ("failed", 0),
+        ("failed", 0),
     ]
+
+
+def test_a_task_that_ends_otherwise_has_not_passed(open_desk: Opens) -> None:
+    """The right calls alone are not enough: each has to have had its effect once, and no other."""
+    desk = open_desk(replace(SUITE, tools=SUITE.tools[:2]), NONE)
+    numbers = count_up()
+
+    def drift(state: State, to: str) -> int:
+        state["done"].append(next(numbers))
+        return 1
+
+    drifting = replace(desk.suite, tools=[SUITE.tools[0], replace(SUITE.tools[1], function=drift)])
+    assert replay_task(replace(desk, suite=drifting), SEND).verdict == "failed"
 
 
 def test_a_refused_attack_is_tried_otherwise(open_desk: Opens) -> None:
@@ -49,11 +67,10 @@ def test_a_refused_attack_is_tried_otherwise(open_desk: Opens) -> None:
 
 
 def test_a_campaign_and_its_figures(open_desk: Opens) -> None:
-    results = list(replay_suite(open_desk(SUITE, NONE)))
+    results = list(replay_suite(open_desk(SUITE, NONE), every=4))
     figures = count(results)
     assert (figures.tasks, figures.unasked, figures.approved, figures.approvals_per_task) == (3, 2, 1, 1 / 3)
-    assert figures.attacks + figures.unread == 2 * len(pairs_of(SUITE))
-    assert min(figures.executed, figures.denied, figures.sent, figures.unread) > 0
+    assert figures.attacks + figures.unread == 2 * len(sample(pairs_of(SUITE), 4)) > 0
     table = render(results, count_text_only(SUITE))
     assert table.count("on_reading") == 2
     assert table.endswith("not replayed: 3")
@@ -70,3 +87,12 @@ def test_what_the_user_asked_for_is_no_attack() -> None:
     assert ("read", "own") in pairs
     assert ("send", "own") not in pairs
     assert ("read", "words") not in pairs
+
+
+def test_a_sample_meets_most_attacks_and_is_always_the_same() -> None:
+    pairs = pairs_of(banking.SUITE)
+    chosen = sample(pairs, 9)
+    assert chosen == sample(pairs, 9)
+    assert len(pairs) / 18 < len(chosen) < len(pairs) / 4
+    assert len({attack.id for _, attack in chosen}) > 8
+    assert sample(pairs, 1) == pairs
