@@ -59,6 +59,7 @@ COMMANDS = {
     "stop": Command("stop a run, an agent, a tool, an end user, or everything", _managed),
     "verify": Command("check the ledger and name the first bad entry", _managed),
     "bench": Command("measure steps per second on servers of its own", _measured),
+    "attacks": Command("replay attacks over suites of tools, on servers of its own", _measured),
     "chaos": Command("kill processes at random on servers of its own and count what was lost", _apart),
     "manage": Command("any Django management command, with the stack's environment", _managed),
 }
