@@ -111,6 +111,11 @@ class ToolVersion(models.Model):
     dedupe_window_s = models.PositiveIntegerField(default=86_400)
     amount_argument = models.CharField(max_length=120, blank=True)
     currency = models.CharField(max_length=8, blank=True)
+    provenance = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Which arguments matter, whose the results are, and how users ask for it.",
+    )
     digest = models.CharField(max_length=64)
     created_at = models.DateTimeField(auto_now_add=True)
 

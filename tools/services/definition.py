@@ -33,6 +33,7 @@ class ToolDefinition:
     dedupe_window_s: int = 86_400
     amount_argument: str = ""
     currency: str = ""
+    provenance: dict[str, Any] = field(default_factory=dict)  # Any: JSON, checked
 
     def values(self) -> dict[str, Any]:
         """Return the fields as a row and its digest hold them."""
@@ -40,7 +41,10 @@ class ToolDefinition:
 
     def digest(self, tool_id: UUID, name: str) -> str:
         """Return the digest that names this behaviour of this tool."""
-        return plain_digest({"tool": str(tool_id), "name": name, **self.values()})
+        values = self.values()
+        if not self.provenance:  # as definitions were named before there was any
+            del values["provenance"]
+        return plain_digest({"tool": str(tool_id), "name": name, **values})
 
 
 def definition_of(version: ToolVersion) -> ToolDefinition:
