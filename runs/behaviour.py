@@ -22,6 +22,8 @@ class Behaviour:
     temperature: float | None = None
     max_completion_tokens: int = 2_000
     principal_source: str = ""
+    plan: str = ""
+    off_plan: str = "DENY"
     may_ask_user: bool = True
     may_hand_over: bool = True
     max_steps: int | None = 12
@@ -40,7 +42,10 @@ class Behaviour:
         """Return the digest that names this behaviour; the order of the catalogue is what the model sees."""
         usd = None if self.max_usd is None else format(self.max_usd.normalize(), "f")
         tools = [version.digest for version in self.catalogue]
-        return plain_digest({**self.values(), "max_usd": usd, "catalogue": tools})
+        values = self.values()
+        if not self.plan:  # as behaviours were named before there was any
+            del values["plan"], values["off_plan"]
+        return plain_digest({**values, "max_usd": usd, "catalogue": tools})
 
 
 FIELDS = tuple(field.name for field in fields(Behaviour) if field.name != "catalogue")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -103,6 +104,10 @@ class RunContext:
     limits: Any = None  # Any: JSON
     line: Any = ()  # Any: JSON
     credential_id: UUID | None = None
+
+    def new_traceparent(self) -> str:
+        """Return a W3C traceparent with a new span of the run's trace, under the flags that its caller chose."""
+        return f"00-{self.trace_id}-{secrets.token_hex(8)}-{self.trace_flags}"
 
 
 def take_lease(

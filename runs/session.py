@@ -33,6 +33,7 @@ from runs.lease_rows import RunContext
 from runs.leases import leases
 from runs.projection import Projection, project, run_row
 from runs.slots import waiting_outside
+from runs.sources import RunSources
 from runs.versions import VersionSpec, read_version
 from runs.window import Block, Written, arrange, by_step, choose_marks
 from tools.assessment import Assessment
@@ -134,6 +135,8 @@ class Session:
     # How tools and grants stood when they were last looked at, by tool; and what the pending attempts rest on.
     standings: dict[UUID, Answer] = field(default_factory=dict)
     premises: list[Premise] = field(default_factory=list)
+    # What it was told and has read, labelled; read when a call is first looked at by it.
+    sources: RunSources | None = None
     idle_ms: int = 0
     kept_seq: int = 0
     # Heads that appends were to lead to: one whose answer was lost may have been written all the same.
@@ -267,7 +270,7 @@ class Session:
         self.head, self.state = head, state
         self.idle_ms += sum(draft.facts.get("idle_ms", 0) for draft in pending[len(happened) :])
         self.pending = []
-        self.draw = self.actors = None
+        self.draw = self.actors = self.sources = None
         self.standings.clear()
         self.premises = []
         self.fresh.clear()

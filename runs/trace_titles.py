@@ -14,7 +14,8 @@ LANES: dict[str, Lane] = {
     **dict.fromkeys((e.RUN_STARTED, e.MESSAGE_RECEIVED, e.INPUT_RECEIVED, e.HANDOVER_ANSWERED), "decided"),
     **dict.fromkeys((e.OUTCOME_SETTLED, e.RUN_PAUSED, e.RUN_UNPAUSED, e.CANCEL_REQUESTED), "decided"),
     **dict.fromkeys(
-        (e.MODEL_REQUESTED, e.STEP_DECIDED, e.CALL_ALLOWED, e.CALL_GATED, e.CALL_ASKED), "decided"
+        (e.MODEL_REQUESTED, e.STEP_DECIDED, e.PLAN_FROZEN, e.CALL_ALLOWED, e.CALL_GATED, e.CALL_ASKED),
+        "decided",
     ),
     **dict.fromkeys((e.APPROVAL_GRANTED, e.APPROVAL_REFUSED, e.RUN_COMPLETED, e.RUN_CANCELLED), "decided"),
     **dict.fromkeys((e.ATTEMPT_STARTED, e.CALL_SUCCEEDED, *e.OF_ESCROW), "executed"),
@@ -73,6 +74,13 @@ def _started(facts: Facts, tool: str) -> str:
     )
 
 
+def _planned(facts: Facts, _: str) -> str:
+    effects = [
+        f"{tool}{f' ({at_most} times)' if at_most else ''}" for tool, at_most, _ in facts["tools"] or ()
+    ]
+    return f"The plan stands, from the user's words: {', '.join(effects) or 'nothing may be called'}"
+
+
 def _succeeded(facts: Facts, tool: str) -> str:
     if facts["replayed"]:
         return f"{tool}: had been done before, its recorded outcome counts"
@@ -100,6 +108,7 @@ TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     e.RUN_KILLED: "Killed by an operator",
     e.MODEL_REQUESTED: lambda facts, _: f"Step {facts['step']}: {facts['model']} is asked",
     e.STEP_DECIDED: _decided,
+    e.PLAN_FROZEN: _planned,
     e.MODEL_FAILED: lambda facts, _: f"Step {facts['step']}: the model failed, {_words(facts['code'])}",
     e.CALL_ALLOWED: _allowed,
     e.CALL_GATED: lambda _, tool: f"{tool}: waits for a person's decision",

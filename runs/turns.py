@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import secrets
 import time
 from functools import cache
 from itertools import chain
@@ -17,12 +16,11 @@ from agentops.engine import events as e
 from agentops.engine.budgets import DrawFirst, Reservation, Shortfall, plan_reservation
 from agentops.engine.decide import LOST
 from agentops.errors import NotFound, StateConflict, ValidationFailed
-from runs import escrow
+from runs import escrow, planning
 from runs.authority import heed_standing
-from runs.lease_rows import RunContext
 from runs.planner import Planner, build_planner
 from runs.planner.answers import PlannerAnswer, PlannerFailure, ProposedCall, Usage
-from runs.planner.messages import PlannerRequest
+from runs.planner.messages import PlannerRequest, ToolSchema
 from runs.planner.prices import Price, cost
 from runs.session import Session
 from runs.slots import waiting_outside
@@ -49,11 +47,6 @@ def planner_of(kind: str) -> Planner:
     )
 
 
-def new_traceparent(context: RunContext) -> str:
-    """Return a W3C traceparent with a new span of the run's trace, under the flags that its caller chose."""
-    return f"00-{context.trace_id}-{secrets.token_hex(8)}-{context.trace_flags}"
-
-
 def ask_planner(session: Session, step: int, attempt: int) -> None:
     """Reserve, commit the reservation (C1), ask, and note the decision or the failure."""
     if not heed_standing(session, afresh=False):
@@ -64,13 +57,16 @@ def ask_planner(session: Session, step: int, attempt: int) -> None:
     except NotFound as error:
         _note_unpriced(session, error)
         return
-    window = session.window()
+    planning.freeze_by_words(session)
+    declaring = planning.is_declaring(session)
+    window = planning.show_words(session) if declaring else session.window()
     reservation = _reserve(session, window, price)
     if reservation is None:
         return
     _note_request(session, step, attempt, price, reservation)
     session.commit()
-    request = _request(session, window, reservation)
+    offered = (planning.DECLARE_PLAN,) if declaring else version.schemas
+    request = _request(session, window, reservation, offered)
     with waiting_outside():
         started = time.monotonic()
         answer = planner_of(version.planner).ask(request)
@@ -127,15 +123,17 @@ def _note_request(session: Session, step: int, attempt: int, price: Price, reser
     session.note(e.MODEL_REQUESTED, facts)
 
 
-def _request(session: Session, window: list[Block], reservation: Reservation) -> PlannerRequest:
+def _request(
+    session: Session, window: list[Block], reservation: Reservation, offered: tuple[ToolSchema, ...]
+) -> PlannerRequest:
     version = session.version
     return PlannerRequest(
         model=version.model,
         messages=(system_message(version.instructions), *chain.from_iterable([b.messages for b in window])),
-        tools=version.schemas,
+        tools=offered,
         max_completion_tokens=reservation.max_completion_tokens,
         timeout_s=_time_left(session),
-        traceparent=new_traceparent(session.context),
+        traceparent=session.context.new_traceparent(),
         tracestate=session.context.trace_state,
         temperature=version.temperature,
     )
@@ -254,7 +252,7 @@ def _call_facts(number: int, call: ProposedCall, version: VersionSpec) -> dict[s
         digest = keyed_digest([call.name, call.raw_arguments if problem else call.arguments])
     except ValidationFailed:  # integers beyond 2^53, lone surrogates: no exact JSON, so nothing to sign
         digest, problem = keyed_digest([call.name, ascii(call.raw_arguments)]), "malformed_arguments"
-    known = call.name in version.catalogue or call.name in version.built_in
+    known = call.name in version.catalogue or call.name in version.built_in or call.name == e.DECLARE_PLAN
     tool = call.name if known else UNKNOWN_TOOL
     return {"call": number, "tool": tool, "args_digest": digest, "problem": problem}
 

@@ -19,13 +19,15 @@ from runs.planner.prices import Price
 from tools.cache import BoundedCache
 from tools.calls import ToolSpec
 from tools.catalogue import read_spec
+from tools.provenance.judging import OffPlan
+from tools.provenance.plans import Candidate
 
 PRICE_TTL_S = 10.0
 _prices: dict[str, tuple[float, Price]] = {}
 
 _VERSION = """
 SELECT v.id, v.number, v.instructions, v.planner, v.model, v.temperature, v.max_completion_tokens, v.may_ask_user,
-    v.may_hand_over, v.context_tokens,
+    v.may_hand_over, v.context_tokens, v.plan, v.off_plan,
     ARRAY(SELECT c.toolversion_id FROM runs_agentversion_catalogue c WHERE c.agentversion_id = v.id ORDER BY c.id)
 FROM runs_agentversion v WHERE v.id = %s
 """
@@ -73,6 +75,8 @@ class VersionSpec:
     may_ask_user: bool
     may_hand_over: bool
     context_tokens: int
+    plan: str
+    off_plan: OffPlan
     catalogue: dict[str, ToolSpec]
 
     @cached_property
@@ -87,6 +91,14 @@ class VersionSpec:
     def built_in(self) -> tuple[str, ...]:
         offered = ((ASK_USER, self.may_ask_user), (HAND_OVER, self.may_hand_over))
         return tuple(name for name, allowed in offered if allowed)
+
+    @cached_property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Return the tools as a plan is made of them."""
+        return tuple(
+            Candidate(spec.name, spec.effect, spec.declared.reaches_out, spec.declared.wording)
+            for spec in self.catalogue.values()
+        )
 
     @cached_property
     def schema_tokens(self) -> int:
@@ -107,8 +119,8 @@ def _load(version_id: UUID) -> VersionSpec:
         row = connection.execute(_VERSION, (version_id,)).fetchone()
     if row is None:
         raise NotFound("unknown_agent_version", f"there is no agent version {version_id}")
-    specs = [read_spec(tool_version) for tool_version in row[10]]
-    values: tuple[Any, ...] = (*row[:10], {spec.name: spec for spec in specs})
+    specs = [read_spec(tool_version) for tool_version in row[12]]
+    values: tuple[Any, ...] = (*row[:12], {spec.name: spec for spec in specs})
     return VersionSpec(*values)
 
 

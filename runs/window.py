@@ -151,6 +151,7 @@ def _settled(facts: dict[str, Any], content: dict[str, Any]) -> str:
 
 _OBSERVED: dict[str, Callable[[dict[str, Any], dict[str, Any]], str]] = {
     e.CALL_SUCCEEDED: _succeeded,
+    e.PLAN_FROZEN: _succeeded,
     e.CALL_FAILED: _went_wrong,
     e.CALL_REFUSED: _went_wrong,
     e.APPROVAL_REFUSED: _went_wrong,

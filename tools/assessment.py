@@ -31,7 +31,9 @@ from tools.policy import (
     Standing,
     TableAnswer,
     decide,
+    heed_findings,
 )
+from tools.provenance.judging import Meant, judge
 from tools.schemas import Problem, validate_arguments
 from tools.standing import Answer, Authority, Question, SeenEffect, read_standing
 from tools.tables.policies import ask_tables
@@ -77,20 +79,22 @@ def assess(
     now: datetime,
     held: Mapping[str, Decimal] = NOTHING_HELD,
     known: Answer | None = None,
+    meant: Meant | None = None,
 ) -> Assessment:
     """Decide about one call, from the database as it stands now. An error while deciding is a denial.
 
     Only an unreachable database is raised on: then nobody can say, and the run rests.
 
     ``held`` is what an earlier attempt of this call took of caps, by window. ``known`` is how things stood when this
-    run last looked, for whoever has it compared before the attempt goes out.
+    run last looked, for whoever has it compared before the attempt goes out. ``meant`` is what the user asked for and
+    what the run has read, where either bears on the call.
     """
     try:
         problems = validate_arguments(call.spec, call.arguments)
         if problems:
             return refuse(call, "invalid_arguments", _describe(problems), "run")
         answer = known or _read(call, by, now)
-        return _assess_valid(call, answer, by, now, held)
+        return _assess_valid(call, answer, by, now, held, meant)
     except ValidationFailed as error:
         return refuse(call, error.code, error.detail, "tool")
     except Exception as error:  # a boundary: whatever keeps the rules from being applied, nothing is allowed
@@ -113,7 +117,12 @@ def _read(call: Call, by: Authority, now: datetime) -> Answer:
 
 
 def _assess_valid(
-    call: Call, answer: Answer, by: Authority, now: datetime, held: Mapping[str, Decimal]
+    call: Call,
+    answer: Answer,
+    by: Authority,
+    now: datetime,
+    held: Mapping[str, Decimal],
+    meant: Meant | None,
 ) -> Assessment:
     spec = call.spec
     amount = read_amount(call.arguments, spec.amount_argument) if spec.amount_argument else None
@@ -124,6 +133,8 @@ def _assess_valid(
         call.run_id, spec.name, spec.digest, spec.effect, amount, now, held, by.limits, by.principal_id, by_table
     )  # fmt: skip
     decision = decide(ask, standing)
+    if meant is not None:
+        decision = heed_findings(decision, judge(spec.name, spec.declared, call.arguments, meant))
     replay, refusal = _heed_seen(call, args_digest, answer.seen)
     acting = find_acting(call)
     refusal = refusal or find_unserved(call, acting) or find_unended(call)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from agentops.engine.breaker import BreakerSettings
 from agentops.engine.retry import Effect, Idempotency
+from tools.provenance.declaration import Declaration
 
 if TYPE_CHECKING:
     from tools.credentials.material import Credential
@@ -46,6 +47,7 @@ class ToolSpec:
     amount_argument: str = ""  # dotted path; `*` sums over a list
     currency: str = ""
     bound: dict[str, Any] = field(default_factory=dict)  # Any: see tools.bindings
+    declared: Declaration = field(default_factory=Declaration)  # about provenance
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,11 @@ class ToolVersion(models.Model):
     undo = models.JSONField(
         null=True, blank=True, help_text="By which tool, with which arguments. None: nothing undoes it."
     )
+    provenance = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Which arguments matter, whose the results are, and how users ask for it.",
+    )
     digest = models.CharField(max_length=64)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -8,4 +8,5 @@ that mattered is an event of the run's ledger stream. Folding that stream again 
 # 2: a final answer stands also where its last model call cost more than the run had left.
 # 3: people's words and successful writes end a circle, and a call counts however many others lie between; an
 #    answer that the budget cut short is no answer.
-ENGINE_VERSION = 3
+# 4: a run may have a plan.
+ENGINE_VERSION = 4

@@ -17,6 +17,7 @@ RUN_KILLED = "run.killed"
 
 MODEL_REQUESTED = "model.requested"
 STEP_DECIDED = "step.decided"
+PLAN_FROZEN = "plan.frozen"
 MODEL_FAILED = "model.failed"
 CALL_ALLOWED = "call.allowed"
 CALL_GATED = "call.gated"
@@ -70,6 +71,8 @@ BY_PEOPLE = frozenset(
 
 ASK_USER = "ask_user"
 HAND_OVER = "hand_over"
+# Not offered beside others: the planner declares a plan before it sees anything but the user's words.
+DECLARE_PLAN = "declare_plan"
 BUILT_IN_TOOLS = {ASK_USER: "input", HAND_OVER: "handover"}
 
 

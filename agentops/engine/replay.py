@@ -35,7 +35,7 @@ _VERDICTS = frozenset((e.APPROVAL_GRANTED, e.APPROVAL_REFUSED, e.BUDGET_BOUND, e
 _OF_MODEL = frozenset((e.STEP_DECIDED, e.MODEL_FAILED))
 _OF_ATTEMPT = frozenset((e.ATTEMPT_FAILED, e.CALL_SUCCEEDED, e.CALL_FAILED, e.CALL_UNKNOWN))
 _OF_BUDGET = frozenset((e.BUDGET_DRAWN, e.BUDGET_EXHAUSTED))
-_ASSESSED = frozenset((e.CALL_ALLOWED, e.CALL_GATED, e.CALL_REFUSED, e.CALL_ASKED))
+_ASSESSED = frozenset((e.CALL_ALLOWED, e.CALL_GATED, e.CALL_REFUSED, e.CALL_ASKED, e.PLAN_FROZEN))
 _CALLED = frozenset(
     (e.ATTEMPT_STARTED, e.CALL_REFUSED, e.CALL_GATED, e.CALL_DEFERRED, e.CALL_UNKNOWN, e.CALL_SUCCEEDED)
 )
@@ -145,11 +145,11 @@ def _leads_to(command: Command, event: Event, view: RunState) -> bool:
     match command:
         case AskPlanner(step, attempt):
             asked = kind == e.MODEL_REQUESTED and (facts["step"], facts["attempt"]) == (step, attempt)
-            return asked or kind in _OF_BUDGET
+            return asked or kind in _OF_BUDGET or (kind == e.PLAN_FROZEN and "call" not in facts)
         case SettleLostAnswer(step, attempt):
             return kind == e.MODEL_FAILED and (facts["step"], facts["attempt"]) == (step, attempt)
         case AssessCalls(calls):
-            return kind in _ASSESSED and facts["call"] in calls
+            return kind in _ASSESSED and facts.get("call") in calls
         case CallTools(calls):
             return kind in _CALLED and facts["call"] in calls and _may_go_out(view.call(facts["call"]), calls)
         case SettleLostAttempt(call):

@@ -6,9 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from agentops.engine.state import CallState, Drawn, Limits, Mark, Proposed, RunState, Spent
+from agentops.engine.state import CallState, Drawn, Limits, Mark, Planned, Proposed, RunState, Spent
 
-Part = TypeVar("Part", RunState, Limits, Spent, Drawn, CallState, Proposed, Mark)
+Part = TypeVar("Part", RunState, Limits, Spent, Drawn, CallState, Proposed, Mark, Planned)
 
 
 class UnreadableSnapshot(ValueError):
@@ -57,6 +57,7 @@ def _load(data: Any) -> RunState:
             "calls": tuple(_load_call(call) for call in data["calls"]),
             "recent": tuple(data["recent"]),
             "proposed": tuple(_make(Proposed, each) for each in data["proposed"]),
+            "plan": tuple(_make(Planned, each) for each in data["plan"]),
             "marks": tuple(_make(Mark, mark) for mark in data["marks"]),
         },
     )

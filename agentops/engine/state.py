@@ -178,6 +178,18 @@ class Mark(NamedTuple):
     said: bool = False
 
 
+class Planned(NamedTuple):
+    """A tool of the run's plan: how often it may be called (None: without a limit), and how often it was.
+
+    ``seq`` is the entry that holds what its calls have to carry, or 0.
+    """
+
+    tool: str
+    at_most: int | None = None
+    used: int = 0
+    seq: int = 0
+
+
 class RunState(NamedTuple):
     """Everything that decides what happens next.
 
@@ -216,11 +228,20 @@ class RunState(NamedTuple):
     exhausted_of: str = ""  # of a shared budget: whose it is and its window, like "team month"
     lost_authority: LostAuthority | Literal[""] = ""
     unread: bool = False
+    plan: tuple[Planned, ...] = ()
+    planned_until: int = (
+        0  # the last words of the user that the plan was made from, as their seq; 0: none yet
+    )
+    said_until: int = 1  # the last words of the user
     working_since: datetime | None = None
 
     @property
     def open_calls(self) -> tuple[CallState, ...]:
         return tuple([call for call in self.calls if call.status not in SETTLED])
+
+    def planned(self, tool: str) -> Planned | None:
+        """Return the tool's place in the plan, or None."""
+        return next((each for each in self.plan if each.tool == tool), None)
 
     @property
     def waiting_calls(self) -> tuple[CallState, ...]:

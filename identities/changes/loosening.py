@@ -21,6 +21,7 @@ LIMITS = frozenset(
         "repeat_limit",
     }
 )
+STRICTEST_PLAN_FIRST = ("planner", "words", "")
 STRICTEST_FIRST = ("revoked", "DENY", "REQUIRE_APPROVAL", "ALLOW_WITH_CAPS", "ALLOW")
 
 
@@ -28,7 +29,9 @@ def loosens(name: str, before: Any, after: Any) -> bool:  # Any: what the field 
     """Return whether a change of this field takes a guardrail away or moves it further off."""
     if name in LIMITS:
         return before is not None and (after is None or after > before)
-    if name in ("decision", "over_caps"):
+    if name == "plan":
+        return STRICTEST_PLAN_FIRST.index(after) > STRICTEST_PLAN_FIRST.index(before or "")
+    if name in ("decision", "over_caps", "off_plan"):
         return STRICTEST_FIRST.index(after) > STRICTEST_FIRST.index(before)
     if name == "policy_table_id":
         return before is not None and after != before

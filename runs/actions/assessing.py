@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from agentops.engine import events as e
 from agentops.engine.events import BUILT_IN_TOOLS
 from agentops.engine.state import CallState
+from runs import planning
 from runs.actions.gating import ask_people
 from runs.actions.proposals import assess_proposal, problem_detail, proposal, terms_of, where_of
 from runs.actions.refusals import note_denied, note_refused
@@ -24,6 +25,12 @@ def assess_calls(session: Session, numbers: Sequence[int]) -> None:
         spec = session.version.catalogue.get(call.tool)
         if call.problem:
             note_refused(session, call, call.problem, problem_detail(session, number))
+        elif call.tool == e.DECLARE_PLAN and session.version.plan == planning.PLANNER:
+            planning.heed_declaration(session, call)
+        elif planning.is_declaring(session):
+            note_refused(
+                session, call, "plan_first", "declare first what the user's request needs, with declare_plan"
+            )
         elif call.tool in session.version.built_in:
             if not heed_standing(session):
                 return

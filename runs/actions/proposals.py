@@ -7,10 +7,10 @@ from typing import Any
 
 from agentops.engine.state import CallState
 from agentops.identifiers import text_of
+from runs.actions.meaning import meant_of
 from runs.authority import find_ended_parent
 from runs.decided import find_undecided
 from runs.session import Session, utc_now
-from runs.turns import new_traceparent
 from tools.assessment import Assessment, assess, refuse
 from tools.bindings import CODE
 from tools.calls import Call, ToolSpec
@@ -57,7 +57,7 @@ def call_of(session: Session, call: CallState, spec: ToolSpec, arguments: Any) -
         identity_name=context.identity_name,
         principal_issuer=context.issuer,
         principal_subject=context.subject,
-        traceparent=new_traceparent(context),
+        traceparent=context.new_traceparent(),
         tracestate=context.trace_state,
         principal_proof=context.proof,
         acts_for=tuple(link.identity_id for link in session.authority.line),
@@ -93,6 +93,7 @@ def _assess(session: Session, call: CallState, planned: Call, known: Answer | No
         now=utc_now(),
         held={window: Decimal(amount) for window, amount in call.claims},
         known=known,
+        meant=meant_of(session, call, planned.spec),
     )
 
 

@@ -13,7 +13,16 @@ from tools.services.changes import allows_more
 
 PUBLISH = "agent_version.publish"
 PUBLISHER = "runs.change_agentversion"
-LIMITS = ("max_steps", "max_tokens", "max_usd", "max_seconds", "run_expires_after_s", "repeat_limit")
+LIMITS = (
+    "max_steps",
+    "max_tokens",
+    "max_usd",
+    "max_seconds",
+    "run_expires_after_s",
+    "repeat_limit",
+    "plan",
+    "off_plan",
+)
 
 Row = dict[str, Any]  # Any: columns
 

@@ -52,6 +52,12 @@ class AgentVersion(models.Model):
         APPLICATION = "application", "asserted by a trusted application"
         STAFF = "staff", "the member of staff who starts the run"
 
+    class Plan(models.TextChoices):
+        """How the tools are fixed that a run may call, before it reads anything but the user's words."""
+
+        WORDS = "words", "by the user's words"
+        PLANNER = "planner", "by the planner's first turn, within the user's words"
+
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     identity = models.ForeignKey(AgentIdentity, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
@@ -65,6 +71,10 @@ class AgentVersion(models.Model):
     max_completion_tokens = models.PositiveIntegerField(default=2_000)
     catalogue = models.ManyToManyField(ToolVersion, related_name="agent_versions", blank=True)
     principal_source = models.CharField(max_length=16, choices=PrincipalSource, blank=True)
+    plan = models.CharField(max_length=8, choices=Plan, blank=True, default="")
+    off_plan = models.CharField(
+        max_length=20, default="DENY", choices=[("DENY", "deny"), ("REQUIRE_APPROVAL", "ask a person")]
+    )
     may_ask_user = models.BooleanField(default=True)
     may_hand_over = models.BooleanField(default=True)
     max_steps = models.PositiveIntegerField(null=True, default=12)

@@ -71,6 +71,14 @@ def cancel(order_id: str, call: CallContext) -> Result:
     return WORLD.act("cancel", call, {"cancelled": order_id})
 
 
+def send_email(to: str, text: str, call: CallContext) -> Result:
+    return WORLD.act("send_email", call, {"sent": to})
+
+
+def send_money(iban: str, amount: str, call: CallContext) -> Result:
+    return WORLD.act("send_money", call, {"paid": iban})
+
+
 def noop(turn: int, padding: str) -> Result:
     return {"ok": True, "turn": turn}
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from agentops.canonical import plain_digest
 from tools.models import ToolVersion
 
-LATER = ("bound", "undo")
+LATER = ("bound", "undo", "provenance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class ToolDefinition:
     currency: str = ""
     bound: dict[str, Any] = field(default_factory=dict)  # Any: checked in tools.bindings
     undo: dict[str, Any] | None = None  # Any: checked by ``find_undo_faults``
+    provenance: dict[str, Any] = field(default_factory=dict)  # Any: JSON, checked
 
     def values(self) -> dict[str, Any]:
         """Return the fields as a row and its digest hold them."""
@@ -45,10 +46,8 @@ class ToolDefinition:
     def digest(self, tool_id: UUID, name: str) -> str:
         """Return the digest that names this behaviour of this tool."""
         values = self.values()
-        for (
-            name
-        ) in LATER:  # a definition that says nothing of it is named as it was before there was a word for it
-            if not values[name]:
+        for name in LATER:
+            if not values[name]:  # as it was named before there was a word for it
                 del values[name]
         return plain_digest({"tool": str(tool_id), "name": name, **values})
 

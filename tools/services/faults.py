@@ -11,6 +11,7 @@ from agentops.engine.breaker import BreakerSettings
 from tools.adapters import get_adapter
 from tools.execution import adapter_options
 from tools.models import Effect, Idempotency
+from tools.provenance.declaration import find_remedies
 from tools.schemas import check_schema
 from tools.services.definition import ToolDefinition
 
@@ -120,6 +121,7 @@ def _find_argument_faults(definition: ToolDefinition) -> Iterator[str]:
             yield f"amount_argument: {definition.amount_argument!r} is not a declared text or number"
         if not definition.currency:
             yield "currency: say in which currency (or unit) the amount is"
+    yield from find_remedies(definition.provenance, schema)
     yield from _find_statement_faults(definition.statement, schema)
 
 

@@ -77,7 +77,15 @@ def _attempt_started(state: RunState, facts: Facts, event: Event) -> RunState:
         raise ValueError(f"attempt {facts['attempt']} cannot follow {call.attempts}")
     claims = call.claims + tuple((window, amount) for window, amount in facts["claims"])
     started = call._replace(status="started", attempts=facts["attempt"], retry_at=None, claims=claims)
-    return state.with_call(started)
+    return _count_planned(state, call).with_call(started)
+
+
+def _count_planned(state: RunState, call: CallState) -> RunState:
+    """Count a call against the plan with its first attempt: tried again it is the same call."""
+    if call.attempts or not state.planned(call.tool):
+        return state
+    plan = [each._replace(used=each.used + (each.tool == call.tool)) for each in state.plan]
+    return state._replace(plan=tuple(plan))
 
 
 def _attempt_failed(state: RunState, facts: Facts, event: Event) -> RunState:

@@ -12,7 +12,8 @@ from agentops.engine.state import CallStatus, RunState
 
 def _message_received(state: RunState, facts: Facts, event: Event) -> RunState:
     phase = "ready" if state.phase == "answered" else state.phase
-    return mark_entry(forget_proposals(state)._replace(unread=True, phase=phase), event)
+    heard = forget_proposals(state)._replace(unread=True, phase=phase, said_until=event.seq)
+    return mark_entry(heard, event)
 
 
 def _person_answered(state: RunState, facts: Facts, event: Event) -> RunState:
@@ -20,6 +21,8 @@ def _person_answered(state: RunState, facts: Facts, event: Event) -> RunState:
     if call.status != "asked" or facts["step"] != state.step:
         raise ValueError("nobody was asked this")
     answered = state.with_call(call._replace(status="succeeded", code="answered"))
+    if event.kind == e.INPUT_RECEIVED:
+        answered = answered._replace(said_until=event.seq)
     return mark_entry(forget_proposals(answered), event)
 
 

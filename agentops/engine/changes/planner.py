@@ -10,7 +10,7 @@ from agentops.engine.changes import Change, Facts
 from agentops.engine.changes.marks import mark_entry
 from agentops.engine.events import Event
 from agentops.engine.loops import COUNTED, count_proposals
-from agentops.engine.state import RECENT_LIMIT, ZERO, CallState, RunState
+from agentops.engine.state import RECENT_LIMIT, ZERO, CallState, Planned, RunState
 
 # Before this engine version an answer that the budget had cut short completed its run.
 CUT_ANSWERS = 3
@@ -84,7 +84,29 @@ def _model_failed(state: RunState, facts: Facts, event: Event) -> RunState:
     )
 
 
+def _plan_frozen(state: RunState, facts: Facts, event: Event) -> RunState:
+    """The plan as it stands from now on; what was called before counts on."""
+    own = event.seq  # where it says so, the arguments are in this very entry
+    plan = tuple(
+        Planned(tool, at_most, _used(state, tool), own if seq is True else seq)
+        for tool, at_most, seq in facts["tools"]
+    )
+    planned = state._replace(plan=plan, planned_until=facts["until"])
+    if "call" not in facts:
+        return planned
+    call = state.call(facts["call"])
+    if call.status != "proposed" or facts["step"] != state.step:
+        raise ValueError("nobody proposed this plan")
+    return mark_entry(planned.with_call(call._replace(status="succeeded", code="planned")), event)
+
+
+def _used(state: RunState, tool: str) -> int:
+    before = state.planned(tool)
+    return before.used if before else 0
+
+
 CHANGES: dict[str, Change] = {
+    e.PLAN_FROZEN: _plan_frozen,
     e.MODEL_REQUESTED: _model_requested,
     e.STEP_DECIDED: _step_decided,
     e.MODEL_FAILED: _model_failed,

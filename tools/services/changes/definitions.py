@@ -14,7 +14,8 @@ ADD_VERSION = "tool_version.add"
 DEFINE = "tools.add_toolversion"
 MILDEST_FIRST = ("read", "reversible", "irreversible")
 # What is called, with which secret, and what caps count: nobody can tell a milder one of these from a stricter.
-NEVER_MILDER = ("adapter", "config", "amount_argument", "currency")
+# Whose a result is decides about the calls of every other tool.
+NEVER_MILDER = ("adapter", "config", "amount_argument", "currency", "provenance")
 
 Row = dict[str, Any]  # Any: columns
 

@@ -1,0 +1,44 @@
+"""Whether the user meant a call: what the run has of a plan, and of labelled sources, that bears on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agentops.engine.state import CallState
+from runs.session import Session
+from runs.sources import read_sources
+from tools.calls import ToolSpec
+from tools.provenance.judging import Meant
+from tools.provenance.plans import Planned
+from tools.provenance.sources import Sources
+
+_NONE = Sources()
+
+
+def meant_of(session: Session, call: CallState, spec: ToolSpec) -> Meant | None:
+    """Return what bears on whether the user meant the call; None where neither plan nor provenance is asked for."""
+    planned, traced = bool(session.version.plan), bool(spec.declared.arguments)
+    if not planned and not traced:
+        return None
+    sources = read_sources(session).sources if traced else _NONE
+    plan = _plan_for(session, spec.name) if planned else None
+    return Meant(sources, plan, _used_before(session, call), session.version.off_plan)
+
+
+def _plan_for(session: Session, tool: str) -> Mapping[str, Planned]:
+    found = session.state.planned(tool)
+    if found is None:
+        return {}
+    content = (session.content_of(found.seq) or {}) if found.seq else {}
+    return {tool: Planned(found.at_most, content.get("arguments", {}).get(tool, {}))}
+
+
+def _used_before(session: Session, call: CallState) -> int:
+    """Return how many calls of the tool came before: those that went out, and this step's that may yet."""
+    planned = session.state.planned(call.tool)
+    of_step = [each for each in session.state.calls if each.tool == call.tool and not each.problem]
+    waiting = [
+        each for each in of_step if each.number < call.number and not each.settled and not each.attempts
+    ]
+    own = 1 if call.attempts else 0
+    return (planned.used if planned else 0) + len(waiting) - own

@@ -1,0 +1,90 @@
+"""What a run has been told and has read so far, labelled: what its calls' values can come from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from agentops.database import borrowed
+from agentops.engine import events as e
+from tools.calls import ToolSpec
+from tools.provenance.labels import Label, Leaf, label_leaves
+from tools.provenance.sources import Sources
+
+if TYPE_CHECKING:
+    from runs.session import Session
+
+# The end user's own words, by the name that an entry's content has for them.
+_WORDS = {e.RUN_STARTED: "message", e.MESSAGE_RECEIVED: "text", e.INPUT_RECEIVED: "text"}
+_KINDS = (*_WORDS, e.HANDOVER_ANSWERED, e.STEP_DECIDED, e.CALL_SUCCEEDED)
+_QUERY = """
+SELECT seq, kind, facts, content FROM ledger_entry WHERE stream = %s AND seq > %s AND seq <= %s AND kind = ANY(%s)
+ORDER BY seq
+"""
+
+Told = tuple[int, str, dict[str, Any], Any]  # seq, kind, facts, content. Any: JSON
+
+
+@dataclass
+class RunSources:
+    """What was read up to ``seq``. ``words`` are the user's, as they wrote them, each with its seq."""
+
+    sources: Sources = field(default_factory=Sources)
+    words: list[tuple[int, str]] = field(default_factory=list)
+    seq: int = 0
+    step: int = 0
+    tools: dict[int, str] = field(default_factory=dict)  # of the calls of that step
+
+    def add(self, told: Told, catalogue: dict[str, ToolSpec]) -> None:
+        """Take up one more entry; what was erased says nothing."""
+        self.seq, kind, facts, content = told
+        if kind == e.STEP_DECIDED:
+            self.step, self.tools = facts["step"], {call["call"]: call["tool"] for call in facts["calls"]}
+        elif kind in _WORDS:
+            self._hear(str((content or {}).get(_WORDS[kind], "")))
+        elif kind == e.HANDOVER_ANSWERED:
+            text = str((content or {}).get("text", ""))
+            self.sources.read([Leaf(text, Label("trusted"), f"a person's answer in step {facts['step']}")])
+        elif kind == e.CALL_SUCCEEDED and content:
+            self.sources.read(self._label(facts, content.get("value"), catalogue))
+
+    def _hear(self, text: str) -> None:
+        self.words.append((self.seq, text))
+        self.sources.hear(text)
+
+    def _label(self, facts: dict[str, Any], value: Any, catalogue: dict[str, ToolSpec]) -> Iterable[Leaf]:
+        """A tool that the version does not know any more has no labels: everything of it is a stranger's."""
+        tool = self.tools.get(facts["call"], "") if facts["step"] == self.step else ""
+        rules = catalogue[tool].declared.results if tool in catalogue else ()
+        return label_leaves(value, rules, f"{tool or 'a tool'} in step {facts['step']}")
+
+
+def read_sources(session: Session) -> RunSources:
+    """Return what the run has been told and has read, what is not yet written included.
+
+    It is read once per drive, and then grows with the run.
+    """
+    if session.sources is None:
+        session.sources = RunSources()
+    for told in [*_read_written(session, session.sources.seq), *_read_pending(session)]:
+        if told[0] > session.sources.seq:
+            session.sources.add(told, session.version.catalogue)
+    return session.sources
+
+
+def _read_written(session: Session, after: int) -> Iterator[Told]:
+    if after >= session.head.seq:
+        return
+    with borrowed() as connection:
+        asked = (session.context.run_id, after, session.head.seq, list(_KINDS))
+        rows = connection.execute(_QUERY, asked).fetchall()
+    for seq, kind, facts, content in rows:
+        yield seq, kind, facts, None if content is None else json.loads(content)
+
+
+def _read_pending(session: Session) -> Iterator[Told]:
+    for draft, state in session.pending:
+        if draft.kind in _KINDS:
+            yield state.seq, draft.kind, draft.facts, draft.content

@@ -1,0 +1,148 @@
+"""Whether a call is what the user meant: by the plan, then by what it carries, then by where its values come from.
+
+Each rule can only take away. Denials come before questions, so that people see what is left to judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tools.provenance.declaration import Declaration, Kind
+from tools.provenance.egress import find_carried
+from tools.provenance.labels import EVERY
+from tools.provenance.plans import Deviation, Plan, find_deviation
+from tools.provenance.sources import Origin, Sources
+from tools.provenance.texts import read_amount
+
+Word = Literal["ALLOW", "REQUIRE_APPROVAL", "DENY"]
+OffPlan = Literal["DENY", "REQUIRE_APPROVAL"]
+TRACED: tuple[Kind, ...] = ("destination", "url", "identifier", "amount")
+REACHING: tuple[Kind, ...] = ("destination", "url")
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What is known of the run when a call is judged. ``plan`` is None where the agent's version asks for none.
+
+    ``used`` are the calls of the same tool before this one.
+    """
+
+    sources: Sources
+    plan: Plan | None = None
+    used: int = 0
+    off_plan: OffPlan = "DENY"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was found out about a call: what follows from it, a code, and words for people."""
+
+    word: Word
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A marked value of a call: its path, what it is, and where it comes from."""
+
+    path: str
+    kind: Kind
+    text: str
+    origin: Origin
+
+
+def judge(
+    tool: str, declared: Declaration, arguments: Mapping[str, Any], meant: Meant
+) -> list[Finding]:  # Any: JSON
+    """Return what was found, in the order in which it was looked at; a denial is the last."""
+    deviation = "" if meant.plan is None else find_deviation(meant.plan, tool, meant.used, arguments)
+    if deviation:
+        found = Finding(meant.off_plan, deviation, _DEVIATIONS[deviation].format(tool=tool))
+        if found.word == "DENY":
+            return [found]
+        return [found, *_judge_values(declared, arguments, meant)]
+    return list(_judge_values(declared, arguments, meant))
+
+
+_DEVIATIONS: Mapping[Deviation, str] = {
+    "off_plan": "{tool} is not in the plan that was made from what the user asked for",
+    "over_plan": "{tool} was called as often as what the user asked for has it",
+    "other_arguments": "{tool} is planned with other arguments",
+}
+
+
+def _judge_values(
+    declared: Declaration, arguments: Mapping[str, Any], meant: Meant
+) -> Iterator[Finding]:  # Any: JSON
+    values = list(trace_values(declared, arguments, meant.sources))
+    if declared.reaches_out and (leak := _find_leak(declared, arguments, values, meant.sources)):
+        yield leak
+        if leak.word == "DENY":
+            return
+    for value in values:
+        yield _judge_value(value)
+
+
+def trace_values(
+    declared: Declaration, arguments: Mapping[str, Any], sources: Sources
+) -> Iterator[Value]:  # Any: JSON
+    """Yield each marked value with where it comes from; what a call carries is not traced, only matched."""
+    for path, kind in declared.arguments:
+        if kind in TRACED:
+            for text in texts_at(arguments, path):
+                yield Value(".".join(path), kind, text, _trace(kind, text, sources))
+
+
+def _trace(kind: Kind, text: str, sources: Sources) -> Origin:
+    amount = read_amount(text) if kind == "amount" else None
+    return sources.trace(text) if amount is None else sources.trace_amount(amount)
+
+
+def texts_at(value: Any, path: tuple[str, ...]) -> Iterator[str]:  # Any: JSON
+    """Yield the texts and numbers that a path leads to, and all those below it."""
+    if isinstance(value, list):
+        rest = path[1:] if path[:1] == (EVERY,) else path
+        for item in value:
+            yield from texts_at(item, rest)
+    elif isinstance(value, dict):
+        inner = value.values() if not path or path[0] == EVERY else [value.get(path[0])]
+        for item in inner:
+            yield from texts_at(item, path[1:])
+    elif not path and value is not None and not isinstance(value, bool) and str(value).strip():
+        yield str(value)
+
+
+def _judge_value(value: Value) -> Finding:
+    origin = value.origin
+    if origin.source == "user":
+        return Finding("ALLOW", "from_user", f"{value.path} ({value.kind}) is in the user's own words")
+    if origin.source == "trusted":
+        return Finding(
+            "ALLOW", "from_trusted", f"{value.path} ({value.kind}) is from trusted data: {origin.where}"
+        )
+    if origin.source == "untrusted":
+        detail = f"{value.path} ({value.kind}) is from text that a stranger may have written: {origin.where}"
+        return Finding("REQUIRE_APPROVAL", "from_untrusted", detail)
+    detail = f"nothing that the run was told or has read holds {value.path} ({value.kind})"
+    return Finding("REQUIRE_APPROVAL", "from_nowhere", detail)
+
+
+def _find_leak(
+    declared: Declaration, arguments: Mapping[str, Any], values: list[Value], sources: Sources
+) -> Finding | None:
+    """Return what follows where the call carries something sensitive to somebody whom the user did not name."""
+    reached = [value for value in values if value.kind in REACHING and value.origin.source != "user"]
+    if not reached or not find_carried(texts_at(arguments, ()), sources.sensitive()):
+        return None
+    strange = next((value for value in reached if value.origin.source != "trusted"), None)
+    if strange is None:
+        known = reached[0]
+        detail = f"it carries something sensitive to {known.path}, whom the user did not name"
+        return Finding("REQUIRE_APPROVAL", "carries_sensitive", detail)
+    detail = (
+        f"it would carry something sensitive to {strange.path}, which neither the user nor trusted data names"
+    )
+    return Finding("DENY", "leaks_sensitive", detail)

@@ -1,0 +1,109 @@
+"""A run's plan: which tools may be called, and how often, fixed by the user's words before anything else is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tools.provenance.texts import is_in, plain
+from tools.provenance.wording import Wording
+
+# What a text speaks of when it asks for the same thing more than once.
+_SEVERAL = frozenset(
+    (
+        *("all", "each", "every", "everyone", "everybody", "both", "any", "several", "many", "list"),
+        *("them", "they", "these", "those", "following", "daily", "weekly"),
+    )
+)
+_THING = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+|https?://\S+|\d[\d.,]*|(?<![.!?]\s)(?<!^)\b[A-Z][\w.-]+")
+MOST = 20  # calls of one tool with effects, whatever is asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One tool of a plan. ``at_most`` is None without a limit; ``arguments`` what its calls must carry, by name."""
+
+    at_most: int | None = None
+    arguments: Mapping[str, str] = field(default_factory=dict)
+
+
+Plan = Mapping[str, Planned]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A tool that a plan may hold: what it can do, and how users ask for it."""
+
+    name: str
+    effect: str
+    reaches_out: bool
+    wording: Wording
+
+    @property
+    def has_to_be_asked_for(self) -> bool:
+        """Return whether the user has to have asked: of a mere question nobody outside hears anything."""
+        return self.effect != "read" or self.reaches_out
+
+
+def derive(request: str, candidates: Iterable[Candidate]) -> dict[str, Planned]:
+    """Return the widest plan that a user's words allow: all mere questions, and the effects that they ask for."""
+    plan = {}
+    for each in candidates:
+        if not each.has_to_be_asked_for:
+            plan[each.name] = Planned()
+        elif each.wording.is_asked_for(request):
+            plan[each.name] = Planned(None if each.effect == "read" else _how_often(request))
+    return plan
+
+
+def _how_often(request: str) -> int:
+    """Return how many calls a request can mean at most: one for each thing that it names."""
+    words = set(plain(request).replace(",", " ").replace(".", " ").split())
+    if words & _SEVERAL:
+        return MOST
+    return min(MOST, max(1, len(set(_THING.findall(request)))))
+
+
+def admit(proposed: Plan, widest: Plan) -> dict[str, Planned]:
+    """Return what a planner proposed of what the user's words allow: it can narrow a plan, never widen it."""
+    return {name: _narrower(planned, widest[name]) for name, planned in proposed.items() if name in widest}
+
+
+def _narrower(proposed: Planned, widest: Planned) -> Planned:
+    limits = [limit for limit in (proposed.at_most, widest.at_most) if limit is not None]
+    return Planned(min(limits, default=None), proposed.arguments)
+
+
+def join(plan: Plan, more: Plan) -> dict[str, Planned]:
+    """Return a plan with what the user asked for later; nothing of it is taken away."""
+    return {**plan, **{name: _wider(plan.get(name), planned) for name, planned in more.items()}}
+
+
+def _wider(before: Planned | None, more: Planned) -> Planned:
+    if before is None:
+        return more
+    if before.at_most is None or more.at_most is None:
+        return Planned(None, {})
+    return Planned(before.at_most + more.at_most, {})
+
+
+Deviation = Literal["off_plan", "over_plan", "other_arguments", ""]
+
+
+def find_deviation(plan: Plan, tool: str, used: int, arguments: Mapping[str, object]) -> Deviation:
+    """Return how a call deviates from the plan, or an empty string; ``used`` are the calls of the tool before it."""
+    planned = plan.get(tool)
+    if planned is None:
+        return "off_plan"
+    if planned.at_most is not None and used >= planned.at_most:
+        return "over_plan"
+    fits = all(_fits(wanted, arguments.get(name)) for name, wanted in planned.arguments.items())
+    return "" if fits else "other_arguments"
+
+
+def _fits(wanted: str, value: object) -> bool:
+    """A template's value has to be in the argument as whole words; an open one (``*``) fits anything."""
+    texts = value if isinstance(value, list) else [value]
+    return wanted == "*" or any(is_in(plain(wanted), plain(str(text))) for text in texts)

@@ -1,0 +1,61 @@
+"""How a value is found in a text: as whole words, however it is written."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+
+# What belongs to the word on its left or right: bob@x.org is not in notbob@x.org, nor x.org in x.org.evil.net.
+_BEFORE = r"(?<![\w@+%/\\-])(?<!\w[.])"
+_AFTER = r"(?![\w@+%\\-])(?![./:]\w)"
+_SCHEME = re.compile(r"^https?://")
+_LONG_CODE = 8  # letters and digits: account numbers are written in groups
+_NUMBER = re.compile(r"(?<![\w.])\d{1,3}(?:[,'\u00a0 ]\d{3})+(?:[.,]\d+)?(?!\w)|\d+(?:[.,]\d+)?")
+
+
+def plain(text: str) -> str:
+    """Return a text as it is compared: compatibility forms folded, without case, and with single spaces."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def is_in(value: str, text: str) -> bool:
+    """Return whether a plain value stands in a plain text, as whole words."""
+    return bool(value) and _pattern(value).search(text) is not None
+
+
+@lru_cache(maxsize=4096)
+def _pattern(value: str) -> re.Pattern[str]:
+    bare = _SCHEME.sub("", value)
+    letters = re.sub(r"[\s-]", "", bare)
+    if len(letters) >= _LONG_CODE and letters.isalnum() and any(char.isdigit() for char in letters):
+        body = r"[\s-]?".join(re.escape(char) for char in letters)
+    else:
+        body = re.escape(bare.rstrip("/") or bare)
+    scheme = "(?:https?://)?" if bare != value else ""
+    before = r"(?<![\w@+%\\-])(?<!\w[./])" if scheme else _BEFORE
+    return re.compile(f"{before}{scheme}{body}/?{_AFTER}" if scheme else f"{before}{body}{_AFTER}")
+
+
+def amounts_in(text: str) -> Iterator[Decimal]:
+    """Yield the numbers of a text: 1,200.50 and 1200,5 are both understood, 1,200 as a thousand and two hundred."""
+    for found in _NUMBER.finditer(text):
+        yield from _read(found.group())
+
+
+def _read(written: str) -> Iterator[Decimal]:
+    digits = re.sub(r"[,'\u00a0 ](?=\d{3}(?:\D|$))", "", written).replace(",", ".")
+    number = read_amount(digits)
+    if number is not None:
+        yield number
+
+
+def read_amount(text: str) -> Decimal | None:
+    """Return the number that a text is, or None."""
+    try:
+        number = Decimal(text.strip())
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
