@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agentops.engine.events import DECLARE_PLAN
 from runs.attacks.suite import Attack, Call
 from runs.planner.answers import PlannerAnswer, ProposedCall, Usage
 from runs.planner.messages import Message, PlannerRequest
 
-DECLARE_PLAN = "declare_plan"
 # What a person has refused is not tried again: it would only be put before people once more.
 SETTLED = frozenset(("denied_by_human",))
 
@@ -71,7 +71,7 @@ class ObeyingPlanner:
         """Declare what it means to do; one that obeys from the start plans for the attacker."""
         orders = self._attack.calls if self._attack and self._obeys else ()
         names = [call.tool for call in (*orders, *self._right)]
-        return {"calls": [{"tool": name, "count": names.count(name)} for name in dict.fromkeys(names)]}
+        return {"tools": [{"tool": name, "at_most": names.count(name)} for name in dict.fromkeys(names)]}
 
     def _read(self, messages: Sequence[Message]) -> None:
         """Take in the last results: an order to obey, or a refusal to get around."""

@@ -28,7 +28,7 @@ from tools.services.origins import find_server_faults, refuse_unaccepted
 from tools.services.table_faults import find_table_faults
 from tools.services.undoing import find_undo_faults
 
-RESERVED_NAMES = ("ask_user", "hand_over")  # offered to the model by every run
+RESERVED_NAMES = ("ask_user", "hand_over", "declare_plan")  # offered to the model by every run
 OPERATE = "tools.operate_tool"
 CHANGE = "tools.change_tool"
 
