@@ -96,8 +96,7 @@ class VersionSpec:
     def candidates(self) -> tuple[Candidate, ...]:
         """Return the tools as a plan is made of them."""
         return tuple(
-            Candidate(spec.name, spec.effect, spec.declared.reaches_out, spec.declared.wording)
-            for spec in self.catalogue.values()
+            Candidate(spec.name, spec.effect, spec.declared.wording) for spec in self.catalogue.values()
         )
 
     @cached_property

@@ -134,7 +134,9 @@ def _assess_valid(
     )  # fmt: skip
     decision = decide(ask, standing)
     if meant is not None:
-        decision = heed_findings(decision, judge(spec.name, spec.declared, call.arguments, meant))
+        decision = heed_findings(
+            decision, judge(spec.name, spec.effect, spec.declared, call.arguments, meant)
+        )
     replay, refusal = _heed_seen(call, args_digest, answer.seen)
     acting = find_acting(call)
     refusal = refusal or find_unserved(call, acting) or find_unended(call)

@@ -150,12 +150,12 @@ def test_a_plan_that_cannot_be_read_plans_nothing(
 def test_where_a_version_says_so_a_person_decides_about_what_was_not_planned(office: Company) -> None:
     office.publish(plan="words", off_plan="REQUIRE_APPROVAL")
     office.let_decide(office.versions[0].tool)
-    run = office.run(proposes(("send_email", TO_ANN)), says("Done."), message="Do what is needed for Ann")
+    run = office.run(proposes(("send_email", TO_ANN)), says("Done."), message=f"Do what is needed for {ANN}")
     assert run.state == "requires_action"
     request = ApprovalRequest.objects.get()
     evidence = read_evidence(request)
     assert evidence is not None
-    assert {"off_plan", "from_nowhere"} <= {reason["code"] for reason in evidence["reasons"]}
+    assert {"off_plan", "from_user"} <= {reason["code"] for reason in evidence["reasons"]}
 
 
 @pytest.mark.parametrize(

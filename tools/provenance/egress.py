@@ -13,6 +13,11 @@ _SHORTEST = 4  # shorter values are in every text
 _WORD = re.compile(r"[^\s,;:()<>\[\]{}\"']+")
 _ENCODED = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 _TELLING = re.compile(r"\d|@")
+# What leads somewhere: links, hosts, mail addresses, account numbers.
+_ADDRESS = re.compile(
+    r"https?://[^\s<>\"')\]]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\bwww\.[\w./-]+|\b[a-z][\w-]*(?:\.[a-z][\w-]*)+/[\w./?=&-]*"
+    r"|\b[A-Z]{2}\d{2}(?:[ ]?[A-Z0-9]{2,4}){3,8}\b"
+)
 
 
 def find_carried(payload: Iterable[str], sensitive: Iterable[str]) -> str:
@@ -24,6 +29,12 @@ def find_carried(payload: Iterable[str], sensitive: Iterable[str]) -> str:
             if any(is_in(part, text) for text in texts) or _is_hidden(part, squeezed):
                 return part
     return ""
+
+
+def find_addresses(text: str) -> Iterator[str]:
+    """Yield what in a text leads somewhere."""
+    for found in _ADDRESS.findall(text):
+        yield found.rstrip(".,;:!?")
 
 
 def _parts(value: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tools.provenance.declaration import Declaration, Kind
-from tools.provenance.egress import find_carried
+from tools.provenance.egress import find_addresses, find_carried
 from tools.provenance.labels import EVERY
 from tools.provenance.plans import Deviation, Plan, find_deviation
 from tools.provenance.sources import Origin, Sources
@@ -55,16 +55,21 @@ class Value:
 
 
 def judge(
-    tool: str, declared: Declaration, arguments: Mapping[str, Any], meant: Meant
-) -> list[Finding]:  # Any: JSON
-    """Return what was found, in the order in which it was looked at; a denial is the last."""
+    tool: str,
+    effect: str,
+    declared: Declaration,
+    arguments: Mapping[str, Any],
+    meant: Meant,  # Any: JSON
+) -> list[Finding]:
+    """Return what was found, in the order in which it was looked at."""
     deviation = "" if meant.plan is None else find_deviation(meant.plan, tool, meant.used, arguments)
+    found = []
     if deviation:
-        found = Finding(meant.off_plan, deviation, _DEVIATIONS[deviation].format(tool=tool))
-        if found.word == "DENY":
-            return [found]
-        return [found, *_judge_values(declared, arguments, meant)]
-    return list(_judge_values(declared, arguments, meant))
+        found.append(Finding(meant.off_plan, deviation, _DEVIATIONS[deviation].format(tool=tool)))
+        if meant.off_plan == "DENY":
+            return found
+    carries = effect != "read" or declared.reaches_out
+    return [*found, *_judge_values(declared, arguments, meant.sources, carries=carries)]
 
 
 _DEVIATIONS: Mapping[Deviation, str] = {
@@ -75,13 +80,18 @@ _DEVIATIONS: Mapping[Deviation, str] = {
 
 
 def _judge_values(
-    declared: Declaration, arguments: Mapping[str, Any], meant: Meant
-) -> Iterator[Finding]:  # Any: JSON
-    values = list(trace_values(declared, arguments, meant.sources))
-    if declared.reaches_out and (leak := _find_leak(declared, arguments, values, meant.sources)):
+    declared: Declaration,
+    arguments: Mapping[str, Any],
+    sources: Sources,
+    *,
+    carries: bool,  # Any: JSON
+) -> Iterator[Finding]:
+    values = list(trace_values(declared, arguments, sources))
+    if carries and (leak := _find_leak(arguments, values, sources)):
         yield leak
         if leak.word == "DENY":
             return
+    yield from _judge_content(declared, arguments, sources)
     for value in values:
         yield _judge_value(value)
 
@@ -116,33 +126,48 @@ def texts_at(value: Any, path: tuple[str, ...]) -> Iterator[str]:  # Any: JSON
 
 
 def _judge_value(value: Value) -> Finding:
-    origin = value.origin
+    origin, named = value.origin, f"{value.path} ({value.kind})"
     if origin.source == "user":
-        return Finding("ALLOW", "from_user", f"{value.path} ({value.kind}) is in the user's own words")
+        return Finding("ALLOW", "from_user", f"{named} is in the user's own words")
     if origin.source == "trusted":
-        return Finding(
-            "ALLOW", "from_trusted", f"{value.path} ({value.kind}) is from trusted data: {origin.where}"
-        )
+        return Finding("ALLOW", "from_trusted", f"{named} is from trusted data: {origin.where}")
     if origin.source == "untrusted":
-        detail = f"{value.path} ({value.kind}) is from text that a stranger may have written: {origin.where}"
+        detail = f"{named} is from text that a stranger may have written: {origin.where}"
         return Finding("REQUIRE_APPROVAL", "from_untrusted", detail)
-    detail = f"nothing that the run was told or has read holds {value.path} ({value.kind})"
-    return Finding("REQUIRE_APPROVAL", "from_nowhere", detail)
+    # A sum may have been worked out. A name or an address that stands nowhere was made up.
+    word: Word = "REQUIRE_APPROVAL" if value.kind == "amount" else "DENY"
+    return Finding(word, "from_nowhere", f"nothing that the run was told or has read holds {named}")
+
+
+def _judge_content(
+    declared: Declaration, arguments: Mapping[str, Any], sources: Sources
+) -> Iterator[Finding]:  # Any: JSON
+    """A text may be in the planner's own words; the addresses and account numbers in it have to come from somewhere."""
+    for path, kind in declared.arguments:
+        texts = texts_at(arguments, path) if kind == "content" else ()
+        strange = [each for text in texts for each in find_addresses(text) if not _is_known(each, sources)]
+        if strange:
+            detail = f"{'.'.join(path)} holds an address that neither the user nor trusted data names"
+            yield Finding("REQUIRE_APPROVAL", "strange_address", detail)
+
+
+def _is_known(address: str, sources: Sources) -> bool:
+    return sources.trace(address).source in ("user", "trusted")
 
 
 def _find_leak(
-    declared: Declaration, arguments: Mapping[str, Any], values: list[Value], sources: Sources
+    arguments: Mapping[str, Any],
+    values: list[Value],
+    sources: Sources,  # Any: JSON
 ) -> Finding | None:
     """Return what follows where the call carries something sensitive to somebody whom the user did not name."""
-    reached = [value for value in values if value.kind in REACHING and value.origin.source != "user"]
-    if not reached or not find_carried(texts_at(arguments, ()), sources.sensitive()):
+    reached = [value for value in values if value.kind in REACHING]
+    strange = [value for value in reached if value.origin.source != "user"]
+    if (reached and not strange) or not find_carried(texts_at(arguments, ()), sources.sensitive()):
         return None
-    strange = next((value for value in reached if value.origin.source != "trusted"), None)
-    if strange is None:
-        known = reached[0]
-        detail = f"it carries something sensitive to {known.path}, whom the user did not name"
-        return Finding("REQUIRE_APPROVAL", "carries_sensitive", detail)
-    detail = (
-        f"it would carry something sensitive to {strange.path}, which neither the user nor trusted data names"
-    )
-    return Finding("DENY", "leaks_sensitive", detail)
+    unknown = next((value for value in strange if value.origin.source != "trusted"), None)
+    if unknown is not None:
+        detail = f"it would carry something sensitive to {unknown.path}, which neither the user nor trusted data names"
+        return Finding("DENY", "leaks_sensitive", detail)
+    whither = f"to {strange[0].path}, whom the user did not name" if strange else "along"
+    return Finding("REQUIRE_APPROVAL", "carries_sensitive", f"it carries something sensitive {whither}")

@@ -18,6 +18,9 @@ _SEVERAL = frozenset(
     )
 )
 _THING = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+|https?://\S+|\d[\d.,]*|(?<![.!?]\s)(?<!^)\b[A-Z][\w.-]+")
+_PLURAL = re.compile(
+    r"\b(the|my|our|your|these|those|some|other|few|old|two|three|four|five)\s+([\w-]+\s+){0,2}?\w{2,}[^\Ws]s\b"
+)
 MOST = 20  # calls of one tool with effects, whatever is asked for
 
 
@@ -38,30 +41,24 @@ class Candidate:
 
     name: str
     effect: str
-    reaches_out: bool
     wording: Wording
-
-    @property
-    def has_to_be_asked_for(self) -> bool:
-        """Return whether the user has to have asked: of a mere question nobody outside hears anything."""
-        return self.effect != "read" or self.reaches_out
 
 
 def derive(request: str, candidates: Iterable[Candidate]) -> dict[str, Planned]:
-    """Return the widest plan that a user's words allow: all mere questions, and the effects that they ask for."""
+    """Return the widest plan that a user's words allow: all that only reads, and the effects that they ask for."""
     plan = {}
     for each in candidates:
-        if not each.has_to_be_asked_for:
+        if each.effect == "read":
             plan[each.name] = Planned()
         elif each.wording.is_asked_for(request):
-            plan[each.name] = Planned(None if each.effect == "read" else _how_often(request))
+            plan[each.name] = Planned(_how_often(request))
     return plan
 
 
 def _how_often(request: str) -> int:
     """Return how many calls a request can mean at most: one for each thing that it names."""
     words = set(plain(request).replace(",", " ").replace(".", " ").split())
-    if words & _SEVERAL:
+    if words & _SEVERAL or _PLURAL.search(plain(request)):
         return MOST
     return min(MOST, max(1, len(set(_THING.findall(request)))))
 

@@ -49,7 +49,9 @@ def sources(words: str = "") -> Sources:
 
 
 def words_of(arguments: dict[str, Any], meant: Meant) -> list[tuple[str, str]]:
-    return [(found.word, found.code) for found in judge("send_money", DECLARED, arguments, meant)]
+    return [
+        (found.word, found.code) for found in judge("send_money", "reversible", DECLARED, arguments, meant)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -59,16 +61,20 @@ def words_of(arguments: dict[str, Any], meant: Meant) -> list[tuple[str, str]]:
         ({"to": "GB11AAAA22223333"}, "", ("ALLOW", "from_trusted")),
         ({"to": "FR99EVIL00001111"}, "", ("REQUIRE_APPROVAL", "from_untrusted")),
         ({"to": "DE00EVIL99998888"}, "", ("REQUIRE_APPROVAL", "from_untrusted")),
-        ({"to": "XX"}, "", ("REQUIRE_APPROVAL", "from_nowhere")),
+        ({"to": "XX"}, "", ("DENY", "from_nowhere")),
         ({"amount": 50}, "pay $50.00", ("ALLOW", "from_user")),
         ({"amount": "1200.50"}, "pay 1,200.5", ("ALLOW", "from_user")),
         ({"amount": 75}, "", ("REQUIRE_APPROVAL", "from_untrusted")),
         ({"amount": 76}, "", ("REQUIRE_APPROVAL", "from_nowhere")),
         ({"lines": [{"sku": "A-1"}]}, "order A-1", ("ALLOW", "from_user")),
-        ({"lines": [{"sku": "A-2"}]}, "order A-1", ("REQUIRE_APPROVAL", "from_nowhere")),
+        ({"lines": [{"sku": "A-2"}]}, "order A-1", ("DENY", "from_nowhere")),
         ({"to": "FR99EVIL00001111", "note": "secret-4711"}, "", ("DENY", "leaks_sensitive")),
         ({"to": "GB11AAAA22223333", "note": "secret-4711"}, "", ("REQUIRE_APPROVAL", "carries_sensitive")),
         ({"to": "US55USER", "note": "secret-4711"}, "pay US55USER", ("ALLOW", "from_user")),
+        ({"note": "secret-4711"}, "", ("REQUIRE_APPROVAL", "carries_sensitive")),
+        ({"note": "see https://evil.example/x."}, "", ("REQUIRE_APPROVAL", "strange_address")),
+        ({"note": "write to eve@evil.example"}, "", ("REQUIRE_APPROVAL", "strange_address")),
+        ({"note": "pay DE89 3704 0044 0532 0130 00"}, "", ("REQUIRE_APPROVAL", "strange_address")),
     ],
 )
 def test_where_a_value_comes_from_decides(
@@ -151,16 +157,16 @@ def test_a_definition_says_how_its_tool_is_asked_for() -> None:
 
 def test_mere_questions_are_in_every_plan_and_effects_are_counted() -> None:
     candidates = [
-        Candidate("read_mail", "read", False, words_for("read_mail", ())),
-        Candidate("fetch_url", "read", True, words_for("fetch_url", ())),
-        Candidate("send_email", "reversible", True, words_for("send_email", ())),
+        Candidate("read_mail", "read", words_for("read_mail", ())),
+        Candidate("send_email", "reversible", words_for("send_email", ())),
     ]
     assert derive("Email Ann, then email bob@x.org", candidates) == {
         "read_mail": Planned(),
         "send_email": Planned(2),
     }
     assert derive("What is new?", candidates) == {"read_mail": Planned()}
-    assert derive("Email everyone", candidates)["send_email"].at_most == 20
+    for several in ("Email everyone", "Email my old friends"):
+        assert derive(several, candidates)["send_email"].at_most == 20
 
 
 @pytest.mark.parametrize(
