@@ -13,6 +13,7 @@ _SHORTEST = 4  # shorter values are in every text
 _WORD = re.compile(r"[^\s,;:()<>\[\]{}\"']+")
 _ENCODED = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 _TELLING = re.compile(r"\d|@")
+_LINK = re.compile(r"(?:https?://|www\.)\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 # What leads somewhere: links, hosts, mail addresses, account numbers.
 _ADDRESS = re.compile(
     r"https?://[^\s<>\"')\]]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\bwww\.[\w./-]+|\b[a-z][\w-]*(?:\.[a-z][\w-]*)+/[\w./?=&-]*"
@@ -35,6 +36,11 @@ def find_addresses(text: str) -> Iterator[str]:
     """Yield what in a text leads somewhere."""
     for found in _ADDRESS.findall(text):
         yield found.rstrip(".,;:!?")
+
+
+def is_link(text: str) -> bool:
+    """Return whether a text is a link or a mail address, and nothing else."""
+    return _LINK.fullmatch(text.strip()) is not None
 
 
 def _parts(value: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tools.provenance.declaration import Declaration, Kind
-from tools.provenance.egress import find_addresses, find_carried
+from tools.provenance.egress import find_addresses, find_carried, is_link
 from tools.provenance.labels import EVERY
 from tools.provenance.plans import Deviation, Plan, find_deviation
 from tools.provenance.sources import Origin, Sources
@@ -68,8 +68,9 @@ def judge(
         found.append(Finding(meant.off_plan, deviation, _DEVIATIONS[deviation].format(tool=tool)))
         if meant.off_plan == "DENY":
             return found
-    carries = effect != "read" or declared.reaches_out
-    return [*found, *_judge_values(declared, arguments, meant.sources, carries=carries)]
+    # Which thing a mere question is about does no harm; whom it reaches does.
+    kinds = TRACED if effect != "read" else REACHING
+    return [*found, *_judge_values(declared, arguments, meant.sources, kinds)]
 
 
 _DEVIATIONS: Mapping[Deviation, str] = {
@@ -81,13 +82,12 @@ _DEVIATIONS: Mapping[Deviation, str] = {
 
 def _judge_values(
     declared: Declaration,
-    arguments: Mapping[str, Any],
+    arguments: Mapping[str, Any],  # Any: JSON
     sources: Sources,
-    *,
-    carries: bool,  # Any: JSON
+    kinds: tuple[Kind, ...],
 ) -> Iterator[Finding]:
-    values = list(trace_values(declared, arguments, sources))
-    if carries and (leak := _find_leak(arguments, values, sources)):
+    values = [value for value in trace_values(declared, arguments, sources) if value.kind in kinds]
+    if declared.arguments and (leak := _find_leak(arguments, values, sources)):
         yield leak
         if leak.word == "DENY":
             return
@@ -97,8 +97,10 @@ def _judge_values(
 
 
 def trace_values(
-    declared: Declaration, arguments: Mapping[str, Any], sources: Sources
-) -> Iterator[Value]:  # Any: JSON
+    declared: Declaration,
+    arguments: Mapping[str, Any],  # Any: JSON
+    sources: Sources,
+) -> Iterator[Value]:
     """Yield each marked value with where it comes from; what a call carries is not traced, only matched."""
     for path, kind in declared.arguments:
         if kind in TRACED:
@@ -163,7 +165,10 @@ def _find_leak(
     """Return what follows where the call carries something sensitive to somebody whom the user did not name."""
     reached = [value for value in values if value.kind in REACHING]
     strange = [value for value in reached if value.origin.source != "user"]
-    if (reached and not strange) or not find_carried(texts_at(arguments, ()), sources.sensitive()):
+    # A link that was read as it stands says nothing more than that; one that was made up may say anything.
+    verbatim = {value.text for value in reached if value.origin.source != "nowhere" and is_link(value.text)}
+    carried = [text for text in texts_at(arguments, ()) if text not in verbatim]
+    if (reached and not strange) or not find_carried(carried, sources.sensitive()):
         return None
     unknown = next((value for value in strange if value.origin.source != "trusted"), None)
     if unknown is not None:

@@ -13,8 +13,19 @@ from tools.provenance.wording import Wording
 # What a text speaks of when it asks for the same thing more than once.
 _SEVERAL = frozenset(
     (
-        *("all", "each", "every", "everyone", "everybody", "both", "any", "several", "many", "list"),
-        *("them", "they", "these", "those", "following", "daily", "weekly"),
+        *(
+            "all",
+            "each",
+            "every",
+            "everyone",
+            "everybody",
+            "everything",
+            "both",
+            "any",
+            "anything",
+            "several",
+        ),
+        *("many", "list", "them", "they", "these", "those", "following", "daily", "weekly"),
     )
 )
 _THING = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+|https?://\S+|\d[\d.,]*|(?<![.!?]\s)(?<!^)\b[A-Z][\w.-]+")

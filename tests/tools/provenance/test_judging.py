@@ -84,6 +84,25 @@ def test_where_a_value_comes_from_decides(
 
 
 @pytest.mark.parametrize(
+    ("question", "codes"),
+    [
+        ("what is new", ["from_nowhere"]),
+        ("secret-4711", ["carries_sensitive", "from_trusted"]),
+        ("see secret-4711 at home", ["leaks_sensitive"]),
+    ],
+)
+def test_a_mere_question_may_carry_something_out_too(question: str, codes: list[str]) -> None:
+    asking = read_declaration("look_up", {"arguments": {"q": "url"}})
+    found = judge("look_up", "read", asking, {"q": question}, Meant(sources()))
+    assert [each.code for each in found] == codes
+
+
+def test_which_thing_a_question_is_about_does_no_harm() -> None:
+    asking = read_declaration("get_order", {"arguments": {"id": "identifier"}})
+    assert judge("get_order", "read", asking, {"id": "A-9"}, Meant(sources())) == []
+
+
+@pytest.mark.parametrize(
     ("plan", "used", "expected"),
     [
         ({}, 0, [("DENY", "off_plan")]),
