@@ -203,7 +203,7 @@ TOOLS = (
            {"street": LINE, "city": LINE}, kinds={"street": "destination", "city": "destination"},
            asked_by=["address", "move", "moved", "moving"]),
     define(look_up_bank, "Ask the public register of banks about a bank by name or number.", "read",
-           {"query": TEXT}, kinds={"query": "url"}),
+           {"query": TEXT}, kinds={"query": "content"}),
 )  # fmt: skip
 
 TASKS = (
