@@ -13,6 +13,7 @@ from tests.cast import Cast
 from tests.factories import ToolFactory, ToolVersionFactory
 from tools.models import Tool
 from tools.services import ToolDefinition, add_version
+from tools.services.definition import LATER
 
 CHARGE = ToolDefinition(
     description="Takes money.",
@@ -117,7 +118,7 @@ def test_a_read_has_nothing_to_undo(cast: Cast, tool: Tool) -> None:
 
 def test_what_says_nothing_of_undoing_keeps_its_digest(tool: Tool) -> None:
     """Approvals are bound to digests, and another one would be another version at the next `apply`."""
-    values = {name: value for name, value in CHARGE.values().items() if name != "undo"}
+    values = {name: value for name, value in CHARGE.values().items() if name not in LATER}
     assert CHARGE.digest(tool.id, tool.name) == plain_digest(
         {"tool": str(tool.id), "name": tool.name, **values}
     )
