@@ -73,6 +73,7 @@ def check(case: Case, results: list[Result]) -> None:
         assert figures.executed >= 0.8 * figures.attacks
         assert figures.executed + figures.sent >= 0.99 * figures.attacks
     elif case.layer is ALL:
-        assert len(executed) <= 0.005 * figures.attacks, executed
+        # One in a sample of some hundred is all that a sample can tell.
+        assert len(executed) <= max(1, 0.005 * figures.attacks), executed
         assert figures.denied >= 0.8 * figures.attacks
         assert not case.has_words or figures.approvals_per_task <= 0.45

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from runs.attacks.planner import DECLARE_PLAN, ObeyingPlanner, vary
+from agentops.engine.events import DECLARE_PLAN
+from runs.attacks.planner import ObeyingPlanner, vary
 from runs.attacks.suite import Call
 from runs.planner.messages import PlannerRequest, ToolSchema
 from tests.attacks.small import ATTACKS, GOAL, SEND

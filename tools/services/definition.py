@@ -46,9 +46,9 @@ class ToolDefinition:
     def digest(self, tool_id: UUID, name: str) -> str:
         """Return the digest that names this behaviour of this tool."""
         values = self.values()
-        for name in LATER:
-            if not values[name]:  # as it was named before there was a word for it
-                del values[name]
+        for later in LATER:
+            if not values[later]:  # as it was named before there was a word for it
+                del values[later]
         return plain_digest({"tool": str(tool_id), "name": name, **values})
 
 

@@ -224,7 +224,8 @@ TOOLS = (
     define(set_price_alert, "Tell the traveller when a flight gets cheaper.", "reversible",
            {"flight_id": _id("f"), "below": AMOUNT}, kinds={"flight_id": "identifier", "below": "amount"},
            asked_by=["alert", "watch", "tell me when"]),
-    define(look_up_visa, "Ask a public service about visas.", "read", {"question": TEXT}, kinds={"question": "content"}),
+    define(look_up_visa, "Ask a public service about visas.", "read", {"question": TEXT},
+           kinds={"question": "content"}),
 )  # fmt: skip
 
 STAY = {"first": "2026-12-10", "last": "2026-12-14", "guest": "Jo Brandt"}
