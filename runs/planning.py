@@ -23,6 +23,7 @@ PLANNING = (
     "request needs, how often each may be called at most, and which arguments the user has already named. What you do "
     "not declare cannot be called later."
 )
+HOW_TO_DECLARE = "declare {tools: [{tool, at_most, arguments}]}, of tools that there are"
 DECLARE_PLAN = ToolSchema(
     e.DECLARE_PLAN,
     "Declare which tools the user's request needs.",
@@ -100,17 +101,12 @@ def show_words(session: Session) -> list[Block]:
 def heed_declaration(session: Session, call: CallState) -> None:
     """Freeze what a planner declared, as far as the user's words allow it."""
     if not is_declaring(session):
-        note_refused(session, call, "already_planned", "the plan stands; it can only be called what is in it")
+        note_refused(session, call, "already_planned", "the plan stands; only what is in it can be called")
         return
     arguments = proposal(session, call.number)["arguments"]
     proposed = _read_plan(arguments, session.version)
     if proposed is None:
-        note_refused(
-            session,
-            call,
-            "invalid_arguments",
-            "declare {tools: [{tool, at_most, arguments}]}, of tools that exist",
-        )
+        note_refused(session, call, "invalid_arguments", HOW_TO_DECLARE)
         return
     admitted = admit(proposed, _widest(session))
     templates = {name: dict(planned.arguments) for name, planned in admitted.items() if planned.arguments}
@@ -122,9 +118,7 @@ def heed_declaration(session: Session, call: CallState) -> None:
     session.note(e.PLAN_FROZEN, facts, {"value": told, "arguments": templates})
 
 
-def _read_plan(
-    arguments: Any, version: VersionSpec
-) -> dict[str, Planned] | None:  # Any: whatever a model wrote
+def _read_plan(arguments: Any, version: VersionSpec) -> dict[str, Planned] | None:  # Any: a model wrote it
     """Return a declared plan, or None for what is none; a tool declared twice may be called as often as both say."""
     listed = arguments.get("tools") if isinstance(arguments, dict) else None
     if not isinstance(listed, list):

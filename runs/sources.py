@@ -39,19 +39,20 @@ class RunSources:
 
     def add(self, told: Told, catalogue: dict[str, ToolSpec]) -> None:
         """Take up one more entry; what was erased says nothing."""
-        self.seq, kind, facts, content = told
+        seq, kind, facts, content = told
         if kind == e.STEP_DECIDED:
             self.step, self.tools = facts["step"], {call["call"]: call["tool"] for call in facts["calls"]}
         elif kind in _WORDS:
-            self._hear(str((content or {}).get(_WORDS[kind], "")))
+            self._hear(seq, str((content or {}).get(_WORDS[kind], "")))
         elif kind == e.HANDOVER_ANSWERED:
             text = str((content or {}).get("text", ""))
             self.sources.read([Leaf(text, Label("trusted"), f"a person's answer in step {facts['step']}")])
         elif kind == e.CALL_SUCCEEDED and content:
             self.sources.read(self._label(facts, content.get("value"), catalogue))
+        self.seq = seq
 
-    def _hear(self, text: str) -> None:
-        self.words.append((self.seq, text))
+    def _hear(self, seq: int, text: str) -> None:
+        self.words.append((seq, text))
         self.sources.hear(text)
 
     def _label(self, facts: dict[str, Any], value: Any, catalogue: dict[str, ToolSpec]) -> Iterable[Leaf]:

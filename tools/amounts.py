@@ -8,6 +8,7 @@ from typing import Any
 from agentops.errors import ValidationFailed
 
 LARGEST = Decimal(10**12)  # what usage adds up to has to fit its column
+LONGEST = 40  # characters of what is still read as a number
 
 
 def read_amount(arguments: dict[str, Any], path: str) -> Decimal:
@@ -24,6 +25,17 @@ def read_amount(arguments: dict[str, Any], path: str) -> Decimal:
     if total > LARGEST:
         raise ValidationFailed("amount_out_of_range", f"the amount at {path!r} is more than {LARGEST}")
     return total
+
+
+def number_of(value: object) -> Decimal | None:
+    """Return the finite number that a text, an integer or a float is; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str) or len(str(value)) > LONGEST:
+        return None
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
 
 
 def _descend(value: Any, part: str) -> list[Any]:  # Any: JSON

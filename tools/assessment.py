@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -20,6 +20,7 @@ from tools.calls import Call, ToolSpec
 from tools.caps import Cap, CapClaim
 from tools.credentials.acting import Acting, find_acting, find_unserved
 from tools.credentials.standing import find_unended
+from tools.findings import heed_findings
 from tools.policy import (
     NO_CALL,
     Ask,
@@ -31,7 +32,6 @@ from tools.policy import (
     Standing,
     TableAnswer,
     decide,
-    heed_findings,
 )
 from tools.provenance.judging import Meant, judge
 from tools.schemas import Problem, validate_arguments
@@ -72,6 +72,13 @@ class Assessment:
         return self.decision.claims
 
 
+FindMeant = Callable[[], Meant | None]
+
+
+def _nothing_known() -> None:
+    """Nothing is known of a run, where it is asked what would be."""
+
+
 def assess(
     call: Call,
     *,
@@ -79,15 +86,15 @@ def assess(
     now: datetime,
     held: Mapping[str, Decimal] = NOTHING_HELD,
     known: Answer | None = None,
-    meant: Meant | None = None,
+    meant: FindMeant = _nothing_known,
 ) -> Assessment:
     """Decide about one call, from the database as it stands now. An error while deciding is a denial.
 
     Only an unreachable database is raised on: then nobody can say, and the run rests.
 
     ``held`` is what an earlier attempt of this call took of caps, by window. ``known`` is how things stood when this
-    run last looked, for whoever has it compared before the attempt goes out. ``meant`` is what the user asked for and
-    what the run has read, where either bears on the call.
+    run last looked, for whoever has it compared before the attempt goes out. ``meant`` finds what the user asked for
+    and what the run has read, where either bears on the call.
     """
     try:
         problems = validate_arguments(call.spec, call.arguments)
@@ -122,7 +129,7 @@ def _assess_valid(
     by: Authority,
     now: datetime,
     held: Mapping[str, Decimal],
-    meant: Meant | None,
+    meant: FindMeant,
 ) -> Assessment:
     spec = call.spec
     amount = read_amount(call.arguments, spec.amount_argument) if spec.amount_argument else None
@@ -133,10 +140,9 @@ def _assess_valid(
         call.run_id, spec.name, spec.digest, spec.effect, amount, now, held, by.limits, by.principal_id, by_table
     )  # fmt: skip
     decision = decide(ask, standing)
-    if meant is not None:
-        decision = heed_findings(
-            decision, judge(spec.name, spec.effect, spec.declared, call.arguments, meant)
-        )
+    if (known := meant()) is not None:
+        found = judge(spec.name, spec.effect, spec.declared, call.arguments, known)
+        decision = heed_findings(decision, found)
     replay, refusal = _heed_seen(call, args_digest, answer.seen)
     acting = find_acting(call)
     refusal = refusal or find_unserved(call, acting) or find_unended(call)

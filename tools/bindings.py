@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from tools.amounts import LARGEST
+from tools.amounts import LARGEST, number_of
 
 CODE = "not_the_decided_value"
 PARTS = frozenset({"tool", "output", "inputs"})
@@ -86,21 +85,11 @@ def is_same(one: Json, other: Json) -> bool:
         return one is other
     if one == other:
         return True
-    first, second = _number(one), _number(other)
-    return first is not None and first == second
+    first, second = number_of(one), number_of(other)
+    return first is not None and first == second and abs(first) <= LARGEST
 
 
 def _is_output(outputs: Json, name: str, value: Json) -> bool:
     """Return whether a value is that output; one of several rows is none, and null binds nothing."""
     decided = outputs.get(name) if isinstance(outputs, Mapping) else None
     return decided is not None and is_same(decided, value)
-
-
-def _number(value: Json) -> Decimal | None:
-    if not isinstance(value, int | float | str) or len(str(value)) > 40:
-        return None
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() and abs(number) <= LARGEST else None

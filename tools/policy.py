@@ -6,7 +6,7 @@ decides, and what was looked at before it is in the reasons.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -25,7 +25,6 @@ from tools.caps import (
     lift_limits,
     merge_claims,
 )
-from tools.provenance.judging import Finding
 
 Verdict = Literal["ALLOW", "REQUIRE_APPROVAL", "DENY"]
 Source = Literal["user", "agent", "parent", "run", "tool"]
@@ -228,23 +227,6 @@ def _weigh_parent(ask: Ask, parent: Parent, used: Mapping[str, tuple[int, Decima
     yield replace(answer, code=reasons[-1].code if reasons else answer.code, reasons=reasons)
     if parent.limits is not None:
         yield _apply_bound(ask, parent.limits.get(ask.tool, NO_CALL), used, whose, "parent")
-
-
-def heed_findings(decision: Decision, findings: Sequence[Finding]) -> Decision:
-    """Return the decision with what was found out about whether the user meant the call: it only takes away."""
-    if decision.verdict == "DENY" or not findings:
-        return decision
-    reasons = [Reason("run", found.code, found.detail) for found in findings]
-    worst = max(range(len(findings)), key=lambda place: _STRICTER[findings[place].word])
-    told = (*decision.reasons, *reasons[:worst], *reasons[worst + 1 :], reasons[worst])
-    if findings[worst].word == "DENY":
-        return Decision("DENY", reasons[worst].code, told)
-    if findings[worst].word == "ALLOW" or decision.verdict == "REQUIRE_APPROVAL":
-        return replace(decision, reasons=told)
-    return replace(decision, verdict="REQUIRE_APPROVAL", code=reasons[worst].code, reasons=told)
-
-
-_STRICTER: Mapping[Verdict, int] = MappingProxyType({"ALLOW": 0, "REQUIRE_APPROVAL": 1, "DENY": 2})
 
 
 def find_lost_authority(actors: Actors, now: datetime) -> str:

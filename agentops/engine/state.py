@@ -229,10 +229,8 @@ class RunState(NamedTuple):
     lost_authority: LostAuthority | Literal[""] = ""
     unread: bool = False
     plan: tuple[Planned, ...] = ()
-    planned_until: int = (
-        0  # the last words of the user that the plan was made from, as their seq; 0: none yet
-    )
-    said_until: int = 1  # the last words of the user
+    planned_until: int = 0  # the seq of the user's last words that the plan was made from, and
+    said_until: int = 1  # of their last words
     working_since: datetime | None = None
 
     @property

@@ -26,10 +26,11 @@ def meant_of(session: Session, call: CallState, spec: ToolSpec) -> Meant | None:
 
 
 def _plan_for(session: Session, tool: str) -> Mapping[str, Planned]:
+    """Return the tool's place in the plan, or nothing; where what its calls must carry was erased, nothing may go."""
     found = session.state.planned(tool)
-    if found is None:
+    content = session.content_of(found.seq) if found and found.seq else {}
+    if found is None or content is None:
         return {}
-    content = (session.content_of(found.seq) or {}) if found.seq else {}
     return {tool: Planned(found.at_most, content.get("arguments", {}).get(tool, {}))}
 
 

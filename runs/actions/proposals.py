@@ -93,7 +93,7 @@ def _assess(session: Session, call: CallState, planned: Call, known: Answer | No
         now=utc_now(),
         held={window: Decimal(amount) for window, amount in call.claims},
         known=known,
-        meant=meant_of(session, call, planned.spec),
+        meant=lambda: meant_of(session, call, planned.spec),
     )
 
 

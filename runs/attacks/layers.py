@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from runs.behaviour import FIELDS
-from tools.services.definition import ToolDefinition
-
 PROVENANCE, ASKED_BY = "provenance", "asked_by"
 PlanSource = Literal["words", "planner"]
 
@@ -31,14 +28,6 @@ class Layer:
         if not self.has_provenance:
             stated = {ASKED_BY: stated[ASKED_BY]} if self.has_plan and ASKED_BY in stated else {}
         return {PROVENANCE: stated} if stated else {}
-
-    @property
-    def is_offered(self) -> bool:
-        """Return whether the platform has what this layer switches on."""
-        needs_plan, needs_labels = self.has_plan, self.has_provenance
-        return not (needs_plan and "plan" not in FIELDS) and not (
-            needs_labels and PROVENANCE not in ToolDefinition.__dataclass_fields__
-        )
 
 
 NONE = Layer("none")

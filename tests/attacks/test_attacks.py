@@ -18,7 +18,6 @@ pytestmark = [pytest.mark.attacks, pytest.mark.slow]
 
 # All pairs where the whole defence is on, which is what counts; of the rest enough to tell what each layer is worth.
 SAMPLE = 9
-OFFERED = [layer for layer in LAYERS if layer.is_offered]
 
 
 @dataclass(frozen=True)
@@ -34,13 +33,13 @@ class Case:
 
     @property
     def every(self) -> int:
-        return 1 if self.layer is OFFERED[-1] and self.has_words else SAMPLE
+        return 1 if self.layer is ALL and self.has_words else SAMPLE
 
     def __str__(self) -> str:
         return self.layer.name if self.has_words else f"{self.layer.name}, without words"
 
 
-CASES = [*map(Case, OFFERED), *(Case(layer, has_words=False) for layer in OFFERED if layer.has_plan)]
+CASES = [*map(Case, LAYERS), *(Case(layer, has_words=False) for layer in LAYERS if layer.has_plan)]
 
 
 def without_words(suite: Suite) -> Suite:

@@ -16,7 +16,6 @@ from tests.attacks.suites import chat, files
 
 # Without the defence the attacks succeed, or the tests would say nothing.
 EXPECTED = {NONE: "executed", ALL: "denied"}
-OFFERED = [layer for layer in EXPECTED if layer.is_offered]
 
 
 def find(suite: Suite, task_id: str, attack_id: str) -> tuple[Suite, Task, Attack]:
@@ -33,7 +32,7 @@ def where_it_shows(suite: Suite, task: Task, attack: Attack) -> list[int]:
     return [json.dumps(result).count(attack.goal) for result in results]
 
 
-@pytest.mark.parametrize("layer", OFFERED, ids=lambda layer: layer.name)
+@pytest.mark.parametrize("layer", EXPECTED, ids=lambda layer: layer.name)
 def test_five_poisoned_documents_do_not_flip_an_action(layer: Layer, open_desk: Opens) -> None:
     suite, task, attack = find(files.SUITE, "all_about_the_pier", "five_agree")
     assert where_it_shows(suite, task, attack) == [5], "one retrieval returns all five"
@@ -41,7 +40,7 @@ def test_five_poisoned_documents_do_not_flip_an_action(layer: Layer, open_desk: 
     assert replay_attack(desk, task, attack, "on_reading").verdict == EXPECTED[layer]
 
 
-@pytest.mark.parametrize("layer", OFFERED, ids=lambda layer: layer.name)
+@pytest.mark.parametrize("layer", EXPECTED, ids=lambda layer: layer.name)
 def test_a_text_that_was_stored_and_read_later_is_as_foreign_as_before(
     layer: Layer, open_desk: Opens
 ) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from approvals.models import ApprovalRequest
 from approvals.services import read_evidence
 from runs.actions import proposals
-from runs.services import answer_input
+from runs.models import Handover
+from runs.services import answer_handover, answer_input
 from tests.runs.company import Company, proposes, says
 from tests.runs.deeds import WORLD
 
@@ -194,6 +196,35 @@ def test_what_the_user_writes_later_counts_as_their_word(office: Company) -> Non
     answer_input(actor=office.cast.application.service_account, run=run, text=f"It is {EVE}")
     office.drive(run)
     assert office.states(run)[-1] == ("succeeded", "ok")
+
+
+def test_what_cannot_be_looked_at_is_denied(office: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error while deciding is a denial, also where it comes from what the run has read."""
+
+    def fail(*_: object) -> None:
+        raise ValueError("unreadable")
+
+    monkeypatch.setattr(proposals, "meant_of", fail)
+    run = office.run(proposes(("send_email", TO_ANN)), says("Done."), message=f"Email {ANN}")
+    assert office.states(run) == [("refused", "policy_error")]
+
+
+def test_a_plan_whose_arguments_were_erased_lets_nothing_through(office: Company) -> None:
+    office.publish(plan="planner")
+    run = office.run(
+        proposes(("declare_plan", {"tools": [{"tool": "send_email", "arguments": {"to": ANN}}]})),
+        proposes(("hand_over", {"reason": "Is that right?"})),
+        message=f"Email {ANN}",
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE ledger_entry SET content = NULL, salt = NULL WHERE stream = %s AND kind = 'plan.frozen'",
+            [run.pk],
+        )
+    office.play(proposes(("send_email", TO_ANN)), says("Done."))
+    answer_handover(actor=office.cast.alice, handover=Handover.objects.get(), text="Yes.")
+    office.drive(run)
+    assert office.states(run)[-1] == ("refused", "off_plan")
 
 
 def test_the_guards_are_what_keeps_them_out(office: Company, monkeypatch: pytest.MonkeyPatch) -> None:

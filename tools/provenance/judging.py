@@ -9,15 +9,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tools.amounts import number_of
 from tools.provenance.declaration import Declaration, Kind
 from tools.provenance.egress import find_addresses, find_carried, is_link
 from tools.provenance.labels import EVERY
 from tools.provenance.plans import Deviation, Plan, find_deviation
 from tools.provenance.sources import Origin, Sources
-from tools.provenance.texts import read_amount
 
 Word = Literal["ALLOW", "REQUIRE_APPROVAL", "DENY"]
 OffPlan = Literal["DENY", "REQUIRE_APPROVAL"]
+Arguments = Mapping[str, Any]  # Any: JSON
 TRACED: tuple[Kind, ...] = ("destination", "url", "identifier", "amount")
 REACHING: tuple[Kind, ...] = ("destination", "url")
 
@@ -58,8 +59,8 @@ def judge(
     tool: str,
     effect: str,
     declared: Declaration,
-    arguments: Mapping[str, Any],
-    meant: Meant,  # Any: JSON
+    arguments: Arguments,
+    meant: Meant,
 ) -> list[Finding]:
     """Return what was found, in the order in which it was looked at."""
     deviation = "" if meant.plan is None else find_deviation(meant.plan, tool, meant.used, arguments)
@@ -82,7 +83,7 @@ _DEVIATIONS: Mapping[Deviation, str] = {
 
 def _judge_values(
     declared: Declaration,
-    arguments: Mapping[str, Any],  # Any: JSON
+    arguments: Arguments,
     sources: Sources,
     kinds: tuple[Kind, ...],
 ) -> Iterator[Finding]:
@@ -98,7 +99,7 @@ def _judge_values(
 
 def trace_values(
     declared: Declaration,
-    arguments: Mapping[str, Any],  # Any: JSON
+    arguments: Arguments,
     sources: Sources,
 ) -> Iterator[Value]:
     """Yield each marked value with where it comes from; what a call carries is not traced, only matched."""
@@ -109,7 +110,7 @@ def trace_values(
 
 
 def _trace(kind: Kind, text: str, sources: Sources) -> Origin:
-    amount = read_amount(text) if kind == "amount" else None
+    amount = number_of(text) if kind == "amount" else None
     return sources.trace(text) if amount is None else sources.trace_amount(amount)
 
 
@@ -141,9 +142,7 @@ def _judge_value(value: Value) -> Finding:
     return Finding(word, "from_nowhere", f"nothing that the run was told or has read holds {named}")
 
 
-def _judge_content(
-    declared: Declaration, arguments: Mapping[str, Any], sources: Sources
-) -> Iterator[Finding]:  # Any: JSON
+def _judge_content(declared: Declaration, arguments: Arguments, sources: Sources) -> Iterator[Finding]:
     """A text may be in the planner's own words; the addresses and account numbers in it have to come from somewhere."""
     for path, kind in declared.arguments:
         texts = texts_at(arguments, path) if kind == "content" else ()
@@ -158,9 +157,9 @@ def _is_known(address: str, sources: Sources) -> bool:
 
 
 def _find_leak(
-    arguments: Mapping[str, Any],
+    arguments: Arguments,
     values: list[Value],
-    sources: Sources,  # Any: JSON
+    sources: Sources,
 ) -> Finding | None:
     """Return what follows where the call carries something sensitive to somebody whom the user did not name."""
     reached = [value for value in values if value.kind in REACHING]

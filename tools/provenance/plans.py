@@ -11,23 +11,10 @@ from tools.provenance.texts import is_in, plain
 from tools.provenance.wording import Wording
 
 # What a text speaks of when it asks for the same thing more than once.
-_SEVERAL = frozenset(
-    (
-        *(
-            "all",
-            "each",
-            "every",
-            "everyone",
-            "everybody",
-            "everything",
-            "both",
-            "any",
-            "anything",
-            "several",
-        ),
-        *("many", "list", "them", "they", "these", "those", "following", "daily", "weekly"),
-    )
-)
+_SEVERAL = frozenset({
+    "all", "each", "every", "everyone", "everybody", "everything", "both", "any", "anything", "several", "many", "list",
+    "them", "they", "these", "those", "following", "daily", "weekly",
+})  # fmt: skip
 _THING = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+|https?://\S+|\d[\d.,]*|(?<![.!?]\s)(?<!^)\b[A-Z][\w.-]+")
 _PLURAL = re.compile(
     r"\b(the|my|our|your|these|those|some|other|few|old|two|three|four|five)\s+([\w-]+\s+){0,2}?\w{2,}[^\Ws]s\b"

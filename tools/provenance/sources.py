@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from tools.amounts import number_of
 from tools.provenance.labels import Leaf, Source
-from tools.provenance.texts import amounts_in, is_in, plain, read_amount
+from tools.provenance.texts import amounts_in, is_in, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Sources:
 
 
 def _names(amount: Decimal, text: str) -> bool:
-    number = read_amount(text)
+    number = number_of(text)
     return number == amount if number is not None else amount in amounts_in(text)
 
 

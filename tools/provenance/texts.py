@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
+
+from tools.amounts import number_of
 
 # What belongs to the word on its left or right: bob@x.org is not in notbob@x.org, nor x.org in x.org.evil.net.
 _BEFORE = r"(?<![\w@+%/\\-])(?<!\w[.])"
 _AFTER = r"(?![\w@+%\\-])(?![./:]\w)"
 _SCHEME = re.compile(r"^https?://")
 _LONG_CODE = 8  # letters and digits: account numbers are written in groups
+_GROUPING = re.compile(r"[,'\u00a0 ](?=\d{3}(?:\D|$))")
 _NUMBER = re.compile(r"(?<![\w.])\d{1,3}(?:[,'\u00a0 ]\d{3})+(?:[.,]\d+)?(?!\w)|\d+(?:[.,]\d+)?")
 
 
@@ -35,27 +38,12 @@ def _pattern(value: str) -> re.Pattern[str]:
     else:
         body = re.escape(bare.rstrip("/") or bare)
     scheme = "(?:https?://)?" if bare != value else ""
-    before = r"(?<![\w@+%\\-])(?<!\w[./])" if scheme else _BEFORE
-    return re.compile(f"{before}{scheme}{body}/?{_AFTER}" if scheme else f"{before}{body}{_AFTER}")
+    return re.compile(f"{_BEFORE}{scheme}{body}{'/?' if scheme else ''}{_AFTER}")
 
 
 def amounts_in(text: str) -> Iterator[Decimal]:
     """Yield the numbers of a text: 1,200.50 and 1200,5 are both understood, 1,200 as a thousand and two hundred."""
     for found in _NUMBER.finditer(text):
-        yield from _read(found.group())
-
-
-def _read(written: str) -> Iterator[Decimal]:
-    digits = re.sub(r"[,'\u00a0 ](?=\d{3}(?:\D|$))", "", written).replace(",", ".")
-    number = read_amount(digits)
-    if number is not None:
-        yield number
-
-
-def read_amount(text: str) -> Decimal | None:
-    """Return the number that a text is, or None."""
-    try:
-        number = Decimal(text.strip())
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
+        digits = _GROUPING.sub("", found.group()).replace(",", ".")
+        if (number := number_of(digits)) is not None:
+            yield number

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from string import Formatter
 from typing import Any
 
@@ -11,9 +11,10 @@ from agentops.engine.breaker import BreakerSettings
 from tools.adapters import get_adapter
 from tools.execution import adapter_options
 from tools.models import Effect, Idempotency
-from tools.provenance.declaration import find_remedies
 from tools.schemas import check_schema
 from tools.services.definition import ToolDefinition
+from tools.services.provenance_faults import find_provenance_faults
+from tools.services.schema_paths import property_at
 
 LONGEST_TIMEOUT_S = 600.0
 MOST_ATTEMPTS = 10
@@ -35,24 +36,6 @@ def find_faults(definition: ToolDefinition) -> list[str]:
         *_find_adapter_faults(definition),
         *_find_argument_faults(definition),
     ]
-
-
-def property_at(schema: dict[str, Any], path: Sequence[str]) -> dict[str, Any] | None:
-    """Return the schema of a declared property; ``*`` steps into a list. None where nothing is declared."""
-    node: Any = schema
-    for part in path:
-        node = _resolve(schema, node)
-        node = node.get("items") if part == "*" else (node.get("properties") or {}).get(part)
-        if not isinstance(node, dict):
-            return None
-    return _resolve(schema, node)
-
-
-def _resolve(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
-    reference = node.get("$ref", "")
-    name = reference.removeprefix("#/$defs/") if isinstance(reference, str) else ""
-    target = (schema.get("$defs") or {}).get(name) if name else None
-    return target if isinstance(target, dict) else node
 
 
 def _find_choice_faults(definition: ToolDefinition) -> Iterator[str]:
@@ -121,7 +104,7 @@ def _find_argument_faults(definition: ToolDefinition) -> Iterator[str]:
             yield f"amount_argument: {definition.amount_argument!r} is not a declared text or number"
         if not definition.currency:
             yield "currency: say in which currency (or unit) the amount is"
-    yield from find_remedies(definition.provenance, schema)
+    yield from find_provenance_faults(definition.provenance, schema)
     yield from _find_statement_faults(definition.statement, schema)
 
 

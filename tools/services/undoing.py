@@ -11,7 +11,7 @@ from typing import Any
 
 from tools.models import Effect, Tool
 from tools.services.definition import ToolDefinition
-from tools.services.faults import property_at
+from tools.services.schema_paths import property_at
 
 KINDS = ("reversible", "compensable")
 SOURCES = {"$arguments": "input_schema", "$result": "output_schema"}

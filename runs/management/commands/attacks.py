@@ -24,7 +24,7 @@ from runs.attacks.replay import Result
 from runs.attacks.report import render
 from runs.attacks.world import HERE
 
-OFFERED = {layer.name: layer for layer in LAYERS if layer.is_offered}
+BY_NAME = {layer.name: layer for layer in LAYERS}
 
 
 class Command(BaseCommand):
@@ -35,7 +35,7 @@ class Command(BaseCommand):
             "suites", nargs="+", metavar="MODULE[:NAME]", help="a Suite; NAME is SUITE by default"
         )
         parser.add_argument(
-            "--layer", choices=OFFERED, action="append", help="only this layer of the defence"
+            "--layer", choices=BY_NAME, action="append", help="only this layer of the defence"
         )
         parser.add_argument(
             "--plan", choices=get_args(PlanSource), default="words", help="what plans come from"
@@ -50,7 +50,7 @@ class Command(BaseCommand):
         faults = [fault for suite in suites for fault in check_suite(suite)]
         if faults:
             raise CommandError("\n".join(faults))
-        layers = [OFFERED[name] for name in options["layer"] or OFFERED]
+        layers = [BY_NAME[name] for name in options["layer"] or BY_NAME]
         results = []
         for result in replay_all(suites, layers, options["plan"], options["every"]):
             results.append(result)

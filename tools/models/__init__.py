@@ -1,0 +1,32 @@
+"""What may be done: the catalogue, who may use it on which terms, and what has been spent of those terms."""
+
+from tools.models.catalogue import (
+    Effect,
+    Idempotency,
+    Tool,
+    ToolGroupObjectPermission,
+    ToolUserObjectPermission,
+    ToolVersion,
+)
+from tools.models.servers import ServerTool, ToolServer
+from tools.models.tables import DecisionTable, DecisionTableVersion
+from tools.models.terms import ToolGrant, UserTerms
+from tools.models.usage import BreakerState, CapUsage, EffectRecord
+
+__all__ = [
+    "BreakerState",
+    "CapUsage",
+    "DecisionTable",
+    "DecisionTableVersion",
+    "Effect",
+    "EffectRecord",
+    "Idempotency",
+    "ServerTool",
+    "Tool",
+    "ToolGrant",
+    "ToolGroupObjectPermission",
+    "ToolServer",
+    "ToolUserObjectPermission",
+    "ToolVersion",
+    "UserTerms",
+]
