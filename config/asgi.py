@@ -12,8 +12,11 @@ from agentops.api.bodies import bound_bodies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-application = bound_bodies(cast(ASGI3Application, get_asgi_application()))
+django = cast(ASGI3Application, get_asgi_application())
 
+from runs.gateway.application import mount_gateway  # noqa: E402  needs the apps that were just loaded
 from runs.preflight import refuse_unsafe_start  # noqa: E402  needs the apps that were just loaded
+
+application = bound_bodies(mount_gateway(django))
 
 refuse_unsafe_start()

@@ -320,6 +320,10 @@ TIME_SLICE_S = env.float("TIME_SLICE_S", default=20.0)
 DRIVER_SLOTS = env.int("DRIVER_SLOTS", default=2)
 SWEEP_BATCH = env.int("SWEEP_BATCH", default=200)
 
+# The gateway: a conversation without a call for so long is complete, and so long an answer is waited for.
+GATEWAY_IDLE_S = env.int("GATEWAY_IDLE_S", default=900)
+GATEWAY_WAIT_S = env.float("GATEWAY_WAIT_S", default=25.0)
+
 # The model provider; the key never leaves this process's memory.
 OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", default="")
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")

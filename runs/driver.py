@@ -32,6 +32,7 @@ from runs import escrow, lease_rows, summaries, turns
 from runs.actions import assessing, executing, gating, outcomes
 from runs.actions.refusals import give_caps_back
 from runs.erasure import are_words_erased
+from runs.gateway import taking
 from runs.leases import leases, stopping
 from runs.session import (
     BudgetSet,
@@ -201,8 +202,16 @@ def _carry_out_next(session: Session) -> bool:
     return False
 
 
+def _ask_planner(session: Session, command: c.AskPlanner) -> None:
+    """Ask the run's planner; one outside has spoken already."""
+    if session.state.is_external:
+        taking.take_up(session, command.step)
+    else:
+        turns.ask_planner(session, command.step, command.attempt)
+
+
 _EFFECTS: dict[type, Callable[[Session, Any], None]] = {
-    c.AskPlanner: lambda session, command: turns.ask_planner(session, command.step, command.attempt),
+    c.AskPlanner: _ask_planner,
     c.SettleLostAnswer: lambda session, command: turns.settle_lost_answer(
         session, command.step, command.attempt
     ),

@@ -38,7 +38,8 @@ def size_of(value: Any) -> int:  # Any: JSON
 def collect(session: Session, call: CallState, assessment: Assessment) -> dict[str, Any]:
     """Return the snapshot for an approval: who wants what, for whom, why, and on what evidence."""
     context, spec = session.context, assessment.call.spec
-    decided = _decision(session)
+    step = session.state.step_of(call.number)
+    decided = _decision(session, step)
     return {
         "agent": context.identity_name,
         "statement": describe_call(spec.statement, spec.name, assessment.call.arguments),
@@ -50,7 +51,7 @@ def collect(session: Session, call: CallState, assessment: Assessment) -> dict[s
         "reasons": [
             {"source": r.source, "code": r.code, "detail": r.detail} for r in assessment.decision.reasons
         ],
-        "step": session.state.step,
+        "step": step,
         "call": call.number,
     }
 
@@ -85,10 +86,10 @@ def _request(session: Session) -> str:
     return str(content.get("message", ""))
 
 
-def _decision(session: Session) -> dict[str, Any]:
+def _decision(session: Session, step: int) -> dict[str, Any]:
     for mark in reversed(session.state.marks):
         written = session.contents.get(mark.seq)
-        if mark.step == session.state.step and written is not None and written.kind == e.STEP_DECIDED:
+        if mark.step == step and written is not None and written.kind == e.STEP_DECIDED:
             return written.content or {}
     return {}
 

@@ -12,7 +12,7 @@ from identities.models import STAFF_ISSUER, AgentIdentity, Application, User
 from identities.oauth.issuers import ProvenUser
 from identities.policies import may_govern
 from identities.querysets import is_known_person
-from runs.models import AgentVersion, Run
+from runs.models import EXTERNAL, AgentVersion, Proof, Run
 
 SOURCE = AgentVersion.PrincipalSource
 START = "identities.start_run"
@@ -78,6 +78,8 @@ def startable_by(person: User) -> QuerySet[AgentIdentity]:
 
 def may_start_version(version: AgentVersion, application: Application | None) -> May:
     """Return whether a run of the version may act for a principal of this origin: named, or signed in."""
+    if version.planner == EXTERNAL:
+        return May(False, "external_only", "this agent plans by itself: it connects through the gateway")
     given = SOURCE.STAFF if application is None else SOURCE.APPLICATION
     if version.principal_source == given:
         return May(True)
@@ -91,6 +93,16 @@ def may_start_version(version: AgentVersion, application: Application | None) ->
         return May(False, "staff_only", f"this agent acts for the member of staff who starts it: {remedy}")
     remedy = "publish a version with principal_source application or staff"
     return May(False, "no_principal_source", f"nothing says for whom this agent acts: {remedy}")
+
+
+def may_connect(version: AgentVersion, proof: str) -> May:
+    """Return whether an agent outside may call this version's tools for a user who is known by this proof."""
+    if version.planner != EXTERNAL:
+        remedy = f"publish a version whose planner is {EXTERNAL}"
+        return May(False, "not_external", f"a model of ours plans for this agent: {remedy}")
+    if proof not in (Proof.TOKEN, Proof.ASSERTED):
+        return May(False, "no_user", "the token is for no end user: exchange the user's token for it")
+    return May(True)
 
 
 def may_control(actor: User, run: Run, permission: str = "runs.control_run") -> May:

@@ -151,7 +151,7 @@ def _decided(projection: Projection, event: Event) -> None:
 
 def _call_changed(projection: Projection, event: Event, after: RunState) -> None:
     facts = event.facts
-    if facts["step"] != after.step:
+    if facts["step"] != after.step_of(facts["call"]):
         return
     row, call = projection.call(facts), after.call(facts["call"])
     row.state = call.status
@@ -210,10 +210,11 @@ def required_actions(state: RunState) -> list[dict[str, Any]]:
     actions: list[dict[str, Any]] = []
     if state.has_ended:
         return [
-            {"type": "outcome", "step": state.step, "call": call.number} for call in state.unsettled_outcomes
+            {"type": "outcome", "step": state.step_of(call.number), "call": call.number}
+            for call in state.unsettled_outcomes
         ]
     for call in state.open_calls:
-        where = {"step": state.step, "call": call.number}
+        where = {"step": state.step_of(call.number), "call": call.number}
         if call.status == "waiting":
             actions.append({"type": "approval", "id": call.approval, **where, "expires_at": call.expires_at})
         elif call.status == "asked":

@@ -6,31 +6,29 @@ Each one checks, locks the run, appends to its stream and rings its driver, in o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from agentops.engine import ENGINE_VERSION
 from agentops.engine import events as e
 from agentops.engine.state import RunState as State
 from agentops.errors import NotFound, PolicyDenied, StateConflict, ValidationFailed
-from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
-from agentops.ledger.store import Cursor, record
+from agentops.ledger.store import Cursor
 from agentops.messages import send_after_commit
 from agentops.text import is_blank
-from agentops.tracing import TraceContext, continue_trace
+from agentops.tracing import continue_trace
 from approvals.services import void_requests
-from identities.models import AgentIdentity, ApiKey, Application, KillSwitch, Principal, User
+from identities.models import AgentIdentity, ApiKey, Application, User
 from identities.oauth.issuers import ProvenUser
-from runs import escrow, lease_rows
-from runs.bounds import Bounds, bind, describe_bounds
+from runs import lease_rows
+from runs.bounds import bind
 from runs.evidence import USER_WROTE
-from runs.models import AgentVersion, Handover, Proof, Run
+from runs.models import Handover, Proof, Run
 from runs.policies import May, may_control, may_start, may_start_version
+from runs.starting import create_run, find_principal, published_version, record_start, refuse_stopped
 from runs.steering import write_by_person
 from tools.caps import release_caps
 
@@ -65,15 +63,18 @@ def start_run(
     _enforce(may_start(actor, agent, application, (issuer, subject), proven))
     trace = continue_trace(traceparent, tracestate)
     with transaction.atomic():
-        version = _published_version(agent)
+        version = published_version(agent)
         _enforce(may_start_version(version, application))
-        principal = _find_principal(agent, issuer, subject)
-        _refuse_stopped(principal, version)
+        principal = find_principal(agent, issuer, subject)
+        refuse_stopped(principal, version)
         bounds = bind(
             actor=actor, agent=agent, version=version, principal=principal, parent=parent, limits=limits
         )
-        run = _create_run(actor, agent, version, principal, application, trace, bounds, proven, credential)
-        _record_start(run, version, actor, message)
+        run = create_run(
+            actor=actor, version=version, principal=principal, application=application, trace=trace,
+            bounds=bounds, proof=_proof_of(application, proven), credential=credential,
+        )  # fmt: skip
+        record_start(run, actor, message, "application" if application else "staff")
         send_after_commit(DRIVE, str(run.pk))
     return run
 
@@ -90,132 +91,10 @@ def _check_text(text: str) -> None:
         raise ValidationFailed("message_too_long", f"at most {settings.REQUEST_TEXT_LIMIT} characters")
 
 
-def _published_version(agent: AgentIdentity) -> AgentVersion:
-    if not agent.may_act(timezone.now()):
-        raise StateConflict("agent_not_active", f"the agent is {agent.state}, or has expired")
-    version: AgentVersion | None = AgentVersion.objects.filter(
-        identity=agent, state=AgentVersion.State.PUBLISHED
-    ).first()
-    if version is None:
-        raise StateConflict("nothing_published", "the agent has no published version")
-    return version
-
-
-def _refuse_stopped(principal: Principal, version: AgentVersion) -> None:
-    """Refuse early; a switch that is thrown this very moment is heeded before the run's first model call."""
-    switch = KillSwitch.objects.thrown().concerning(principal.pk, version.planner).order_by("scope").first()
-    if switch is not None:
-        raise StateConflict(f"{switch.scope}_stopped", "a kill switch is thrown; try again when it is lifted")
-
-
-def _find_principal(agent: AgentIdentity, issuer: str, subject: str) -> Principal:
-    for name, value in (("issuer", issuer), ("subject", subject)):
-        if not value.strip() or len(value) > 200 or not value.isprintable():
-            raise ValidationFailed(
-                "bad_principal", f"the principal's {name} has 1 to 200 printable characters"
-            )
-    while True:
-        principal, _ = Principal.objects.get_or_create(team_id=agent.team_id, issuer=issuer, subject=subject)
-        if _hold(principal):
-            return principal
-
-
-def _hold(principal: Principal) -> bool:
-    """Keep the end user from being erased until the commit; return whether it still stands."""
-    with connection.cursor() as cursor:
-        # Shared, so that runs of one person do not wait for each other; it waits for an erasure, which would
-        # otherwise miss the run that is being started.
-        cursor.execute(
-            "SELECT 1 FROM identities_principal WHERE id = %s AND subject = %s FOR KEY SHARE",
-            [principal.pk, principal.subject],
-        )
-        return cursor.fetchone() is not None
-
-
-def _create_run(
-    actor: User,
-    agent: AgentIdentity,
-    version: AgentVersion,
-    principal: Principal,
-    application: Application | None,
-    trace: TraceContext,
-    bounds: Bounds,
-    proven: ProvenUser | None,
-    credential: ApiKey | None,
-) -> Run:
-    now = timezone.now()
-    return Run.objects.create(
-        id=new_id(),
-        team_id=agent.team_id,
-        identity=agent,
-        agent_version=version,
-        principal=principal,
-        application=application,
-        started_by=actor if actor.kind == User.Kind.PERSON else None,
-        credential=credential,
-        proof=_proof_of(application, proven),
-        parent=bounds.parent,
-        line=bounds.line,
-        limits=bounds.limits,
-        trace_id=trace.trace_id,
-        trace_flags=trace.flags,
-        trace_state=trace.state,
-        created_at=now,
-        updated_at=now,
-        expires_at=_first_end(now, version, agent, bounds.parent),
-        wake_at=now,
-        max_steps=version.max_steps or 0,
-        max_tokens=version.max_tokens or 0,
-        max_usd=version.max_usd or 0,
-        max_seconds=version.max_seconds or 0,
-    )
-
-
 def _proof_of(application: Application | None, proven: ProvenUser | None) -> str:
     if proven is not None:
         return Proof.TOKEN
     return Proof.STAFF if application is None else Proof.ASSERTED
-
-
-def _first_end(
-    now: datetime, version: AgentVersion, agent: AgentIdentity, parent: Run | None = None
-) -> datetime:
-    after_s = version.run_expires_after_s
-    ends = [now + timedelta(seconds=after_s)] if after_s else []
-    ends += [agent.expires_at] if agent.expires_at else []
-    ends += [parent.expires_at] if parent else []
-    if not ends:
-        raise StateConflict("no_expiry", "neither the version nor the agent says when its runs end")
-    return min(ends)
-
-
-def _record_start(run: Run, version: AgentVersion, actor: User, message: str) -> None:
-    with connection.cursor() as cursor:
-        shared = escrow.limited_by(cursor, run.team_id, run.identity_id)
-    facts: dict[str, Any] = {
-        "engine": ENGINE_VERSION,
-        "agent_version": str(version.pk),
-        "identity": str(run.identity_id),
-        "principal": str(run.principal_id),
-        "application": str(run.application_id) if run.application_id else None,
-        "started_by": str(run.started_by_id) if run.started_by_id else None,
-        "asserted_by": "application" if run.application_id else "staff",
-        "proof": str(run.proof),
-        "credential": str(run.credential_id) if run.credential_id else None,
-        **describe_bounds(run),
-        "trace_id": run.trace_id,
-        "limits": {
-            "steps": run.max_steps,
-            "tokens": run.max_tokens,
-            "usd": str(run.max_usd),
-            "seconds": run.max_seconds,
-        },
-        "shared": shared,
-        "expires_at": run.expires_at.isoformat(),
-        "repeat_limit": version.repeat_limit,
-        "size": len(message),
-    }
-    record(run.pk, "run", Draft(e.RUN_STARTED, run.created_at, facts, {"message": message}, actor.pk))
 
 
 Duty = Callable[[Cursor, State], None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -20,14 +21,16 @@ from runs.projection import Projection, project, run_row
 from runs.session import read_state
 
 
-def write_by_person(cursor: Cursor, run: Run, draft: Draft) -> RunState:
+def write_by_person(cursor: Cursor, run: Run, drafted: Draft | Callable[[RunState], Draft]) -> RunState:
     """Append one event of a person to a run whose row the caller has locked, with its projections.
 
-    Return the state after it. Raises StateConflict when the run does not wait for such an event. The driver
-    meets a moved head, folds again, and goes on from there.
+    One that depends on how the run stands is drafted from its state. Return the state after it. Raises
+    StateConflict when the run does not wait for such an event. The driver meets a moved head, folds again, and goes
+    on from there.
     """
     head = read_head(cursor, run.pk, lock=True)
     before = read_state(cursor, run.pk)
+    draft = drafted(before) if callable(drafted) else drafted
     if idle_ms := _idle_ms(run, before, draft.at):
         draft = replace(draft, facts={**draft.facts, "idle_ms": idle_ms})
     event = Event(head.seq + 1, draft.kind, draft.facts, draft.at)

@@ -50,7 +50,7 @@ WHERE run_id = %s AND state = 'succeeded' AND effect IN ('reversible', 'irrevers
 
 def write_ending(session: Session, command: Finish) -> dict[str, Any]:
     """Return the content of the ending: the model's answer, or a summary."""
-    if command.event == e.RUN_COMPLETED:
+    if command.event == e.RUN_COMPLETED and not session.state.is_external:
         return {"answer": _answer(session)}
     session.commit()
     with borrowed() as connection:
@@ -71,6 +71,8 @@ def write_ending(session: Session, command: Finish) -> dict[str, Any]:
 
 
 def _why(state: RunState, command: Finish) -> str:
+    if command.event == e.RUN_COMPLETED:
+        return "No further call came."
     if command.reason != "budget_reached":
         return _WHY.get(command.reason, "The run ended early.")
     if command.limit in _LIMITS:

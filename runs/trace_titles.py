@@ -12,6 +12,7 @@ Facts = dict[str, Any]  # Any: the non-personal JSON of an entry
 
 LANES: dict[str, Lane] = {
     **dict.fromkeys((e.RUN_STARTED, e.MESSAGE_RECEIVED, e.INPUT_RECEIVED, e.HANDOVER_ANSWERED), "decided"),
+    e.CALL_RECEIVED: "decided",
     **dict.fromkeys((e.OUTCOME_SETTLED, e.RUN_PAUSED, e.RUN_UNPAUSED, e.CANCEL_REQUESTED), "decided"),
     **dict.fromkeys(
         (e.MODEL_REQUESTED, e.STEP_DECIDED, e.PLAN_FROZEN, e.CALL_ALLOWED, e.CALL_GATED, e.CALL_ASKED),
@@ -99,6 +100,7 @@ def _halted(facts: Facts, _: str) -> str:
 TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     e.RUN_STARTED: "The run starts",
     e.MESSAGE_RECEIVED: "The user writes",
+    e.CALL_RECEIVED: lambda facts, _: f"Step {facts['step']}: a call arrives from the agent outside",
     e.INPUT_RECEIVED: "The user answers",
     e.HANDOVER_ANSWERED: "A person answers for the agent",
     e.OUTCOME_SETTLED: _settled,

@@ -13,7 +13,7 @@ from django.conf import settings
 from agentops.amounts import plain_decimal
 from agentops.canonical import keyed_digest
 from agentops.engine import events as e
-from agentops.engine.budgets import DrawFirst, Reservation, Shortfall, plan_reservation
+from agentops.engine.budgets import DrawFirst, Rates, Reservation, Shortfall, plan_reservation
 from agentops.engine.decide import LOST
 from agentops.errors import NotFound, StateConflict, ValidationFailed
 from runs import escrow, planning
@@ -84,30 +84,31 @@ def _note_unpriced(session: Session, error: NotFound) -> None:
 
 
 def _reserve(session: Session, window: list[Block], price: Price) -> Reservation | None:
-    """Return the reservation, for which a draw may have been noted; None when a budget is exhausted, which is noted."""
     version = session.version
     prompt = version.schema_tokens + len(version.instructions.encode()) * 2 + 1024
     prompt += sum([block.tokens for block in window])
-    plan = _plan(session, prompt, price)
+    return hold(session, prompt, version.max_completion_tokens, dearest_rates(price))
+
+
+def hold(session: Session, prompt_tokens: int, completion_tokens: int, rates: Rates) -> Reservation | None:
+    """Return the reservation, for which a draw may have been noted; None when a budget is exhausted, which is noted."""
+
+    def plan_now() -> Reservation | DrawFirst | Shortfall:
+        return plan_reservation(
+            session.state, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, rates=rates,
+            now=session.now,
+        )  # fmt: skip
+
+    plan = plan_now()
     if isinstance(plan, DrawFirst):
         escrow.draw(session, plan.wanted)
-        plan = _plan(session, prompt, price)
+        plan = plan_now()
     if isinstance(plan, Shortfall):
         escrow.note_exhausted(session, plan)
         return None
     if isinstance(plan, DrawFirst):
         raise StateConflict("undrawn", f"run {session.context.run_id} drew, and holds too little")
     return plan
-
-
-def _plan(session: Session, prompt_tokens: int, price: Price) -> Reservation | DrawFirst | Shortfall:
-    return plan_reservation(
-        session.state,
-        prompt_tokens=prompt_tokens,
-        completion_tokens=session.version.max_completion_tokens,
-        rates=dearest_rates(price),
-        now=session.now,
-    )
 
 
 def _note_request(session: Session, step: int, attempt: int, price: Price, reservation: Reservation) -> None:
@@ -225,7 +226,7 @@ def _note_decision(
             "reasoning": usage.reasoning_tokens,
         },
         "calls": [
-            _call_facts(number, call, session.version) for number, call in enumerate(answer.calls, start=1)
+            describe_call(number, call, session.version) for number, call in enumerate(answer.calls, start=1)
         ],
         "final": not answer.calls,
         "problem": answer.problem,
@@ -237,7 +238,7 @@ def _note_decision(
         "thought": answer.thought,
         "text": answer.text,
         "refusal": answer.refusal,
-        "calls": [_call_content(number, call) for number, call in enumerate(answer.calls, start=1)],
+        "calls": [keep_call(number, call) for number, call in enumerate(answer.calls, start=1)],
     }
     session.note(e.STEP_DECIDED, facts, content)
 
@@ -246,7 +247,8 @@ def _size(answer: PlannerAnswer) -> int:
     return len(answer.text) + sum(len(call.raw_arguments) + len(call.name) + 40 for call in answer.calls)
 
 
-def _call_facts(number: int, call: ProposedCall, version: VersionSpec) -> dict[str, Any]:
+def describe_call(number: int, call: ProposedCall, version: VersionSpec) -> dict[str, Any]:
+    """Return the facts of a proposed call: they outlive its words."""
     problem: str | None = call.problem
     try:
         digest = keyed_digest([call.name, call.raw_arguments if problem else call.arguments])
@@ -257,7 +259,8 @@ def _call_facts(number: int, call: ProposedCall, version: VersionSpec) -> dict[s
     return {"call": number, "tool": tool, "args_digest": digest, "problem": problem}
 
 
-def _call_content(number: int, call: ProposedCall) -> dict[str, Any]:
+def keep_call(number: int, call: ProposedCall) -> dict[str, Any]:
+    """Return what a proposed call says, as erasable content."""
     return {
         "call": number,
         "tool": _printable(call.name),

@@ -13,6 +13,7 @@ from agentops.database import borrowed
 from agentops.engine.budgets import Rates
 from agentops.engine.events import ASK_USER, HAND_OVER
 from agentops.errors import NotFound
+from runs.models import EXTERNAL
 from runs.planner.estimates import upper_bound_tokens
 from runs.planner.messages import ToolSchema
 from runs.planner.prices import Price
@@ -89,6 +90,8 @@ class VersionSpec:
 
     @cached_property
     def built_in(self) -> tuple[str, ...]:
+        if self.planner == EXTERNAL:  # an agent outside asks its user itself
+            return ()
         offered = ((ASK_USER, self.may_ask_user), (HAND_OVER, self.may_hand_over))
         return tuple(name for name, allowed in offered if allowed)
 

@@ -181,6 +181,17 @@ def decide(ask: Ask, standing: Standing) -> Decision:
     return _intersect(list(_weigh(ask, standing)), reasons)
 
 
+def find_bar(ask: Ask, standing: Standing) -> Reason | None:
+    """Return what denies every call of the tool, whatever it says and moves; None where some call may go out."""
+    for reason, allowed in _look(ask, standing):
+        if not allowed:
+            return reason
+    bounds = [*standing.for_user, *([] if ask.limits is None else [ask.limits.get(ask.tool, NO_CALL)])]
+    if any(bound.decision == "DENY" for bound in bounds):
+        return Reason("user", "denied_by_user", f"{ask.tool} is not within {_WORDS['user']}")
+    return None
+
+
 def _look(ask: Ask, standing: Standing) -> Iterator[tuple[Reason, bool]]:
     """Look at all by whose authority the call would be made, as long as each of them lets it."""
     if (stopped := _find_stop(standing)) is not None:

@@ -9,4 +9,5 @@ that mattered is an event of the run's ledger stream. Folding that stream again 
 # 3: people's words and successful writes end a circle, and a call counts however many others lie between; an
 #    answer that the budget cut short is no answer.
 # 4: a run may have a plan.
-ENGINE_VERSION = 4
+# 5: a run may be external: an agent outside plans, and its calls arrive one by one.
+ENGINE_VERSION = 5

@@ -25,6 +25,9 @@ class Rates:
     output: Decimal
 
 
+FREE = Rates(Decimal(0), Decimal(0))
+
+
 @dataclass(frozen=True, slots=True)
 class Reservation:
     """The worst case of one model call, and the completion limit to send to the provider.

@@ -76,11 +76,27 @@ def _carry_on(state: RunState, now: datetime, deadline: datetime) -> Command:
         return Finish(e.RUN_COMPLETED, "")
     if state.exhausted or state.is_overspent:
         return _halt_at(state.exhausted or ("tokens" if state.spent.tokens > state.limits.tokens else "usd"))
+    if state.is_external:
+        return _serve(state, now, deadline)
     if is_stuck(state) and state.open_calls:
         return Finish(e.RUN_HALTED, "stuck")
     if state.phase == "calling" and state.open_calls:
         return _next_for_calls(state, now, deadline)
     return _halting_outcome(state) or _ask(state, now, deadline)
+
+
+def _serve(state: RunState, now: datetime, deadline: datetime) -> Command:
+    """Take up what has arrived, see to the calls that are open, and end once nobody has called for long enough."""
+    if lost := _lost_authority(state):
+        return lost
+    if state.may_take:
+        return _ask(state, now, deadline)
+    if state.open_calls:
+        return _next_for_calls(state, now, deadline)
+    idle_until = (state.heard_at or now) + timedelta(seconds=state.idle_s)
+    if now >= idle_until:
+        return Finish(e.RUN_COMPLETED, "")
+    return Wait(min(idle_until, state.expires_at), "in_progress", for_people=True)
 
 
 def _halt_at(limit: LimitReached) -> Finish:
@@ -92,11 +108,18 @@ LOST_AUTHORITY: frozenset[str] = frozenset(get_args(LostAuthority))
 
 def _halting_outcome(state: RunState) -> Command | None:
     """A call refused for want of authority halts the run; so does an open breaker where the tool says so."""
+    if lost := _lost_authority(state):
+        return lost
+    for call in state.calls:
+        if call.code == "circuit_open" and call.status == "refused" and call.on_breaker_open == "halt":
+            return Finish(e.RUN_HALTED, "circuit_open")
+    return None
+
+
+def _lost_authority(state: RunState) -> Finish | None:
     for call in state.calls:
         if call.status == "refused" and call.code in LOST_AUTHORITY:
             return Finish(e.RUN_HALTED, cast(LostAuthority, call.code))
-        if call.code == "circuit_open" and call.status == "refused" and call.on_breaker_open == "halt":
-            return Finish(e.RUN_HALTED, "circuit_open")
     return None
 
 
@@ -151,12 +174,17 @@ def _is_due(call: CallState, now: datetime) -> bool:
 
 
 def _runnable(state: RunState, now: datetime) -> tuple[int, ...]:
-    """All reads that may run go together; of the writes only the first that is not settled, in proposed order."""
+    """All reads that may run go together; of the writes only the first that is not settled, in proposed order.
+
+    In an external run that is the first that may run: who calls decides what has to wait for what.
+    """
     open_calls = state.open_calls
     reads = tuple([c.number for c in open_calls if c.effect == "read" and c.may_run and _is_due(c, now)])
     if reads:
         return reads
     writes = [c for c in open_calls if c.effect != "read" and c.status != "asked"]
+    if state.is_external:
+        writes = [c for c in writes if c.may_run and _is_due(c, now)]
     if writes and writes[0].may_run and _is_due(writes[0], now):
         return (writes[0].number,)
     return ()

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 RUN_STARTED = "run.started"
 MESSAGE_RECEIVED = "message.received"
+CALL_RECEIVED = "call.received"
 INPUT_RECEIVED = "input.received"
 HANDOVER_ANSWERED = "handover.answered"
 OUTCOME_SETTLED = "outcome.settled"
@@ -59,6 +60,7 @@ BY_PEOPLE = frozenset(
     (
         RUN_STARTED,
         MESSAGE_RECEIVED,
+        CALL_RECEIVED,
         INPUT_RECEIVED,
         HANDOVER_ANSWERED,
         OUTCOME_SETTLED,

@@ -65,6 +65,8 @@ def _start(event: Event) -> RunState:
         drawn=_drawn(event.facts.get("shared")),
         seq=1,
         marks=(Mark(1, 0, event.facts.get("size", 0)),),
+        idle_s=event.facts.get("idle_s", 0),
+        heard_at=event.at if event.facts.get("idle_s") else None,
     )
 
 
@@ -85,6 +87,8 @@ def _move_on(state: RunState, event: Event) -> RunState:
         spent = spent._replace(worked_ms=max(0, spent.worked_ms + passed - event.facts.get("idle_ms", 0)))
     working = event.kind in _BY_DRIVER or state.working_since is not None
     since = event.at if working and not state.waits_for_people and not state.has_ended else None
+    if state.is_external:
+        state = state._replace(heard_at=event.at)
     return state._replace(seq=event.seq, spent=spent, working_since=since)
 
 

@@ -71,7 +71,8 @@ def _find_moments(state: RunState, at: datetime) -> list[tuple[datetime, int]]:
     if state.has_ended:
         return [(at, 0)]
     deadline = find_deadline(state, at, 0)
-    due = [state.retry_at, *(call.retry_at for call in state.calls), deadline, state.expires_at]
+    idle_until = state.heard_at and state.heard_at + timedelta(seconds=state.idle_s)
+    due = [state.retry_at, *(call.retry_at for call in state.calls), deadline, state.expires_at, idle_until]
     turns = sorted({moment for moment in due if moment is not None and moment > at})
     moments = [(at, 0), *((moment, 0) for turn in turns for moment in (turn - JUST_BEFORE, turn))]
     return list(dict.fromkeys([*moments, (max(at, deadline), 1)]))

@@ -58,6 +58,8 @@ def _load(data: Any) -> RunState:
             "recent": tuple(data["recent"]),
             "proposed": tuple(_make(Proposed, each) for each in data["proposed"]),
             "plan": tuple(_make(Planned, each) for each in data["plan"]),
+            "inbox": tuple(data["inbox"]),
+            "heard_at": _time(data["heard_at"]),
             "marks": tuple(_make(Mark, mark) for mark in data["marks"]),
         },
     )

@@ -14,6 +14,9 @@ from typing import Any, Literal, NamedTuple, TypeVar
 # context window may span.
 RECENT_LIMIT = 24
 MARKS_LIMIT = 400
+# So many calls of an external run may be open at once; the next ones wait unread, and no more than so many of them.
+OPEN_LIMIT = 32
+UNREAD_LIMIT = 32
 
 ZERO = Decimal(0)
 
@@ -232,6 +235,25 @@ class RunState(NamedTuple):
     planned_until: int = 0  # the seq of the user's last words that the plan was made from, and
     said_until: int = 1  # of their last words
     working_since: datetime | None = None
+    # Of an external run: after how long without a call it is complete, the seqs of calls that were not taken up yet,
+    # and when anything happened last.
+    idle_s: int = 0
+    inbox: tuple[int, ...] = ()
+    heard_at: datetime | None = None
+
+    @property
+    def is_external(self) -> bool:
+        """Whether an agent outside plans: its calls arrive one by one, and none waits for another to settle."""
+        return self.idle_s > 0
+
+    @property
+    def may_take(self) -> bool:
+        """Whether a call has arrived that may be taken up now."""
+        return bool(self.inbox) and len(self.open_calls) < OPEN_LIMIT
+
+    def step_of(self, call: int) -> int:
+        """Return the step of an open call: in an external run each is a step of its own, of the same number."""
+        return call if self.is_external else self.step
 
     @property
     def open_calls(self) -> tuple[CallState, ...]:
@@ -260,6 +282,8 @@ class RunState(NamedTuple):
         """
         if self.paused:
             return True
+        if self.is_external:  # whoever plans is awaited like a person
+            return not self.may_take and all(call.waits_for_people for call in self.open_calls)
         if not self.waiting_calls:
             return False
         open_calls = self.open_calls

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from identities.oauth.compact import ALGORITHMS
-from identities.oauth.scopes import SCOPES
+from identities.oauth.scopes import CALL_TOOLS, SCOPES
 
 CLIENT_CREDENTIALS = "client_credentials"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105  the name of a grant
@@ -29,6 +29,27 @@ def endpoint_url(name: str) -> str:
 def api_audience() -> str:
     """Return what the installation's own API is called as an audience."""
     return f"{issuer()}/api/v1"
+
+
+def gateway_audience() -> str:
+    """Return what the gateway is called as an audience: the address at which agents outside call tools."""
+    return f"{issuer()}/mcp"
+
+
+def protected_resource_url() -> str:
+    """Return where the gateway says what it asks for (RFC 9728, 3.1)."""
+    return f"{issuer()}/.well-known/oauth-protected-resource/mcp"
+
+
+def describe_gateway() -> dict[str, Any]:  # Any: JSON
+    """Return the gateway's metadata document (RFC 9728, 2)."""
+    return {
+        "resource": gateway_audience(),
+        "resource_name": "AgentOps gateway",
+        "authorization_servers": [issuer()],
+        "scopes_supported": [CALL_TOOLS],
+        "bearer_methods_supported": ["header"],
+    }
 
 
 def describe_server() -> dict[str, Any]:  # Any: JSON

@@ -1,4 +1,4 @@
-"""Whom a token may be for: this installation's API, a registered resource, or another client."""
+"""Whom a token may be for: this installation's API or gateway, a registered resource, or another client."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils import timezone
 from identities.clients import find_client, may_act, owner_of
 from identities.models import Application, User
 from identities.oauth.errors import OAuthError, invalid_request
-from identities.oauth.metadata import api_audience
+from identities.oauth.metadata import api_audience, gateway_audience
 from identities.oauth.parameters import Parameters
 
 LONGEST = 200
@@ -21,7 +21,7 @@ class Audience:
     """Who reads a token; `account` where that is a client of ours."""
 
     name: str
-    kind: Literal["api", "resource", "client"]
+    kind: Literal["api", "gateway", "resource", "client"]
     account: User | None = None
 
 
@@ -44,6 +44,8 @@ def _find(name: str, client: User) -> Audience | None:
     if name == api_audience():
         # The service account of an agent holds permissions; it never acts through the API itself.
         return None if client.kind == User.Kind.AGENT else Audience(name, "api")
+    if name == gateway_audience():
+        return Audience(name, "gateway") if client.kind == User.Kind.AGENT else None
     team = owner_of(client).team_id
     served = Application.objects.filter(audience=name, team=team, state=Application.State.ACTIVE)
     if served.exists():

@@ -10,4 +10,9 @@ urlpatterns = [
     path("oauth/revoke", views.serve_revocation, name="oauth-revocation"),
     path("oauth/jwks", views.serve_jwks, name="oauth-jwks"),
     path(".well-known/oauth-authorization-server", views.serve_metadata, name="oauth-metadata"),
+    path(
+        ".well-known/oauth-protected-resource/mcp",
+        views.serve_gateway_metadata,
+        name="oauth-gateway-metadata",
+    ),
 ]

@@ -14,7 +14,7 @@ from identities.oauth.errors import OAuthError
 from identities.oauth.grants import grant_token
 from identities.oauth.introspection import introspect_token, revoke_token
 from identities.oauth.limits import count_address, count_client
-from identities.oauth.metadata import describe_server, issuer
+from identities.oauth.metadata import describe_gateway, describe_server, issuer
 from identities.oauth.parameters import Parameters, read_parameters
 from identities.oauth.refusals import record_refusal
 from identities.oauth.signing_keys import JWKS_KEPT_S, published_jwks
@@ -51,6 +51,11 @@ def serve_jwks(request: HttpRequest) -> HttpResponse:
 def serve_metadata(request: HttpRequest) -> HttpResponse:
     """Say where everything is."""
     return _publish(request, describe_server(), METADATA_KEPT_S)
+
+
+def serve_gateway_metadata(request: HttpRequest) -> HttpResponse:
+    """Say what the gateway asks for, to agents outside."""
+    return _publish(request, describe_gateway(), METADATA_KEPT_S)
 
 
 def _answer(request: HttpRequest, serve: Serve) -> HttpResponse:

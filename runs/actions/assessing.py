@@ -63,7 +63,7 @@ def _note_asked(session: Session, call: CallState) -> None:
         note_refused(session, call, "invalid_arguments", f"{call.tool} needs words")
         return
     action = BUILT_IN_TOOLS[call.tool]
-    where = (session.context.run_id, session.state.step, call.number, session.now)
+    where = (session.context.run_id, session.state.step_of(call.number), call.number, session.now)
     queue: Guard | None = (lambda cursor: open_handover(cursor, *where)) if action == "handover" else None
     session.note(
         e.CALL_ASKED, {**where_of(session, call), "action": action}, {"question": question[:4000]}, queue

@@ -19,13 +19,14 @@ from tools.standing import Answer
 
 def key_of(session: Session, call: CallState) -> str:
     """Return the idempotency key of a call: ``run:step:tool:call``."""
-    return f"{text_of(session.context.run_id)}:{session.state.step}:{call.tool}:{call.number}"
+    return f"{text_of(session.context.run_id)}:{session.state.step_of(call.number)}:{call.tool}:{call.number}"
 
 
 def proposal(session: Session, number: int) -> dict[str, Any]:
     """Return the recorded proposal of a call of the current step, as the model made it."""
+    step = session.state.step_of(number)
     for mark in reversed(session.state.marks):
-        if mark.step == session.state.step:
+        if mark.step == step:
             content = session.content_of(mark.seq) or {}
             found = [call for call in content.get("calls", ()) if call["call"] == number]
             if found:
@@ -41,7 +42,7 @@ def problem_detail(session: Session, number: int) -> str:
 
 def where_of(session: Session, call: CallState) -> dict[str, Any]:
     """Return the facts that place a call in its run."""
-    return {"step": session.state.step, "call": call.number}
+    return {"step": session.state.step_of(call.number), "call": call.number}
 
 
 def call_of(session: Session, call: CallState, spec: ToolSpec, arguments: Any) -> Call:  # Any: JSON

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from agentops.errors import ValidationFailed
 from identities.models import AgentIdentity, Team, User
 from runs.behaviour import behaviour_of
-from runs.models import AgentVersion, Price
+from runs.models import EXTERNAL, AgentVersion, Price
 from tools.admin.words import latest_versions
 from tools.models import Tool, ToolGrant, ToolVersion
 from tools.services.terms import Terms, check_terms, skips_people
@@ -158,6 +158,8 @@ class TemplateStep(Step):
         copied = copied_version(self.cleaned_data["template"])
         if copied is not None:
             version["planner"] = behaviour_of(copied).planner
+        if version["principal_source"] == AgentVersion.PrincipalSource.TOKEN:
+            version["planner"] = EXTERNAL
         document["versions"][slug] = {**version, "catalogue": [], "state": "draft"}
 
 

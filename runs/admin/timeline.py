@@ -16,6 +16,7 @@ LANES = ("decided", "executed", "broke")
 
 # Entries that only lead up to another one: left out as soon as that one is there.
 LED_UP_TO = {
+    e.CALL_RECEIVED: {e.STEP_DECIDED},
     e.MODEL_REQUESTED: {e.STEP_DECIDED, e.MODEL_FAILED},
     e.CALL_ALLOWED: {e.CALL_SUCCEEDED, e.CALL_FAILED, e.CALL_UNKNOWN, e.ATTEMPT_STARTED},
     e.ATTEMPT_STARTED: {e.CALL_SUCCEEDED, e.CALL_FAILED, e.CALL_UNKNOWN, e.ATTEMPT_FAILED},

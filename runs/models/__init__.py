@@ -2,22 +2,25 @@
 
 from runs.models.budgets import Budget, BudgetWindow, Escrow
 from runs.models.campaigns import Campaign, CampaignItem
+from runs.models.received import ReceivedCall
 from runs.models.runs import (
     ENDED_STATES,
     UNSETTLED,
     Handover,
     Proof,
     Run,
+    RunKind,
     RunSnapshot,
     RunState,
     Step,
     ToolCall,
 )
 from runs.models.stops import Stop
-from runs.models.versions import AgentVersion, Price
+from runs.models.versions import EXTERNAL, AgentVersion, Price
 
 __all__ = [
     "ENDED_STATES",
+    "EXTERNAL",
     "UNSETTLED",
     "AgentVersion",
     "Budget",
@@ -28,7 +31,9 @@ __all__ = [
     "Handover",
     "Price",
     "Proof",
+    "ReceivedCall",
     "Run",
+    "RunKind",
     "RunSnapshot",
     "RunState",
     "Step",

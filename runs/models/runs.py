@@ -29,6 +29,11 @@ class RunState(models.TextChoices):
     EXPIRED = "expired"
 
 
+class RunKind(models.TextChoices):
+    TASK = "task", "a task that was given to an agent of ours"
+    EXTERNAL = "external", "the calls of an agent outside, in one conversation"
+
+
 class Proof(models.TextChoices):
     TOKEN = "token", "a verified token of the user's"
     ASSERTED = "asserted", "the word of an application that is trusted to name users"
@@ -70,6 +75,9 @@ class Run(models.Model):
     parent = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, related_name="children", db_index=False
     )
+    # Of a run that an agent outside plans: the digest of what its client calls the conversation.
+    kind = models.CharField(max_length=8, choices=RunKind, default=RunKind.TASK, db_default=RunKind.TASK)
+    conversation = models.CharField(max_length=64, blank=True, db_default="")
     line = models.JSONField(default=list, db_default=Value([], models.JSONField()))
     limits = models.JSONField(null=True)
     state = models.CharField(max_length=16, choices=RunState, default=RunState.QUEUED)
@@ -121,6 +129,15 @@ class Run(models.Model):
             models.Index(
                 fields=["team"], name="run_unsettled", condition=Q(required_actions__contains=UNSETTLED)
             ),
+        ]
+        constraints: ClassVar = [
+            # Two calls that arrive at once open one conversation, and find each other's effects in it.
+            models.UniqueConstraint(
+                fields=["identity", "principal", "application", "conversation"],
+                condition=Q(kind="external", ended_at=None),
+                nulls_distinct=False,
+                name="run_one_open_conversation",
+            )
         ]
 
     def __str__(self) -> str:

@@ -14,6 +14,8 @@ from identities.models import AgentIdentity, User
 from runs.querysets import AgentVersionQuerySet
 from tools.models import ToolVersion
 
+EXTERNAL = "external"  # the planner of versions that nobody asks: an agent outside calls their tools
+
 
 class Price(models.Model):
     """What a model costs, USD per million tokens. A change is a new version; an unknown price is never zero."""
@@ -51,6 +53,7 @@ class AgentVersion(models.Model):
     class PrincipalSource(models.TextChoices):
         APPLICATION = "application", "asserted by a trusted application"
         STAFF = "staff", "the member of staff who starts the run"
+        TOKEN = "token", "the user whose token an agent outside presents"
 
     class Plan(models.TextChoices):
         """How the tools are fixed that a run may call, before it reads anything but the user's words."""
@@ -64,7 +67,9 @@ class AgentVersion(models.Model):
     state = models.CharField(max_length=16, choices=State, default=State.DRAFT)
     instructions = models.TextField()
     planner = models.CharField(
-        max_length=16, default="openai", choices=[("openai", "openai"), ("null", "null")]
+        max_length=16,
+        default="openai",
+        choices=[("openai", "openai"), ("null", "null"), (EXTERNAL, "an agent outside, through the gateway")],
     )
     model = models.CharField(max_length=120)
     temperature = models.FloatField(null=True, blank=True)

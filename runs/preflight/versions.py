@@ -9,11 +9,12 @@ from django.utils import timezone
 
 from agentops.engine.state import RECENT_LIMIT
 from identities.querysets import is_known_person
-from runs.models import AgentVersion, Price
+from runs.models import EXTERNAL, AgentVersion, Price
 from runs.preflight.approvers import able_approvers
 from runs.preflight.findings import OUT_OF_SERVICE, Finding
 from tools.models import Effect, Idempotency, Tool, ToolGrant, ToolVersion
 
+SOURCE = AgentVersion.PrincipalSource
 LIMITS = {
     "max_steps": "steps",
     "max_tokens": "tokens",
@@ -28,6 +29,7 @@ def check_version(version: AgentVersion) -> list[Finding]:
     findings = [
         *_check_agent(version),
         *_check_limits(version),
+        *_check_planner(version),
         *_check_price(version),
         *_check_names(tools),
     ]
@@ -60,7 +62,9 @@ def _check_limits(version: AgentVersion) -> Iterator[Finding]:
             yield Finding("no_budget", subject, f"no ceiling of {unit} per run", f"Set {field} above 0")
     if not version.principal_source:
         problem = "nothing says for whom its runs act"
-        yield Finding("no_principal_source", subject, problem, "Set principal_source to application or staff")
+        yield Finding(
+            "no_principal_source", subject, problem, "Set principal_source to application, staff or token"
+        )
     if not 2 <= version.repeat_limit <= RECENT_LIMIT:
         problem, remedy = (
             "it would never be found to go in circles",
@@ -72,7 +76,23 @@ def _check_limits(version: AgentVersion) -> Iterator[Finding]:
         yield Finding("no_expiry", subject, "its runs could wait for ever", remedy)
 
 
+def _check_planner(version: AgentVersion) -> Iterator[Finding]:
+    """An agent outside plans by itself, for users whose tokens it presents; nobody else does."""
+    outside, by_token = version.planner == EXTERNAL, version.principal_source == SOURCE.TOKEN
+    if outside != by_token:
+        problem = "an agent outside acts for users whose tokens it presents, and only such a one does"
+        remedy = f"Set planner to {EXTERNAL} and principal_source to {SOURCE.TOKEN}, or neither"
+        yield Finding("not_external", str(version), problem, remedy)
+    if outside and version.plan:
+        problem = "a plan is made from the user's words, which an agent outside keeps to itself"
+        yield Finding(
+            "no_words", str(version), problem, "Leave plan empty; mark the tools' arguments instead"
+        )
+
+
 def _check_price(version: AgentVersion) -> Iterator[Finding]:
+    if version.planner == EXTERNAL:  # nothing is paid for it here
+        return
     if not Price.objects.filter(model=version.model, active=True).exists():
         problem = f"nobody has said what the model {version.model or '(none)'} costs"
         yield Finding("no_price", str(version), problem, "Add a price; a free model is priced at 0")

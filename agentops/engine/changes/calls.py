@@ -13,7 +13,7 @@ from agentops.engine.state import CallState, CallStatus, RunState
 
 
 def _pick(state: RunState, facts: Facts, *statuses: str) -> CallState:
-    if state.phase != "calling" or facts["step"] != state.step:
+    if state.phase != "calling" or facts["step"] != state.step_of(facts["call"]):
         raise ValueError("not the current step")
     call = state.call(facts["call"])
     if call.status not in statuses:

@@ -10,9 +10,19 @@ from agentops.engine.state import MARKS_LIMIT, Mark, RunState
 def mark_entry(state: RunState, event: Event) -> RunState:
     """Remember that this entry's content belongs to the model's window."""
     said = event.kind == e.MESSAGE_RECEIVED
-    mark = Mark(event.seq, state.step, event.facts.get("size", 0), said)
+    step = state.step_of(event.facts.get("call", state.step))
+    mark = Mark(event.seq, step, event.facts.get("size", 0), said)
     marks = (*state.marks, mark)
-    return state._replace(marks=marks if len(marks) <= MARKS_LIMIT else _forget_oldest(marks))
+    if len(marks) > MARKS_LIMIT:
+        marks = _forget_settled(state, marks) if state.is_external else _forget_oldest(marks)
+    return state._replace(marks=marks)
+
+
+def _forget_settled(state: RunState, marks: tuple[Mark, ...]) -> tuple[Mark, ...]:
+    """Forget the oldest entry that is of no open call: of those everything is still needed."""
+    still_open = {call.number for call in state.open_calls}
+    oldest = next(mark for mark in marks[1:] if mark.step not in still_open)
+    return tuple([mark for mark in marks if mark is not oldest])
 
 
 def _forget_oldest(marks: tuple[Mark, ...]) -> tuple[Mark, ...]:

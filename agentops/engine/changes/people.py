@@ -7,7 +7,7 @@ from agentops.engine.changes import Change, Facts
 from agentops.engine.changes.marks import mark_entry
 from agentops.engine.events import Event
 from agentops.engine.loops import forget_proposals, note_success
-from agentops.engine.state import CallStatus, RunState
+from agentops.engine.state import UNREAD_LIMIT, CallStatus, RunState
 
 
 def _message_received(state: RunState, facts: Facts, event: Event) -> RunState:
@@ -16,9 +16,18 @@ def _message_received(state: RunState, facts: Facts, event: Event) -> RunState:
     return mark_entry(heard, event)
 
 
+def _call_received(state: RunState, facts: Facts, event: Event) -> RunState:
+    """A call of an agent outside; it is taken up in the order of arrival."""
+    if not state.is_external or facts["step"] != state.step + len(state.inbox) + 1:
+        raise ValueError("no call is awaited, or not this one")
+    if len(state.inbox) >= UNREAD_LIMIT:
+        raise ValueError("too many calls are unread")
+    return state._replace(inbox=(*state.inbox, event.seq))
+
+
 def _person_answered(state: RunState, facts: Facts, event: Event) -> RunState:
     call = state.call(facts["call"])
-    if call.status != "asked" or facts["step"] != state.step:
+    if call.status != "asked" or facts["step"] != state.step_of(call.number):
         raise ValueError("nobody was asked this")
     answered = state.with_call(call._replace(status="succeeded", code="answered"))
     if event.kind == e.INPUT_RECEIVED:
@@ -30,7 +39,7 @@ def _outcome_settled(state: RunState, facts: Facts, event: Event) -> RunState:
     call = state.call(facts["call"])
     # Once the run has ended nobody else finds out what became of a call in doubt.
     may_settle = call in state.unsettled_outcomes if state.has_ended else call.status == "parked"
-    if not may_settle or facts["step"] != state.step:
+    if not may_settle or facts["step"] != state.step_of(call.number):
         raise ValueError("the call is not parked")
     status: CallStatus = "succeeded" if facts["happened"] else "failed"
     settled = state.with_call(call._replace(status=status, code="settled_by_person"))
@@ -54,6 +63,7 @@ def _killed(state: RunState, facts: Facts, event: Event) -> RunState:
 
 
 CHANGES: dict[str, Change] = {
+    e.CALL_RECEIVED: _call_received,
     e.MESSAGE_RECEIVED: _message_received,
     e.INPUT_RECEIVED: _person_answered,
     e.HANDOVER_ANSWERED: _person_answered,

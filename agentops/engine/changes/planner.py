@@ -18,16 +18,14 @@ CUT_ANSWERS = 3
 
 def _model_requested(state: RunState, facts: Facts, event: Event) -> RunState:
     step = facts["step"]
-    if (
-        state.phase not in ("ready", "calling")
-        or step not in (state.step, state.step + 1)
-        or state.open_calls
-    ):
+    taken = state.is_external and state.may_take and step == state.step + 1
+    next_turn = not state.is_external and step in (state.step, state.step + 1) and not state.open_calls
+    if state.phase not in ("ready", "calling") or not (taken or next_turn):
         raise ValueError("the planner may not be asked now")
     return state._replace(
         phase="asking",
         step=step,
-        calls=(),
+        calls=state.open_calls,  # of an external run they go on; others have none
         model_attempt=facts["attempt"],
         reserved_tokens=facts["reserved_tokens"],
         reserved_usd=Decimal(facts["reserved_usd"]),
@@ -52,7 +50,12 @@ def _step_decided(state: RunState, facts: Facts, event: Event) -> RunState:
         CallState(c["call"], c["tool"], c["args_digest"], problem=c.get("problem") or "")
         for c in facts["calls"]
     )
-    settled = _settle_model(_count(state, calls), facts)._replace(calls=calls, model_attempt=0, model_code="")
+    if state.is_external and [call.number for call in calls] != [state.step]:
+        raise ValueError("one call is taken up at a time, under its own number")
+    settled = _settle_model(_count(state, calls), facts)
+    settled = settled._replace(
+        calls=(*state.calls, *calls), model_attempt=0, model_code="", inbox=state.inbox[1:]
+    )
     return mark_entry(_end_turn(settled, facts), event)
 
 

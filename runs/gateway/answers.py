@@ -1,0 +1,105 @@
+"""What has become of a call of an agent outside, as far as anybody can say by now."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+from django.urls import reverse
+from django.utils import timezone
+
+from agentops.engine import events as e
+from runs.models import ReceivedCall, Run, ToolCall
+
+Status = Literal["working", "waiting", "succeeded", "failed"]
+ERASED = "what came of it has been erased"
+# Nobody but a person can move these on.
+PARKED = "parked"
+_OUTCOME = "SELECT kind, facts, content FROM ledger_entry WHERE stream = %s AND seq = %s"
+_WORDS = {
+    "outcome_unknown": "nobody knows whether it happened; a person has to find out",
+    "in_progress": "it is being worked on; make the same call again to learn how it ended",
+    "approval_required": "a person has to approve this; make the same call again to learn what they decided",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``value`` is the tool's result. ``code`` says what went wrong or is awaited, ``detail`` says it in words."""
+
+    status: Status
+    value: Any = None  # Any: JSON
+    code: str = ""
+    detail: str = ""
+    approval: UUID | None = None
+    was_replayed: bool = False
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it will stay so."""
+        return self.status in ("succeeded", "failed")
+
+    @property
+    def url(self) -> str:
+        """Return where people decide about the call, or nothing."""
+        if self.approval is None:
+            return ""
+        return (
+            f"{settings.PUBLIC_URL}{reverse('admin:approvals_approvalrequest_change', args=[self.approval])}"
+        )
+
+
+def read_answer(received: ReceivedCall) -> Answer:
+    """Return how the call stands."""
+    call = ToolCall.objects.filter(run_id=received.run_id, step=received.number).first()
+    if call is not None and call.outcome_seq is not None:
+        return _read_outcome(received.run_id, call)
+    ended = Run.objects.only("state", "status_reason").get(pk=received.run_id)
+    if ended.has_ended:
+        return _never_made(ended, call)
+    if call is not None and call.state == "waiting":
+        return Answer("waiting", None, "approval_required", _WORDS["approval_required"], call.approval_id)
+    if call is not None and call.state == PARKED:
+        return Answer("waiting", None, "outcome_unknown", _WORDS["outcome_unknown"])
+    return Answer("working", None, "in_progress", _WORDS["in_progress"])
+
+
+def mark_answered(received: ReceivedCall) -> None:
+    """Note that the client was told how the call ended: whoever says the same again means another call."""
+    waiting = ReceivedCall.objects.filter(run_id=received.run_id, number=received.number, answered_at=None)
+    waiting.update(answered_at=timezone.now())
+
+
+def _never_made(run: Run, call: ToolCall | None) -> Answer:
+    if call is not None and call.state in ("started", "unknown", "parking", PARKED):
+        return Answer("failed", None, "outcome_unknown", _WORDS["outcome_unknown"])
+    reason = run.status_reason or run.state
+    return Answer("failed", None, reason, f"the conversation ended before the call was made: {reason}")
+
+
+def _read_outcome(run_id: UUID, call: ToolCall) -> Answer:
+    with connection.cursor() as cursor:
+        cursor.execute(_OUTCOME, [run_id, call.outcome_seq])
+        kind, facts, content = cursor.fetchone()
+    facts, content = _json(facts), _json(content) or {}
+    if kind == e.CALL_SUCCEEDED:
+        if "value" not in content:
+            return Answer("succeeded", ERASED, "erased")
+        return Answer("succeeded", content["value"], was_replayed=bool(facts.get("replayed")))
+    if kind == e.OUTCOME_SETTLED:
+        return _settled_by_person(facts)
+    return Answer("failed", content.get("value"), facts.get("code", ""), str(content.get("detail", "")))
+
+
+def _settled_by_person(facts: dict[str, Any]) -> Answer:  # Any: JSON
+    if facts["happened"]:
+        return Answer("succeeded", "a person found that it has happened", "settled_by_person")
+    return Answer("failed", None, "settled_by_person", "a person found that it has not happened")
+
+
+def _json(value: Any) -> Any:  # Any: JSON, parsed or not as the cursor has it
+    return json.loads(value) if isinstance(value, str) else value

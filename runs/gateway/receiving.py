@@ -1,0 +1,133 @@
+"""Receiving a call of an agent outside: recognised where it was made before, else appended to its run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from agentops.canonical import keyed_digest
+from agentops.engine import events as e
+from agentops.engine.state import UNREAD_LIMIT, RunState
+from agentops.errors import NotFound, StateConflict, ValidationFailed
+from agentops.ledger.entries import Draft
+from agentops.messages import send_after_commit
+from identities.oauth.bearers import Delegate
+from runs import lease_rows
+from runs.gateway.conversations import name_conversation, open_conversation
+from runs.models import ReceivedCall, Run
+from runs.planner.calls import read_calls
+from runs.services import DRIVE
+from runs.steering import write_by_person
+
+KEY_LIMIT = 200
+WHY_LIMIT = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A call as an agent outside makes it. ``arguments`` is the text of a JSON object, as it came.
+
+    ``key``: what its client calls this very call, to be known again; ``why``: the agent's own words for people.
+    """
+
+    tool: str
+    arguments: str
+    conversation: str = ""
+    key: str = ""
+    why: str = ""
+    traceparent: str = ""
+    tracestate: str = ""
+
+
+@transaction.atomic
+def receive_call(*, caller: Delegate, foreign: Foreign) -> tuple[ReceivedCall, bool]:
+    """Take a call into its conversation's run, whose driver sees to it; return by what it is found, and if it is new.
+
+    A call with a known key is that call; so is one without a key that says the same as one whose end the client was
+    not yet told: it is asking for that. Raises PolicyDenied, StateConflict, ValidationFailed: nothing was written.
+    """
+    _check(foreign)
+    conversation = name_conversation(foreign.conversation)
+    run = open_conversation(caller, conversation, foreign.traceparent, foreign.tracestate)
+    key = keyed_digest(["key", foreign.key]) if foreign.key else ""
+    digest = digest_of(foreign)
+    known = _find_known(run, key, digest)
+    return (known, False) if known else (_append(caller, run, foreign, key, digest), True)
+
+
+def find_received(*, caller: Delegate, foreign: Foreign, run_id: str, number: int) -> ReceivedCall:
+    """Return a call that this very caller has made; raises NotFound, or ValidationFailed for another call."""
+    own = ReceivedCall.objects.filter(
+        run__identity=caller.agent, run__principal=caller.principal, run__application=caller.application
+    )
+    found = own.filter(run_id=run_id, number=number).first()
+    if found is None:
+        raise NotFound("unknown_call", "no such call was received from you")
+    if found.digest != digest_of(foreign):
+        raise ValidationFailed("key_reused", "this state is of another call")
+    return found
+
+
+def digest_of(foreign: Foreign) -> str:
+    """Return the digest by which the same call is known again."""
+    return keyed_digest([foreign.tool, foreign.arguments])
+
+
+def _check(foreign: Foreign) -> None:
+    if len(foreign.key) > KEY_LIMIT or not foreign.key.isprintable():
+        raise ValidationFailed("bad_key", f"a key has at most {KEY_LIMIT} printable characters")
+    if len(foreign.why) > WHY_LIMIT:
+        raise ValidationFailed("why_too_long", f"at most {WHY_LIMIT} characters")
+
+
+def _find_known(run: Run, key: str, digest: str) -> ReceivedCall | None:
+    if not key:
+        waiting = ReceivedCall.objects.filter(run=run, digest=digest, key="", answered_at=None)
+        return waiting.order_by("number").first()
+    known = ReceivedCall.objects.filter(run=run, key=key).first()
+    if known is not None and known.digest != digest:
+        raise ValidationFailed("key_reused", "this key was used for another call")
+    return known
+
+
+def _append(caller: Delegate, run: Run, foreign: Foreign, key: str, digest: str) -> ReceivedCall:
+    now, content = timezone.now(), _content(foreign)
+    with connection.cursor() as cursor:
+        after = write_by_person(
+            cursor, run, lambda before: _draft(before, now, content, caller, len(foreign.arguments))
+        )
+        lease_rows.ring(cursor, run.pk)
+    send_after_commit(DRIVE, str(run.pk))
+    number = after.step + len(after.inbox)
+    return ReceivedCall.objects.create(run=run, number=number, key=key, digest=digest, received_at=now)
+
+
+def _draft(before: RunState, now: datetime, content: dict[str, Any], caller: Delegate, size: int) -> Draft:
+    """Return the entry, or refuse what the run would not take up: its budget and its patience are bounded."""
+    number = before.step + len(before.inbox) + 1
+    if before.has_ended:
+        raise StateConflict("conversation_ended", "the conversation ends this moment; call again")
+    if number > before.limits.steps:
+        raise StateConflict("budget_reached", f"a conversation has at most {before.limits.steps} calls")
+    if len(before.inbox) >= UNREAD_LIMIT:
+        raise StateConflict("too_many_calls", "calls of this conversation wait; call again later")
+    return Draft(e.CALL_RECEIVED, now, {"step": number, "size": size}, content, caller.agent.pk)
+
+
+def _content(foreign: Foreign) -> dict[str, Any]:  # Any: JSON
+    """Return the call as a planner's would be recorded: read with suspicion, its fault beside it."""
+    [call] = read_calls(
+        [{"function": {"name": foreign.tool, "arguments": foreign.arguments}}], cut_short=False
+    )
+    return {
+        "tool": call.name,
+        "arguments": call.arguments,
+        "raw": call.raw_arguments if call.problem else None,
+        "problem": call.problem,
+        "problem_detail": call.problem_detail,
+        "why": foreign.why,
+    }

@@ -1,0 +1,173 @@
+"""The MCP server that agents outside talk to: what they say in our words, and what became of it in theirs.
+
+Protocol 2026-07-28 and those before it, as the SDK speaks them; nothing is remembered between two requests.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import mcp_types as types
+import orjson
+from django.core import signing
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.shared.exceptions import MCPError
+
+from agentops.errors import AgentOpsError, ValidationFailed
+from identities.oauth.bearers import Delegate
+from runs.gateway.answers import Answer
+from runs.gateway.offering import list_tools
+from runs.gateway.receiving import Foreign, find_received, receive_call
+from runs.gateway.waiting import ask_database, wait_for_answer
+from runs.models import ReceivedCall
+from tools.calls import ToolSpec
+
+Context = ServerRequestContext[Any, Any]  # Any: nothing lives as long as the server; the transport's request
+Meta = Mapping[str, Any]  # Any: JSON that a client wrote
+
+CALLER = "agentops.caller"  # in the request's scope
+# What a client may say of a call, beside what MCP itself has.
+CONVERSATION, KEY, WHY = "io.agentops/conversation", "io.agentops/key", "io.agentops/why"
+PROBLEM, RUN, CALL = "io.agentops/problem", "io.agentops/run", "io.agentops/call"
+INSTRUCTIONS = (
+    "Every call is checked, recorded and carried out on behalf of the user whose token you present. A result with "
+    "the code approval_required or in_progress is no failure: make the very same call again later to learn how it "
+    f"ended. Name a call that changes something by _meta {KEY!r}, so that it is never made twice."
+)
+_SALT = "agentops.gateway"
+STATE_AGE_S = 86_400
+RETRY_AFTER_S = 30
+
+
+@cache
+def gateway_server() -> Server[Any]:  # Any: nothing lives as long as the server
+    """Return this process's server."""
+    return Server("agentops", instructions=INSTRUCTIONS, on_list_tools=_list_tools, on_call_tool=_call_tool)
+
+
+async def _list_tools(context: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+    caller = _caller(context)
+    try:
+        specs = await ask_database(lambda: list_tools(caller))
+    except AgentOpsError as error:
+        raise MCPError(types.INVALID_REQUEST, str(error)) from None
+    return types.ListToolsResult(tools=[_describe(spec) for spec in specs])
+
+
+def _describe(spec: ToolSpec) -> types.Tool:
+    reads = spec.effect == "read"
+    output = spec.output_schema or {}
+    return types.Tool(
+        name=spec.name,
+        description=spec.description,
+        input_schema=spec.input_schema,
+        output_schema=output if output.get("type") == "object" else None,
+        annotations=types.ToolAnnotations(
+            read_only_hint=reads,
+            destructive_hint=spec.effect == "irreversible",
+            idempotent_hint=reads or spec.idempotency != "none",
+        ),
+    )
+
+
+async def _call_tool(
+    context: Context, params: types.CallToolRequestParams
+) -> types.CallToolResult | types.InputRequiredResult:
+    caller = _caller(context)
+    try:
+        foreign = _read_call(params)
+        if params.request_state is not None:
+            received, is_new = (
+                await ask_database(lambda: _resume(caller, foreign, params.request_state or "")),
+                False,
+            )
+        else:
+            received, is_new = await ask_database(lambda: receive_call(caller=caller, foreign=foreign))
+    except AgentOpsError as error:
+        return _problem(error.code, error.detail)
+    answer = await wait_for_answer(received, for_people=not is_new)
+    if answer.approval and is_new and _may_be_sent(context):
+        return _send_to(received, answer)
+    return _tell(received, answer)
+
+
+def _caller(context: Context) -> Delegate:
+    caller: Delegate = context.request.scope[CALLER]  # type: ignore[union-attr]  # over HTTP there always is one
+    return caller
+
+
+def _read_call(params: types.CallToolRequestParams) -> Foreign:
+    meta: Meta = params.meta or {}
+    return Foreign(
+        tool=params.name,
+        arguments=orjson.dumps(params.arguments or {}, option=orjson.OPT_SORT_KEYS).decode(),
+        conversation=_text(meta, CONVERSATION),
+        key=_text(meta, KEY),
+        why=_text(meta, WHY),
+        traceparent=_text(meta, "traceparent"),
+        tracestate=_text(meta, "tracestate"),
+    )
+
+
+def _text(meta: Meta, name: str) -> str:
+    value = meta.get(name, "")
+    if not isinstance(value, str):
+        raise ValidationFailed("bad_meta", f"_meta {name} is a text")
+    return value
+
+
+def _resume(caller: Delegate, foreign: Foreign, state: str) -> ReceivedCall:
+    """Return the call that a sealed state names, for the same caller and the same call only."""
+    try:
+        run_id, number = signing.loads(state, salt=_SALT, max_age=STATE_AGE_S)
+    except (signing.BadSignature, ValueError, TypeError):
+        raise ValidationFailed("bad_request_state", "this state is not ours, or too old") from None
+    return find_received(caller=caller, foreign=foreign, run_id=run_id, number=number)
+
+
+def _may_be_sent(context: Context) -> bool:
+    """Return whether the client can show its user an address."""
+    capabilities = context.session.client_capabilities
+    return bool(capabilities and capabilities.elicitation and capabilities.elicitation.url)
+
+
+def _send_to(received: ReceivedCall, answer: Answer) -> types.InputRequiredResult:
+    """Ask the client to show where people decide. That its user has seen it says nothing about what they decide."""
+    state = signing.dumps([str(received.run_id), received.number], salt=_SALT)
+    shown = types.ElicitRequestURLParams(
+        message=answer.detail, url=answer.url, elicitation_id=str(answer.approval)
+    )
+    asked = types.ElicitRequest(params=shown)
+    return types.InputRequiredResult(input_requests={"approval": asked}, request_state=state)
+
+
+def _tell(received: ReceivedCall, answer: Answer) -> types.CallToolResult:
+    where = {RUN: str(received.run_id), CALL: received.number}
+    if answer.status != "succeeded":
+        return _problem(answer.code, answer.detail, answer, where)
+    value = answer.value
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return types.CallToolResult(
+        content=[types.TextContent(text=text)],
+        structured_content=value if isinstance(value, dict) else None,
+        _meta=where,
+    )
+
+
+def _problem(
+    code: str, detail: str, answer: Answer | None = None, where: Mapping[str, Any] | None = None
+) -> types.CallToolResult:
+    told: dict[str, Any] = {"code": code, "detail": detail}  # Any: JSON
+    if answer is not None and answer.approval is not None:
+        told |= {"approval_id": str(answer.approval), "url": answer.url}
+    if answer is not None and not answer.is_settled:
+        told["retry_after"] = RETRY_AFTER_S
+    return types.CallToolResult(
+        content=[types.TextContent(text=json.dumps(told, ensure_ascii=False))],
+        is_error=True,
+        _meta={**(where or {}), PROBLEM: told},
+    )

@@ -1,0 +1,152 @@
+"""What every start of a run needs, whoever starts it: a version, an end user, a row, and the stream's first entry."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from agentops.engine import ENGINE_VERSION
+from agentops.engine import events as e
+from agentops.errors import StateConflict, ValidationFailed
+from agentops.identifiers import new_id
+from agentops.ledger.entries import Draft
+from agentops.ledger.store import record
+from agentops.tracing import TraceContext
+from identities.models import AgentIdentity, ApiKey, Application, KillSwitch, Principal, User
+from runs import escrow
+from runs.bounds import Bounds, describe_bounds
+from runs.models import AgentVersion, Run, RunKind
+
+
+def published_version(agent: AgentIdentity) -> AgentVersion:
+    """Return the version that new runs get; raises StateConflict where there is none, or the agent may not act."""
+    if not agent.may_act(timezone.now()):
+        raise StateConflict("agent_not_active", f"the agent is {agent.state}, or has expired")
+    version: AgentVersion | None = AgentVersion.objects.filter(
+        identity=agent, state=AgentVersion.State.PUBLISHED
+    ).first()
+    if version is None:
+        raise StateConflict("nothing_published", "the agent has no published version")
+    version.identity = agent
+    return version
+
+
+def refuse_stopped(principal: Principal, version: AgentVersion) -> None:
+    """Refuse early; a switch that is thrown this very moment is heeded before the run's first model call."""
+    switch = KillSwitch.objects.thrown().concerning(principal.pk, version.planner).order_by("scope").first()
+    if switch is not None:
+        raise StateConflict(f"{switch.scope}_stopped", "a kill switch is thrown; try again when it is lifted")
+
+
+def find_principal(agent: AgentIdentity, issuer: str, subject: str) -> Principal:
+    """Return the end user, held until the commit; raises ValidationFailed for a name that nobody can have."""
+    for name, value in (("issuer", issuer), ("subject", subject)):
+        if not value.strip() or len(value) > 200 or not value.isprintable():
+            raise ValidationFailed(
+                "bad_principal", f"the principal's {name} has 1 to 200 printable characters"
+            )
+    while True:
+        principal, _ = Principal.objects.get_or_create(team_id=agent.team_id, issuer=issuer, subject=subject)
+        if _hold(principal):
+            return principal
+
+
+def _hold(principal: Principal) -> bool:
+    """Keep the end user from being erased until the commit; return whether it still stands."""
+    with connection.cursor() as cursor:
+        # Shared, so that runs of one person do not wait for each other; it waits for an erasure, which would
+        # otherwise miss the run that is being started.
+        cursor.execute(
+            "SELECT 1 FROM identities_principal WHERE id = %s AND subject = %s FOR KEY SHARE",
+            [principal.pk, principal.subject],
+        )
+        return cursor.fetchone() is not None
+
+
+def create_run(
+    *,
+    actor: User,
+    version: AgentVersion,
+    principal: Principal,
+    application: Application | None,
+    trace: TraceContext,
+    bounds: Bounds,
+    proof: str,
+    credential: ApiKey | None = None,
+    conversation: str = "",
+) -> Run:
+    """Write a run's row; with a conversation's digest, that of a run which an agent outside plans."""
+    now, agent = timezone.now(), version.identity
+    return Run.objects.create(
+        id=new_id(),
+        team_id=agent.team_id,
+        identity=agent,
+        agent_version=version,
+        principal=principal,
+        application=application,
+        started_by=actor if actor.kind == User.Kind.PERSON else None,
+        credential=credential,
+        proof=proof,
+        kind=RunKind.EXTERNAL if conversation else RunKind.TASK,
+        conversation=conversation,
+        parent=bounds.parent,
+        line=bounds.line,
+        limits=bounds.limits,
+        trace_id=trace.trace_id,
+        trace_flags=trace.flags,
+        trace_state=trace.state,
+        created_at=now,
+        updated_at=now,
+        expires_at=_first_end(now, version, agent, bounds.parent),
+        wake_at=now,
+        max_steps=version.max_steps or 0,
+        max_tokens=version.max_tokens or 0,
+        max_usd=version.max_usd or 0,
+        max_seconds=version.max_seconds or 0,
+    )
+
+
+def _first_end(
+    now: datetime, version: AgentVersion, agent: AgentIdentity, parent: Run | None = None
+) -> datetime:
+    after_s = version.run_expires_after_s
+    ends = [now + timedelta(seconds=after_s)] if after_s else []
+    ends += [agent.expires_at] if agent.expires_at else []
+    ends += [parent.expires_at] if parent else []
+    if not ends:
+        raise StateConflict("no_expiry", "neither the version nor the agent says when its runs end")
+    return min(ends)
+
+
+def record_start(run: Run, actor: User, message: str, asserted_by: str, **more: Any) -> None:  # Any: facts
+    """Write the first entry of a run's stream; ``asserted_by`` says who told us for whom it acts."""
+    with connection.cursor() as cursor:
+        shared = escrow.limited_by(cursor, run.team_id, run.identity_id)
+    facts: dict[str, Any] = {
+        "engine": ENGINE_VERSION,
+        "agent_version": str(run.agent_version_id),
+        "identity": str(run.identity_id),
+        "principal": str(run.principal_id),
+        "application": str(run.application_id) if run.application_id else None,
+        "started_by": str(run.started_by_id) if run.started_by_id else None,
+        "asserted_by": asserted_by,
+        "proof": str(run.proof),
+        "credential": str(run.credential_id) if run.credential_id else None,
+        **describe_bounds(run),
+        "trace_id": run.trace_id,
+        "limits": {
+            "steps": run.max_steps,
+            "tokens": run.max_tokens,
+            "usd": str(run.max_usd),
+            "seconds": run.max_seconds,
+        },
+        "shared": shared,
+        "expires_at": run.expires_at.isoformat(),
+        "repeat_limit": run.agent_version.repeat_limit,
+        "size": len(message),
+        **more,
+    }
+    record(run.pk, "run", Draft(e.RUN_STARTED, run.created_at, facts, {"message": message}, actor.pk))

@@ -1,0 +1,183 @@
+"""Calls of an agent outside, through the driver: the same path, budgets, ledger and trace as any other."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
+from identities.services import suspend_agent
+from runs.driver import drive
+from runs.gateway import conversations
+from runs.models import AgentVersion, ReceivedCall, Run
+from runs.services import kill_run
+from tests.runs.company import ORDER
+from tests.runs.gateway.conftest import Outside, delegate
+
+REFUND = {"order_id": "A-1", "amount": "5.00"}
+
+
+def test_a_call_is_decided_executed_and_answered(outside: Outside) -> None:
+    received = outside.call("refund", REFUND)
+    answer = outside.hear(received)
+    assert answer.status == "succeeded"
+    run = outside.run
+    assert (run.state, run.steps, run.proof, run.application, run.started_by) == (
+        "in_progress", 1, "token", None, None,
+    )  # fmt: skip
+    assert outside.company.kinds(run)[:6] == [
+        "run.started", "call.received", "model.requested", "step.decided", "call.allowed", "attempt.started",
+    ]  # fmt: skip
+    assert len(outside.company.world.effects) == 1
+    [call] = outside.company.calls(run)
+    assert call.key == f"{run.pk}:1:refund:1"
+
+
+def test_calls_of_a_conversation_stand_in_one_run(outside: Outside) -> None:
+    for _ in range(3):
+        outside.hear(outside.call("look_up", ORDER))
+    assert outside.company.states(outside.run) == [("succeeded", "ok")] * 3
+    outside.call("look_up", ORDER, conversation="another")
+    assert Run.objects.filter(kind="external").count() == 2
+
+
+def test_what_waits_for_a_person_holds_up_nothing_else(outside: Outside) -> None:
+    refund = outside.company.versions[0].tool
+    outside.company.grant(refund, "REQUIRE_APPROVAL")
+    outside.company.let_decide(refund)
+    asked = outside.call("refund", REFUND)
+    first = outside.hear(asked)
+    assert (first.status, first.code) == ("waiting", "approval_required")
+    assert str(first.approval) in first.url
+    assert outside.run.state == "requires_action"
+    assert outside.hear(outside.call("look_up", ORDER)).status == "succeeded"
+    outside.company.decide()
+    outside.company.drive(outside.run)
+    assert outside.hear(asked).status == "succeeded"
+    assert len(outside.company.world.effects) == 1
+
+
+def test_a_write_does_not_wait_for_another_that_waits(outside: Outside) -> None:
+    refund = outside.company.versions[0].tool
+    outside.company.grant(refund, "REQUIRE_APPROVAL")
+    outside.call("refund", REFUND)
+    outside.company.grant(refund, "ALLOW")
+    assert outside.hear(outside.call("refund", {**REFUND, "order_id": "B-2"})).status == "succeeded"
+
+
+def test_the_same_call_is_the_same_until_its_end_was_told(outside: Outside) -> None:
+    one, again = outside.send("refund", REFUND), outside.send("refund", REFUND)
+    assert one == again
+    outside.company.drive(outside.run)
+    outside.hear(one)
+    assert outside.send("refund", REFUND).number == 2
+
+
+def test_a_call_with_a_key_is_made_once_whenever_it_is_repeated(outside: Outside) -> None:
+    one = outside.call("refund", REFUND, key="r-1")
+    outside.hear(one)
+    again = outside.call("refund", REFUND, key="r-1")
+    assert one == again
+    assert outside.hear(again).status == "succeeded"
+    assert len(outside.company.world.effects) == 1
+    with pytest.raises(ValidationFailed, match="key_reused"):
+        outside.send("refund", {**REFUND, "order_id": "B-2"}, key="r-1")
+
+
+def test_an_unknown_tool_and_bad_arguments_are_refused_on_the_record(outside: Outside) -> None:
+    told = [
+        outside.hear(outside.call(*wrong)).code
+        for wrong in (("drop_tables", {}), ("refund", {"order_id": 7}), ("refund", '{"a": 1, "a": 2}'))
+    ]
+    assert told == ["not_allow_listed", "invalid_arguments", "malformed_arguments"]
+    assert outside.company.world.effects == []
+    assert outside.company.facts(outside.run, "step.decided")[0]["calls"][0]["tool"] == "(unknown)"
+
+
+def test_more_calls_than_the_budget_are_refused_and_no_new_conversation_evades_it(outside: Outside) -> None:
+    version = outside.company.published
+    assert version is not None
+    outside.call("look_up", ORDER)
+    run = outside.run
+    reach(run, version.max_steps or 0, outside)
+    with pytest.raises(StateConflict, match="budget_reached"):
+        outside.send("look_up", {"order_id": "B-1"})
+    assert Run.objects.filter(kind="external").count() == 1
+
+
+def reach(run: Run, steps: int, outside: Outside) -> None:
+    """Make all the calls that the run may have."""
+    for number in range(2, steps + 1):
+        outside.send("look_up", {"order_id": f"A-{number}"})
+        if number % 8 == 0:
+            outside.company.drive(run)
+    outside.company.drive(run)
+    run.refresh_from_db()
+    assert (run.state, run.steps) == ("in_progress", steps)
+
+
+def test_a_conversation_that_was_stopped_begins_anew_only_when_it_would_have_been_over(
+    outside: Outside,
+) -> None:
+    outside.call("look_up", ORDER)
+    kill_run(actor=outside.company.cast.ada, run=outside.run)
+    outside.company.drive(outside.run)
+    with pytest.raises(StateConflict, match="conversation_ended"):
+        outside.send("look_up", ORDER)
+
+
+def test_without_that_rule_a_stopped_agent_just_goes_on(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversations, "_refuse_early", lambda ended: None)
+    outside.call("look_up", ORDER)
+    kill_run(actor=outside.company.cast.ada, run=outside.run)
+    outside.company.drive(outside.run)
+    outside.send("look_up", ORDER)
+    assert Run.objects.filter(kind="external").count() == 2
+
+
+def test_nobody_calls_for_long_enough_and_the_run_is_complete(outside: Outside, settings: object) -> None:
+    settings.GATEWAY_IDLE_S = 1  # type: ignore[attr-defined]  # pytest-django's
+    outside.hear(outside.call("look_up", ORDER))
+    while drive(outside.run.pk):
+        pass
+    run = outside.run
+    assert run.state == "completed"
+    outside.send("look_up", ORDER)
+    assert Run.objects.filter(kind="external").count() == 2
+
+
+@pytest.mark.parametrize("proof", ["self", ""])
+def test_a_token_for_no_user_opens_nothing(outside: Outside, proof: str) -> None:
+    outside.caller = delegate(outside.company, proof=proof)
+    with pytest.raises(PolicyDenied, match="no_user"):
+        outside.send("look_up", ORDER)
+    assert not ReceivedCall.objects.exists()
+
+
+def test_an_agent_that_a_model_of_ours_plans_for_has_no_gateway(outside: Outside) -> None:
+    AgentVersion.objects.update(state="retired")
+    outside.company.publish()
+    with pytest.raises(PolicyDenied, match="not_external"):
+        outside.send("look_up", ORDER)
+
+
+def test_an_external_agent_is_started_by_nobody_else(outside: Outside) -> None:
+    with pytest.raises(PolicyDenied, match="external_only"):
+        outside.company.start()
+
+
+def test_a_suspended_agent_calls_nothing_more(outside: Outside) -> None:
+    received = outside.send("refund", REFUND)
+    suspend_agent(actor=outside.company.cast.ada, agent=outside.company.cast.agent, reason="stolen")
+    outside.company.drive(outside.run)
+    assert outside.hear(received).code == "identity_suspended"
+    assert outside.company.world.effects == []
+
+
+def test_two_calls_at_once_open_one_conversation(outside: Outside) -> None:
+    outside.send("look_up", ORDER)
+    digest = outside.run.conversation
+    with pytest.raises(IntegrityError, match="run_one_open_conversation"), transaction.atomic():
+        conversations._start(outside.caller, digest, "", "")  # somebody who did not see the other one

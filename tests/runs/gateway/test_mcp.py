@@ -1,0 +1,270 @@
+"""The gateway over HTTP, with the official client: who gets in, what they find, and how waiting is told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import httpx2
+import mcp_types as types
+import pytest
+from django.core import signing
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from pytest_django import Settings
+
+from identities.oauth.signing_keys import keeper
+from runs.models import Run
+from tests.api.live import serve_api
+from tests.factories import AgentFactory
+from tests.oauth.clients import USER_ID, give_secret, user_id
+from tests.runs.company import ORDER, Company
+from tests.runs.gateway.conftest import Outside
+from tests.runs.gateway.worker import working
+
+REFUND = {"order_id": "A-1", "amount": "5.00"}
+MODERN, LEGACY = "2026-07-28", "legacy"
+
+
+class Gateway:
+    """The gateway at an address, and the tokens with which the company's agent comes."""
+
+    def __init__(self, url: str, company: Company) -> None:
+        cast = company.cast
+        self.url = f"{url}/mcp"
+        self.application = give_secret(cast.alice, cast.application.service_account)
+        self.agent = give_secret(cast.alice, cast.agent.service_account)
+
+    def token(self, subject: str = "customer-1", **form: str) -> str:
+        """Return what the agent gets for a user whom the application names."""
+        passed_on = self.application.exchanged(user_id(subject), self.agent.client_id, USER_ID)
+        return self.agent.exchanged(passed_on, self.url, **form)
+
+    def ask(
+        self, talk: Callable[[Client], Awaitable[Any]], **options: Any
+    ) -> Any:  # Any: whatever the talk returns
+        """Connect as the official client does, and talk."""
+        token = options.pop("token", None) or self.token()
+
+        async def connect() -> Any:  # Any: as above
+            headers = {"Authorization": f"Bearer {token}"}
+            async with httpx2.AsyncClient(headers=headers, timeout=60) as http:
+                transport = streamable_http_client(self.url, http_client=http)
+                async with Client(transport, **options) as client:
+                    return await talk(client)
+
+        return asyncio.run(connect())
+
+    def post(
+        self, body: Any, token: str | None = None, **headers: str
+    ) -> httpx2.Response:  # Any: JSON, or bytes
+        given = {
+            "Accept": "application/json, text/event-stream",
+            "Content-Type": "application/json",
+            **headers,
+        }
+        if token:
+            given["Authorization"] = f"Bearer {token}"
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return httpx2.post(self.url, content=content, headers=given, timeout=60)
+
+
+@pytest.fixture
+def gateway(outside: Outside, settings: Settings) -> Iterator[Gateway]:
+    """Provide the gateway behind a real server, and a worker."""
+    keeper.forget()
+    settings.GATEWAY_WAIT_S = 20.0
+    with serve_api() as url:
+        settings.PUBLIC_URL = url
+        with working():
+            yield Gateway(url, outside.company)
+    keeper.forget()
+
+
+PING = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+
+
+@pytest.mark.parametrize("mode", [MODERN, LEGACY])
+def test_an_agent_finds_its_tools_and_calls_them(gateway: Gateway, mode: str) -> None:
+    async def talk(client: Client) -> tuple[types.ListToolsResult, types.CallToolResult]:
+        return await client.list_tools(), await client.call_tool("look_up", ORDER)
+
+    listed, result = gateway.ask(talk, mode=mode)
+    assert sorted(tool.name for tool in listed.tools) == ["look_up", "refund"]
+    assert {tool.name: tool.annotations.read_only_hint for tool in listed.tools if tool.annotations} == {
+        "refund": False,
+        "look_up": True,
+    }
+    assert not result.is_error, result
+    run = Run.objects.get(kind="external")
+    assert (run.principal.subject, run.proof, run.application) == (
+        "customer-1", "asserted", gateway.application.account.application,
+    )  # fmt: skip
+
+
+def test_only_what_is_granted_is_found(gateway: Gateway, outside: Outside) -> None:
+    outside.company.grant(outside.company.versions[0].tool, "DENY")
+
+    async def talk(client: Client) -> types.ListToolsResult:
+        return await client.list_tools()
+
+    assert [tool.name for tool in gateway.ask(talk).tools] == ["look_up"]
+
+
+def needs_approval(outside: Outside) -> None:
+    refund = outside.company.versions[0].tool
+    outside.company.grant(refund, "REQUIRE_APPROVAL")
+    outside.company.let_decide(refund)
+
+
+@pytest.mark.parametrize("mode", [MODERN, LEGACY])
+def test_who_waits_is_told_for_what_and_asks_again(gateway: Gateway, outside: Outside, mode: str) -> None:
+    needs_approval(outside)
+
+    async def talk(client: Client) -> tuple[Any, Any]:
+        first = await client.call_tool("refund", REFUND)
+        await asyncio.to_thread(outside.company.decide)
+        return first, await client.call_tool("refund", REFUND)
+
+    first, second = gateway.ask(talk, mode=mode)
+    told = json.loads(first.content[0].text)
+    assert first.is_error
+    assert told.keys() == {"code", "detail", "approval_id", "url", "retry_after"}
+    assert (told["code"], told["approval_id"] in told["url"]) == ("approval_required", True)
+    assert not second.is_error, second
+    assert len(outside.company.world.effects) == 1
+
+
+def test_a_client_that_can_show_an_address_is_sent_to_it_and_its_yes_approves_nothing(
+    gateway: Gateway, outside: Outside, settings: Settings
+) -> None:
+    needs_approval(outside)
+    settings.GATEWAY_WAIT_S = 0.1
+    shown = []
+
+    async def show(context: Any, params: types.ElicitRequestParams) -> types.ElicitResult:
+        shown.append(params)
+        return types.ElicitResult(action="accept")
+
+    async def talk(client: Client) -> types.CallToolResult:
+        return await client.call_tool("refund", REFUND)
+
+    result = gateway.ask(talk, mode=MODERN, elicitation_callback=show)
+    [asked] = shown
+    assert isinstance(asked, types.ElicitRequestURLParams)
+    assert "/admin/approvals/" in asked.url
+    assert json.loads(result.content[0].text)["code"] == "approval_required"
+    assert outside.company.world.effects == []
+
+
+@pytest.mark.parametrize(
+    ("token", "status", "error"),
+    [("", 401, ""), ("nonsense", 401, "invalid_token"), ("own", 403, "insufficient_scope"),
+     ("delegate", 403, "insufficient_scope"), ("user", 401, "invalid_token")],
+)  # fmt: skip
+def test_who_has_no_right_token_is_told_where_to_get_one(
+    gateway: Gateway, token: str, status: int, error: str
+) -> None:
+    passed_on = gateway.application.exchanged(user_id(), gateway.agent.client_id, USER_ID)
+    given = {
+        "own": lambda: gateway.agent.token(gateway.url),  # for no user
+        "delegate": lambda: gateway.token(scope="delegate"),  # may not call tools
+        "user": lambda: passed_on,  # was meant for the agent, not for us
+    }.get(token, lambda: token)()
+    answer = gateway.post(PING, given)
+    assert answer.status_code == status
+    challenge = answer.headers["WWW-Authenticate"]
+    assert "/.well-known/oauth-protected-resource/mcp" in challenge
+    assert (f'error="{error}"' in challenge) == bool(error)
+    assert not Run.objects.exists()
+
+
+def test_the_metadata_say_whom_to_ask(gateway: Gateway) -> None:
+    base = gateway.url.removesuffix("/mcp")
+    told = httpx2.get(f"{base}/.well-known/oauth-protected-resource/mcp").json()
+    assert (told["resource"], told["authorization_servers"]) == (gateway.url, [base])
+
+
+def test_an_application_gets_no_token_for_the_gateway(gateway: Gateway) -> None:
+    answer = gateway.application.post(grant_type="client_credentials", audience=gateway.url)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_target")
+
+
+def test_a_chain_through_another_agent_is_refused(gateway: Gateway, outside: Outside) -> None:
+    cast = outside.company.cast
+    other = give_secret(cast.alice, AgentFactory.create(team=cast.team, owner=cast.alice).service_account)
+    passed_on = gateway.application.exchanged(user_id(), gateway.agent.client_id, USER_ID)
+    further = gateway.agent.exchanged(passed_on, other.client_id)
+    answer = gateway.post(PING, other.exchanged(further, gateway.url))
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"), [({"Origin": "https://evil.example"}, 403), ({"Host": "evil.example"}, 421)]
+)
+def test_pages_of_others_cannot_call(gateway: Gateway, headers: dict[str, str], status: int) -> None:
+    assert gateway.post(PING, gateway.token(), **headers).status_code == status
+
+
+@pytest.mark.parametrize(
+    "body", [b"{", b'{"jsonrpc": "2.0", "id": 1, "id": 2, "method": "ping"}', b'{"a": 1e999}', b"\xff"]
+)
+def test_a_body_with_two_meanings_is_no_request(gateway: Gateway, body: bytes) -> None:
+    answer = gateway.post(body, gateway.token())
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32700)
+
+
+def test_there_is_nothing_to_listen_to(gateway: Gateway) -> None:
+    answer = httpx2.get(gateway.url, headers={"Authorization": f"Bearer {gateway.token()}"})
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+
+
+def test_two_users_never_meet(gateway: Gateway) -> None:
+    async def talk(client: Client) -> types.CallToolResult:
+        return await client.call_tool("look_up", ORDER)
+
+    for subject in ("customer-1", "customer-2"):
+        gateway.ask(talk, token=gateway.token(subject))
+    runs = Run.objects.filter(kind="external")
+    assert sorted(run.principal.subject for run in runs) == ["customer-1", "customer-2"]
+
+
+def test_a_state_of_another_caller_or_call_is_refused(gateway: Gateway, outside: Outside) -> None:
+    needs_approval(outside)
+
+    async def talk(client: Client) -> types.CallToolResult:
+        return await client.call_tool("refund", REFUND)
+
+    gateway.ask(talk)
+    run = Run.objects.get(kind="external")
+    state = signing.dumps([str(run.pk), 1], salt="agentops.gateway")
+
+    def resume(token: str, arguments: Any, state: str) -> str:
+        meta = {
+            "io.modelcontextprotocol/protocolVersion": MODERN,
+            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+        }
+        params = {"name": "refund", "arguments": arguments, "requestState": state, "_meta": meta}
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        headers = {"MCP-Protocol-Version": MODERN, "Mcp-Method": "tools/call", "Mcp-Name": "refund"}
+        answer = gateway.post(body, token, **headers)
+        told = json.loads(answer.json()["result"]["content"][0]["text"])
+        return str(told["code"])
+
+    assert resume(gateway.token("customer-2"), REFUND, state) == "unknown_call"
+    assert resume(gateway.token(), {**REFUND, "order_id": "B-2"}, state) == "key_reused"
+    assert resume(gateway.token(), REFUND, state[:-1] + "A") == "bad_request_state"
+
+
+def test_many_calls_at_once_are_each_made_once(gateway: Gateway, outside: Outside) -> None:
+    async def talk(client: Client) -> list[types.CallToolResult]:
+        calls = [client.call_tool("refund", {**REFUND, "order_id": f"A-{n}"}) for n in range(12)]
+        return await asyncio.gather(*calls)
+
+    results = gateway.ask(talk)
+    assert [result.is_error for result in results] == [False] * 12
+    assert len(outside.company.world.effects) == 12
+    assert Run.objects.get(kind="external").steps == 12
