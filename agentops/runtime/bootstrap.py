@@ -67,7 +67,9 @@ def _pip_install(lock: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in MISLEADING}
     # --python installs into another environment, so that pip's own may be managed by the system (PEP 668).
     command = [_python_with_pip(environment), "-m", "pip", "--python", str(PYTHON), "install", "--quiet"]
-    options = ["--disable-pip-version-check", "--only-binary", ":all:", "--require-hashes", "-r", str(lock)]
+    # A lock is complete, so nothing is left to resolve; older pips take a dependency with extras for unpinned.
+    options = ["--disable-pip-version-check", "--only-binary", ":all:", "--no-deps", "--require-hashes"]
+    options += ["-r", str(lock)]
     if subprocess.run([*command, *options], env=environment, check=False).returncode:
         raise BootstrapError(f"pip could not install {lock.name}; its message is above")
 

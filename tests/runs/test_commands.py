@@ -137,7 +137,7 @@ def test_findings_of_preflight_come_with_their_remedies(cast: Cast, tmp_path: Pa
         run("apply", str(path), "--yes")
     text = str(refusal.value)
     assert text.startswith("versions/refunds-agent: preflight found\n")
-    assert "Set principal_source to application or staff." in text
+    assert "Set principal_source to application, staff or token." in text
     assert text.endswith("nothing was changed")
     assert not AgentVersion.objects.exists()
 

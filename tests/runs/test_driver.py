@@ -15,7 +15,7 @@ from agentops.engine import ENGINE_VERSION, fold
 from agentops.errors import StateConflict
 from agentops.identifiers import new_id
 from agentops.ledger.models import Stream
-from runs import driver, lease_rows, services
+from runs import driver, lease_rows, starting
 from runs.leases import SharedFlag
 from runs.models import Run, RunSnapshot
 from runs.services import add_message, answer_input, pause_run, resume_run
@@ -259,7 +259,7 @@ def test_a_run_of_a_later_release_is_left_to_its_workers(
 ) -> None:
     company.play(says("Done."))
     with monkeypatch.context() as later:
-        later.setattr(services, "ENGINE_VERSION", ENGINE_VERSION + 1)
+        later.setattr(starting, "ENGINE_VERSION", ENGINE_VERSION + 1)
         run = company.start()
     assert not driver.drive(run.pk)
     run.refresh_from_db()

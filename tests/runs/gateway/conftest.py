@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from identities.models import Principal
 from identities.oauth.bearers import Delegate
@@ -14,6 +16,7 @@ from runs.gateway.answers import Answer, mark_answered, read_answer
 from runs.gateway.receiving import Foreign, receive_call
 from runs.models import ReceivedCall, Run
 from tests.runs.company import ISSUER, SUBJECT, Company
+from tests.runs.gateway.gateways import Gateway, serving
 
 
 @dataclass
@@ -61,3 +64,10 @@ def outside(company: Company) -> Outside:
     company.add_reads()
     company.publish(price=False, planner="external", principal_source="token", max_steps=40)
     return Outside(company, delegate(company))
+
+
+@pytest.fixture
+def gateway(outside: Outside, settings: Settings) -> Iterator[Gateway]:
+    """Provide the gateway behind a real server, and a worker."""
+    with serving(outside.company, settings) as served:
+        yield served

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import httpx2
@@ -12,75 +11,17 @@ import mcp_types as types
 import pytest
 from django.core import signing
 from mcp import Client
-from mcp.client.streamable_http import streamable_http_client
 from pytest_django import Settings
 
-from identities.oauth.signing_keys import keeper
 from runs.models import Run
-from tests.api.live import serve_api
 from tests.factories import AgentFactory
 from tests.oauth.clients import USER_ID, give_secret, user_id
-from tests.runs.company import ORDER, Company
+from tests.runs.company import ORDER
 from tests.runs.gateway.conftest import Outside
-from tests.runs.gateway.worker import working
+from tests.runs.gateway.gateways import Gateway
 
 REFUND = {"order_id": "A-1", "amount": "5.00"}
 MODERN, LEGACY = "2026-07-28", "legacy"
-
-
-class Gateway:
-    """The gateway at an address, and the tokens with which the company's agent comes."""
-
-    def __init__(self, url: str, company: Company) -> None:
-        cast = company.cast
-        self.url = f"{url}/mcp"
-        self.application = give_secret(cast.alice, cast.application.service_account)
-        self.agent = give_secret(cast.alice, cast.agent.service_account)
-
-    def token(self, subject: str = "customer-1", **form: str) -> str:
-        """Return what the agent gets for a user whom the application names."""
-        passed_on = self.application.exchanged(user_id(subject), self.agent.client_id, USER_ID)
-        return self.agent.exchanged(passed_on, self.url, **form)
-
-    def ask(
-        self, talk: Callable[[Client], Awaitable[Any]], **options: Any
-    ) -> Any:  # Any: whatever the talk returns
-        """Connect as the official client does, and talk."""
-        token = options.pop("token", None) or self.token()
-
-        async def connect() -> Any:  # Any: as above
-            headers = {"Authorization": f"Bearer {token}"}
-            async with httpx2.AsyncClient(headers=headers, timeout=60) as http:
-                transport = streamable_http_client(self.url, http_client=http)
-                async with Client(transport, **options) as client:
-                    return await talk(client)
-
-        return asyncio.run(connect())
-
-    def post(
-        self, body: Any, token: str | None = None, **headers: str
-    ) -> httpx2.Response:  # Any: JSON, or bytes
-        given = {
-            "Accept": "application/json, text/event-stream",
-            "Content-Type": "application/json",
-            **headers,
-        }
-        if token:
-            given["Authorization"] = f"Bearer {token}"
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return httpx2.post(self.url, content=content, headers=given, timeout=60)
-
-
-@pytest.fixture
-def gateway(outside: Outside, settings: Settings) -> Iterator[Gateway]:
-    """Provide the gateway behind a real server, and a worker."""
-    keeper.forget()
-    settings.GATEWAY_WAIT_S = 20.0
-    with serve_api() as url:
-        settings.PUBLIC_URL = url
-        with working():
-            yield Gateway(url, outside.company)
-    keeper.forget()
 
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
