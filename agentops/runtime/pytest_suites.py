@@ -1,8 +1,8 @@
 """pytest plugin: named suites, no skip that nobody allowed, and no test that no run would ever choose.
 
-``--suite NAME`` runs the tests that carry the marker NAME; it is green only if one passed and none was
-skipped. Any other run tolerates a skip whose reason stands, word for word, in the ini option
-``allowed_skips``; every other skip turns the run red, because a skipped test proves nothing. A test that is
+``--suite NAME`` runs the tests that carry the marker NAME; it is green only if one passed and none was skipped
+but for a reason that stands, word for word, in the ini option ``allowed_suite_skips``. Any other run tolerates those
+in ``allowed_skips``. Every other skip turns the run red, because a skipped test proves nothing. A test that is
 marked ``slow`` has to be in a suite.
 """
 
@@ -19,10 +19,13 @@ from agentops.runtime.testing import SUITES
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare ``--suite`` and ``allowed_skips``."""
     group = parser.getgroup("agentops")
-    group.addoption("--suite", choices=SUITES, help="run one named suite; a skip in it is a failure")
-    parser.addini(
-        "allowed_skips", "exact reasons for which a test may be skipped", type="linelist", default=[]
+    group.addoption(
+        "--suite",
+        choices=SUITES,
+        help="run one named suite; a skip in it is a failure unless it is on its list",
     )
+    for option in ("allowed_skips", "allowed_suite_skips"):
+        parser.addini(option, "exact reasons for which a test may be skipped", type="linelist", default=[])
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -30,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     suite: str | None = config.getoption("suite")
     if suite:
         config.option.markexpr = suite
-    allowed: list[str] = [] if suite else config.getini("allowed_skips")
+    allowed: list[str] = config.getini("allowed_suite_skips" if suite else "allowed_skips")
     if not hasattr(config, "workerinput"):  # a worker of a parallel run reports to the controller
         config.pluginmanager.register(SkipWatch(allowed, must_pass=bool(suite)), "agentops-skip-watch")
 

@@ -21,6 +21,7 @@ from identities.oauth.scopes import CALL_TOOLS
 
 PATH = "/mcp"
 PARSE_ERROR = -32700
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _LACKING = frozenset(("scope", "no_user", "another_agent", "not_an_agent"))
 
 
@@ -128,7 +129,16 @@ def _transport_security() -> Any:  # Any: a type of the SDK, which is imported l
 
     ours = urlsplit(issuer()).netloc
     hosts = [ours, *(each for name in settings.ALLOWED_HOSTS for each in (name, f"{name}:*"))]
-    return TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=[issuer()])
+    return TransportSecuritySettings(
+        allowed_hosts=hosts, allowed_origins=[issuer(), *_origins_of_this_machine()]
+    )
+
+
+def _origins_of_this_machine() -> list[str]:
+    """Return the other names of an installation that only this machine can reach; elsewhere there are none."""
+    if urlsplit(issuer()).hostname not in LOOPBACK:
+        return []
+    return [f"http://{name}:*" for name in LOOPBACK]
 
 
 def _header(scope: HTTPScope, wanted: bytes) -> str:

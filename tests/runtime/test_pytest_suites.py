@@ -28,6 +28,8 @@ markers =
     slow: too slow for the default run
 allowed_skips =
     the data is absent
+allowed_suite_skips =
+    no registry
 """
 
 
@@ -92,6 +94,8 @@ def test_skips_in_parallel_workers_count_as_much(tmp_path: Path) -> None:
             1,
             "NOT ALLOWED: the data",
         ),
+        ([IN_SUITE + PASSES, IN_SUITE + SKIPS.format(reason="no registry")], 0, "allowed: no registry (1)"),
+        ([IN_SUITE + SKIPS.format(reason="no registry")], 1, "no test of this suite passed"),
         ([IN_SUITE + SKIPS.format(reason="the data is absent")], 1, "no test of this suite passed"),
         ([PASSES], 5, "1 deselected"),
     ],
