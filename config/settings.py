@@ -232,6 +232,7 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
         "RunState": "runs.models.RunState",
+        "RunKind": "runs.models.RunKind",
         "ApprovalState": "approvals.models.ApprovalRequest.State",
         "TermsDecision": "tools.models.ToolGrant.Decision",
         "Period": "tools.caps.PERIODS",

@@ -18,7 +18,7 @@ from runs.api.words import (
     STATUS_REASONS,
     STEP_STATES,
 )
-from runs.models import Handover, Proof, Run, RunState, Step, ToolCall
+from runs.models import Handover, Proof, Run, RunKind, RunState, Step, ToolCall
 from tools.models import Effect
 
 Document = dict[str, Any]  # Any: a JSON document
@@ -80,6 +80,7 @@ class RunSerializer(serializers.Serializer[Run]):
     """One task given to an agent."""
 
     id = serializers.UUIDField()
+    kind = serializers.ChoiceField(RunKind.choices)
     state = serializers.ChoiceField(RunState.choices)
     status_reason = serializers.ChoiceField(
         STATUS_REASONS,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import pytest
 from django.db import IntegrityError, transaction
 
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
 from identities.services import suspend_agent
+from runs.actions import executing
 from runs.driver import drive
-from runs.gateway import conversations
+from runs.gateway import conversations, taking
 from runs.models import AgentVersion, ReceivedCall, Run
 from runs.services import kill_run
 from tests.runs.company import ORDER
 from tests.runs.gateway.conftest import Outside, delegate
+from tests.runs.test_driver import crash, drive_and_crash
 
 REFUND = {"order_id": "A-1", "amount": "5.00"}
 
@@ -181,3 +185,21 @@ def test_two_calls_at_once_open_one_conversation(outside: Outside) -> None:
     digest = outside.run.conversation
     with pytest.raises(IntegrityError, match="run_one_open_conversation"), transaction.atomic():
         conversations._start(outside.caller, digest, "", "")  # somebody who did not see the other one
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [(taking, "describe_call"), (executing, "_execute_all"), (executing, "note_outcome")],
+    ids=["taken up", "before the effect", "after the effect"],
+)
+def test_a_driver_that_dies_with_a_call_makes_its_effect_once_all_the_same(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str
+) -> None:
+    received = outside.send("refund", REFUND)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, crash)
+        drive_and_crash(outside.company, outside.run)
+    outside.company.drive(outside.run)
+    assert outside.hear(received).status == "succeeded"
+    assert len(outside.company.world.effects) == 1
+    assert outside.company.kinds(outside.run).count("step.decided") == 1
