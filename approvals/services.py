@@ -202,6 +202,11 @@ def void_requests(*, subject_ref: str, code: str, now: datetime) -> int:
     return _void(ApprovalRequest.objects.filter(subject_ref=subject_ref), code, now)
 
 
+def void_request(request: UUID, *, code: str, now: datetime) -> bool:
+    """Close one open request whose subject asks no longer, in the caller's transaction; return whether it was open."""
+    return _void(ApprovalRequest.objects.filter(pk=request), code, now) > 0
+
+
 def _void(requests: QuerySet[ApprovalRequest], code: str, now: datetime) -> int:
     unused = requests.select_for_update().filter(state__in=("waiting", "approved"), consumed_at=None)
     voided = list(unused)

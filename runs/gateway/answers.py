@@ -68,6 +68,14 @@ def read_answer(received: ReceivedCall) -> Answer:
     return Answer("working", None, "in_progress", _WORDS["in_progress"])
 
 
+def look(received: ReceivedCall) -> Answer:
+    """Return how the call stands, to be told to its client: once it has ended, that was told."""
+    answer = read_answer(received)
+    if answer.is_settled:
+        mark_answered(received)
+    return answer
+
+
 def mark_answered(received: ReceivedCall) -> None:
     """Note that the client was told how the call ended: whoever says the same again means another call."""
     waiting = ReceivedCall.objects.filter(run_id=received.run_id, number=received.number, answered_at=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -15,10 +16,11 @@ from agentops.engine.state import UNREAD_LIMIT, RunState
 from agentops.errors import NotFound, StateConflict, ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.messages import send_after_commit
+from approvals.services import void_request
 from identities.oauth.bearers import Delegate
 from runs import lease_rows
 from runs.gateway.conversations import name_conversation, open_conversation
-from runs.models import ReceivedCall, Run
+from runs.models import ReceivedCall, Run, ToolCall
 from runs.planner.calls import read_calls
 from runs.services import DRIVE
 from runs.steering import write_by_person
@@ -61,15 +63,40 @@ def receive_call(*, caller: Delegate, foreign: Foreign) -> tuple[ReceivedCall, b
 
 def find_received(*, caller: Delegate, foreign: Foreign, run_id: str, number: int) -> ReceivedCall:
     """Return a call that this very caller has made; raises NotFound, or ValidationFailed for another call."""
-    own = ReceivedCall.objects.filter(
-        run__identity=caller.agent, run__principal=caller.principal, run__application=caller.application
-    )
-    found = own.filter(run_id=run_id, number=number).first()
-    if found is None:
-        raise NotFound("unknown_call", "no such call was received from you")
+    found = find_own(caller, run_id, number)
     if found.digest != digest_of(foreign):
         raise ValidationFailed("key_reused", "this state is of another call")
     return found
+
+
+def find_own(caller: Delegate, run_id: str, number: int) -> ReceivedCall:
+    """Return a call that this very caller has made; raises NotFound."""
+    own = ReceivedCall.objects.filter(
+        run__identity=caller.agent, run__principal=caller.principal, run__application=caller.application
+    )
+    try:
+        found = own.filter(run_id=UUID(run_id), number=number).first()
+    except ValueError:
+        found = None
+    if found is None:
+        raise NotFound("unknown_call", "no such call was received from you")
+    return found
+
+
+@transaction.atomic
+def withdraw_call(*, caller: Delegate, received: ReceivedCall) -> bool:
+    """Take back a call that waits for people, who need not decide any more; return whether it did.
+
+    One that is being made, or has been, stays: nobody can take an effect back by asking.
+    """
+    call = ToolCall.objects.filter(run_id=received.run_id, step=received.number, state="waiting").first()
+    if call is None or call.approval_id is None:
+        return False
+    withdrawn = void_request(call.approval_id, code="withdrawn_by_caller", now=timezone.now())
+    with connection.cursor() as cursor:
+        lease_rows.ring(cursor, received.run_id)
+    send_after_commit(DRIVE, str(received.run_id))
+    return withdrawn
 
 
 def digest_of(foreign: Foreign) -> str:

@@ -20,6 +20,7 @@ from mcp.shared.exceptions import MCPError
 from agentops.errors import AgentOpsError, ValidationFailed
 from identities.oauth.bearers import Delegate
 from runs.gateway.answers import Answer
+from runs.gateway.mcp_tasks import describe_task, serve_tasks, speaks_tasks
 from runs.gateway.offering import list_tools
 from runs.gateway.receiving import Foreign, find_received, receive_call
 from runs.gateway.waiting import ask_database, wait_for_answer
@@ -46,7 +47,11 @@ RETRY_AFTER_S = 30
 @cache
 def gateway_server() -> Server[Any]:  # Any: nothing lives as long as the server
     """Return this process's server."""
-    return Server("agentops", instructions=INSTRUCTIONS, on_list_tools=_list_tools, on_call_tool=_call_tool)
+    server: Server[Any] = Server(  # Any: as above
+        "agentops", instructions=INSTRUCTIONS, on_list_tools=_list_tools, on_call_tool=_call_tool
+    )
+    serve_tasks(server, _caller, _tell)
+    return server
 
 
 async def _list_tools(context: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
@@ -76,7 +81,7 @@ def _describe(spec: ToolSpec) -> types.Tool:
 
 async def _call_tool(
     context: Context, params: types.CallToolRequestParams
-) -> types.CallToolResult | types.InputRequiredResult:
+) -> Any:  # Any: a result of MCP's own, or, as JSON, the task in its place
     caller = _caller(context)
     try:
         foreign = _read_call(params)
@@ -90,6 +95,8 @@ async def _call_tool(
     except AgentOpsError as error:
         return _problem(error.code, error.detail)
     answer = await wait_for_answer(received, for_people=not is_new)
+    if not answer.is_settled and speaks_tasks(context):
+        return {"resultType": "task", **describe_task(received, answer)}
     if answer.approval and is_new and _may_be_sent(context):
         return _send_to(received, answer)
     return _tell(received, answer)

@@ -13,7 +13,7 @@ from django.conf import settings
 from agentops.api.head_watch import head_watch
 from agentops.database import borrowed, orm_section
 from agentops.ledger.store import read_head
-from runs.gateway.answers import Answer, mark_answered, read_answer
+from runs.gateway.answers import Answer, look
 from runs.models import ReceivedCall
 
 Told = TypeVar("Told")
@@ -34,18 +34,11 @@ async def wait_for_answer(received: ReceivedCall, *, for_people: bool) -> Answer
     until = time.monotonic() + settings.GATEWAY_WAIT_S
     while True:
         seq = await asyncio.to_thread(_read_seq, received.run_id)
-        answer = await ask_database(lambda: _read(received))
+        answer = await ask_database(lambda: look(received))
         left = until - time.monotonic()
         if answer.is_settled or left <= 0 or (answer.status == "waiting" and not for_people):
             return answer
         await head_watch().wait_beyond(received.run_id, seq, left)
-
-
-def _read(received: ReceivedCall) -> Answer:
-    answer = read_answer(received)
-    if answer.is_settled:
-        mark_answered(received)
-    return answer
 
 
 def _read_seq(run_id: UUID) -> int:

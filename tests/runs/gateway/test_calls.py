@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import ModuleType
 
 import pytest
@@ -13,7 +14,7 @@ from runs.actions import executing
 from runs.driver import drive
 from runs.gateway import conversations, taking
 from runs.models import AgentVersion, ReceivedCall, Run
-from runs.services import kill_run
+from runs.services import add_message, kill_run
 from tests.runs.company import ORDER
 from tests.runs.gateway.conftest import Outside, delegate
 from tests.runs.test_driver import crash, drive_and_crash
@@ -203,3 +204,18 @@ def test_a_driver_that_dies_with_a_call_makes_its_effect_once_all_the_same(
     assert outside.hear(received).status == "succeeded"
     assert len(outside.company.world.effects) == 1
     assert outside.company.kinds(outside.run).count("step.decided") == 1
+
+
+def test_what_the_user_said_is_the_applications_to_add(outside: Outside) -> None:
+    company = outside.company
+    company.add_tool(
+        "pay", function="refund", input_schema=company.versions[0].input_schema,
+        provenance={"arguments": {"order_id": "identifier"}},
+    )  # fmt: skip
+    AgentVersion.objects.update(state="retired")
+    company.publish(price=False, planner="external", principal_source="token")
+    outside.caller = replace(outside.caller, application=company.cast.application)
+    assert outside.hear(outside.call("pay", REFUND)).code == "from_nowhere"
+    run = outside.run
+    add_message(actor=company.cast.application.service_account, run=run, text="Refund order A-1, please.")
+    assert outside.hear(outside.call("pay", REFUND)).status == "succeeded"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import httpx2
@@ -209,3 +210,74 @@ def test_many_calls_at_once_are_each_made_once(gateway: Gateway, outside: Outsid
     assert [result.is_error for result in results] == [False] * 12
     assert len(outside.company.world.effects) == 12
     assert Run.objects.get(kind="external").steps == 12
+
+
+class Modern:
+    """A client of the present revision that speaks Tasks: the SDK's does not."""
+
+    def __init__(self, gateway: Gateway, token: str, *, tasks: bool = True) -> None:
+        self.gateway, self.token = gateway, token
+        self.extensions: dict[str, Any] = {"io.modelcontextprotocol/tasks": {}} if tasks else {}
+
+    def ask(self, method: str, **params: Any) -> dict[str, Any]:  # Any: JSON
+        """Return the answer's result, or its error."""
+        meta = {
+            "io.modelcontextprotocol/protocolVersion": MODERN,
+            "io.modelcontextprotocol/clientCapabilities": {"extensions": self.extensions},
+            "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+        }
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": meta}}
+        named = {"Mcp-Name": params.get("name") or params["taskId"]}
+        headers = {"MCP-Protocol-Version": MODERN, "Mcp-Method": method, **named}
+        answer = self.gateway.post(body, self.token, **headers).json()
+        found: dict[str, Any] = answer.get("result") or answer["error"]
+        return found
+
+    def call(self, arguments: dict[str, Any] = REFUND) -> dict[str, Any]:  # Any: JSON
+        return self.ask("tools/call", name="refund", arguments=arguments)
+
+    def wait(self, task: str) -> dict[str, Any]:
+        """Ask until the task is over."""
+        for _ in range(200):
+            found = self.ask("tasks/get", taskId=task)
+            if found["status"] != "working":
+                return found
+            time.sleep(0.05)
+        raise AssertionError("the task is never over")
+
+
+@pytest.mark.parametrize("verdict", ["approve", "deny"])
+def test_a_client_that_speaks_tasks_is_given_one(gateway: Gateway, outside: Outside, verdict: str) -> None:
+    needs_approval(outside)
+    client = Modern(gateway, gateway.token())
+    made = client.call()
+    assert (made["resultType"], made["status"], made["ttlMs"]) == ("task", "working", None)
+    assert "approval_required" in made["statusMessage"]
+    outside.company.decide(verdict)
+    over = client.wait(made["taskId"])
+    assert (over["resultType"], over["status"]) == ("complete", "completed")
+    assert over["result"].get("isError", False) == (verdict == "deny")
+    assert len(outside.company.world.effects) == (verdict == "approve")
+
+
+def test_a_task_that_waits_for_people_can_be_taken_back(gateway: Gateway, outside: Outside) -> None:
+    needs_approval(outside)
+    client = Modern(gateway, gateway.token())
+    task = client.call()["taskId"]
+    assert client.ask("tasks/cancel", taskId=task)["resultType"] == "complete"
+    assert client.wait(task)["status"] == "cancelled"
+    assert outside.company.world.effects == []
+    assert client.ask("tasks/cancel", taskId=task)["resultType"] == "complete", "again changes nothing"
+
+
+def test_tasks_are_the_callers_own_and_for_who_speaks_them(gateway: Gateway, outside: Outside) -> None:
+    needs_approval(outside)
+    task = Modern(gateway, gateway.token()).call()["taskId"]
+    stranger = Modern(gateway, gateway.token("customer-2"))
+    plain = Modern(gateway, gateway.token(), tasks=False)
+    for method in ("tasks/get", "tasks/cancel", "tasks/update"):
+        assert stranger.ask(method, taskId=task)["code"] == types.INVALID_PARAMS
+        assert plain.ask(method, taskId=task)["code"] == -32021
+        assert Modern(gateway, gateway.token()).ask(method, taskId="x.y")["code"] == types.INVALID_PARAMS
+    assert plain.call({**REFUND, "order_id": "B-2"})["resultType"] == "complete"
+    assert Modern(gateway, gateway.token()).ask("tasks/get", taskId=task)["status"] == "working"
