@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 # The end user's own words, by the name that an entry's content has for them.
 _WORDS = {e.RUN_STARTED: "message", e.MESSAGE_RECEIVED: "text", e.INPUT_RECEIVED: "text"}
-_KINDS = (*_WORDS, e.HANDOVER_ANSWERED, e.STEP_DECIDED, e.CALL_SUCCEEDED, e.CALL_REFUSED)
+_LOOKED_UP = (e.CALL_ALLOWED, e.CALL_GATED, e.CALL_REFUSED)
+_KINDS = (*_WORDS, e.HANDOVER_ANSWERED, e.STEP_DECIDED, e.CALL_SUCCEEDED, *_LOOKED_UP)
 _QUERY = """
 SELECT seq, kind, facts, content FROM ledger_entry WHERE stream = %s AND seq > %s AND seq <= %s AND kind = ANY(%s)
 ORDER BY seq
@@ -55,6 +56,9 @@ class RunSources:
         elif kind == e.CALL_SUCCEEDED and content:
             self._keep(facts, content.get("value"), catalogue)
             self.sources.read(self._label(facts, content.get("value"), catalogue))
+        elif kind in (e.CALL_ALLOWED, e.CALL_GATED) and content:
+            for each in content.get("resolutions", ()):
+                self._know(each)
         elif kind == e.CALL_REFUSED and content:
             self._take_up(facts["step"], content.get("candidates", ()))
         self.seq = seq
@@ -72,12 +76,15 @@ class RunSources:
     def _take_up(self, step: int, candidates: Iterable[dict[str, Any]]) -> None:
         """What a lookup found and could not tell apart went back to the planner: it has read that."""
         for each in candidates:
-            stood = (tuple(each["items"]), tuple(each["path"]))
-            kept = self.known.setdefault(each["tool"], {}).setdefault(stood, {})
-            kept[str(each["value"])] = Candidate(each["value"], each["label"])
+            self._know(each)
             where, secret = f"looked up with {each['tool']} in step {step}", each["sensitive"]
             texts = (("value", each["value_from"]), ("label", each["label_from"]))
             self.sources.read([Leaf(str(each[name]), Label(source, secret), where) for name, source in texts])
+
+    def _know(self, told: dict[str, Any]) -> None:
+        stood = (tuple(told["items"]), tuple(told["path"]))
+        kept = self.known.setdefault(told["tool"], {}).setdefault(stood, {})
+        kept[str(told["value"])] = Candidate(told["value"], told["label"])
 
     def _label(self, facts: dict[str, Any], value: Any, catalogue: dict[str, ToolSpec]) -> Iterable[Leaf]:
         """A tool that the version does not know any more has no labels: everything of it is a stranger's."""

@@ -98,6 +98,7 @@ def _assess(session: Session, call: CallState, planned: Call, known: Answer | No
         held={window: Decimal(amount) for window, amount in call.claims},
         known=known,
         meant=lambda: meant_of(session, call, planned.spec),
+        said=kept.said if (kept := session.lookups.resolved.get((session.state.step, call.number))) else None,
     )
 
 

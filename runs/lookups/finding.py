@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,7 @@ from tools.provenance.labels import Label, label_at
 from tools.provenance.sources import NOWHERE, Origin, worst_of
 from tools.resolvers.dates import take_span
 from tools.resolvers.declaration import Resolver
-from tools.resolvers.matching import Candidate, match, query_of, words_of
+from tools.resolvers.matching import Candidate, Match, match, query_of, words_of
 
 Json = Any  # arguments
 MOST_OFFERED = 10
@@ -55,12 +55,14 @@ def find_meant(
         return Found(code="lookup_failed", detail=listing.detail)
     dated = bool(resolver.date)
     fitting = match(said, listing.candidates, at, dated=dated)
+    if not fitting.fitting and (exact := _list_exact(session, planned, resolver, arguments, said)):
+        listing, fitting = exact, Match(exact.candidates, "value")
     words = _origin_of_words(session, said, at, dated=dated)
     if len(fitting.fitting) == 1:
         return Found(
             fitting.fitting[0],
             "seen" if known else fitting.how,
-            len(listing.candidates),
+            listing.answered,
             worst_of([words, _origin_of_value(session, resolver)]),
             listing.permit,
             str(listing.version),
@@ -77,6 +79,21 @@ def _list(
     return ask(session, resolver, arguments, query, f"{planned.key}:{resolver.name}")
 
 
+def _list_exact(
+    session: Session, planned: Call, resolver: Resolver, arguments: dict[str, Json], said: str
+) -> Listing | None:
+    """Return an identifier that a search does not find by itself, if the tool lists it without being given words."""
+    spec = session.version.catalogue.get(resolver.tool)
+    needs_words = spec is None or resolver.query in spec.input_schema.get("required", ())
+    if not resolver.query or needs_words or resolver.fresh_s is not None or len(said.split()) != 1:
+        return None
+    listing = ask(session, resolver, arguments, "", f"{planned.key}:{resolver.name}")
+    if isinstance(listing, Unanswered):
+        return None
+    same = tuple(each for each in listing.candidates if str(each.value) == said.strip())
+    return replace(listing, candidates=same, answered=len(listing.candidates)) if same else None
+
+
 def _find_known(session: Session, resolver: Resolver, said: str) -> Listing | None:
     """Return an identifier that an answer of the same tool in this run has held as such."""
     known = read_sources(session).known.get(resolver.tool, {})
@@ -84,7 +101,7 @@ def _find_known(session: Session, resolver: Resolver, said: str) -> Listing | No
     found = known.get((resolver.items, resolver.value), {}).get(said.strip())
     if found is None or spec is None:
         return None
-    return Listing((found,), session.now, "", spec.id)
+    return Listing((found,), session.now, "", spec.id, 1)
 
 
 def _offer(
@@ -105,7 +122,7 @@ def _offer(
     more = f" and {len(shown) - len(offered)} more" if len(shown) > len(offered) else ""
     remedy = "give the value of the one that is meant, or ask the user"
     if fitting:
-        detail = f"{quoted} fits {len(shown)} of {len(listing.candidates)}: {named}{more}; {remedy}"
+        detail = f"{quoted} fits {len(shown)} of {listing.answered}: {named}{more}; {remedy}"
         return Found(code="ambiguous_reference", detail=detail, offered=offered)
     detail = f"{quoted} fits none of what {resolver.tool} answers: {named}{more}; {remedy}"
     return Found(code="unknown_reference", detail=detail, offered=offered)

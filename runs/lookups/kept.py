@@ -34,7 +34,7 @@ class Listing:
     at: datetime
     permit: str
     version: UUID
-    answer_size: int = 0
+    answered: int  # how many things, before any were left out
 
 
 @dataclass

@@ -29,7 +29,7 @@ def ask(
     if candidates is None:
         return Unanswered(f"the answer of {resolver.tool} is not a list of things, or one of too many")
     version = session.version.catalogue[resolver.tool].id
-    return Listing(tuple(candidates), at, answered.permit, version)
+    return Listing(tuple(candidates), at, answered.permit, version, len(candidates))
 
 
 def list_offered(session: Session, spec: ToolSpec, resolver: Resolver) -> Listing | Unanswered:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from agentops.database import borrowed
 from agentops.engine import events as e
+from agentops.ledger.store import Cursor
+from agentops.text import spell_out
 from runs.lookups.finding import Found, find_meant
 from runs.lookups.kept import Resolution
 from runs.lookups.listing import find_stale
@@ -36,6 +39,10 @@ CODES = (AMBIGUOUS, UNKNOWN, UNASKED, STALE)
 _KEPT = """
 SELECT content FROM ledger_entry WHERE stream = %s AND seq <= %s AND kind = ANY(%s)
     AND facts ->> 'step' = %s AND facts ->> 'call' = %s ORDER BY seq DESC LIMIT 1
+"""
+_KEPT_BETWEEN = """
+SELECT content FROM ledger_entry WHERE stream = %s AND seq > %s AND seq < %s AND kind = ANY(%s)
+    AND facts ->> 'call' = %s ORDER BY seq DESC LIMIT 1
 """
 _KINDS = [e.CALL_ALLOWED, e.CALL_GATED]
 
@@ -87,6 +94,13 @@ def refused_of(session: Session, number: int) -> dict[str, Json]:
     return session.lookups.refused.pop((session.state.step, number), {})
 
 
+def read_resolved(cursor: Cursor, run: UUID, between: tuple[int, int], number: int, said: Json) -> Json:
+    """Return the arguments with which a call of a run went out between two entries; None where that was erased."""
+    row = cursor.execute(_KEPT_BETWEEN, (run, *between, _KINDS, str(number))).fetchone()
+    content = json.loads(row[0]) if row and row[0] is not None else None
+    return _rebuild(said, content["resolutions"]).arguments if content else None
+
+
 def _resolve(session: Session, planned: Call, where: tuple[int, int]) -> Resolution | Unresolved:
     arguments, told, traced = planned.arguments, [], []
     for resolver in planned.spec.resolvers:
@@ -115,10 +129,12 @@ def _tell(resolver: Resolver, place: tuple[str | int, ...], said: str, found: Fo
     return {
         "argument": resolver.name,
         "place": list(place),
-        "said": said,
+        "said": spell_out(said),
         "value": candidate.value if candidate else None,
         "label": candidate.label if candidate else "",
         "tool": resolver.tool,
+        "items": list(resolver.items),
+        "path": list(resolver.value),
         "tool_version": found.version,
         "how": found.how,
         "among": found.among,

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.db import connection
 
+from agentops.errors import OutcomeUnknown
 from approvals.models import ApprovalRequest
 from approvals.services import read_evidence
 from runs.lookups import listing, resolving
+from runs.preflight.versions import check_version
+from tests.console.visits import page_of, sign_in
+from tests.factories import AgentVersionFactory
 from tests.runs.company import SUBJECT, Company, proposes, says
 from tests.runs.deeds import WORLD
+from tests.tools.tables import eligibility, make_table, publish
+from tools.services.table_faults import derive_schemas
 
 READ: dict[str, Any] = {
     "effect": "read",
@@ -296,3 +303,89 @@ def test_a_name_that_speaks_to_the_planner_is_not_put_among_its_tools(shop: Comp
     WORLD.shelf.append(order(value, "Odd"))
     shop.run(says("Done."))
     assert value not in str(shop.asked()[0]["tools"])
+
+
+# --- beside it -----------------------------------------------------------------------------------------------
+
+
+def test_a_table_decides_about_what_was_meant(shop: Company) -> None:
+    publish(shop.cast, make_table(shop.cast), eligibility())
+    schemas = derive_schemas(shop.cast.team, "refund-eligibility")
+    shop.add_tool(
+        "eligibility",
+        effect="read",
+        adapter="decision",
+        config={"table": "refund-eligibility"},
+        resolvers=RESOLVED,
+        **schemas,
+    )
+    bound = {"amount": {"tool": "eligibility", "output": "amount", "inputs": {"order_id": "order_id"}}}
+    shop.add_tool("refund", resolvers=RESOLVED, bound=bound)
+    asks = proposes(("eligibility", {"order_id": BLUE, "days": 3}))
+    pays = [proposes(("refund", {"order_id": said, "amount": "50"})) for said in ("red kettle", "A-1")]
+    run = shop.run(asks, *pays, says("Done."), message=BLUE)
+    assert [code for _, code in shop.states(run)] == ["ok", "not_the_decided_value", "ok"]
+
+
+def test_several_in_one_call_are_each_looked_up(shop: Company) -> None:
+    listed = {"type": "array", "items": {"type": "string"}}
+    schema = {"type": "object", "properties": {"order_id": listed}, "required": ["order_id"]}
+    shop.add_tool("cancel", resolvers={"order_id.*": LOOKED_UP}, input_schema=schema)
+    run = shop.run(cancels([BLUE, "A-3", "kettle"]), cancels([BLUE, "green lamp"]), says("Done."))
+    assert shop.states(run) == [("refused", "ambiguous_reference"), ("succeeded", "ok")]
+    assert shop.content(run, "call.succeeded")["value"] == {"cancelled": ["A-1", "A-3"]}
+
+
+def test_what_is_found_has_to_fit_the_schema(shop: Company) -> None:
+    WORLD.shelf.append(order("A 5; DROP", "Odd thing"))
+    schema = {"type": "object", "properties": {"order_id": {"type": "string", "pattern": "^[A-Z]-[0-9]$"}}}
+    shop.add_tool("cancel", resolvers=RESOLVED, input_schema=schema)
+    run = shop.run(cancels("odd thing"), cancels(BLUE), says("Done."))
+    assert shop.states(run) == [("refused", "invalid_arguments"), ("succeeded", "ok")]
+
+
+def test_a_lookup_counts_against_its_cap(shop: Company) -> None:
+    shop.add_tool("cancel", resolvers=RESOLVED)
+    shop.grant(shop.versions[0].tool, "ALLOW_WITH_CAPS", caps=[{"per": "run", "count": 1}], over_caps="DENY")
+    run = shop.run(cancels(BLUE), cancels("green lamp"), says("Done."))
+    assert shop.states(run) == [("succeeded", "ok"), ("refused", "lookup_failed")]
+
+
+def test_a_retry_goes_out_with_what_was_looked_up_first(shop: Company) -> None:
+    shop.add_tool("cancel", resolvers=RESOLVED, idempotency="honours_key")
+
+    def lose(do: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        do()
+        WORLD.shelf[0]["id"] = "A-9"
+        raise OutcomeUnknown("the reply was lost")
+
+    WORLD.mishaps += [lambda do: do(), lose]
+    run = shop.run(cancels(BLUE), says("Done."))
+    assert shop.states(run) == [("succeeded", "ok")]
+    assert shop.content(run, "call.succeeded")["value"] == {"cancelled": "A-1"}
+    assert WORLD.attempts == ["find_orders blue kettle", "cancel", "cancel"]
+
+
+def test_the_pages_say_what_was_looked_up(shop: Company) -> None:
+    asks_people(shop)
+    WORLD.shelf[0]["summary"] = "<b>Blue</b> kettle"
+    run = shop.run(cancels("blue kettle"), says("Done."), message="Please cancel the blue kettle.")
+    asked = ApprovalRequest.objects.get()
+    page = sign_in(shop.cast.fiona).get(page_of("approvals_approvalrequest", "change", asked.pk))
+    text = page.content.decode()
+    assert "What was looked up" in text
+    assert "&lt;b&gt;Blue&lt;/b&gt; kettle" in text
+    shop.decide()
+    run = shop.drive(run)
+    page = sign_in(shop.cast.alice).get(page_of("runs_run", "change", run.pk))
+    assert "looked up with find_orders, the one that fits of 2" in " ".join(page.content.decode().split())
+    page = sign_in(shop.cast.alice).get(page_of("tools_tool", "change", shop.versions[-1].tool_id))
+    assert "may be described in words" in page.content.decode()
+
+
+def test_a_version_without_what_looks_up_lacks_something(shop: Company) -> None:
+    shop.add_tool("cancel", resolvers=RESOLVED)
+    whole = AgentVersionFactory.create(identity=shop.cast.agent, catalogue=shop.versions)
+    without = AgentVersionFactory.create(identity=shop.cast.agent, catalogue=shop.versions[1:])
+    codes = [{finding.code for finding in check_version(version)} for version in (whole, without)]
+    assert ["no_lookup" in each for each in codes] == [False, True]

@@ -85,7 +85,7 @@ def read_candidates(answer: Any, resolver: Resolver) -> list[Candidate] | None: 
     found: dict[str, Candidate] = {}
     for item in items:
         value = value_at(item, resolver.value)
-        if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
+        if _is_identifier(value):
             day = read_day(value_at(item, resolver.date)) if resolver.date else None
             found.setdefault(str(value), Candidate(value, _label_of(item, resolver), day))
     return list(found.values())
@@ -134,6 +134,13 @@ def _singular(word: str) -> str:
 def _fold(text: str) -> str:
     apart = unicodedata.normalize("NFKD", plain(text))
     return "".join(char for char in apart if not unicodedata.combining(char))
+
+
+def _is_identifier(value: Any) -> bool:  # Any: JSON
+    """Return whether people can read it as what it is: nothing hidden, nothing that turns the text around."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return False
+    return bool(str(value).strip()) and str(value).isprintable()
 
 
 def _label_of(item: Any, resolver: Resolver) -> str:  # Any: JSON
