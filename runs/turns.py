@@ -126,6 +126,7 @@ def _note_request(session: Session, step: int, attempt: int, price: Price, reser
         "reserved_tokens": reservation.tokens,
         "reserved_usd": plain_decimal(reservation.usd),
         "max_completion_tokens": reservation.max_completion_tokens,
+        **session.lookups.take_trail(),
     }
     session.note(e.MODEL_REQUESTED, facts)
 

@@ -38,7 +38,7 @@ def note_refused(
 def note_denied(session: Session, call: CallState, assessment: Assessment) -> None:
     """Note that the policy says no, and its reasons."""
     code = assessment.decision.code
-    facts = {"reasons": reasons_of(assessment), "decision": "DENY"}
+    facts = {"reasons": reasons_of(assessment), "decision": "DENY", **session.lookups.take_trail()}
     if code in QUOTING:  # the words quote the model's arguments: content only
         facts["reasons"] = [{"source": "tool", "code": code, "detail": ""}]
     told = refused_of(session, call.number) or content_of(session, call.number) or {}

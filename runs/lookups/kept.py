@@ -39,8 +39,17 @@ class Listing:
 
 @dataclass
 class Lookups:
-    """``resolved`` by step and call, ``refused`` what may go back to the planner; ``listings`` by tool and path."""
+    """``resolved`` by step and call, ``refused`` what may go back to the planner; ``listings`` by tool and path.
+
+    ``trail`` are the lookups that no entry tells of yet.
+    """
 
     resolved: dict[Where, Resolution] = field(default_factory=dict)
     refused: dict[Where, dict[str, Json]] = field(default_factory=dict)
     listings: dict[tuple[UUID, Path], Listing] = field(default_factory=dict)
+    trail: list[dict[str, Json]] = field(default_factory=list)
+
+    def take_trail(self) -> dict[str, Json]:
+        """Return, as facts of the entry that is written next, what was asked since the last one."""
+        taken, self.trail = self.trail, []
+        return {"lookups": taken} if taken else {}

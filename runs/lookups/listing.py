@@ -23,9 +23,12 @@ def ask(
         given[resolver.query] = query
     at = utc_now()
     answered = look_up(session, resolver.tool, given, key)
+    told = {"tool": resolver.tool, "argument": resolver.name, "at": at.isoformat()}
     if isinstance(answered, Unanswered):
+        session.lookups.trail.append(told)
         return answered
     candidates = read_candidates(answered.value, resolver)
+    session.lookups.trail.append({**told, "permit": answered.permit, "among": len(candidates or ())})
     if candidates is None:
         return Unanswered(f"the answer of {resolver.tool} is not a list of things, or one of too many")
     version = session.version.catalogue[resolver.tool].id

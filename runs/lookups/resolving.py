@@ -86,7 +86,8 @@ def facts_of(session: Session, number: int) -> dict[str, Json]:
     """Return what stays on record of what was looked up when the words are erased."""
     kept = session.lookups.resolved.get((session.state.step, number))
     names = ("argument", "tool", "tool_version", "how", "among", "permit", "as_of")
-    return {"resolved": [{name: told[name] for name in names} for told in kept.told]} if kept else {}
+    resolved = [{name: told[name] for name in names} for told in kept.told] if kept else []
+    return {**({"resolved": resolved} if resolved else {}), **session.lookups.take_trail()}
 
 
 def refused_of(session: Session, number: int) -> dict[str, Json]:
@@ -103,6 +104,7 @@ def read_resolved(cursor: Cursor, run: UUID, between: tuple[int, int], number: i
 
 def _resolve(session: Session, planned: Call, where: tuple[int, int]) -> Resolution | Unresolved:
     arguments, told, traced = planned.arguments, [], []
+    session.lookups.refused.pop(where, None)
     for resolver in planned.spec.resolvers:
         for place, said in list(find_places(arguments, resolver.path)):
             name = words_of(place)

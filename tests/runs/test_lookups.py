@@ -92,7 +92,12 @@ def test_several_go_back_to_the_planner_and_it_may_choose(shop: Company) -> None
     assert "Red kettle" in str(shop.observations(1))
     assert "yacht" not in str(shop.asked())
     assert WORLD.attempts == ["find_orders kettle", "cancel"]  # what was offered is known
-    assert "kettle" not in str(shop.facts(run, "call.refused"))
+    [refused] = shop.facts(run, "call.refused")
+    [asked] = refused["lookups"]
+    assert (asked["tool"], asked["argument"], asked["among"], len(asked["permit"])) == (
+        "find_orders", "order_id", 2, 16,
+    )  # fmt: skip
+    assert "kettle" not in str(refused)
 
 
 @pytest.mark.parametrize("said", ["the secret yacht", "B-1", "a purple elephant"])
@@ -264,6 +269,9 @@ def test_the_planner_is_shown_what_there_is_for_its_user(shop: Company) -> None:
     assert shown["cancel"]["properties"]["order_id"]["enum"] == ["A-1", "A-2", "A-3"]
     assert shop.states(run) == [("succeeded", "ok")]
     assert WORLD.attempts == ["find_orders", "cancel"]  # one list serves the turn, the call and the next turn
+    first, *later = shop.facts(run, "model.requested")
+    assert first["lookups"][0]["among"] == 3
+    assert not any("lookups" in facts for facts in later)
 
 
 def test_what_is_not_listed_is_refused(shop: Company) -> None:
