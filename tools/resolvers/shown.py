@@ -52,7 +52,9 @@ def _shown(node: JsonObject, resolver: Resolver, offers: Offers) -> JsonObject:
         return {**node, "description": f"{told} None of its values can be listed at the moment.".strip()}
     if len(values) > MOST_OFFERED or not all(_is_plain(value) for value in values):
         return {**node, "description": f"{told} One of those that {resolver.tool} lists.".strip()}
+    kinds = {"integer" if isinstance(value, int) else "string" for value in values}
     return {
+        "type": kinds.pop() if len(kinds) == 1 else ["integer", "string"],
         "enum": values,
         "description": f"{told} One of these, as {resolver.tool} has just listed them.".strip(),
     }
