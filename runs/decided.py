@@ -10,9 +10,11 @@ from uuid import UUID
 from agentops.database import borrowed
 from agentops.engine import events as e
 from agentops.ledger.store import Cursor
+from runs.lookups.resolving import read_resolved
 from runs.session import Session
 from tools.bindings import MadeDecision, find_unbound
 from tools.calls import ToolSpec
+from tools.resolvers.declaration import Resolver
 
 MOST = 200  # decisions of one tool, the latest ones
 _MADE = """
@@ -33,11 +35,14 @@ def find_undecided(session: Session, spec: ToolSpec, arguments: dict[str, Any]) 
     names = {told["tool"] for told in spec.bound.values()} & catalogue.keys()
     deciding = {catalogue[name].id: name for name in names if catalogue[name].adapter == "decision"}
     with borrowed() as connection, connection.cursor() as cursor:
-        made = list(_read_made(cursor, session.context.run_id, deciding))
+        resolvers = {name: catalogue[name].resolvers for name in deciding.values()}
+        made = list(_read_made(cursor, session.context.run_id, deciding, resolvers))
     return "; ".join(find_unbound(spec.bound, arguments, made))
 
 
-def _read_made(cursor: Cursor, run_id: UUID, deciding: dict[UUID, str]) -> Iterator[MadeDecision]:
+def _read_made(
+    cursor: Cursor, run_id: UUID, deciding: dict[UUID, str], resolvers: dict[str, tuple[Resolver, ...]]
+) -> Iterator[MadeDecision]:
     """Yield the decisions of a run, the latest last; what was erased decides nothing any more."""
     for version, name in deciding.items():
         rows = cursor.execute(_MADE, (run_id, [version], MOST)).fetchall()
@@ -45,11 +50,16 @@ def _read_made(cursor: Cursor, run_id: UUID, deciding: dict[UUID, str]) -> Itera
         for decided, outcome, number in reversed(rows):
             proposal, (kind, result) = entries.get(decided), entries.get(outcome, ("", None))
             call = _find_call(proposal, number)
+            if call and resolvers.get(name):
+                call["arguments"] = read_resolved(
+                    cursor, run_id, (decided, outcome), number, call["arguments"]
+                )
             if (
                 kind == e.CALL_SUCCEEDED
                 and isinstance(result, dict)
                 and isinstance(result["value"], dict)
                 and call
+                and isinstance(call["arguments"], dict)
             ):
                 yield MadeDecision(name, call["arguments"], result["value"].get("outputs"))
 

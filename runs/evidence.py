@@ -13,6 +13,7 @@ from agentops.engine import events as e
 from agentops.engine.state import CallState
 from agentops.ledger.store import read_contents, read_entries
 from agentops.text import spell_out
+from runs.lookups.resolving import content_of
 from runs.session import Session
 from runs.window import OBSERVATION_LIMIT, Written
 from tools.assessment import Assessment
@@ -44,6 +45,7 @@ def collect(session: Session, call: CallState, assessment: Assessment) -> dict[s
         "agent": context.identity_name,
         "statement": describe_call(spec.statement, spec.name, assessment.call.arguments),
         "arguments": assessment.call.arguments,
+        **(content_of(session, call.number) or {}),
         "principal": {"issuer": context.issuer, "subject": context.subject},
         "request": _request(session),
         "why": decided.get("thought") or decided.get("text") or "",

@@ -31,6 +31,7 @@ from runs.draws import Draw
 from runs.journal import Appended, Premise, Write
 from runs.lease_rows import RunContext
 from runs.leases import leases
+from runs.lookups.kept import Lookups
 from runs.projection import Projection, project, run_row
 from runs.slots import waiting_outside
 from runs.sources import RunSources
@@ -59,9 +60,7 @@ class CapDemand:
 
 def in_lock_order(guards: Sequence[Guard]) -> list[Guard]:
     """Return caps first, by tool: two runs of one agent must not wait for each other in a circle."""
-    return sorted(
-        guards, key=lambda guard: (0, str(guard.tool_id)) if isinstance(guard, CapDemand) else (1, "")
-    )
+    return sorted(guards, key=lambda each: (0, str(each.tool_id)) if isinstance(each, CapDemand) else (1, ""))
 
 
 class LeaseLost(AgentOpsError):
@@ -135,8 +134,9 @@ class Session:
     # How tools and grants stood when they were last looked at, by tool; and what the pending attempts rest on.
     standings: dict[UUID, Answer] = field(default_factory=dict)
     premises: list[Premise] = field(default_factory=list)
-    # What it was told and has read, labelled; read when a call is first looked at by it.
+    # What it was told and has read, labelled, and what was looked up for its calls; read when a call needs it.
     sources: RunSources | None = None
+    lookups: Lookups = field(default_factory=Lookups)
     idle_ms: int = 0
     kept_seq: int = 0
     # Heads that appends were to lead to: one whose answer was lost may have been written all the same.
@@ -269,11 +269,11 @@ class Session:
                 pending, happened, self.duties = [], [], []
         self.head, self.state = head, state
         self.idle_ms += sum(draft.facts.get("idle_ms", 0) for draft in pending[len(happened) :])
-        self.pending = []
+        self.pending, self.premises = [], []
         self.draw = self.actors = self.sources = None
         self.standings.clear()
-        self.premises = []
         self.fresh.clear()
+        self.lookups.resolved.clear()
         self.contents.clear()
         self.arranged.clear()
         for draft in happened:

@@ -12,18 +12,22 @@ from agentops.engine import events as e
 from tools.calls import ToolSpec
 from tools.provenance.labels import Label, Leaf, label_leaves
 from tools.provenance.sources import Sources
+from tools.resolvers.declaration import Path
+from tools.resolvers.matching import Candidate, read_candidates
 
 if TYPE_CHECKING:
     from runs.session import Session
 
 # The end user's own words, by the name that an entry's content has for them.
 _WORDS = {e.RUN_STARTED: "message", e.MESSAGE_RECEIVED: "text", e.INPUT_RECEIVED: "text"}
-_KINDS = (*_WORDS, e.HANDOVER_ANSWERED, e.STEP_DECIDED, e.CALL_SUCCEEDED)
+_LOOKED_UP = (e.CALL_ALLOWED, e.CALL_GATED, e.CALL_REFUSED)
+_KINDS = (*_WORDS, e.HANDOVER_ANSWERED, e.STEP_DECIDED, e.CALL_SUCCEEDED, *_LOOKED_UP)
 _QUERY = """
 SELECT seq, kind, facts, content FROM ledger_entry WHERE stream = %s AND seq > %s AND seq <= %s AND kind = ANY(%s)
 ORDER BY seq
 """
 
+Stood = tuple[Path, Path]  # of the items in an answer, and of the identifier in an item
 Told = tuple[int, str, dict[str, Any], Any]  # seq, kind, facts, content. Any: JSON
 
 
@@ -34,30 +38,56 @@ class RunSources:
     sources: Sources = field(default_factory=Sources)
     words: list[tuple[int, str]] = field(default_factory=list)
     seq: int = 0
-    step: int = 0
-    tools: dict[int, str] = field(default_factory=dict)  # of the calls of that step
+    tools: dict[tuple[int, int], str] = field(default_factory=dict)  # by step and call
+    # Identifiers that tools which look up have answered with, by tool and where in the answer they stood.
+    known: dict[str, dict[Stood, dict[str, Candidate]]] = field(default_factory=dict)
 
     def add(self, told: Told, catalogue: dict[str, ToolSpec]) -> None:
         """Take up one more entry; what was erased says nothing."""
         seq, kind, facts, content = told
         if kind == e.STEP_DECIDED:
-            self.step, self.tools = facts["step"], {call["call"]: call["tool"] for call in facts["calls"]}
+            self.tools |= {(facts["step"], call["call"]): call["tool"] for call in facts["calls"]}
         elif kind in _WORDS:
             self._hear(seq, str((content or {}).get(_WORDS[kind], "")))
         elif kind == e.HANDOVER_ANSWERED:
             text = str((content or {}).get("text", ""))
             self.sources.read([Leaf(text, Label("trusted"), f"a person's answer in step {facts['step']}")])
         elif kind == e.CALL_SUCCEEDED and content:
+            self._keep(facts, content.get("value"), catalogue)
             self.sources.read(self._label(facts, content.get("value"), catalogue))
+        elif kind in (e.CALL_ALLOWED, e.CALL_GATED) and content:
+            for each in content.get("resolutions", ()):
+                self._know(each)
+        elif kind == e.CALL_REFUSED and content:
+            self._take_up(facts["step"], content.get("candidates", ()))
         self.seq = seq
 
     def _hear(self, seq: int, text: str) -> None:
         self.words.append((seq, text))
         self.sources.hear(text)
 
+    def _keep(self, facts: dict[str, Any], value: Any, catalogue: dict[str, ToolSpec]) -> None:
+        tool = self.tools.get((facts["step"], facts["call"]), "")
+        for resolver in (each for spec in catalogue.values() for each in spec.resolvers if each.tool == tool):
+            kept = self.known.setdefault(tool, {}).setdefault((resolver.items, resolver.value), {})
+            kept.update({str(found.value): found for found in read_candidates(value, resolver) or ()})
+
+    def _take_up(self, step: int, candidates: Iterable[dict[str, Any]]) -> None:
+        """What a lookup found and could not tell apart went back to the planner: it has read that."""
+        for each in candidates:
+            self._know(each)
+            where, secret = f"looked up with {each['tool']} in step {step}", each["sensitive"]
+            texts = (("value", each["value_from"]), ("label", each["label_from"]))
+            self.sources.read([Leaf(str(each[name]), Label(source, secret), where) for name, source in texts])
+
+    def _know(self, told: dict[str, Any]) -> None:
+        stood = (tuple(told["items"]), tuple(told["path"]))
+        kept = self.known.setdefault(told["tool"], {}).setdefault(stood, {})
+        kept[str(told["value"])] = Candidate(told["value"], told["label"])
+
     def _label(self, facts: dict[str, Any], value: Any, catalogue: dict[str, ToolSpec]) -> Iterable[Leaf]:
         """A tool that the version does not know any more has no labels: everything of it is a stranger's."""
-        tool = self.tools.get(facts["call"], "") if facts["step"] == self.step else ""
+        tool = self.tools.get((facts["step"], facts["call"]), "")
         rules = catalogue[tool].declared.results if tool in catalogue else ()
         return label_leaves(value, rules, f"{tool or 'a tool'} in step {facts['step']}")
 

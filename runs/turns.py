@@ -18,8 +18,10 @@ from agentops.engine.decide import LOST
 from agentops.errors import NotFound, StateConflict, ValidationFailed
 from runs import escrow, planning
 from runs.authority import heed_standing
+from runs.lookups.offering import offer_tools
 from runs.planner import Planner, build_planner
 from runs.planner.answers import PlannerAnswer, PlannerFailure, ProposedCall, Usage
+from runs.planner.estimates import upper_bound_tokens
 from runs.planner.messages import PlannerRequest, ToolSchema
 from runs.planner.prices import Price, cost
 from runs.session import Session
@@ -60,12 +62,12 @@ def ask_planner(session: Session, step: int, attempt: int) -> None:
     planning.freeze_by_words(session)
     declaring = planning.is_declaring(session)
     window = planning.show_words(session) if declaring else session.window()
-    reservation = _reserve(session, window, price)
+    offered = (planning.DECLARE_PLAN,) if declaring else offer_tools(session)
+    reservation = _reserve(session, window, price, offered)
     if reservation is None:
         return
     _note_request(session, step, attempt, price, reservation)
     session.commit()
-    offered = (planning.DECLARE_PLAN,) if declaring else version.schemas
     request = _request(session, window, reservation, offered)
     with waiting_outside():
         started = time.monotonic()
@@ -83,9 +85,14 @@ def _note_unpriced(session: Session, error: NotFound) -> None:
     session.note(e.BUDGET_EXHAUSTED, {"limit": "price", "left": "0", "needed": error.detail})
 
 
-def _reserve(session: Session, window: list[Block], price: Price) -> Reservation | None:
+def _reserve(
+    session: Session, window: list[Block], price: Price, offered: tuple[ToolSchema, ...]
+) -> Reservation | None:
     version = session.version
-    prompt = version.schema_tokens + len(version.instructions.encode()) * 2 + 1024
+    shown = version.schema_tokens
+    if offered is not version.schemas:
+        shown = max(shown, upper_bound_tokens((), offered))
+    prompt = shown + len(version.instructions.encode()) * 2 + 1024
     prompt += sum([block.tokens for block in window])
     return hold(session, prompt, version.max_completion_tokens, dearest_rates(price))
 
@@ -120,6 +127,7 @@ def _note_request(session: Session, step: int, attempt: int, price: Price, reser
         "reserved_tokens": reservation.tokens,
         "reserved_usd": plain_decimal(reservation.usd),
         "max_completion_tokens": reservation.max_completion_tokens,
+        **session.lookups.take_trail(),
     }
     session.note(e.MODEL_REQUESTED, facts)
 

@@ -22,6 +22,7 @@ from tools.calls import ToolSpec
 from tools.catalogue import read_spec
 from tools.provenance.judging import OffPlan
 from tools.provenance.plans import Candidate
+from tools.resolvers.shown import show_schema
 
 PRICE_TTL_S = 10.0
 _prices: dict[str, tuple[float, Price]] = {}
@@ -84,7 +85,8 @@ class VersionSpec:
     def schemas(self) -> tuple[ToolSchema, ...]:
         """Return the tools as the model is shown them."""
         shown = [
-            ToolSchema(spec.name, spec.description, spec.input_schema) for spec in self.catalogue.values()
+            ToolSchema(spec.name, spec.description, show_schema(spec.input_schema, spec.resolvers, {}))
+            for spec in self.catalogue.values()
         ]
         return (*shown, *(_BUILT_IN[name] for name in self.built_in))
 

@@ -87,6 +87,7 @@ def assess(
     held: Mapping[str, Decimal] = NOTHING_HELD,
     known: Answer | None = None,
     meant: FindMeant = _nothing_known,
+    said: dict[str, Any] | None = None,  # Any: JSON
 ) -> Assessment:
     """Decide about one call, from the database as it stands now. An error while deciding is a denial.
 
@@ -94,14 +95,15 @@ def assess(
 
     ``held`` is what an earlier attempt of this call took of caps, by window. ``known`` is how things stood when this
     run last looked, for whoever has it compared before the attempt goes out. ``meant`` finds what the user asked for
-    and what the run has read, where either bears on the call.
+    and what the run has read, where either bears on the call. ``said`` are the arguments as they were proposed, where
+    something in them was looked up: by them a proposal is known again.
     """
     try:
         problems = validate_arguments(call.spec, call.arguments)
         if problems:
             return refuse(call, "invalid_arguments", _describe(problems), "run")
         answer = known or _read(call, by, now)
-        return _assess_valid(call, answer, by, now, held, meant)
+        return _assess_valid(call, answer, by, now, held, meant, said)
     except ValidationFailed as error:
         return refuse(call, error.code, error.detail, "tool")
     except Exception as error:  # a boundary: whatever keeps the rules from being applied, nothing is allowed
@@ -130,10 +132,11 @@ def _assess_valid(
     now: datetime,
     held: Mapping[str, Decimal],
     meant: FindMeant,
+    said: dict[str, Any] | None,  # Any: JSON
 ) -> Assessment:
     spec = call.spec
     amount = read_amount(call.arguments, spec.amount_argument) if spec.amount_argument else None
-    args_digest = digest_arguments(spec, call.arguments)
+    args_digest = digest_arguments(spec, call.arguments if said is None else said)
     standing = answer.standing
     by_table = ask_tables(call, amount, standing, now)
     ask = Ask(

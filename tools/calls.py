@@ -9,6 +9,7 @@ from uuid import UUID
 from agentops.engine.breaker import BreakerSettings
 from agentops.engine.retry import Effect, Idempotency
 from tools.provenance.declaration import Declaration
+from tools.resolvers.declaration import Resolver
 
 if TYPE_CHECKING:
     from tools.credentials.material import Credential
@@ -48,6 +49,7 @@ class ToolSpec:
     currency: str = ""
     bound: dict[str, Any] = field(default_factory=dict)  # Any: see tools.bindings
     declared: Declaration = field(default_factory=Declaration)  # about provenance
+    resolvers: tuple[Resolver, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

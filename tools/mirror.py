@@ -6,6 +6,7 @@ expires, or when a worker tripped a breaker of its own while Redis was away, so 
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -17,6 +18,8 @@ from tools.breaker import BreakerSnapshot
 from tools.calls import ToolSpec
 from tools.execution import breaker
 from tools.models import BreakerState, Tool
+
+logger = logging.getLogger(__name__)
 
 _MIRROR = """
 INSERT INTO tools_breakerstate (tool_id, state, changed_at, retry_at, reason)
@@ -94,3 +97,11 @@ def _as_it_stands(mirrored: ShownBreaker, seen: BreakerSnapshot) -> ShownBreaker
         return ShownBreaker("closed", reason=FORGOTTEN)
     reason = "" if mirrored.state == "closed" else mirrored.reason
     return ShownBreaker(seen.state, None, seen.retry_at if seen.state == "open" else None, reason)
+
+
+def show_transition(spec: ToolSpec, transition: Transition) -> None:
+    """Show people that a breaker has moved. A fault of the picture is logged: what happened does not depend on it."""
+    try:
+        record_transition(spec, transition)
+    except Exception:
+        logger.exception("the breaker of %s is %s, which could not be shown", spec.name, transition.after)

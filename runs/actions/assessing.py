@@ -13,6 +13,7 @@ from runs.actions.proposals import assess_proposal, problem_detail, proposal, te
 from runs.actions.refusals import note_denied, note_refused
 from runs.authority import heed_standing
 from runs.handovers import open_handover
+from runs.lookups.resolving import content_of
 from runs.session import Guard, Session
 from tools.calls import ToolSpec
 
@@ -50,7 +51,7 @@ def _assess_one(session: Session, call: CallState, spec: ToolSpec) -> None:
     if assessment.verdict == "DENY":
         note_denied(session, call, assessment)
     elif assessment.verdict == "ALLOW" or assessment.replay:  # nobody is asked about what has been done
-        session.note(e.CALL_ALLOWED, terms_of(session, call, assessment))
+        session.note(e.CALL_ALLOWED, terms_of(session, call, assessment), content_of(session, call.number))
         session.fresh[call.number] = assessment
     else:
         ask_people(session, call, assessment)

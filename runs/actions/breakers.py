@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -14,8 +13,6 @@ from runs.actions.refusals import note_refused
 from runs.session import Session, utc_now
 from tools import mirror
 from tools.calls import ToolSpec
-
-logger = logging.getLogger(__name__)
 
 
 def note_breaker_open(session: Session, call: CallState, spec: ToolSpec, admission: Admission) -> None:
@@ -37,11 +34,4 @@ def mirror_transitions(session: Session, moved: Sequence[tuple[ToolSpec, Transit
         session.commit()
     finally:  # the breakers have moved, whoever writes the outcomes down
         for spec, transition in moved:
-            _mirror(spec, transition)
-
-
-def _mirror(spec: ToolSpec, transition: Transition) -> None:
-    try:
-        mirror.record_transition(spec, transition)
-    except Exception:  # a picture for people: what happened does not depend on it
-        logger.exception("the breaker of %s is %s, which could not be shown", spec.name, transition.after)
+            mirror.show_transition(spec, transition)

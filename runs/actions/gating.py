@@ -13,6 +13,7 @@ from runs import evidence
 from runs.actions.proposals import terms_of, where_of
 from runs.actions.refusals import give_caps_back, note_refused
 from runs.authority import heed_standing
+from runs.lookups.resolving import content_of
 from runs.models import Run
 from runs.session import Session, utc_now
 from tools.assessment import Assessment
@@ -39,7 +40,7 @@ def ask_people(session: Session, call: CallState, assessment: Assessment) -> Non
         )
         expires_at = request.expires_at.isoformat()
         facts = {**terms_of(session, call, assessment), "approval": str(request.id), "expires_at": expires_at}
-        session.note(e.CALL_GATED, facts)
+        session.note(e.CALL_GATED, facts, content_of(session, call.number))
         write([])
 
 

@@ -22,7 +22,11 @@ def meant_of(session: Session, call: CallState, spec: ToolSpec) -> Meant | None:
         return None
     sources = read_sources(session).sources if traced else _NONE
     plan = _plan_for(session, spec.name) if planned else None
-    return Meant(sources, plan, _used_before(session, call), session.version.off_plan)
+    found = session.lookups.resolved.get((session.state.step_of(call.number), call.number))
+    return Meant(
+        sources, plan, _used_before(session, call), session.version.off_plan,
+        found.provenance if found else (), found.said if found else None,
+    )  # fmt: skip
 
 
 def _plan_for(session: Session, tool: str) -> Mapping[str, Planned]:

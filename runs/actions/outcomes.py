@@ -12,7 +12,7 @@ from agentops.engine.retry import RETRY_AFTER_LIMIT_S
 from agentops.engine.state import CallState
 from agentops.engine.trouble import JITTER_UNITS, decide_follow_up
 from runs import evidence
-from runs.actions.proposals import call_of, key_of, proposal, where_of
+from runs.actions.proposals import call_of, key_of, read_arguments, where_of
 from runs.actions.refusals import give_caps_back
 from runs.session import Session
 from runs.slots import waiting_outside
@@ -100,7 +100,7 @@ def read_back(session: Session, number: int) -> None:
     """
     call = session.state.call(number)
     spec = session.version.catalogue[call.tool]
-    asked = call_of(session, call, spec, proposal(session, number)["arguments"])
+    asked = call_of(session, call, spec, read_arguments(session, call, spec))
     with waiting_outside():
         answer = execution.read_back(asked)
     session.read_clock()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,8 @@ from agentops.identifiers import text_of
 from runs.actions.meaning import meant_of
 from runs.authority import find_ended_parent
 from runs.decided import find_undecided
+from runs.lookups.calling import make_call
+from runs.lookups.resolving import Unresolved, facts_of, read_kept, resolve_arguments
 from runs.session import Session, utc_now
 from tools.assessment import Assessment, assess, refuse
 from tools.bindings import CODE
@@ -35,6 +38,15 @@ def proposal(session: Session, number: int) -> dict[str, Any]:
     return {"arguments": None, "problem_detail": "the proposal was erased"}
 
 
+def read_arguments(session: Session, call: CallState, spec: ToolSpec) -> Any:  # Any: JSON
+    """Return the arguments of a call that went out: those proposed, with what was looked up for it in its place."""
+    said = proposal(session, call.number)["arguments"]
+    if not spec.resolvers or not isinstance(said, dict):
+        return said
+    kept = read_kept(session, call.number)
+    return kept.arguments if kept else None
+
+
 def problem_detail(session: Session, number: int) -> str:
     """Return what kept the proposal from being read."""
     return str(proposal(session, number).get("problem_detail") or "the call could not be read")
@@ -47,32 +59,24 @@ def where_of(session: Session, call: CallState) -> dict[str, Any]:
 
 def call_of(session: Session, call: CallState, spec: ToolSpec, arguments: Any) -> Call:  # Any: JSON
     """Return a call as adapters take it; arguments that were erased are none."""
-    context = session.context
-    return Call(
-        spec=spec,
-        arguments=arguments if isinstance(arguments, dict) else {},
-        key=key_of(session, call),
-        attempt=call.attempts + 1,
-        run_id=context.run_id,
-        identity_id=context.identity_id,
-        identity_name=context.identity_name,
-        principal_issuer=context.issuer,
-        principal_subject=context.subject,
-        traceparent=context.new_traceparent(),
-        tracestate=context.trace_state,
-        principal_proof=context.proof,
-        acts_for=tuple(link.identity_id for link in session.authority.line),
-    )
+    given = arguments if isinstance(arguments, dict) else {}
+    return make_call(session, spec, given, key_of(session, call), call.attempts + 1)
 
 
 def assess_proposal(session: Session, call: CallState, spec: ToolSpec) -> Assessment:
     """Assess the recorded proposal of a call, as of now; the commit of the attempt compares what that rests on."""
-    arguments = proposal(session, call.number)["arguments"]
-    planned = call_of(session, call, spec, arguments)
-    if not isinstance(arguments, dict):
+    said = proposal(session, call.number)["arguments"]
+    planned = call_of(session, call, spec, said)
+    if not isinstance(said, dict):
         return refuse(planned, "arguments_erased", "what was proposed has been erased", "run")
     if find_ended_parent(session):
         return refuse(planned, "parent_ended", "the run on whose behalf this one acts has ended", "parent")
+    if spec.resolvers:
+        found = resolve_arguments(session, planned, call.number)
+        if isinstance(found, Unresolved):
+            return refuse(planned, found.code, found.detail, "tool")
+        planned = replace(planned, arguments=found.arguments)
+    arguments = planned.arguments
     if undecided := find_undecided(session, spec, arguments):
         return refuse(planned, CODE, undecided, "tool")
     # A key that nobody has used is looked for when the attempt is written; one of ours has to be looked up.
@@ -95,6 +99,9 @@ def _assess(session: Session, call: CallState, planned: Call, known: Answer | No
         held={window: Decimal(amount) for window, amount in call.claims},
         known=known,
         meant=lambda: meant_of(session, call, planned.spec),
+        said=kept.said
+        if (kept := session.lookups.resolved.get((session.state.step_of(call.number), call.number)))
+        else None,
     )
 
 
@@ -121,4 +128,5 @@ def terms_of(session: Session, call: CallState, assessment: Assessment) -> dict[
         "reasons": reasons_of(assessment),
         "grant": str(assessment.grant_id),
         "digest": assessment.digest,
+        **facts_of(session, call.number),
     }

@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from agentops.engine import events as e
 from agentops.engine.state import CallState
 from agentops.ledger.store import Cursor
 from runs.actions.proposals import reasons_of, where_of
+from runs.lookups.resolving import CODES, content_of, refused_of
 from runs.session import CapDemand, Guard, Session
 from tools.assessment import Assessment
 from tools.caps import release_caps
 
+Words = Mapping[str, Any]  # Any: erasable JSON
+NO_WORDS: Words = MappingProxyType({})
+QUOTING = ("invalid_arguments", "amount_missing", *CODES)
 
-def note_refused(session: Session, call: CallState, code: str, detail: str, **facts: Any) -> None:
-    """Note why a call may not go out; one in doubt is left to a person, for "refused" would claim no effect."""
+
+def note_refused(
+    session: Session, call: CallState, code: str, detail: str, told: Words = NO_WORDS, **facts: Any
+) -> None:
+    """Note why a call may not go out; one in doubt is left to a person, for "refused" would claim no effect.
+
+    ``told`` is what else can be erased.
+    """
     facts = {**where_of(session, call), "tool": call.tool, "code": code, **facts}
     if call.in_doubt:
         doubt = {"attempt": call.attempts, "latency_ms": 0, "then": "park", "delay_ms": 0}
-        session.note(e.CALL_UNKNOWN, {**facts, **doubt}, {"detail": detail})
+        session.note(e.CALL_UNKNOWN, {**facts, **doubt}, {"detail": detail, **told})
     else:
-        session.note(e.CALL_REFUSED, facts, {"detail": detail}, give_caps_back(session, call))
+        session.note(e.CALL_REFUSED, facts, {"detail": detail, **told}, give_caps_back(session, call))
 
 
 def note_denied(session: Session, call: CallState, assessment: Assessment) -> None:
     """Note that the policy says no, and its reasons."""
     code = assessment.decision.code
-    facts = {"reasons": reasons_of(assessment), "decision": "DENY"}
-    if code in ("invalid_arguments", "amount_missing"):  # the words quote the model's arguments: content only
+    facts = {"reasons": reasons_of(assessment), "decision": "DENY", **session.lookups.take_trail()}
+    if code in QUOTING:  # the words quote the model's arguments: content only
         facts["reasons"] = [{"source": "tool", "code": code, "detail": ""}]
-    note_refused(session, call, code, assessment.detail, **facts)
+    told = refused_of(session, call.number) or content_of(session, call.number) or {}
+    note_refused(session, call, code, assessment.detail, told, **facts)
 
 
 def give_caps_back(session: Session, call: CallState) -> Guard | None:

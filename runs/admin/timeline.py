@@ -34,6 +34,7 @@ class Told:
 
     item: TraceItem
     arguments: Any = None  # Any: the JSON that the model proposed
+    resolutions: Sequence[Any] = ()  # what of it was looked up
     reasons: Sequence[Any] = ()
     approval: str = ""
     result: Any = None
@@ -131,10 +132,17 @@ def _tell(
     return Told(
         item,
         arguments=proposed.get(place),
+        resolutions=_resolutions(permission),
         reasons=facts.get("reasons") or (),
         approval=str(facts.get("approval") or ""),
         result=content.get("value"),
     )
+
+
+def _resolutions(permission: TraceItem | None) -> Sequence[Any]:
+    content = permission.content if permission else None
+    found = content.get("resolutions") if isinstance(content, dict) else None
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else ()
 
 
 def _group(told: Iterable[Told]) -> list[Group]:

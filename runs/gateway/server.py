@@ -26,6 +26,7 @@ from runs.gateway.receiving import Foreign, find_received, receive_call
 from runs.gateway.waiting import ask_database, wait_for_answer
 from runs.models import ReceivedCall
 from tools.calls import ToolSpec
+from tools.resolvers.shown import show_schema
 
 Context = ServerRequestContext[Any, Any]  # Any: nothing lives as long as the server; the transport's request
 Meta = Mapping[str, Any]  # Any: JSON that a client wrote
@@ -69,7 +70,7 @@ def _describe(spec: ToolSpec) -> types.Tool:
     return types.Tool(
         name=spec.name,
         description=spec.description,
-        input_schema=spec.input_schema,
+        input_schema=_describe_arguments(spec),
         output_schema=output if output.get("type") == "object" else None,
         annotations=types.ToolAnnotations(
             read_only_hint=reads,
@@ -77,6 +78,11 @@ def _describe(spec: ToolSpec) -> types.Tool:
             idempotent_hint=reads or spec.idempotency != "none",
         ),
     )
+
+
+def _describe_arguments(spec: ToolSpec) -> dict[str, Any]:  # Any: JSON Schema
+    """Return the schema, with what may be said in words; what is listed for a planner of ours is not listed here."""
+    return show_schema(spec.input_schema, [each for each in spec.resolvers if each.fresh_s is None], {})
 
 
 async def _call_tool(

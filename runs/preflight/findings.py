@@ -12,6 +12,7 @@ OUT_OF_SERVICE = frozenset(
         "agent_expired",
         "tool_not_in_service",
         "no_grant",
+        "no_lookup",
         "grant_denies",
         "grant_expired",
     }

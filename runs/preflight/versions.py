@@ -36,6 +36,7 @@ def check_version(version: AgentVersion) -> list[Finding]:
     for tool_version in tools:
         findings += _check_declarations(tool_version)
         findings += _check_authority(version, tool_version)
+        findings += _check_lookups(tool_version, tools)
     return findings
 
 
@@ -117,6 +118,13 @@ def _check_declarations(tool_version: ToolVersion) -> Iterator[Finding]:
     if tool_version.tool.state != Tool.State.ACTIVE:
         remedy = "Accept the tool again, or take it out of the catalogue"
         yield Finding("tool_not_in_service", subject, f"the tool is {tool_version.tool.state}", remedy)
+
+
+def _check_lookups(tool_version: ToolVersion, tools: list[ToolVersion]) -> Iterator[Finding]:
+    reading = {each.tool.name for each in tools if each.effect == Effect.READ}
+    for name in sorted({told["tool"] for told in tool_version.resolvers.values()} - reading):
+        problem = f"its arguments are looked up with {name}, which is not in the catalogue as a read"
+        yield Finding("no_lookup", str(tool_version), problem, f"Add {name} to the catalogue, and grant it")
 
 
 def _check_authority(version: AgentVersion, tool_version: ToolVersion) -> Iterator[Finding]:

@@ -32,8 +32,8 @@ DEFINING = frozenset(ToolDefinition.__dataclass_fields__)
 
 def apply_tools(session: Session) -> None:
     """Create tools and add versions where the definition differs from the latest."""
-    # What undoes others comes first: a definition is checked against the tool that it names.
-    for name, entry in sorted(session.section("tools").items(), key=lambda item: "undo" in item[1]):
+    # What looks up for others, or undoes them, comes first: a definition is checked against the tool that it names.
+    for name, entry in sorted(session.section("tools").items(), key=lambda item: _rank(item[1])):
         with at(f"tools/{name}"):
             team = session.team(entry["team"])
             tool = Tool.objects.filter(team=team, name=name).first()
@@ -46,6 +46,10 @@ def apply_tools(session: Session) -> None:
                 session.created("tool", name, {field: after for field, (_, after) in changes.items()})
             else:
                 session.changed("tool", name, changes)
+
+
+def _rank(entry: dict[str, Any]) -> int:
+    return 2 * ("undo" in entry) + ("resolvers" in entry)
 
 
 def with_definitions(schema: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:

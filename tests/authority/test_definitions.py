@@ -16,7 +16,7 @@ from runs.publishing import publish_version
 from tests.cast import Cast, let_govern
 from tests.factories import AgentVersionFactory, GrantFactory, PriceFactory, ToolVersionFactory
 from tools.models import ToolVersion
-from tools.services import ToolDefinition, add_version
+from tools.services import ToolDefinition, add_version, catalogue
 from tools.services.definition import definition_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.authority]
@@ -96,3 +96,39 @@ def publication(cast: Cast, version: ToolVersion, **fields: Any) -> Callable[[],
     draft = AgentVersionFactory.create(identity=cast.agent, catalogue=[version], **fields)
     act = partial(publish_version, actor=cast.alice, version=draft)
     return lambda: do_or_propose(actor=cast.alice, act=act)
+
+
+LOOKED_UP = {"order_id": {"tool": "find_orders", "value": "id", "fresh_s": 60}}
+OTHERWISE: dict[str, dict[str, Any]] = {
+    "not at all": {},
+    "from older lists": {"order_id": {**LOOKED_UP["order_id"], "fresh_s": 61}},
+    "from no list": {"order_id": {"tool": "find_orders", "value": "id"}},
+    "with another tool": {"order_id": {**LOOKED_UP["order_id"], "tool": "find_anything"}},
+}
+TIGHTER: dict[str, dict[str, Any]] = {
+    "from newer lists": {"order_id": {**LOOKED_UP["order_id"], "fresh_s": 9.5}},
+    "one more": {**LOOKED_UP, "amount": {"tool": "find_orders", "value": "id"}},
+}
+
+
+@pytest.mark.parametrize("resolvers", OTHERWISE.values(), ids=OTHERWISE)
+def test_to_look_up_otherwise_takes_two(
+    version: ToolVersion, governed: Cast, monkeypatch: pytest.MonkeyPatch, resolvers: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(catalogue, "find_resolver_faults", lambda *_: [])  # which another test looks at
+    made = define(governed, version, resolvers=LOOKED_UP)
+    assert isinstance(made, ToolVersion)
+    proposed = define(governed, version, resolvers=resolvers)
+    assert isinstance(proposed, ChangeProposal)
+    assert proposed.loosening == ["definition.resolvers"]
+    with pytest.raises(ProgrammingError, match="second person"), transaction.atomic():
+        ToolVersionFactory.create(**of_tool(version), number=3, resolvers=resolvers)
+
+
+@pytest.mark.parametrize("resolvers", TIGHTER.values(), ids=TIGHTER)
+def test_to_look_up_more_takes_one(
+    version: ToolVersion, governed: Cast, monkeypatch: pytest.MonkeyPatch, resolvers: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(catalogue, "find_resolver_faults", lambda *_: [])
+    define(governed, version, resolvers=LOOKED_UP)
+    assert isinstance(define(governed, version, resolvers=resolvers), ToolVersion)

@@ -26,6 +26,9 @@ class World:
     mishaps: deque[Mishap] = field(default_factory=deque)
     lock: threading.RLock = field(default_factory=threading.RLock)
     honours_keys: bool = True
+    shelf: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # orders, each with the ``owner`` who may see it
 
     def act(self, name: str, call: CallContext, result: Result) -> Result:
         """Make one attempt: note it, play the next mishap, or simply do it."""
@@ -49,6 +52,7 @@ class World:
         self.callers.clear()
         self.mishaps.clear()
         self.honours_keys = True
+        self.shelf.clear()
 
 
 WORLD = World()
@@ -61,6 +65,18 @@ def look_up(order_id: str, call: CallContext) -> Result:
         mishap = WORLD.mishaps.popleft() if WORLD.mishaps else None
     found = {"order": order_id, "status": "delivered"}
     return mishap(lambda: found) if mishap else found
+
+
+def find_orders(call: CallContext, text: str = "") -> Result:
+    """List the principal's own orders, those of them that have any of the words."""
+    with WORLD.lock:
+        WORLD.attempts.append(f"find_orders {text}".strip())
+        WORLD.callers.append(call)
+        mishap = WORLD.mishaps.popleft() if WORLD.mishaps else None
+    own = [order for order in WORLD.shelf if order["owner"] == call.principal_subject]
+    words = text.casefold().split()
+    found = [o for o in own if not words or any(word in o["summary"].casefold() for word in words)]
+    return mishap(lambda: {"orders": found}) if mishap else {"orders": found}
 
 
 def refund(order_id: str, call: CallContext, amount: str = "1.00") -> Result:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import jsonschema_rs
@@ -148,3 +149,13 @@ def test_a_call_of_a_narrow_tool_is_one_of_the_wide_one() -> None:
         arguments = dict.fromkeys(tool.input_schema["properties"], "x")
         jsonschema_rs.validate(tool.input_schema, arguments)
         jsonschema_rs.validate(schema, {**arguments, **tool.fixed})
+
+
+def test_an_identifier_that_is_looked_up_is_not_free() -> None:
+    schema = {"type": "object", "properties": {"order_id": {"type": "string", "description": "Which order."}}}
+    free = ToolDefinition("Looks.", "read", "none", "http", schema)
+    found = [
+        {finding.code for finding in examine("look_up", definition)}
+        for definition in (free, replace(free, resolvers={"order_id": {"tool": "find", "value": "id"}}))
+    ]
+    assert ["free_identifier" in each for each in found] == [True, False]

@@ -299,4 +299,8 @@ def test_only_the_driver_executes() -> None:
     calls = {
         name for name in files_that_import("tools.execution") if name.startswith(("runs/", "approvals/"))
     }
-    assert calls == {"runs/actions/executing.py", "runs/actions/outcomes.py"}
+    assert calls == {
+        "runs/actions/executing.py",
+        "runs/actions/outcomes.py",
+        "runs/lookups/calling.py",
+    }

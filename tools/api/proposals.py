@@ -80,6 +80,7 @@ class ToolValues(BodySerializer):
     dedupe_on = serializers.ListField(child=TextField(max_length=120), required=False)
     dedupe_window_s = NumberField(required=False, min_value=0, max_value=2**31 - 1)
     provenance = serializers.DictField(required=False)
+    resolvers = serializers.DictField(required=False)
 
 
 class ToolProposal(ProposalBody):

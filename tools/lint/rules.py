@@ -65,14 +65,19 @@ def _find_open_ends(_: str, definition: ToolDefinition, parameters: list[Paramet
             yield Finding("open_object", "warning", where, problem, "say additionalProperties: false")
 
 
-def _find_free_identifiers(_: str, __: ToolDefinition, parameters: list[Parameter]) -> Iterator[Finding]:
+def _find_free_identifiers(
+    _: str, definition: ToolDefinition, parameters: list[Parameter]
+) -> Iterator[Finding]:
+    looked_up = {"/" + path.removesuffix(".*").replace(".", "/") for path in definition.resolvers}
     for parameter in parameters:
         node = _item_of(parameter.schema)
+        if parameter.where in looked_up:
+            continue
         if node.get("type") != "string" or not IDENTIFIER.search(parameter.name.lower()):
             continue
         if not {"enum", "const", "pattern", "format"} & node.keys():
             problem = "any text fits an identifier: the model can make one up that looks right"
-            remedy = "give it a pattern, or format: identifier"
+            remedy = "have it looked up (resolvers), or give it a pattern, or format: identifier"
             yield Finding("free_identifier", "warning", parameter.where, problem, remedy)
 
 

@@ -118,6 +118,11 @@ class ToolVersion(models.Model):
         blank=True,
         help_text="Which arguments matter, whose the results are, and how users ask for it.",
     )
+    resolvers = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text='Arguments that are looked up: {"order_id": {"tool": …, "query": …, "items": …, "value": …}}.',
+    )
     digest = models.CharField(max_length=64)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -24,6 +24,15 @@ REACHING: tuple[Kind, ...] = ("destination", "url")
 
 
 @dataclass(frozen=True, slots=True)
+class Resolved:
+    """An argument that was looked up: at which path, what was found, and whose the words and the answer were."""
+
+    path: tuple[str, ...]
+    text: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
 class Meant:
     """What is known of the run when a call is judged. ``plan`` is None where the agent's version asks for none.
 
@@ -34,6 +43,8 @@ class Meant:
     plan: Plan | None = None
     used: int = 0
     off_plan: OffPlan = "DENY"
+    resolved: tuple[Resolved, ...] = ()
+    said: Arguments | None = None  # before anything in them was looked up
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +74,7 @@ def judge(
     meant: Meant,
 ) -> list[Finding]:
     """Return what was found, in the order in which it was looked at."""
-    deviation = "" if meant.plan is None else find_deviation(meant.plan, tool, meant.used, arguments)
+    deviation = _find_deviation(tool, arguments, meant)
     found = []
     if deviation:
         found.append(Finding(meant.off_plan, deviation, _DEVIATIONS[deviation].format(tool=tool)))
@@ -71,7 +82,17 @@ def judge(
             return found
     # Which thing a mere question is about does no harm; whom it reaches does.
     kinds = TRACED if effect != "read" else REACHING
-    return [*found, *_judge_values(declared, arguments, meant.sources, kinds)]
+    return [*found, *_judge_values(declared, arguments, meant, kinds)]
+
+
+def _find_deviation(tool: str, arguments: Arguments, meant: Meant) -> Deviation:
+    """A plan that was made of the user's words may hold what was said, or what that has turned out to be."""
+    if meant.plan is None:
+        return ""
+    deviation = find_deviation(meant.plan, tool, meant.used, arguments)
+    if deviation == "other_arguments" and meant.said is not None:
+        return find_deviation(meant.plan, tool, meant.used, meant.said)
+    return deviation
 
 
 _DEVIATIONS: Mapping[Deviation, str] = {
@@ -84,10 +105,11 @@ _DEVIATIONS: Mapping[Deviation, str] = {
 def _judge_values(
     declared: Declaration,
     arguments: Arguments,
-    sources: Sources,
+    meant: Meant,
     kinds: tuple[Kind, ...],
 ) -> Iterator[Finding]:
-    values = [value for value in trace_values(declared, arguments, sources) if value.kind in kinds]
+    sources, resolved = meant.sources, meant.resolved
+    values = [value for value in trace_values(declared, arguments, sources, resolved) if value.kind in kinds]
     if declared.arguments and (leak := _find_leak(arguments, values, sources)):
         yield leak
         if leak.word == "DENY":
@@ -101,12 +123,19 @@ def trace_values(
     declared: Declaration,
     arguments: Arguments,
     sources: Sources,
+    resolved: tuple[Resolved, ...] = (),
 ) -> Iterator[Value]:
     """Yield each marked value with where it comes from; what a call carries is not traced, only matched."""
     for path, kind in declared.arguments:
         if kind in TRACED:
             for text in texts_at(arguments, path):
-                yield Value(".".join(path), kind, text, _trace(kind, text, sources))
+                found = (each.origin for each in resolved if each.text == text and _is_below(each.path, path))
+                yield Value(".".join(path), kind, text, next(found, None) or _trace(kind, text, sources))
+
+
+def _is_below(path: tuple[str, ...], marked: tuple[str, ...]) -> bool:
+    names, above = ([part for part in each if part != EVERY] for each in (path, marked))
+    return names[: len(above)] == above
 
 
 def _trace(kind: Kind, text: str, sources: Sources) -> Origin:

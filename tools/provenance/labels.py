@@ -40,10 +40,11 @@ def label_leaves(value: Any, rules: Rules, origin: str) -> Iterator[Leaf]:  # An
     many results are keyed by what strangers name.
     """
     for path, text in _leaves(value, ()):
-        yield Leaf(text, _label_of(path, rules), origin)
+        yield Leaf(text, label_at(path, rules), origin)
 
 
-def _label_of(path: tuple[str, ...], rules: Rules) -> Label:
+def label_at(path: tuple[str, ...], rules: Rules) -> Label:
+    """Return the label of a leaf of a result; ``*`` in the path stands for an item of a list."""
     found = [(len(rule), label) for rule, label in rules if _leads_to(rule, path)]
     longest = max((length for length, _ in found), default=-1)
     labels = [label for length, label in found if length == longest]

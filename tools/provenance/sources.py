@@ -51,6 +51,11 @@ class Sources:
         found = (leaf for source in _ORDER for text, leaf in self._leaves[source] if is_in(wanted, text))
         return _origin_of(next(found, None))
 
+    def trace_words(self, text: str, words: Iterable[str]) -> Origin:
+        """Return where a description comes from: as it stands, or else the worst of its words, each by itself."""
+        whole, parts = self.trace(text), [self.trace(word) for word in words]
+        return whole if not parts else min(whole, worst_of(parts), key=_rank)
+
     def trace_amount(self, amount: Decimal) -> Origin:
         """Return the best source that names the number, however it is written."""
         if any(amount in amounts_in(text) for text in self.words):
@@ -62,6 +67,15 @@ class Sources:
         """Yield what was read in this run and may not leave to just anybody, plain."""
         for leaves in self._leaves.values():
             yield from (text for text, leaf in leaves if leaf.label.sensitive and text)
+
+
+def worst_of(origins: Iterable[Origin]) -> Origin:
+    """Return the least trusted of some origins."""
+    return max(origins, key=_rank)
+
+
+def _rank(origin: Origin) -> int:
+    return _ORDER.index(origin.source) if origin.source in _ORDER else len(_ORDER)
 
 
 def _names(amount: Decimal, text: str) -> bool:

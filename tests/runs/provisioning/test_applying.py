@@ -13,7 +13,7 @@ from identities.services import activate_agent, suspend_agent
 from runs.models import AgentVersion, Budget, Price
 from runs.provisioning import apply_document
 from tests.runs.provisioning.document import BASE, END, VARIABLES, apply, changed, edited
-from tools.models import Tool
+from tools.models import Tool, ToolVersion
 
 
 def test_document_sets_everything_up(ada: User) -> None:
@@ -200,3 +200,17 @@ def test_a_document_says_who_else_answers_and_until_when(ada: User) -> None:
     plan = apply(ada, behind(sponsor="gina", recertify_by="2098-01-01T00:00:00Z"))
     assert plan.is_empty
     assert "desk-agent is to be recertified by 2099-12-31: that stays" in str(plan)
+
+
+def test_a_tool_is_described_with_what_looks_up_for_it(ada: User) -> None:
+    told = yaml.safe_load(BASE)
+    told["tools"]["cancel"] = {  # before look_up in the alphabet, and after it in what is done
+        **yaml.safe_load(BASE)["tools"]["look_up"],
+        "effect": "reversible",
+        "resolvers": {"order_id": {"tool": "look_up", "value": "line", "arguments": {"order_id": "all"}}},
+    }
+    text = yaml.safe_dump(told)
+    apply_document(actor=ada, text=text, variables=VARIABLES)
+    kept = ToolVersion.objects.get(tool__name="cancel").resolvers
+    assert kept == told["tools"]["cancel"]["resolvers"]
+    assert apply_document(actor=ada, text=text, variables=VARIABLES).is_empty

@@ -8,6 +8,7 @@ from identities.changes import Change, as_json
 from identities.models import User
 from tools.bindings import keeps_bindings
 from tools.models import Tool, ToolVersion
+from tools.resolvers.declaration import keeps_resolvers
 from tools.services.definition import ToolDefinition, definition_of
 
 ADD_VERSION = "tool_version.add"
@@ -63,7 +64,8 @@ def _find_looser(before: Row, after: Row) -> list[str]:
     milder = MILDEST_FIRST.index(after["effect"]) < MILDEST_FIRST.index(before["effect"])
     others = [name for name in NEVER_MILDER if after[name] != before[name]]
     unbound = [] if keeps_bindings(before["bound"], after["bound"]) else ["bound"]
-    return [*(["effect"] if milder else []), *others, *unbound]
+    unresolved = [] if keeps_resolvers(before["resolvers"], after["resolvers"]) else ["resolvers"]
+    return [*(["effect"] if milder else []), *others, *unbound, *unresolved]
 
 
 def carry_out_version(actor: User, arguments: Row) -> object:

@@ -1,0 +1,37 @@
+"""The tools as the planner is shown them in one turn, with the values that arguments may have just now."""
+
+from __future__ import annotations
+
+from runs.lookups.calling import Unanswered
+from runs.lookups.listing import list_offered
+from runs.planner.messages import ToolSchema
+from runs.session import Session
+from tools.calls import ToolSpec
+from tools.resolvers.declaration import Path, Resolver
+from tools.resolvers.shown import show_schema
+
+
+def offer_tools(session: Session) -> tuple[ToolSchema, ...]:
+    """Return all that the planner may call; what is listed for it is asked for again where it is too old."""
+    listed = {spec.name: spec for spec in session.version.catalogue.values() if _is_listed(spec)}
+    if not listed:
+        return session.version.schemas
+    return tuple(
+        _show(session, listed[each.name]) if each.name in listed else each for each in session.version.schemas
+    )
+
+
+def _show(session: Session, spec: ToolSpec) -> ToolSchema:
+    offers = dict(_offers(session, spec, each) for each in spec.resolvers if each.fresh_s is not None)
+    return ToolSchema(spec.name, spec.description, show_schema(spec.input_schema, spec.resolvers, offers))
+
+
+def _offers(session: Session, spec: ToolSpec, resolver: Resolver) -> tuple[Path, list[str | int]]:
+    listing = list_offered(session, spec, resolver)
+    if isinstance(listing, Unanswered):
+        return resolver.path, []
+    return resolver.path, [each.value for each in listing.candidates]
+
+
+def _is_listed(spec: ToolSpec) -> bool:
+    return any(each.fresh_s is not None for each in spec.resolvers)
