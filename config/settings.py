@@ -239,6 +239,7 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
         "ProposalState": "identities.models.ChangeProposal.State",
         "AgentState": "identities.models.AgentIdentity.State",
         "ToolState": "tools.models.Tool.State",
+        "TableVersionState": "tools.models.DecisionTableVersion.State",
         "Effect": "tools.models.Effect",
         "CampaignState": "runs.models.Campaign.State",
         "ItemDecision": "runs.models.CampaignItem.Decision",

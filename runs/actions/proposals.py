@@ -92,6 +92,7 @@ def assess_proposal(session: Session, call: CallState, spec: ToolSpec) -> Assess
 
 
 def _assess(session: Session, call: CallState, planned: Call, known: Answer | None) -> Assessment:
+    kept = session.lookups.resolved.get((session.state.step_of(call.number), call.number))
     return assess(
         planned,
         by=session.authority,
@@ -99,9 +100,7 @@ def _assess(session: Session, call: CallState, planned: Call, known: Answer | No
         held={window: Decimal(amount) for window, amount in call.claims},
         known=known,
         meant=lambda: meant_of(session, call, planned.spec),
-        said=kept.said
-        if (kept := session.lookups.resolved.get((session.state.step_of(call.number), call.number)))
-        else None,
+        said=kept.said if kept else None,
     )
 
 

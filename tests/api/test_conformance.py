@@ -22,6 +22,7 @@ from tests.api.conftest import Callers
 from tests.api.live import serve_api
 from tests.cast import Cast
 from tests.factories import ApprovalRequestFactory, GrantFactory, RunFactory, ToolVersionFactory
+from tests.tools.tables import eligibility, make_table, publish
 from tests.verbs import propose_budget
 
 pytestmark = [pytest.mark.api, pytest.mark.slow]
@@ -42,6 +43,8 @@ handover_id = "{handover}"
 stop_id = "{stop}"
 campaign_id = "{campaign}"
 proposal_id = "{proposal}"
+table_id = "{table}"
+number = 1
 
 [checks.positive_data_acceptance]
 # What no schema can say: a cursor is given out, not made up (400); a principal is printable (422).
@@ -83,6 +86,7 @@ def config(cast: Cast, version: AgentVersion, tmp_path: Path) -> Path:
             stop=stop.pk,
             campaign=campaign.pk,
             proposal=propose_budget(cast, cast.alice).pk,
+            table=publish(cast, make_table(cast), eligibility()).table_id,
         )
     )
     return path

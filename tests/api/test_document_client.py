@@ -21,6 +21,7 @@ from tests.factories.identities import current_code
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import lose_request
 from tests.runs.planner.provider import Turn
+from tests.tools.tables import CASES, eligibility
 
 REFUND = ("refund", {**ORDER, "amount": "5.00"})
 
@@ -84,6 +85,7 @@ def test_the_document_is_enough(client: DocumentClient, company: Company, caller
     settle(story)
     look_around(story)
     change(story)
+    decide_by_table(story)
     stop_agent(story)
     assert client.used == set(client.operations)
 
@@ -170,6 +172,28 @@ def change(story: Story) -> None:
     assert client.call(story.alice, "withdrawProposal", {}, proposal_id=withdrawn)["state"] == "withdrawn"
     assert client.call(story.alice, "rollBackProposal", why, proposal_id=known)["done"] is True
     assert len(list(client.pages(story.alice, "listProposals", limit=3))) == 4
+
+
+def decide_by_table(story: Story) -> None:
+    client, cast = story.client, story.company.cast
+    named = {"team": cast.team.slug, "slug": "eligibility", "name": "Who gets a refund"}
+    table = client.call(story.ada, "createTable", named)["id"]
+    draft = {"definition": eligibility(), "cases": CASES}
+    saved = client.call(story.ada, "saveTableDraft", draft, table_id=table)
+    assert saved["looked_over"]["doubts"]
+    place = {"table_id": table, "number": saved["number"]}
+    document = client.call(story.ada, "exportTable", **place)
+    again = client.call(story.ada, "importTable", {**document, "seen": saved["digest"]}, table_id=table)
+    assert again["cases"] == CASES
+    supposed = {"inputs": {"order id": "A-1", "days": 3}, "version": again["number"]}
+    assert client.call(story.alice, "foreseeDecision", supposed, table_id=table)["outputs"] == {"amount": 50}
+    client.call(story.ada, "publishTable", {"acknowledgement": "Meant so."}, **place)
+    assert client.call(story.alice, "getTable", table_id=table)["in_force"] == saved["number"]
+    assert [each["id"] for each in client.pages(story.alice, "listTables", limit=1)] == [table]
+    assert client.call(story.alice, "getTableVersion", **place)["state"] == "published"
+    client.call(story.ada, "retireTable", {"reason": "Over."}, **place)
+    states = [each["state"] for each in client.pages(story.alice, "listTableVersions", table_id=table)]
+    assert states == ["retired"]
 
 
 def stop_agent(story: Story) -> None:

@@ -30,7 +30,9 @@ from tests.factories import (
     ToolVersionFactory,
 )
 from tests.ledger import kinds_of
-from tools.models import Tool, ToolGrant, ToolVersion, UserTerms
+from tests.tools.tables import CASES, eligibility, make_table
+from tools.models import DecisionTable, DecisionTableVersion, Tool, ToolGrant, ToolVersion, UserTerms
+from tools.services import TableDraft, save_table
 
 pytestmark = [pytest.mark.django_db, pytest.mark.authority]
 
@@ -293,6 +295,19 @@ def publication(cast: Cast, tool: Tool) -> Body:
 
 
 LOOSEN_NOTHING = ("agent.activate", "agent_version.publish", "user_terms.set")  # as they are proposed here
+
+
+def drafted(cast: Cast, tool: Tool) -> Body:
+    """Return that a draft of a table is to decide."""
+    table = DecisionTable.objects.first() or make_table(cast, by=cast.alice)
+    save_table(actor=cast.alice, table=table, draft=TableDraft(eligibility(), CASES))
+    subject = {"table": str(table.pk), "version": 1}
+    return {
+        "verb": "decision_table.publish", "subject": subject, "values": {"acknowledgement": "Meant so."},
+        "reason": "Autumn.",
+    }  # fmt: skip
+
+
 IN_FORCE: dict[str, tuple[Callable[[Cast, Tool], Body], Callable[[], object], object]] = {
     "agent.activate": (acting, lambda: AgentIdentity.objects.get().state, "active"),
     "agent.hand_over": (owner, lambda: AgentIdentity.objects.get().owner.username, "fiona"),
@@ -302,12 +317,12 @@ IN_FORCE: dict[str, tuple[Callable[[Cast, Tool], Body], Callable[[], object], ob
     "grant.set": (grant, lambda: ToolGrant.objects.get().caps, [{"per": "day", "count": 3}]),
     "price.set": (price, lambda: str(Price.objects.get(model="m").cache_write_usd_per_mtok), "1.500000"),
     "rule.set": (rule, lambda: ChangeRule.objects.get(team__slug="support").needs, "one"),
+    "decision_table.publish": (drafted, lambda: DecisionTableVersion.objects.get().state, "published"),
     "tool_version.add": (milder, lambda: ToolVersion.objects.get(number=2).effect, "read"),
 }  # fmt: skip
 
 
-# Two people sign a waiver by themselves; tables are written in the console, or come with `apply`.
-BY_HAND = {"grant.waive", "decision_table.publish"}
+BY_HAND = {"grant.waive"}  # two people sign it by themselves
 
 
 def test_every_governed_verb_may_be_proposed() -> None:

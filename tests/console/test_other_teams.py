@@ -29,6 +29,7 @@ from tests.cast import Cast
 from tests.console.visits import page_of, sign_in, text_of
 from tests.factories import AgentVersionFactory, ApprovalRequestFactory, BudgetFactory, PrincipalFactory
 from tests.identities.test_roles import with_role
+from tests.tools.tables import eligibility, make_table, publish
 from tests.verbs import (
     ASK,
     delegation_to,
@@ -177,10 +178,14 @@ def test_the_api_tells_an_outsider_nothing(cast: Cast) -> None:
     ids["campaign_id"] = open_campaign(cast, cast.ada)
     ids["proposal_id"] = proposal(cast)
     ids["stop_id"] = stop(actor=cast.ada, scope="run", target=str(run.pk), reason="It is wrong.")
+    version = publish(cast, make_table(cast, by=cast.ada), eligibility())
+    ids["table_id"] = version.table
     charlie = Caller(bearer_of(cast, cast.charlie))
     told = {}
     for path in reads():
-        address = re.sub(r"\{(\w+)\}", lambda found: str(ids[found[1]].pk), path)
+        address = re.sub(
+            r"\{(\w+)\}", lambda found: "1" if found[1] == "number" else str(ids[found[1]].pk), path
+        )
         answer = charlie.get(address)
         if answer.status not in (403, 404) and answer.body.get("data") != []:
             told[address] = answer.body

@@ -10,11 +10,14 @@ from identities.api.proposals.bodies import ProposalBody, let_propose
 from identities.api.views import find_agent
 from identities.changes import as_json
 from identities.models import Principal, User
+from tools.api.tables import find_version
 from tools.caps import PERIODS
 from tools.models import Effect, Idempotency, Tool, ToolGrant
 from tools.services.catalogue import latest_version
 from tools.services.changes import ADD_VERSION, SET_GRANT, SET_USER_TERMS
+from tools.services.changes.tables import PUBLISH_TABLE
 from tools.services.definition import definition_of
+from tools.services.tables import LONGEST_ACKNOWLEDGEMENT
 from tools.services.terms import LONGEST_TTL_S, Terms
 
 
@@ -146,6 +149,34 @@ def read_user_terms(actor: User, body: Fields) -> Fields:
     return as_json({"tool": tool.pk, "principal": whose, "terms": terms})
 
 
+class TableSubject(BodySerializer):
+    table = serializers.UUIDField()
+    version = NumberField(min_value=1, max_value=2**31 - 1)
+
+
+class TableValues(BodySerializer):
+    """Why it may decide although it has gaps or overlaps."""
+
+    acknowledgement = TextField(
+        required=False, default="", allow_blank=True, max_length=LONGEST_ACKNOWLEDGEMENT
+    )
+
+
+class TableProposal(ProposalBody):
+    """That a draft of a decision table is to decide."""
+
+    verb = PUBLISH_TABLE
+    subject = TableSubject()
+    values = TableValues()
+
+
+def read_table(actor: User, body: Fields) -> Fields:
+    """Return the arguments of `decision_table.publish`."""
+    version = find_version(actor, body["subject"]["table"], body["subject"]["version"])
+    return {"version": str(version.pk), **body["values"]}
+
+
+let_propose(TableProposal, read_table)
 let_propose(GrantProposal, read_grant)
 let_propose(UserTermsProposal, read_user_terms)
 let_propose(ToolProposal, read_version)

@@ -4,10 +4,22 @@ from django.urls import path
 
 from tools.api import (
     proposals,  # noqa: F401  says what may be proposed
+    tables,
     views,
 )
+
+VERSION = "tables/<uuid:table_id>/versions/<int:number>"
 
 urlpatterns = [
     path("tools", views.Tools.as_view(), name="tools"),
     path("tools/<uuid:tool_id>", views.ToolDetail.as_view(), name="tool"),
+    path("tables", tables.Tables.as_view(), name="tables"),
+    path("tables/<uuid:table_id>", tables.Table.as_view(), name="table"),
+    path("tables/<uuid:table_id>/import", tables.TableImport.as_view(), name="table-import"),
+    path("tables/<uuid:table_id>/decide", tables.Decide.as_view(), name="table-decide"),
+    path("tables/<uuid:table_id>/versions", tables.TableVersions.as_view(), name="table-versions"),
+    path(f"{VERSION}", tables.TableVersion.as_view(), name="table-version"),
+    path(f"{VERSION}/dmn", tables.TableDocument.as_view(), name="table-document"),
+    path(f"{VERSION}/publish", tables.PublishTable.as_view(), name="table-publish"),
+    path(f"{VERSION}/retire", tables.RetireTable.as_view(), name="table-retire"),
 ]
