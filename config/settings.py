@@ -247,6 +247,7 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
         "LimitReached": "runs.api.words.LIMITS_REACHED",
         "StepState": "runs.api.words.STEP_STATES",
         "CallState": "runs.api.words.CALL_STATES",
+        "UndoWord": "runs.api.undoing.WORDS",
         "Decision": "runs.api.words.DECISIONS",
         "EventKind": "runs.api.words.EVENT_KINDS",
     },

@@ -48,6 +48,7 @@ from runs.session import (
     utc_now,
 )
 from runs.slots import slot, waiting_outside
+from runs.undoing import steps
 
 logger = logging.getLogger(__name__)
 
@@ -204,7 +205,9 @@ def _carry_out_next(session: Session) -> bool:
 
 def _ask_planner(session: Session, command: c.AskPlanner) -> None:
     """Ask the run's planner; one outside has spoken already."""
-    if session.state.is_external:
+    if session.undo is not None:
+        steps.propose_next(session, session.undo, command.step)
+    elif session.state.is_external:
         taking.take_up(session, command.step)
     else:
         turns.ask_planner(session, command.step, command.attempt)

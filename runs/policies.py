@@ -16,6 +16,7 @@ from runs.models import EXTERNAL, AgentVersion, Proof, Run
 
 SOURCE = AgentVersion.PrincipalSource
 START = "identities.start_run"
+CONTROL = "runs.control_run"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from runs.lookups.kept import Lookups
 from runs.projection import Projection, project, run_row
 from runs.slots import waiting_outside
 from runs.sources import RunSources
+from runs.undoing.plans import UndoPlan, read_plan
 from runs.versions import VersionSpec, read_version
 from runs.window import Block, Written, arrange, by_step, choose_marks
 from tools.assessment import Assessment
@@ -145,7 +146,13 @@ class Session:
 
     @cached_property
     def version(self) -> VersionSpec:
-        return read_version(self.context.agent_version_id)
+        version = read_version(self.context.agent_version_id)
+        return self.undo.narrow(version) if self.undo else version
+
+    @cached_property
+    def undo(self) -> UndoPlan | None:
+        """Return what the run is to undo, if that is what it is for."""
+        return read_plan(self.context.run_id) if self.context.undoes_id else None
 
     @cached_property
     def authority(self) -> Authority:

@@ -77,6 +77,8 @@ def create_run(
     proof: str,
     credential: ApiKey | None = None,
     conversation: str = "",
+    undoes: Run | None = None,
+    max_steps: int | None = None,
 ) -> Run:
     """Write a run's row; with a conversation's digest, that of a run which an agent outside plans."""
     now, agent = timezone.now(), version.identity
@@ -90,7 +92,8 @@ def create_run(
         started_by=actor if actor.kind == User.Kind.PERSON else None,
         credential=credential,
         proof=proof,
-        kind=RunKind.EXTERNAL if conversation else RunKind.TASK,
+        kind=RunKind.UNDO if undoes else RunKind.EXTERNAL if conversation else RunKind.TASK,
+        undoes=undoes,
         conversation=conversation,
         parent=bounds.parent,
         line=bounds.line,
@@ -102,7 +105,7 @@ def create_run(
         updated_at=now,
         expires_at=_first_end(now, version, agent, bounds.parent),
         wake_at=now,
-        max_steps=version.max_steps or 0,
+        max_steps=version.max_steps or 0 if max_steps is None else max_steps,
         max_tokens=version.max_tokens or 0,
         max_usd=version.max_usd or 0,
         max_seconds=version.max_seconds or 0,
@@ -121,7 +124,9 @@ def _first_end(
     return min(ends)
 
 
-def record_start(run: Run, actor: User, message: str, asserted_by: str, **more: Any) -> None:  # Any: facts
+def record_start(
+    run: Run, actor: User, message: str, asserted_by: str, *, reason: str = "", **more: Any
+) -> None:  # Any: facts
     """Write the first entry of a run's stream; ``asserted_by`` says who told us for whom it acts."""
     with connection.cursor() as cursor:
         shared = escrow.limited_by(cursor, run.team_id, run.identity_id)
@@ -149,4 +154,5 @@ def record_start(run: Run, actor: User, message: str, asserted_by: str, **more: 
         "size": len(message),
         **more,
     }
-    record(run.pk, "run", Draft(e.RUN_STARTED, run.created_at, facts, {"message": message}, actor.pk))
+    content = {"message": message, **({"reason": reason} if reason else {})}
+    record(run.pk, "run", Draft(e.RUN_STARTED, run.created_at, facts, content, actor.pk))

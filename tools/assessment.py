@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -40,6 +40,7 @@ from tools.tables.policies import ask_tables
 
 logger = logging.getLogger(__name__)
 
+_EVER = datetime(2000, 1, 1, tzinfo=UTC)
 NOTHING_HELD: Mapping[str, Decimal] = MappingProxyType({})
 NOT_ASKED: Mapping[UUID, TableAnswer] = MappingProxyType({})
 
@@ -118,8 +119,8 @@ def _read(call: Call, by: Authority, now: datetime) -> Answer:
     question = Question(
         call.identity_id, spec.tool_id, by, call.run_id, now,
         key="" if spec.effect == "read" else call.key,
-        dedupe_digest=digest_for_dedupe(spec, call.arguments),
-        dedupe_since=now - timedelta(seconds=spec.dedupe_window_s),
+        dedupe_digest=_digest_alike(call),
+        dedupe_since=alike_since(call, now),
     )  # fmt: skip
     with borrowed() as connection:
         return read_standing(connection, question)
@@ -156,7 +157,7 @@ def _assess_valid(
         decision,
         digest=_digest_call(call, standing, by, by_table),
         args_digest=args_digest,
-        dedupe_digest=digest_for_dedupe(spec, call.arguments),
+        dedupe_digest=_digest_alike(call),
         amount=amount,
         grant_id=standing.grant.id if standing.grant else None,
         approval_ttl_s=standing.grant.approval_ttl_s if standing.grant else 0,
@@ -257,6 +258,21 @@ def _text(value: Decimal | datetime | None) -> str | None:
 def digest_arguments(spec: ToolSpec, arguments: dict[str, Any]) -> str:
     """Return the keyed digest that names a proposal: the tool and its exact arguments."""
     return keyed_digest([spec.name, arguments])
+
+
+def _digest_alike(call: Call) -> str:
+    """Return what a call has in common with those that would have the same effect.
+
+    Whatever undoes an effect is alike to what undoes it again, by any tool, and to nothing else.
+    """
+    if call.undoes:
+        return keyed_digest(["undoes", call.undoes])
+    return digest_for_dedupe(call.spec, call.arguments)
+
+
+def alike_since(call: Call, now: datetime) -> datetime:
+    """Return from when on a like effect under another key counts: what was undone stays undone."""
+    return _EVER if call.undoes else now - timedelta(seconds=call.spec.dedupe_window_s)
 
 
 def digest_for_dedupe(spec: ToolSpec, arguments: dict[str, Any]) -> str:

@@ -50,6 +50,7 @@ class ToolSpec:
     bound: dict[str, Any] = field(default_factory=dict)  # Any: see tools.bindings
     declared: Declaration = field(default_factory=Declaration)  # about provenance
     resolvers: tuple[Resolver, ...] = ()
+    undo: dict[str, Any] | None = None  # Any: see tools.compensation
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Call:
     tracestate: str = ""
     principal_proof: str = ""  # what it rests on that the run acts for this principal
     acts_for: tuple[UUID, ...] = ()  # the agents on whose behalf, the nearest first
+    undoes: str = ""  # the key of the effect that it undoes
     # Only between permit and adapter; never part of what a call is compared or shown by.
     credential: Credential | None = field(default=None, repr=False, compare=False)
     token: Credential | None = field(default=None, repr=False, compare=False)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from tools.assessment import Assessment
+from tools.assessment import Assessment, alike_since
 from tools.caps import Cursor
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
@@ -20,9 +20,8 @@ def is_first_of_its_kind(cursor: Cursor, assessment: Assessment, now: datetime) 
 
     To be asked in the transaction that records the start: two runs that propose the same wait for each other.
     """
-    digest, spec = assessment.dedupe_digest, assessment.call.spec
+    digest, call = assessment.dedupe_digest, assessment.call
     cursor.execute(_LOCK, (digest,))
-    since = now - timedelta(seconds=spec.dedupe_window_s)
-    cursor.execute(_OTHERS, (digest, assessment.call.key, since))
+    cursor.execute(_OTHERS, (digest, call.key, alike_since(call, now)))
     others: list[tuple[Any, ...]] = cursor.fetchall()
     return not others[0][0]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from agentops.engine.state import CallState
 from runs.session import Session
 from runs.sources import read_sources
+from runs.undoing.plans import ToUndo
 from tools.calls import ToolSpec
 from tools.provenance.judging import Meant
 from tools.provenance.plans import Planned
@@ -17,6 +18,8 @@ _NONE = Sources()
 
 def meant_of(session: Session, call: CallState, spec: ToolSpec) -> Meant | None:
     """Return what bears on whether the user meant the call; None where neither plan nor provenance is asked for."""
+    if undone := undone_by(session, call):
+        return Meant(_NONE, undoes=undone.key)
     planned, traced = bool(session.version.plan), bool(spec.declared.arguments)
     if not planned and not traced:
         return None
@@ -27,6 +30,11 @@ def meant_of(session: Session, call: CallState, spec: ToolSpec) -> Meant | None:
         sources, plan, _used_before(session, call), session.version.off_plan,
         found.provenance if found else (), found.said if found else None,
     )  # fmt: skip
+
+
+def undone_by(session: Session, call: CallState) -> ToUndo | None:
+    """Return what the call undoes, by the plan of an undo; None in other runs."""
+    return session.undo.of_step(session.state.step_of(call.number)) if session.undo else None
 
 
 def _plan_for(session: Session, tool: str) -> Mapping[str, Planned]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from agentops.engine.state import CallState
 from agentops.identifiers import text_of
-from runs.actions.meaning import meant_of
+from runs.actions.meaning import meant_of, undone_by
 from runs.authority import find_ended_parent
 from runs.decided import find_undecided
 from runs.lookups.calling import make_call
@@ -60,7 +60,9 @@ def where_of(session: Session, call: CallState) -> dict[str, Any]:
 def call_of(session: Session, call: CallState, spec: ToolSpec, arguments: Any) -> Call:  # Any: JSON
     """Return a call as adapters take it; arguments that were erased are none."""
     given = arguments if isinstance(arguments, dict) else {}
-    return make_call(session, spec, given, key_of(session, call), call.attempts + 1)
+    made = make_call(session, spec, given, key_of(session, call), call.attempts + 1)
+    undone = undone_by(session, call)
+    return replace(made, undoes=undone.key) if undone else made
 
 
 def assess_proposal(session: Session, call: CallState, spec: ToolSpec) -> Assessment:
@@ -80,7 +82,7 @@ def assess_proposal(session: Session, call: CallState, spec: ToolSpec) -> Assess
     if undecided := find_undecided(session, spec, arguments):
         return refuse(planned, CODE, undecided, "tool")
     # A key that nobody has used is looked for when the attempt is written; one of ours has to be looked up.
-    is_fresh = spec.effect == "read" or (not call.attempts and not spec.dedupe_on)
+    is_fresh = spec.effect == "read" or (not call.attempts and not spec.dedupe_on and not planned.undoes)
     known = session.standings.get(spec.tool_id) if is_fresh else None
     assessment = _assess(session, call, planned, known)
     # An old look may let a call go on, never refuse it.

@@ -22,7 +22,7 @@ from agentops.console.streams import register_streams
 from agentops.console.templatetags.console import short
 from agentops.errors import AgentOpsError, NotFound, ValidationFailed
 from identities.acting import acting_person
-from identities.models import STAFF_ISSUER, AgentIdentity
+from identities.models import STAFF_ISSUER, AgentIdentity, User
 from identities.policies import may_govern
 from runs.admin.pages import live_context, read_before, read_seen
 from runs.erasure import ERASE, erase_run
@@ -38,9 +38,12 @@ from runs.services import (
     settle_outcome,
     start_run,
 )
+from runs.undoing.foresight import tell
+from runs.undoing.services import foresee_undo, may_undo, undo_run
 
 GOING = ("queued", "in_progress", "requires_action")
 MOST_AGENTS = 100
+MOST_UNDONE = 5  # runs whose effects are told before somebody says yes
 
 
 class StartForm(forms.Form):
@@ -85,7 +88,7 @@ class RunAdmin(GovernedAdmin):
     list_select_related = ("identity", "principal", "agent_version")
     search_fields = ("=id", "=trace_id", "identity__name", "principal__subject")
     ordering = ("-id",)
-    actions = ("pause", "resume", "cancel", "kill", "erase")
+    actions = ("pause", "resume", "cancel", "kill", "undo", "erase")
 
     @admin.display(description="run")
     def run_name(self, run: Run) -> str:
@@ -107,6 +110,12 @@ class RunAdmin(GovernedAdmin):
         if obj is None:
             return self.admin_site.has_permission(request)
         return may_control(acting_person(request), obj).allowed
+
+    def has_undo_permission(self, request: HttpRequest, obj: Run | None = None) -> bool:
+        """Whether this person may undo the run; of a list the queryset holds the ones that they may."""
+        if obj is None:
+            return self.admin_site.has_permission(request)
+        return may_undo(acting_person(request), obj).allowed
 
     def has_erase_permission(self, request: HttpRequest, obj: Run | None = None) -> bool:
         """Whether this person may erase what was said in the run, or in some run."""
@@ -155,6 +164,16 @@ class RunAdmin(GovernedAdmin):
         asked = Confirmation("Kill this run? No further call goes out, and no answer is written.", "killed")
         return perform(
             self, request, queryset, lambda run, why: kill_run(actor=person, run=run, reason=why), asked
+        )
+
+    @offered_when(*ENDED_STATES, danger=True)
+    @admin.action(permissions=["undo"], description="Undo")
+    def undo(self, request: HttpRequest, queryset: QuerySet[Run]) -> HttpResponse:
+        """Undo what runs that have ended have done."""
+        person = acting_person(request)
+        asked = Confirmation(_ask_undo(person, queryset), "being undone")
+        return perform(
+            self, request, queryset, lambda run, why: undo_run(actor=person, run=run, reason=why), asked
         )
 
     @offered_when(*ENDED_STATES, danger=True)
@@ -284,3 +303,10 @@ def _place(given: Any) -> tuple[int, int]:
 
 register_destination(Destination("Runs", "admin:runs_run_changelist", order=20))
 register_streams("run", Run.objects.visible_to)
+
+
+def _ask_undo(person: User, runs: QuerySet[Run]) -> str:
+    """Return the question, with what would become of each effect: who says yes has read that."""
+    allowed = [run for run in runs[:MOST_UNDONE] if may_undo(person, run).allowed]
+    told = [line for run in allowed for line in tell(foresee_undo(actor=person, run=run)).splitlines()]
+    return f"Undo what this run has done, the latest effect first? {'; '.join(told)}."

@@ -11,6 +11,7 @@ from runs.api import (
     preflight,
     proposals,  # noqa: F401  says what may be proposed
     stops,
+    undoing,
     views,
     what_if,
 )
@@ -26,6 +27,7 @@ urlpatterns = [
     path(f"{RUN}/cancel", controls.Cancel.as_view(), name="run-cancel"),
     path(f"{RUN}/kill", controls.Kill.as_view(), name="run-kill"),
     path(f"{RUN}/pause", controls.Pause.as_view(), name="run-pause"),
+    path(f"{RUN}/undo", undoing.Undo.as_view(), name="run-undo"),
     path(f"{RUN}/resume", controls.Resume.as_view(), name="run-resume"),
     path(f"{RUN}/input", controls.Input.as_view(), name="run-input"),
     path(f"{RUN}/messages", controls.Messages.as_view(), name="run-messages"),

@@ -32,6 +32,7 @@ class RunState(models.TextChoices):
 class RunKind(models.TextChoices):
     TASK = "task", "a task that was given to an agent of ours"
     EXTERNAL = "external", "the calls of an agent outside, in one conversation"
+    UNDO = "undo", "what another run has done is undone"
 
 
 class Proof(models.TextChoices):
@@ -78,6 +79,9 @@ class Run(models.Model):
     # Of a run that an agent outside plans: the digest of what its client calls the conversation.
     kind = models.CharField(max_length=8, choices=RunKind, default=RunKind.TASK, db_default=RunKind.TASK)
     conversation = models.CharField(max_length=64, blank=True, db_default="")
+    undoes = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="undos", db_index=False
+    )
     line = models.JSONField(default=list, db_default=Value([], models.JSONField()))
     limits = models.JSONField(null=True)
     state = models.CharField(max_length=16, choices=RunState, default=RunState.QUEUED)
@@ -125,6 +129,7 @@ class Run(models.Model):
             models.Index(Coalesce("lease_until", "wake_at"), name="run_due", condition=Q(ended_at=None)),
             models.Index(fields=["team", "-id"], name="run_by_team"),
             models.Index(fields=["parent"], name="run_by_parent", condition=Q(parent__isnull=False)),
+            models.Index(fields=["undoes"], name="run_by_undone", condition=Q(undoes__isnull=False)),
             models.Index(fields=["state", "-id"], name="run_by_state"),
             models.Index(
                 fields=["team"], name="run_unsettled", condition=Q(required_actions__contains=UNSETTLED)
@@ -137,7 +142,10 @@ class Run(models.Model):
                 condition=Q(kind="external", ended_at=None),
                 nulls_distinct=False,
                 name="run_one_open_conversation",
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["undoes"], condition=Q(undoes__isnull=False, ended_at=None), name="run_one_open_undo"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -75,22 +75,24 @@ class Story:
 
 def test_the_document_is_enough(client: DocumentClient, company: Company, callers: Callers) -> None:
     company.add_reads()
-    company.let_decide(company.add_tool("refund", grant="REQUIRE_APPROVAL").tool)
+    undone = {"kind": "compensable", "tool": "cancel", "arguments": {"order_id": "$arguments.order_id"}}
+    company.let_decide(company.add_tool("refund", grant="REQUIRE_APPROVAL", undo=undone).tool)
     company.add_tool("cancel", idempotency="none")
     company.publish()
     story = Story(client, company, callers)
-    ask_and_approve(story)
+    refunded = ask_and_approve(story)
     steer(story)
     hand_over(story)
     settle(story)
     look_around(story)
     change(story)
     decide_by_table(story)
+    undo(story, refunded)
     stop_agent(story)
     assert client.used == set(client.operations)
 
 
-def ask_and_approve(story: Story) -> None:
+def ask_and_approve(story: Story) -> str:
     client = story.client
     run = story.start(
         proposes(("ask_user", {"question": "Which order?"})), proposes(REFUND), says("Refunded.")
@@ -114,6 +116,7 @@ def ask_and_approve(story: Story) -> None:
     told = list(client.pages(story.app, "getTrace", run_id=run, limit=7))
     assert [item["seq"] for item in told] == [event["seq"] for event in listed]
     assert [step["step"] for step in client.pages(story.app, "listSteps", run_id=run, limit=2)] == [1, 2, 3]
+    return run
 
 
 def steer(story: Story) -> None:
@@ -172,6 +175,16 @@ def change(story: Story) -> None:
     assert client.call(story.alice, "withdrawProposal", {}, proposal_id=withdrawn)["state"] == "withdrawn"
     assert client.call(story.alice, "rollBackProposal", why, proposal_id=known)["done"] is True
     assert len(list(client.pages(story.alice, "listProposals", limit=3))) == 4
+
+
+def undo(story: Story, run: str) -> None:
+    client = story.client
+    [effect] = client.call(story.ada, "foreseeUndo", run_id=run)["effects"]
+    assert (effect["tool"], effect["word"], effect["by"]) == ("refund", "will", "cancel")
+    made = client.call(story.ada, "undoRun", {"reason": "It was never broken."}, run_id=run)
+    assert made["kind"] == "undo"
+    story.drive(made["id"])
+    assert client.call(story.ada, "getRun", run_id=made["id"])["state"] == "completed"
 
 
 def decide_by_table(story: Story) -> None:

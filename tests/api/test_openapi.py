@@ -29,6 +29,7 @@ OPERATIONS = {
     "exportTable",
     "foreseeCall",
     "foreseeDecision",
+    "foreseeUndo",
     "getAgent",
     "getApproval",
     "getBlastRadius",
@@ -67,6 +68,7 @@ OPERATIONS = {
     "settleOutcome",
     "startRun",
     "stepUp",
+    "undoRun",
     "withdrawProposal",
 }
 

@@ -36,7 +36,8 @@ class Resolved:
 class Meant:
     """What is known of the run when a call is judged. ``plan`` is None where the agent's version asks for none.
 
-    ``used`` are the calls of the same tool before this one.
+    ``used`` are the calls of the same tool before this one. ``undoes`` is the key of the effect that the call undoes,
+    where it does: its values were taken from that call's record by the tool's own declaration, not by a planner.
     """
 
     sources: Sources
@@ -45,6 +46,7 @@ class Meant:
     off_plan: OffPlan = "DENY"
     resolved: tuple[Resolved, ...] = ()
     said: Arguments | None = None  # before anything in them was looked up
+    undoes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,11 @@ def judge(
     meant: Meant,
 ) -> list[Finding]:
     """Return what was found, in the order in which it was looked at."""
+    if meant.undoes:
+        detail = (
+            f"it undoes {meant.undoes}: its values are from the record of that call, no planner chose them"
+        )
+        return [Finding("ALLOW", "from_ledger", detail)]
     deviation = _find_deviation(tool, arguments, meant)
     found = []
     if deviation:

@@ -10,9 +10,10 @@ from django.db import IntegrityError, transaction
 
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
 from identities.services import suspend_agent
+from runs import free_turns
 from runs.actions import executing
 from runs.driver import drive
-from runs.gateway import conversations, taking
+from runs.gateway import conversations
 from runs.models import AgentVersion, ReceivedCall, Run
 from runs.services import add_message, kill_run
 from tests.runs.company import ORDER
@@ -190,7 +191,7 @@ def test_two_calls_at_once_open_one_conversation(outside: Outside) -> None:
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [(taking, "describe_call"), (executing, "_execute_all"), (executing, "note_outcome")],
+    [(free_turns, "describe_call"), (executing, "_execute_all"), (executing, "note_outcome")],
     ids=["taken up", "before the effect", "after the effect"],
 )
 def test_a_driver_that_dies_with_a_call_makes_its_effect_once_all_the_same(

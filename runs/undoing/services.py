@@ -1,0 +1,91 @@
+"""Undoing a run: looked at before, and started by a person; the rest is a run like any other."""
+
+from __future__ import annotations
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
+from agentops.messages import send_after_commit
+from agentops.text import is_blank
+from agentops.tracing import continue_trace
+from identities.factors import require_fresh_factor
+from identities.models import User
+from identities.policies import may_govern
+from runs.bounds import Bounds
+from runs.models import Run, RunKind
+from runs.policies import CONTROL, May
+from runs.starting import create_run, find_principal, record_start, refuse_stopped
+from runs.undoing.foresight import Foreseen, foresee
+from runs.undoing.plans import UndoPlan
+
+DRIVE = "runs.drive"
+
+
+def may_undo(actor: User, run: Run) -> May:
+    """Return whether somebody may undo a run: a person of its team who may steer its runs, whoever started it."""
+    if not actor.is_active or actor.kind != User.Kind.PERSON:
+        return May(False, "not_allowed", "only people undo what was done")
+    if not Run.objects.visible_to(actor).filter(pk=run.pk).exists():
+        return May(False, "not_visible", "the run belongs to a team that you are not on")
+    decision = may_govern(actor, CONTROL, run.team)
+    return May(decision.allowed, "" if decision.allowed else "not_permitted", "; ".join(decision.reasons))
+
+
+def foresee_undo(*, actor: User, run: Run) -> list[Foreseen]:
+    """Return what an undo of a run would do, effect by effect; raises PolicyDenied."""
+    _enforce(may_undo(actor, run))
+    with connection.cursor() as cursor:
+        return foresee(cursor, run.pk, run.team_id)
+
+
+@transaction.atomic
+def undo_run(*, actor: User, run: Run, reason: str) -> Run:
+    """Start to undo what a run has done: a run of its own, for the same user, whose steps are the compensations.
+
+    Each is assessed, approved where a person has to, and made once, whoever asks how often. Raises PolicyDenied,
+    ValidationFailed without a reason, StateConflict while the run goes on, while it is being undone, where nothing
+    is left that could be, and where its agent may not act.
+    """
+    if is_blank(reason):
+        raise ValidationFailed("reason_missing", "say why; the record keeps it")
+    locked = Run.objects.select_for_update(no_key=True, of=("self",)).get(pk=run.pk)
+    _enforce(may_undo(actor, locked))
+    require_fresh_factor(actor)
+    _check(locked)
+    with connection.cursor() as cursor:
+        found = foresee(cursor, locked.pk, locked.team_id)
+    effects = tuple(each.to_undo for each in found if each.to_undo is not None)
+    if not effects:
+        raise StateConflict("nothing_to_undo", "nothing is left of this run that could be undone")
+    return _start(actor, locked, UndoPlan(locked.pk, effects), reason)
+
+
+def _check(run: Run) -> None:
+    if run.kind == RunKind.UNDO:
+        raise StateConflict("is_an_undo", "an undo is not undone: start the task anew")
+    if not run.has_ended:
+        raise StateConflict("run_not_ended", f"the run is {run.state}: cancel or kill it first")
+    if run.undos.filter(ended_at=None).exists():
+        raise StateConflict("undo_under_way", "this run is being undone already")
+    if not run.identity.may_act(timezone.now()):
+        raise StateConflict("agent_not_active", f"the agent is {run.identity.state}, or has expired")
+
+
+def _start(actor: User, run: Run, plan: UndoPlan, reason: str) -> Run:
+    principal = find_principal(run.identity, run.principal.issuer, run.principal.subject)
+    version = run.agent_version
+    refuse_stopped(principal, version)
+    made = create_run(
+        actor=actor, version=version, principal=principal, application=None, trace=continue_trace("", ""),
+        bounds=Bounds(), proof=run.proof, undoes=run, max_steps=len(plan.effects) + 1,
+    )  # fmt: skip
+    # The same compensation may be due twice: that is no circle.
+    record_start(made, actor, "", "staff", reason=reason, undoes=plan.as_facts(), repeat_limit=0)
+    send_after_commit(DRIVE, str(made.pk))
+    return made
+
+
+def _enforce(decision: May) -> None:
+    if not decision.allowed:
+        raise PolicyDenied(decision.code, decision.detail)
