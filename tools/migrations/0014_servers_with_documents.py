@@ -1,0 +1,65 @@
+"""Let servers of tools be interfaces that an OpenAPI document describes."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import django.db.models.deletion
+from django.db import migrations, models
+
+import agentops.identifiers
+
+
+class Migration(migrations.Migration):
+    dependencies: ClassVar = [("tools", "0011_provenance")]
+    operations: ClassVar = [
+        migrations.AddField(
+            "toolserver",
+            "document_url",
+            models.CharField(
+                blank=True,
+                default="",
+                help_text="Where its document is; empty for one that people bring.",
+                max_length=500,
+            ),
+            preserve_default=False,
+        ),
+        migrations.AlterField(
+            "toolserver",
+            "transport",
+            models.CharField(
+                choices=[
+                    ("http", "streamable HTTP"),
+                    ("stdio", "a command on our own hosts"),
+                    ("openapi", "an interface with an OpenAPI document"),
+                ],
+                max_length=8,
+            ),
+        ),
+        migrations.AddField(
+            "servertool",
+            "accepted_document",
+            models.CharField(
+                blank=True,
+                default="",
+                help_text="The digest of the document that it was accepted from.",
+                max_length=64,
+            ),
+            preserve_default=False,
+        ),
+        migrations.CreateModel(
+            "ServerDocument",
+            [
+                ("id", models.UUIDField(default=agentops.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
+                ("digest", models.CharField(max_length=64)),
+                ("text", models.TextField()),
+                ("taken_at", models.DateTimeField(help_text="When it was read last.")),
+                ("server", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="documents", to="tools.toolserver")),
+            ],
+            {"ordering": ["-taken_at"]},
+        ),
+        migrations.AddConstraint(
+            "serverdocument",
+            models.UniqueConstraint(fields=["server", "digest"], name="server_document_once_per_server"),
+        ),
+    ]
