@@ -8,6 +8,7 @@ from tools.models.catalogue import (
     ToolUserObjectPermission,
     ToolVersion,
 )
+from tools.models.overrides import LintOverride
 from tools.models.servers import ServerDocument, ServerTool, ToolServer
 from tools.models.tables import DecisionTable, DecisionTableVersion
 from tools.models.terms import ToolGrant, UserTerms
@@ -21,6 +22,7 @@ __all__ = [
     "Effect",
     "EffectRecord",
     "Idempotency",
+    "LintOverride",
     "ServerDocument",
     "ServerTool",
     "Tool",

@@ -1,13 +1,28 @@
-"""Let servers of tools be interfaces that an OpenAPI document describes."""
+"""Let servers of tools be interfaces that a document describes, and people override lint, each word for good."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 import django.db.models.deletion
+from django.conf import settings
 from django.db import migrations, models
 
 import agentops.identifiers
+
+
+GUARD = """
+CREATE FUNCTION tools_guard_lint_override() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'lint override % is on the record: % refused', OLD.id, TG_OP USING ERRCODE = '42501';
+END $$;
+CREATE TRIGGER tools_lintoverride_immutable BEFORE UPDATE OR DELETE ON tools_lintoverride
+    FOR EACH ROW EXECUTE FUNCTION tools_guard_lint_override();
+"""
+UNGUARD = """
+DROP TRIGGER tools_lintoverride_immutable ON tools_lintoverride;
+DROP FUNCTION tools_guard_lint_override();
+"""
 
 
 class Migration(migrations.Migration):
@@ -62,4 +77,17 @@ class Migration(migrations.Migration):
             "serverdocument",
             models.UniqueConstraint(fields=["server", "digest"], name="server_document_once_per_server"),
         ),
+        migrations.CreateModel(
+            "LintOverride",
+            [
+                ("id", models.UUIDField(default=agentops.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
+                ("reason", models.CharField(max_length=500)),
+                ("findings", models.JSONField(help_text="What was overridden: [code, place] each.")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("by", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL)),
+                ("version", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="lint_overrides", to="tools.toolversion")),
+            ],
+            {"ordering": ["created_at"]},
+        ),
+        migrations.RunSQL(GUARD, UNGUARD),
     ]
