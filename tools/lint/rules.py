@@ -133,7 +133,7 @@ def _find_blind(definition: ToolDefinition, parameters: list[Parameter]) -> Iter
         return
     needed = {each.name for each in parameters if each.required and each.where == f"/{each.name}"}
     shown = set(re.findall(r"\{(\w[\w-]*)", definition.statement))
-    problem = "it cannot be undone, and nothing shows beforehand what a call will come to"
+    problem = "it is irreversible, and nothing shows beforehand what a call will come to"
     remedy = "add a tool preview_… that only reads, or a parameter dry_run"
     if needed and not needed & shown:
         problem += "; its statement does not even name an argument, so people approve what they do not see"

@@ -15,6 +15,7 @@ DEPTH_LIMIT = 64
 LIMITS = YamlLimits(SIZE_LIMIT_BYTES, DEPTH_LIMIT, events=400_000, plain_keys=True)
 VERSIONS = ("3.0.", "3.1.")
 MOST_VARIABLES = 20
+LONGEST_ADDRESS = 500
 
 Node = dict[str, Any]  # Any: JSON
 
@@ -61,7 +62,7 @@ def _join(found_at: str, address: str) -> str:
         urlsplit(joined)
     except ValueError:
         return ""
-    return joined[:500]
+    return joined if len(joined) <= LONGEST_ADDRESS else ""
 
 
 def _fill(server: Node) -> str | None:

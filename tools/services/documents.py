@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from agentops.errors import ValidationFailed
-from tools.adapters.http.config import parse_endpoint
+from tools.adapters.http.config import find_base_faults, parse_endpoint
 from tools.adapters.http.request import PLAIN_HEADERS, Request
 from tools.adapters.http.wire import Exchange, Wire
 from tools.adapters.mcp.definitions import Described, find_faults
@@ -46,6 +46,10 @@ def read_operations(server: ToolServer, document: str, within_s: float) -> Readi
     if not base_url:
         detail = "the document does not say where the interface is: name it with its address"
         raise ValidationFailed("no_address", detail)
+    if faults := find_base_faults(base_url):
+        raise ValidationFailed(
+            "no_address", f"where the document says that the interface is: {'; '.join(faults)}"
+        )
     try:
         operations = [_check(each) for each in list_operations(parsed, found_at)]
     except Unusable as problem:

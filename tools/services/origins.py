@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from agentops.errors import StateConflict
 from identities.models import Application, Secret, Team
-from tools.adapters.http.config import find_address_faults
+from tools.adapters.http.config import find_address_faults, find_base_faults
 from tools.adapters.http.origin import find_origin_faults
 from tools.adapters.mcp.config import find_faults
 from tools.calls import AUDIENCE, CREDENTIAL
@@ -47,14 +46,9 @@ def find_target_faults(server: ToolServer) -> list[str]:
 
 
 def _find_interface_faults(server: ToolServer) -> list[str]:
-    faults = []
-    for name in ("url", "document_url"):
-        text = getattr(server, name)
-        faults += (
-            [f"{name.replace('_', ' ')}: {fault}" for fault in find_address_faults(text)] if text else []
-        )
-    if server.url and urlsplit(server.url).query:
-        faults.append("remove the query from the url: operations have their own")
+    faults = [f"url: {fault}" for fault in find_base_faults(server.url)] if server.url else []
+    if server.document_url:
+        faults += [f"document url: {fault}" for fault in find_address_faults(server.document_url)]
     return faults
 
 

@@ -14,6 +14,8 @@ from tools.services.catalogue import lock_tool, withdraw_credentials
 from tools.services.documents import Reading
 from tools.services.listing import Listed, Listing, list_server
 
+MOST_DOCUMENTS = 10  # that are kept although nothing was accepted from them
+
 
 def refresh(server: ToolServer, actor: User | None, document: str = "") -> ToolServer:
     """Ask a server, and take in what it says; nobody is the actor where a call has found a change.
@@ -54,10 +56,19 @@ def _keep_document(server: ToolServer, reading: Reading) -> dict[str, object]:
         defaults={"taken_at": timezone.now()},
         create_defaults={"taken_at": timezone.now(), "text": reading.text},
     )
+    _forget_documents(server)
     if not server.url:
         server.url = reading.base_url
         server.save(update_fields=["url"])
     return {"document": reading.digest, "url": server.url}
+
+
+def _forget_documents(server: ToolServer) -> None:
+    """Forget documents that nothing was accepted from: one that is another one each time would fill the disk."""
+    accepted = ServerTool.objects.filter(server=server).values("accepted_document")
+    newest = ServerDocument.objects.filter(server=server).order_by("-taken_at").values("pk")[:MOST_DOCUMENTS]
+    kept = [row["pk"] for row in newest]
+    ServerDocument.objects.filter(server=server).exclude(digest__in=accepted).exclude(pk__in=kept).delete()
 
 
 def _keep(server: ToolServer, described: Listed) -> None:

@@ -276,3 +276,26 @@ def test_what_must_not_be_reached_is_not_named(
 ) -> None:
     with pytest.raises(ValidationFailed, match=words):
         name_interface(cast, interface, **changes)
+
+
+def test_documents_that_nothing_was_accepted_from_are_forgotten(
+    cast: Cast, interface: Interface, server: ToolServer
+) -> None:
+    take_over(cast, server)
+    for number in range(12):
+        interface.document = SHOP.replace("title: Shop", f"title: Shop {number}")
+        refresh_server(actor=cast.alice, server=server)
+    assert server.documents.count() == 11
+    assert server.documents.filter(text=SHOP).exists()
+
+
+@pytest.mark.parametrize("address", ["https://ann:pw@shop.example", "https://shop.example/?key=1"])
+def test_a_document_names_no_address_that_a_person_could_not(
+    cast: Cast, interface: Interface, address: str
+) -> None:
+    server = name_interface(cast, interface, url="", document_url="")
+    text = json.dumps({"openapi": "3.1.0", "servers": [{"url": address}], "paths": {}})
+    with pytest.raises(ValidationFailed, match="says that the interface is"):
+        refresh_server(actor=cast.alice, server=server, document=text)
+    server.refresh_from_db()
+    assert server.url == ""

@@ -181,6 +181,12 @@ def find_address_faults(text: object) -> list[str]:
     return faults
 
 
+def find_base_faults(text: str) -> list[str]:
+    """Return what has to be put right in an address that paths are added to."""
+    faults = find_address_faults(text)
+    return faults or (["remove the query from the url"] if urlsplit(text).query else [])
+
+
 def _find_url_faults(text: object) -> list[str]:
     try:
         url = urlsplit(text if isinstance(text, str) else "")
