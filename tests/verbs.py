@@ -159,6 +159,13 @@ def sign_waiver(cast: Cast, actor: User) -> object:
     return what.sign_waiver(actor=actor, identity=cast.agent, tool=tool_of(cast), terms=terms, waiver=waiver)
 
 
+def override_lint(cast: Cast, actor: User) -> object:
+    """Override that a version takes any object."""
+    free = {"type": "object", "properties": {"meta": {"type": "object"}}}
+    version = ToolVersionFactory.create(tool=tool_of(cast), input_schema=free)
+    return what.override_lint(actor=actor, version=version, reason="So be it.")
+
+
 def server_of(cast: Cast, actor: User) -> Any:  # Any: as above
     """Name a server of the team at which nobody answers."""
     place = what.ServerDefinition("http", url="http://127.0.0.1:9/mcp", allow_private=True)
@@ -341,6 +348,7 @@ DEEDS: dict[str, Deed] = {
     "add_approver": lambda c, a: what.add_approver(actor=a, tool=tool_of(c), approver=PersonFactory.create()),
     "add_version": add_version,
     "create_server": server_of,
+    "override_lint": override_lint,
     "import_tool": take_over,
     "refresh_server": lambda c, a: what.refresh_server(actor=a, server=server_of(c, c.ada)),
     "retire_server": lambda c, a: what.retire_server(actor=a, server=server_of(c, c.ada)),

@@ -21,6 +21,7 @@ from tools.caps import Cap, CapClaim
 from tools.credentials.acting import Acting, find_acting, find_unserved
 from tools.credentials.standing import find_unended
 from tools.findings import heed_findings
+from tools.pinned import find_outdated
 from tools.policy import (
     NO_CALL,
     Ask,
@@ -149,7 +150,7 @@ def _assess_valid(
         decision = heed_findings(decision, found)
     replay, refusal = _heed_seen(call, args_digest, answer.seen)
     acting = find_acting(call)
-    refusal = refusal or find_unserved(call, acting) or find_unended(call)
+    refusal = refusal or find_unserved(call, acting) or find_unended(call) or find_outdated(call)
     if refusal and decision.verdict != "DENY":
         decision = Decision("DENY", refusal.code, (*decision.reasons, refusal))
     return Assessment(

@@ -29,6 +29,9 @@ def end_leases() -> int:
 def recheck_servers() -> int:
     """Have every server in use asked, each by a task of its own: a slow one delays nobody else's."""
     in_use = ToolServer.objects.filter(state="active", listed__tool__isnull=False).distinct()
+    in_use = in_use.exclude(
+        transport=ToolServer.Transport.OPENAPI, document_url=""
+    )  # people bring its document
     named = [str(server_id) for server_id in in_use.values_list("pk", flat=True)]
     return sum(send_now("tools.recheck_server", server_id, expires_s=RECHECK_S) for server_id in named)
 

@@ -32,7 +32,8 @@ def serve_form(
     ``context`` holds ``title`` and ``button``, and for the way back ``back_url``. Where the service wants a fresh
     second factor, the form is shown again as it was filled in, with a field for the code.
     """
-    form = make_form(request.POST) if request.method == "POST" else make_form()
+    given = (request.POST, request.FILES) if request.FILES else (request.POST,)
+    form = make_form(*given) if request.method == "POST" else make_form()
     code_problem = accept_code(request) if form.is_bound and form.is_valid() else ""
     if form.is_bound and form.is_valid() and not code_problem:
         try:

@@ -17,6 +17,8 @@ OUT_OF_SERVICE = frozenset(
         "grant_expired",
     }
 )
+# What is published already goes on: this is said before something begins.
+ONLY_BEFORE = frozenset({"lint_errors"})
 
 
 @dataclass(frozen=True, slots=True)

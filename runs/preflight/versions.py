@@ -11,8 +11,9 @@ from agentops.engine.state import RECENT_LIMIT
 from identities.querysets import is_known_person
 from runs.models import EXTERNAL, AgentVersion, Price
 from runs.preflight.approvers import able_approvers
-from runs.preflight.findings import OUT_OF_SERVICE, Finding
+from runs.preflight.findings import ONLY_BEFORE, OUT_OF_SERVICE, Finding
 from tools.models import Effect, Idempotency, Tool, ToolGrant, ToolVersion
+from tools.services.linting import find_blocking
 
 SOURCE = AgentVersion.PrincipalSource
 LIMITS = {
@@ -35,14 +36,15 @@ def check_version(version: AgentVersion) -> list[Finding]:
     ]
     for tool_version in tools:
         findings += _check_declarations(tool_version)
+        findings += _check_lint(tool_version)
         findings += _check_authority(version, tool_version)
         findings += _check_lookups(tool_version, tools)
     return findings
 
 
 def check_published(version: AgentVersion) -> list[Finding]:
-    """Return what keeps a published version from acting: all but what can only deny."""
-    return [finding for finding in check_version(version) if finding.code not in OUT_OF_SERVICE]
+    """Return what keeps a published version from acting: all but what can only deny, or counts only beforehand."""
+    return [finding for finding in check_version(version) if finding.code not in OUT_OF_SERVICE | ONLY_BEFORE]
 
 
 def _check_agent(version: AgentVersion) -> Iterator[Finding]:
@@ -125,6 +127,14 @@ def _check_lookups(tool_version: ToolVersion, tools: list[ToolVersion]) -> Itera
     for name in sorted({told["tool"] for told in tool_version.resolvers.values()} - reading):
         problem = f"its arguments are looked up with {name}, which is not in the catalogue as a read"
         yield Finding("no_lookup", str(tool_version), problem, f"Add {name} to the catalogue, and grant it")
+
+
+def _check_lint(tool_version: ToolVersion) -> Iterator[Finding]:
+    blocking = find_blocking(tool_version)
+    if blocking:
+        told = "; ".join(f"{each.where or 'the tool'}: {each.problem}" for each in blocking[:5])
+        remedy = "Narrow it as its page proposes, or have somebody override that on its page, with a reason"
+        yield Finding("lint_errors", str(tool_version), f"it invites mistakes: {told}", remedy)
 
 
 def _check_authority(version: AgentVersion, tool_version: ToolVersion) -> Iterator[Finding]:

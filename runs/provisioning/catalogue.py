@@ -11,7 +11,6 @@ from agentops.rows import Changes
 from identities.models import User
 from runs.provisioning.session import Session, at
 from runs.provisioning.user_terms import apply_user_terms
-from tools.lint import examine
 from tools.models import Tool, ToolGroupObjectPermission, ToolUserObjectPermission, ToolVersion
 from tools.services import (
     ToolDefinition,
@@ -19,11 +18,13 @@ from tools.services import (
     add_approver,
     add_version,
     create_tool,
+    override_lint,
     quarantine_tool,
     retire_tool,
 )
 from tools.services.catalogue import latest_version
 from tools.services.definition import definition_of
+from tools.services.linting import find_blocking
 from tools.services.table_faults import derive_schemas
 
 MOVES = {"active": accept_tool, "quarantined": quarantine_tool, "retired": retire_tool}
@@ -41,6 +42,7 @@ def apply_tools(session: Session) -> None:
             if tool is None:
                 tool = create_tool(actor=session.actor, team=team, name=name)
             changes = {**_apply_definition(session, tool, entry), **_apply_approvers(session, tool, entry)}
+            changes |= _apply_override(session, tool, entry)
             changes |= {**_apply_state(session, tool, entry), **apply_user_terms(session, tool, entry)}
             if is_new:
                 session.created("tool", name, {field: after for field, (_, after) in changes.items()})
@@ -86,16 +88,24 @@ def _apply_definition(session: Session, tool: Tool, entry: dict[str, Any]) -> Ch
     )
     if after is None or (before is not None and before.pk == after.pk):
         return {}
-    _note_findings(session, tool, definition)
     changes: Changes = {"version": (before.number if before else None, after.number)}
     return {**changes, **_differences(before, definition)}
 
 
-def _note_findings(session: Session, tool: Tool, definition: ToolDefinition) -> None:
-    """Say what a model will most likely do wrong with a version that is new."""
-    for finding in examine(tool.name, definition):
-        if finding.severity == "error":
-            session.notes.append(f"tool {tool.name}{finding.where}: {finding.problem}; {finding.remedy}")
+def _apply_override(session: Session, tool: Tool, entry: dict[str, Any]) -> Changes:
+    """Override what lint holds against the tool, if the document gives a reason; say it otherwise."""
+    version = latest_version(tool)
+    if version is None or tool.state == Tool.State.RETIRED or entry.get("state") == Tool.State.RETIRED:
+        return {}
+    blocking = find_blocking(version)
+    reason = entry.get("lint_override", "")
+    for finding in blocking:
+        so = f"overridden: {reason}" if reason else finding.remedy
+        session.notes.append(f"tool {tool.name}{finding.where}: {finding.problem}; {so}")
+    if not blocking or not reason:
+        return {}
+    override_lint(actor=session.actor, version=version, reason=reason)
+    return {"lint_override": (None, reason)}
 
 
 def _definition(session: Session, entry: dict[str, Any]) -> ToolDefinition:

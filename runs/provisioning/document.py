@@ -14,6 +14,7 @@ from agentops.errors import StateConflict
 from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
+from agentops.strict_yaml import read_yaml
 from identities.changes import seconded
 from identities.models import User
 from runs.provisioning.agents import apply_agents
@@ -23,7 +24,6 @@ from runs.provisioning.checking import check_document
 from runs.provisioning.money import apply_budgets, apply_prices
 from runs.provisioning.people import apply_groups, apply_people, apply_teams
 from runs.provisioning.plan import Plan
-from runs.provisioning.reading import read_yaml
 from runs.provisioning.secrets import apply_secrets
 from runs.provisioning.session import Session
 from runs.provisioning.tables import apply_decision_tables

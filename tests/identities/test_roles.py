@@ -25,7 +25,7 @@ MAY: dict[str, set[str]] = {
         "create_tool", "add_version", "quarantine_tool", "accept_tool", "retire_tool", "stop",
         "force_breaker_open", "lift_forced_breaker", "reset_breaker", "add_approver", "remove_approver",
         "create_secret", "replace_secret", "retire_secret",
-        "create_server", "refresh_server", "import_tool", "retire_server",
+        "create_server", "refresh_server", "import_tool", "retire_server", "override_lint",
         "create_table", "save_table", "import_table", "publish_table", "retire_table",
     },
     "identity admin": {

@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 
 from agentops.demo.shop.catalogue import TOOLS
 from agentops.runtime.application import SCRIPTED_KEY
+from agentops.strict_yaml import read_yaml
 from approvals.models import ApprovalDecision, ApprovalRequest
 from identities.models import ApiKey, Team, User
 from identities.services import authenticate
@@ -24,7 +25,6 @@ from runs.models import AgentVersion, Price, Run
 from runs.preflight import check_version
 from runs.provisioning.catalogue import with_definitions
 from runs.provisioning.demo import DOCUMENT, derive_password
-from runs.provisioning.reading import read_yaml
 from tests.cast import Cast
 from tests.console.visits import page_of
 from tests.factories import PriceFactory

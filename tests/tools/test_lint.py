@@ -32,12 +32,53 @@ def found(
     properties: dict[str, Any], name: str = "refund", effect: str = "irreversible", **more: Any
 ) -> set[tuple[str, str, str]]:
     schema = {**GOOD, "properties": properties, "required": [], **more}
-    definition = ToolDefinition("Does it.", effect, "honours_key", "http", schema, output_schema={})
+    statement = "refund {order_id}"
+    definition = ToolDefinition(
+        "Does it.", effect, "honours_key", "http", schema, output_schema={}, statement=statement
+    )
     return {(finding.code, finding.severity, finding.where) for finding in examine(name, definition)}
 
 
 def test_a_narrow_tool_has_no_findings() -> None:
-    assert found(GOOD["properties"]) == set()  # type: ignore[arg-type]  # a dict of dicts
+    properties: dict[str, Any] = GOOD["properties"]  # type: ignore[assignment]  # a dict of dicts
+    assert found(properties, effect="reversible") == set()
+    assert found({**properties, "dry_run": {"type": "boolean", "description": "Only look."}}) == set()
+
+
+@pytest.mark.parametrize(
+    ("statement", "has_preview", "severity"),
+    [
+        ("refund {order_id}", False, ["warning"]),
+        ("refund it", False, ["error"]),
+        ("refund it", True, []),
+        ("refund {order_id[0]}", False, ["warning"]),
+    ],
+)
+def test_what_cannot_be_undone_is_shown_beforehand(
+    statement: str, has_preview: bool, severity: list[str]
+) -> None:
+    told = ToolDefinition(
+        "Does it.", "irreversible", "none", "http", GOOD, output_schema={}, statement=statement
+    )
+    seen = examine("refund", told, has_preview=has_preview)
+    assert [each.severity for each in seen if each.code == "no_preview"] == severity
+
+
+def test_what_forms_hold_is_looked_at_too() -> None:
+    wide = [{"type": "object", "properties": {f"{form}{n}": TEXT for n in range(6)}} for form in "ab"]
+    for word in ("allOf", "anyOf", "oneOf"):
+        assert ("mega_tool", "error", "") in found({"all": {**TEXT, "type": "object", word: wide}})
+
+
+def test_a_map_is_no_object_of_anything() -> None:
+    node = {"type": "object", "description": "By name.", "additionalProperties": TEXT}
+    assert ("free_object", "warning", "/by") in found({"by": node})
+
+
+def test_a_schema_that_unfolds_without_end_is_looked_at_in_part() -> None:
+    node = {"type": "object", "properties": {f"p{n}": {"$ref": "#/$defs/n"} for n in range(30)}}
+    more: dict[str, Any] = {"$defs": {"n": node}}
+    assert ("mega_tool", "error", "") in found({"all": {"$ref": "#/$defs/n"}}, **more)
 
 
 @pytest.mark.parametrize(
@@ -129,8 +170,7 @@ def test_the_narrow_tools_take_together_what_the_wide_one_takes(
     for tool in tools:
         assert check_schema(tool.input_schema) == []
         narrow = [each for each in list_parameters(tool.input_schema) if is_leaf(each.schema)]
-        alone = [name for name, node in tool.input_schema["properties"].items() if node.get("properties")]
-        assert len(narrow) <= 10 or len(alone) > 1, "only objects as they are can make one wide"
+        assert len(narrow) <= 10
         assert set(tool.input_schema["required"]) <= set(schema["required"])
 
 
@@ -159,3 +199,26 @@ def test_an_identifier_that_is_looked_up_is_not_free() -> None:
         for definition in (free, replace(free, resolvers={"order_id": {"tool": "find", "value": "id"}}))
     ]
     assert ["free_identifier" in each for each in found] == [True, False]
+
+
+def errors_of(name: str, schema: dict[str, Any]) -> int:
+    told = ToolDefinition("Does it.", "reversible", "none", "http", schema, output_schema={})
+    return sum(each.severity == "error" for each in examine(name, told))
+
+
+@pytest.mark.parametrize(
+    ("name", "properties"),
+    [
+        ("manage_user", {"action": {"enum": ["create", "delete"]}, **{f"f{n}": TEXT for n in range(12)}}),
+        ("make_order", {"all": {"type": "object", "properties": {f"f{n}": TEXT for n in range(25)}}}),
+        ("create_or_update_user", {"name": TEXT}),
+        ("set", {f"{where}_{n}": TEXT for where in ("home", "work", "x") for n in range(9)}),
+    ],
+)
+def test_what_comes_of_a_split_lints_cleaner(name: str, properties: dict[str, Any]) -> None:
+    schema = {"type": "object", "properties": properties}
+    tools = split(name, "Does a lot.", schema)
+    assert errors_of(name, schema) > 0
+    assert len({tool.name for tool in tools}) == len(tools) > 1
+    for tool in tools:
+        assert (check_schema(tool.input_schema), errors_of(tool.name, tool.input_schema)) == ([], 0)

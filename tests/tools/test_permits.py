@@ -30,6 +30,9 @@ from tools.permits import Permit, issue_permit
 from tools.policy import Decision, Reason, Verdict
 
 HERE = "tests.runs.deeds"
+DOCUMENTS = (
+    "tools/services/documents.py"  # fetches what an interface is described by, and calls nothing of it
+)
 LISTING = "tools/services/listing.py"  # asks a server what it has, and calls nothing of that
 ADMITTED = Admission(allowed=True, state="closed")
 
@@ -265,13 +268,18 @@ def callees_of(function: str) -> set[tuple[str, str]]:
 def test_only_execution_reaches_the_adapters() -> None:
     """Checking a tool's configuration looks at an adapter too, and calls nothing on it but ``check_config``."""
     wire_only = "tools/credentials/providers/oauth.py"
-    to_adapters = {"tools/execution.py", "tools/services/faults.py", wire_only}
+    words_only = "tools/openapi/parameters.py"  # which headers are set for every call
+    to_adapters = {"tools/execution.py", "tools/services/faults.py", wire_only, words_only}
     assert files_that_import("tools.adapters") - files_that_import("tools.adapters.mcp") == to_adapters
     assert files_that_call("ask_for_tools") == {LISTING}
     theirs = "agentops/demo/shop/app.py"  # the demo's shop, which calls what it serves
     assert files_that_call("call_tool") - {theirs} == {"tools/adapters/mcp/conversation.py"}
     others = {path for path in files_that_import("tools.adapters.http") if "/adapters/mcp/" not in path}
-    assert others == {wire_only}
+    assert others == {wire_only, words_only, DOCUMENTS, "tools/services/origins.py"}
+    over_the_wire = {
+        path for path in files_that_import("tools.adapters.http.wire") if "/adapters/" not in path
+    }
+    assert over_the_wire == {wire_only, DOCUMENTS}
     assert files_that_call("get_adapter") == {"tools/execution.py", "tools/services/faults.py"}
     assert files_that_call("invoke") == {"tools/execution.py"}
     assert callees_of("read_back") == {

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from identities.changes import activate
 from identities.models import ChangeProposal
 from tests.cast import Cast, let_govern
 from tests.console.visits import act, page_of, sign_in, text_of
 from tests.tools.adapters.mcp.server import ToolsServer, serve_tools
+from tests.tools.openapi.documents import SHOP
 from tools.models import ServerTool, Tool, ToolServer
 
 pytestmark = [pytest.mark.mcp, pytest.mark.django_db]
@@ -113,3 +115,34 @@ def test_what_a_server_describes_anew_is_accepted_by_two(governed: Cast, running
     activate(actor=governed.bob, proposal=ChangeProposal.objects.get(), second_factor=True)
     assert "The tool note v2 is there" in take_over()
     assert Tool.objects.get().state == "active"
+
+
+def test_from_a_document_to_a_tool_and_to_its_change(cast: Cast) -> None:
+    alice, charlie = sign_in(cast.alice), sign_in(cast.charlie)
+    form = {"team": cast.team.pk, "slug": "shop", "transport": "openapi", "url": "https://shop.example/v1"}
+    added = alice.post(page_of(SERVER, "add"), form, follow=True)
+    assert "Bring its document." in text_of(added)
+    server = ToolServer.objects.get()
+    bring = page_of(SERVER, "document", server.pk)
+
+    charlie.post(bring, {"text": SHOP})
+    assert not ServerTool.objects.exists()
+    assert "no OpenAPI" in text_of(alice.post(bring, {"text": "swagger: '2.0'"}))
+    assert "Choose a file" in text_of(alice.post(bring, {}))
+    file = SimpleUploadedFile("shop.yaml", SHOP.replace("- key: []", "- {}").encode())
+    assert "was read" in text_of(alice.post(bring, {"file": file}, follow=True))
+    row = ServerTool.objects.get(name="GET /orders/{order-id}")
+    address = page_of(SERVER, "import", server.pk, row.pk)
+    page = text_of(alice.get(address))
+    for words in ("GET https://shop.example/v1/orders/{order_id}", "everybody", "Look an order up"):
+        assert words in page
+
+    taken = {"name": "look_up", "effect": "read", "idempotency": "none", "seen": row.digest}
+    charlie.post(address, taken)
+    assert not Tool.objects.exists()
+    assert "The tool look_up v1 is there: read." in text_of(alice.post(address, taken, follow=True))
+    alice.post(bring, {"text": SHOP.replace("- key: []", "- {}").replace("Look an order up", "Look it up")})
+    tool = Tool.objects.get()
+    page = text_of(alice.get(page_of("tools_tool", "change", tool.pk)))
+    for words in ("quarantined", "describes it differently now", "Look an order up Look it up"):
+        assert words in page

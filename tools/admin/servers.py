@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from django import forms
-from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -26,7 +24,8 @@ from identities.changes import do_or_propose
 from identities.models import ChangeProposal, Team
 from identities.policies import may_govern
 from tools.adapters.mcp.definitions import compare
-from tools.models import Effect, ServerTool, Tool, ToolServer
+from tools.admin.server_forms import DocumentForm, OperationForm, ServerForm, TakeoverForm, fill_in
+from tools.models import ServerTool, Tool, ToolServer
 from tools.services import (
     ServerDefinition,
     Takeover,
@@ -37,50 +36,6 @@ from tools.services import (
 )
 from tools.services.catalogue import CHANGE
 from tools.services.servers import ADD
-
-
-class ServerForm(forms.Form):
-    """A new server."""
-
-    team = forms.ModelChoiceField(queryset=Team.objects.none())
-    slug = forms.SlugField(max_length=64, help_text="What it is called here.")
-    transport = forms.ChoiceField(choices=ToolServer.Transport.choices)
-    url = forms.CharField(max_length=500, required=False, label="Address", help_text="For streamable HTTP.")
-    command = forms.ChoiceField(required=False, help_text="One that the operator lists in MCP_COMMANDS.")
-    audience = forms.CharField(
-        max_length=500, required=False, help_text="The resource that calls carry a token for."
-    )
-    credential = forms.SlugField(max_length=64, required=False, help_text="The slug of a secret of the team.")
-    allow_private = forms.BooleanField(required=False, label="May be in a private network")
-
-    def __init__(self, *args: Any, teams: QuerySet[Team], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["team"].queryset = teams  # type: ignore[attr-defined]  # a field of models
-        named = [("", "none"), *((name, name) for name in settings.MCP_COMMANDS)]
-        self.fields["command"].choices = named  # type: ignore[attr-defined]  # a field of choices
-
-
-class TakeoverForm(forms.Form):
-    """What a person decides about a tool of a server."""
-
-    seen = forms.CharField(widget=forms.HiddenInput)  # the digest of what is shown beside the form
-    name = forms.CharField(max_length=64, help_text="What models call it here: letters, digits, _ and -.")
-    effect = forms.ChoiceField(
-        choices=Effect.choices, initial=Effect.IRREVERSIBLE,
-        help_text="What it does to the world. What the server says of itself only makes it stricter.",
-    )  # fmt: skip
-    statement = forms.CharField(
-        max_length=300, required=False,
-        help_text="Plain words for people, such as: refund {amount} USD for order {order_id}.",
-    )  # fmt: skip
-    idempotency = forms.ChoiceField(
-        choices=[("none", "nothing"), ("honours_key", "same key, one effect")], label="Same key twice"
-    )
-    error_is_refusal = forms.BooleanField(
-        required=False,
-        label="Its errors are refusals",
-        help_text="Only if an error that it reports surely means that nothing was done.",
-    )
 
 
 @admin.register(ToolServer)
@@ -103,10 +58,12 @@ class ToolServerAdmin(GovernedAdmin):
     actions = ("refresh", "retire")
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the form that takes a tool over."""
+        """Add the forms that take a tool over, and a document in."""
         view = self.admin_site.admin_view(self.import_view)
         own = path("<uuid:pk>/import/<uuid:listed>/", view, name="tools_toolserver_import")
-        return [own, *super().get_urls()]
+        bring = self.admin_site.admin_view(self.document_view)
+        brought = path("<uuid:pk>/document/", bring, name="tools_toolserver_document")
+        return [own, brought, *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Load what the page names."""
@@ -126,9 +83,10 @@ class ToolServerAdmin(GovernedAdmin):
 
     def page_context(self, request: HttpRequest, subject: ToolServer) -> dict[str, Any]:
         """Add what it lists."""
-        listed = subject.listed.select_related("tool").order_by("name")[:500]
+        listed = subject.listed.select_related("tool").order_by("name")[:1000]
         may_import = subject.state == ToolServer.State.ACTIVE and _may(request, ADD, subject)
-        return {"listed": listed, "may_import": may_import}
+        document = subject.documents.defer("text").order_by("-taken_at").first()
+        return {"listed": listed, "may_import": may_import, "document": document}
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -155,10 +113,24 @@ class ToolServerAdmin(GovernedAdmin):
             "changes": compare(row.accepted, row.described) if row.accepted else (),
             "annotations": row.described.get("annotations", {}),
         }
-        make_form = partial(TakeoverForm, initial={**_known(row), "seen": row.digest})
+        form = OperationForm if row.server.transport == ToolServer.Transport.OPENAPI else TakeoverForm
+        make_form = partial(form, initial=fill_in(row))
         return serve_form(
             self, request, make_form, partial(self._import, request, row), context, "tools/import.html"
         )
+
+    def document_view(self, request: HttpRequest, pk: object) -> HttpResponse:
+        """Take in a document that somebody brings."""
+        server = self.get_object(request, str(pk))
+        if server is None or not _may(request, ADD, server):
+            return self.refuse_unknown(request)
+        context = {
+            "title": f"A document of {server}",
+            "button": "Read it",
+            "lead": "Nothing is taken over by it. What it describes otherwise than was accepted is quarantined.",
+            "back_url": self.page_url("change", server.pk),
+        }
+        return serve_form(self, request, DocumentForm, partial(self._read, request, server), context)
 
     @offered_when("active")
     @admin.action(permissions=["refresh"], description="Ask what it has")
@@ -188,7 +160,13 @@ class ToolServerAdmin(GovernedAdmin):
         server = create_server(
             actor=acting_person(request), team=team, slug=slug, definition=ServerDefinition(**values)
         )
-        messages.success(request, f"The server {server} was added. Ask it what it has.")
+        messages.success(request, f"The server {server} was added. {_next_step(server)}")
+        return HttpResponseRedirect(self.page_url("change", server.pk))
+
+    def _read(self, request: HttpRequest, server: ToolServer, values: dict[str, Any]) -> HttpResponse:
+        document = values["document"]
+        refresh_server(actor=acting_person(request), server=server, document=document)
+        messages.success(request, f"The document of {server} was read.")
         return HttpResponseRedirect(self.page_url("change", server.pk))
 
     def _import(self, request: HttpRequest, row: ServerTool, values: dict[str, Any]) -> HttpResponse:
@@ -204,17 +182,9 @@ class ToolServerAdmin(GovernedAdmin):
         return HttpResponseRedirect(reverse("admin:tools_tool_change", args=[version.tool_id]))
 
 
-def _known(row: ServerTool) -> dict[str, Any]:
-    """Return what was decided about a tool when it was taken over before."""
-    latest = row.tool.versions.order_by("-number").first() if row.tool else None
-    if latest is None:
-        return {"name": row.name if row.name.isascii() else ""}
-    kept = {name: getattr(latest, name) for name in ("effect", "statement", "idempotency")}
-    return {
-        "name": latest.tool.name,
-        "error_is_refusal": latest.config.get("error_is_refusal", False),
-        **kept,
-    }
+def _next_step(server: ToolServer) -> str:
+    is_brought = server.transport == ToolServer.Transport.OPENAPI and not server.document_url
+    return "Bring its document." if is_brought else "Ask it what it has."
 
 
 def _may(request: HttpRequest, permission: str, server: ToolServer | None) -> bool:

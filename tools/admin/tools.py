@@ -17,21 +17,25 @@ from agentops.console.rights import holds_somewhere
 from agentops.console.streams import register_streams
 from agentops.console.templatetags.console import badge
 from agentops.engine.breaker import BreakerSettings
+from agentops.errors import StateConflict
 from identities.acting import acting_person
+from identities.models import User
 from identities.policies import may_govern
 from tools.admin.words import MEANWHILE, describe_schema, describe_terms
 from tools.execution import breaker
-from tools.lint import examine, split
+from tools.lint import split
 from tools.mirror import look_at_breaker, recall_breaker
 from tools.models import Tool, ToolGrant, ToolGroupObjectPermission, ToolUserObjectPermission
 from tools.services import (
     accept_tool,
     force_breaker_open,
     lift_forced_breaker,
+    override_lint,
     quarantine_tool,
     reset_breaker,
 )
-from tools.services.definition import definition_of
+from tools.services.catalogue import latest_version
+from tools.services.linting import examine_version, find_blocking
 
 WIDE = ("mega_tool", "several_verbs")
 
@@ -47,7 +51,7 @@ class ToolAdmin(GovernedAdmin):
     list_filter = ("state", ("team", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("team", "breaker_state")
     search_fields = ("name",)
-    actions = ("force_open", "lift", "reset", "quarantine", "accept")
+    actions = ("force_open", "lift", "reset", "quarantine", "accept", "override")
 
     @admin.display(description="breaker")
     def breaker_badge(self, tool: Tool) -> SafeString:
@@ -61,6 +65,22 @@ class ToolAdmin(GovernedAdmin):
     def has_accept_permission(self, request: HttpRequest, obj: Tool | None = None) -> bool:
         """Whether this person may put the tool, or some tool, back into service."""
         return _may(request, CHANGE, obj)
+
+    def has_override_permission(self, request: HttpRequest, obj: Tool | None = None) -> bool:
+        """Whether this person may override what lint holds against the tool, or some tool, where it does."""
+        version = latest_version(obj) if obj is not None else None
+        has_errors = obj is None or (version is not None and bool(find_blocking(version)))
+        return has_errors and _may(request, CHANGE, obj)
+
+    @offered_when("active", "active held", "active forced", danger=True)
+    @admin.action(permissions=["override"], description="Use it in spite of its lint")
+    def override(self, request: HttpRequest, queryset: QuerySet[Tool]) -> HttpResponse:
+        """Let agents be published with tools whose lint has errors."""
+        person = acting_person(request)
+        asked = Confirmation(
+            "Let agents be published with it in spite of its lint, in your name?", "overridden, in your name"
+        )
+        return perform(self, request, queryset, lambda tool, reason: _override(person, tool, reason), asked)
 
     @offered_when("active", "active held", danger=True)
     @admin.action(permissions=["operate"], description="Stop all calls")
@@ -140,7 +160,7 @@ class ToolAdmin(GovernedAdmin):
         """Add the newest version, its arguments, the breaker, and the people and agents that may."""
         versions = list(subject.versions.order_by("-number")[:10])
         latest = versions[0] if versions else None
-        findings = examine(subject.name, definition_of(latest)) if latest else []
+        findings = examine_version(latest) if latest else []
         is_wide = any(finding.code in WIDE for finding in findings)
         seen = breaker().snapshot(subject.pk, BreakerSettings(**latest.breaker) if latest else None)
         grants = ToolGrant.objects.filter(tool=subject, state="active").select_related("identity")
@@ -149,6 +169,8 @@ class ToolAdmin(GovernedAdmin):
             "versions": versions,
             "arguments": describe_schema(latest.input_schema) if latest else [],
             "findings": findings,
+            "blocking": find_blocking(latest) if latest else [],
+            "overrides": latest.lint_overrides.select_related("by") if latest else [],
             "narrower": split(subject.name, latest.description, latest.input_schema)
             if is_wide and latest
             else [],
@@ -160,6 +182,13 @@ class ToolAdmin(GovernedAdmin):
             "meanwhile": MEANWHILE[latest.on_breaker_open] if latest else "",
             "breaker": seen,
         }
+
+
+def _override(person: User, tool: Tool, reason: str) -> None:
+    version = latest_version(tool)
+    if version is None:
+        raise StateConflict("no_version", f"the tool {tool.name} has no version")
+    override_lint(actor=person, version=version, reason=reason)
 
 
 def _may(request: HttpRequest, permission: str, tool: Tool | None) -> bool:

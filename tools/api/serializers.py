@@ -9,10 +9,33 @@ from rest_framework import serializers
 
 from agentops.api.serializers import QuerySerializer, render_row
 from tools.calls import AUDIENCE
+from tools.lint import Finding
 from tools.mirror import ShownBreaker, look_at_breaker, recall_breaker
-from tools.models import Effect, Idempotency, Tool, ToolVersion
+from tools.models import Effect, Idempotency, LintOverride, Tool, ToolVersion
+from tools.services.linting import examine_version
 
 Document = dict[str, Any]  # Any: a JSON document
+
+
+class LintFindingSerializer(serializers.Serializer[Finding]):
+    """One thing that invites mistakes. An `error` keeps agents from being published with the version."""
+
+    code = serializers.CharField()
+    severity = serializers.ChoiceField(["error", "warning"])
+    where = serializers.CharField(allow_blank=True)
+    problem = serializers.CharField()
+    remedy = serializers.CharField()
+
+
+class LintOverrideSerializer(serializers.Serializer[LintOverride]):
+    """Whose word lets the version be used in spite of errors; `findings` are code and place of each."""
+
+    by = serializers.CharField(source="by.username")
+    reason = serializers.CharField()
+    findings = serializers.ListField(
+        child=serializers.ListField(child=serializers.CharField(allow_blank=True))
+    )
+    created_at = serializers.DateTimeField()
 
 
 class ToolVersionSerializer(serializers.Serializer[ToolVersion]):
@@ -29,6 +52,13 @@ class ToolVersionSerializer(serializers.Serializer[ToolVersion]):
     max_attempts = serializers.IntegerField()
     audience = serializers.SerializerMethodField()
     digest = serializers.CharField()
+    lint = serializers.SerializerMethodField()
+
+    lint_overrides = LintOverrideSerializer(many=True)
+
+    @extend_schema_field(LintFindingSerializer(many=True))
+    def get_lint(self, version: ToolVersion) -> list[Document]:
+        return [render_row(LintFindingSerializer, finding) for finding in examine_version(version)]
 
     def get_audience(self, version: ToolVersion) -> str:
         """Whom the tokens of its calls are for; empty where they carry none."""

@@ -17,6 +17,7 @@ from identities.api.authentication import caller
 from identities.models import User
 from tools.api.serializers import ToolQuery, ToolSerializer
 from tools.models import Tool, ToolVersion
+from tools.services.linting import with_previews
 
 
 class Tools(ListView):
@@ -44,6 +45,7 @@ class ToolDetail(ApiView):
 
 
 def _visible_tools(user: User) -> QuerySet[Tool]:
-    newest = ToolVersion.objects.order_by("tool_id", "-number").distinct("tool_id")
+    newest = with_previews(ToolVersion.objects.order_by("tool_id", "-number").distinct("tool_id"))
+    newest = newest.prefetch_related("lint_overrides__by")
     visible: QuerySet[Tool] = Tool.objects.visible_to(user).select_related("team", "breaker_state")
     return visible.prefetch_related(Prefetch("versions", newest))

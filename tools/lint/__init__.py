@@ -1,6 +1,7 @@
-"""What makes a tool easy to misuse for a model that guesses, and how to narrow it. Advice: a definition may stand.
+"""What makes a tool easy to misuse for a model that guesses, and how to narrow it.
 
-What a definition must not lack at all is for ``tools.services.faults``.
+A definition may stand all the same. Agents are not published with errors, unless a named person overrides them. What
+a definition must not lack at all is for ``tools.services.faults``.
 """
 
 from tools.lint.findings import Finding

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from tools.lint.findings import Finding, Severity
 from tools.lint.parameters import Parameter, Schema, is_leaf, list_parameters
-from tools.lint.words import IDENTIFIER, MOMENT, TWO_VERBS, UNIQUE_KEY, VERBS, find_choices, verbs_of
+from tools.lint.words import DRY_RUN, IDENTIFIER, MOMENT, TWO_VERBS, UNIQUE_KEY, VERBS, find_choices, verbs_of
 from tools.services.definition import ToolDefinition
 
 MOST_PARAMETERS = 10
+MOST_PLACES = 200
 
 
-def examine(name: str, definition: ToolDefinition) -> list[Finding]:
-    """Return everything that invites mistakes, errors first."""
+def examine(name: str, definition: ToolDefinition, *, has_preview: bool = False) -> list[Finding]:
+    """Return everything that invites mistakes, errors first. ``has_preview``: another tool shows what calls come to."""
     parameters = list(list_parameters(definition.input_schema))
     found = [finding for rule in RULES for finding in rule(name, definition, parameters)]
+    found += [] if has_preview else _find_blind(definition, parameters)
     return sorted(found, key=lambda finding: finding.severity)
 
 
 def _find_mega(_: str, definition: ToolDefinition, parameters: list[Parameter]) -> Iterator[Finding]:
     leaves = [each for each in parameters if is_leaf(each.schema)]
-    if len(leaves) > MOST_PARAMETERS:
-        problem = f"it takes {len(leaves)} parameters: the model fills in some of them by guessing"
+    count = len(leaves) if len(parameters) <= MOST_PLACES else len(parameters)  # of what refers to itself
+    if count > MOST_PARAMETERS:
+        problem = f"it takes {count} parameters: the model fills in some of them by guessing"
         yield Finding(
             "mega_tool", "error", "", problem, "split it by groups of fields, each with a tool of its own"
         )
@@ -44,9 +48,14 @@ def _find_free_objects(_: str, definition: ToolDefinition, parameters: list[Para
         kinds = node.get("type")
         if "object" not in (kinds if isinstance(kinds, list) else [kinds]) or node.get("properties"):
             continue
+        told = {node.get(name) is not None for name in ("patternProperties",)} | {
+            isinstance(node.get("additionalProperties"), dict)
+        }
         yield Finding(
             "free_object",
-            _severity(definition),
+            "warning"
+            if True in told
+            else _severity(definition),  # a map: its values are checked, its names free
             parameter.where,
             "any object fits: nothing of it is checked, bound or shown by name",
             "declare its properties, with additionalProperties: false",
@@ -121,6 +130,22 @@ def _find_missing_output(_: str, definition: ToolDefinition, __: list[Parameter]
     if definition.output_schema is None:
         problem = "whatever it answers goes to the model: nothing says what is right"
         yield Finding("no_output_schema", "warning", "", problem, "declare an output_schema")
+
+
+def _find_blind(definition: ToolDefinition, parameters: list[Parameter]) -> Iterator[Finding]:
+    """Yield that nobody sees beforehand what cannot be undone: an error if not even the arguments are shown."""
+    if definition.effect != "irreversible" or any(DRY_RUN.match(each.name) for each in parameters):
+        return
+    needed = {each.name for each in parameters if each.required and each.where == f"/{each.name}"}
+    shown = set(re.findall(r"\{(\w[\w-]*)", definition.statement))
+    problem = "it is irreversible, and nothing shows beforehand what a call will come to"
+    remedy = "add a tool preview_… that only reads, or a parameter dry_run"
+    if needed and not needed & shown:
+        problem += "; its statement does not even name an argument, so people approve what they do not see"
+        remedy = f"name {', '.join(sorted(needed)[:4])} in the statement; {remedy}"
+        yield Finding("no_preview", "error", "", problem, remedy)
+    else:
+        yield Finding("no_preview", "warning", "", problem, remedy)
 
 
 def _severity(definition: ToolDefinition) -> Severity:

@@ -23,6 +23,7 @@ UNIQUE_KEY = re.compile(
 MOMENT = re.compile(
     r"(^|_)(timestamp|now|created_at|updated_at|sent_at|requested_at|current_(date|time|datetime))$"
 )
+DRY_RUN = re.compile(r"^(dry_?run|preview|preview_only|validate_only|simulate)$")
 READ_OF_A_DESCRIPTION = 600  # characters: what is beyond that lists no values
 _WORD = r"[\w-]{1,40}"
 _QUOTED = rf"['\"`]{_WORD}['\"`]"

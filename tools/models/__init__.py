@@ -8,7 +8,8 @@ from tools.models.catalogue import (
     ToolUserObjectPermission,
     ToolVersion,
 )
-from tools.models.servers import ServerTool, ToolServer
+from tools.models.overrides import LintOverride
+from tools.models.servers import ServerDocument, ServerTool, ToolServer
 from tools.models.tables import DecisionTable, DecisionTableVersion
 from tools.models.terms import ToolGrant, UserTerms
 from tools.models.usage import BreakerState, CapUsage, EffectRecord
@@ -21,6 +22,8 @@ __all__ = [
     "Effect",
     "EffectRecord",
     "Idempotency",
+    "LintOverride",
+    "ServerDocument",
     "ServerTool",
     "Tool",
     "ToolGrant",

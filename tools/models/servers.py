@@ -13,11 +13,16 @@ from tools.querysets import ServerToolQuerySet, ToolServerQuerySet
 
 
 class ToolServer(models.Model):
-    """A server of tools that speaks MCP. Where it is never changes: approvals are bound to it."""
+    """A server of tools that speaks MCP, or is described by an OpenAPI document.
+
+    Where it is never changes: approvals are bound to it. An address that is left to the document is written once, when
+    that is read first.
+    """
 
     class Transport(models.TextChoices):
         HTTP = "http", "streamable HTTP"
         STDIO = "stdio", "a command on our own hosts"
+        OPENAPI = "openapi", "an interface with an OpenAPI document"
 
     class State(models.TextChoices):
         ACTIVE = "active"
@@ -28,6 +33,9 @@ class ToolServer(models.Model):
     slug = models.SlugField(max_length=64)
     transport = models.CharField(max_length=8, choices=Transport)
     url = models.CharField(max_length=500, blank=True)
+    document_url = models.CharField(
+        max_length=500, blank=True, help_text="Where its document is; empty for one that people bring."
+    )
     command = models.CharField(max_length=64, blank=True, help_text="A name in the operator's MCP_COMMANDS.")
     audience = models.CharField(max_length=500, blank=True)
     credential = models.CharField(max_length=64, blank=True, help_text="The slug of a secret of the team.")
@@ -52,6 +60,25 @@ class ToolServer(models.Model):
         return self.slug
 
 
+class ServerDocument(models.Model):
+    """A document that a server was described by, word for word, each once."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    server = models.ForeignKey(ToolServer, on_delete=models.PROTECT, related_name="documents")
+    digest = models.CharField(max_length=64)
+    text = models.TextField()
+    taken_at = models.DateTimeField(help_text="When it was read last.")
+
+    class Meta:
+        ordering: ClassVar = ["-taken_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["server", "digest"], name="server_document_once_per_server"),
+        ]
+
+    def __str__(self) -> str:
+        return self.digest[:12]
+
+
 class ServerTool(models.Model):
     """What a server says about one of its tools: as it is now, and as it was accepted, if it was."""
 
@@ -66,6 +93,9 @@ class ServerTool(models.Model):
     tool = models.ForeignKey(Tool, on_delete=models.PROTECT, null=True, related_name="origins")
     accepted = models.JSONField(null=True, blank=True)
     accepted_digest = models.CharField(max_length=64, blank=True)
+    accepted_document = models.CharField(
+        max_length=64, blank=True, help_text="The digest of the document that it was accepted from."
+    )
 
     objects = ServerToolQuerySet.as_manager()
 

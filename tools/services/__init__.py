@@ -5,6 +5,7 @@ from tools.services.breakers import force_breaker_open, lift_forced_breaker, res
 from tools.services.catalogue import accept_tool, add_version, create_tool, quarantine_tool, retire_tool
 from tools.services.definition import ToolDefinition
 from tools.services.grants import expire_grant, revoke_grant, set_grant
+from tools.services.linting import override_lint
 from tools.services.servers import (
     ServerDefinition,
     Takeover,
@@ -44,6 +45,7 @@ __all__ = [
     "import_table",
     "import_tool",
     "lift_forced_breaker",
+    "override_lint",
     "publish_table",
     "quarantine_tool",
     "refresh_server",

@@ -22,9 +22,10 @@ def find_audience_faults(team: Team, definition: ToolDefinition) -> Iterator[str
     slug = definition.config.get(CREDENTIAL)
     secret = Secret.objects.filter(team=team, slug=slug).first() if isinstance(slug, str) else None
     # Two masters: the server would get one of them, and nobody could say which.
-    if secret is not None and _header_of(secret).lower() == HEADER:
+    if secret is not None and header_of(secret).lower() == HEADER:
         yield "config: name an audience, or a credential that is not sent in Authorization; not both"
 
 
-def _header_of(secret: Secret) -> str:
+def header_of(secret: Secret) -> str:
+    """Return the header that a secret is sent in; empty for one that is sent in none."""
     return getattr(parse_settings(secret.provider, secret.settings), "header", "")

@@ -6,8 +6,9 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -21,10 +22,11 @@ from identities.oauth.metadata import issuer
 from identities.oauth.tokens import draft_token, sign_token
 from identities.secret_settings import parse_settings
 from tools.adapters.mcp.config import parse_pinned
-from tools.adapters.mcp.definitions import Described
+from tools.adapters.mcp.definitions import find_faults
 from tools.credentials.material import Credential
 from tools.credentials.providers import CredentialTrouble, LeaseTerms, OpenSecret, get_provider
 from tools.models import ToolServer
+from tools.services.documents import Reading, read_operations
 from tools.services.origins import NO_TOOL, config_of, find_target_faults
 
 logger = logging.getLogger(__name__)
@@ -35,32 +37,56 @@ LIST_TOOLS = "tools:list"
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """What was listed, or in one line why nothing was."""
+class Listed:
+    """What is said of one tool; with faults it cannot be taken over, and has no digest. Any: JSON."""
 
-    tools: tuple[Described, ...] = ()
+    name: str
+    values: dict[str, Any]
+    digest: str
+    faults: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What was listed, or in one line why nothing was. `reading`: of a document, where it was read out of one."""
+
+    tools: tuple[Listed, ...] = ()
     trouble: str = ""
     latency_ms: int | None = None
+    reading: Reading | None = None
 
 
-def list_server(server: ToolServer) -> Listing:
-    """Ask a server for its tools. Raises nothing that a server, a network or a credential can cause."""
+def list_server(server: ToolServer, document: str = "") -> Listing:
+    """Ask a server for its tools, or read them out of the document that somebody has brought.
+
+    Raises nothing that a server, a network, a credential or a document can cause.
+    """
     faults = find_target_faults(server)
     if faults:
         return Listing(trouble="; ".join(faults)[:200])
     started = time.monotonic()
     try:
-        with _papers(server) as headers:
-            from tools.adapters.mcp.listing import ask_for_tools  # the SDK weighs as much as all of Django
-
-            target = parse_pinned({**config_of(server), **NO_TOOL}).target
-            tools = ask_for_tools(target, headers, settings.MCP_COMMANDS, WITHIN_S)
+        if server.transport == ToolServer.Transport.OPENAPI:
+            reading = read_operations(server, document, WITHIN_S)
+            tools = [Listed(each.name, each.values, each.digest, each.faults) for each in reading.operations]
+        else:
+            reading, tools = None, _ask(server)
     except AgentOpsError as error:
         return Listing(trouble=error.detail[:200])
     except Exception as error:  # a boundary: whatever it says may hold what we were let in by
         logger.error("the server %s was not asked: %s", server.slug, type(error).__name__)
         return Listing(trouble="it could not be asked; the log says by which error")
-    return Listing(tuple(tools), latency_ms=round((time.monotonic() - started) * 1000))
+    return Listing(tuple(tools), "", round((time.monotonic() - started) * 1000), reading)
+
+
+def _ask(server: ToolServer) -> list[Listed]:
+    from tools.adapters.mcp.listing import ask_for_tools  # the SDK weighs as much as all of Django
+
+    target = parse_pinned({**config_of(server), **NO_TOOL}).target
+    with _papers(server) as headers:
+        described = ask_for_tools(target, headers, settings.MCP_COMMANDS, WITHIN_S)
+    found = [(each, find_faults(each)) for each in described]
+    return [Listed(each.name, each.values(), "" if faults else each.digest, faults) for each, faults in found]
 
 
 @contextmanager

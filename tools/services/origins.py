@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
 
 from agentops.errors import StateConflict
 from identities.models import Application, Secret, Team
+from tools.adapters.http.config import find_address_faults, find_base_faults
+from tools.adapters.http.origin import find_origin_faults
 from tools.adapters.mcp.config import find_faults
+from tools.calls import AUDIENCE, CREDENTIAL
 from tools.models import ServerTool, Tool, ToolServer
 from tools.services.definition import ToolDefinition
 
 NO_TOOL = {"tool": "any", "digest": "0" * 64}
+FREE = ("read_back", "response_limit_bytes", "headers", CREDENTIAL)  # a person's to say, of an operation
 PLACE = ("url", "command", "audience", "credential", "allow_private")
 
 
@@ -27,7 +31,12 @@ def find_target_faults(server: ToolServer) -> list[str]:
     """Return what has to be put right before a server may be named."""
     if bool(server.command) is not (server.transport == ToolServer.Transport.STDIO):
         return ["name a command for stdio, and an address for http"]
-    faults = find_faults({**config_of(server), **NO_TOOL}, settings.MCP_COMMANDS)
+    if server.transport == ToolServer.Transport.OPENAPI:
+        faults = _find_interface_faults(server)
+    elif server.document_url:
+        faults = ["leave the document's address empty: only an interface has one"]
+    else:
+        faults = find_faults({**config_of(server), **NO_TOOL}, settings.MCP_COMMANDS)
     team = {"team": server.team, "state": "active"}
     if server.audience and not Application.objects.filter(audience=server.audience, **team).exists():
         faults.append("name as audience what an active application of the team serves")
@@ -36,8 +45,53 @@ def find_target_faults(server: ToolServer) -> list[str]:
     return faults
 
 
+def _find_interface_faults(server: ToolServer) -> list[str]:
+    faults = [f"url: {fault}" for fault in find_base_faults(server.url)] if server.url else []
+    if server.document_url:
+        faults += [f"document url: {fault}" for fault in find_address_faults(server.document_url)]
+    return faults
+
+
+def describe_call(
+    server: ToolServer, described: Mapping[str, Any], digest: str, credential: str = ""
+) -> dict[str, Any]:  # Any: JSON
+    """Return the configuration by which an operation is called; ``credential`` instead of its server's."""
+    request = dict(described["request"])
+    path = request.pop("path")
+    origin = {"server": str(server.id), "operation": described["name"], "digest": digest}
+    config = {**request, "url": server.url.rstrip("/") + path, "origin": origin}
+    is_open_door = described["security"] == []
+    named = credential or ("" if is_open_door else server.credential)
+    told = {CREDENTIAL: named, AUDIENCE: server.audience, "allow_private": server.allow_private}
+    return {**config, **{name: value for name, value in told.items() if value}}
+
+
+def _find_operation_faults(team: Team, definition: ToolDefinition) -> Iterator[str]:
+    """Yield what a version by hand makes otherwise than the description that it says it was made of."""
+    origin = definition.config["origin"]
+    if find_origin_faults(origin):
+        return  # which the adapter says
+    row = (
+        ServerTool.objects.filter(server=origin["server"], name=origin["operation"], server__team=team)
+        .select_related("server").filter(server__state=ToolServer.State.ACTIVE).first()
+    )  # fmt: skip
+    described = None
+    if row is not None:
+        described = {row.accepted_digest: row.accepted, row.digest: row.described}.get(origin["digest"])
+    if row is None or not described:
+        yield "config: origin is no operation that a server of the team describes or that was accepted"
+        return
+    credential = definition.config.get(CREDENTIAL, "")
+    told = {name: value for name, value in definition.config.items() if name not in FREE}
+    wanted = describe_call(row.server, described, origin["digest"], credential)
+    if told != {name: value for name, value in wanted.items() if name not in FREE}:
+        yield "config: leave what its document says as it was imported, or leave origin out"
+
+
 def find_server_faults(team: Team, definition: ToolDefinition) -> Iterator[str]:
     """Yield what has to be put right in a tool's definition, worded as "where: what"."""
+    if definition.adapter == "http" and "origin" in definition.config:
+        yield from _find_operation_faults(team, definition)
     if definition.adapter != "mcp" or find_faults(definition.config, settings.MCP_COMMANDS):
         return
     server = ToolServer.objects.filter(

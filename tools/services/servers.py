@@ -14,14 +14,16 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.rows import insert_row
 from identities.factors import require_fresh_factor
-from identities.models import Team, User
+from identities.models import Secret, Team, User
 from identities.policies import require
 from identities.services.signing_keys import ensure_signing_key
 from tools.adapters.mcp.definitions import tighten_effect
+from tools.calls import AUDIENCE, CREDENTIAL
 from tools.models import ServerTool, Tool, ToolServer, ToolVersion
+from tools.services.audiences import header_of
 from tools.services.catalogue import CHANGE, accept_tool, add_version, create_tool, lock_tool, retire_tool
 from tools.services.definition import ToolDefinition
-from tools.services.origins import config_of, find_target_faults
+from tools.services.origins import config_of, describe_call, find_target_faults
 from tools.services.refreshing import refresh
 
 ADD = "tools.add_tool"
@@ -37,17 +39,24 @@ class ServerDefinition:
     audience: str = ""
     credential: str = ""
     allow_private: bool = False
+    document_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
-    """What a person decides about a tool that is taken over; the rest is the server's own description."""
+    """What a person decides about a tool that is taken over; the rest is the server's own description.
+
+    Only for operations of an interface: ``description`` in words of one's own, and the slug of a ``credential`` instead
+    of the server's.
+    """
 
     name: str
     effect: str
     statement: str = ""
     idempotency: str = "none"
     error_is_refusal: bool = False
+    description: str = ""
+    credential: str = ""
     terms: Mapping[str, Any] = field(default_factory=dict)  # Any: further fields of ToolDefinition
 
 
@@ -67,13 +76,24 @@ def create_server(*, actor: User, team: Team, slug: str, definition: ServerDefin
     return server
 
 
-def refresh_server(*, actor: User, server: ToolServer) -> ToolServer:
-    """Ask a server what it has now. What is described differently from what was accepted is quarantined."""
+def refresh_server(*, actor: User, server: ToolServer, document: str = "") -> ToolServer:
+    """Ask a server what it has now. What is described differently from what was accepted is quarantined.
+
+    ``document``: the text of an OpenAPI document that somebody brings, instead of the one at the server's address for
+    it. Raises ValidationFailed for one that cannot be read, StateConflict where there is none.
+    """
     require(actor, ADD, server.team)
     require_fresh_factor(actor)
     if server.state == ToolServer.State.RETIRED:
         raise StateConflict("server_retired", f"the server {server.slug} is retired")
-    return refresh(server, actor)
+    is_interface = server.transport == ToolServer.Transport.OPENAPI
+    if document and not is_interface:
+        raise StateConflict(
+            "no_interface", f"the server {server.slug} is asked, and described by no document"
+        )
+    if is_interface and not document and not server.document_url:
+        raise StateConflict("no_document", f"bring the document of {server.slug}: it has no address")
+    return refresh(server, actor, document)
 
 
 @transaction.atomic
@@ -97,10 +117,13 @@ def import_tool(*, actor: User, described: ServerTool, takeover: Takeover, seen:
     tool = lock_tool(row.tool) if row.tool else _local_tool(actor, row, takeover.name)
     version = add_version(actor=actor, tool=tool, definition=_define(row, takeover))
     row.tool, row.accepted, row.accepted_digest = tool, row.described, row.digest
-    row.save(update_fields=["tool", "accepted", "accepted_digest"])
+    newest = row.server.documents.order_by("-taken_at").values_list("digest", flat=True).first()
+    row.accepted_document = newest or ""
+    row.save(update_fields=["tool", "accepted", "accepted_digest", "accepted_document"])
     if tool.state == Tool.State.QUARANTINED:
         accept_tool(actor=actor, tool=tool, reason="Its description was accepted as it is now.")
     facts = {"tool": str(tool.id), "version": str(version.id), "digest": row.digest}
+    facts |= {"document": newest} if newest else {}
     record_server(row.server, "server.tool_imported", actor, facts)
     return version
 
@@ -145,6 +168,12 @@ def _local_tool(actor: User, row: ServerTool, name: str) -> Tool:
 
 
 def _define(row: ServerTool, takeover: Takeover) -> ToolDefinition:
+    if row.server.transport == ToolServer.Transport.OPENAPI:
+        return _define_operation(row, takeover)
+    if takeover.description or takeover.credential:
+        raise ValidationFailed(
+            "invalid_tool", "a tool of an MCP server is described by it, and let in as it says"
+        )
     told = row.described
     marks = {"error_is_refusal": True} if takeover.error_is_refusal else {}
     return ToolDefinition(
@@ -158,3 +187,44 @@ def _define(row: ServerTool, takeover: Takeover) -> ToolDefinition:
         config={**config_of(row.server), "tool": row.name, "digest": row.digest, **marks},
         **takeover.terms,
     )
+
+
+def _define_operation(row: ServerTool, takeover: Takeover) -> ToolDefinition:
+    told, server = row.described, row.server
+    if takeover.error_is_refusal:
+        raise ValidationFailed(
+            "invalid_tool", "what an error means says its status: nothing else is declared"
+        )
+    config = describe_call(server, told, row.digest, takeover.credential)
+    _refuse_closed_door(server, told, config)
+    return ToolDefinition(
+        description=takeover.description or told["description"],
+        effect=tighten_effect(takeover.effect, told["annotations"]),
+        idempotency=takeover.idempotency,
+        adapter="http",
+        input_schema=told["input_schema"],
+        output_schema=told["output_schema"],
+        statement=takeover.statement,
+        config=config,
+        **takeover.terms,
+    )
+
+
+def _refuse_closed_door(
+    server: ToolServer, told: Mapping[str, Any], config: Mapping[str, Any]
+) -> None:  # Any: JSON
+    """Raise ValidationFailed where calls would bring nothing, or something else, than the operation lets in by."""
+    ways = told["security"]
+    if not ways:
+        return
+    headers = {way["header"].lower() for way in ways}
+    brought = {"authorization"} if config.get(AUDIENCE) else set()
+    slug = config.get(CREDENTIAL)
+    if slug:
+        secret = Secret.objects.filter(team=server.team, slug=slug).first()
+        brought |= {header_of(secret).lower()} if secret is not None else set()
+    if headers & brought or (slug and not brought):  # a secret that is not there is refused as such
+        return
+    wanted = " or ".join(sorted({way["header"] for way in ways}))
+    detail = f"it lets in who sends {wanted}: name as credential a secret that is sent there"
+    raise ValidationFailed("no_credential", detail)

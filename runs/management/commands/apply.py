@@ -9,12 +9,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from agentops.errors import AgentOpsError
+from agentops.strict_yaml import SIZE_LIMIT_BYTES
 from identities.models import User
 from identities.services import confirm_person
 from runs.management.actors import find_actor
 from runs.preflight import Finding
 from runs.provisioning import Plan, apply_document
-from runs.provisioning.reading import SIZE_LIMIT_BYTES
 
 
 class Command(BaseCommand):

@@ -5,15 +5,17 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pytest
 import yaml
 
+from agentops.errors import ValidationFailed
 from agentops.ledger.models import Entry
 from identities.models import AgentIdentity, Application, Team, User
 from identities.services import activate_agent, suspend_agent
 from runs.models import AgentVersion, Budget, Price
 from runs.provisioning import apply_document
 from tests.runs.provisioning.document import BASE, END, VARIABLES, apply, changed, edited
-from tools.models import Tool, ToolVersion
+from tools.models import LintOverride, Tool, ToolVersion
 
 
 def test_document_sets_everything_up(ada: User) -> None:
@@ -214,3 +216,21 @@ def test_a_tool_is_described_with_what_looks_up_for_it(ada: User) -> None:
     kept = ToolVersion.objects.get(tool__name="cancel").resolvers
     assert kept == told["tools"]["cancel"]["resolvers"]
     assert apply_document(actor=ada, text=text, variables=VARIABLES).is_empty
+
+
+def test_what_lint_holds_against_a_tool_is_overridden_with_a_reason_or_stops_the_publication(
+    ada: User,
+) -> None:
+    def widen(document: dict[str, Any]) -> None:
+        document["tools"]["refund"]["input_schema"]["properties"]["meta"] = {"type": "object"}
+
+    def override(document: dict[str, Any]) -> None:
+        widen(document)
+        document["tools"]["refund"]["lint_override"] = "The shop takes any object."
+
+    with pytest.raises(ValidationFailed, match="any object fits"):
+        apply(ada, edited(widen))
+    plan = apply(ada, edited(override))
+    assert "overridden: The shop takes any object." in str(plan)
+    assert LintOverride.objects.get().by == ada
+    assert apply(ada, edited(override)).is_empty

@@ -78,7 +78,7 @@ def _judge_success(call: Call, exchange: Exchange, limit_bytes: int) -> Outcome:
     if exchange.fault == "too_large":
         detail = f"The answer is larger than {limit_bytes} bytes."
         return doubt(effect, "bad_output", detail, retryable=False)
-    if exchange.status in (204, 205) and not exchange.body:
+    if not exchange.body and _may_be_empty(call, exchange.status):
         return accept_value(call, None, limit_bytes)
     try:
         if exchange.headers.get("content-encoding", "identity") != "identity":
@@ -90,6 +90,14 @@ def _judge_success(call: Call, exchange: Exchange, limit_bytes: int) -> Outcome:
         # Retryable: an empty or HTML answer with a 2xx is the mark of a proxy or of a half-started server.
         return doubt(effect, "bad_output", f"The answer is not JSON{_name_kind(exchange)}.")
     return accept_value(call, value, limit_bytes)
+
+
+def _may_be_empty(call: Call, status: int) -> bool:
+    """Whether nothing is an answer: by the status, the method, or what the tool's interface promises."""
+    config = call.spec.config
+    return (
+        status in (204, 205) or config.get("method") == "HEAD" or status in config.get("empty_statuses", ())
+    )
 
 
 def _name_kind(exchange: Exchange) -> str:

@@ -9,12 +9,20 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from tools.adapters.http.audience import find_audience_faults
+from tools.adapters.http.notations import HEADER_VALUE
+from tools.adapters.http.origin import find_origin_faults
+from tools.adapters.http.places import HEADER_NAME, Place, find_place_faults, parse_places
 from tools.calls import AUDIENCE, CREDENTIAL
 from tools.schemas import OUTPUT_LIMIT_BYTES
 
-METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+FORM = "application/x-www-form-urlencoded"
+BODIES = ("json", "form", "none")
 INHERITED = ("headers", "response_limit_bytes", "allow_private")  # by a read-back
-KNOWN = frozenset({"method", "url", "body", "query", "read_back", *INHERITED, CREDENTIAL, AUDIENCE})
+OF_AN_INTERFACE = ("arguments", "content_type", "empty_statuses", "origin")
+KNOWN = frozenset(
+    {"method", "url", "body", "query", "read_back", *OF_AN_INTERFACE, *INHERITED, CREDENTIAL, AUDIENCE}
+)
 LARGEST_RESPONSE_LIMIT = 8 * OUTPUT_LIMIT_BYTES
 KEY_NAME = "idempotency_key"  # in a URL: the call's key instead of an argument
 HAPPENED = "happened"  # in a read-back: what its answer has to hold
@@ -41,9 +49,8 @@ SET_FOR_EVERY_CALL = frozenset(
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][\w-]*)\}")
 _DOT_SEGMENT = re.compile(r"(?:^|[/\\])\.{1,2}(?:[/\\;]|$)")
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
-_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,510}[\x21-\x7e])?")
-_SECRET_NAME = re.compile(
+_JSON_TYPE = re.compile(r"application/(?:[A-Za-z0-9.-]{1,64}\+)?json")
+SECRET_NAME = re.compile(
     r"\bauth\b|authoriz|cookie|token|secret|api[-_]?key|password|credential", re.IGNORECASE
 )
 
@@ -59,14 +66,21 @@ class Endpoint:
     netloc: str
     path: tuple[str, ...]
     static_query: str
-    json_body: bool
+    has_body: bool
     query: frozenset[str] | None
     headers: tuple[tuple[bytes, bytes], ...]
     limit_bytes: int
     allow_private: bool
+    places: dict[str, Place] | None = None
+    content_type: str = "application/json"
+
+    @property
+    def is_form(self) -> bool:
+        """Whether the body is a form."""
+        return self.content_type == FORM
 
     def takes_in_query(self, name: str) -> bool:
-        return not self.json_body if self.query is None else name in self.query
+        return not self.has_body if self.query is None else name in self.query
 
 
 def find_faults(config: Mapping[str, Any]) -> list[str]:  # Any: whatever was typed in
@@ -75,8 +89,8 @@ def find_faults(config: Mapping[str, Any]) -> list[str]:  # Any: whatever was ty
     method, body = config.get("method"), config.get("body", _default_body(config))
     if not isinstance(method, str) or method not in METHODS:
         faults.append(f"set method to one of {', '.join(sorted(METHODS))}")
-    if body not in ("json", "none") or (method == "GET" and body == "json"):
-        faults.append('set body to "json" or "none" (GET has none)')
+    if body not in BODIES or (method in ("GET", "HEAD") and body != "none"):
+        faults.append('set body to "json", "form" or "none" (GET and HEAD have none)')
     query = config.get("query", [])
     if not isinstance(query, list) or not all(isinstance(name, str) for name in query):
         faults.append("set query to a list of argument names")
@@ -87,10 +101,37 @@ def find_faults(config: Mapping[str, Any]) -> list[str]:  # Any: whatever was ty
         faults.append("set allow_private to true or false")
     faults += _find_url_faults(config.get("url"))
     faults += _find_header_faults(config.get("headers", {}))
+    faults += _find_interface_faults(config) if not faults else []
     read_back = config.get("read_back")
     if read_back is not None:
         faults += _find_read_back_faults(read_back)
     return faults + (find_audience_faults(config) if AUDIENCE in config and not faults else [])
+
+
+def _find_interface_faults(config: Mapping[str, Any]) -> list[str]:
+    """Return what has to be put right in what only an interface of somebody else's needs."""
+    faults = find_origin_faults(config["origin"]) if "origin" in config else []
+    if "arguments" in config:
+        placeholders = set(_PLACEHOLDER.findall(urlsplit(config["url"]).path))
+        faults += find_place_faults(config, placeholders)
+        faults += _find_header_faults(_sample_headers(config)) if not faults else []
+    elif config.get("body") == "form":
+        faults.append("name the arguments of the form in arguments")
+    kind = config.get("content_type", "application/json")
+    if not isinstance(kind, str) or not _JSON_TYPE.fullmatch(kind):
+        faults.append("set content_type to a type of JSON, such as application/merge-patch+json")
+    empty = config.get("empty_statuses", [])
+    if not isinstance(empty, list) or not all(type(code) is int and 200 <= code < 300 for code in empty):
+        faults.append("set empty_statuses to a list of codes from 200 to 299")
+    return faults
+
+
+def _sample_headers(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the headers that arguments go into, each with a value that is fine; one that is fixed has none."""
+    fixed = {name.lower() for name in config.get("headers", {})}
+    places = (parse_places(config["arguments"]) or {}).values()
+    named = [place.name for place in places if place.where == "header"]
+    return {name: None if name.lower() in fixed else "any" for name in named}
 
 
 def parse_endpoint(config: Mapping[str, Any]) -> Endpoint:
@@ -108,11 +149,13 @@ def parse_endpoint(config: Mapping[str, Any]) -> Endpoint:
         netloc=url.netloc,
         path=tuple(_PLACEHOLDER.split(url.path or "/")),
         static_query=url.query,
-        json_body=config.get("body", _default_body(config)) == "json",
+        has_body=config.get("body", _default_body(config)) != "none",
         query=None if query is None else frozenset(query),
         headers=tuple((n.encode(), v.encode()) for n, v in config.get("headers", {}).items()),
         limit_bytes=config.get("response_limit_bytes", OUTPUT_LIMIT_BYTES),
         allow_private=config.get("allow_private", False),
+        places=parse_places(config.get("arguments")),
+        content_type=FORM if config.get("body") == "form" else config.get("content_type", "application/json"),
     )
 
 
@@ -136,6 +179,12 @@ def find_address_faults(text: object) -> list[str]:
     if isinstance(text, str) and re.search(r"[{}]", text):
         faults.append("remove {argument} from the url: it takes none")
     return faults
+
+
+def find_base_faults(text: str) -> list[str]:
+    """Return what has to be put right in an address that paths are added to."""
+    faults = find_address_faults(text)
+    return faults or (["remove the query from the url"] if urlsplit(text).query else [])
 
 
 def _find_url_faults(text: object) -> list[str]:
@@ -164,13 +213,13 @@ def _find_header_faults(headers: object) -> list[str]:
         return ["set headers to an object of names and texts"]
     faults = []
     for name, value in headers.items():
-        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+        if not isinstance(name, str) or not HEADER_NAME.fullmatch(name):
             faults.append(f"remove the header {str(name)[:64]!r}: it is no name of a header")
         elif name.lower() in SET_FOR_EVERY_CALL:
             faults.append(f"remove the header {name!r}: it is set for every call")
-        elif _SECRET_NAME.search(name):
+        elif SECRET_NAME.search(name):
             faults.append(f"remove the header {name!r}: credentials are leased per call, never catalogued")
-        elif not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
+        elif not isinstance(value, str) or not HEADER_VALUE.fullmatch(value):
             faults.append(f"set the header {name!r} to at most 512 printable ASCII characters")
     return faults
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from tools.adapters.http.audience import find_audience_faults
 from tools.adapters.http.config import LARGEST_RESPONSE_LIMIT, find_address_faults
+from tools.adapters.http.origin import is_id
 from tools.adapters.mcp.definitions import LONGEST_NAME
 from tools.calls import AUDIENCE, CREDENTIAL
 from tools.schemas import OUTPUT_LIMIT_BYTES
@@ -50,7 +50,7 @@ def find_faults(
     known = OVER_STDIO if "command" in config else OVER_HTTP
     faults = [f"remove {name!r}: unknown" for name in sorted(config.keys() - known)]
     tool, digest = config.get("tool"), config.get("digest")
-    if not _is_id(config.get("server")):
+    if not is_id(config.get("server")):
         faults.append("set server to the id of a server of tools")
     if not isinstance(tool, str) or not 0 < len(tool) <= LONGEST_NAME:
         faults.append("set tool to the name that the server knows it by")
@@ -85,10 +85,3 @@ def parse_pinned(config: Mapping[str, Any]) -> Pinned:
         limit_bytes=config.get("response_limit_bytes", OUTPUT_LIMIT_BYTES),
     )
     return Pinned(target, config["tool"], config["digest"], config.get("error_is_refusal", False))
-
-
-def _is_id(text: object) -> bool:
-    try:
-        return isinstance(text, str) and str(UUID(text)) == text
-    except ValueError:
-        return False

@@ -13,6 +13,7 @@ from tools.schemas import check_schema
 
 LONGEST_NAME = 128  # of the protocol's own recommendation (SEP-986)
 LONGEST_DESCRIPTION = 4_000
+ONLY_FOR_PEOPLE = ("notes", "proposed")  # of an operation of a document: our words about it
 MILDEST_FIRST = ("read", "reversible", "irreversible")
 
 
@@ -67,8 +68,8 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[s
     """Return what differs between two descriptions as (where, before, after), for people."""
     return [
         (part.replace("_", " "), _text(before.get(part)), _text(after.get(part)))
-        for part in Described.__dataclass_fields__
-        if before.get(part) != after.get(part)
+        for part in dict.fromkeys([*Described.__dataclass_fields__, *before, *after])
+        if part not in ONLY_FOR_PEOPLE and before.get(part) != after.get(part)
     ]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agentops.errors import ValidationFailed
-from runs.provisioning.reading import SIZE_LIMIT_BYTES, read_yaml
+from agentops.strict_yaml import SIZE_LIMIT_BYTES, read_yaml
 from runs.provisioning.variables import fill_in
 
 

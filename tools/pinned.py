@@ -1,0 +1,30 @@
+"""Whether a tool is still what was accepted of the document it was taken from, looked up when a call is assessed.
+
+A tool of an MCP server asks before each call. A document is not fetched for every call: what counts is which
+description was accepted last, so that a version made of an earlier one is called no more, whoever pins it.
+"""
+
+from __future__ import annotations
+
+from agentops.database import Prepared, borrowed
+from tools.calls import Call
+from tools.policy import Reason
+
+CHANGED = "definition_changed"
+_ACCEPTED = Prepared("""
+SELECT l.accepted_digest FROM tools_servertool l JOIN tools_toolserver s ON s.id = l.server_id
+WHERE s.id = $1::uuid AND l.name = $2 AND s.state = 'active'
+""")
+
+
+def find_outdated(call: Call) -> Reason | None:
+    """Return why a call cannot go out as its tool was pinned; nothing is asked for tools that come from no document."""
+    origin = call.spec.config.get("origin") if call.spec.adapter == "http" else None
+    if origin is None:
+        return None
+    with borrowed() as connection:
+        rows = _ACCEPTED.rows(connection, [origin["server"], origin["operation"]])
+    if rows and rows[0][0] == origin["digest"]:
+        return None
+    detail = f"{call.spec.name} was defined anew since this version of the agent was published, or its server is gone"
+    return Reason("tool", CHANGED, detail)
