@@ -48,6 +48,7 @@ class ToolSpec:
     currency: str = ""
     bound: dict[str, Any] = field(default_factory=dict)  # Any: see tools.bindings
     declared: Declaration = field(default_factory=Declaration)  # about provenance
+    max_concurrency: int | None = None  # calls under way at a time, of all runs
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ _QUERY = """
 SELECT v.id, t.id, t.name, v.number, v.description, v.input_schema, v.output_schema, v.effect, v.idempotency,
     v.timeout_s, v.max_attempts, v.backoff_base_s, v.backoff_cap_s, v.breaker, v.on_breaker_open, v.on_unknown,
     v.adapter, v.config, v.dedupe_on, v.dedupe_window_s, v.digest, v.statement, v.amount_argument, v.currency,
-    v.bound, v.provenance
+    v.bound, v.provenance, v.max_concurrency
 FROM tools_toolversion v JOIN tools_tool t ON t.id = v.tool_id WHERE v.id = %s
 """
 
@@ -35,6 +35,6 @@ def _load(version_id: UUID) -> ToolSpec:
         raise NotFound("unknown_tool_version", f"there is no tool version {version_id}")
     declared = read_declaration(row[2], row[25])
     values: tuple[Any, ...] = (
-        *row[:13], BreakerSettings(**row[13]), *row[14:18], tuple(row[18]), *row[19:25], declared
+        *row[:13], BreakerSettings(**row[13]), *row[14:18], tuple(row[18]), *row[19:25], declared, row[26]
     )  # fmt: skip
     return ToolSpec(*values)

@@ -9,7 +9,7 @@ from uuid import UUID
 from agentops.canonical import plain_digest
 from tools.models import ToolVersion
 
-LATER = ("bound", "undo", "provenance")
+LATER = ("bound", "undo", "provenance", "max_concurrency")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class ToolDefinition:
     bound: dict[str, Any] = field(default_factory=dict)  # Any: checked in tools.bindings
     undo: dict[str, Any] | None = None  # Any: checked by ``find_undo_faults``
     provenance: dict[str, Any] = field(default_factory=dict)  # Any: JSON, checked
+    max_concurrency: int | None = None
 
     def values(self) -> dict[str, Any]:
         """Return the fields as a row and its digest hold them."""

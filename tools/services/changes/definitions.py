@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from identities.changes import Change, as_json
@@ -63,7 +64,13 @@ def _find_looser(before: Row, after: Row) -> list[str]:
     milder = MILDEST_FIRST.index(after["effect"]) < MILDEST_FIRST.index(before["effect"])
     others = [name for name in NEVER_MILDER if after[name] != before[name]]
     unbound = [] if keeps_bindings(before["bound"], after["bound"]) else ["bound"]
-    return [*(["effect"] if milder else []), *others, *unbound]
+    more = ["max_concurrency"] if _places(after) > _places(before) else []
+    return [*(["effect"] if milder else []), *others, *unbound, *more]
+
+
+def _places(values: Row) -> float:
+    limit = values.get("max_concurrency")
+    return math.inf if limit is None else limit
 
 
 def carry_out_version(actor: User, arguments: Row) -> object:
