@@ -122,7 +122,9 @@ TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     e.ATTEMPT_FAILED: lambda facts, tool: (
         f"{tool}: attempt {facts['attempt']} failed, {_words(facts['code'])}"
     ),
-    e.CALL_DEFERRED: lambda _, tool: f"{tool}: waits, its circuit is open",
+    e.CALL_DEFERRED: lambda facts, tool: (
+        f"{tool}: waits, {'all its places are taken' if facts['code'] == 'no_place' else 'its circuit is open'}"
+    ),
     e.CALL_SUCCEEDED: _succeeded,
     e.CALL_FAILED: lambda facts, tool: f"{tool}: failed, {_words(facts['code'])}",
     e.CALL_UNKNOWN: lambda facts, tool: f"{tool}: nobody knows whether it happened, {_words(facts['code'])}",

@@ -198,10 +198,14 @@ def connect_breaker(url: str, prefix: str = "") -> Breaker:
 
     Short timeouts and no retries: a bad Redis costs a call half a second.
     """
-    client = redis.Redis.from_url(
+    return Breaker(connect(url), prefix)
+
+
+def connect(url: str) -> redis.Redis:
+    """Return a client that tells soon when Redis does not answer."""
+    return redis.Redis.from_url(
         url,
         socket_timeout=REDIS_TIMEOUT_S,
         socket_connect_timeout=REDIS_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
     )
-    return Breaker(client, prefix)

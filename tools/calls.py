@@ -51,6 +51,7 @@ class ToolSpec:
     declared: Declaration = field(default_factory=Declaration)  # about provenance
     resolvers: tuple[Resolver, ...] = ()
     undo: dict[str, Any] | None = None  # Any: see tools.compensation
+    max_concurrency: int | None = None  # calls under way at a time, of all runs
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ _QUERY = """
 SELECT v.id, t.id, t.name, v.number, v.description, v.input_schema, v.output_schema, v.effect, v.idempotency,
     v.timeout_s, v.max_attempts, v.backoff_base_s, v.backoff_cap_s, v.breaker, v.on_breaker_open, v.on_unknown,
     v.adapter, v.config, v.dedupe_on, v.dedupe_window_s, v.digest, v.statement, v.amount_argument, v.currency,
-    v.bound, v.provenance, v.resolvers, v.undo
+    v.bound, v.provenance, v.resolvers, v.undo, v.max_concurrency
 FROM tools_toolversion v JOIN tools_tool t ON t.id = v.tool_id WHERE v.id = %s
 """
 
@@ -37,6 +37,6 @@ def _load(version_id: UUID) -> ToolSpec:
     declared = read_declaration(row[2], row[25])
     values: tuple[Any, ...] = (
         *row[:13], BreakerSettings(**row[13]), *row[14:18], tuple(row[18]), *row[19:25], declared,
-        read_resolvers(row[26]), row[27],
+        read_resolvers(row[26]), row[27], row[28],
     )  # fmt: skip
     return ToolSpec(*values)

@@ -15,17 +15,19 @@ from agentops.engine.retry import wants_retry
 from tools.adapters import get_adapter
 from tools.adapters.base import Adapter, AdapterOptions, settle_read_back
 from tools.assessment import Assessment
-from tools.breaker import Breaker, connect_breaker
+from tools.breaker import Breaker, connect, connect_breaker
 from tools.calls import Call, ToolSpec
 from tools.credentials import Acting, find_acting, with_credential, with_token
 from tools.credentials.material import Answer
 from tools.outcomes import Outcome, accept_code, breaker_verdict, doubt, fail
 from tools.permits import Permit, use_permit
+from tools.places import Place, Places
 from tools.recall import Recall
 
 logger = logging.getLogger(__name__)
 
 _breakers: dict[int, Breaker] = {}  # by process: a Redis client must not cross a fork
+_places: dict[int, Places] = {}  # likewise
 
 
 def breaker() -> Breaker:
@@ -46,6 +48,25 @@ def give_back(spec: ToolSpec, admission: Admission) -> None:
     breaker().record(spec.tool_id, spec.breaker, None, admission.probe_token)
 
 
+def take_place(spec: ToolSpec) -> Place | None:
+    """Take a place of a tool with a limit of its own, None for others; one taken is left by ``execute``.
+
+    Where its ``retry_at`` is set there was none.
+    """
+    if spec.max_concurrency is None:
+        return None
+    process = os.getpid()
+    if process not in _places:
+        _places[process] = Places(connect(settings.REDIS_URL), settings.REDIS_PREFIX)
+    return _places[process].take(spec.tool_id, spec.max_concurrency, spec.timeout_s)
+
+
+def leave_place(place: Place | None) -> None:
+    """Give a place back, as far as there is one."""
+    if place is not None:
+        _places[os.getpid()].leave(place)
+
+
 def execute(
     assessment: Assessment,
     permit: Permit,
@@ -53,16 +74,20 @@ def execute(
     *,
     not_after: float = math.inf,
     recall: Recall | None = None,
+    place: Place | None = None,
 ) -> tuple[Outcome, Transition | None]:
     """Make one attempt; return its outcome and the breaker's transition, if it caused one.
 
     `not_after`: the time on the leases' clock after which an effect must not be started any more. `recall`: by what
-    the attempt is called back while it is under way.
+    the attempt is called back while it is under way. `place`: what is left as soon as it is over.
     Raises PolicyDenied unless the permit was issued for exactly this attempt and is unused.
     """
-    use_permit(permit, assessment)
-    call = replace(assessment.call, recall=recall)
-    outcome = _attempt(call, assessment.acting, math.inf if call.spec.effect == "read" else not_after)
+    try:
+        use_permit(permit, assessment)
+        call = replace(assessment.call, recall=recall)
+        outcome = _attempt(call, assessment.acting, math.inf if call.spec.effect == "read" else not_after)
+    finally:
+        leave_place(place)
     return _settle(call, outcome, admission)
 
 

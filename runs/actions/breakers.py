@@ -1,9 +1,9 @@
-"""The breakers of a step's tools: what an open one means for a call, and showing people that one has moved."""
+"""The breakers and places of a step's tools: what a closed door means for a call, and showing who has moved."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from agentops.engine import events as e
 from agentops.engine.breaker import Admission, Transition
@@ -24,6 +24,12 @@ def note_breaker_open(session: Session, call: CallState, spec: ToolSpec, admissi
     else:
         detail = f"{spec.name} is out of order ({admission.state}); it may be back at {retry_at:%H:%M:%S} UTC"
         note_refused(session, call, "circuit_open", detail, breaker=admission.state, local=admission.local)
+
+
+def note_no_place(session: Session, call: CallState, retry_at: datetime, *, local: bool) -> None:
+    """Note that the call waits until fewer calls of its tool are under way."""
+    facts = {**where_of(session, call), "code": "no_place", "retry_at": retry_at.isoformat()}
+    session.note(e.CALL_DEFERRED, {**facts, "local_place": local})
 
 
 def mirror_transitions(session: Session, moved: Sequence[tuple[ToolSpec, Transition]]) -> None:

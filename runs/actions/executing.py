@@ -15,7 +15,7 @@ from agentops.engine.breaker import Admission, Transition
 from agentops.errors import ApprovalRequired, PolicyDenied, StateConflict
 from agentops.ledger.store import Cursor
 from approvals import gate
-from runs.actions.breakers import mirror_transitions, note_breaker_open
+from runs.actions.breakers import mirror_transitions, note_breaker_open, note_no_place
 from runs.actions.gating import ask_people
 from runs.actions.outcomes import note_outcome, note_replay
 from runs.actions.proposals import assess_proposal, reasons_of, where_of
@@ -29,9 +29,10 @@ from tools import execution
 from tools.assessment import Assessment
 from tools.caps import reserve_caps
 from tools.dedupe import is_first_of_its_kind
-from tools.execution import execute, give_back
+from tools.execution import execute, give_back, leave_place
 from tools.outcomes import Outcome
 from tools.permits import Permit
+from tools.places import Place
 from tools.standing import Authority
 
 
@@ -44,6 +45,7 @@ class Ready:
     permit: Permit
     admission: Admission
     told: bool  # the reasons of this very assessment are in the entry before
+    place: Place | None  # of a tool with a limit of its own
 
 
 @cache
@@ -64,6 +66,7 @@ def call_tools(session: Session, numbers: Sequence[int]) -> None:
         not_after = session.confirm_lease()  # whoever was stopped meanwhile must not go on to the effect
     except BaseException:
         for item in ready:
+            leave_place(item.place)
             give_back(item.assessment.call.spec, item.admission)
         raise
     with waiting_outside():
@@ -125,7 +128,12 @@ def _make_ready(session: Session, number: int) -> Ready | None:
     if not admission.allowed:
         note_breaker_open(session, call, spec, admission)
         return None
-    return Ready(number, assessment, permit, admission, told=fresh is not None)
+    place = execution.take_place(spec)
+    if place is not None and place.retry_at is not None:
+        give_back(spec, admission)
+        note_no_place(session, call, place.retry_at, local=place.local)
+        return None
+    return Ready(number, assessment, permit, admission, told=fresh is not None, place=place)
 
 
 def _guards(session: Session, item: Ready) -> list[Guard]:
@@ -166,6 +174,8 @@ def _note_attempt(session: Session, item: Ready) -> None:
         "breaker": item.admission.state,
         "local_breaker": item.admission.local,
     }
+    if item.place is not None:
+        facts["local_place"] = item.place.local
     if not item.told:
         facts |= {"decision": assessment.verdict, "reasons": reasons_of(assessment)}
     session.note(e.ATTEMPT_STARTED, facts)
@@ -187,4 +197,6 @@ def _execute(item: Ready, by: Authority, not_after: float) -> tuple[Outcome, Tra
     """Make one attempt, which is called back if the right to it goes meanwhile."""
     call = item.assessment.call
     with watch().over(Right(call.run_id, call.identity_id, call.spec.tool_id, by)) as recall:
-        return execute(item.assessment, item.permit, item.admission, not_after=not_after, recall=recall)
+        return execute(
+            item.assessment, item.permit, item.admission, not_after=not_after, recall=recall, place=item.place
+        )

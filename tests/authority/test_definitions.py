@@ -67,6 +67,21 @@ def test_what_a_tool_calls_takes_two(
     assert getattr(version.tool.versions.get(number=2), name) == value
 
 
+@pytest.mark.parametrize("limit", [5, None])
+def test_to_let_more_calls_be_under_way_takes_two(
+    version: ToolVersion, governed: Cast, limit: int | None
+) -> None:
+    assert define(governed, version, max_concurrency=2).number == 2, "to ask for a limit loosens nothing"
+    assert define(governed, version, max_concurrency=1).number == 3
+    made = define(governed, version, max_concurrency=limit)
+    assert isinstance(made, ChangeProposal)
+    assert made.loosening == ["definition.max_concurrency"]
+    with pytest.raises(ProgrammingError, match="second person"), transaction.atomic():
+        ToolVersionFactory.create(**of_tool(version), number=4, max_concurrency=limit)
+    assert activate(actor=governed.bob, proposal=made, second_factor=True).state == "activated"
+    assert version.tool.versions.get(number=4).max_concurrency == limit
+
+
 def of_tool(version: ToolVersion) -> dict[str, Any]:
     return {"tool": version.tool, "effect": version.effect, "config": version.config}
 

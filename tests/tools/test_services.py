@@ -145,6 +145,8 @@ def test_digest_names_the_tool_too(cast: Cast, tool: Tool) -> None:
         ({"timeout_s": 100.0}, "breaker"),  # the probe's lease would end before the probe
         ({"max_attempts": 0}, "max_attempts"),
         ({"max_attempts": 11}, "max_attempts"),
+        ({"max_concurrency": 0}, "max_concurrency"),
+        ({"max_concurrency": 10_001}, "max_concurrency"),
         ({"backoff_base_s": 0}, "backoff_base_s"),
         ({"backoff_base_s": 9.0, "backoff_cap_s": 8.0}, "backoff_base_s"),
         ({"breaker": {"consecutive_failures": 0}}, "breaker"),

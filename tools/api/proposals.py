@@ -84,6 +84,7 @@ class ToolValues(BodySerializer):
     dedupe_window_s = NumberField(required=False, min_value=0, max_value=2**31 - 1)
     provenance = serializers.DictField(required=False)
     resolvers = serializers.DictField(required=False)
+    max_concurrency = NumberField(required=False, allow_null=True, min_value=1, max_value=10_000)
 
 
 class ToolProposal(ProposalBody):

@@ -50,6 +50,7 @@ class ToolVersionSerializer(serializers.Serializer[ToolVersion]):
     output_schema = serializers.DictField(allow_null=True)
     timeout_s = serializers.FloatField()
     max_attempts = serializers.IntegerField()
+    max_concurrency = serializers.IntegerField(allow_null=True)
     audience = serializers.SerializerMethodField()
     digest = serializers.CharField()
     lint = serializers.SerializerMethodField()

@@ -123,6 +123,11 @@ class ToolVersion(models.Model):
         blank=True,
         help_text='Arguments that are looked up: {"order_id": {"tool": …, "query": …, "items": …, "value": …}}.',
     )
+    max_concurrency = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        help_text="Calls of all runs that may be under way at a time. None: as many as come.",
+    )
     digest = models.CharField(max_length=64)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from agentops.canonical import plain_digest
 from tools.models import ToolVersion
 
-LATER = ("bound", "undo", "provenance", "resolvers")
+LATER = ("bound", "undo", "provenance", "resolvers", "max_concurrency")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class ToolDefinition:
     undo: dict[str, Any] | None = None  # Any: checked by ``find_undo_faults``
     provenance: dict[str, Any] = field(default_factory=dict)  # Any: JSON, checked
     resolvers: dict[str, Any] = field(default_factory=dict)  # Any: checked by ``find_resolver_faults``
+    max_concurrency: int | None = None
 
     def values(self) -> dict[str, Any]:
         """Return the fields as a row and its digest hold them."""

@@ -18,6 +18,7 @@ from tools.services.schema_paths import property_at
 
 LONGEST_TIMEOUT_S = 600.0
 MOST_ATTEMPTS = 10
+MOST_AT_A_TIME = 10_000
 LONGEST_BACKOFF_S = 3600.0
 LONGEST_DESCRIPTION = 4_000
 NUMERIC = ("string", "number", "integer")
@@ -63,6 +64,8 @@ def _find_number_faults(definition: ToolDefinition) -> Iterator[str]:
         yield f"max_attempts: set 1 to {MOST_ATTEMPTS}"
     if not 0 < definition.backoff_base_s <= definition.backoff_cap_s <= LONGEST_BACKOFF_S:
         yield f"backoff_base_s: set 0 < backoff_base_s ≤ backoff_cap_s ≤ {LONGEST_BACKOFF_S:g}"
+    if definition.max_concurrency is not None and not 1 <= definition.max_concurrency <= MOST_AT_A_TIME:
+        yield f"max_concurrency: set 1 to {MOST_AT_A_TIME}, or leave it out for as many as come"
     if not 0 < definition.dedupe_window_s <= 366 * 86_400:
         yield "dedupe_window_s: set at least a second and at most a year"
 

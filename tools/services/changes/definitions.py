@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from identities.changes import Change, as_json
@@ -65,7 +66,13 @@ def _find_looser(before: Row, after: Row) -> list[str]:
     others = [name for name in NEVER_MILDER if after[name] != before[name]]
     unbound = [] if keeps_bindings(before["bound"], after["bound"]) else ["bound"]
     unresolved = [] if keeps_resolvers(before["resolvers"], after["resolvers"]) else ["resolvers"]
-    return [*(["effect"] if milder else []), *others, *unbound, *unresolved]
+    more = ["max_concurrency"] if _places(after) > _places(before) else []
+    return [*(["effect"] if milder else []), *others, *unbound, *unresolved, *more]
+
+
+def _places(values: Row) -> float:
+    limit = values.get("max_concurrency")
+    return math.inf if limit is None else limit
 
 
 def carry_out_version(actor: User, arguments: Row) -> object:
