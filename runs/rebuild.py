@@ -27,16 +27,16 @@ def rebuild_run(run_id: UUID) -> int:
         raise NotFound("unknown_run", f"there is no run {run_id}")
     Step.objects.filter(run=run).delete()
     ToolCall.objects.filter(run=run).delete()
-    # Going anew, an ended run must not stand in the way of the one that its conversation has meanwhile.
+    # Going anew, an ended run must not stand in the way of the conversation's or the undo that is open meanwhile.
     aside = run.pk.hex if run.conversation else ""
-    Run.objects.filter(pk=run_id).update(tool_calls=0, ended_at=None, conversation=aside)
+    Run.objects.filter(pk=run_id).update(tool_calls=0, ended_at=None, conversation=aside, undoes=None)
     events, state = read_history(run_id), None
     for event in events:
         state, projection = fold(state, event), Projection()
         project(projection, event, state)
         row = run_row(state, event.at, projection)
         journal.write_rows(connection.connection, run_id, run.identity_id, row, projection)
-    Run.objects.filter(pk=run_id).update(conversation=run.conversation)
+    Run.objects.filter(pk=run_id).update(conversation=run.conversation, undoes=run.undoes_id)
     with connection.cursor() as cursor:
         rebuild_handovers(cursor, run_id)
     return len(events)

@@ -26,7 +26,7 @@ from identities.oauth.issuers import ProvenUser
 from runs import lease_rows
 from runs.bounds import bind
 from runs.evidence import USER_WROTE
-from runs.models import Handover, Proof, Run
+from runs.models import Handover, Proof, Run, RunKind
 from runs.policies import May, may_control, may_start, may_start_version
 from runs.starting import create_run, find_principal, published_version, record_start, refuse_stopped
 from runs.steering import write_by_person
@@ -157,8 +157,10 @@ def kill_run(*, actor: User, run: Run, reason: str = "") -> Run:
 
 
 def add_message(*, actor: User, run: Run, text: str) -> Run:
-    """Add a follow-up message of the user to a run that is still going."""
+    """Add a follow-up message of the user to a run that is still going; an undo has nobody who would read it."""
     _require_control(actor, run)
+    if run.kind == RunKind.UNDO:
+        raise StateConflict("is_an_undo", "nobody reads messages in an undo; nothing was changed")
     _check_text(text)
     return _append(actor, run, e.MESSAGE_RECEIVED, {"size": len(text)}, {"text": text}, _void_approvals(run))
 

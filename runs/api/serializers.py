@@ -101,6 +101,9 @@ class RunSerializer(serializers.Serializer[Run]):
     parent_run = serializers.UUIDField(
         source="parent_id", allow_null=True, help_text="The run on whose behalf this one acts."
     )
+    undoes = serializers.UUIDField(
+        source="undoes_id", allow_null=True, help_text="The run whose effects this one undoes."
+    )
     tool_limits = serializers.DictField(
         source="limits",
         allow_null=True,

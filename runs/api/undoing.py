@@ -15,6 +15,7 @@ from agentops.api.openapi import IDEMPOTENCY_KEY
 from agentops.api.serializers import BodySerializer, TextField, read_body, render_row, render_rows
 from agentops.api.views import ApiView
 from identities.api.authentication import caller
+from identities.models import ApiKey
 from runs.api.lookup import find_run, operation_on_run, show_run
 from runs.api.serializers import RunSerializer
 from runs.undoing.services import foresee_undo, undo_run
@@ -77,9 +78,11 @@ class Undo(ApiView):
         """
         actor, body = caller(request), read_body(UndoBody, request)
         run = find_run(actor, run_id)
+        credential = request.auth if isinstance(request.auth, ApiKey) else None
 
         def act() -> Answer:
-            shown = show_run(undo_run(actor=actor, run=run, reason=body["reason"]))
+            made = undo_run(actor=actor, run=run, reason=body["reason"], credential=credential)
+            shown = show_run(made)
             return Answer(201, shown, shown["links"]["self"])
 
         return answer_once(request, operation_on_run(request.path), act)

@@ -15,6 +15,7 @@ from tools.calls import ToolSpec
 from tools.catalogue import read_spec
 from tools.compensation import fill_in
 from tools.models import Tool
+from tools.schemas import validate_arguments
 from tools.services.catalogue import latest_version
 
 Word = Literal["will", "under_way", "done", "unsure", "cannot"]
@@ -72,9 +73,13 @@ def _compensation(effect: Effect, spec: ToolSpec, recorded: Recorded, team: UUID
     if version is None:
         return Foreseen(*where, "cannot", by, kind, f"{by} is not in service")
     try:
-        fill_in(spec.undo["arguments"], recorded.arguments, recorded.result)
+        arguments = fill_in(spec.undo["arguments"], recorded.arguments, recorded.result)
     except ValidationFailed as error:
         return Foreseen(*where, "cannot", by, kind, error.detail)
+    if problems := validate_arguments(read_spec(version.pk), arguments):
+        return Foreseen(
+            *where, "cannot", by, kind, f"{by} does not take what is on record: {problems[0].message}"
+        )
     to_undo = ToUndo(effect.run, effect.step, effect.call, effect.tool, effect.version, version.pk)
     return Foreseen(*where, "will", by, kind, to_undo=to_undo)
 

@@ -10,10 +10,10 @@ from agentops.messages import send_after_commit
 from agentops.text import is_blank
 from agentops.tracing import continue_trace
 from identities.factors import require_fresh_factor
-from identities.models import User
+from identities.models import ApiKey, User
 from identities.policies import may_govern
 from runs.bounds import Bounds
-from runs.models import Run, RunKind
+from runs.models import Proof, Run, RunKind
 from runs.policies import CONTROL, May
 from runs.starting import create_run, find_principal, record_start, refuse_stopped
 from runs.undoing.foresight import Foreseen, foresee
@@ -39,14 +39,19 @@ def foresee_undo(*, actor: User, run: Run) -> list[Foreseen]:
         return foresee(cursor, run.pk, run.team_id)
 
 
-@transaction.atomic
-def undo_run(*, actor: User, run: Run, reason: str) -> Run:
+def undo_run(*, actor: User, run: Run, reason: str, credential: ApiKey | None = None) -> Run:
     """Start to undo what a run has done: a run of its own, for the same user, whose steps are the compensations.
 
     Each is assessed, approved where a person has to, and made once, whoever asks how often. Raises PolicyDenied,
     ValidationFailed without a reason, StateConflict while the run goes on, while it is being undone, where nothing
     is left that could be, and where its agent may not act.
     """
+    foresee_undo(actor=actor, run=run)  # what has to be read of tools is read before a row is locked
+    return _undo(actor, run, reason, credential)
+
+
+@transaction.atomic
+def _undo(actor: User, run: Run, reason: str, credential: ApiKey | None) -> Run:
     if is_blank(reason):
         raise ValidationFailed("reason_missing", "say why; the record keeps it")
     locked = Run.objects.select_for_update(no_key=True, of=("self",)).get(pk=run.pk)
@@ -58,7 +63,7 @@ def undo_run(*, actor: User, run: Run, reason: str) -> Run:
     effects = tuple(each.to_undo for each in found if each.to_undo is not None)
     if not effects:
         raise StateConflict("nothing_to_undo", "nothing is left of this run that could be undone")
-    return _start(actor, locked, UndoPlan(locked.pk, effects), reason)
+    return _start(actor, locked, UndoPlan(locked.pk, effects), reason, credential)
 
 
 def _check(run: Run) -> None:
@@ -72,13 +77,13 @@ def _check(run: Run) -> None:
         raise StateConflict("agent_not_active", f"the agent is {run.identity.state}, or has expired")
 
 
-def _start(actor: User, run: Run, plan: UndoPlan, reason: str) -> Run:
+def _start(actor: User, run: Run, plan: UndoPlan, reason: str, credential: ApiKey | None) -> Run:
     principal = find_principal(run.identity, run.principal.issuer, run.principal.subject)
     version = run.agent_version
     refuse_stopped(principal, version)
     made = create_run(
         actor=actor, version=version, principal=principal, application=None, trace=continue_trace("", ""),
-        bounds=Bounds(), proof=run.proof, undoes=run, max_steps=len(plan.effects) + 1,
+        bounds=Bounds(), proof=Proof.STAFF, credential=credential, undoes=run, max_steps=len(plan.effects) + 1,
     )  # fmt: skip
     # The same compensation may be due twice: that is no circle.
     record_start(made, actor, "", "staff", reason=reason, undoes=plan.as_facts(), repeat_limit=0)

@@ -53,6 +53,7 @@ def test_an_application_starts_a_run_for_its_user(
         "principal": CUSTOMER,
         "proof": "asserted",
         "parent_run": None,
+        "undoes": None,
         "tool_limits": None,
         "required_actions": [],
         "budget": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -110,6 +111,14 @@ def runner() -> Iterator[asyncio.Runner]:
     """Provide one event loop for all: some of them keep connections for the next conversation."""
     with asyncio.Runner() as kept:
         yield kept
+    gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def _tidied() -> Iterator[None]:
+    """Have what the frameworks leave behind collected here: the next test would answer for it."""
+    yield
+    gc.collect()
 
 
 Framework = Callable[[str, dict[str, str], str], Any]  # Any: a coroutine

@@ -11,10 +11,13 @@ from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
 from identities.services import suspend_agent
 from runs.actions import executing
 from runs.models import Run
+from runs.rebuild import rebuild_run
+from runs.services import add_message
 from runs.undoing import foresight, services
 from runs.undoing.effects import read_effects, read_recorded
 from runs.undoing.foresight import tell
 from runs.undoing.services import foresee_undo, undo_run
+from tests.factories import ToolVersionFactory
 from tests.runs.company import Company, proposes, says
 from tests.runs.test_driver import crash, drive_and_crash
 from tools import assessment, dedupe
@@ -241,3 +244,29 @@ def test_what_was_erased_cannot_be_undone(shop: Company) -> None:
         cursor.execute("UPDATE ledger_entry SET content = NULL, salt = NULL WHERE stream = %s", [run.pk])
     [_, left] = foresee_undo(actor=shop.cast.ada, run=run)
     assert (left.word, "not on record" in left.why) == ("cannot", True)
+
+
+def test_an_undo_that_has_ended_can_be_rebuilt_while_another_is_open(shop: Company) -> None:
+    cancel = shop.versions[0].tool
+    run = done(shop, "A-1")
+    shop.grant(cancel, "DENY")
+    first = shop.drive(undo(shop, run))
+    undo(shop, run)
+    rebuild_run(first.pk)
+    first.refresh_from_db()
+    assert (first.undoes_id, first.state) == (run.pk, "completed")
+
+
+def test_it_says_that_a_person_asked_and_takes_no_messages(shop: Company) -> None:
+    made = undo(shop, done(shop, "A-1"))
+    assert made.proof == "staff"
+    with pytest.raises(StateConflict, match="is_an_undo"):
+        add_message(actor=shop.cast.ada, run=made, text="And more.")
+
+
+def test_what_the_undoing_tool_would_not_take_is_said_before(shop: Company) -> None:
+    run = done(shop, "A-1")
+    takes = {"type": "object", "properties": {"order_id": {"type": "string", "pattern": "^B"}}}
+    ToolVersionFactory.create(tool=shop.versions[0].tool, effect="reversible", input_schema=takes)
+    [_, left] = foresee_undo(actor=shop.cast.ada, run=run)
+    assert (left.word, left.why.startswith("cancel does not take what is on record")) == ("cannot", True)
