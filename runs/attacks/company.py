@@ -77,6 +77,7 @@ def _tool(tool: SuiteTool, team: str, layer: Layer) -> JsonObject:
         "statement": "" if tool.effect == "read" else f"{tool.name} as proposed",
         **stated,
         **layer.tool_keys(tool.definition),
+        "lint_override": "A suite is attacked with its tools as they are.",
         "team": team,
         "adapter": "python",
         "config": {"function": f"{HERE}:perform"},

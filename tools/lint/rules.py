@@ -7,7 +7,17 @@ from collections.abc import Callable, Iterator
 
 from tools.lint.findings import Finding, Severity
 from tools.lint.parameters import Parameter, Schema, is_leaf, list_parameters
-from tools.lint.words import DRY_RUN, IDENTIFIER, MOMENT, TWO_VERBS, UNIQUE_KEY, VERBS, find_choices, verbs_of
+from tools.lint.words import (
+    CHOOSES_A_VERB,
+    DRY_RUN,
+    IDENTIFIER,
+    MOMENT,
+    TWO_VERBS,
+    UNIQUE_KEY,
+    VERBS,
+    find_choices,
+    verbs_of,
+)
 from tools.services.definition import ToolDefinition
 
 MOST_PARAMETERS = 10
@@ -37,7 +47,9 @@ def _find_verbs(name: str, _: ToolDefinition, parameters: list[Parameter]) -> It
     for parameter in parameters:
         if verbs := verbs_of(parameter):
             problem = f"one tool does {', '.join(verbs[:6])}: whoever may do one of them may do all"
-            yield Finding("several_verbs", "error", parameter.where, problem, remedy)
+            # Words like read and edit may name a right that is given, not what the tool does.
+            severity: Severity = "error" if CHOOSES_A_VERB.match(parameter.name) else "warning"
+            yield Finding("several_verbs", severity, parameter.where, problem, remedy)
     if TWO_VERBS.search(name) and len([part for part in name.split("_") if part in VERBS]) >= 2:
         yield Finding("several_verbs", "error", "", "its name holds several verbs", remedy)
 
