@@ -56,7 +56,7 @@ _STOPS = frozenset(
         ),
     )
 )
-_WORD = re.compile(r"[^\W_]+")
+_ACCENTED = re.compile("[\u0041-\u03ff]")  # Latin and Greek: elsewhere a mark makes another letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +91,14 @@ def read_candidates(answer: Any, resolver: Resolver) -> list[Candidate] | None: 
     return list(found.values())
 
 
-def query_of(said: str, at: datetime) -> str:
-    """Return the words that a tool searches for: without those of time, and those that name nothing."""
-    rest, _ = take_span(said, at)
+def query_of(said: str, at: datetime, *, dated: bool = False) -> str:
+    """Return the words that a tool searches for: without those of time, and those that name nothing.
+
+    Where things have days and the words are of time only, there is nothing to search for.
+    """
+    rest, span = take_span(said, at)
     words = [word for word in rest.split() if _fold(word).strip(".,;:!?'\"") not in _STOPS]
-    return " ".join(words) or said.strip()
+    return " ".join(words) or ("" if dated and span else said.strip())
 
 
 def match(said: str, candidates: Sequence[Candidate], at: datetime, *, dated: bool = False) -> Match:
@@ -123,8 +126,13 @@ def match(said: str, candidates: Sequence[Candidate], at: datetime, *, dated: bo
 
 def words_of(text: str) -> frozenset[str]:
     """Return the words of a text that name something, without case, accents and the s of a plural."""
-    words = _WORD.findall(_fold(text))
+    words = "".join(char if _is_of_word(char) else " " for char in _fold(text)).split()
     return frozenset(_singular(word) for word in words if word not in _STOPS)
+
+
+def _is_of_word(char: str) -> bool:
+    """Vowels that are written as marks belong to their words: without them other words look the same."""
+    return char.isalnum() or unicodedata.category(char).startswith("M")
 
 
 def _singular(word: str) -> str:
@@ -132,8 +140,12 @@ def _singular(word: str) -> str:
 
 
 def _fold(text: str) -> str:
-    apart = unicodedata.normalize("NFKD", plain(text))
-    return "".join(char for char in apart if not unicodedata.combining(char))
+    kept, base = "", ""
+    for char in unicodedata.normalize("NFKD", plain(text)):
+        is_mark = bool(unicodedata.combining(char))
+        base = base if is_mark else char
+        kept += "" if is_mark and _ACCENTED.match(base) else char
+    return unicodedata.normalize("NFC", kept)
 
 
 def _is_identifier(value: Any) -> bool:  # Any: JSON

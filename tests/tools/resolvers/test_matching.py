@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import UTC, date, datetime
 
 import pytest
@@ -52,6 +53,15 @@ def test_words_fit_whole_or_not_at_all(said: str, fitting: list[str | int], how:
 def test_words_of_time_are_words_where_things_have_no_days() -> None:
     assert match("kettle from last week", [Candidate("A-1", "Kettle from last week")], AT).how == "label"
     assert match("kettle from yesterday", KETTLES, AT).fitting == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "label"), [("काली", "किला"), ("ガラス", "カラス"), ("мои", "мой"), ("กา", "กี่")]
+)
+def test_marks_that_make_another_word_are_heeded(said: str, label: str) -> None:
+    assert match(said, [Candidate("A-1", label)], AT).fitting == ()
+    assert match(said, [Candidate("A-1", f"1 {said} 2")], AT).how == "words"
+    assert match(unicodedata.normalize("NFD", said), [Candidate("A-1", said)], AT).how == "label"
 
 
 @pytest.mark.parametrize(
@@ -106,6 +116,7 @@ def test_any_text_is_matched_without_fail_and_in_any_order(said: str, labels: li
 def test_the_tool_is_asked_for_the_words_that_name_something() -> None:
     assert query_of("the blue kettle from last week", AT) == "blue kettle"
     assert query_of("last week", AT) == "last week"
+    assert query_of("the one from last week", AT, dated=True) == ""
     assert words_of("The Blues of A-1") == {"blue", "1"}
 
 
