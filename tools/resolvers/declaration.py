@@ -79,6 +79,10 @@ def _find_part_faults(told: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
     labels = told.get("label", [])
     if not isinstance(labels, str | list) or not all(isinstance(each, str) and each for each in labels):
         yield "label", "a path, or a list of paths"
+    for part in ("items", "value", "label", "date"):
+        paths = told.get(part) if isinstance(told.get(part), list) else [told.get(part)]
+        if any(isinstance(path, str) and path and not _is_path(path) for path in paths or ()):
+            yield part, "names with dots between them: one list is read, and of each item one thing"
     if not isinstance(told.get("arguments", {}), Mapping):
         yield "arguments", "what the lookup is always given, by name"
     fresh = told.get("fresh_s")
@@ -87,6 +91,10 @@ def _find_part_faults(told: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
             yield "fresh_s", f"more than 0 and at most {LONGEST_FRESH_S} seconds"
         elif isinstance(told.get("arguments", {}), Mapping) and any(_taken(told.get("arguments", {}))):
             yield "fresh_s", "values are listed before there is a call: take no arguments of it"
+
+
+def _is_path(path: str) -> bool:
+    return all(name and name != "*" for name in path.split("."))
 
 
 def _read(path: str, told: Mapping[str, Json]) -> Resolver:
