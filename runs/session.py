@@ -280,7 +280,7 @@ class Session:
         self.draw = self.actors = self.sources = None
         self.standings.clear()
         self.fresh.clear()
-        self.lookups.resolved.clear()
+        self.lookups.put_back(pending[len(happened) :])
         self.contents.clear()
         self.arranged.clear()
         for draft in happened:

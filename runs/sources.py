@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,18 @@ Stood = tuple[Path, Path]  # of the items in an answer, and of the identifier in
 Told = tuple[int, str, dict[str, Any], Any]  # seq, kind, facts, content. Any: JSON
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A thing that a tool has answered with, and what the tool was given when it did."""
+
+    candidate: Candidate
+    given: Mapping[str, Any]  # Any: JSON
+
+    def was_given(self, wanted: Mapping[str, Any]) -> bool:  # Any: JSON
+        """Return whether the question held all of that: what was left out then might leave the thing out."""
+        return all(name in self.given and self.given[name] == value for name, value in wanted.items())
+
+
 @dataclass
 class RunSources:
     """What was read up to ``seq``. ``words`` are the user's, as they wrote them, each with its seq."""
@@ -39,14 +51,18 @@ class RunSources:
     words: list[tuple[int, str]] = field(default_factory=list)
     seq: int = 0
     tools: dict[tuple[int, int], str] = field(default_factory=dict)  # by step and call
+    asked: dict[tuple[int, int], dict[str, Any]] = field(
+        default_factory=dict
+    )  # with what, of those that look up
     # Identifiers that tools which look up have answered with, by tool and where in the answer they stood.
-    known: dict[str, dict[Stood, dict[str, Candidate]]] = field(default_factory=dict)
+    known: dict[str, dict[Stood, dict[str, list[Known]]]] = field(default_factory=dict)
 
     def add(self, told: Told, catalogue: dict[str, ToolSpec]) -> None:
         """Take up one more entry; what was erased says nothing."""
         seq, kind, facts, content = told
         if kind == e.STEP_DECIDED:
             self.tools |= {(facts["step"], call["call"]): call["tool"] for call in facts["calls"]}
+            self._note_asked(facts["step"], (content or {}).get("calls", ()), catalogue)
         elif kind in _WORDS:
             self._hear(seq, str((content or {}).get(_WORDS[kind], "")))
         elif kind == e.HANDOVER_ANSWERED:
@@ -67,10 +83,22 @@ class RunSources:
         self.sources.hear(text)
 
     def _keep(self, facts: dict[str, Any], value: Any, catalogue: dict[str, ToolSpec]) -> None:
-        tool = self.tools.get((facts["step"], facts["call"]), "")
+        where = (facts["step"], facts["call"])
+        tool, given = self.tools.get(where, ""), self.asked.get(where, {})
         for resolver in (each for spec in catalogue.values() for each in spec.resolvers if each.tool == tool):
-            kept = self.known.setdefault(tool, {}).setdefault((resolver.items, resolver.value), {})
-            kept.update({str(found.value): found for found in read_candidates(value, resolver) or ()})
+            for found in read_candidates(value, resolver) or ():
+                self._remember(tool, (resolver.items, resolver.value), Known(found, given))
+
+    def _note_asked(self, step: int, calls: Iterable[dict[str, Any]], catalogue: dict[str, ToolSpec]) -> None:
+        looking_up = {each.tool for spec in catalogue.values() for each in spec.resolvers}
+        for call in calls:
+            if call.get("tool") in looking_up and isinstance(call.get("arguments"), dict):
+                self.asked[step, call["call"]] = call["arguments"]
+
+    def _remember(self, tool: str, stood: Stood, known: Known) -> None:
+        kept = self.known.setdefault(tool, {}).setdefault(stood, {})
+        others = [each for each in kept.get(str(known.candidate.value), ()) if each.given != known.given]
+        kept[str(known.candidate.value)] = [*others, known]
 
     def _take_up(self, step: int, candidates: Iterable[dict[str, Any]]) -> None:
         """What a lookup found and could not tell apart went back to the planner: it has read that."""
@@ -82,8 +110,8 @@ class RunSources:
 
     def _know(self, told: dict[str, Any]) -> None:
         stood = (tuple(told["items"]), tuple(told["path"]))
-        kept = self.known.setdefault(told["tool"], {}).setdefault(stood, {})
-        kept[str(told["value"])] = Candidate(told["value"], told["label"])
+        known = Known(Candidate(told["value"], told["label"]), told.get("given", {}))
+        self._remember(told["tool"], stood, known)
 
     def _label(self, facts: dict[str, Any], value: Any, catalogue: dict[str, ToolSpec]) -> Iterable[Leaf]:
         """A tool that the version does not know any more has no labels: everything of it is a stranger's."""

@@ -173,6 +173,7 @@ def _note_attempt(session: Session, item: Ready) -> None:
         "dedupe": assessment.dedupe_digest,
         "breaker": item.admission.state,
         "local_breaker": item.admission.local,
+        **session.lookups.take_trail(),
     }
     if item.place is not None:
         facts["local_place"] = item.place.local

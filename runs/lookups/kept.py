@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from agentops.ledger.entries import Draft
 from tools.provenance.judging import Resolved
 from tools.resolvers.declaration import Path
 from tools.resolvers.matching import Candidate
@@ -53,3 +54,8 @@ class Lookups:
         """Return, as facts of the entry that is written next, what was asked since the last one."""
         taken, self.trail = self.trail, []
         return {"lookups": taken} if taken else {}
+
+    def put_back(self, dropped: Iterable[Draft]) -> None:
+        """Forget what was only intended; its questions were asked all the same, and the next entry tells of them."""
+        self.resolved.clear()
+        self.trail[:0] = [told for draft in dropped for told in draft.facts.get("lookups", ())]

@@ -18,7 +18,7 @@ def ask(
     session: Session, resolver: Resolver, arguments: dict[str, Json], query: str, key: str
 ) -> Listing | Unanswered:
     """Return what a lookup answers now, as of the time at which it was asked."""
-    given = {name: _fill_in(value, arguments) for name, value in resolver.arguments.items()}
+    given = fill_in(resolver, arguments)
     if resolver.query and query:
         given[resolver.query] = query
     at = utc_now()
@@ -70,6 +70,11 @@ def _is_old(listing: Listing, resolver: Resolver) -> bool:
     return resolver.fresh_s is not None and not (
         0 <= (utc_now() - listing.at).total_seconds() <= resolver.fresh_s
     )
+
+
+def fill_in(resolver: Resolver, arguments: dict[str, Json]) -> dict[str, Json]:
+    """Return what a lookup is always given, for a call with these arguments."""
+    return {name: _fill_in(value, arguments) for name, value in resolver.arguments.items()}
 
 
 def _fill_in(value: Json, arguments: dict[str, Json]) -> Json:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 from uuid import UUID
 
@@ -45,6 +46,7 @@ SELECT content FROM ledger_entry WHERE stream = %s AND seq > %s AND seq < %s AND
     AND facts ->> 'call' = %s ORDER BY seq DESC LIMIT 1
 """
 _KINDS = [e.CALL_ALLOWED, e.CALL_GATED]
+MOST_PLACES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +107,16 @@ def read_resolved(cursor: Cursor, run: UUID, between: tuple[int, int], number: i
 def _resolve(session: Session, planned: Call, where: tuple[int, int]) -> Resolution | Unresolved:
     arguments, told, traced = planned.arguments, [], []
     session.lookups.refused.pop(where, None)
+    if _is_too_much(planned):
+        return Unresolved(UNKNOWN, f"at most {MOST_PLACES} things are looked up for one call: make several")
     for resolver in planned.spec.resolvers:
+        same: dict[str, Found] = {}
         for place, said in list(find_places(arguments, resolver.path)):
             name = words_of(place)
             if not _is_sayable(said):
                 return Unresolved(UNKNOWN, f"{name} takes an identifier, or words of at most {LONGEST_SAID}")
-            found = find_meant(session, planned, resolver, arguments, str(said))
+            found = same.get(str(said)) or find_meant(session, planned, resolver, arguments, str(said))
+            same[str(said)] = found
             if found.candidate is None:
                 session.lookups.refused[where] = {"candidates": found.offered}
                 return Unresolved(found.code, f"{name}: {found.detail}")
@@ -118,6 +124,12 @@ def _resolve(session: Session, planned: Call, where: tuple[int, int]) -> Resolut
             told.append(_tell(resolver, place, str(said), found))
             traced.append(Resolved(resolver.path, str(found.candidate.value), found.origin))
     return Resolution(arguments, planned.arguments, tuple(told), tuple(traced))
+
+
+def _is_too_much(planned: Call) -> bool:
+    """A call is looked up before its schema is asked: a list without end would ask the tool without end."""
+    found = (find_places(planned.arguments, resolver.path) for resolver in planned.spec.resolvers)
+    return sum(1 for _ in islice(chain.from_iterable(found), MOST_PLACES + 1)) > MOST_PLACES
 
 
 def _is_sayable(said: Json) -> bool:
@@ -144,6 +156,7 @@ def _tell(resolver: Resolver, place: tuple[str | int, ...], said: str, found: Fo
         "where": found.origin.where,
         "permit": found.permit,
         "as_of": found.as_of,
+        "given": found.given,
     }
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from agentops.errors import Transient
 from runs.lookups import finding
+from runs.sources import Known
 from tests.runs.company import Company, proposes, says
 from tests.runs.deeds import WORLD
 from tests.runs.lookups.shop import (
@@ -18,6 +19,7 @@ from tests.runs.lookups.shop import (
     RESOLVED,
     TRUSTED,
     cancels,
+    order,
 )
 from tools.models import Tool
 from tools.resolvers.matching import Match
@@ -120,3 +122,71 @@ def test_a_plan_may_hold_the_words_or_the_identifier(shop: Company, planned: str
         proposes(("declare_plan", declared)), cancels(BLUE), says("Done."), message="cancel the blue kettle"
     )
     assert shop.states(run)[-1] == ("succeeded", "ok")
+
+
+@pytest.mark.parametrize("is_mutant", [False, True])
+def test_who_may_write_the_labels_does_not_choose_for_the_user(
+    shop: Company, is_mutant: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names_by_strangers = {"results": {"orders.*.id": ["trusted"]}}
+    shop.versions.pop()
+    shop.add_tool("find_people", function="find_orders", provenance=names_by_strangers, **READ)
+    shop.add_tool("cancel", resolvers={"order_id": {**LOOKED_UP, "tool": "find_people"}}, provenance=MARKED)
+    shop.let_decide(shop.versions[-1].tool)
+    WORLD.shelf += [order("E-1", "Ann Lee"), order("A-7", "Ann Lee, sales")]
+    if is_mutant:
+        shop.is_mutant = True
+        monkeypatch.setattr(finding, "_deciding", lambda resolver, *_, **__: [resolver.value])
+    run = shop.run(cancels("Ann Lee"), says("Done."), message="Write to Ann Lee.")
+    assert shop.states(run)[0][0] == ("succeeded" if is_mutant else "waiting")
+
+
+@pytest.mark.parametrize(("labels", "state"), [("trusted", "succeeded"), ("untrusted", "waiting")])
+def test_what_a_planner_picks_by_a_stranger_s_label_needs_a_person(
+    shop: Company, labels: str, state: str
+) -> None:
+    told = {"results": {"orders.*.id": ["trusted"], "orders.*.summary": [labels]}}
+    shop.versions.pop()
+    shop.add_tool("find_people", function="find_orders", provenance=told, **READ)
+    shop.add_tool("cancel", resolvers={"order_id": {**LOOKED_UP, "tool": "find_people"}}, provenance=MARKED)
+    shop.let_decide(shop.versions[-1].tool)
+    run = shop.run(cancels("kettle"), cancels("A-2"), says("Done."), message="Cancel my kettle")
+    assert shop.states(run)[1][0] == state
+
+
+ONLY_KETTLES = {"order_id": {**LOOKED_UP, "query": "", "arguments": {"text": "kettle"}}}
+
+
+@pytest.mark.parametrize("is_mutant", [False, True])
+def test_what_was_seen_by_another_question_is_not_what_the_lookup_allows(
+    shop: Company, is_mutant: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.add_tool("cancel", resolvers=ONLY_KETTLES)
+    if is_mutant:
+        shop.is_mutant = True
+        monkeypatch.setattr(Known, "was_given", lambda *_: True)
+    run = shop.run(proposes(("find_orders", {})), cancels("A-3"), says("Done."))
+    assert shop.states(run)[1][1] == ("ok" if is_mutant else "unknown_reference")
+
+
+@pytest.mark.parametrize("first", [proposes(("find_orders", {"text": "kettle"})), cancels("kettle")])
+def test_what_was_seen_or_offered_by_the_same_question_is_known(shop: Company, first: Any) -> None:
+    shop.add_tool("cancel", resolvers=ONLY_KETTLES)
+    run = shop.run(first, cancels("A-2"), says("Done."), message="Cancel my kettle")
+    assert shop.states(run)[1] == ("succeeded", "ok")
+    assert WORLD.attempts == ["find_orders kettle", "cancel"]
+
+
+def test_what_is_named_by_its_day_alone_is_not_searched_for(shop: Company) -> None:
+    shop.add_tool("cancel", resolvers=RESOLVED)
+    WORLD.shelf[1]["at"] = "2026-02-03"
+    run = shop.run(cancels("the one of 2026-02-03"), says("Done."))
+    assert shop.content(run, "call.succeeded")["value"] == {"cancelled": "A-2"}
+    assert WORLD.attempts == ["find_orders", "cancel"]
+
+
+def test_what_no_day_fits_offers_nothing_that_was_not_searched_for(shop: Company) -> None:
+    shop.add_tool("cancel", resolvers=RESOLVED)
+    run = shop.run(cancels("the one of 2020-02-03"), says("Done."))
+    assert shop.states(run) == [("refused", "unknown_reference")]
+    assert "kettle" not in str(shop.observations(1))

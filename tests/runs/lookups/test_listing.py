@@ -9,7 +9,8 @@ import pytest
 
 from agentops.errors import OutcomeUnknown
 from approvals.models import ApprovalRequest
-from runs.lookups import listing, resolving
+from runs import session
+from runs.lookups import finding, kept, listing, resolving
 from runs.preflight.versions import check_version
 from tests.console.visits import page_of, sign_in
 from tests.factories import AgentVersionFactory
@@ -24,6 +25,7 @@ from tests.runs.lookups.shop import (
     order,
 )
 from tests.tools.tables import eligibility, make_table, publish
+from tools.resolvers.matching import Match
 from tools.services.table_faults import derive_schemas
 
 LISTED = {
@@ -108,6 +110,67 @@ def test_several_in_one_call_are_each_looked_up(shop: Company) -> None:
     run = shop.run(cancels([BLUE, "A-3", "kettle"]), cancels([BLUE, "green lamp"]), says("Done."))
     assert shop.states(run) == [("refused", "ambiguous_reference"), ("succeeded", "ok")]
     assert shop.content(run, "call.succeeded")["value"] == {"cancelled": ["A-1", "A-3"]}
+
+
+@pytest.mark.parametrize("is_mutant", [False, True])
+def test_a_list_without_end_is_not_looked_up(
+    shop: Company, is_mutant: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = {"type": "array", "items": {"type": "string"}, "maxItems": 3}
+    schema = {"type": "object", "properties": {"order_id": listed}, "required": ["order_id"]}
+    shop.add_tool("cancel", resolvers={"order_id.*": LOOKED_UP}, input_schema=schema)
+    if is_mutant:
+        shop.is_mutant = True
+        monkeypatch.setattr(resolving, "_is_too_much", lambda _: False)
+    many = [f"blue kettle {number}" for number in range(resolving.MOST_PLACES + 1)]
+    monkeypatch.setattr(finding, "match", lambda _, candidates, *__, **___: Match(candidates[:1], "words"))
+    run = shop.run(cancels(many), says("Done."))
+    assert shop.states(run)[0][1] == ("invalid_arguments" if is_mutant else "unknown_reference")
+    assert len(WORLD.attempts) == (len(many) if is_mutant else 0)
+
+
+def test_the_same_words_are_asked_for_once_in_a_call(shop: Company) -> None:
+    listed = {"type": "array", "items": {"type": "string"}}
+    schema = {"type": "object", "properties": {"order_id": listed}, "required": ["order_id"]}
+    shop.add_tool("cancel", resolvers={"order_id.*": LOOKED_UP}, input_schema=schema)
+    run = shop.run(cancels([BLUE] * 3), says("Done."))
+    assert shop.content(run, "call.succeeded")["value"] == {"cancelled": ["A-1"] * 3}
+    assert WORLD.attempts == ["find_orders blue kettle", "cancel"]
+
+
+def test_a_list_that_is_asked_for_after_an_approval_is_on_record(shop: Company) -> None:
+    version = shop.add_tool("cancel", grant="REQUIRE_APPROVAL", resolvers=LISTED)
+    shop.let_decide(version.tool)
+    run = shop.run(cancels("A-3"), says("Done."))
+    shop.decide()
+    run = shop.drive(run)
+    [started] = [facts for facts in shop.facts(run, "attempt.started") if facts["effect"] != "read"]
+    [asked] = started["lookups"]
+    assert (asked["tool"], asked["among"]) == ("find_orders", 3)
+
+
+@pytest.mark.parametrize("is_mutant", [False, True])
+def test_what_was_asked_stays_on_record_when_its_entry_is_dropped(
+    shop: Company, is_mutant: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.add_tool("cancel", resolvers=LISTED)
+    commit, moved = session.Session.commit, list[bool]()
+
+    def move_once(self: session.Session, *guards: Any) -> None:
+        if not moved and any(draft.kind == "model.requested" for draft, _ in self.pending):
+            moved.append(True)
+            raise session.HeadMoved("head_moved", "somebody wrote meanwhile")
+        commit(self, *guards)
+
+    monkeypatch.setattr(session.Session, "commit", move_once)
+    if is_mutant:
+        shop.is_mutant = True
+        monkeypatch.setattr(kept.Lookups, "put_back", lambda self, _: self.resolved.clear())
+    run = shop.run(cancels("A-1"), says("Done."))
+    told = shop.facts(run, "model.requested")[0]
+    assert moved
+    assert WORLD.attempts == ["find_orders", "cancel"]
+    assert ("lookups" in told) is not is_mutant
 
 
 def test_what_is_found_has_to_fit_the_schema(shop: Company) -> None:
