@@ -198,7 +198,8 @@ def test_a_state_of_another_caller_or_call_is_refused(gateway: Gateway, outside:
 
     assert resume(gateway.token("customer-2"), REFUND, state) == "unknown_call"
     assert resume(gateway.token(), {**REFUND, "order_id": "B-2"}, state) == "key_reused"
-    assert resume(gateway.token(), REFUND, state[:-1] + "A") == "bad_request_state"
+    bent = state[:-1] + ("A" if state[-1] != "A" else "B")
+    assert resume(gateway.token(), REFUND, bent) == "bad_request_state"
 
 
 def test_many_calls_at_once_are_each_made_once(gateway: Gateway, outside: Outside) -> None:
