@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from guardian.shortcuts import get_objects_for_user, get_perms
 
+from agentops.errors import PolicyDenied
 from identities.models import STAFF_ISSUER, AgentIdentity, Application, User
 from identities.oauth.issuers import ProvenUser
 from identities.policies import may_govern
@@ -24,6 +25,11 @@ class May:
     allowed: bool
     code: str = ""
     detail: str = ""
+
+    def enforce(self) -> None:
+        """Raise PolicyDenied unless it is allowed."""
+        if not self.allowed:
+            raise PolicyDenied(self.code, self.detail)
 
 
 def may_start(

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from agentops.engine import events as e
 from agentops.engine.state import RunState as State
-from agentops.errors import NotFound, PolicyDenied, StateConflict, ValidationFailed
+from agentops.errors import NotFound, StateConflict, ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import Cursor
 from agentops.messages import send_after_commit
@@ -27,7 +27,7 @@ from runs import lease_rows
 from runs.bounds import bind
 from runs.evidence import USER_WROTE
 from runs.models import Handover, Proof, Run, RunKind
-from runs.policies import May, may_control, may_start, may_start_version
+from runs.policies import may_control, may_start, may_start_version
 from runs.starting import create_run, find_principal, published_version, record_start, refuse_stopped
 from runs.steering import write_by_person
 from tools.caps import release_caps
@@ -60,11 +60,11 @@ def start_run(
     active, ValidationFailed for an empty or oversized message or limits that cannot be kept.
     """
     _check_text(message)
-    _enforce(may_start(actor, agent, application, (issuer, subject), proven))
+    may_start(actor, agent, application, (issuer, subject), proven).enforce()
     trace = continue_trace(traceparent, tracestate)
     with transaction.atomic():
         version = published_version(agent)
-        _enforce(may_start_version(version, application))
+        may_start_version(version, application).enforce()
         principal = find_principal(agent, issuer, subject)
         refuse_stopped(principal, version)
         bounds = bind(
@@ -77,11 +77,6 @@ def start_run(
         record_start(run, actor, message, "application" if application else "staff")
         send_after_commit(DRIVE, str(run.pk))
     return run
-
-
-def _enforce(decision: May) -> None:
-    if not decision.allowed:
-        raise PolicyDenied(decision.code, decision.detail)
 
 
 def _check_text(text: str) -> None:
@@ -123,7 +118,7 @@ def _append(
 
 
 def _require_control(actor: User, run: Run, permission: str = "runs.control_run") -> None:
-    _enforce(may_control(actor, run, permission))
+    may_control(actor, run, permission).enforce()
 
 
 def _control(actor: User, run: Run, kind: str, reason: str) -> Run:

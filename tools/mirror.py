@@ -103,5 +103,5 @@ def show_transition(spec: ToolSpec, transition: Transition) -> None:
     """Show people that a breaker has moved. A fault of the picture is logged: what happened does not depend on it."""
     try:
         record_transition(spec, transition)
-    except Exception:
+    except Exception:  # a boundary: a call that has been made is not undone by a picture that was not
         logger.exception("the breaker of %s is %s, which could not be shown", spec.name, transition.after)

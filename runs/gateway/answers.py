@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
@@ -13,13 +12,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agentops.engine import events as e
+from agentops.ledger.store import read_entries_for_people
 from runs.models import ReceivedCall, Run, ToolCall
 
 Status = Literal["working", "waiting", "succeeded", "failed"]
 ERASED = "what came of it has been erased"
 # Nobody but a person can move these on.
 PARKED = "parked"
-_OUTCOME = "SELECT kind, facts, content FROM ledger_entry WHERE stream = %s AND seq = %s"
 _WORDS = {
     "outcome_unknown": "nobody knows whether it happened; a person has to find out",
     "in_progress": "it is being worked on; make the same call again to learn how it ended",
@@ -91,9 +90,9 @@ def _never_made(run: Run, call: ToolCall | None) -> Answer:
 
 def _read_outcome(run_id: UUID, call: ToolCall) -> Answer:
     with connection.cursor() as cursor:
-        cursor.execute(_OUTCOME, [run_id, call.outcome_seq])
-        kind, facts, content = cursor.fetchone()
-    facts, content = _json(facts), _json(content) or {}
+        before = (call.outcome_seq or 1) - 1
+        [entry] = read_entries_for_people(cursor, run_id, after=before, limit=1, contents=True)
+    kind, facts, content = entry.kind, entry.facts, entry.content or {}
     if kind == e.CALL_SUCCEEDED:
         if "value" not in content:
             return Answer("succeeded", ERASED, "erased")
@@ -107,7 +106,3 @@ def _settled_by_person(facts: dict[str, Any]) -> Answer:  # Any: JSON
     if facts["happened"]:
         return Answer("succeeded", "a person found that it has happened", "settled_by_person")
     return Answer("failed", None, "settled_by_person", "a person found that it has not happened")
-
-
-def _json(value: Any) -> Any:  # Any: JSON, parsed or not as the cursor has it
-    return json.loads(value) if isinstance(value, str) else value

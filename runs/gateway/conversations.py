@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from agentops.canonical import keyed_digest
-from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
+from agentops.errors import StateConflict, ValidationFailed
 from agentops.tracing import continue_trace
 from identities.oauth.bearers import Delegate
 from runs.bounds import Bounds
@@ -78,9 +78,7 @@ def _refuse_early(ended: Run) -> None:
 def _start(caller: Delegate, conversation: str, traceparent: str, tracestate: str) -> Run:
     agent, named = caller.agent, caller.principal
     version = published_version(agent)
-    may = may_connect(version, caller.proof)
-    if not may.allowed:
-        raise PolicyDenied(may.code, may.detail)
+    may_connect(version, caller.proof).enforce()
     principal = find_principal(agent, named.issuer, named.subject)
     refuse_stopped(principal, version)
     run = create_run(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from agentops.errors import PolicyDenied
 from identities.oauth.bearers import Delegate
 from runs.policies import may_connect
 from runs.starting import published_version
@@ -17,9 +16,7 @@ from tools.standing import Authority
 def list_tools(caller: Delegate) -> list[ToolSpec]:
     """Return the tools in the order of the catalogue; raises PolicyDenied, StateConflict where none may be called."""
     version = published_version(caller.agent)
-    may = may_connect(version, caller.proof)
-    if not may.allowed:
-        raise PolicyDenied(may.code, may.detail)
+    may_connect(version, caller.proof).enforce()
     return _callable(caller, read_version(version.pk))
 
 

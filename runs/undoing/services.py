@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import connection, transaction
 from django.utils import timezone
 
-from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
+from agentops.errors import StateConflict, ValidationFailed
 from agentops.messages import send_after_commit
 from agentops.text import is_blank
 from agentops.tracing import continue_trace
@@ -15,11 +15,10 @@ from identities.policies import may_govern
 from runs.bounds import Bounds
 from runs.models import Proof, Run, RunKind
 from runs.policies import CONTROL, May
+from runs.services import DRIVE
 from runs.starting import create_run, find_principal, record_start, refuse_stopped
 from runs.undoing.foresight import Foreseen, foresee
 from runs.undoing.plans import UndoPlan
-
-DRIVE = "runs.drive"
 
 
 def may_undo(actor: User, run: Run) -> May:
@@ -34,7 +33,7 @@ def may_undo(actor: User, run: Run) -> May:
 
 def foresee_undo(*, actor: User, run: Run) -> list[Foreseen]:
     """Return what an undo of a run would do, effect by effect; raises PolicyDenied."""
-    _enforce(may_undo(actor, run))
+    may_undo(actor, run).enforce()
     with connection.cursor() as cursor:
         return foresee(cursor, run.pk, run.team_id)
 
@@ -55,7 +54,7 @@ def _undo(actor: User, run: Run, reason: str, credential: ApiKey | None) -> Run:
     if is_blank(reason):
         raise ValidationFailed("reason_missing", "say why; the record keeps it")
     locked = Run.objects.select_for_update(no_key=True, of=("self",)).get(pk=run.pk)
-    _enforce(may_undo(actor, locked))
+    may_undo(actor, locked).enforce()
     require_fresh_factor(actor)
     _check(locked)
     with connection.cursor() as cursor:
@@ -89,8 +88,3 @@ def _start(actor: User, run: Run, plan: UndoPlan, reason: str, credential: ApiKe
     record_start(made, actor, "", "staff", reason=reason, undoes=plan.as_facts(), repeat_limit=0)
     send_after_commit(DRIVE, str(made.pk))
     return made
-
-
-def _enforce(decision: May) -> None:
-    if not decision.allowed:
-        raise PolicyDenied(decision.code, decision.detail)
