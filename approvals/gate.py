@@ -35,7 +35,8 @@ _MAY_STILL = """EXISTS (SELECT 1 FROM approvals_approvaldecision d
                 JOIN auth_permission c ON c.id = p.permission_id
                 JOIN identities_user_groups m ON m.group_id = p.group_id
                 WHERE m.user_id = u.id AND p.content_object_id = a.tool_id AND c.codename = 'approve_calls')))"""
-_STALE = "a.decided_at + (a.expires_at - a.created_at) <= %(now)s"
+# What is held for a veto once it is approved does not grow old meanwhile.
+_STALE = "a.decided_at + (a.expires_at - a.created_at) + make_interval(secs => a.veto_s) <= %(now)s"
 _APPROVED = f"""
 SELECT a.state, a.digest, a.key, a.consumed_at IS NOT NULL, {_STALE}, {_MAY_STILL}, {_RECORDED}
 FROM approvals_approvalrequest a JOIN identities_agentidentity i ON i.id = a.identity_id WHERE a.id = %(approval)s

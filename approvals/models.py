@@ -60,6 +60,9 @@ class ApprovalRequest(models.Model):
     state = models.CharField(max_length=16, choices=State, default=State.WAITING)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
+    veto_s = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="For so many seconds after the decision it is held, for a veto."
+    )
     decided_at = models.DateTimeField(null=True)
     consumed_at = models.DateTimeField(null=True)
 

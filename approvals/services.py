@@ -82,6 +82,7 @@ def request_approval(
         currency=call.spec.currency,
         created_at=now,
         expires_at=now + timedelta(seconds=assessment.approval_ttl_s),
+        veto_s=assessment.veto_s,
     )
     _keep_parents(request, subject.parents)
     facts = {

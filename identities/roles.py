@@ -18,7 +18,7 @@ AUDITOR = "auditor"
 ROLES: dict[str, frozenset[str]] = {
     # Sees what their teams have; changes nothing, so it goes with no other role.
     AUDITOR: frozenset(),
-    "approver": frozenset({"runs.answer_handover", "runs.settle_outcome"}),
+    "approver": frozenset({"runs.answer_handover", "runs.settle_outcome", "runs.veto_call"}),
     "tool owner": frozenset(
         {
             "identities.add_secret",
@@ -56,6 +56,7 @@ ROLES: dict[str, frozenset[str]] = {
             "runs.answer_handover",
             "runs.control_run",
             "runs.settle_outcome",
+            "runs.veto_call",
             "tools.operate_tool",
         }
     ),

@@ -114,16 +114,16 @@ _ROWS = """run AS (
         decided_seq = coalesce(excluded.decided_seq, s.decided_seq)
 ), calls AS (
     INSERT INTO runs_tool_call AS c (run_id, step, number, tool_name, tool_version_id, effect, state, decision,
-        reasons, approval_id, args_digest, attempts, code, proposed_at, started_at, ended_at, latency_ms,
-        decided_seq, outcome_seq)
+        reasons, approval_id, args_digest, attempts, code, proposed_at, held_until, started_at, ended_at,
+        latency_ms, decided_seq, outcome_seq)
     SELECT head.id, n.step, n.number, coalesce(n.tool_name, ''), n.tool_version_id, coalesce(n.effect, ''), n.state,
         coalesce(n.decision, ''), coalesce(n.reasons, '[]'), n.approval_id, coalesce(n.args_digest, ''),
-        coalesce(n.attempts, 0), coalesce(n.code, ''), coalesce(n.proposed_at, clock_timestamp()), n.started_at,
-        n.ended_at, n.latency_ms, n.decided_seq, n.outcome_seq
+        coalesce(n.attempts, 0), coalesce(n.code, ''), coalesce(n.proposed_at, clock_timestamp()), n.held_until,
+        n.started_at, n.ended_at, n.latency_ms, n.decided_seq, n.outcome_seq
     FROM head, jsonb_to_recordset(head.calls) AS n(step int, number int, tool_name text,
         tool_version_id uuid, effect text, state text, decision text, reasons jsonb, approval_id uuid,
-        args_digest text, attempts int, code text, proposed_at timestamptz, started_at timestamptz,
-        ended_at timestamptz, latency_ms int, decided_seq int, outcome_seq int)
+        args_digest text, attempts int, code text, proposed_at timestamptz, held_until timestamptz,
+        started_at timestamptz, ended_at timestamptz, latency_ms int, decided_seq int, outcome_seq int)
     ON CONFLICT (run_id, step, number) DO UPDATE SET state = excluded.state,
         tool_version_id = coalesce(excluded.tool_version_id, c.tool_version_id),
         effect = coalesce(nullif(excluded.effect, ''), c.effect),
@@ -131,6 +131,7 @@ _ROWS = """run AS (
         reasons = CASE WHEN excluded.reasons = '[]' THEN c.reasons ELSE excluded.reasons END,
         approval_id = coalesce(excluded.approval_id, c.approval_id),
         attempts = greatest(excluded.attempts, c.attempts), code = coalesce(nullif(excluded.code, ''), c.code),
+        held_until = coalesce(excluded.held_until, c.held_until),
         started_at = coalesce(c.started_at, excluded.started_at), ended_at = coalesce(excluded.ended_at, c.ended_at),
         latency_ms = coalesce(excluded.latency_ms, c.latency_ms),
         outcome_seq = coalesce(excluded.outcome_seq, c.outcome_seq)

@@ -18,6 +18,7 @@ from runs.models import EXTERNAL, AgentVersion, Proof, Run
 SOURCE = AgentVersion.PrincipalSource
 START = "identities.start_run"
 CONTROL = "runs.control_run"
+VETO = "runs.veto_call"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,16 @@ def may_control(actor: User, run: Run, permission: str = "runs.control_run") -> 
         return May(True)
     decision = may_govern(actor, permission, run.team)
     return May(decision.allowed, "" if decision.allowed else "not_permitted", "; ".join(decision.reasons))
+
+
+def may_veto(actor: User, run: Run) -> May:
+    """Return whether the actor may keep a held call of the run from going out.
+
+    Whoever may steer the run, or a colleague who was given the right to veto: nobody has to wait for somebody else's
+    say to keep something from happening.
+    """
+    steering = may_control(actor, run)
+    return steering if steering.allowed else may_control(actor, run, VETO)
 
 
 def may_inspect_installation(user: User) -> bool:

@@ -55,6 +55,7 @@ class CallRow:
     attempts: int | None = None
     code: str | None = None
     proposed_at: datetime | None = None
+    held_until: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
     latency_ms: int | None = None
@@ -165,6 +166,8 @@ def _call_changed(projection: Projection, event: Event, after: RunState) -> None
         row.approval_id = facts["approval"]
     if event.kind == e.ATTEMPT_STARTED:
         row.attempts, row.started_at = facts["attempt"], event.at
+    if "held_until" in facts:
+        row.held_until = call.retry_at
     if "latency_ms" in facts:
         row.latency_ms = facts["latency_ms"]
     if call.settled:
@@ -245,4 +248,4 @@ def run_state(state: RunState) -> str:
         return "paused"
     if state.step == 0 and state.working_since is None:  # no driver has been there yet
         return "queued"
-    return "requires_action" if state.waiting_calls and state.waits_for_people else "in_progress"
+    return "requires_action" if state.requires_people and state.waits_for_people else "in_progress"

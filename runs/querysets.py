@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
 from django.apps import apps
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from identities.querysets import is_known_person
 
 if TYPE_CHECKING:
     from identities.models import User
     from runs.models import AgentVersion, Campaign, Handover, Run, Stop  # noqa: F401  named in strings
+
+
+# No window is longer, and no driver that late.
+LONGEST_HELD = timedelta(days=14)
 
 
 class RunQuerySet(models.QuerySet["Run"]):
@@ -25,6 +31,13 @@ class RunQuerySet(models.QuerySet["Run"]):
         if not is_known_person(user):
             return self.none()
         return self if user.is_superuser else self.filter(team__members=user)
+
+    def holding(self) -> Self:
+        """Return the runs with a call that is held before it goes out, for people to veto it."""
+        calls = apps.get_model("runs", "ToolCall").objects.filter(
+            held_until__gt=timezone.now() - LONGEST_HELD, state="held"
+        )
+        return self.filter(pk__in=calls.values("run"))
 
 
 class AgentVersionQuerySet(models.QuerySet["AgentVersion"]):

@@ -27,7 +27,7 @@ from runs import lease_rows
 from runs.bounds import bind
 from runs.evidence import USER_WROTE
 from runs.models import Handover, Proof, Run, RunKind
-from runs.policies import may_control, may_start, may_start_version
+from runs.policies import may_control, may_start, may_start_version, may_veto
 from runs.starting import create_run, find_principal, published_version, record_start, refuse_stopped
 from runs.steering import write_by_person
 from tools.caps import release_caps
@@ -205,6 +205,17 @@ def answer_handover(*, actor: User, handover: Handover, text: str) -> Handover:
         locked.answered_at, locked.answered_by = run.updated_at, actor  # the time of the entry
         locked.save(update_fields=["answered_at", "answered_by"])
     return locked
+
+
+def veto_call(*, actor: User, run: Run, step: int, call: int, reason: str) -> Run:
+    """Keep a call that is held from going out; the agent is told so, with the reason, and goes on.
+
+    Raises StateConflict when the call is not held (any more): what has gone out is not called back.
+    """
+    if is_blank(reason):
+        raise ValidationFailed("reason_missing", "say why it must not happen; the agent reads it")
+    may_veto(actor, run).enforce()
+    return _append(actor, run, e.CALL_VETOED, {"step": step, "call": call}, {"reason": reason})
 
 
 def settle_outcome(*, actor: User, run: Run, step: int, call: int, happened: bool, note: str) -> Run:

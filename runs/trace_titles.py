@@ -13,6 +13,7 @@ Facts = dict[str, Any]  # Any: the non-personal JSON of an entry
 LANES: dict[str, Lane] = {
     **dict.fromkeys((e.RUN_STARTED, e.MESSAGE_RECEIVED, e.INPUT_RECEIVED, e.HANDOVER_ANSWERED), "decided"),
     e.CALL_RECEIVED: "decided",
+    **dict.fromkeys((e.CALL_HELD, e.CALL_VETOED), "decided"),
     **dict.fromkeys((e.OUTCOME_SETTLED, e.RUN_PAUSED, e.RUN_UNPAUSED, e.CANCEL_REQUESTED), "decided"),
     **dict.fromkeys(
         (e.MODEL_REQUESTED, e.STEP_DECIDED, e.PLAN_FROZEN, e.CALL_ALLOWED, e.CALL_GATED, e.CALL_ASKED),
@@ -60,7 +61,13 @@ def _decided(facts: Facts, _: str) -> str:
 
 def _allowed(facts: Facts, tool: str) -> str:
     waived = any(reason.get("code") == "no_human_waiver" for reason in facts["reasons"] or ())
-    return f"{tool}: allowed, no human: waiver" if waived else f"{tool}: allowed"
+    allowed = f"{tool}: allowed, no human: waiver" if waived else f"{tool}: allowed"
+    return f"{allowed}, {_until(facts)}" if facts["held_until"] else allowed
+
+
+def _until(facts: Facts) -> str:
+    until = str(facts["held_until"] or "")[:19].replace("T", " ")
+    return f"held for a veto until {until} UTC"
 
 
 def _asked(facts: Facts, _: str) -> str:
@@ -115,6 +122,8 @@ TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     e.CALL_ALLOWED: _allowed,
     e.CALL_GATED: lambda _, tool: f"{tool}: waits for a person's decision",
     e.CALL_REFUSED: lambda facts, tool: f"{tool}: refused, {_words(facts['code'])}",
+    e.CALL_HELD: lambda facts, tool: f"{tool}: {_until(facts)}",
+    e.CALL_VETOED: lambda _, tool: f"{tool}: vetoed by a person",
     e.CALL_ASKED: _asked,
     e.APPROVAL_GRANTED: lambda _, tool: f"{tool}: approved by a person",
     e.APPROVAL_REFUSED: lambda facts, tool: f"{tool}: {_words(facts['verdict'])}, not approved",

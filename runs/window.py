@@ -149,6 +149,11 @@ def _settled(facts: dict[str, Any], content: dict[str, Any]) -> str:
     return json.dumps({"settled_by": "a person", "outcome": happened})
 
 
+def _vetoed(facts: dict[str, Any], content: dict[str, Any]) -> str:
+    told = {"error": "vetoed", "detail": content.get("reason", "")}
+    return json.dumps({name: text for name, text in told.items() if text})
+
+
 _OBSERVED: dict[str, Callable[[dict[str, Any], dict[str, Any]], str]] = {
     e.CALL_SUCCEEDED: _succeeded,
     e.PLAN_FROZEN: _succeeded,
@@ -158,6 +163,7 @@ _OBSERVED: dict[str, Callable[[dict[str, Any], dict[str, Any]], str]] = {
     e.INPUT_RECEIVED: _answered,
     e.HANDOVER_ANSWERED: _answered,
     e.OUTCOME_SETTLED: _settled,
+    e.CALL_VETOED: _vetoed,
 }
 _RENDERERS: dict[str, Callable[[Written, int], list[Message]]] = {
     e.RUN_STARTED: _user_text("message"),

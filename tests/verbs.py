@@ -385,6 +385,7 @@ DEEDS: dict[str, Deed] = {
     "kill_run": lambda c, a: runs.kill_run(actor=a, run=run_of(c)),
     "add_message": lambda c, a: runs.add_message(actor=a, run=run_of(c), text="And quickly."),
     "answer_input": lambda c, a: runs.answer_input(actor=a, run=run_of(c), text="Yes."),
+    "veto_call": lambda c, a: runs.veto_call(actor=a, run=run_of(c), step=1, call=1, reason="No."),
     "settle_outcome": lambda c, a: runs.settle_outcome(
         actor=a, run=run_of(c), step=1, call=1, happened=True, note="I looked."
     ),

@@ -33,6 +33,7 @@ from tools.policy import (
     Standing,
     TableAnswer,
     decide,
+    find_veto_window,
 )
 from tools.provenance.judging import Meant, judge
 from tools.schemas import Problem, validate_arguments
@@ -63,6 +64,7 @@ class Assessment:
     replay: SeenEffect | None = None
     answer: Answer | None = None  # what the decision rests on
     acting: Acting | None = None  # as whom its token is minted, where its tool asks for one
+    veto_s: int = 0  # for so long it is held before it goes out
 
     @property
     def verdict(self) -> str:
@@ -167,6 +169,7 @@ def _assess_valid(
         replay=replay,
         answer=answer,
         acting=acting,
+        veto_s=find_veto_window(spec.effect, standing),
     )
 
 
@@ -249,6 +252,7 @@ def _list_terms(grant: GrantTerms) -> dict[str, Any]:  # Any: JSON
         "approval_ttl_s": grant.approval_ttl_s,
         "valid_until": _text(grant.valid_until),
         "waiver": [*waiver.signers, waiver.tool_version, _text(waiver.expires_at)] if waiver else None,
+        **({"veto_s": grant.veto_s} if grant.veto_s else {}),
     }
 
 

@@ -65,6 +65,7 @@ class GrantTerms:
     valid_until: datetime | None
     waiver: WaiverTerms | None
     policy_table: UUID | None = None  # a decision table that is asked about every call
+    veto_s: int = 0  # for so long a call with an effect is held, for people to veto it
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,19 @@ def decide(ask: Ask, standing: Standing) -> Decision:
         reasons.append(reason)
         if not allowed:
             return Decision("DENY", reason.code, tuple(reasons))
+    if window := find_veto_window(ask.effect, standing):
+        reasons.append(
+            Reason("agent", "held_for_veto", f"held for {window} s before it goes out, for people to veto it")
+        )
     return _intersect(list(_weigh(ask, standing)), reasons)
+
+
+def find_veto_window(effect: str, standing: Standing) -> int:
+    """Return for how many seconds a call is held before it goes out: as long as the longest of all grants says."""
+    if effect == "read":
+        return 0
+    grants = standing.grant, *(parent.grant for parent in standing.parents)
+    return max((grant.veto_s for grant in grants if grant is not None), default=0)
 
 
 def find_bar(ask: Ask, standing: Standing) -> Reason | None:

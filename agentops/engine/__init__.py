@@ -10,4 +10,5 @@ that mattered is an event of the run's ledger stream. Folding that stream again 
 #    answer that the budget cut short is no answer.
 # 4: a run may have a plan.
 # 5: a run may be external: an agent outside plans, and its calls arrive one by one.
-ENGINE_VERSION = 5
+# 6: a call may be held, for people to veto it.
+ENGINE_VERSION = 6

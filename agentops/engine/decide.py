@@ -153,10 +153,10 @@ def _next_for_calls(state: RunState, now: datetime, deadline: datetime) -> Comma
         return ReadBack(unknown.number)
     runnable = _runnable(state, now)
     if now >= deadline:
+        if (runnable or not state.waits_for_people) and not any(call.in_doubt for call in state.open_calls):
+            return _halt_at("seconds")
         # What may have happened is still found out: after the run's end nobody could say any more.
         runnable = tuple(number for number in runnable if state.call(number).in_doubt)
-        if not state.waits_for_people and not any(call.in_doubt for call in state.open_calls):
-            return _halt_at("seconds")
     if runnable:
         return CallTools(runnable)
     return _wait_for_calls(state, now, deadline)
@@ -164,13 +164,14 @@ def _next_for_calls(state: RunState, now: datetime, deadline: datetime) -> Comma
 
 def _first_due(state: RunState, status: CallStatus, now: datetime) -> CallState | None:
     for call in state.calls:
-        if call.status == status and _is_due(call, now):
+        if call.status == status and _is_due(state, call, now):
             return call
     return None
 
 
-def _is_due(call: CallState, now: datetime) -> bool:
-    return call.retry_at is None or now >= call.retry_at
+def _is_due(state: RunState, call: CallState, now: datetime) -> bool:
+    # Whoever proposed a held call has not read the user's last words: it is looked at again, and goes out no more.
+    return call.retry_at is None or now >= call.retry_at or (call.status == "held" and state.unread)
 
 
 def _runnable(state: RunState, now: datetime) -> tuple[int, ...]:
@@ -179,22 +180,24 @@ def _runnable(state: RunState, now: datetime) -> tuple[int, ...]:
     In an external run that is the first that may run: who calls decides what has to wait for what.
     """
     open_calls = state.open_calls
-    reads = tuple([c.number for c in open_calls if c.effect == "read" and c.may_run and _is_due(c, now)])
+    reads = tuple(
+        [c.number for c in open_calls if c.effect == "read" and c.may_run and _is_due(state, c, now)]
+    )
     if reads:
         return reads
     writes = [c for c in open_calls if c.effect != "read" and c.status != "asked"]
     if state.is_external:
-        writes = [c for c in writes if c.may_run and _is_due(c, now)]
-    if writes and writes[0].may_run and _is_due(writes[0], now):
+        writes = [c for c in writes if c.may_run and _is_due(state, c, now)]
+    if writes and writes[0].may_run and _is_due(state, writes[0], now):
         return (writes[0].number,)
     return ()
 
 
 def _wait_for_calls(state: RunState, now: datetime, deadline: datetime) -> Command:
     """Wait for the earliest time that something becomes due; people come by themselves, the run's end does not."""
-    times = [c.retry_at for c in state.open_calls if c.retry_at is not None and not c.waits_for_people]
+    times = [c.retry_at for c in state.open_calls if c.retry_at is not None]
     if not state.waits_for_people:
         times.append(deadline)
-    for_people = bool(state.waiting_calls)
+    required = state.requires_people
     until = min([time for time in times if time > now] + [state.expires_at])
-    return Wait(until, "requires_action" if for_people else "in_progress", for_people=state.waits_for_people)
+    return Wait(until, "requires_action" if required else "in_progress", for_people=state.waits_for_people)

@@ -11,6 +11,7 @@ CALL_RECEIVED = "call.received"
 INPUT_RECEIVED = "input.received"
 HANDOVER_ANSWERED = "handover.answered"
 OUTCOME_SETTLED = "outcome.settled"
+CALL_VETOED = "call.vetoed"
 RUN_PAUSED = "run.paused"
 RUN_UNPAUSED = "run.unpaused"
 CANCEL_REQUESTED = "run.cancel_requested"
@@ -23,6 +24,7 @@ MODEL_FAILED = "model.failed"
 CALL_ALLOWED = "call.allowed"
 CALL_GATED = "call.gated"
 CALL_REFUSED = "call.refused"
+CALL_HELD = "call.held"
 CALL_ASKED = "call.asked"
 APPROVAL_GRANTED = "approval.granted"
 APPROVAL_REFUSED = "approval.refused"
@@ -64,6 +66,7 @@ BY_PEOPLE = frozenset(
         INPUT_RECEIVED,
         HANDOVER_ANSWERED,
         OUTCOME_SETTLED,
+        CALL_VETOED,
         RUN_PAUSED,
         RUN_UNPAUSED,
         CANCEL_REQUESTED,

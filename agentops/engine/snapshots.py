@@ -79,7 +79,8 @@ def _load_spent(data: dict[str, Any]) -> Spent:
 
 def _load_call(data: dict[str, Any]) -> CallState:
     claims = tuple((window, amount) for window, amount in data["claims"])
-    return _make(CallState, {**data, "retry_at": _time(data["retry_at"]), "claims": claims})
+    times = {name: _time(data[name]) for name in ("retry_at", "held_since")}
+    return _make(CallState, {**data, **times, "claims": claims})
 
 
 def _amount(value: str | None) -> Decimal | None:

@@ -26,6 +26,7 @@ CallStatus = Literal[
     "allowed",
     "waiting",
     "approved",
+    "held",
     "asked",
     "started",
     "retrying",
@@ -138,6 +139,7 @@ class CallState(NamedTuple):
     # What the call holds of caps, as (window, amount): taken with its first attempt, given back if it fails.
     claims: tuple[tuple[str, str], ...] = ()
     expires_at: str = ""  # of the approval that it waits for
+    held_since: datetime | None = None  # since when people may veto it; it is due at ``retry_at``
 
     @property
     def signature(self) -> str:
@@ -157,8 +159,10 @@ class CallState(NamedTuple):
 
 
 SETTLED = frozenset(("succeeded", "failed", "refused"))
-RUNNABLE = frozenset(("allowed", "approved", "retrying", "deferred"))
-WAITING_FOR_PEOPLE = frozenset(("waiting", "asked", "parked"))
+RUNNABLE = frozenset(("allowed", "approved", "held", "retrying", "deferred"))
+# Nothing goes on until people have acted; a held call goes out if they do not, and until then waits for them too.
+REQUIRING_PEOPLE = frozenset(("waiting", "asked", "parked"))
+WAITING_FOR_PEOPLE = REQUIRING_PEOPLE | {"held"}
 
 
 class Proposed(NamedTuple):
@@ -267,6 +271,11 @@ class RunState(NamedTuple):
     def waiting_calls(self) -> tuple[CallState, ...]:
         """Return the calls that wait for people."""
         return tuple([call for call in self.calls if call.status in WAITING_FOR_PEOPLE])
+
+    @property
+    def requires_people(self) -> bool:
+        """Whether a call waits that goes no further without people."""
+        return any(call.status in REQUIRING_PEOPLE for call in self.calls)
 
     @property
     def unsettled_outcomes(self) -> tuple[CallState, ...]:

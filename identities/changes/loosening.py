@@ -33,6 +33,8 @@ def loosens(name: str, before: Any, after: Any) -> bool:  # Any: what the field 
         return STRICTEST_PLAN_FIRST.index(after) > STRICTEST_PLAN_FIRST.index(before or "")
     if name in ("decision", "over_caps", "off_plan"):
         return STRICTEST_FIRST.index(after) > STRICTEST_FIRST.index(before)
+    if name == "veto_s":
+        return (after or 0) < (before or 0)
     if name == "policy_table_id":
         return before is not None and after != before
     if name == "config.allow_private":

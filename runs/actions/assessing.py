@@ -9,12 +9,13 @@ from agentops.engine.events import BUILT_IN_TOOLS
 from agentops.engine.state import CallState
 from runs import planning
 from runs.actions.gating import ask_people
+from runs.actions.holding import hold_facts
 from runs.actions.proposals import assess_proposal, problem_detail, proposal, terms_of, where_of
 from runs.actions.refusals import note_denied, note_refused
 from runs.authority import heed_standing
 from runs.handovers import open_handover
 from runs.lookups.resolving import content_of
-from runs.session import Guard, Session
+from runs.session import Guard, Session, utc_now
 from tools.calls import ToolSpec
 
 
@@ -51,8 +52,12 @@ def _assess_one(session: Session, call: CallState, spec: ToolSpec) -> None:
     if assessment.verdict == "DENY":
         note_denied(session, call, assessment)
     elif assessment.verdict == "ALLOW" or assessment.replay:  # nobody is asked about what has been done
-        session.note(e.CALL_ALLOWED, terms_of(session, call, assessment), content_of(session, call.number))
-        session.fresh[call.number] = assessment
+        held = hold_facts(call, assessment, utc_now())
+        session.note(
+            e.CALL_ALLOWED, terms_of(session, call, assessment) | held, content_of(session, call.number)
+        )
+        if not held:
+            session.fresh[call.number] = assessment
     else:
         ask_people(session, call, assessment)
 

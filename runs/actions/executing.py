@@ -17,10 +17,11 @@ from agentops.ledger.store import Cursor
 from approvals import gate
 from runs.actions.breakers import mirror_transitions, note_breaker_open, note_no_place
 from runs.actions.gating import ask_people
+from runs.actions.holding import hold_facts
 from runs.actions.outcomes import note_outcome, note_replay
 from runs.actions.proposals import assess_proposal, reasons_of, where_of
 from runs.actions.refusals import note_denied, note_refused
-from runs.evidence import words_of_void
+from runs.evidence import UNREAD_WORDS, USER_WROTE, words_of_void
 from runs.journal import Premise
 from runs.recalls import Right, watch
 from runs.session import CapDemand, Guard, GuardRefused, Session, utc_now
@@ -103,6 +104,9 @@ def _make_ready(session: Session, number: int) -> Ready | None:
     """Return the call with its permit and admission, or None after noting why it may not go out."""
     call = session.state.call(number)
     spec = session.version.catalogue[call.tool]
+    if call.status == "held" and session.state.unread:
+        note_refused(session, call, USER_WROTE, UNREAD_WORDS)
+        return None
     fresh = session.fresh.pop(number, None)
     assessment = fresh or assess_proposal(session, call, spec)
     if assessment.replay is not None:
@@ -123,6 +127,9 @@ def _make_ready(session: Session, number: int) -> Ready | None:
     except StateConflict as error:
         words = words_of_void(approval) if approval else ""
         note_refused(session, call, error.code, words or error.detail)
+        return None
+    if held := hold_facts(call, assessment, utc_now()):
+        session.note(e.CALL_HELD, {**where_of(session, call), **held})
         return None
     admission = execution.admit(spec, forced_open=assessment.forced_open)
     if not admission.allowed:

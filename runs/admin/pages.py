@@ -13,7 +13,9 @@ from agentops.engine.events import CALL_PARKED, MODEL_REQUESTED
 from agentops.errors import NotFound
 from agentops.ledger.store import read_head
 from approvals.models import ApprovalDecision, ApprovalRequest
+from identities.acting import acting_person
 from runs.admin.timeline import VERDICTS, lay_out
+from runs.held import read_held
 from runs.models import Handover, Run, ToolCall
 from runs.trace import TraceItem, read_costs, read_last_items, read_totals
 from runs.trace_titles import title_of
@@ -53,6 +55,7 @@ def live_context(request: HttpRequest, run: Run, before: int | None = None) -> d
         "first": read_first(run),
         "ending": read_ending(run),
         "awaited": _awaited(run),
+        "held": () if run.has_ended else read_held(acting_person(request), run),
         "panels": panels_for(Run._meta.label_lower, request, run),
     }
 

@@ -11,7 +11,7 @@ from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 
 from agentops.console.actions import Confirmation, offered_buttons, offered_when, perform
 from agentops.console.columns import moment_column, money_column, state_column
@@ -24,6 +24,7 @@ from agentops.errors import AgentOpsError, NotFound, ValidationFailed
 from identities.acting import acting_person
 from identities.models import STAFF_ISSUER, AgentIdentity, User
 from identities.policies import may_govern
+from runs.admin.held import held_view
 from runs.admin.pages import live_context, read_before, read_seen
 from runs.erasure import ERASE, erase_run
 from runs.models import ENDED_STATES, Handover, Run
@@ -37,6 +38,7 @@ from runs.services import (
     resume_run,
     settle_outcome,
     start_run,
+    veto_call,
 )
 from runs.undoing.foresight import tell
 from runs.undoing.services import foresee_undo, may_undo, undo_run
@@ -192,7 +194,12 @@ class RunAdmin(GovernedAdmin):
     def get_urls(self) -> list[URLPattern]:
         """Add the address that answers are sent to."""
         view = self.admin_site.admin_view(self.answer_view)
-        return [path("<uuid:pk>/answer/", view, name="runs_run_answer"), *super().get_urls()]
+        held = self.admin_site.admin_view(held_view)
+        return [
+            path("<uuid:pk>/answer/", view, name="runs_run_answer"),
+            path("held/", held, name="runs_run_held"),
+            *super().get_urls(),
+        ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Load what every page about a run names."""
@@ -269,7 +276,10 @@ class RunAdmin(GovernedAdmin):
             messages.success(request, self._answer(request, run))
         except AgentOpsError as error:
             messages.error(request, f"{(error.detail or error.code).capitalize()}. Nothing was changed.")
-        return HttpResponseRedirect(self.page_url("change", run.pk))
+        from_list = request.POST.get("from") == "held"
+        return HttpResponseRedirect(
+            reverse("admin:runs_run_held") if from_list else self.page_url("change", run.pk)
+        )
 
     def _answer(self, request: HttpRequest, run: Run) -> str:
         person, given = acting_person(request), request.POST
@@ -284,6 +294,9 @@ class RunAdmin(GovernedAdmin):
                 raise NotFound("unknown_handover", "there is no such conversation")
             answer_handover(actor=person, handover=handover, text=text)
             return "Your answer went to the agent, which goes on with it."
+        if kind == "veto":
+            veto_call(actor=person, run=run, step=step, call=call, reason=text)
+            return "Vetoed: the call does not go out, and the agent is told why."
         if kind == "outcome" and given.get("happened") in ("yes", "no"):
             happened = given["happened"] == "yes"
             settle_outcome(actor=person, run=run, step=step, call=call, happened=happened, note=text)

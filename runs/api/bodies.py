@@ -83,11 +83,18 @@ class OutcomeBody(BodySerializer):
     note = TextField(min_length=1, max_length=2_000, help_text="How you found out.")
 
 
+class VetoBody(BodySerializer):
+    reason = TextField(min_length=1, max_length=500, help_text="Why it must not happen; the agent reads it.")
+
+
 class RunQuery(QuerySerializer):
     state = serializers.ChoiceField(RunState.choices, required=False)
     agent = serializers.SlugField(required=False, source="identity__slug", help_text="The agent's slug.")
     since = serializers.DateTimeField(
         required=False, source="created_at__gte", help_text="Started at this time or later."
+    )
+    held = serializers.BooleanField(
+        required=False, help_text="True: only those with a call that is held before it goes out."
     )
 
 

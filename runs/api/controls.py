@@ -19,7 +19,7 @@ from agentops.errors import NotFound
 from identities.api.authentication import caller
 from identities.models import User
 from runs import services
-from runs.api.bodies import ControlBody, InputBody, MessageBody, OutcomeBody
+from runs.api.bodies import ControlBody, InputBody, MessageBody, OutcomeBody, VetoBody
 from runs.api.lookup import find_run, operation_on_run, show_run
 from runs.api.serializers import RunSerializer
 from runs.models import Run, ToolCall
@@ -109,6 +109,24 @@ class Input(Control):
         )
 
 
+def _require_call(run: Run, body: Fields) -> None:
+    if not ToolCall.objects.filter(run=run, step=body["step"], number=body["call"]).exists():
+        raise NotFound("unknown_call", "This run has no such call.")
+
+
+@described(
+    "vetoCall",
+    "Keep a call that is held (`held_until`) from going out; the agent is told why. 409 when it is not held any more.",
+    VetoBody,
+)
+class Veto(Control):
+    body = VetoBody
+
+    def perform(self, actor: User, run: Run, body: Fields) -> None:
+        _require_call(run, body)
+        services.veto_call(actor=actor, run=run, step=body["step"], call=body["call"], reason=body["reason"])
+
+
 @described(
     "settleOutcome",
     "Say whether a call with an unknown outcome took place, so that the run can go on.",
@@ -118,8 +136,7 @@ class Outcome(Control):
     body = OutcomeBody
 
     def perform(self, actor: User, run: Run, body: Fields) -> None:
-        if not ToolCall.objects.filter(run=run, step=body["step"], number=body["call"]).exists():
-            raise NotFound("unknown_call", "This run has no such call.")
+        _require_call(run, body)
         services.settle_outcome(
             actor=actor,
             run=run,

@@ -166,6 +166,10 @@ class ToolCallSerializer(serializers.Serializer[ToolCall]):
     arguments = serializers.SerializerMethodField()
     outcome = serializers.SerializerMethodField()
     proposed_at = serializers.DateTimeField()
+    held_until = serializers.DateTimeField(
+        allow_null=True,
+        help_text="While `held`: when it goes out unless somebody vetoes it. It stays as it was afterwards.",
+    )
     started_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
     latency_ms = serializers.IntegerField(allow_null=True)

@@ -31,6 +31,7 @@ urlpatterns = [
     path(f"{RUN}/resume", controls.Resume.as_view(), name="run-resume"),
     path(f"{RUN}/input", controls.Input.as_view(), name="run-input"),
     path(f"{RUN}/messages", controls.Messages.as_view(), name="run-messages"),
+    path(f"{RUN}/calls/<int:step>/<int:call>/veto", controls.Veto.as_view(), name="call-veto"),
     path(f"{RUN}/calls/<int:step>/<int:call>/outcome", controls.Outcome.as_view(), name="call-outcome"),
     path("handovers", handovers.Handovers.as_view(), name="handovers"),
     path("handovers/<uuid:handover_id>/answer", handovers.HandoverAnswer.as_view(), name="handover-answer"),

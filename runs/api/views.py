@@ -23,7 +23,7 @@ from runs.api.contents import read_steps
 from runs.api.lookup import find_run, operation_on_run, show_run, visible_runs
 from runs.api.principals import principal_of, read_proof
 from runs.api.serializers import RunDetailSerializer, RunSerializer, StepSerializer, TraceSerializer
-from runs.models import Step
+from runs.models import Run, Step
 from runs.services import start_run
 from runs.trace import read_totals, read_trace
 from runs.words import read_ending
@@ -51,6 +51,8 @@ class Runs(ListView):
         rows = visible_runs(caller(request))
         if since := filters.pop("since", None):
             rows = rows.filter(id__gte=first_id_at(max(0, int(since.timestamp() * 1000))))
+        if filters.pop("held", False):
+            rows = rows.filter(pk__in=Run.objects.holding().values("pk"))
         return self.answer_page(request, rows.filter(**filters), partial(render_rows, RunSerializer))
 
     @extend_schema(

@@ -124,6 +124,7 @@ class Run(models.Model):
             ("control_run", "Can pause, resume and cancel runs"),
             ("settle_outcome", "Can settle a call whose outcome is unknown"),
             ("answer_handover", "Can answer a conversation handed over by an agent"),
+            ("veto_call", "Can veto a call that is held before it goes out"),
         ]
         indexes: ClassVar = [
             models.Index(Coalesce("lease_until", "wake_at"), name="run_due", condition=Q(ended_at=None)),
@@ -212,6 +213,9 @@ class ToolCall(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     code = models.CharField(max_length=48, blank=True)
     proposed_at = models.DateTimeField()
+    held_until = models.DateTimeField(
+        null=True, help_text="When it goes out, or would have, unless somebody vetoes it."
+    )
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     latency_ms = models.PositiveIntegerField(null=True)
@@ -220,7 +224,11 @@ class ToolCall(models.Model):
 
     class Meta:
         db_table = "runs_tool_call"
-        indexes: ClassVar = [models.Index(fields=["tool_version", "-proposed_at"], name="call_by_tool")]
+        indexes: ClassVar = [
+            models.Index(fields=["tool_version", "-proposed_at"], name="call_by_tool"),
+            # Without the state, which each call changes several times: few are held, and their rows stay as they are.
+            models.Index(fields=["held_until"], name="call_held", condition=Q(held_until__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return self.key

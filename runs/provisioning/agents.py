@@ -22,6 +22,7 @@ TERMS = (
     "approval_ttl_s",
     "valid_until",
     "policy_table",
+    "veto_s",
     "waiver_reason",
     "waiver_expires_at",
 )
@@ -133,6 +134,7 @@ def _set(session: Session, agent: AgentIdentity, tool: Tool, entry: dict[str, An
         policy_table=session.decision_table(agent.team, entry["policy_table"]).pk
         if "policy_table" in entry
         else None,
+        veto_s=entry.get("veto_s", 0),
     )
     waiver = entry.get("waiver")
     if waiver is None:

@@ -115,6 +115,8 @@ def test_a_repeated_cancel_is_answered_from_its_key(callers: Callers, asking: Ru
         ("input", {"text": "x", "step": 1e300}),
         ("calls/1/1/outcome", {"happened": "yes", "note": "x"}),
         ("calls/1/1/outcome", {"happened": True}),
+        ("calls/1/1/veto", {}),
+        ("calls/1/1/veto", {"reason": " "}),
     ],
 )
 def test_a_body_that_is_not_taken(callers: Callers, asking: Run, verb: str, body: object) -> None:
@@ -123,7 +125,8 @@ def test_a_body_that_is_not_taken(callers: Callers, asking: Run, verb: str, body
 
 
 @pytest.mark.parametrize(
-    "verb", ["cancel", "kill", "pause", "resume", "input", "messages", "calls/1/1/outcome"]
+    "verb",
+    ["cancel", "kill", "pause", "resume", "input", "messages", "calls/1/1/outcome", "calls/1/1/veto"],
 )
 def test_an_outsider_steers_nothing(callers: Callers, asking: Run, verb: str) -> None:
     body = {"text": "x"} if verb in ("input", "messages") else None
@@ -148,6 +151,22 @@ def test_a_person_settles_an_unknown_outcome(company: Company, callers: Callers)
     assert company.states(run)[0][0] == "succeeded"
     again = callers.alice.post(f"/runs/{run.pk}/calls/1/1/outcome", {"happened": True, "note": "twice"})
     assert again.status == 409
+
+
+def test_a_held_call_is_vetoed_once(company: Company, callers: Callers) -> None:
+    company.add_tool("refund", grant_veto_s=600)
+    run = company.run(proposes(("refund", ORDER)), says("Not refunded."))
+    path = f"/runs/{run.pk}/calls/1/1/veto"
+    assert callers.bob.post(path, {"reason": "no"}).code == "not_permitted"
+    assert [each["id"] for each in callers.alice.get("/runs?held=true").body["data"]] == [str(run.pk)]
+    vetoed = callers.app.post(path, {"reason": "the customer called"})
+    assert vetoed.status == 202
+    assert callers.alice.get("/runs?held=true").body["data"] == []
+    assert (callers.alice.post(path, {"reason": "again"}).status) == 409
+    run = company.drive(run)
+    assert (company.states(run), company.world.attempts) == ([("refused", "vetoed")], [])
+    assert callers.alice.post(path, {"reason": "late"}).code == "run_ended"
+    assert callers.alice.post(f"/runs/{run.pk}/calls/9/9/veto", {"reason": "x"}).code == "unknown_call"
 
 
 def test_a_call_that_there_is_not_cannot_be_settled(callers: Callers, asking: Run) -> None:

@@ -78,12 +78,14 @@ def test_the_document_is_enough(client: DocumentClient, company: Company, caller
     undone = {"kind": "compensable", "tool": "cancel", "arguments": {"order_id": "$arguments.order_id"}}
     company.let_decide(company.add_tool("refund", grant="REQUIRE_APPROVAL", undo=undone).tool)
     company.add_tool("cancel", idempotency="none")
+    company.add_tool("ship", function="cancel", grant_veto_s=600)
     company.publish()
     story = Story(client, company, callers)
     refunded = ask_and_approve(story)
     steer(story)
     hand_over(story)
     settle(story)
+    veto(story)
     look_around(story)
     change(story)
     decide_by_table(story)
@@ -151,6 +153,19 @@ def settle(story: Story) -> None:
     story.client.call(story.alice, "settleOutcome", body, run_id=run, **place)
     story.drive(run)
     assert story.show(run)["state"] == "completed"
+
+
+def veto(story: Story) -> None:
+    run = story.start(proposes(("ship", ORDER)), says("Not shipped."))
+    assert [each["id"] for each in story.client.pages(story.alice, "listRuns", held=True)] == [run]
+    (step,) = story.client.pages(story.app, "listSteps", run_id=run)
+    (held,) = step["calls"]
+    assert (held["state"], held["held_until"] is not None) == ("held", True)
+    place = {"step": step["step"], "call": held["call"]}
+    story.client.call(story.alice, "vetoCall", {"reason": "It was sent already."}, run_id=run, **place)
+    story.drive(run)
+    assert story.show(run)["state"] == "completed"
+    assert not list(story.client.pages(story.alice, "listRuns", held=True))
 
 
 def change(story: Story) -> None:

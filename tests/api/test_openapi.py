@@ -69,6 +69,7 @@ OPERATIONS = {
     "startRun",
     "stepUp",
     "undoRun",
+    "vetoCall",
     "withdrawProposal",
 }
 

@@ -195,6 +195,7 @@ def test_an_activation_opens_its_own_row_only(governed: Cast) -> None:
         {"tool": tool, "decision": "ALLOW"},
         {"tool": other},
         {"tool": tool, "approval_ttl_s": 601},
+        {"tool": tool, "veto_s": 1},
     ):
         with pytest.raises(ProgrammingError, match="second person"), transaction.atomic():
             ToolGrant.objects.create(**{**terms, **forged})
@@ -223,6 +224,7 @@ TIGHTER = (
     {"decision": "REQUIRE_APPROVAL"},
     {"valid_until": "now"},
     {"approval_ttl_s": 60},
+    {"veto_s": 60},
 )
 CAP = {"per": "day", "count": 3, "amount": "50.00"}
 CAPS = [
@@ -239,6 +241,27 @@ def test_what_tightens_stays_with_one_person(governed: Cast, terms: dict[str, An
     assert ToolGrant.objects.create(
         identity=governed.agent, tool=tool, version=2, state="superseded", **values
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "loosens"), [(60, 59, True), (60, 0, True), (60, 60, False), (0, 9, False)]
+)
+def test_a_shorter_window_for_a_veto_takes_two(
+    governed: Cast, before: int, after: int, loosens: bool
+) -> None:
+    tool = allow(governed, "ALLOW", veto_s=before)
+    present = ToolGrant.objects.get(tool=tool)
+    change = describe_grant(governed.agent, tool, Terms("ALLOW", veto_s=after), {}, present)
+    assert change.loosening == (("veto_s",) if loosens else ())
+    further = ToolGrant(identity=governed.agent, tool=tool, version=2, decision="ALLOW", veto_s=after)
+    further.state = "superseded"
+    try:
+        with transaction.atomic():
+            further.save(force_insert=True)
+    except ProgrammingError:
+        assert loosens
+    else:
+        assert not loosens
 
 
 @pytest.mark.parametrize(("caps", "is_kept"), CAPS, ids=str)
@@ -262,7 +285,7 @@ def test_the_database_and_the_services_compare_caps_alike(
 
 def allow(cast: Cast, decision: str, **terms: Any) -> Any:
     tool = ToolVersionFactory.create(tool__team=cast.team).tool
-    change = describe_grant(cast.agent, tool, Terms(decision, tuple(terms.get("caps", ()))), {}, None)
-    sign(cast, change)
+    signed = Terms(decision, tuple(terms.get("caps", ())), veto_s=terms.get("veto_s", 0))
+    sign(cast, describe_grant(cast.agent, tool, signed, {}, None))
     GrantFactory.create(identity=cast.agent, tool=tool, decision=decision, **terms)
     return tool

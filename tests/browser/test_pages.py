@@ -13,7 +13,8 @@ from tests.browser.visitor import NARROW, WIDE, Visitor
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 LISTS = (
-    "approvals/approvalrequest", "runs/run", "runs/handover", "runs/agentversion", "runs/budget", "runs/price",
+    "approvals/approvalrequest", "runs/run", "runs/run/held", "runs/handover", "runs/agentversion", "runs/budget",
+    "runs/price",
     "identities/agentidentity", "identities/application", "identities/apikey", "identities/user", "identities/team",
     "tools/tool", "tools/toolgrant", "tools/userterms", "ledger/stream", "runs/stop", "identities/killswitch",
     "runs/campaign", "identities/changeproposal", "identities/changerule", "tools/toolserver",

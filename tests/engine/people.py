@@ -70,6 +70,8 @@ class History:
             return [partial(self._act, kind, **where)]
         if call.status == "parked":
             return [partial(self._act, e.OUTCOME_SETTLED, **where, happened=self.chance(0.5))]
+        if call.status == "held":
+            return [partial(self._act, e.CALL_VETOED, **where)]
         return []
 
     def _act(self, kind: str, **facts: Any) -> None:

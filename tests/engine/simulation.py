@@ -267,7 +267,13 @@ class Simulation(History):
             elif self.chance(0.3):
                 self._gate(left, call)
             else:
-                self.note(e.CALL_ALLOWED, left, **where, **self._terms(call))
+                self.note(e.CALL_ALLOWED, left, **where, **self._terms(call), **self._hold(call))
+
+    def _hold(self, call: CallState) -> Facts:
+        """Hold a write for people to veto it, now and then."""
+        if EFFECTS[call.tool] == "read" or not self.chance(0.2):
+            return {}
+        return {"held_until": (self.now + timedelta(seconds=self.dice.choice((5, 600)))).isoformat()}
 
     def _gate(self, command: Command, call: CallState) -> None:
         self.commit()  # what has happened so far is evidence
@@ -308,6 +314,9 @@ class Simulation(History):
     def _may_go_out(self, command: c.CallTools, number: int) -> bool:
         """Assess again; where the call may not go out, note why."""
         call, where = self.view.call(number), {"step": self.view.step, "call": number}
+        if call.status == "held" and self.view.unread:
+            self.note(e.CALL_REFUSED, command, **where, code="user_wrote")
+            return False
         if not self.chance(self.world.trouble / 2):
             return True
         still = c.CallTools(tuple(each for each in command.calls if self.view.call(each).may_run))
@@ -319,6 +328,9 @@ class Simulation(History):
             self.note(e.CALL_UNKNOWN, still, **where, **facts)
         elif not call.approval and self.chance(0.3):
             self._gate(still, call)
+        elif not call.attempts and call.effect != "read" and self.chance(0.3):
+            held_until = (self.now + timedelta(seconds=self.dice.choice((30, 600)))).isoformat()
+            self.note(e.CALL_HELD, still, **where, held_until=held_until)
         else:
             self.note(e.CALL_REFUSED, still, **where, code=self.dice.choice(("circuit_open", "no_grant")))
         return False

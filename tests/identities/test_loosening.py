@@ -20,6 +20,8 @@ PER_DAY = {"per": "day", "count": 3, "amount": "50.00"}
         ("valid_until", SOON, LATER),
         ("max_usd", Decimal("2.00"), Decimal("2.01")),
         ("max_steps", 5, None),
+        ("veto_s", 600, 599),
+        ("veto_s", 600, 0),
         ("max_seconds", 30, 90),
         ("decision", "DENY", "REQUIRE_APPROVAL"),
         ("decision", "REQUIRE_APPROVAL", "ALLOW_WITH_CAPS"),
@@ -42,6 +44,11 @@ def test_a_guardrail_further_off_loosens_and_a_nearer_one_does_not(
 def test_no_end_before_is_no_guardrail_to_lose() -> None:
     assert not loosens("expires_at", None, SOON)
     assert not loosens("caps", None, [PER_DAY])
+
+
+def test_a_window_for_a_veto_that_there_was_not_loosens_nothing() -> None:
+    assert not loosens("veto_s", None, 600)
+    assert not loosens("veto_s", 0, 0)
 
 
 def test_other_words_loosen_nothing() -> None:

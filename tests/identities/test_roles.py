@@ -20,7 +20,7 @@ from tests.verbs import DEEDS, verbs
 # What each role may do in its own team. A verb that stands in no line is for superusers, and stands below.
 MAY: dict[str, set[str]] = {
     "auditor": set(),
-    "approver": {"settle_outcome"},
+    "approver": {"settle_outcome", "veto_call"},
     "tool owner": {
         "create_tool", "add_version", "quarantine_tool", "accept_tool", "retire_tool", "stop",
         "force_breaker_open", "lift_forced_breaker", "reset_breaker", "add_approver", "remove_approver",
@@ -43,6 +43,7 @@ MAY: dict[str, set[str]] = {
         "throw_switch", "lift_switch", "stop", "quarantine_tool",
         "force_breaker_open", "lift_forced_breaker", "reset_breaker",
         "pause_run", "resume_run", "cancel_run", "kill_run", "add_message", "answer_input", "settle_outcome",
+        "veto_call",
     },
 }  # fmt: skip
 SUPERUSERS = {

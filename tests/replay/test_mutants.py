@@ -25,8 +25,8 @@ REPEAT = ("return ReadBack(unknown.number)", "return CallTools((unknown.number,)
 FORGET = ("if unknown:", "if False:")
 ALL_WRITES = ("return (writes[0].number,)", "return tuple(w.number for w in writes)")
 ANY_WRITE = (
-    "if writes and writes[0].may_run and _is_due(writes[0], now):\n        return (writes[0].number,)",
-    "for write in writes:\n        if write.may_run and _is_due(write, now):\n            return (write.number,)",
+    "if writes and writes[0].may_run and _is_due(state, writes[0], now):\n        return (writes[0].number,)",
+    "for w in writes:\n        if w.may_run and _is_due(state, w, now):\n            return (w.number,)",
 )
 
 # Those that the stream of an ordinary run shows, because it holds what was done in their place.
@@ -38,6 +38,12 @@ SHOWN: dict[str, Mutation] = {
     "a doubtful call is repeated unasked": (decide, "_next_for_calls", *REPEAT),
     "a doubtful call is never asked about": (decide, "_next_for_calls", *FORGET),
     "all writes go together": (decide, "_runnable", *ALL_WRITES),
+    "the user's words are not read before what is held goes out": (
+        decide,
+        "_is_due",
+        ' or (call.status == "held" and state.unread)',
+        "",
+    ),
     "lost authority is ignored": (decide, "_heed_people", "if state.lost_authority:", "if False:"),
     "an expiry is ignored": (decide, "_heed_people", "if now >= state.expires_at:", "if False:"),
     "a kill is ignored": (decide, "_heed_people", "if state.killed:", "if False:"),

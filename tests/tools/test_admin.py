@@ -203,8 +203,11 @@ class TestGrants:
         return client.post(page_of(GRANT, "add"), form)
 
     def test_the_form_calls_the_service(self, cast: Cast, tool: Tool) -> None:
-        response = self.set_terms(sign_in(cast.alice), cast, tool, approval_ttl_s="120", day_count="5")
+        response = self.set_terms(
+            sign_in(cast.alice), cast, tool, approval_ttl_s="120", day_count="5", veto_s="60"
+        )
         grant = ToolGrant.objects.get()
+        assert grant.veto_s == 60
         assert response["Location"] == page_of(GRANT, "change", grant.pk)
         assert (grant.decision, grant.approval_ttl_s, grant.caps) == (
             "REQUIRE_APPROVAL", 120, [{"per": "day", "count": 5}],

@@ -14,6 +14,10 @@ USD = ToolVersion(currency="USD")
     ("terms", "said"),
     [
         ({"decision": "ALLOW"}, "may be used freely"),
+        (
+            {"decision": "ALLOW", "veto_s": 600},
+            "may be used freely; held for 10 min before it goes out, for a veto",
+        ),
         ({"decision": "DENY"}, "may not be used"),
         (
             {"decision": "REQUIRE_APPROVAL", "approval_ttl_s": 90},

@@ -145,6 +145,11 @@ BOUND: list[tuple[str, Change, Member]] = [
     ("over caps", bent(over_caps="REQUIRE_APPROVAL"), (IN_TERMS, '"over_caps": grant.over_caps,', "")),
     ("time to decide", bent(approval_ttl_s=601), (IN_TERMS, '"approval_ttl_s": grant.approval_ttl_s,', "")),
     (
+        "window for a veto",
+        bent(veto_s=60),
+        (IN_TERMS, '**({"veto_s": grant.veto_s} if grant.veto_s else {}),', ""),
+    ),
+    (
         "end",
         bent(valid_until=LATER + timedelta(microseconds=1)),
         (IN_TERMS, '"valid_until": _text(grant.valid_until),', ""),

@@ -95,6 +95,10 @@ def test_irreversible_needs_a_human(cast: Cast, refund: Tool, terms: Terms) -> N
         Terms("ALLOW", caps=({"per": "day", "count": 1},)),
         replace(CAPPED, over_caps="ALLOW"),
         replace(ALLOW, approval_ttl_s=0),
+        replace(ALLOW, veto_s=-1),
+        replace(ALLOW, veto_s=604_801),
+        replace(ALLOW, veto_s=True),
+        replace(ALLOW, veto_s=1.5),  # type: ignore[arg-type]  # what people type
         *(
             replace(CAPPED, caps=(cap,))
             for cap in (
@@ -168,6 +172,7 @@ ROW: dict[str, Any] = {
     "caps": [{"per": "day", "count": 99}, {"per": "call", "amount": "50.00"}],
     "over_caps": "REQUIRE_APPROVAL",
     "approval_ttl_s": 601,
+    "veto_s": 1,
     "valid_until": timezone.now() + timedelta(days=999),
     "waived_version_digest": "e" * 64,
     "waiver_reason": "Nobody will notice.",

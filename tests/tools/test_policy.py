@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.caps import Cap, CapClaim
-from tools.policy import Ask, Bound, Decision, GrantTerms, Parent, Standing, WaiverTerms, decide
+from tools.policy import (
+    Ask,
+    Bound,
+    Decision,
+    GrantTerms,
+    Parent,
+    Standing,
+    WaiverTerms,
+    decide,
+    find_veto_window,
+)
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EARLIER, LATER = NOW - timedelta(hours=1), NOW + timedelta(hours=1)
@@ -347,3 +357,25 @@ def test_every_answer_gives_its_reasons(ask: Ask, standing: Standing) -> None:
     if decision.verdict == "DENY":
         assert decision.reasons[-1].code == decision.code
     assert decide(ask, standing) == decision
+
+
+# --- a window for a veto ----------------------------------------------------------------------------------
+
+
+@given(
+    own=st.integers(0, 9),
+    above=st.lists(st.integers(0, 9), max_size=3),
+    effect=st.sampled_from(["read", "reversible", "irreversible"]),
+)
+def test_a_call_with_an_effect_is_held_as_long_as_the_longest_window_of_all_grants(
+    own: int, above: list[int], effect: str
+) -> None:
+    parents = tuple(replace(PARENT, grant=replace(GRANT, veto_s=each)) for each in above)
+    standing = replace(granted(veto_s=own), parents=parents)
+    assert find_veto_window(effect, standing) == (0 if effect == "read" else max(own, *above, 0))
+
+
+def test_whoever_is_told_why_is_told_of_the_window() -> None:
+    told = decide(ASK, granted(veto_s=60))
+    assert (told.verdict, "held_for_veto" in {reason.code for reason in told.reasons}) == ("ALLOW", True)
+    assert not find_veto_window("reversible", replace(GOOD, grant=None))

@@ -13,6 +13,7 @@ from identities.models import AgentIdentity
 from tools.admin.words import has_readable_caps
 from tools.models import DecisionTable, Tool, ToolGrant
 from tools.services import Terms
+from tools.services.terms import LONGEST_TTL_S
 
 PERIODS = (("call", "a call"), ("run", "a run"), ("hour", "an hour"), ("day", "a day"), ("month", "a month"))
 DECISIONS = (
@@ -83,6 +84,14 @@ class TermsForm(CapsForm):
         label="Seconds a person has to answer",
         help_text="After that the call is not made.",
     )
+    veto_s = forms.IntegerField(
+        min_value=0,
+        max_value=LONGEST_TTL_S,
+        initial=0,
+        required=False,
+        label="Seconds it is held for a veto",
+        help_text="For so long a call that changes something waits before it goes out, and people may veto it.",
+    )
     valid_until = _moment(required=False, label="Valid until (UTC)")
     policy_table = forms.ModelChoiceField(
         queryset=DecisionTable.objects.none(),
@@ -107,6 +116,7 @@ class TermsForm(CapsForm):
             approval_ttl_s=values["approval_ttl_s"],
             valid_until=values["valid_until"],
             policy_table=values["policy_table"].pk if values["policy_table"] else None,
+            veto_s=values["veto_s"] or 0,
         )
 
 
@@ -130,6 +140,7 @@ def initial_of(grant: ToolGrant) -> dict[str, Any]:
         "decision": grant.decision,
         "over_caps": grant.over_caps,
         "approval_ttl_s": grant.approval_ttl_s,
+        "veto_s": grant.veto_s,
         "valid_until": end,
         "policy_table": grant.policy_table_id,
         **caps,

@@ -88,6 +88,11 @@ def describe_terms(grant: ToolGrant, version: ToolVersion | None) -> str:
     """Return what a grant allows, as the end of a sentence that begins with the tool's name."""
     if grant.decision == ToolGrant.Decision.DENY:
         return "may not be used"
+    held = f"; held for {span(grant.veto_s)} before it goes out, for a veto" if grant.veto_s else ""
+    return _describe_uses(grant, version) + held
+
+
+def _describe_uses(grant: ToolGrant, version: ToolVersion | None) -> str:
     if not has_readable_caps(grant):
         return f"is denied, because its caps cannot be read: {grant.caps}"
     caps = join_caps(grant.caps, version.currency if version else "")

@@ -47,6 +47,12 @@ class GrantValues(BodySerializer):
         allow_null=True,
         help_text="The id of a decision table that is asked about every call.",
     )
+    veto_s = NumberField(
+        required=False,
+        min_value=0,
+        max_value=LONGEST_TTL_S,
+        help_text="For so many seconds a call with an effect is held before it goes out, for people to veto it.",
+    )
 
 
 class GrantProposal(ProposalBody):

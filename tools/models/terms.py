@@ -41,6 +41,11 @@ class ToolGrant(models.Model):
         max_length=20, default="DENY", choices=[("DENY", "deny"), ("REQUIRE_APPROVAL", "ask a person")]
     )
     approval_ttl_s = models.PositiveIntegerField(default=600)
+    veto_s = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        help_text="For so many seconds a call with an effect is held before it goes out, for people to veto it.",
+    )
     valid_until = models.DateTimeField(null=True, blank=True)
     policy_table = models.ForeignKey(
         "tools.DecisionTable",

@@ -31,6 +31,7 @@ class Terms:
     approval_ttl_s: int = 600
     valid_until: datetime | None = None
     policy_table: UUID | None = None  # the decision table that is asked about every call
+    veto_s: int = 0  # for so long a call with an effect is held, for people to veto it
 
     def values(self) -> dict[str, Any]:
         """Return the fields as a row holds them."""
@@ -41,6 +42,7 @@ class Terms:
             "approval_ttl_s": self.approval_ttl_s,
             "valid_until": self.valid_until,
             "policy_table_id": self.policy_table,
+            "veto_s": self.veto_s,
         }
 
     def bound_values(self) -> dict[str, Any]:
@@ -55,8 +57,9 @@ class Terms:
         """Return the fields as the ledger and digests take them."""
         end = None if self.valid_until is None else self.valid_until.isoformat()
         facts = {**self.values(), "valid_until": end}
-        table = facts.pop("policy_table_id")
-        return facts if table is None else {**facts, "policy_table": str(table)}
+        table, veto_s = facts.pop("policy_table_id"), facts.pop("veto_s")
+        said = {"policy_table": None if table is None else str(table), "veto_s": veto_s}
+        return {**facts, **{name: value for name, value in said.items() if value}}
 
 
 def check_terms(terms: Terms, version: ToolVersion) -> None:
@@ -90,6 +93,8 @@ def _find_faults(terms: Terms) -> Iterator[str]:
         yield "over_caps: choose DENY or REQUIRE_APPROVAL"
     if type(terms.approval_ttl_s) is not int or not 0 < terms.approval_ttl_s <= LONGEST_TTL_S:
         yield f"approval_ttl_s: a whole number of seconds from 1 to {LONGEST_TTL_S}"
+    if type(terms.veto_s) is not int or not 0 <= terms.veto_s <= LONGEST_TTL_S:
+        yield f"veto_s: a whole number of seconds up to {LONGEST_TTL_S}; 0 holds nothing"
     if terms.valid_until is not None and terms.valid_until <= timezone.now():
         yield "valid_until: this moment has passed"
     if terms.decision == Decision.ALLOW_WITH_CAPS and not terms.caps:

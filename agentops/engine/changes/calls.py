@@ -23,11 +23,12 @@ def _pick(state: RunState, facts: Facts, *statuses: str) -> CallState:
 
 def _call_allowed(state: RunState, facts: Facts, event: Event) -> RunState:
     call = _pick(state, facts, "proposed", "approved", "allowed", "deferred", "waiting")
-    return state.with_call(_with_terms(call, facts, "allowed"))
+    allowed = _with_terms(call, facts, "allowed")
+    return state.with_call(_hold(allowed, facts["held_until"], event) if "held_until" in facts else allowed)
 
 
 def _call_gated(state: RunState, facts: Facts, event: Event) -> RunState:
-    call = _pick(state, facts, "proposed", "allowed", "approved", "retrying", "deferred")
+    call = _pick(state, facts, "proposed", "allowed", "approved", "held", "retrying", "deferred")
     asked = _with_terms(call, facts, "waiting")._replace(
         approval=facts["approval"], expires_at=facts["expires_at"]
     )
@@ -46,14 +47,26 @@ def _with_terms(call: CallState, facts: Facts, status: CallStatus) -> CallState:
         on_unknown=facts["on_unknown"],
         on_breaker_open=facts["on_breaker_open"],
         retry_at=None,
+        held_since=None,
     )
 
 
 def _call_refused(state: RunState, facts: Facts, event: Event) -> RunState:
-    call = _pick(state, facts, "proposed", "allowed", "approved", "waiting", "retrying", "deferred")
+    call = _pick(state, facts, "proposed", "allowed", "approved", "held", "waiting", "retrying", "deferred")
     return mark_entry(
         state.with_call(call._replace(status="refused", code=facts["code"], retry_at=None)), event
     )
+
+
+def _call_held(state: RunState, facts: Facts, event: Event) -> RunState:
+    """A call that may go out waits, for people to veto it; told a later time, it has waited since the first."""
+    call = _pick(state, facts, "allowed", "approved", "held", "deferred")
+    return state.with_call(_hold(call, facts["held_until"], event))
+
+
+def _hold(call: CallState, until: str, event: Event) -> CallState:
+    since = call.held_since or event.at
+    return call._replace(status="held", retry_at=datetime.fromisoformat(until), held_since=since)
 
 
 def _call_asked(state: RunState, facts: Facts, event: Event) -> RunState:
@@ -72,7 +85,7 @@ def _approval_refused(state: RunState, facts: Facts, event: Event) -> RunState:
 
 
 def _attempt_started(state: RunState, facts: Facts, event: Event) -> RunState:
-    call = _pick(state, facts, "allowed", "approved", "retrying", "deferred")
+    call = _pick(state, facts, "allowed", "approved", "held", "retrying", "deferred")
     if facts["attempt"] != call.attempts + 1:
         raise ValueError(f"attempt {facts['attempt']} cannot follow {call.attempts}")
     claims = call.claims + tuple((window, amount) for window, amount in facts["claims"])
@@ -99,7 +112,7 @@ def _attempt_failed(state: RunState, facts: Facts, event: Event) -> RunState:
 
 
 def _call_deferred(state: RunState, facts: Facts, event: Event) -> RunState:
-    call = _pick(state, facts, "allowed", "approved", "retrying", "deferred")
+    call = _pick(state, facts, "allowed", "approved", "held", "retrying", "deferred")
     retry_at = datetime.fromisoformat(facts["retry_at"])
     return state.with_call(call._replace(status="deferred", code=facts["code"], retry_at=retry_at))
 
@@ -108,7 +121,7 @@ def _call_ended(status: CallStatus) -> Change:
     def change(state: RunState, facts: Facts, event: Event) -> RunState:
         # A replayed outcome was recorded under this key before: no attempt is made for it.
         before = (
-            ("allowed", "approved", "retrying", "deferred")
+            ("allowed", "approved", "held", "retrying", "deferred")
             if facts.get("replayed")
             else ("started", "unknown")
         )
@@ -146,6 +159,7 @@ CHANGES: dict[str, Change] = {
     e.CALL_ALLOWED: _call_allowed,
     e.CALL_GATED: _call_gated,
     e.CALL_REFUSED: _call_refused,
+    e.CALL_HELD: _call_held,
     e.CALL_ASKED: _call_asked,
     e.APPROVAL_GRANTED: _approval_granted,
     e.APPROVAL_REFUSED: _approval_refused,

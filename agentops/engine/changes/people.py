@@ -46,6 +46,13 @@ def _outcome_settled(state: RunState, facts: Facts, event: Event) -> RunState:
     return mark_entry(note_success(settled, call) if facts["happened"] else settled, event)
 
 
+def _call_vetoed(state: RunState, facts: Facts, event: Event) -> RunState:
+    call = state.call(facts["call"])
+    if call.status != "held" or facts["step"] != state.step_of(call.number):
+        raise ValueError("the call is not held")
+    return mark_entry(state.with_call(call._replace(status="refused", code="vetoed", retry_at=None)), event)
+
+
 def _paused(state: RunState, facts: Facts, event: Event) -> RunState:
     return state._replace(paused=True)
 
@@ -68,6 +75,7 @@ CHANGES: dict[str, Change] = {
     e.INPUT_RECEIVED: _person_answered,
     e.HANDOVER_ANSWERED: _person_answered,
     e.OUTCOME_SETTLED: _outcome_settled,
+    e.CALL_VETOED: _call_vetoed,
     e.RUN_PAUSED: _paused,
     e.RUN_UNPAUSED: _unpaused,
     e.CANCEL_REQUESTED: _cancel_requested,

@@ -213,6 +213,7 @@ def test_team_governs_what_is_its_own(cast: Cast) -> None:
             lambda d: d["agents"]["desk-agent"]["grants"]["look_up"].update(approval_ttl_s=60.0),
             "grants/look_up",
         ),
+        (lambda d: d["agents"]["desk-agent"]["grants"]["look_up"].update(veto_s=-1), "grants/look_up"),
         (lambda d: d["versions"]["desk-agent"]["budget"].update(max_usd=2.0), "budget/max_usd"),
         (lambda d: d["versions"]["desk-agent"]["budget"].update(max_usd="-2"), "budget/max_usd"),
         (lambda d: d["versions"]["desk-agent"]["budget"].update(max_steps=0), "budget/max_steps"),

@@ -1,0 +1,399 @@
+"""Calls that are held before they go out, for people to veto them, through the driver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from types import ModuleType
+
+import pytest
+import time_machine
+from django.utils import timezone
+from guardian.shortcuts import assign_perm
+
+from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
+from approvals.models import ApprovalRequest
+from identities.models import AgentIdentity, User
+from runs.actions import executing
+from runs.evidence import UNREAD_WORDS
+from runs.held import count_held, read_held
+from runs.models import Run, ToolCall
+from runs.services import add_message, cancel_run, kill_run, pause_run, veto_call
+from runs.session import Session
+from tests.rewriting import rewrite
+from tests.runs.company import ORDER, Company, proposes, says
+from tests.runs.deeds import Result, busy
+from tests.runs.test_driver import abandon, crash, drive_and_crash
+from tools import assessment
+from tools.models import ToolGrant, ToolVersion
+
+WINDOW_S = 600
+
+
+@pytest.fixture
+def refund(company: Company) -> ToolVersion:
+    return company.add_tool("refund", grant="ALLOW", grant_veto_s=WINDOW_S)
+
+
+@pytest.fixture
+def held(company: Company, refund: ToolVersion) -> Run:
+    """Return a run whose refund is held."""
+    run = company.run(proposes(("refund", ORDER), text="The order is late."), says("Done."))
+    assert company.states(run) == [("held", "")]
+    return run
+
+
+def client(company: Company) -> User:
+    return company.cast.application.service_account
+
+
+def until(run: Run, call: int = 1) -> datetime:
+    end = ToolCall.objects.get(run=run, number=call).held_until
+    assert end is not None
+    return end
+
+
+@contextmanager
+def once_over(run: Run, seconds: int = WINDOW_S) -> Iterator[None]:
+    """Move to when the window of a run's call is over."""
+    with time_machine.travel(run.created_at + timedelta(seconds=seconds + 5), tick=True):
+        yield
+
+
+def veto(company: Company, run: Run, actor: User | None = None, reason: str = "not this one") -> Run:
+    return veto_call(actor=actor or client(company), run=run, step=1, call=1, reason=reason)
+
+
+# --- held, then made or vetoed -----------------------------------------------------------------------------
+
+
+def test_a_held_call_is_announced_and_waits(company: Company, held: Run) -> None:
+    assert (held.state, held.required_actions, held.lease_until) == ("in_progress", [], None)
+    assert held.wake_at == until(held) > timezone.now() + timedelta(seconds=WINDOW_S - 60)
+    assert company.world.attempts == []
+    allowed = company.facts(held, "call.allowed")[0]
+    assert (allowed["veto_s"], datetime.fromisoformat(allowed["held_until"])) == (WINDOW_S, until(held))
+    assert "held_for_veto" in {reason["code"] for reason in allowed["reasons"]}
+    [shown] = read_held(company.cast.alice)
+    assert shown.statement == "do something to order “A-1”"
+    assert count_held(company.cast.alice) == 1
+
+
+def test_a_call_that_nobody_vetoes_goes_out_once_when_its_window_is_over(company: Company, held: Run) -> None:
+    company.drive(held)
+    assert company.world.attempts == []
+    with once_over(held):
+        run = company.drive(held)
+        company.drive(run)
+    assert (run.state, company.states(run)) == ("completed", [("succeeded", "ok")])
+    assert len(company.world.effects) == 1
+    assert not read_held(company.cast.alice)
+
+
+def test_a_vetoed_call_never_goes_out_and_the_agent_is_told_why(company: Company, held: Run) -> None:
+    veto(company, held, reason="the customer called")
+    run = company.drive(held)
+    assert (run.state, company.states(run)) == ("completed", [("refused", "vetoed")])
+    assert company.observations() == [{"error": "vetoed", "detail": "the customer called"}]
+    with once_over(held):
+        company.drive(run)
+    assert company.world.attempts == []
+
+
+def test_the_window_is_no_working_time(company: Company, held: Run) -> None:
+    with once_over(held):
+        run = company.drive(held)
+    assert run.state == "completed"
+    assert run.worked_ms < 60_000
+
+
+def test_reads_are_not_held(company: Company) -> None:
+    company.add_tool("look_up", effect="read", grant_veto_s=WINDOW_S)
+    run = company.run(proposes(("look_up", ORDER)), says("Done."))
+    assert company.states(run) == [("succeeded", "ok")]
+
+
+def test_all_calls_of_a_step_are_held_at_the_same_time_and_made_in_their_order(
+    company: Company, refund: ToolVersion
+) -> None:
+    company.add_reads()
+    other = {"order_id": "A-2"}
+    run = company.run(proposes(("refund", ORDER), ("refund", other), ("look_up", ORDER)), says("Done."))
+    assert company.states(run) == [("held", ""), ("held", ""), ("succeeded", "ok")]
+    assert until(run, 2) - until(run, 1) < timedelta(seconds=30)
+    veto_call(actor=client(company), run=run, step=1, call=1, reason="not the first")
+    run = company.drive(run)
+    assert company.states(run)[:2] == [("refused", "vetoed"), ("held", "")]
+    with once_over(run):
+        run = company.drive(run)
+    assert [state for state, _ in company.states(run)] == ["refused", "succeeded", "succeeded"]
+    assert [key.split(":")[-1] for key in company.world.effects] == ["2"]
+
+
+def test_a_call_that_was_tried_is_not_held_again(company: Company, held: Run) -> None:
+    company.world.mishaps.extend([busy])
+    with once_over(held):
+        run = company.drive(held)
+    assert (company.states(run), len(company.world.attempts)) == ([("succeeded", "ok")], 2)
+    assert "call.held" not in company.kinds(run)
+
+
+# --- with approvals ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def approved(company: Company) -> Run:
+    """Return a run whose refund was approved, and is held."""
+    version = company.add_tool(
+        "refund", effect="irreversible", grant="REQUIRE_APPROVAL", grant_veto_s=3600, grant_approval_ttl_s=60
+    )
+    company.let_decide(version.tool)
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    assert run.state == "requires_action"
+    company.decide()
+    return company.drive(run)
+
+
+def test_an_approved_call_is_held_too_and_its_approval_does_not_grow_old_meanwhile(
+    company: Company, approved: Run
+) -> None:
+    assert ApprovalRequest.objects.get().veto_s == 3600
+    assert company.states(approved)[0][0] == "held"
+    assert company.world.attempts == []
+    with once_over(approved, 3600):
+        run = company.drive(approved)
+    assert company.states(run)[0][0] == "succeeded"
+    assert len(company.world.effects) == 1
+
+
+def test_an_approved_call_can_be_vetoed(company: Company, approved: Run) -> None:
+    veto(company, approved)
+    run = company.drive(approved)
+    assert company.states(run) == [("refused", "vetoed")]
+    assert company.world.attempts == []
+
+
+def test_an_approval_that_nobody_used_long_after_the_window_is_void(company: Company, approved: Run) -> None:
+    with once_over(approved, 3600 + 120):
+        run = company.drive(approved)
+    assert company.states(run) == [("refused", "approval_expired")]
+    assert company.world.attempts == []
+
+
+# --- what changes meanwhile --------------------------------------------------------------------------------
+
+
+def change_window(company: Company, refund: ToolVersion, seconds: int) -> None:
+    company.grant(refund.tool, "ALLOW", veto_s=seconds)
+
+
+def test_a_longer_window_holds_for_longer(company: Company, refund: ToolVersion, held: Run) -> None:
+    change_window(company, refund, 3 * WINDOW_S)
+    with once_over(held):
+        run = company.drive(held)
+        assert company.states(run) == [("held", "")]
+        assert until(run) > timezone.now() + timedelta(seconds=WINDOW_S)
+        assert company.world.attempts == []
+    with once_over(held, 3 * WINDOW_S):
+        run = company.drive(run)
+    assert company.states(run) == [("succeeded", "ok")]
+
+
+def test_a_window_that_a_grant_gets_before_the_attempt_holds_it(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run looked before; the append compares."""
+    version = company.add_tool("refund", grant="ALLOW")
+    commit = executing._commit_attempts
+
+    def tighten(session: Session, ready: list[executing.Ready]) -> None:
+        if not ToolGrant.objects.filter(veto_s=WINDOW_S).exists():
+            change_window(company, version, WINDOW_S)
+        commit(session, ready)
+
+    monkeypatch.setattr(executing, "_commit_attempts", tighten)
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    assert company.states(run) == [("held", "")]
+    assert company.world.attempts == []
+
+
+def test_what_the_user_writes_meanwhile_is_read_first(company: Company, held: Run) -> None:
+    add_message(actor=client(company), run=held, text="No, wait!")
+    run = company.drive(held)
+    assert company.states(run) == [("refused", "user_wrote")]
+    assert company.observations()[0]["detail"] == UNREAD_WORDS
+    with once_over(held):
+        company.drive(run)
+    assert company.world.attempts == []
+
+
+@pytest.mark.parametrize("verb", [cancel_run, kill_run])
+def test_a_run_that_is_stopped_makes_no_held_call(
+    company: Company, held: Run, verb: Callable[..., Run]
+) -> None:
+    verb(actor=company.cast.alice, run=held)
+    with once_over(held):
+        run = company.drive(held)
+    assert run.state in ("cancelled", "halted")
+    assert company.world.attempts == []
+
+
+def test_a_suspended_agent_makes_no_held_call(company: Company, held: Run) -> None:
+    AgentIdentity.objects.filter(pk=company.cast.agent.pk).update(state="suspended")
+    with once_over(held):
+        run = company.drive(held)
+    assert (run.state, run.status_reason) == ("halted", "identity_suspended")
+    assert company.world.attempts == []
+
+
+def test_a_revoked_grant_makes_no_held_call(company: Company, refund: ToolVersion, held: Run) -> None:
+    ToolGrant.objects.filter(tool=refund.tool).update(state="revoked")
+    with once_over(held):
+        run = company.drive(held)
+    assert company.states(run) == [("refused", "no_grant")]
+    assert company.world.attempts == []
+
+
+def test_a_run_that_expires_makes_no_held_call(company: Company, refund: ToolVersion) -> None:
+    company.publish(run_expires_after_s=60)
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    with once_over(run):
+        run = company.drive(run)
+    assert run.state == "expired"
+    assert company.world.attempts == []
+
+
+def test_a_paused_run_holds_on_and_can_still_be_vetoed(company: Company, held: Run) -> None:
+    pause_run(actor=client(company), run=held)
+    with once_over(held):
+        company.drive(held)
+        assert company.world.attempts == []
+        veto(company, held)
+    assert company.states(held) == [("refused", "vetoed")]
+
+
+def test_a_driver_that_dies_when_the_window_is_over_makes_the_call_once(
+    company: Company, held: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with once_over(held), monkeypatch.context() as patch:
+        patch.setattr(executing, "_execute_all", crash)
+        drive_and_crash(company, held)
+    abandon(held)  # by the database's clock, too
+    with once_over(held, 2 * WINDOW_S):
+        run = company.drive(held)
+    assert company.states(run)[0][0] == "succeeded"
+    assert len(company.world.effects) == 1
+
+
+def test_a_driver_that_dies_while_it_is_held_changes_nothing(
+    company: Company, held: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Run.objects.filter(pk=held.pk).update(wake_at=timezone.now())
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "release", crash)
+        drive_and_crash(company, held)
+    run = company.drive(held)
+    assert company.states(run) == [("held", "")]
+    veto(company, run)
+    run = company.drive(run)
+    assert (company.states(run), company.world.attempts) == ([("refused", "vetoed")], [])
+
+
+# --- who, when ---------------------------------------------------------------------------------------------
+
+
+def test_a_veto_that_comes_in_the_middle_of_the_commit_wins(
+    company: Company, held: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = executing._commit_attempts
+
+    def veto_and_commit(session: Session, ready: list[executing.Ready]) -> None:
+        veto(company, held)
+        monkeypatch.setattr(executing, "_commit_attempts", commit)
+        commit(session, ready)
+
+    monkeypatch.setattr(executing, "_commit_attempts", veto_and_commit)
+    with once_over(held):
+        run = company.drive(held)
+    assert company.states(run) == [("refused", "vetoed")]
+    assert company.world.attempts == []
+
+
+def test_a_veto_comes_too_late_once_the_call_has_gone_out(company: Company, held: Run) -> None:
+    def too_late(do: Callable[[], Result]) -> Result:
+        with pytest.raises(StateConflict):
+            veto(company, held)
+        return do()
+
+    company.world.mishaps.append(too_late)
+    with once_over(held):
+        run = company.drive(held)
+    assert company.states(run) == [("succeeded", "ok")]
+    with pytest.raises(StateConflict) as ended:
+        veto(company, run)
+    assert ended.value.code == "run_ended"
+
+
+def test_a_veto_counts_once(company: Company, held: Run) -> None:
+    veto(company, held)
+    with pytest.raises(StateConflict) as twice:
+        veto(company, held)
+    assert twice.value.code == "not_awaited"
+    assert company.kinds(held).count("call.vetoed") == 1
+
+
+@pytest.mark.parametrize(("step", "call"), [(1, 2), (2, 1), (0, 0)])
+def test_only_a_call_that_there_is_can_be_vetoed(company: Company, held: Run, step: int, call: int) -> None:
+    with pytest.raises(StateConflict):
+        veto_call(actor=client(company), run=held, step=step, call=call, reason="no")
+
+
+def test_a_veto_needs_a_reason(company: Company, held: Run) -> None:
+    with pytest.raises(ValidationFailed):
+        veto(company, held, reason="  ")
+
+
+def test_who_may_veto(company: Company, held: Run) -> None:
+    cast = company.cast
+    for nobody in (cast.agent.service_account, cast.bob, cast.charlie):
+        with pytest.raises(PolicyDenied):
+            veto(company, held, nobody)
+    assert company.states(held) == [("held", "")]
+    assign_perm("runs.veto_call", cast.bob)
+    veto(company, held, User.objects.get(pk=cast.bob.pk))
+    assert company.states(held) == [("refused", "vetoed")]
+
+
+# --- guards taken away -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "line", "mutant"),
+    [
+        (executing, "_make_ready", "if held := hold_facts(call, assessment, utc_now()):", "if held := {}:"),
+        (assessment, "_assess_valid", "veto_s=find_veto_window(spec.effect, standing),", "veto_s=0,"),
+    ],
+)
+def test_without_its_guard_a_tighter_grant_holds_nothing(
+    company: Company, refund: ToolVersion, held: Run, monkeypatch: pytest.MonkeyPatch,
+    module: ModuleType, function: str, line: str, mutant: str,
+) -> None:  # fmt: skip
+    company.is_mutant = True
+    rewrite(monkeypatch, module, function, line, mutant)
+    change_window(company, refund, 3 * WINDOW_S)
+    with once_over(held):
+        run = company.drive(held)
+    assert company.states(run) == [("succeeded", "ok")], "it went out before its window was over"
+
+
+def test_without_heeding_the_users_words_it_goes_out(
+    company: Company, held: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.is_mutant = True
+    line = 'if call.status == "held" and session.state.unread:'
+    rewrite(monkeypatch, executing, "_make_ready", line, "if False:")
+    add_message(actor=client(company), run=held, text="No, wait!")
+    with once_over(held):
+        company.drive(held)
+    assert len(company.world.effects) == 1
