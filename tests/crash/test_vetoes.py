@@ -52,7 +52,7 @@ def await_held(arena: Arena) -> list[tuple[UUID, int, int, str]]:
     while not (held := arena.read(HELD)):
         assert time.monotonic() < deadline, "nothing is held"
         time.sleep(0.05)
-    return held  # type: ignore[return-value]  # rows of that query
+    return held
 
 
 def veto(arena: Arena, run: UUID, step: int, call: int) -> int:
