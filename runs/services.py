@@ -95,7 +95,7 @@ def _proof_of(application: Application | None, proven: ProvenUser | None) -> str
 Duty = Callable[[Cursor, State], None]
 
 
-def _append(
+def append_to_run(
     actor: User, run: Run, kind: str, facts: dict[str, Any], content: Any = None, duty: Duty | None = None
 ) -> Run:
     """Append a person's event to a run, with its duty; make it due, and ring its driver.
@@ -123,7 +123,7 @@ def _require_control(actor: User, run: Run, permission: str = "runs.control_run"
 
 def _control(actor: User, run: Run, kind: str, reason: str) -> Run:
     _require_control(actor, run)
-    return _append(actor, run, kind, {}, {"reason": reason})
+    return append_to_run(actor, run, kind, {}, {"reason": reason})
 
 
 def cancel_run(*, actor: User, run: Run, reason: str = "") -> Run:
@@ -157,7 +157,9 @@ def add_message(*, actor: User, run: Run, text: str) -> Run:
     if run.kind == RunKind.UNDO:
         raise StateConflict("is_an_undo", "nobody reads messages in an undo; nothing was changed")
     _check_text(text)
-    return _append(actor, run, e.MESSAGE_RECEIVED, {"size": len(text)}, {"text": text}, _void_approvals(run))
+    return append_to_run(
+        actor, run, e.MESSAGE_RECEIVED, {"size": len(text)}, {"text": text}, _void_approvals(run)
+    )
 
 
 def _void_approvals(run: Run) -> Duty:
@@ -180,7 +182,7 @@ def answer_input(
     _check_text(text)
     where = _awaited(run, "input", step, call)
     facts = {**where, "size": len(text)}
-    return _append(actor, run, e.INPUT_RECEIVED, facts, {"text": text}, _void_approvals(run))
+    return append_to_run(actor, run, e.INPUT_RECEIVED, facts, {"text": text}, _void_approvals(run))
 
 
 def _awaited(run: Run, kind: str, step: int | None, call: int | None) -> dict[str, int]:
@@ -201,7 +203,7 @@ def answer_handover(*, actor: User, handover: Handover, text: str) -> Handover:
         _require_control(actor, locked.run, "runs.answer_handover")
         facts = {"step": locked.step, "call": locked.call, "size": len(text)}
         run = locked.run
-        run = _append(actor, run, e.HANDOVER_ANSWERED, facts, {"text": text}, _void_approvals(run))
+        run = append_to_run(actor, run, e.HANDOVER_ANSWERED, facts, {"text": text}, _void_approvals(run))
         locked.answered_at, locked.answered_by = run.updated_at, actor  # the time of the entry
         locked.save(update_fields=["answered_at", "answered_by"])
     return locked
@@ -215,7 +217,7 @@ def veto_call(*, actor: User, run: Run, step: int, call: int, reason: str) -> Ru
     if is_blank(reason):
         raise ValidationFailed("reason_missing", "say why it must not happen; the agent reads it")
     may_veto(actor, run).enforce()
-    return _append(actor, run, e.CALL_VETOED, {"step": step, "call": call}, {"reason": reason})
+    return append_to_run(actor, run, e.CALL_VETOED, {"step": step, "call": call}, {"reason": reason})
 
 
 def settle_outcome(*, actor: User, run: Run, step: int, call: int, happened: bool, note: str) -> Run:
@@ -233,4 +235,4 @@ def settle_outcome(*, actor: User, run: Run, step: int, call: int, happened: boo
         if not happened and found.tool_version is not None:
             release_caps(cursor, run.identity_id, found.tool_version.tool_id, state.call(call).claims)
 
-    return _append(actor, run, e.OUTCOME_SETTLED, facts, {"note": note}, give_caps_back)
+    return append_to_run(actor, run, e.OUTCOME_SETTLED, facts, {"note": note}, give_caps_back)

@@ -246,7 +246,7 @@ class DelegationAdmin(GovernedAdmin):
         """Offer the action; the service decides."""
         return self.admin_site.has_permission(request)
 
-    @offered_when("active", danger=True)
+    @offered_when("active", "expired", danger=True)
     @admin.action(permissions=["revoke"], description="Revoke with all that came of it")
     def revoke(self, request: HttpRequest, queryset: QuerySet[Delegation]) -> HttpResponse:
         """Take hops back, each with its subtree."""

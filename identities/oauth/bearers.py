@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from identities.clients import find_client
 from identities.models import AgentIdentity, Application, Delegation, Principal, User
@@ -31,13 +32,15 @@ def accept_bearer(text: str) -> tuple[User, AccessToken] | None:
 class Delegate:
     """An agent that acts for an end user, by a token that says so.
 
-    ``application`` is the one that passed the user's authority on, if one did; ``proof`` is what it rests on.
+    ``application`` is the one that passed the user's authority on, if one did; ``proof`` is what it rests on;
+    ``delegation_id`` is the hop that can be taken back.
     """
 
     agent: AgentIdentity
     principal: Principal
     application: Application | None
     proof: str
+    delegation_id: UUID | None = None
 
 
 def accept_delegate(text: str) -> Delegate:
@@ -50,7 +53,7 @@ def accept_delegate(text: str) -> Delegate:
         raise TokenRefused("no_user")
     if hop.actor.kind != User.Kind.AGENT:
         raise TokenRefused("not_an_agent")
-    return Delegate(hop.actor.agent_identity, hop.principal, _passed_on_by(hop), hop.proof)
+    return Delegate(hop.actor.agent_identity, hop.principal, _passed_on_by(hop), hop.proof, hop.pk)
 
 
 def _passed_on_by(hop: Delegation) -> Application | None:

@@ -25,8 +25,8 @@ WITH RECURSIVE subtree AS (
     SELECT child.id FROM identities_delegation child JOIN subtree ON child.parent_id = subtree.id
 )
 UPDATE identities_delegation SET revoked_at = %(now)s
-WHERE id IN (SELECT id FROM subtree) AND revoked_at IS NULL AND expires_at > %(now)s
-RETURNING id
+WHERE id IN (SELECT id FROM subtree) AND revoked_at IS NULL AND (%(ended)s OR expires_at > %(now)s)
+RETURNING expires_at > %(now)s
 """
 
 
@@ -58,6 +58,7 @@ def add_delegation(delegation: Delegation) -> None:
 def revoke_delegation(*, actor: User, delegation: Delegation) -> int:
     """Take a delegation back with all that hangs below it; return how many counted until now.
 
+    What has ended by itself is taken back too: a call that came by it may still wait for people.
     The client that it was made for may do so, and whoever may stop or change that client.
     """
     holder = User.objects.select_related("agent_identity", "application").get(pk=delegation.actor_id)
@@ -69,8 +70,9 @@ def revoke_delegation(*, actor: User, delegation: Delegation) -> int:
             else may_govern(actor, "identities.change_application", owner.team, owner)
         )
         require_fresh_factor(actor)
-    revoked = _revoke([delegation.pk], timezone.now())
-    if revoked:
+    taken_back = _revoke([delegation.pk], timezone.now(), ended=True)
+    revoked = sum(taken_back)
+    if taken_back:
         facts = {"delegation": str(delegation.pk), "revoked": revoked}
         stream, kind = stream_of(holder)
         record(stream, kind, Draft("delegation.revoked", timezone.now(), facts, actor=actor.pk))
@@ -80,15 +82,16 @@ def revoke_delegation(*, actor: User, delegation: Delegation) -> int:
 def revoke_delegations_of(*, account: User) -> int:
     """Take back all that an account was given, in the transaction that stops it; return how many counted."""
     held = Delegation.objects.filter(actor=account, revoked_at=None, expires_at__gt=timezone.now())
-    return _revoke(list(held.values_list("pk", flat=True)), timezone.now())
+    return sum(_revoke(list(held.values_list("pk", flat=True)), timezone.now()))
 
 
-def _revoke(roots: list[object], now: datetime) -> int:
-    revoked = 0
+def _revoke(roots: list[object], now: datetime, *, ended: bool = False) -> list[bool]:
+    """Take hops back with their subtrees; return of each that was taken back whether it still counted."""
+    revoked: list[bool] = []
     with connection.cursor() as cursor:
         while True:
-            cursor.execute(REVOKE_SUBTREE, {"roots": roots, "now": now})
-            found = len(cursor.fetchall())
+            cursor.execute(REVOKE_SUBTREE, {"roots": roots, "now": now, "ended": ended})
+            found = cursor.fetchall()
             if not found:
                 return revoked
-            revoked += found
+            revoked += [counted for (counted,) in found]

@@ -11,6 +11,7 @@ from agentops.identifiers import text_of
 from runs.actions.meaning import meant_of, undone_by
 from runs.authority import find_ended_parent
 from runs.decided import find_undecided
+from runs.gateway.delegated import is_taken_back
 from runs.lookups.calling import make_call
 from runs.lookups.resolving import Unresolved, facts_of, read_kept, resolve_arguments
 from runs.session import Session, utc_now
@@ -73,6 +74,8 @@ def assess_proposal(session: Session, call: CallState, spec: ToolSpec) -> Assess
         return refuse(planned, "arguments_erased", "what was proposed has been erased", "run")
     if find_ended_parent(session):
         return refuse(planned, "parent_ended", "the run on whose behalf this one acts has ended", "parent")
+    if session.state.is_external and is_taken_back(session.context.run_id, call.number):
+        return refuse(planned, "delegation_revoked", "the authority by which it came was taken back", "user")
     if spec.resolvers:
         found = resolve_arguments(session, planned, call.number)
         if isinstance(found, Unresolved):

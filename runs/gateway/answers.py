@@ -22,6 +22,7 @@ PARKED = "parked"
 _WORDS = {
     "outcome_unknown": "nobody knows whether it happened; a person has to find out",
     "in_progress": "it is being worked on; make the same call again to learn how it ended",
+    "held": "it goes out at {} unless a person vetoes it; make the same call again to learn how it ended",
     "approval_required": "a person has to approve this; make the same call again to learn what they decided",
 }
 
@@ -64,6 +65,9 @@ def read_answer(received: ReceivedCall) -> Answer:
         return Answer("waiting", None, "approval_required", _WORDS["approval_required"], call.approval_id)
     if call is not None and call.state == PARKED:
         return Answer("waiting", None, "outcome_unknown", _WORDS["outcome_unknown"])
+    if call is not None and call.state == "held" and call.held_until is not None:
+        until = call.held_until.isoformat(timespec="seconds")
+        return Answer("working", None, "in_progress", _WORDS["held"].format(until))
     return Answer("working", None, "in_progress", _WORDS["in_progress"])
 
 
@@ -99,6 +103,8 @@ def _read_outcome(run_id: UUID, call: ToolCall) -> Answer:
         return Answer("succeeded", content["value"], was_replayed=bool(facts.get("replayed")))
     if kind == e.OUTCOME_SETTLED:
         return _settled_by_person(facts)
+    if kind == e.CALL_VETOED:
+        return Answer("failed", None, call.code, str(content.get("reason", "")))
     return Answer("failed", content.get("value"), facts.get("code", ""), str(content.get("detail", "")))
 
 

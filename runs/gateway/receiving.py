@@ -22,7 +22,7 @@ from runs import lease_rows
 from runs.gateway.conversations import name_conversation, open_conversation
 from runs.models import ReceivedCall, Run, ToolCall
 from runs.planner.calls import read_calls
-from runs.services import DRIVE
+from runs.services import DRIVE, append_to_run
 from runs.steering import write_by_person
 
 KEY_LIMIT = 200
@@ -85,18 +85,29 @@ def find_own(caller: Delegate, run_id: str, number: int) -> ReceivedCall:
 
 @transaction.atomic
 def withdraw_call(*, caller: Delegate, received: ReceivedCall) -> bool:
-    """Take back a call that waits for people, who need not decide any more; return whether it did.
+    """Take back a call that waits for people, who need not decide any more, or is held; return whether it did.
 
     One that is being made, or has been, stays: nobody can take an effect back by asking.
     """
-    call = ToolCall.objects.filter(run_id=received.run_id, step=received.number, state="waiting").first()
-    if call is None or call.approval_id is None:
+    call = ToolCall.objects.filter(run_id=received.run_id, step=received.number).first()
+    if call is not None and call.state == "held":
+        return _veto(caller, call)
+    if call is None or call.state != "waiting" or call.approval_id is None:
         return False
     withdrawn = void_request(call.approval_id, code="withdrawn_by_caller", now=timezone.now())
     with connection.cursor() as cursor:
         lease_rows.ring(cursor, received.run_id)
     send_after_commit(DRIVE, str(received.run_id))
     return withdrawn
+
+
+def _veto(caller: Delegate, call: ToolCall) -> bool:
+    account, where = caller.agent.service_account, {"step": call.step, "call": call.number}
+    try:
+        append_to_run(account, call.run, e.CALL_VETOED, where, {"reason": "taken back by its caller"})
+    except StateConflict:  # it goes out this moment
+        return False
+    return True
 
 
 def digest_of(foreign: Foreign) -> str:
@@ -130,7 +141,9 @@ def _append(caller: Delegate, run: Run, foreign: Foreign, key: str, digest: str)
         lease_rows.ring(cursor, run.pk)
     send_after_commit(DRIVE, str(run.pk))
     number = after.step + len(after.inbox)
-    return ReceivedCall.objects.create(run=run, number=number, key=key, digest=digest, received_at=now)
+    return ReceivedCall.objects.create(
+        run=run, number=number, key=key, digest=digest, received_at=now, delegation_id=caller.delegation_id
+    )
 
 
 def _draft(before: RunState, now: datetime, content: dict[str, Any], caller: Delegate, size: int) -> Draft:

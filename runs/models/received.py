@@ -24,6 +24,10 @@ class ReceivedCall(models.Model):
     key = models.CharField(max_length=64, blank=True)
     digest = models.CharField(max_length=64)
     received_at = models.DateTimeField()
+    delegation_id = models.UUIDField(
+        null=True,
+        help_text="The hop of authority by which it came: once taken back, the call goes out no more.",
+    )
     answered_at = models.DateTimeField(null=True, help_text="When the client was first told how it ended.")
 
     class Meta:

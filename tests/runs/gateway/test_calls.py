@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from types import ModuleType
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
-from identities.services import suspend_agent
+from identities.models import Delegation
+from identities.services import revoke_delegation, suspend_agent
 from runs import free_turns
-from runs.actions import executing
+from runs.actions import executing, proposals
 from runs.driver import drive
 from runs.gateway import conversations
+from runs.gateway.receiving import withdraw_call
 from runs.models import AgentVersion, ReceivedCall, Run
 from runs.services import add_message, kill_run
+from tests.ledger import kinds_of
 from tests.runs.company import ORDER
 from tests.runs.gateway.conftest import Outside, delegate
 from tests.runs.test_driver import crash, drive_and_crash
@@ -220,3 +225,76 @@ def test_what_the_user_said_is_the_applications_to_add(outside: Outside) -> None
     run = outside.run
     add_message(actor=company.cast.application.service_account, run=run, text="Refund order A-1, please.")
     assert outside.hear(outside.call("pay", REFUND)).status == "succeeded"
+
+
+# --- authority that is taken back, and calls that are held -------------------------------------------------
+
+
+@pytest.fixture
+def delegated(outside: Outside) -> Delegation:
+    """Let the agent call by a delegation that is on record."""
+    caller = outside.caller
+    made: Delegation = Delegation.objects.create(
+        actor=caller.agent.service_account, team=outside.company.cast.team, principal=caller.principal,
+        proof="token", audience="https://here/mcp", scope="tools:call", depth=1, receipt="signed",
+        expires_at=timezone.now() + timedelta(minutes=5),
+    )  # fmt: skip
+    outside.caller = replace(caller, delegation_id=made.pk)
+    return made
+
+
+def wait_for_approval(outside: Outside) -> ReceivedCall:
+    refund = outside.company.versions[0].tool
+    outside.company.grant(refund, "REQUIRE_APPROVAL")
+    outside.company.let_decide(refund)
+    return outside.call("refund", REFUND)
+
+
+@pytest.mark.parametrize("minutes", [0, 60])
+def test_a_call_whose_authority_was_taken_back_goes_out_no_more(
+    outside: Outside, delegated: Delegation, minutes: int
+) -> None:
+    """Also once the delegation has ended by itself: the call still waits."""
+    asked = wait_for_approval(outside)
+    Delegation.objects.filter(pk=delegated.pk).update(
+        expires_at=timezone.now() + timedelta(minutes=5 - minutes)
+    )
+    revoke_delegation(actor=outside.caller.agent.service_account, delegation=delegated)
+    outside.company.decide()
+    outside.company.drive(outside.run)
+    assert (outside.hear(asked).code, outside.company.world.attempts) == ("delegation_revoked", [])
+    kinds = kinds_of(outside.caller.agent.pk)
+    assert kinds.count("delegation.revoked") == 1
+    assert revoke_delegation(actor=outside.caller.agent.service_account, delegation=delegated) == 0
+    assert kinds_of(outside.caller.agent.pk) == kinds
+
+
+def test_other_calls_of_the_conversation_go_on(outside: Outside, delegated: Delegation) -> None:
+    revoke_delegation(actor=outside.caller.agent.service_account, delegation=delegated)
+    outside.caller = replace(outside.caller, delegation_id=None)
+    assert outside.hear(outside.call("refund", REFUND)).status == "succeeded"
+
+
+def test_without_looking_a_call_goes_out_by_authority_that_is_gone(
+    outside: Outside, delegated: Delegation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proposals, "is_taken_back", lambda run, number: False)
+    asked = wait_for_approval(outside)
+    revoke_delegation(actor=outside.caller.agent.service_account, delegation=delegated)
+    outside.company.decide()
+    outside.company.drive(outside.run)
+    assert outside.hear(asked).status == "succeeded"
+
+
+def test_a_held_call_is_told_when_it_goes_out_and_can_be_taken_back(outside: Outside) -> None:
+    outside.company.grant(outside.company.versions[0].tool, "ALLOW", veto_s=600)
+    held = outside.call("refund", REFUND)
+    told = outside.hear(held)
+    assert (told.status, told.code) == ("working", "in_progress")
+    assert "unless a person vetoes it" in told.detail
+    assert withdraw_call(caller=outside.caller, received=held)
+    assert not withdraw_call(caller=outside.caller, received=held)
+    outside.company.drive(outside.run)
+    answer = outside.hear(held)
+    assert (answer.status, answer.code, answer.detail) == ("failed", "vetoed", "taken back by its caller")
+    assert outside.company.world.attempts == []
