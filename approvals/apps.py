@@ -8,8 +8,11 @@ class ApprovalsConfig(AppConfig):
     verbose_name = "Approvals"
 
     def ready(self) -> None:
-        """Have ``verify`` compare approvals with the ledger."""
+        """Have ``verify`` compare approvals with the ledger, and let proposals set rules."""
         from agentops.ledger.verification import register_check
         from approvals.gate import find_unrecorded
+        from approvals.governing import SET_RULE, carry_out_rule
+        from identities.changes import Verb, register_verb
 
         register_check(find_unrecorded)
+        register_verb(Verb(SET_RULE, "Whose yes calls take", carry_out_rule))

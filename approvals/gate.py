@@ -14,27 +14,34 @@ from tools.assessment import Assessment
 from tools.permits import Permit, issue_permit
 
 # The state alone is one UPDATE by anybody; a person's decision is a row and an entry of the request's stream.
-_RECORDED = """EXISTS (
-    SELECT 1 FROM ledger_entry e JOIN approvals_approvaldecision d
-        ON d.request_id = a.id AND d.decided_by_id = e.actor AND d.verdict = 'approve' AND d.digest = a.digest
-    WHERE e.stream = a.id AND e.seq > 1 AND e.kind = 'approval.decided'
+_ON_RECORD = """d.request_id = a.id AND d.verdict = 'approve' AND d.digest = a.digest
+    AND EXISTS (SELECT 1 FROM ledger_entry e WHERE e.stream = a.id AND e.seq > 1
+        AND e.kind = 'approval.decided' AND e.actor = d.decided_by_id
         AND e.facts ->> 'verdict' = 'approve' AND e.facts ->> 'digest' = a.digest
-) AND NOT EXISTS (
+        AND coalesce((e.facts ->> 'stage')::int, 1) = d.stage)"""
+# Whether who approved may still approve (see `approvals.querysets`).
+_MAY = """u.is_active AND u.kind = 'person' AND u.id <> i.owner_id
+    AND NOT EXISTS (SELECT 1 FROM approvals_approvalparent b JOIN identities_agentidentity o ON o.id = b.identity_id
+        WHERE b.request_id = a.id AND o.owner_id = u.id)
+    AND EXISTS (SELECT 1 FROM approvals_stagegroup g WHERE g.request_id = a.id AND g.place = d.stage
+        AND (g.group_id IS NULL OR EXISTS (SELECT 1 FROM identities_user_groups m
+            WHERE m.user_id = u.id AND m.group_id = g.group_id)))
+    AND (
+        EXISTS (SELECT 1 FROM tools_tooluserobjectpermission p JOIN auth_permission c ON c.id = p.permission_id
+            WHERE p.user_id = u.id AND p.content_object_id = a.tool_id AND c.codename = 'approve_calls')
+        OR EXISTS (SELECT 1 FROM tools_toolgroupobjectpermission p
+            JOIN auth_permission c ON c.id = p.permission_id
+            JOIN identities_user_groups m ON m.group_id = p.group_id
+            WHERE m.user_id = u.id AND p.content_object_id = a.tool_id AND c.codename = 'approve_calls'))"""
+# In each stage as many people as it needs; a request without stages has asked nobody.
+_BY_ENOUGH = """EXISTS (SELECT 1 FROM approvals_approvalstage s WHERE s.request_id = a.id)
+    AND NOT EXISTS (SELECT 1 FROM approvals_approvalstage s WHERE s.request_id = a.id AND s.needed > (
+        SELECT count(DISTINCT d.decided_by_id) FROM approvals_approvaldecision d
+        JOIN identities_user u ON u.id = d.decided_by_id WHERE d.stage = s.place AND {}))"""
+_RECORDED = f"""{_BY_ENOUGH.format(_ON_RECORD)} AND NOT EXISTS (
     SELECT 1 FROM ledger_entry e WHERE e.stream = a.id AND e.seq > 1 AND e.kind = 'approval.voided'
-)"""
-# Whether who approved may still approve (see `approvals.querysets.may_approve`), and whether it was too long ago.
-_MAY_STILL = """EXISTS (SELECT 1 FROM approvals_approvaldecision d
-        JOIN identities_user u ON u.id = d.decided_by_id AND u.is_active AND u.kind = 'person'
-        WHERE d.request_id = a.id AND d.verdict = 'approve' AND u.id <> i.owner_id
-        AND NOT EXISTS (SELECT 1 FROM approvals_approvalparent b JOIN identities_agentidentity o ON o.id = b.identity_id
-            WHERE b.request_id = a.id AND o.owner_id = u.id)
-        AND (
-            EXISTS (SELECT 1 FROM tools_tooluserobjectpermission p JOIN auth_permission c ON c.id = p.permission_id
-                WHERE p.user_id = u.id AND p.content_object_id = a.tool_id AND c.codename = 'approve_calls')
-            OR EXISTS (SELECT 1 FROM tools_toolgroupobjectpermission p
-                JOIN auth_permission c ON c.id = p.permission_id
-                JOIN identities_user_groups m ON m.group_id = p.group_id
-                WHERE m.user_id = u.id AND p.content_object_id = a.tool_id AND c.codename = 'approve_calls')))"""
+)"""  # noqa: S608  constants
+_MAY_STILL = f"({_BY_ENOUGH.format(f'{_ON_RECORD} AND {_MAY}')})"
 # What is held for a veto once it is approved does not grow old meanwhile.
 _STALE = "a.decided_at + (a.expires_at - a.created_at) + make_interval(secs => a.veto_s) <= %(now)s"
 _APPROVED = f"""

@@ -10,7 +10,8 @@ from django.db.models import Case, QuerySet, Value, When
 from agentops.console.second_factor import REQUIRED
 from approvals.duties import PARTS
 from approvals.models import ApprovalParent, ApprovalRequest
-from approvals.querysets import may_approve
+from approvals.models.requests import Factor
+from approvals.querysets import is_asked, may_approve
 from identities.models import User
 from identities.roles import is_auditor
 
@@ -22,8 +23,13 @@ class MayDecide:
     detail: str = ""
 
 
-def may_decide(actor: User, request: ApprovalRequest, *, second_factor: bool) -> MayDecide:
-    """Return whether this person may decide about this request, and if not, why and what to do."""
+def may_decide(
+    actor: User, request: ApprovalRequest, *, second_factor: bool, signed: bool = True
+) -> MayDecide:
+    """Return whether this person may decide about this request, and if not, why and what to do.
+
+    ``signed``: a key of theirs has signed just this decision.
+    """
     if not actor.is_active or actor.kind != User.Kind.PERSON:
         return MayDecide(False, "not_a_person", "only people decide; service accounts never do")
     if not ApprovalRequest.objects.filter(may_approve(actor), pk=request.pk).exists():
@@ -32,9 +38,24 @@ def may_decide(actor: User, request: ApprovalRequest, *, second_factor: bool) ->
         return MayDecide(False, "is_an_auditor", "an auditor sees, and decides about nothing")
     if part := _find_part(actor, request):
         return part
+    if request.state == ApprovalRequest.State.WAITING and (turn := _find_turn(actor, request)):
+        return turn
     if not second_factor:
         return MayDecide(False, REQUIRED, "confirm with your second factor, then decide again")
+    if request.factor == Factor.KEY and not signed:
+        return MayDecide(False, "key_required", "this takes your security key: decide in the console with it")
     return MayDecide(True)
+
+
+def _find_turn(actor: User, request: ApprovalRequest) -> MayDecide | None:
+    """Return the refusal of somebody whose yes is not the one that is awaited now."""
+    if request.decisions.filter(decided_by=actor).exists():
+        return MayDecide(
+            False, "decided_already", "you have decided about this: it takes somebody else's yes"
+        )
+    if not ApprovalRequest.objects.filter(is_asked(actor), pk=request.pk).exists():
+        return MayDecide(False, "not_asked_now", f"stage {request.stage} of this asks others")
+    return None
 
 
 def _find_part(actor: User, request: ApprovalRequest) -> MayDecide | None:

@@ -13,7 +13,7 @@ from identities.querysets import is_known_person
 from tools.models import ToolGroupObjectPermission, ToolUserObjectPermission
 
 if TYPE_CHECKING:
-    from approvals.models import ApprovalRequest  # noqa: F401  named in strings
+    from approvals.models import ApprovalRequest, ApprovalRule  # noqa: F401  named in strings
     from identities.models import User
 
 
@@ -36,7 +36,8 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
             return self.none()
         parents = apps.get_model("approvals", "ApprovalParent").objects.filter(request=OuterRef("pk"))
         apart = ~Exists(parents.filter(has_part(user)))
-        return self.filter(apart, may_approve(user), state="waiting").exclude(has_part(user))
+        waiting = self.filter(apart, may_approve(user), is_asked(user), state="waiting")
+        return waiting.exclude(has_part(user)).exclude(decisions__decided_by=user)
 
 
 def may_approve(user: User) -> Q:
@@ -48,3 +49,23 @@ def may_approve(user: User) -> Q:
     direct = ToolUserObjectPermission.objects.filter(user=user, permission__codename=codename)
     by_group = ToolGroupObjectPermission.objects.filter(group__user=user, permission__codename=codename)
     return Q(tool__in=direct.values("content_object")) | Q(tool__in=by_group.values("content_object"))
+
+
+def is_asked(user: User) -> Exists:
+    """Return the condition that a request's present stage is for this person: for all, or for a group of theirs."""
+    groups = apps.get_model("approvals", "StageGroup").objects.filter(
+        request=OuterRef("pk"), place=OuterRef("stage")
+    )
+    return Exists(groups.filter(Q(group=None) | Q(group__in=user.groups.values("pk"))))
+
+
+class ApprovalRuleQuerySet(models.QuerySet["ApprovalRule"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the rules of a person's teams."""
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(team__members=user)
+
+    def standing(self) -> Self:
+        """Return the rules in force."""
+        return self.filter(ended_at=None)

@@ -16,15 +16,17 @@ from agentops.amounts import plain_decimal
 from agentops.errors import NotFound, PolicyDenied, StateConflict, ValidationFailed
 from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
-from agentops.ledger.store import read_contents_for_people, record
+from agentops.ledger.store import read_contents_for_people, read_entries_for_people, record
 from agentops.messages import send_after_commit
 from agentops.text import is_blank
-from approvals.models import ApprovalDecision, ApprovalParent, ApprovalRequest
+from approvals.models import ApprovalDecision, ApprovalParent, ApprovalRequest, ApprovalRule
+from approvals.models.requests import Factor
 from approvals.policies import may_decide
+from approvals.rules import asked_by, find_rule, tell
+from approvals.stages import STREAM_KIND, advance, open_stages
 from identities.models import AgentIdentity, User
 from tools.assessment import Assessment
 
-STREAM_KIND = "approval"
 REASON_LIMIT = 2_000
 
 
@@ -63,6 +65,7 @@ def request_approval(
     """
     call = assessment.call
     _void(ApprovalRequest.objects.filter(key=call.key), "asked_anew", now)
+    rule = find_rule(_read_rules(subject.team_id), asked_by(assessment))
     request = ApprovalRequest.objects.create(
         id=new_id(),
         team_id=subject.team_id,
@@ -83,7 +86,11 @@ def request_approval(
         created_at=now,
         expires_at=now + timedelta(seconds=assessment.approval_ttl_s),
         veto_s=assessment.veto_s,
+        rule=rule,
+        reason_required=rule is not None and rule.reason_required,
+        factor=rule.factor if rule is not None else Factor.ANY,
     )
+    open_stages(request, rule, now)
     _keep_parents(request, subject.parents)
     facts = {
         "tool": str(call.spec.tool_id),
@@ -96,10 +103,19 @@ def request_approval(
         "key": request.key,
         "decision": assessment.verdict,
         "reasons": [reason.code for reason in assessment.decision.reasons],
+        "rule": None if rule is None else str(rule.pk),
+        "stages": [stage.needed for stage in request.stages.all()],
     }
+    if rule is not None:
+        evidence = {**evidence, "rule": tell(rule)}
     draft = Draft("approval.requested", now, facts, dict(evidence), call.identity_id)
     record(request.id, STREAM_KIND, draft)
     return request
+
+
+def _read_rules(team_id: UUID) -> QuerySet[ApprovalRule]:
+    rules: QuerySet[ApprovalRule] = ApprovalRule.objects.standing().filter(team=team_id)
+    return rules.select_related("tool", "identity")
 
 
 def _keep_parents(request: ApprovalRequest, parents: Sequence[Parent]) -> None:
@@ -137,18 +153,29 @@ def decide(
     _check_words(verdict, reason)
     with transaction.atomic():
         locked = _lock_visible(actor, request.pk)
-        decision = may_decide(actor, locked, second_factor=second_factor)
+        if locked.reason_required and is_blank(reason):
+            raise ValidationFailed("reason_missing", "say why: the rule for this call asks for it")
+        decision = may_decide(actor, locked, second_factor=second_factor, signed=bool(signature))
         if not decision.allowed:
             raise PolicyDenied(decision.code, decision.detail)
         now = timezone.now()
         _check_open(locked, digest, now)
         ApprovalDecision.objects.create(
-            request=locked, verdict=verdict, decided_by=actor, channel=channel, digest=digest, decided_at=now
-        )
-        facts: dict[str, Any] = {"verdict": verdict, "channel": channel, "digest": digest}
+            request=locked, verdict=verdict, decided_by=actor, channel=channel, digest=digest, decided_at=now,
+            stage=locked.stage,
+        )  # fmt: skip
+        facts: dict[str, Any] = {
+            "verdict": verdict,
+            "channel": channel,
+            "digest": digest,
+            "stage": locked.stage,
+        }
         facts |= {"signature": dict(signature)} if signature else {}
-        _close(locked, "approved" if verdict == "approve" else "denied", now)
         record(locked.id, STREAM_KIND, Draft("approval.decided", now, facts, {"reason": reason}, actor.pk))
+        if verdict == ApprovalDecision.Verdict.DENY:
+            _close(locked, "denied", now)
+        elif advance(locked, now):
+            _close(locked, "approved", now)
     return locked
 
 
@@ -225,9 +252,10 @@ def read_evidence(request: ApprovalRequest) -> dict[str, Any] | None:
     return content
 
 
-def read_reason(request: ApprovalRequest) -> str:
-    """Return the words of the decision, or an empty string when there are none or they were erased."""
+def read_reasons(request: ApprovalRequest) -> dict[UUID | None, str]:
+    """Return the words of each who has decided, by who they are; those that were erased are absent."""
     with connection.cursor() as cursor:
-        found = read_contents_for_people(cursor, request.id, [2])
-    words = found.get(2, {})
-    return str(words.get("reason") or words.get("unreadable", ""))
+        entries = read_entries_for_people(cursor, request.id, after=1, contents=True)
+    decided = [entry for entry in entries if entry.kind == "approval.decided"]
+    words = {entry.actor: entry.content or {} for entry in decided}
+    return {actor: str(said.get("reason") or said.get("unreadable", "")) for actor, said in words.items()}

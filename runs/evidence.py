@@ -11,7 +11,7 @@ from uuid import UUID
 from agentops.database import borrowed
 from agentops.engine import events as e
 from agentops.engine.state import CallState
-from agentops.ledger.store import read_contents, read_entries
+from agentops.ledger.store import read_entries
 from agentops.text import spell_out
 from runs.lookups.resolving import content_of
 from runs.session import Session
@@ -154,7 +154,9 @@ def refusal_words(approval: UUID, code: str) -> str:
     """Return what the model is told when people did not approve, with the reviewer's reason where there is one."""
     if code == "denied_by_human":
         with borrowed() as connection, connection.cursor() as cursor:
-            content = read_contents(cursor, approval, [2]).get(2) or {}
+            entries = read_entries(cursor, approval, contents=True)
+        denied = next((each for each in reversed(entries) if each.kind == "approval.decided"), None)
+        content = (denied.content if denied else None) or {}
         return f"a person denied this: {content.get('reason', '')}"
     return OTHER_REFUSALS.get(code) or words_of_void(approval) or "the approval was withdrawn"
 

@@ -9,6 +9,19 @@ from types import MappingProxyType
 from tools.policy import Decision, Reason, Verdict
 from tools.provenance.judging import Finding
 
+# The codes under which a call is found not to be, or perhaps not, what the user meant.
+DOUBTS = frozenset(
+    (
+        "off_plan",
+        "over_plan",
+        "other_arguments",
+        "from_untrusted",
+        "from_nowhere",
+        "strange_address",
+        "carries_sensitive",
+        "leaks_sensitive",
+    )
+)
 _STRICTER: Mapping[Verdict, int] = MappingProxyType({"ALLOW": 0, "REQUIRE_APPROVAL": 1, "DENY": 2})
 
 

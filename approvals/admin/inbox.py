@@ -26,6 +26,11 @@ from identities.factors import has_fresh_factor
 STATUS: dict[type[AgentOpsError], int] = {
     NotFound: 404, StateConflict: 409, ValidationFailed: 422, PolicyDenied: 403,
 }  # fmt: skip
+SAID = {
+    ApprovalRequest.State.APPROVED: "You approved this request.",
+    ApprovalRequest.State.DENIED: "You denied this request.",
+    ApprovalRequest.State.WAITING: "You approved this request; it takes somebody else's yes, too.",
+}
 
 
 @admin.register(ApprovalRequest)
@@ -113,8 +118,7 @@ class ApprovalRequestAdmin(GovernedAdmin):
             return self._refuse(request, asked, error)
         if request.headers.get("HX-Request"):
             return self._show_outcome(request, self.get_queryset(request).get(pk=asked.pk), just_now=True)
-        done = "approved" if decided.state == ApprovalRequest.State.APPROVED else "denied"
-        messages.success(request, f"You {done} this request.")
+        messages.success(request, SAID[ApprovalRequest.State(decided.state)])
         return HttpResponseRedirect(self.page_url("change", asked.pk))
 
     def _show_outcome(

@@ -12,7 +12,8 @@ from agentops.console.panels import panels_for
 from agentops.console.security_keys import offers_keys
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.policies import may_decide
-from approvals.services import read_evidence, read_reason
+from approvals.services import read_evidence, read_reasons
+from approvals.stages import read_stages
 from identities.acting import acting_person
 from identities.factors import has_fresh_factor
 from identities.models import User
@@ -51,16 +52,25 @@ def _readable(item: dict[str, Any]) -> dict[str, Any]:
 
 def decision_context(request: HttpRequest, user: User, asked: ApprovalRequest) -> dict[str, Any]:
     """Return the context of the decision: the form while it waits, who decided what when it does not."""
+    decisions = _read_decisions(asked)
     if asked.state == ApprovalRequest.State.WAITING:
         refusal = may_decide(user, asked, second_factor=True)
         return {
             "asked": asked,
+            "decisions": decisions,
+            "stages": read_stages(asked),
             "refusal": refusal.detail,
             "needs_code": not has_fresh_factor(acting_person(request)),
             "has_key": offers_keys(request),
         }
-    decisions = ApprovalDecision.objects.filter(request=asked).select_related("decided_by")
-    return {"asked": asked, "decisions": list(decisions), "reason": read_reason(asked)}
+    return {"asked": asked, "decisions": decisions}
+
+
+def _read_decisions(asked: ApprovalRequest) -> list[tuple[ApprovalDecision, str]]:
+    """Return who has decided, each with their words, the first first."""
+    decisions = asked.decisions.select_related("decided_by").order_by("decided_at")
+    reasons = read_reasons(asked) if decisions else {}
+    return [(decision, reasons.get(decision.decided_by_id, "")) for decision in decisions]
 
 
 def _decided_before(asked: ApprovalRequest) -> dict[str, int]:

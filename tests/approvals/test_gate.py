@@ -21,6 +21,7 @@ from agentops.ledger.store import record
 from approvals.gate import consume, read_verdicts, require
 from approvals.models import ApprovalDecision, ApprovalRequest
 from identities.models import AgentIdentity, User
+from tests.approvals.bending import unguarded
 from tests.factories import ApprovalRequestFactory, PersonFactory
 from tests.factories.approvals import record_decision
 from tests.tools.execution import make_call, make_spec
@@ -226,12 +227,14 @@ def unrecorded(how: str) -> ApprovalRequest:
         ApprovalDecision.objects.create(request=request, decided_by=PersonFactory.create(), **values)
     if how == "without a row":
         record_decision(request)
-        ApprovalDecision.objects.all().delete()
+        with unguarded():
+            ApprovalDecision.objects.all().delete()
     if how == "voided":
         record_decision(request)
         with transaction.atomic():
             record(request.pk, "approval", Draft("approval.voided", timezone.now()))
-    ApprovalRequest.objects.filter(pk=request.pk).update(state="approved", decided_at=timezone.now())
+    with unguarded():
+        ApprovalRequest.objects.filter(pk=request.pk).update(state="approved", decided_at=timezone.now())
     request.refresh_from_db()
     return request
 

@@ -18,11 +18,14 @@ from approvals import duties, gate, services
 from approvals.models import ApprovalRequest
 from identities.models import AgentIdentity, User
 from runs.models import Run
+from tests.approvals.bending import no_database_guards
 from tests.approvals.test_gate import assessed, permit_for, request_for
 from tests.rewriting import rewrite
 from tests.runs.company import Company
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_database_guards")]
+
+__all__ = ["no_database_guards"]
 
 Attack = Callable[[Company, ApprovalRequest], None]
 Mutant = Callable[[pytest.MonkeyPatch], None]

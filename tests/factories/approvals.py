@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -12,7 +13,7 @@ from guardian.shortcuts import assign_perm
 from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
-from approvals.models import ApprovalDecision, ApprovalRequest
+from approvals.models import ApprovalDecision, ApprovalRequest, ApprovalStage, StageGroup
 from tests.factories.declarations import LazyAttribute, LazyFunction, SelfAttribute, SubFactory
 from tests.factories.identities import AgentFactory, PersonFactory, PrincipalFactory
 from tests.factories.tools import ToolVersionFactory
@@ -37,7 +38,18 @@ class ApprovalRequestFactory(DjangoModelFactory[ApprovalRequest]):
     digest = LazyFunction(lambda: new_id().hex * 2)
     effect = "irreversible"
     created_at = LazyFunction(timezone.now)
+    stage_at = SelfAttribute("created_at")
     expires_at = LazyAttribute(lambda request: request.created_at + timedelta(minutes=10))
+
+    @classmethod
+    def _create(cls, model_class: Any, *args: Any, **values: Any) -> ApprovalRequest:
+        """Ask for one yes of anybody, where a test says nothing else."""
+        needed = values.pop("needed", (1,))
+        made: ApprovalRequest = super()._create(model_class, *args, **values)  # type: ignore[no-untyped-call]  # the library's own
+        for place, count in enumerate(needed, start=1):
+            ApprovalStage.objects.create(request=made, place=place, needed=count, ladder=[[0, None]])
+            StageGroup.objects.create(request=made, place=place, group=None, opened_at=made.created_at)
+        return made
 
 
 def record_decision(request: ApprovalRequest, verdict: str = "approve") -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 import time_machine
+from django.db import ProgrammingError, transaction
 from django.utils import timezone
 
 from agentops.errors import StateConflict
@@ -19,6 +20,7 @@ from runs.evidence import UNREAD_WORDS
 from runs.models import Run
 from runs.services import add_message, answer_input, cancel_run, kill_run, pause_run, resume_run
 from runs.session import Session
+from tests.approvals.bending import unguarded
 from tests.ledger import last_entry
 from tests.runs.company import ISSUER, ORDER, SUBJECT, Company, proposes, says
 from tests.runs.deeds import Mishap, busy, lose_reply, refuse
@@ -98,7 +100,10 @@ def test_nobody_decided_in_time(company: Company, waiting: Run) -> None:
 
 
 def test_an_approval_that_nobody_gave_makes_no_effect(company: Company, waiting: Run) -> None:
-    ApprovalRequest.objects.update(state="approved", decided_at=timezone.now())
+    with pytest.raises(ProgrammingError, match="takes more people"), transaction.atomic():
+        ApprovalRequest.objects.update(state="approved", decided_at=timezone.now())
+    with unguarded():
+        ApprovalRequest.objects.update(state="approved", decided_at=timezone.now())
     run = company.drive(waiting)
     assert company.states(run) == [("refused", "approval_not_recorded")]
     assert company.world.attempts == []

@@ -17,6 +17,13 @@ from identities.models import AgentIdentity, Application, Principal, Team, User
 from tools.models import Tool, ToolVersion
 
 
+class Factor(models.TextChoices):
+    """With what people have to prove that they are there."""
+
+    ANY = "any", "any second factor"
+    KEY = "key", "a security key, which signs what is decided"
+
+
 class ApprovalRequest(models.Model):
     """A question to people: may this identity make exactly this call? Its id is its ledger stream."""
 
@@ -63,6 +70,17 @@ class ApprovalRequest(models.Model):
     veto_s = models.PositiveIntegerField(
         default=0, db_default=0, help_text="For so many seconds after the decision it is held, for a veto."
     )
+    # What the team's rule asked for; none: one yes of whoever has the tool's calls to approve.
+    rule = models.ForeignKey(
+        "approvals.ApprovalRule", on_delete=models.PROTECT, null=True, related_name="requests", db_index=False
+    )
+    reason_required = models.BooleanField(default=False, db_default=False)
+    factor = models.CharField(max_length=8, choices=Factor, default=Factor.ANY, db_default=Factor.ANY)
+    stage = models.PositiveSmallIntegerField(
+        default=1, db_default=1, help_text="Which of its stages is asked now, from 1."
+    )
+    stage_at = models.DateTimeField(null=True, help_text="Since when.")
+    escalates_at = models.DateTimeField(null=True, help_text="When others may decide in this stage too.")
     decided_at = models.DateTimeField(null=True)
     consumed_at = models.DateTimeField(null=True)
 
@@ -83,6 +101,11 @@ class ApprovalRequest(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["expires_at"], name="approval_waiting", condition=Q(state="waiting")),
+            models.Index(
+                fields=["escalates_at"],
+                name="approval_escalates",
+                condition=Q(state="waiting", escalates_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -131,6 +154,7 @@ class ApprovalDecision(models.Model):
     decided_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="decisions")
     channel = models.CharField(max_length=10, choices=Channel)
     digest = models.CharField(max_length=64, help_text="The digest that the person was shown.")
+    stage = models.PositiveSmallIntegerField(default=1, db_default=1)
     decided_at = models.DateTimeField()
 
     class Meta:

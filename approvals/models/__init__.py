@@ -1,0 +1,13 @@
+"""Requests for approval, their decisions, and the rules about whose yes it takes."""
+
+from approvals.models.requests import ApprovalDecision, ApprovalParent, ApprovalRequest
+from approvals.models.rules import ApprovalRule, ApprovalStage, StageGroup
+
+__all__ = [
+    "ApprovalDecision",
+    "ApprovalParent",
+    "ApprovalRequest",
+    "ApprovalRule",
+    "ApprovalStage",
+    "StageGroup",
+]

@@ -1,0 +1,130 @@
+"""The stages of a request: who is asked, who is asked next, and who else once nobody has answered for long enough."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.db import transaction
+
+from agentops.ledger.entries import Draft
+from agentops.ledger.store import record
+from approvals.models import ApprovalDecision, ApprovalRequest, ApprovalRule, ApprovalStage, StageGroup
+
+STREAM_KIND = "approval"
+# Where no rule says otherwise: one yes of whoever has the tool's calls to approve.
+DEFAULT_STAGES: tuple[Mapping[str, Any], ...] = ({"needed": 1, "group": None, "escalate": []},)
+NOBODY = 0  # no group has this id: a group that is gone has no members
+
+
+def open_stages(request: ApprovalRequest, rule: ApprovalRule | None, now: datetime) -> None:
+    """Write down what a rule asks of a request, and open its first stage."""
+    stages = DEFAULT_STAGES if rule is None else tuple(rule.stages)
+    ids = _find_groups(stages)
+    made = [
+        ApprovalStage(request=request, place=place, needed=stage["needed"], ladder=_ladder(stage, ids))
+        for place, stage in enumerate(stages, start=1)
+    ]
+    ApprovalStage.objects.bulk_create(made)
+    _climb(request, made[0], now, now)
+
+
+def _find_groups(stages: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    names = {stage["group"] for stage in stages if stage.get("group")}
+    names |= {step["group"] for stage in stages for step in stage.get("escalate", ())}
+    return dict(Group.objects.filter(name__in=names).values_list("name", "pk")) if names else {}
+
+
+def _ladder(stage: Mapping[str, Any], ids: Mapping[str, int]) -> list[list[int | None]]:
+    """Return who may decide after how many seconds: at first a group, or (None) all who may approve at all."""
+    name = stage.get("group")
+    first: list[int | None] = [0, ids.get(name, NOBODY) if name else None]
+    return [first, *([step["after_s"], ids.get(step["group"], NOBODY)] for step in stage.get("escalate", ()))]
+
+
+def _climb(
+    request: ApprovalRequest, stage: ApprovalStage, begun: datetime, now: datetime
+) -> list[int | None]:
+    """Let those decide whose time has come, and note when the next one's will; return who is new."""
+    rungs = [(begun + timedelta(seconds=after_s), group) for after_s, group in stage.ladder]
+    known = set(StageGroup.objects.filter(request=request, place=stage.place).values_list("group", flat=True))
+    new = [group for at, group in rungs if at <= now and group not in known]
+    StageGroup.objects.bulk_create(
+        StageGroup(request=request, place=stage.place, group_id=group, opened_at=now) for group in new
+    )
+    request.stage, request.stage_at = stage.place, begun
+    request.escalates_at = min((at for at, _ in rungs if at > now), default=None)
+    request.save(update_fields=["stage", "stage_at", "escalates_at"])
+    return new
+
+
+def advance(request: ApprovalRequest, now: datetime) -> bool:
+    """Go on to the next stage if the present one has its people, in the caller's lock; return whether all have."""
+    stages = list(ApprovalStage.objects.filter(request=request, place__gte=request.stage).order_by("place"))
+    if count_yes(request) < stages[0].needed:
+        return False
+    if len(stages) == 1:
+        return True
+    _climb(request, stages[1], now, now)
+    record(request.pk, STREAM_KIND, Draft("approval.stage_passed", now, {"stage": stages[0].place}))
+    return False
+
+
+def count_yes(request: ApprovalRequest) -> int:
+    """Return how many have said yes in the present stage."""
+    given = ApprovalDecision.objects.filter(
+        request=request, stage=request.stage, verdict=ApprovalDecision.Verdict.APPROVE
+    )
+    return given.count()
+
+
+def escalate_requests(*, now: datetime, limit: int = 200) -> int:
+    """Let others decide too where nobody has for so long as the rule gave them; return of how many requests."""
+    with transaction.atomic():
+        waiting = ApprovalRequest.objects.filter(
+            state="waiting", escalates_at__lte=now, expires_at__gt=now
+        ).order_by("escalates_at")
+        due = list(waiting.select_for_update(skip_locked=True)[:limit])
+        for request in due:
+            _escalate(request, now)
+    return len(due)
+
+
+def _escalate(request: ApprovalRequest, now: datetime) -> None:
+    stage = ApprovalStage.objects.get(request=request, place=request.stage)
+    new = _climb(request, stage, request.stage_at or request.created_at, now)
+    facts = {"stage": stage.place, "groups": new}
+    record(request.pk, STREAM_KIND, Draft("approval.escalated", now, facts))
+
+
+@dataclass(frozen=True, slots=True)
+class StageShown:
+    """A stage as people see it: how many of how many have said yes, who is asked, and whether it is asked now."""
+
+    place: int
+    needed: int
+    given: int
+    groups: tuple[str, ...]
+    is_present: bool
+
+
+def read_stages(request: ApprovalRequest) -> list[StageShown]:
+    """Return the stages of a request, in order; without a group all who have the tool's calls to approve are asked."""
+    stages = list(request.stages.all())
+    said = Counter(request.decisions.filter(verdict="approve").values_list("stage", flat=True))
+    open_to = set(request.stage_groups.values_list("place", "group"))
+    ids = {group for stage in stages for _, group in stage.ladder if group}
+    names = dict(Group.objects.filter(pk__in=ids).values_list("pk", "name")) if ids else {}
+    waiting = request.state == ApprovalRequest.State.WAITING
+
+    def show(stage: ApprovalStage) -> StageShown:
+        asked = [group for after_s, group in stage.ladder if not after_s or (stage.place, group) in open_to]
+        groups = tuple(names.get(group, "a group that is gone") for group in asked if group is not None)
+        is_present = waiting and stage.place == request.stage
+        return StageShown(stage.place, stage.needed, said[stage.place], groups, is_present)
+
+    return [show(stage) for stage in stages]
