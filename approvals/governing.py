@@ -9,9 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import Group
+from django.contrib.postgres.functions import TransactionNow
 from django.db import transaction
 from django.db.models import Max
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from agentops.errors import ValidationFailed
@@ -86,7 +86,7 @@ def set_approval_rule(*, actor: User, team: Team, place: int, ruling: Ruling | N
         return present
     cleared = clear_change(actor, _describe(locked, place, present, after))
     if present is not None:
-        ApprovalRule.objects.filter(pk=present.pk).update(ended_at=Now())
+        ApprovalRule.objects.filter(pk=present.pk).update(ended_at=TransactionNow())
     made = (
         None if after is None
         else ApprovalRule.objects.create(team=locked, place=place, created_by=actor, **after)
@@ -173,7 +173,8 @@ def _find_faults(team: Team, ruling: Ruling) -> Iterator[str]:
         yield f"effect: one of {', '.join(Effect.values)}"
     if ruling.factor not in Factor.values:
         yield f"factor: one of {', '.join(Factor.values)}"
-    if (ruling.min_amount is None) == bool(ruling.currency) or (ruling.min_amount or 1) <= 0:
+    least = ruling.min_amount
+    if (least is None) == bool(ruling.currency) or (least is not None and least <= 0):
         yield "min_amount: more than 0, with its currency"
     yield from _find_stage_faults(ruling.stages)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import Group
 from django.db import transaction
@@ -112,19 +113,25 @@ class StageShown:
     is_present: bool
 
 
-def read_stages(request: ApprovalRequest) -> list[StageShown]:
-    """Return the stages of a request, in order; without a group all who have the tool's calls to approve are asked."""
-    stages = list(request.stages.all())
-    said = Counter(request.decisions.filter(verdict="approve").values_list("stage", flat=True))
-    open_to = set(request.stage_groups.values_list("place", "group"))
-    ids = {group for stage in stages for _, group in stage.ladder if group}
-    names = dict(Group.objects.filter(pk__in=ids).values_list("pk", "name")) if ids else {}
-    waiting = request.state == ApprovalRequest.State.WAITING
+def read_stages(requests: Sequence[ApprovalRequest]) -> dict[UUID, list[StageShown]]:
+    """Return the stages of requests, in order; without a group all who have the tool's calls to approve are asked."""
+    ids = [request.pk for request in requests]
+    stages = list(ApprovalStage.objects.filter(request__in=ids))
+    said = ApprovalDecision.objects.filter(request__in=ids, verdict="approve").values_list("request", "stage")
+    given = Counter(said)
+    open_to = set(StageGroup.objects.filter(request__in=ids).values_list("request", "place", "group"))
+    groups = {group for stage in stages for _, group in stage.ladder if group}
+    names = dict(Group.objects.filter(pk__in=groups).values_list("pk", "name")) if groups else {}
+    present = {request.pk: request.stage for request in requests if request.state == "waiting"}
 
     def show(stage: ApprovalStage) -> StageShown:
-        asked = [group for after_s, group in stage.ladder if not after_s or (stage.place, group) in open_to]
-        groups = tuple(names.get(group, "a group that is gone") for group in asked if group is not None)
-        is_present = waiting and stage.place == request.stage
-        return StageShown(stage.place, stage.needed, said[stage.place], groups, is_present)
+        where = (stage.request_id, stage.place)
+        asked = [group for after_s, group in stage.ladder if not after_s or (*where, group) in open_to]
+        shown = tuple(names.get(group, "a group that is gone") for group in asked if group is not None)
+        is_present = present.get(stage.request_id) == stage.place
+        return StageShown(stage.place, stage.needed, given[where], shown, is_present)
 
-    return [show(stage) for stage in stages]
+    found: dict[UUID, list[StageShown]] = {request.pk: [] for request in requests}
+    for stage in sorted(stages, key=lambda stage: stage.place):
+        found[stage.request_id].append(show(stage))
+    return found

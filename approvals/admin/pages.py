@@ -58,7 +58,7 @@ def decision_context(request: HttpRequest, user: User, asked: ApprovalRequest) -
         return {
             "asked": asked,
             "decisions": decisions,
-            "stages": read_stages(asked),
+            "stages": read_stages([asked])[asked.pk],
             "refusal": refusal.detail,
             "needs_code": not has_fresh_factor(acting_person(request)),
             "has_key": offers_keys(request),

@@ -9,10 +9,34 @@ from rest_framework import serializers
 
 from agentops.api.serializers import BodySerializer, QuerySerializer, TextField, WordField
 from approvals.models import ApprovalDecision, ApprovalRequest
+from approvals.models.requests import Factor
 from approvals.services import REASON_LIMIT
+from approvals.stages import StageShown
 from tools.models import Effect
 
 Document = dict[str, Any]  # Any: a JSON document
+
+
+class StageSerializer(serializers.Serializer[StageShown]):
+    """One stage: so many of those who are asked have to say yes."""
+
+    stage = serializers.IntegerField(source="place")
+    needed = serializers.IntegerField()
+    given = serializers.IntegerField()
+    groups = serializers.ListField(
+        child=serializers.CharField(), help_text="Who is asked; empty: all who may approve the tool's calls."
+    )
+    asked_now = serializers.BooleanField(source="is_present")
+
+
+class GivenDecisionSerializer(serializers.Serializer[ApprovalDecision]):
+    """What one person has said."""
+
+    by = serializers.CharField(source="decided_by.username")
+    verdict = serializers.ChoiceField(ApprovalDecision.Verdict.choices)
+    stage = serializers.IntegerField()
+    channel = serializers.ChoiceField(ApprovalDecision.Channel.choices)
+    decided_at = serializers.DateTimeField()
 
 
 class ApprovalSerializer(serializers.Serializer[ApprovalRequest]):
@@ -36,7 +60,17 @@ class ApprovalSerializer(serializers.Serializer[ApprovalRequest]):
     expires_at = serializers.DateTimeField()
     decided_at = serializers.DateTimeField(allow_null=True)
     consumed_at = serializers.DateTimeField(allow_null=True)
+    factor = serializers.ChoiceField(
+        Factor.choices, help_text="`key`: only a security key counts, in the console."
+    )
+    reason_required = serializers.BooleanField(help_text="Also to approve it takes a reason.")
+    stages = serializers.SerializerMethodField()
+    decisions = GivenDecisionSerializer(many=True)
     evidence = serializers.SerializerMethodField()
+
+    @extend_schema_field(StageSerializer(many=True))
+    def get_stages(self, request: ApprovalRequest) -> list[Document]:
+        return list(StageSerializer(self.context["stages"].get(request.pk, []), many=True).data)
 
     @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
     def get_evidence(self, request: ApprovalRequest) -> Document | None:
@@ -57,12 +91,13 @@ class DecisionBody(BodySerializer):
 
 
 class DecidedSerializer(serializers.Serializer[ApprovalRequest]):
-    """What became of a request. Holds nothing personal, so it can be given again under the same key."""
+    """What became of a request: still `waiting` where it takes somebody else's yes, too. Holds nothing personal, so it
+    can be given again under the same key."""
 
     id = serializers.UUIDField()
     state = serializers.ChoiceField(ApprovalRequest.State.choices)
     digest = serializers.CharField()
-    decided_at = serializers.DateTimeField()
+    decided_at = serializers.DateTimeField(allow_null=True)
 
 
 class ApprovalQuery(QuerySerializer):

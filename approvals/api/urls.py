@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from approvals.api import views
+from approvals.api import proposals, views  # noqa: F401  says what may be proposed
 
 urlpatterns = [
     path("approvals", views.Approvals.as_view(), name="approvals"),

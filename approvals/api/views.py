@@ -18,6 +18,7 @@ from approvals.api.evidence import read_many
 from approvals.api.serializers import ApprovalQuery, ApprovalSerializer, DecidedSerializer, DecisionBody
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.services import decide
+from approvals.stages import read_stages
 from identities.api.authentication import caller
 from identities.factors import has_fresh_factor
 from identities.models import User
@@ -85,7 +86,9 @@ class Decision(ApiView):
 
 def _visible(user: User) -> QuerySet[ApprovalRequest]:
     visible: QuerySet[ApprovalRequest] = ApprovalRequest.objects.visible_to(user)
-    return visible.select_related("identity", "tool", "tool_version")
+    return visible.select_related("identity", "tool", "tool_version").prefetch_related(
+        "decisions__decided_by"
+    )
 
 
 def _find(user: User, approval_id: UUID) -> ApprovalRequest:
@@ -96,4 +99,5 @@ def _find(user: User, approval_id: UUID) -> ApprovalRequest:
 
 
 def _render(requests: list[ApprovalRequest]) -> list[Fields]:
-    return render_rows(ApprovalSerializer, requests, evidence=read_many(each.pk for each in requests))
+    evidence, stages = read_many(each.pk for each in requests), read_stages(requests)
+    return render_rows(ApprovalSerializer, requests, evidence=evidence, stages=stages)

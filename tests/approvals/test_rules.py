@@ -9,13 +9,12 @@ from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import Group
+from django.contrib.postgres.functions import TransactionNow
 from django.db import ProgrammingError, transaction
-from django.db.models.functions import Now
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agentops.errors import PolicyDenied, ValidationFailed
-from agentops.identifiers import new_id
 from approvals.governing import SET_RULE, Ruling, set_approval_rule
 from approvals.models import ApprovalRule
 from approvals.rules import Asked, find_rule, fits, tell
@@ -41,9 +40,9 @@ def rule(place: int = 1, **values: Any) -> ApprovalRule:
 @pytest.mark.parametrize(
     ("values", "other"),
     [
-        ({"tool_id": TOOL}, replace(ASKED, tool_id=new_id())),
+        ({"tool_id": TOOL}, replace(ASKED, tool_id=UUID(int=9))),
         ({"effect": "irreversible"}, replace(ASKED, effect="reversible")),
-        ({"identity_id": AGENT}, replace(ASKED, identity_id=new_id())),
+        ({"identity_id": AGENT}, replace(ASKED, identity_id=UUID(int=9))),
         ({"min_amount": Decimal(500), "currency": "USD"}, replace(ASKED, amount=Decimal("499.99"))),
         ({"min_amount": Decimal(500), "currency": "USD"}, replace(ASKED, currency="EUR")),
         ({"min_amount": Decimal(500), "currency": "USD"}, replace(ASKED, amount=None)),
@@ -108,11 +107,11 @@ def put(cast: Cast, ruling: Ruling | None, place: int = 1) -> ApprovalRule | Non
 
 
 @pytest.mark.django_db
-def test_a_rule_behind_all_others_takes_one_person_and_any_other_two(cast: Cast) -> None:
-    first = set_approval_rule(actor=cast.ada, team=cast.team, place=2, ruling=two_of())
+def test_a_rule_behind_all_others_takes_one_person_and_any_other_two(governed: Cast) -> None:
+    first = set_approval_rule(actor=governed.ada, team=governed.team, place=2, ruling=two_of())
     assert first is not None
-    assert last_entry(cast.team.pk).kind == "approval_rule.set"
-    assert set_approval_rule(actor=cast.ada, team=cast.team, place=3, ruling=two_of())
+    assert last_entry(governed.team.pk).kind == "approval_rule.set"
+    assert set_approval_rule(actor=governed.ada, team=governed.team, place=3, ruling=two_of())
     for place, ruling in (
         (1, two_of()),
         (2, two_of(doubtful=True)),
@@ -120,9 +119,9 @@ def test_a_rule_behind_all_others_takes_one_person_and_any_other_two(cast: Cast)
         (3, two_of(reason_required=True)),
     ):
         with pytest.raises(SecondPersonNeeded):
-            set_approval_rule(actor=cast.ada, team=cast.team, place=place, ruling=ruling)
+            set_approval_rule(actor=governed.ada, team=governed.team, place=place, ruling=ruling)
     assert list(ApprovalRule.objects.standing().values_list("place", flat=True)) == [2, 3]
-    assert set_approval_rule(actor=cast.ada, team=cast.team, place=2, ruling=two_of()) == first
+    assert set_approval_rule(actor=governed.ada, team=governed.team, place=2, ruling=two_of()) == first
 
 
 @pytest.mark.django_db
@@ -136,14 +135,14 @@ def test_a_change_ends_the_row_and_adds_another(cast: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_a_proposal_is_activated_by_a_second_person_and_rolled_back(cast: Cast, tool: Tool) -> None:
-    put(cast, two_of())
+def test_a_proposal_is_activated_by_a_second_person_and_rolled_back(governed: Cast, tool: Tool) -> None:
+    put(governed, two_of())
     ruling = {"name": "One", "stages": [ONE], "tool_id": str(tool.pk)}
-    arguments = {"team": str(cast.team.pk), "place": 1, "rule": ruling}
-    proposal = propose(actor=cast.ada, verb=SET_RULE, arguments=arguments)
+    arguments = {"team": str(governed.team.pk), "place": 1, "rule": ruling}
+    proposal = propose(actor=governed.ada, verb=SET_RULE, arguments=arguments)
     with pytest.raises(PolicyDenied):
-        activate(actor=cast.ada, proposal=proposal, second_factor=True)
-    activate(actor=cast.alice, proposal=proposal, second_factor=True)
+        activate(actor=governed.ada, proposal=proposal, second_factor=True)
+    activate(actor=governed.alice, proposal=proposal, second_factor=True)
     standing = ApprovalRule.objects.standing().get()
     assert (standing.name, standing.tool) == ("One", tool)
 
@@ -182,8 +181,8 @@ def test_a_proposal_is_activated_by_a_second_person_and_rolled_back(cast: Cast, 
         Ruling("x", (ONE,), min_amount=Decimal(5)),
         Ruling("x", (ONE,), currency="USD"),
         Ruling("x", (ONE,), min_amount=Decimal(0), currency="USD"),
-        Ruling("x", (ONE,), tool=new_id()),
-        Ruling("x", (ONE,), identity=new_id()),
+        Ruling("x", (ONE,), tool=UUID(int=9)),
+        Ruling("x", (ONE,), identity=UUID(int=9)),
     ],
     ids=str,
 )
@@ -216,16 +215,16 @@ def test_who_may_not(cast: Cast) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_database_refuses_what_was_written_past_the_verb(cast: Cast) -> None:
+def test_the_database_refuses_what_was_written_past_the_verb(governed: Cast) -> None:
     """And the mutant: with the trigger off all of it is written."""
-    put(cast, two_of(), 2)
-    values = {"team": cast.team, "name": "Mine", "stages": [ONE], "created_by": cast.ada}
+    put(governed, two_of(), 2)
+    values = {"team": governed.team, "name": "Mine", "stages": [ONE], "created_by": governed.ada}
     standing = ApprovalRule.objects.standing()
     attacks = (
         lambda: ApprovalRule.objects.create(place=1, **values),
         lambda: ApprovalRule.objects.bulk_create([ApprovalRule(place=1, **values)]),
         lambda: standing.update(stages=[ONE]),
-        lambda: standing.update(ended_at=Now()),
+        lambda: standing.update(ended_at=TransactionNow()),
         lambda: standing.update(place=40),
         lambda: standing.delete(),
     )

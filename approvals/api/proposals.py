@@ -1,0 +1,90 @@
+"""Proposing whose yes calls take."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from agentops.api.serializers import BodySerializer, Fields, FlagField, NumberField, TextField, WordField
+from agentops.errors import NotFound
+from approvals.governing import (
+    LONGEST_S,
+    MOST_PEOPLE,
+    MOST_RULES,
+    MOST_STAGES,
+    SET_RULE,
+    read_ruling,
+)
+from approvals.models.requests import Factor
+from identities.api.proposals.bodies import ProposalBody, let_propose
+from identities.changes import as_json
+from identities.models import Team, User
+from tools.models import Effect
+
+
+class RungBody(BodySerializer):
+    """Who may decide too once nobody has for so long."""
+
+    after_s = NumberField(min_value=1, max_value=LONGEST_S)
+    group = TextField(min_length=1, max_length=150)
+
+
+class StageBody(BodySerializer):
+    """How many have to say yes, of whom. Whoever it is, they must have the tool's calls to approve."""
+
+    needed = NumberField(min_value=1, max_value=MOST_PEOPLE)
+    group = TextField(
+        required=False,
+        allow_null=True,
+        min_length=1,
+        max_length=150,
+        help_text="Null: everybody who may approve.",
+    )
+    escalate = RungBody(many=True, required=False)
+
+
+class ApprovalRuleSubject(BodySerializer):
+    team = TextField(min_length=1, max_length=50, help_text="The team's slug.")
+    place = NumberField(
+        min_value=1, max_value=MOST_RULES, help_text="The first rule that fits a call counts."
+    )
+
+
+class ApprovalRuleValues(BodySerializer):
+    """The rule as a whole; without stages the one that stands there ends. What is left out fits every call."""
+
+    name = TextField(required=False, default="", allow_blank=True, max_length=80)
+    tool = serializers.UUIDField(required=False, allow_null=True)
+    effect = WordField(Effect.choices, required=False, allow_blank=True)
+    agent = serializers.UUIDField(required=False, allow_null=True)
+    min_amount = TextField(
+        required=False, allow_null=True, min_length=1, max_length=40, help_text='A decimal, such as "500.00".'
+    )
+    currency = TextField(required=False, allow_blank=True, max_length=8)
+    doubtful = FlagField(required=False, help_text="Only calls with a value that nobody has vouched for.")
+    stages = StageBody(many=True, allow_null=True, max_length=MOST_STAGES)
+    reason_required = FlagField(required=False)
+    factor = WordField(Factor.choices, required=False)
+
+
+class ApprovalRuleProposal(ProposalBody):
+    """Whose yes calls take."""
+
+    verb = SET_RULE
+    subject = ApprovalRuleSubject()
+    values = ApprovalRuleValues()
+
+
+def read_rule(actor: User, body: Fields) -> Fields:
+    """Return the arguments of `approval_rule.set`."""
+    team = Team.objects.visible_to(actor).filter(slug=body["subject"]["team"]).first()
+    if team is None:
+        raise NotFound("unknown_team", "There is no such team, or you are not on it.")
+    values = dict(body["values"])
+    rule = None
+    if values["stages"] is not None:
+        values |= {"tool_id": values.pop("tool", None), "identity_id": values.pop("agent", None)}
+        rule = as_json(read_ruling(as_json(values)).values())
+    return {"team": str(team.pk), "place": body["subject"]["place"], "rule": rule}
+
+
+let_propose(ApprovalRuleProposal, read_rule)
