@@ -234,6 +234,7 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
         "RunState": "runs.models.RunState",
         "RunKind": "runs.models.RunKind",
         "ApprovalState": "approvals.models.ApprovalRequest.State",
+        "ApprovalVerdict": "approvals.models.ApprovalDecision.Verdict",
         "TermsDecision": "tools.models.ToolGrant.Decision",
         "Period": "tools.caps.PERIODS",
         "ProposalState": "identities.models.ChangeProposal.State",

@@ -14,6 +14,7 @@ from django.utils import timezone
 import identities.services
 import tools.services
 from agentops.identifiers import new_id
+from approvals import governing as governing_approvals
 from identities import services as who
 from identities.changes import (
     activate,
@@ -385,6 +386,9 @@ DEEDS: dict[str, Deed] = {
     "kill_run": lambda c, a: runs.kill_run(actor=a, run=run_of(c)),
     "add_message": lambda c, a: runs.add_message(actor=a, run=run_of(c), text="And quickly."),
     "answer_input": lambda c, a: runs.answer_input(actor=a, run=run_of(c), text="Yes."),
+    "set_approval_rule": lambda c, a: governing_approvals.set_approval_rule(
+        actor=a, team=c.team, place=1, ruling=governing_approvals.Ruling("Two", ({"needed": 2},))
+    ),
     "veto_call": lambda c, a: runs.veto_call(actor=a, run=run_of(c), step=1, call=1, reason="No."),
     "settle_outcome": lambda c, a: runs.settle_outcome(
         actor=a, run=run_of(c), step=1, call=1, happened=True, note="I looked."
@@ -403,7 +407,17 @@ def verbs() -> set[str]:
     """Return the names of all verbs: what the services offer, apart from the values that go with them."""
     found = {*_functions(identities.services), *_functions(tools.services)}
     governing = (deciding, proposing, rules)
-    for module in (*governing, runs, campaigns, publishing, budgeting, pricing, erasure, stops):
+    for module in (
+        *governing,
+        governing_approvals,
+        runs,
+        campaigns,
+        publishing,
+        budgeting,
+        pricing,
+        erasure,
+        stops,
+    ):
         found |= {
             name
             for name, function in vars(module).items()

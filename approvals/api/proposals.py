@@ -10,7 +10,6 @@ from approvals.governing import (
     LONGEST_S,
     MOST_PEOPLE,
     MOST_RULES,
-    MOST_STAGES,
     SET_RULE,
     read_ruling,
 )
@@ -61,7 +60,7 @@ class ApprovalRuleValues(BodySerializer):
     )
     currency = TextField(required=False, allow_blank=True, max_length=8)
     doubtful = FlagField(required=False, help_text="Only calls with a value that nobody has vouched for.")
-    stages = StageBody(many=True, allow_null=True, max_length=MOST_STAGES)
+    stages = StageBody(many=True, allow_null=True)
     reason_required = FlagField(required=False)
     factor = WordField(Factor.choices, required=False)
 

@@ -12,6 +12,7 @@ from django.db import connection, models
 from django.utils import timezone
 
 from agentops.identifiers import new_id
+from approvals.models import ApprovalRule
 from identities.models import ChangeRule
 from runs.models import AgentVersion, Budget, Price
 from tests.cast import Cast
@@ -74,6 +75,12 @@ def make_user_terms(cast: Cast) -> UserTerms:
     return UserTerms.objects.create(tool=tool, decision="REQUIRE_APPROVAL", created_by=cast.alice)
 
 
+def make_rule(cast: Cast) -> ApprovalRule:
+    return ApprovalRule.objects.create(
+        team=cast.team, place=1, name="Two", stages=[{"needed": 2}], created_by=cast.alice
+    )
+
+
 # Of a budget no further row is forged: a further ceiling only takes away.
 GOVERNED = (
     Governed(ToolGrant, make_grant, {"decision": "ALLOW"}, {"version": 2, "state": "superseded"}),
@@ -85,6 +92,7 @@ GOVERNED = (
         DecisionTableVersion, table_of, {"state": "published", "published_at": timezone.now()}, {"number": 2},
         may_go=True,
     ),
+    Governed(ApprovalRule, make_rule, {"ended_at": timezone.now()}, {"name": "Mine"}),
     Governed(UserTerms, make_user_terms, {"ended_at": timezone.now()}),
     Governed(
         ChangeRule, lambda cast: ChangeRule.objects.get(verb="budget.set"), {"needs": "one"}, {"verb": "another"}

@@ -14,6 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from approvals.governing import Ruling, set_approval_rule
+from approvals.models import ApprovalRule
 from identities.api.proposals.bodies import proposable_verbs
 from identities.changes import known_verbs, propose
 from identities.models import AgentIdentity, ApiKey, ChangeProposal, ChangeRule, User
@@ -308,7 +310,18 @@ def drafted(cast: Cast, tool: Tool) -> Body:
     }  # fmt: skip
 
 
+def ruling(cast: Cast, tool: Tool) -> Body:
+    """Let a stricter rule stand, and propose another in its place."""
+    two = Ruling("Two", ({"needed": 2},))
+    set_approval_rule(actor=cast.ada, team=cast.team, place=1, ruling=two)
+    values = {"name": "One", "tool": str(tool.pk), "stages": [{"needed": 1}]}
+    return {"verb": "approval_rule.set", "subject": {"team": "support", "place": 1}, "values": values}
+
+
 IN_FORCE: dict[str, tuple[Callable[[Cast, Tool], Body], Callable[[], object], object]] = {
+    "approval_rule.set": (
+        ruling, lambda: ApprovalRule.objects.standing().get().stages, [{"needed": 1, "group": None, "escalate": []}],
+    ),
     "agent.activate": (acting, lambda: AgentIdentity.objects.get().state, "active"),
     "agent.hand_over": (owner, lambda: AgentIdentity.objects.get().owner.username, "fiona"),
     "agent_version.publish": (publication, lambda: AgentVersion.objects.get().state, "published"),
