@@ -192,9 +192,13 @@ def test_a_state_of_another_caller_or_call_is_refused(gateway: Gateway, outside:
         params = {"name": "refund", "arguments": arguments, "requestState": state, "_meta": meta}
         body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
         headers = {"MCP-Protocol-Version": MODERN, "Mcp-Method": "tools/call", "Mcp-Name": "refund"}
-        answer = gateway.post(body, token, **headers)
-        told = json.loads(answer.json()["result"]["content"][0]["text"])
-        return str(told["code"])
+        answer = gateway.post(body, token, **headers).json()
+        if "error" in answer:
+            assert (
+                answer["error"]["code"] == types.INVALID_PARAMS
+            )  # SEP-2322: what was tampered with is no state
+            return str(answer["error"]["message"]).partition(":")[0]
+        return str(json.loads(answer["result"]["content"][0]["text"])["code"])
 
     assert resume(gateway.token("customer-2"), REFUND, state) == "unknown_call"
     assert resume(gateway.token(), {**REFUND, "order_id": "B-2"}, state) == "key_reused"
