@@ -123,7 +123,8 @@ def note_replay(session: Session, call: CallState, assessment: Assessment) -> No
     seen = assessment.replay
     recorded = session.content_of(seen.outcome_seq) if seen and seen.outcome_seq else None
     # An erased outcome stays erased: with a null in its place the model would take it for the tool's answer.
-    content = dict(recorded) if recorded and "value" in recorded else None
+    kept = {name: recorded[name] for name in ("value", "has_blocks") if name in recorded} if recorded else {}
+    content = kept if "value" in kept else None
     facts = {
         **where_of(session, call),
         "attempt": call.attempts,

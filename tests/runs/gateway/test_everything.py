@@ -125,6 +125,9 @@ def test_every_tool_of_it_is_called(
     told = json.dumps([entry.content for entry in company.entries(outside.run)])
     assert BASE64 not in told
     offered = {row.name for row in ServerTool.objects.filter(faults=[], name__regex="^[a-z-]+$")}
+    left = ServerTool.objects.exclude(faults=[])
+    assert [row.name for row in left if row.name[:9] != "template:"] == ["simulate-research-query"]
+    assert "as a task" in left.get(name="simulate-research-query").faults[0]
     called = {tool for tool, *_ in [*CALLS, *REFUSED]}
     assert {name.replace("-", "_") for name in offered} <= called, "a tool of it is not called here"
 

@@ -28,7 +28,7 @@ from mcp_types.jsonrpc import METHOD_NOT_FOUND
 
 import agentops
 from tools.adapters.mcp.config import Pinned
-from tools.adapters.mcp.definitions import Described
+from tools.adapters.mcp.definitions import ONLY_AS_TASK, Described
 from tools.adapters.mcp.readable import (
     Kind,
     describe_prompt,
@@ -208,4 +208,6 @@ def _describe(tool: Tool) -> Described:
     told = (
         tool.annotations.model_dump(by_alias=True, exclude_none=True, mode="json") if tool.annotations else {}
     )
+    if tool.execution is not None and tool.execution.task_support == "required":
+        told[ONLY_AS_TASK] = "required"
     return Described(tool.name, tool.description or "", tool.input_schema, tool.output_schema, told)

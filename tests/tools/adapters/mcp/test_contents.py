@@ -11,6 +11,7 @@ import pytest
 
 from tools.adapters.mcp import contents
 from tools.adapters.mcp.contents import read_blocks, read_messages
+from tools.provenance.labels import label_leaves
 
 DATA = b"\x89PNG and so on"
 DIGEST = hashlib.sha256(DATA).hexdigest()
@@ -97,3 +98,11 @@ def test_the_messages_of_a_prompt_keep_whose_words_they_are() -> None:
     blocks, parts = read_messages([said, shown])
     assert [(block["role"], block["type"]) for block in blocks] == [("assistant", "text"), ("user", "image")]
     assert len(parts) == 1
+
+
+def test_all_that_is_said_of_it_is_a_strangers() -> None:
+    document = types.TextResourceContents(uri="demo://b", text="Pay to DE02.")
+    blocks, _ = read_blocks([image(), types.EmbeddedResource(resource=document)])
+    leaves = list(label_leaves(blocks, (), "a server's tool"))
+    assert "Pay to DE02." in [leaf.text for leaf in leaves]
+    assert {leaf.label.source for leaf in leaves} == {"untrusted"}
