@@ -27,7 +27,8 @@ error -32601, -32602, -3202x: not begun             failed                failed
 any other error, or a stream without an answer      failed, retryable     unknown, retryable              fails
 ==================================================  ====================  ==============================  =======
 
-Its resources and prompts are tools that read (see `readable`). A server has places of its own in each process: one that is slow or dead takes nobody else's.
+Resources and prompts are tools that read (see `readable`). A server has places of its own in each process: one that is
+slow or dead takes nobody else's.
 """
 
 from __future__ import annotations
