@@ -14,6 +14,8 @@ from tools.caps import PERIODS, window_of
 RUN_KEPT = timedelta(days=7)
 # Longer than the longest window, a month, may be charged and looked at.
 WINDOW_KEPT = timedelta(days=100)
+# For a client that lost an answer: whoever keeps a conversation open asks for the rest within the day.
+PART_KEPT = timedelta(days=1)
 # Of every agent and tool: what the page of the grant lists, however long ago it was.
 WINDOWS_LEFT = 10
 BATCH = 1_000
@@ -52,6 +54,11 @@ DELETE FROM runs_budgetwindow WHERE id IN (
         AND NOT EXISTS (SELECT FROM runs_escrow s WHERE s.window_id = w.id)
     LIMIT %(batch)s FOR UPDATE OF w SKIP LOCKED)
 """
+_PARTS = """
+DELETE FROM runs_kept_part WHERE (run_id, digest) IN (
+    SELECT p.run_id, p.digest FROM runs_kept_part p WHERE p.kept_at < %(part)s
+    LIMIT %(batch)s FOR UPDATE OF p SKIP LOCKED)
+"""
 
 
 def trim(now: datetime) -> int:
@@ -60,11 +67,12 @@ def trim(now: datetime) -> int:
     values = {
         "run": now - RUN_KEPT,
         "window": past,
+        "part": now - PART_KEPT,
         "oldest": [window_of(per, UUID(int=0), past) for per in PERIODS if per not in ("call", "run")],
         "left": WINDOWS_LEFT,
         "batch": BATCH,
     }
-    statements = _SNAPSHOTS, _CAPS_OF_RUNS, _CAPS_OF_WINDOWS, _ESCROWS, _BUDGET_WINDOWS
+    statements = _SNAPSHOTS, _CAPS_OF_RUNS, _CAPS_OF_WINDOWS, _ESCROWS, _BUDGET_WINDOWS, _PARTS
     return sum(_trim_in_batches(statement, values) for statement in statements)
 
 
