@@ -26,6 +26,10 @@ class RunQuerySet(models.QuerySet["Run"]):
             return self.none()
         return self if user.is_superuser else self.filter(team__members=user)
 
+    def undoing(self, run: Run) -> Self:
+        """Return the undos of a run, the first one first."""
+        return self.filter(undoes=run).order_by("id")
+
 
 class AgentVersionQuerySet(models.QuerySet["AgentVersion"]):
     def visible_to(self, user: User) -> Self:

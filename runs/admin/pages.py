@@ -20,6 +20,7 @@ from runs.trace_titles import title_of
 from runs.words import Place, read_asked, read_ending, read_first
 
 ENTRIES_SHOWN = 300  # some fifty steps
+UNDOS_SHOWN = 20
 POINTS = 120  # of the cost's curve
 
 
@@ -53,6 +54,9 @@ def live_context(request: HttpRequest, run: Run, before: int | None = None) -> d
         "first": read_first(run),
         "ending": read_ending(run),
         "awaited": _awaited(run),
+        "undos": Run.objects.undoing(run)[:UNDOS_SHOWN]
+        if run.has_ended
+        else (),  # of the same team as the run
         "panels": panels_for(Run._meta.label_lower, request, run),
     }
 

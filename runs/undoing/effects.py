@@ -138,10 +138,10 @@ def _judge(
 def _why(code: str, state: str, reasons: Any) -> str:  # Any: JSON
     if state not in SETTLED:
         return UNDECIDED if state == "waiting" else UNFINISHED
-    told = list(json.loads(reasons) if isinstance(reasons, str) else reasons or ())
+    told = json.loads(reasons) if isinstance(reasons, str) else reasons or ()
     # Of what people refused, and of what failed, the reasons are still those for which it might go on.
-    by_rules = told and state == "refused" and not code.startswith("approval_")
-    return str((by_rules and told[-1].get("detail")) or (code or state).replace("_", " "))
+    details = [each["detail"] for each in told if each["code"] == code and each["detail"]]
+    return str(details[-1] if details else (code or state).replace("_", " "))
 
 
 def read_recorded(

@@ -112,6 +112,7 @@ def _compensation(
     return Foreseen(*where, "will", by, kind, to_undo=to_undo, arguments=arguments)
 
 
+FORECAST = "What the policy would say is a forecast: it is asked again when each call is made."
 _WORDS: dict[Word, str] = {
     "will": "will be undone", "under_way": "is being undone", "done": "undone", "unsure": "perhaps undone",
     "cannot": "not undone",
@@ -133,5 +134,7 @@ def tell(foreseen: Sequence[Foreseen], *, has_ended: bool = False) -> str:
 def _line(each: Foreseen, words: Mapping[Word, str]) -> str:
     by = f" by {each.by}" if each.by else ""
     because = f" ({each.policy_why})" if each.policy_why else ""
-    told = (each.why, f"{_POLICY[each.policy]}{because}" if each.policy else "")
-    return ": ".join(filter(None, (f"{each.tool} (step {each.step}): {words[each.word]}{by}", *told)))
+    policy = f"{_POLICY[each.policy]}{because}" if each.policy else each.policy_why
+    return ": ".join(
+        filter(None, (f"{each.tool} (step {each.step})", f"{words[each.word]}{by}", each.why, policy))
+    )
