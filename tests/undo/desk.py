@@ -131,13 +131,11 @@ class Desk:
         return said.splitlines()
 
     def log(self) -> str:
-        """Return how all runs stand, and what the workers have said last."""
-        rows = list(
-            Run.objects.values_list("kind", "state", "steps", "lease_owner", "lease_until", "wake_at")
-        )
-        rows += list(ToolCall.objects.values_list("step", "tool_name", "state", "code"))
+        """Return how all runs and calls stand, and what the workers have said last."""
+        runs = Run.objects.values_list("kind", "state", "steps", "lease_owner", "lease_until", "wake_at")
+        calls = ToolCall.objects.values_list("step", "tool_name", "state", "code")
         logs = [path.read_text()[-1_000:] for path in sorted((self.stack.data / "logs").iterdir())]
-        return "\n".join(map(str, [*rows, *logs]))
+        return "\n".join(map(str, (*runs, *calls, *logs)))
 
     def tool(self, name: str) -> Tool:
         return Tool.objects.get(name=name)

@@ -9,6 +9,7 @@ from itertools import product
 import pytest
 
 from runs.chaos.trap import Side, Verdict
+from runs.models import Run
 from runs.services import settle_outcome
 from tests.undo.desk import Desk, names
 
@@ -43,16 +44,10 @@ def test_a_worker_dies_on_either_side_of_each_compensation(desk: Desk, side: Sid
     assert desk.undone() == names(EFFECTS)
 
 
-def _find_out(desk: Desk, made: object, *, happened: bool) -> None:
+def _find_out(desk: Desk, made: Run, *, happened: bool) -> None:
     """Say what a person has found out about the compensation whose outcome nobody knew."""
-    settle_outcome(
-        actor=desk.company.cast.ada,
-        run=made,
-        step=3,
-        call=1,
-        happened=happened,
-        note="I have looked.",  # type: ignore[arg-type]
-    )
+    ada = desk.company.cast.ada
+    settle_outcome(actor=ada, run=made, step=3, call=1, happened=happened, note="I have looked.")
 
 
 def test_workers_die_between_steps_and_at_random(desk: Desk) -> None:
