@@ -25,6 +25,7 @@ from runs.models import Run, ToolCall
 from runs.undoing.services import undo_run
 from tests.live import worker_stack
 from tests.runs.company import Company, proposes, says
+from tests.runs.planner.provider import Conversation, Turn
 from tools.models import Tool
 
 KINDS = {"keep": "honours_key", "ask": "read_back", "blind": "none"}
@@ -35,7 +36,7 @@ NAMED = {
     "additionalProperties": False,
 }
 PATIENT = {"consecutive_failures": 100_000, "minimum_calls": 100_000, "open_s": 1, "open_cap_s": 1}
-LEASE_S = 2.0
+LEASE_S = 3.0
 PATIENCE_S = 60.0
 CATCH_S = 20.0
 MUTANT = (sys.executable, "-m", "tests.crash.mutant_worker")
@@ -104,8 +105,17 @@ class Desk:
     def run(self, *effects: tuple[str, str]) -> Run:
         """Have a run make effects, as kind and name; return it when it has ended."""
         turns = [proposes((f"make_{kind}", {"effect": name})) for kind, name in effects]
-        self.company.play(*turns, says("Done."))
+        self._play([*turns, says("Done.")])
         return self.ended(self.company.start(), "completed")
+
+    def _play(self, turns: Sequence[Turn]) -> None:
+        """Answer by how far the conversation is: a driver that lost its lease may have asked for the same turn."""
+
+        def answer(conversation: Conversation) -> None:
+            messages = self.company.asked()[-1]["messages"]
+            turns[sum(message["role"] == "assistant" for message in messages)](conversation)
+
+        self.company.play(answer)
 
     def undo(self, run: Run) -> Run:
         """Undo a run, as Ada."""
@@ -209,7 +219,7 @@ def _add(company: Company, name: str, url: str, promise: str = "honours_key", **
         config["read_back"] = {"method": "GET", "url": address}
     company.add_tool(
         name, adapter="http", config=config, effect="reversible", idempotency=promise, input_schema=NAMED,
-        timeout_s=5, max_attempts=10, backoff_base_s=0.1, backoff_cap_s=0.5, breaker=PATIENT, on_unknown="halt",
+        timeout_s=20, max_attempts=10, backoff_base_s=0.1, backoff_cap_s=0.5, breaker=PATIENT, on_unknown="halt",
         statement="", **more,
     )  # fmt: skip
 

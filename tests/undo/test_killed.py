@@ -82,6 +82,7 @@ def test_replies_are_lost_and_servers_break_after_the_effect(desk: Desk, verdict
 def test_without_idempotency_keys_the_suite_would_fail(desk: Desk) -> None:
     desk.work(2, mutant="forget_keys")
     run = desk.run(("keep", "one"))
+    assert desk.happened(), desk.log()
     made = desk.undo(run)
     with desk.held("keep", "after"):
         assert desk.kill_driver_of(made)

@@ -19,7 +19,7 @@ from tests.undo.desk import Desk, names
 pytestmark = [pytest.mark.undo, pytest.mark.slow]
 
 EFFECTS = [("keep", "one"), ("mail", "two"), ("ask", "three")]
-WORKING_S = 4
+WORKING_S = 8
 
 
 def test_asked_for_by_many_at_once_and_again_it_is_done_once(desk: Desk) -> None:
