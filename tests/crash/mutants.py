@@ -58,9 +58,7 @@ def park_every_doubt() -> None:
 def forget_keys() -> None:
     """Send every attempt under a key of its own."""
     headers = request.call_headers
-    request.call_headers = lambda call: headers(
-        replace(call, key=f"{call.key}:{call.attempt}")
-    )
+    request.call_headers = lambda call: headers(replace(call, key=f"{call.key}:{call.attempt}"))
 
 
 def forget_undone() -> None:
