@@ -79,7 +79,7 @@ class Assessment:
 FindMeant = Callable[[], Meant | None]
 
 
-def _nothing_known() -> None:
+def nothing_known() -> None:
     """Nothing is known of a run, where it is asked what would be."""
 
 
@@ -90,7 +90,7 @@ def assess(
     now: datetime,
     held: Mapping[str, Decimal] = NOTHING_HELD,
     known: Answer | None = None,
-    meant: FindMeant = _nothing_known,
+    meant: FindMeant = nothing_known,
     said: dict[str, Any] | None = None,  # Any: JSON
 ) -> Assessment:
     """Decide about one call, from the database as it stands now. An error while deciding is a denial.
