@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -192,12 +193,17 @@ def _override(person: User, tool: Tool, reason: str) -> None:
 
 
 def _may(request: HttpRequest, permission: str, tool: Tool | None) -> bool:
-    person = acting_person(request)
-    return (
-        holds_somewhere(person, permission)
-        if tool is None
-        else may_govern(person, permission, tool.team, tool).allowed
-    )
+    """Return whether this person may, asked once for all buttons of a page."""
+    known: dict[tuple[str, UUID | None], bool] = request.META.setdefault("agentops.may", {})
+    asked = permission, None if tool is None else tool.pk
+    if asked not in known:
+        person = acting_person(request)
+        known[asked] = (
+            holds_somewhere(person, permission)
+            if tool is None
+            else may_govern(person, permission, tool.team, tool).allowed
+        )
+    return known[asked]
 
 
 def read_approvers(tool: Tool) -> list[str]:
