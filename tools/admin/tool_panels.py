@@ -1,0 +1,35 @@
+"""What is on a tool's page beside its definition: how its breaker has moved, who holds it, what is going on now."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from agentops.console.panels import Panel, register_panel
+from tools.breaker_history import DAYS, BreakerHistory, read_breaker_history
+from tools.mirror import look_at_breaker
+from tools.models import Tool
+
+
+def read_moves(request: HttpRequest, subject: Tool) -> dict[str, Any]:
+    """Return how the breaker has moved, with the stretches of the picture as shares of its length."""
+    now = timezone.now()
+    history = read_breaker_history(subject, look_at_breaker(subject), now)
+    return {"history": history, "days": DAYS, "spans": _shares(history, now)}
+
+
+def _shares(history: BreakerHistory, now: datetime) -> list[tuple[float, float, str]]:
+    length = (now - history.since).total_seconds()
+
+    def share(at: datetime) -> float:
+        return max(0.0, (at - history.since).total_seconds() / length)
+
+    return [(share(first), share(last), state) for first, last, state in history.spans]
+
+
+register_panel(
+    Panel("tools.tool", "Its breaker over time", "tools/breaker_history.html", read_moves, 35, size="full")
+)
