@@ -267,8 +267,8 @@ def _rules(settings: BreakerSettings) -> tuple[str | int, ...]:
 def _transition(before: Any, after: Any, reason: Any, retry_at_ms: int, at_ms: int) -> Transition:
     """Return what the script tells of a move; Any: its modes and reasons, as bytes or text."""
     retry_at = moment(retry_at_ms) if retry_at_ms else None
-    words = (cast(Any, _text(word)) for word in (before, after, reason))
-    return Transition(*words, retry_at, at_ms)
+    was, is_now, why = (cast(Any, _text(word)) for word in (before, after, reason))
+    return Transition(was, is_now, why, retry_at, at_ms)
 
 
 def _decode_moves(fields: dict[Any, Any]) -> tuple[Transition, ...]:  # Any: as below
