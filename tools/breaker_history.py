@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
-from uuid import UUID
+
+from django.db.models import OuterRef, Subquery
 
 from agentops.ledger.decoding import decode_members
 from agentops.ledger.models import Entry
@@ -49,7 +50,7 @@ class BreakerHistory:
 
 
 def read_breaker_history(tool: Tool, shown: ShownBreaker, now: datetime) -> BreakerHistory:
-    """Return the last 30 days of a breaker that stands as ``shown`` now; three queries."""
+    """Return the last 30 days of a breaker that stands as ``shown`` now; two queries."""
     since = now - timedelta(days=DAYS)
     found = sorted([*_by_itself(tool, since), *_by_hand(tool, since)], key=lambda turn: turn.at, reverse=True)
     turns, is_cut = tuple(found[:MOST_SHOWN]), len(found) > MOST_SHOWN
@@ -65,19 +66,11 @@ def _by_itself(tool: Tool, since: datetime) -> Iterator[Turn]:
 
 def _by_hand(tool: Tool, since: datetime) -> Iterator[Turn]:
     entries = Entry.objects.filter(stream_id=tool.pk, kind__in=BY_HAND, at__gte=since)
-    told = list(
-        entries.order_by("-seq").values_list("kind", "at", "actor", "content", "seq")[: MOST_SHOWN + 1]
-    )
-    names = _names({actor for _, _, actor, _, _ in told if actor})
-    for kind, at, actor, content, seq in told:
+    person = User.objects.filter(pk=OuterRef("actor")).values("username")
+    told = entries.annotate(by=Subquery(person[:1])).order_by("-seq")[: MOST_SHOWN + 1]
+    for kind, at, by, content, seq in told.values_list("kind", "at", "by", "content", "seq"):
         reason = decode_members(content, seq).get("reason", "") if content else ""
-        yield Turn(at, BY_HAND[kind], "", str(reason), names.get(actor, "somebody"))
-
-
-def _names(actors: set[UUID]) -> dict[UUID | None, str]:
-    if not actors:
-        return {}
-    return dict(User.objects.filter(pk__in=actors).values_list("pk", "username"))
+        yield Turn(at, BY_HAND[kind], "", str(reason), by or "somebody")
 
 
 def _spans(turns: Sequence[Turn], shown: ShownBreaker, begin: datetime, now: datetime) -> Iterator[Span]:

@@ -176,7 +176,7 @@ def test_what_people_did_is_told_with_who_and_why(cast: Cast, tool: Tool) -> Non
 
 def at(minutes_ago: float, before: str, after: str) -> Transition:
     now_ms = int((timezone.now() - timedelta(minutes=minutes_ago)).timestamp() * 1000)
-    return Transition(before, after, "probe_failed", None, now_ms)  # type: ignore[arg-type]
+    return Transition(before, after, "probe_failed", None, now_ms)  # type: ignore[arg-type]  # words that a test plays with
 
 
 @pytest.mark.parametrize(
@@ -184,17 +184,17 @@ def at(minutes_ago: float, before: str, after: str) -> Transition:
     [
         ([], "closed", []),
         ([], "open", [("since the beginning", "until now")]),
-        ([at(60, "closed", "open")], "open", [(60, "until now")]),
-        ([at(60, "closed", "open"), at(50, "half_open", "open"), at(40, "half_open", "closed")], "closed", [(60, 40)]),
-        ([at(40, "half_open", "closed")], "closed", [("since the beginning", 40)]),
-        ([at(60, "closed", "open"), at(50, "open", "closed"), at(40, "closed", "open")], "open",
+        ([(60, "closed", "open")], "open", [(60, "until now")]),
+        ([(60, "closed", "open"), (50, "half_open", "open"), (40, "half_open", "closed")], "closed", [(60, 40)]),
+        ([(40, "half_open", "closed")], "closed", [("since the beginning", 40)]),
+        ([(60, "closed", "open"), (50, "open", "closed"), (40, "closed", "open")], "open",
          [(60, 50), (40, "until now")]),
     ],
 )  # fmt: skip
 def test_stretches_in_which_no_call_went_out(
-    tool: Tool, moves: list[Transition], shown: str, expected: list[tuple[object, object]]
+    tool: Tool, moves: list[tuple[float, str, str]], shown: str, expected: list[tuple[object, object]]
 ) -> None:
-    keep_moves(tool, moves)
+    keep_moves(tool, [at(*move) for move in moves])
     now = timezone.now()
     history = read_breaker_history(tool, ShownBreaker(shown), now)
 

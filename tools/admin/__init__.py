@@ -1,6 +1,6 @@
 """What may be done: tools with their breakers, the servers they come from, and grants."""
 
-from tools.admin import panels, tool_panels
+from tools.admin import holders, panels, tool_panels
 from tools.admin.grants import ToolGrantAdmin
 from tools.admin.servers import ToolServerAdmin
 from tools.admin.tables import DecisionTableAdmin
@@ -13,6 +13,7 @@ __all__ = [
     "ToolGrantAdmin",
     "ToolServerAdmin",
     "UserTermsAdmin",
+    "holders",
     "panels",
     "tool_panels",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -11,7 +12,22 @@ from django.utils import timezone
 from agentops.console.panels import Panel, register_panel
 from tools.breaker_history import DAYS, BreakerHistory, read_breaker_history
 from tools.mirror import look_at_breaker
-from tools.models import Tool
+from tools.models import Tool, ToolVersion
+
+VERSIONS_SHOWN = 10
+
+
+def read_versions(request: HttpRequest, tool: Tool) -> list[ToolVersion]:
+    """Return the newest versions of a tool, read once for all parts of a page."""
+    known: dict[UUID, list[ToolVersion]] = request.META.setdefault("agentops.versions", {})
+    if tool.pk not in known:
+        known[tool.pk] = list(tool.versions.order_by("-number")[:VERSIONS_SHOWN])
+    return known[tool.pk]
+
+
+def newest_version(request: HttpRequest, tool: Tool) -> ToolVersion | None:
+    """Return the newest version of a tool, None for one without any."""
+    return next(iter(read_versions(request, tool)), None)
 
 
 def read_moves(request: HttpRequest, subject: Tool) -> dict[str, Any]:
