@@ -30,7 +30,6 @@ from tools.showing import Shown, show_request
 Json = Any  # arguments
 
 ASK_FOR_OTHERS = "tools.add_toolgrant"  # who sets terms of end users may see what they come to
-NOT_SENT = "<idempotency key>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,9 @@ def _digest_for_dedupe(spec: ToolSpec, arguments: Json) -> str:
 def _call(spec: ToolSpec, agent: AgentIdentity | None, arguments: Json, principal: tuple[str, str]) -> Call:
     issuer, subject = principal
     identity = (agent.pk, agent.name) if agent else (new_id(), "<agent>")
-    return Call(spec, arguments, NOT_SENT, 1, new_id(), *identity, issuer, subject, traceparent="")
+    return Call(
+        spec, arguments, f"run:step:{spec.name}:call", 1, new_id(), *identity, issuer, subject, traceparent=""
+    )
 
 
 def _canonical(arguments: Json) -> str:

@@ -45,7 +45,6 @@ def read_calls(request: HttpRequest, subject: Tool) -> dict[str, Any]:
         "failures": [(row.name, _linked(row, code=row.name)) for row in use.failures],
         "calls": _with_runs(acting_person(request), use.newest),
         "most": MOST_READ,
-        "slowest_ms": max((row.p99_ms or 0 for row in use.latencies), default=0),
     }
 
 

@@ -93,7 +93,7 @@ def test_everything_is_said_and_nothing_reaches_the_server(
     for words in (
         "valid", "a person would be asked", "irreversible", "POST http://127.0.0.1:", "/refunds/W1?region=eu",
         "X-Shop: one", '{"amount":12.5}', f"X-Principal: {STAFF_ISSUER}|bob",
-        "Idempotency-Key: %3Cidempotency%20key%3E", "the same over all attempts", "by order_id",
+        "Idempotency-Key: run:step:refund:call", "the same over all attempts", "by order_id",
     ):  # fmt: skip
         assert words in page, words
     assert (server.connections, server.seen) == (0, [])

@@ -1,6 +1,6 @@
 """What may be done: tools with their breakers, the servers they come from, and grants."""
 
-from tools.admin import holders, panels, tool_panels
+from tools.admin import holders, panels
 from tools.admin.grants import ToolGrantAdmin
 from tools.admin.servers import ToolServerAdmin
 from tools.admin.tables import DecisionTableAdmin
@@ -15,5 +15,4 @@ __all__ = [
     "UserTermsAdmin",
     "holders",
     "panels",
-    "tool_panels",
 ]

@@ -14,7 +14,7 @@ from agentops.console.panels import Panel, register_panel
 from agentops.ledger.models import Entry
 from identities.acting import acting_person
 from identities.models import User
-from tools.admin.tool_panels import newest_version
+from tools.admin.tool_parts import newest_version
 from tools.admin.words import describe_terms, join_caps, may_run_without_people
 from tools.models import Tool, ToolGrant, ToolVersion, UserTerms
 

@@ -155,7 +155,8 @@ def _options(rule: Mapping[str, Json]) -> list[Json]:
 
 
 def _field(slot: Slot, rules: str) -> forms.Field:
-    help_text = " ".join(filter(None, (str(slot.rule.get("description", ""))[:300], _rules(slot, rules))))
+    told = str(slot.rule.get("description", ""))[:300].rstrip(". ")
+    help_text = " ".join(filter(None, (f"{told}." if told else "", _rules(slot, rules))))
     label = ".".join(slot.path)[:120] + ("" if slot.required else " (optional)")
     if slot.kind == "choice":
         choices = [(str(n), _as_text(option)) for n, option in enumerate(_options(slot.rule))]
@@ -168,7 +169,7 @@ def _field(slot: Slot, rules: str) -> forms.Field:
 
 def _rules(slot: Slot, rules: str) -> str:
     written = "As JSON." if slot.kind == "json" else ""
-    return " ".join(filter(None, (f"{rules[:200].capitalize()}." if rules else "", written)))
+    return " ".join(filter(None, (f"{rules[:1].upper()}{rules[1:200]}." if rules else "", written)))
 
 
 def _widget(slot: Slot) -> forms.Widget:

@@ -23,7 +23,7 @@ from agentops.errors import StateConflict
 from identities.acting import acting_person
 from identities.models import User
 from identities.policies import may_govern
-from tools.admin.tool_panels import newest_version, read_versions
+from tools.admin.tool_parts import newest_version, read_moves, read_versions
 from tools.admin.words import MEANWHILE, describe_schema
 from tools.execution import breaker, count_places
 from tools.lint import split
@@ -166,6 +166,7 @@ class ToolAdmin(GovernedAdmin):
         findings = examine_version(latest) if latest else []
         is_wide = any(finding.code in WIDE for finding in findings)
         seen = breaker().snapshot(subject.pk, BreakerSettings(**latest.breaker) if latest else None)
+        shown = look_at_breaker(subject, seen)
         return {
             "latest": latest,
             "versions": versions,
@@ -177,7 +178,8 @@ class ToolAdmin(GovernedAdmin):
             if is_wide and latest
             else [],
             "taken": count_places(subject.pk) if latest and latest.max_concurrency else None,
-            "shown": look_at_breaker(subject, seen),
+            "shown": shown,
+            "moves": read_moves(subject, shown),
             "meanwhile": MEANWHILE[latest.on_breaker_open] if latest else "",
             "breaker": seen,
         }

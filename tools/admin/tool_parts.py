@@ -1,4 +1,4 @@
-"""What is on a tool's page beside its definition: how its breaker has moved, who holds it, what is going on now."""
+"""Parts of a tool's page: its versions, and how its breaker has moved."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.utils import timezone
 
-from agentops.console.panels import Panel, register_panel
 from tools.breaker_history import DAYS, BreakerHistory, read_breaker_history
-from tools.mirror import look_at_breaker
+from tools.mirror import ShownBreaker
 from tools.models import Tool, ToolVersion
 
 VERSIONS_SHOWN = 10
@@ -30,10 +29,10 @@ def newest_version(request: HttpRequest, tool: Tool) -> ToolVersion | None:
     return next(iter(read_versions(request, tool)), None)
 
 
-def read_moves(request: HttpRequest, subject: Tool) -> dict[str, Any]:
+def read_moves(subject: Tool, shown: ShownBreaker) -> dict[str, Any]:
     """Return how the breaker has moved, with the stretches of the picture as shares of its length."""
     now = timezone.now()
-    history = read_breaker_history(subject, look_at_breaker(subject), now)
+    history = read_breaker_history(subject, shown, now)
     return {"history": history, "days": DAYS, "spans": _shares(history, now)}
 
 
@@ -44,8 +43,3 @@ def _shares(history: BreakerHistory, now: datetime) -> list[tuple[float, float, 
         return max(0.0, (at - history.since).total_seconds() / length)
 
     return [(share(first), share(last), state) for first, last, state in history.spans]
-
-
-register_panel(
-    Panel("tools.tool", "Its breaker over time", "tools/breaker_history.html", read_moves, 35, size="full")
-)
