@@ -16,6 +16,7 @@ from runs.models import AgentVersion
 from runs.what_if import foresee_call
 from tools.policy import Decision
 
+# How a verdict is said to people.
 ANSWERS = {
     "ALLOW": "It would go out",
     "REQUIRE_APPROVAL": "A person would be asked",
