@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from tools.amounts import number_of
 from tools.provenance.declaration import Declaration, Kind
-from tools.provenance.egress import find_addresses, find_carried, is_link
+from tools.provenance.egress import find_addresses, is_link
 from tools.provenance.labels import EVERY
 from tools.provenance.plans import Deviation, Plan, find_deviation
 from tools.provenance.sources import Origin, Sources
@@ -203,7 +203,7 @@ def _find_leak(
     # A link that was read as it stands says nothing more than that; one that was made up may say anything.
     verbatim = {value.text for value in reached if value.origin.source != "nowhere" and is_link(value.text)}
     carried = [text for text in texts_at(arguments, ()) if text not in verbatim]
-    if (reached and not strange) or not find_carried(carried, sources.sensitive()):
+    if (reached and not strange) or not sources.carried(carried):
         return None
     unknown = next((value for value in strange if value.origin.source != "trusted"), None)
     if unknown is not None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.provenance.declaration import read_declaration
-from tools.provenance.egress import find_carried
+from tools.provenance.egress import Secrets
 from tools.provenance.judging import Meant, judge
 from tools.provenance.labels import Label, Leaf, label_leaves
 from tools.provenance.plans import Candidate, Planned, admit, derive, find_deviation, join
@@ -202,8 +202,10 @@ def test_mere_questions_are_in_every_plan_and_effects_are_counted() -> None:
     ],
 )
 def test_what_is_sensitive_is_found_however_it_is_wrapped(payload: str) -> None:
-    assert find_carried([payload], ["secret-4711"])
-    assert not find_carried(["nothing of it, 4711"], ["secret-4711"])
+    secrets = Secrets()
+    secrets.add("secret-4711")
+    assert secrets.find_in([payload]) == "secret-4711"
+    assert not secrets.find_in(["nothing of it, 4711"])
 
 
 def test_labels_are_of_the_longest_path_and_strangers_unless_said() -> None:
