@@ -47,6 +47,13 @@ class Meant:
     resolved: tuple[Resolved, ...] = ()
     said: Arguments | None = None  # before anything in them was looked up
     undoes: str = ""
+    is_near: bool = (
+        False  # the user's words have to do with the tool, though they do not ask for it as far as is known
+    )
+
+    def word_for(self, deviation: Deviation) -> OffPlan:
+        """Return what follows from a deviation: where words may have been missing, a person is asked."""
+        return "REQUIRE_APPROVAL" if deviation == "off_plan" and self.is_near else self.off_plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +91,8 @@ def judge(
     deviation = _find_deviation(tool, arguments, meant)
     found = []
     if deviation:
-        found.append(Finding(meant.off_plan, deviation, _DEVIATIONS[deviation].format(tool=tool)))
-        if meant.off_plan == "DENY":
+        found.append(Finding(meant.word_for(deviation), deviation, _DEVIATIONS[deviation].format(tool=tool)))
+        if found[0].word == "DENY":
             return found
     # Which thing a mere question is about does no harm; whom it reaches does.
     kinds = TRACED if effect != "read" else REACHING
@@ -123,7 +130,7 @@ def _judge_values(
             return
     yield from _judge_content(declared, arguments, sources)
     for value in values:
-        yield _judge_value(value)
+        yield _judge_value(value, sources)
 
 
 def trace_values(
@@ -164,10 +171,15 @@ def texts_at(value: Any, path: tuple[str, ...]) -> Iterator[str]:  # Any: JSON
         yield str(value)
 
 
-def _judge_value(value: Value) -> Finding:
+def _judge_value(value: Value, sources: Sources) -> Finding:
     origin, named = value.origin, f"{value.path} ({value.kind})"
     if origin.source == "user":
         return Finding("ALLOW", "from_user", f"{named} is in the user's own words")
+    if origin.source == "trusted" and sources.is_another_named(value.text):
+        detail = (
+            f"{named} is from trusted data, of another thing than the one that the user named: {origin.where}"
+        )
+        return Finding("REQUIRE_APPROVAL", "another_named", detail)
     if origin.source == "trusted":
         return Finding("ALLOW", "from_trusted", f"{named} is from trusted data: {origin.where}")
     if origin.source == "untrusted":

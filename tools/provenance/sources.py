@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from tools.provenance.egress import Secrets
 from tools.provenance.index import Index
 from tools.provenance.labels import Leaf, Source
+from tools.provenance.links import Said, Things
+from tools.provenance.plans import means_several
 from tools.provenance.texts import plain
 
 
@@ -32,6 +35,9 @@ class Sources:
         self._words = Index()
         self._leaves: dict[Source, Index] = {source: Index() for source in _ORDER}
         self._secrets = Secrets()
+        self._things = Things()
+        self._said = Said()
+        self._several = False
         for text in words:
             self.hear(text)
         self.read(leaves)
@@ -39,6 +45,8 @@ class Sources:
     def hear(self, text: str) -> None:
         """Add something that the user wrote."""
         self._words.add(plain(text), "")
+        self._said.add(text)
+        self._several = self._several or means_several(text)
 
     def read(self, leaves: Iterable[Leaf]) -> None:
         """Add what a call's result holds."""
@@ -47,6 +55,17 @@ class Sources:
             self._leaves[leaf.label.source].add(text, leaf.origin)
             if leaf.label.sensitive:
                 self._secrets.add(text)
+
+    def read_lists(self, result: Any) -> None:  # Any: JSON
+        """Take up which things a call's result lists, beside each other."""
+        self._things.add(result)
+
+    def is_another_named(self, value: str) -> bool:
+        """Return whether the user named another thing of a list than the one that the value is of.
+
+        Where they speak of several, nothing is said.
+        """
+        return not self._several and self._things.is_another_named(plain(value), self._said)
 
     def trace(self, value: str) -> Origin:
         """Return the best source that holds the value as whole words: the user, then trusted, then untrusted data."""
