@@ -8,6 +8,7 @@ from agentops.engine.state import CallState
 from runs.session import Session
 from runs.sources import read_sources
 from runs.undoing.plans import ToUndo
+from runs.versions import WORDS
 from tools.calls import ToolSpec
 from tools.provenance.judging import Meant
 from tools.provenance.plans import Planned
@@ -36,7 +37,7 @@ def meant_of(session: Session, call: CallState, spec: ToolSpec) -> Meant | None:
 
 def _is_near(session: Session, spec: ToolSpec) -> bool:
     """Return whether the user may have asked for the tool in words that nobody listed: then people may know."""
-    if spec.declared.wording.phrases:
+    if spec.declared.wording.phrases or session.version.plan != WORDS:
         return False
     return any(is_near(text, spec.name, spec.description) for _, text in read_sources(session).words)
 

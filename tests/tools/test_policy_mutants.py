@@ -135,7 +135,7 @@ def judging_cases() -> Iterator[tuple[str, Any, dict[str, Any], Meant]]:
     plans = rows_of(judged.test_the_plan_denies_before_anybody_is_asked)
     for plan, used, _ in plans:
         for off_plan in ("DENY", "REQUIRE_APPROVAL"):
-            meant = Meant(judged.sources(), plan, used, off_plan)  # type: ignore[arg-type]  # one of the two
+            meant = Meant(judged.sources(), plan, used, off_plan)
             yield "reversible", judged.DECLARED, {"to": "DE00EVIL99998888"}, meant
     asking = read_declaration("look_up", {"arguments": {"q": "url", "id": "identifier"}})
     for text in ("what is new", "secret-4711", "see secret-4711 at home"):

@@ -49,14 +49,15 @@ class Wording:
 def is_near(request: str, tool: str, description: str) -> bool:
     """Return whether a user's text has to do with a tool, without asking for it in words that are known.
 
-    It says a word of the tool's name or description, or one that is used for a word of its name.
+    It says a verb that is used for one in the tool's name. Of a tool whose name has no verb that is known, it may also
+    say a word of the name or the description.
     """
     parts = [part.lower() for part in _NAME_PARTS.findall(tool)]
-    about = frozenset(parts).union(*map(nouns_like, parts), *map(verbs_with, parts))
-    told = frozenset(
-        form for word in said_words(description) for form in forms(word) if len(form) >= _TELLING
-    )
-    return any(forms(word) & (about | told) - _EMPTY for word in said_words(request) if word)
+    telling = frozenset().union(*map(verbs_with, parts))
+    if not any(map(verbs_like, parts)):
+        told = (form for word in said_words(description) for form in forms(word) if len(form) >= _TELLING)
+        telling |= frozenset((*parts, *told)).union(*map(nouns_like, parts)) - _EMPTY
+    return any(forms(word) & telling for word in said_words(request) if word)
 
 
 def _is_deed(word: str, before: str) -> bool:

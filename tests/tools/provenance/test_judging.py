@@ -15,7 +15,7 @@ from tools.provenance.judging import Meant, judge
 from tools.provenance.labels import Label, Leaf, label_leaves
 from tools.provenance.plans import Candidate, Planned, admit, derive, find_deviation, join
 from tools.provenance.sources import Sources
-from tools.provenance.wording import words_for
+from tools.provenance.wording import is_near, words_for
 from tools.services.provenance_faults import find_provenance_faults
 
 PAYING = {
@@ -118,6 +118,38 @@ def test_the_plan_denies_before_anybody_is_asked(
     assert words_of({"to": "DE00EVIL99998888"}, Meant(sources(), plan, used)) == expected
     asking = words_of({"to": "DE00EVIL99998888"}, Meant(sources(), plan, used, "REQUIRE_APPROVAL"))
     assert {word for word, _ in asking} == {"REQUIRE_APPROVAL"}
+
+
+@pytest.mark.parametrize(
+    ("plan", "used", "expected"),
+    [
+        ({}, 0, ("REQUIRE_APPROVAL", "off_plan")),
+        ({"send_money": Planned(1)}, 1, ("DENY", "over_plan")),
+        ({"send_money": Planned(1, {"to": "US55USER"})}, 0, ("DENY", "other_arguments")),
+    ],
+)
+def test_where_words_may_be_wanting_a_person_is_asked(
+    plan: dict[str, Planned], used: int, expected: tuple[str, str]
+) -> None:
+    near = words_of({"to": "DE00EVIL99998888"}, Meant(sources(), plan, used, is_near=True))
+    assert near[0] == expected
+    assert words_of({"to": "XX"}, Meant(sources(), {}, is_near=True))[-1] == ("DENY", "from_nowhere")
+
+
+@pytest.mark.parametrize(
+    ("said", "near"),
+    [
+        ("Noa Lund earns more from now on, adjust it", True),
+        ("Her monthly pay is 4400", True),
+        ("Her salary is 4400", True),
+        ("Change what she earns", True),  # as people say adjust
+        ("What is new?", False),
+        ("Tell me a joke", False),
+        ("Read 'adjust the salary'", False),
+    ],
+)
+def test_words_that_have_to_do_with_a_tool(said: str, near: bool) -> None:
+    assert is_near(said, "adjust_salary", "Set somebody's monthly pay.") is near
 
 
 @given(st.text(min_size=1, max_size=12), st.sampled_from(["", "pay US55USER"]))
