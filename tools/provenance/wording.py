@@ -53,10 +53,10 @@ def is_near(request: str, tool: str, description: str) -> bool:
     say a word of the name or the description.
     """
     parts = [part.lower() for part in _NAME_PARTS.findall(tool)]
-    telling = frozenset().union(*map(verbs_with, parts))
-    if not any(map(verbs_like, parts)):
+    telling = frozenset().union(*map(verbs_like, parts))
+    if not telling:
         told = (form for word in said_words(description) for form in forms(word) if len(form) >= _TELLING)
-        telling |= frozenset((*parts, *told)).union(*map(nouns_like, parts)) - _EMPTY
+        telling = frozenset((*parts, *told)).union(*map(nouns_like, parts), *map(verbs_with, parts)) - _EMPTY
     return any(forms(word) & telling for word in said_words(request) if word)
 
 
