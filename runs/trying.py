@@ -17,11 +17,11 @@ from identities.policies import may_govern
 from runs.models import AgentVersion
 from runs.what_if import foresee_call
 from tools.assessment import digest_arguments, digest_for_dedupe
+from tools.authority import Decision
 from tools.calls import Call, ToolSpec
 from tools.catalogue import read_spec
 from tools.lint.words import DRY_RUN
 from tools.models import Tool
-from tools.policy import Decision
 from tools.schemas import ARGUMENTS_LIMIT_BYTES, Problem, check_limits, validate_arguments
 from tools.services.catalogue import latest_version
 from tools.services.linting import find_previews

@@ -13,8 +13,8 @@ from identities.models import AgentIdentity, Principal
 from runs.models import AgentVersion
 from runs.versions import VersionSpec, read_version
 from tools.assessment import Assessment, FindMeant, assess, nothing_known
+from tools.authority import Decision, Reason
 from tools.calls import Call, ToolSpec
-from tools.policy import Decision, Reason
 from tools.standing import Answer, Authority
 
 NOBODY = UUID(int=0)  # an end user who has no runs yet

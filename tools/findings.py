@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from tools.policy import Decision, Reason, Verdict
+from tools.authority import Decision, Reason, Verdict
 from tools.provenance.judging import Finding
 
 _STRICTER: Mapping[Verdict, int] = MappingProxyType({"ALLOW": 0, "REQUIRE_APPROVAL": 1, "DENY": 2})

@@ -16,10 +16,10 @@ from runs.models import Run
 from runs.undoing.foresight import Foreseen
 from runs.undoing.plans import ToUndo
 from runs.what_if import decide_as_now
+from tools.authority import Decision
 from tools.bindings import CODE, find_unbound
 from tools.calls import Call, ToolSpec
 from tools.catalogue import read_spec
-from tools.policy import Decision
 from tools.provenance.judging import Meant
 from tools.provenance.sources import Sources
 from tools.standing import Answer, Authority

@@ -19,10 +19,10 @@ from runs.undoing.effects import (
     read_tried,
 )
 from runs.undoing.plans import ToUndo
+from tools.authority import Verdict
 from tools.calls import ToolSpec
 from tools.catalogue import read_latest
 from tools.compensation import fill_in
-from tools.policy import Verdict
 from tools.schemas import validate_arguments
 
 Word = Literal["will", "under_way", "done", "unsure", "cannot"]

@@ -23,11 +23,11 @@ from tests.tools.execution import make_call, make_spec
 from tools import execution, permits
 from tools.adapters.python import PythonAdapter
 from tools.assessment import Assessment
+from tools.authority import Decision, Reason, Verdict
 from tools.breaker import Breaker
 from tools.execution import execute
 from tools.outcomes import Outcome
 from tools.permits import Permit, issue_permit
-from tools.policy import Decision, Reason, Verdict
 
 HERE = "tests.runs.deeds"
 DOCUMENTS = (
