@@ -17,6 +17,7 @@ from agentops.ledger.store import Cursor, erase_contents, record
 from identities.models import STAFF_ISSUER, Principal, Team, User
 from identities.policies import require
 from runs.models import Run
+from runs.parts import erase_parts
 
 ERASE = "ledger.erase_content"
 
@@ -99,6 +100,7 @@ def _erase_words(cursor: Cursor, run: Run) -> int:
         raise StateConflict("run_not_ended", f"run {run.pk} is going on and needs its words: cancel it first")
     cursor.execute(_STREAMS, {"run": str(run.pk)})
     streams = [stream for (stream,) in cursor.fetchall()]
+    erase_parts(cursor, run.pk)
     Run.objects.filter(pk=run.pk).update(trace_state="")  # the caller's own words, whatever they are
     return sum(erase_contents(cursor, stream) for stream in streams)
 

@@ -13,11 +13,10 @@ from runs.planner.estimates import upper_bound_tokens
 from runs.planner.messages import Message, ToolSchema
 from runs.session import Session
 from runs.sources import read_sources
-from runs.versions import VersionSpec
+from runs.versions import PLANNER, WORDS, VersionSpec
 from runs.window import Block
 from tools.provenance.plans import Plan, Planned, admit, derive, join
 
-WORDS, PLANNER = "words", "planner"
 PLANNING = (
     "Nothing has been read yet but the user's own words. Declare now, with declare_plan, which of the tools below the "
     "request needs, how often each may be called at most, and which arguments the user has already named. What you do "

@@ -160,6 +160,8 @@ def _call_changed(projection: Projection, event: Event, after: RunState) -> None
     row.code = code[:CODE_LIMIT] or row.code
     if event.kind in (e.CALL_ALLOWED, e.CALL_GATED):
         row.tool_version_id, row.effect = facts["tool_version"], facts["effect"]
+    elif event.kind == e.CALL_REFUSED:
+        row.tool_version_id = facts.get("tool_version")
     if "decision" in facts:
         row.decision, row.reasons = facts["decision"], facts["reasons"]
     if facts.get("approval"):

@@ -39,6 +39,10 @@ class RunQuerySet(models.QuerySet["Run"]):
         )
         return self.filter(pk__in=calls.values("run"))
 
+    def undoing(self, run: Run) -> Self:
+        """Return the undos of a run, the first one first."""
+        return self.filter(undoes=run).order_by("id")
+
 
 class AgentVersionQuerySet(models.QuerySet["AgentVersion"]):
     def visible_to(self, user: User) -> Self:

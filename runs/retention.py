@@ -14,6 +14,9 @@ from tools.caps import PERIODS, window_of
 RUN_KEPT = timedelta(days=7)
 # Longer than the longest window, a month, may be charged and looked at.
 WINDOW_KEPT = timedelta(days=100)
+# For a client that lost an answer: whoever keeps a conversation open asks for the rest within the day.
+PART_KEPT = timedelta(days=1)
+MOVES_KEPT = timedelta(days=90)  # pages look back on a month of breakers' moves
 # Of every agent and tool: what the page of the grant lists, however long ago it was.
 WINDOWS_LEFT = 10
 BATCH = 1_000
@@ -46,11 +49,20 @@ DELETE FROM runs_escrow WHERE id IN (
     WHERE w.starts_at < %(window)s AND s.settled_at IS NOT NULL AND {_FINISHED}
     LIMIT %(batch)s FOR UPDATE OF s SKIP LOCKED)
 """  # noqa: S608  constants only
+_BREAKER_MOVES = """
+DELETE FROM tools_breakertransition WHERE id IN (
+    SELECT id FROM tools_breakertransition WHERE at < %(moves)s LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
+"""
 _BUDGET_WINDOWS = """
 DELETE FROM runs_budgetwindow WHERE id IN (
     SELECT w.id FROM runs_budgetwindow w WHERE w.starts_at < %(window)s
         AND NOT EXISTS (SELECT FROM runs_escrow s WHERE s.window_id = w.id)
     LIMIT %(batch)s FOR UPDATE OF w SKIP LOCKED)
+"""
+_PARTS = """
+DELETE FROM runs_kept_part WHERE (run_id, digest) IN (
+    SELECT p.run_id, p.digest FROM runs_kept_part p WHERE p.kept_at < %(part)s
+    LIMIT %(batch)s FOR UPDATE OF p SKIP LOCKED)
 """
 
 
@@ -60,11 +72,15 @@ def trim(now: datetime) -> int:
     values = {
         "run": now - RUN_KEPT,
         "window": past,
+        "part": now - PART_KEPT,
+        "moves": now - MOVES_KEPT,
         "oldest": [window_of(per, UUID(int=0), past) for per in PERIODS if per not in ("call", "run")],
         "left": WINDOWS_LEFT,
         "batch": BATCH,
     }
-    statements = _SNAPSHOTS, _CAPS_OF_RUNS, _CAPS_OF_WINDOWS, _ESCROWS, _BUDGET_WINDOWS
+    statements = (
+        _SNAPSHOTS, _CAPS_OF_RUNS, _CAPS_OF_WINDOWS, _ESCROWS, _BUDGET_WINDOWS, _PARTS, _BREAKER_MOVES,
+    )  # fmt: skip
     return sum(_trim_in_batches(statement, values) for statement in statements)
 
 

@@ -22,9 +22,10 @@ from agentops.errors import ValidationFailed
 from identities.changes.loosening import loosens
 from runs.grant_use import DAYS
 from tools.amounts import read_amount
+from tools.authority import Ask, GrantTerms, Standing, WaiverTerms
 from tools.caps import parse_caps
 from tools.models import ToolGrant
-from tools.policy import Ask, GrantTerms, Standing, WaiverTerms, decide
+from tools.policy import decide
 from tools.services import Terms
 
 MOST = 5_000  # calls that are decided again, the newest

@@ -71,6 +71,7 @@ class RunSources:
         elif kind == e.CALL_SUCCEEDED and content:
             self._keep(facts, content.get("value"), catalogue)
             self.sources.read(self._label(facts, content.get("value"), catalogue))
+            self.sources.read_lists(content.get("value"))
         elif kind in (e.CALL_ALLOWED, e.CALL_GATED) and content:
             for each in content.get("resolutions", ()):
                 self._know(each)

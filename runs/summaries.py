@@ -11,6 +11,7 @@ from agentops.engine import events as e
 from agentops.engine.commands import Finish
 from agentops.engine.state import CallState, RunState
 from runs.session import Session
+from runs.undoing import steps
 
 _LIMITS = {
     "steps": "The run's steps are used up.",
@@ -60,6 +61,8 @@ def write_ending(session: Session, command: Finish) -> dict[str, Any]:
     undone = _count(f"{call.tool} ({call.status})" for call in open_calls if not _is_doubtful(call))
     doubtful = _count(call.tool for call in open_calls if _is_doubtful(call))
     summary = _compose(_why(session.state, command), done, undone, doubtful)
+    if session.undo is not None:
+        summary = f"{_why(session.state, command)}\n{steps.write_ending(session, session.undo)}"
     if session.state.cut_off:
         summary += f" Its answer was cut off: {_answer(session)}"
     return {

@@ -63,6 +63,9 @@ _BUILT_IN = {
 }
 
 
+WORDS, PLANNER = "words", "planner"  # by what a plan is made
+
+
 @dataclass(frozen=True)
 class VersionSpec:
     """What a run needs of its agent version."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +12,10 @@ from agentops.identifiers import new_id
 from identities.models import AgentIdentity, Principal
 from runs.models import AgentVersion
 from runs.versions import VersionSpec, read_version
-from tools.assessment import assess
+from tools.assessment import Assessment, FindMeant, assess, nothing_known
+from tools.authority import Decision, Reason
 from tools.calls import Call, ToolSpec
-from tools.policy import Decision, Reason
-from tools.standing import Authority
+from tools.standing import Answer, Authority
 
 NOBODY = UUID(int=0)  # an end user who has no runs yet
 
@@ -45,11 +46,23 @@ def _decide(
         tool, arguments, f"{run}:what-if", 1, run, agent.pk, agent.name, issuer, subject, traceparent=""
     )
     by = Authority(None, None, known.pk if known else NOBODY, version.planner)
-    assessment = assess(call, by=by, now=timezone.now())
-    if assessment.forced_open and assessment.verdict != "DENY":
-        stopped = Reason("tool", "forced_open", f"somebody has stopped all calls of {tool.name}")
-        return Decision("DENY", stopped.code, (*assessment.decision.reasons, stopped))
-    return assessment.decision
+    return decide_as_now(call, by).decision
+
+
+def decide_as_now(
+    call: Call, by: Authority, *, known: Answer | None = None, meant: FindMeant = nothing_known
+) -> Assessment:
+    """Return what would become of a call that nobody makes, assessed as of now; a tool that is stopped refuses it.
+
+    ``known`` is how things stood when the same tool was asked about a moment ago, ``meant`` what bears on the call.
+    """
+    assessment = assess(call, by=by, now=timezone.now(), known=known, meant=meant)
+    if not assessment.forced_open or assessment.verdict == "DENY":
+        return assessment
+    stopped = Reason("tool", "forced_open", f"somebody has stopped all calls of {call.spec.name}")
+    return replace(
+        assessment, decision=Decision("DENY", stopped.code, (*assessment.decision.reasons, stopped))
+    )
 
 
 def _deny(code: str, detail: str) -> Decision:

@@ -16,25 +16,14 @@ from agentops.database import borrowed, is_unreachable
 from agentops.errors import ValidationFailed
 from agentops.identifiers import text_of
 from tools.amounts import read_amount
+from tools.authority import NO_CALL, Ask, Bound, Decision, GrantTerms, Limits, Reason, Standing, TableAnswer
 from tools.calls import Call, ToolSpec
 from tools.caps import Cap, CapClaim
 from tools.credentials.acting import Acting, find_acting, find_unserved
 from tools.credentials.standing import find_unended
 from tools.findings import heed_findings
 from tools.pinned import find_outdated
-from tools.policy import (
-    NO_CALL,
-    Ask,
-    Bound,
-    Decision,
-    GrantTerms,
-    Limits,
-    Reason,
-    Standing,
-    TableAnswer,
-    decide,
-    find_veto_window,
-)
+from tools.policy import decide, find_veto_window
 from tools.provenance.judging import Meant, judge
 from tools.schemas import Problem, validate_arguments
 from tools.standing import Answer, Authority, Question, SeenEffect, read_standing
@@ -79,7 +68,7 @@ class Assessment:
 FindMeant = Callable[[], Meant | None]
 
 
-def _nothing_known() -> None:
+def nothing_known() -> None:
     """Nothing is known of a run, where it is asked what would be."""
 
 
@@ -90,7 +79,7 @@ def assess(
     now: datetime,
     held: Mapping[str, Decimal] = NOTHING_HELD,
     known: Answer | None = None,
-    meant: FindMeant = _nothing_known,
+    meant: FindMeant = nothing_known,
     said: dict[str, Any] | None = None,  # Any: JSON
 ) -> Assessment:
     """Decide about one call, from the database as it stands now. An error while deciding is a denial.

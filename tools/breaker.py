@@ -46,6 +46,7 @@ class BreakerSnapshot:
     trips: int
     retry_at: datetime | None
     local: bool
+    moves: tuple[Transition, ...] = ()  # the latest, newest first, as far as they are remembered
 
 
 class LocalBreaker:
@@ -82,10 +83,10 @@ class LocalBreaker:
             self._put(tool_id, state)
         return granted
 
-    def read(self, tool_id: UUID) -> tuple[BreakerState, int]:
-        """Return the state and the present time in ms."""
+    def read(self, tool_id: UUID) -> tuple[BreakerState, int, tuple[Transition, ...]]:
+        """Return the state and the present time in ms; moves are remembered by nobody."""
         with self._lock:
-            return self._get(tool_id), self._clock_ms()
+            return self._get(tool_id), self._clock_ms(), ()
 
     def reset(self, tool_id: UUID) -> None:
         with self._lock:
@@ -156,12 +157,14 @@ class Breaker:
 
     def snapshot(self, tool_id: UUID, settings: BreakerSettings | None = None) -> BreakerSnapshot:
         """Describe a breaker for people; `settings` give the window that is counted."""
-        (state, now_ms), local = self._ask(
+        (state, now_ms, moves), local = self._ask(
             lambda: (self._shared.read(tool_id), False), lambda: (self._local.read(tool_id), True)
         )
         calls, failures = rules.tally(state, settings or BreakerSettings(), now_ms)
         retry_at = rules.moment(state.retry_at_ms) if state.retry_at_ms else None
-        return BreakerSnapshot(state.mode, state.consecutive, calls, failures, state.trips, retry_at, local)
+        return BreakerSnapshot(
+            state.mode, state.consecutive, calls, failures, state.trips, retry_at, local, moves
+        )
 
     def reset(self, tool_id: UUID) -> None:
         """Close a breaker and forget what it counted. Raises AgentOpsError while Redis does not answer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,11 @@ SELECT v.id, t.id, t.name, v.number, v.description, v.input_schema, v.output_sch
 FROM tools_toolversion v JOIN tools_tool t ON t.id = v.tool_id WHERE v.id = %s
 """
 
+_LATEST = """
+SELECT DISTINCT ON (t.name) t.name, v.id FROM tools_tool t JOIN tools_toolversion v ON v.tool_id = t.id
+WHERE t.team_id = %s AND t.name = ANY(%s) AND t.state = 'active' ORDER BY t.name, v.number DESC
+"""
+
 
 def read_spec(version_id: UUID) -> ToolSpec:
     """Return a tool version; raises NotFound."""
@@ -40,3 +46,10 @@ def _load(version_id: UUID) -> ToolSpec:
         read_resolvers(row[26]), row[27], row[28],
     )  # fmt: skip
     return ToolSpec(*values)
+
+
+def read_latest(team: UUID, names: Iterable[str]) -> dict[str, ToolSpec]:
+    """Return, by name, the versions in service of a team's tools; those that are not in service are absent."""
+    with borrowed() as connection:
+        rows = connection.execute(_LATEST, (team, sorted(set(names)))).fetchall()
+    return {name: read_spec(version) for name, version in rows}

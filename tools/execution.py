@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from uuid import UUID
 
 from django.conf import settings
 
@@ -55,10 +56,20 @@ def take_place(spec: ToolSpec) -> Place | None:
     """
     if spec.max_concurrency is None:
         return None
+    return places().take(spec.tool_id, spec.max_concurrency, spec.timeout_s)
+
+
+def count_places(tool_id: UUID) -> int | None:
+    """Return how many calls of a tool with a limit of its own are under way, None where the shared count is away."""
+    return places().count(tool_id)
+
+
+def places() -> Places:
+    """Return this process's view of the shared places."""
     process = os.getpid()
     if process not in _places:
         _places[process] = Places(connect(settings.REDIS_URL), settings.REDIS_PREFIX)
-    return _places[process].take(spec.tool_id, spec.max_concurrency, spec.timeout_s)
+    return _places[process]
 
 
 def leave_place(place: Place | None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from tools.policy import Decision, Reason, Verdict
+from tools.authority import Decision, Reason, Verdict
 from tools.provenance.judging import Finding
 
 # The codes under which a call is found not to be, or perhaps not, what the user meant.
@@ -17,6 +17,7 @@ DOUBTS = frozenset(
         "other_arguments",
         "from_untrusted",
         "from_nowhere",
+        "another_named",
         "strange_address",
         "carries_sensitive",
         "leaks_sensitive",

@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from agentops.errors import ValidationFailed
+from tools.authority import Bound, Limits
 from tools.caps import parse_caps
 from tools.models import ToolVersion
-from tools.policy import Bound, Limits
 from tools.services.terms import Terms, find_bound_faults
 from tools.standing import Link
 

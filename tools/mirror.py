@@ -2,28 +2,37 @@
 
 The row is written when a worker sees the breaker move. Nobody sees it move when Redis is flushed, when its key
 expires, or when a worker tripped a breaker of its own while Redis was away, so the rows are reconciled as well.
+
+Each move is kept as a row, too: by the worker that saw it, and if that was killed, by whoever reconciles next, from
+what the breaker remembers. Only moves are written, so an ordinary call costs nothing.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any, cast
 
 from django.utils import timezone
 
 from agentops.database import borrowed
-from agentops.engine.breaker import Transition
+from agentops.engine.breaker import Transition, moment
+from agentops.identifiers import new_id
 from tools.breaker import BreakerSnapshot
 from tools.calls import ToolSpec
 from tools.execution import breaker
-from tools.models import BreakerState, Tool
+from tools.models import BreakerState, BreakerTransition, Tool
 
 logger = logging.getLogger(__name__)
 
 _MIRROR = """
+WITH moved AS (
+    INSERT INTO tools_breakertransition (id, tool_id, at, before, after, reason, retry_at)
+    VALUES (%(id)s, %(tool)s, %(at)s, %(before)s, %(after)s, %(reason)s, %(retry_at)s) ON CONFLICT DO NOTHING)
 INSERT INTO tools_breakerstate (tool_id, state, changed_at, retry_at, reason)
-VALUES (%s, %s, clock_timestamp(), %s, %s)
+VALUES (%(tool)s, %(after)s, clock_timestamp(), %(retry_at)s, %(reason)s)
 ON CONFLICT (tool_id) DO UPDATE SET state = excluded.state, changed_at = excluded.changed_at,
     retry_at = excluded.retry_at, reason = excluded.reason
 """
@@ -42,7 +51,7 @@ class ShownBreaker:
 
 def record_transition(spec: ToolSpec, transition: Transition) -> None:
     """Note that a tool's breaker has opened or closed."""
-    values = (spec.tool_id, transition.after, transition.retry_at, transition.reason)
+    values = {**asdict(transition), "id": new_id(), "tool": spec.tool_id, "at": moment(transition.at_ms)}
     with borrowed() as connection:
         connection.execute(_MIRROR, values)
 
@@ -68,9 +77,13 @@ def reconcile_breakers() -> int:
 
 def _reconcile(tool: Tool) -> bool:
     before = _mirrored(tool)
-    found = _as_it_stands(before, breaker().snapshot(tool.pk))
+    seen = breaker().snapshot(tool.pk)
+    keep_moves(tool, seen.moves)
+    found = _as_it_stands(before, seen)
     if found == before:
         return False
+    if found.reason == FORGOTTEN:
+        keep_moves(tool, [_forgotten(before)])
     values = {**asdict(found), "changed_at": timezone.now()}
     if before.changed_at is None:
         BreakerState.objects.bulk_create([BreakerState(tool=tool, **values)], ignore_conflicts=True)
@@ -78,6 +91,25 @@ def _reconcile(tool: Tool) -> bool:
     # A worker that has seen the breaker move since the row was read knows better.
     rows = BreakerState.objects.filter(tool=tool, changed_at=before.changed_at)
     return rows.update(**values) > 0
+
+
+def keep_moves(tool: Tool, moves: Iterable[Transition]) -> None:
+    """Write down moves that nobody else has; those that are known are left alone."""
+    rows = [
+        BreakerTransition(
+            tool=tool, at=moment(moved.at_ms), before=moved.before, after=moved.after, reason=moved.reason,
+            retry_at=moved.retry_at,
+        )
+        for moved in moves
+    ]  # fmt: skip
+    if rows:
+        BreakerTransition.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _forgotten(before: ShownBreaker) -> Transition:
+    """Return the move of a breaker that is closed because nothing remembers what had opened it; when is a guess."""
+    now_ms = int(timezone.now().timestamp() * 1000)
+    return Transition(cast(Any, before.state), "closed", cast(Any, FORGOTTEN), at_ms=now_ms)
 
 
 def _mirrored(tool: Tool) -> ShownBreaker:

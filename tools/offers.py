@@ -7,8 +7,9 @@ from datetime import datetime
 from uuid import UUID
 
 from agentops.database import borrowed
+from tools.authority import Ask
 from tools.calls import ToolSpec
-from tools.policy import Ask, find_bar
+from tools.policy import find_bar
 from tools.standing import Authority, Question, read_standing
 
 NO_RUN = UUID(int=0)

@@ -7,7 +7,8 @@ one. Everything downstream rests on that line, so whoever is not sure says `unkn
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from agentops.engine.retry import Effect
@@ -38,11 +39,20 @@ PUT_OFF = frozenset({"http_425", "http_429"})
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A picture, a sound or a file that came with a result. The result's value says its ``digest`` and size only."""
+
+    digest: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """One attempt's end. `retryable`: another attempt may come out differently.
 
     `detail` is for the model and for people, at most 500 characters; `retry_after_s` is the tool's own wish.
-    `retry_budget_left`: the tool's retries of late leave room for another one.
+    `retry_budget_left`: the tool's retries of late leave room for another one. `has_blocks`: the value is a list of
+    blocks of content, and `parts` what they refer to.
     """
 
     status: Status
@@ -54,6 +64,8 @@ class Outcome:
     counts_against_breaker: bool = False
     latency_ms: int = 0
     retry_budget_left: bool = True
+    has_blocks: bool = False
+    parts: Sequence[Part] = ()
 
 
 def succeed(value: JSON) -> Outcome:

@@ -7,8 +7,8 @@ description was accepted last, so that a version made of an earlier one is calle
 from __future__ import annotations
 
 from agentops.database import Prepared, borrowed
+from tools.authority import Reason
 from tools.calls import Call
-from tools.policy import Reason
 
 CHANGED = "definition_changed"
 _ACCEPTED = Prepared("""

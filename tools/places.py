@@ -70,6 +70,7 @@ class SharedPlaces:
     """The places of all tools in one Redis. Methods raise `redis.RedisError` when it does not answer."""
 
     def __init__(self, client: redis.Redis, prefix: str, script: str = SCRIPT) -> None:
+        self._client = client
         self._prefix = prefix
         self._script = script
         self._sha = str(client.register_script(script).sha)
@@ -84,6 +85,14 @@ class SharedPlaces:
         except redis.exceptions.NoScriptError:
             answer = self._lines.ask(pack("EVAL", self._script, *rest))
         return int(answer)
+
+    def count(self, tool_id: UUID) -> int:
+        """Return how many places are taken; those of the dead, whose lease is over, are not."""
+        self._lines.settle_up()
+        seconds, microseconds = self._client.time()
+        now = int(seconds) * 1000 + int(microseconds) // 1000
+        taken: Any = self._client.zcount(self._key(tool_id), f"({now}", "+inf")  # Any: as redis-py types it
+        return int(taken)
 
     def leave(self, tool_id: UUID, token: str) -> None:
         self._lines.tell(pack("ZREM", self._key(tool_id), token))
@@ -145,6 +154,14 @@ class Places:
             self._shared.leave(place.tool_id, place.token)
         except redis.RedisError as error:
             logger.warning("a place of %s comes back late, Redis fails: %s", place.tool_id, error)
+
+    def count(self, tool_id: UUID) -> int | None:
+        """Return how many places are taken by all workers, None while Redis does not answer."""
+        try:
+            return self._shared.count(tool_id)
+        except redis.RedisError as error:
+            logger.warning("nobody knows how many places of %s are taken, Redis fails: %s", tool_id, error)
+            return None
 
     def _ask_shared(self, tool_id: UUID, limit: int, lease_ms: int, token: str) -> int | None:
         if self._redis_due_at and time.monotonic() < self._redis_due_at:

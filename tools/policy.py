@@ -7,162 +7,14 @@ decides, and what was looked at before it is in the reasons.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from types import MappingProxyType
-from typing import Literal, Protocol
-from uuid import UUID
+from typing import Protocol
 
-from tools.caps import (
-    OWN,
-    Cap,
-    CapClaim,
-    Whose,
-    claim_caps,
-    exceeded_per_call,
-    exceeded_windows,
-    lift_limits,
-    merge_claims,
-)
-
-Verdict = Literal["ALLOW", "REQUIRE_APPROVAL", "DENY"]
-Source = Literal["user", "agent", "parent", "run", "tool"]
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One thing that was looked at: by whose authority, a code, and words for people."""
-
-    source: Source
-    code: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class WaiverTerms:
-    """Two people's word that nobody is asked about calls of one tool version, until an end.
-
-    ``stands`` says that both signatures are on record and both signers' accounts are open.
-    """
-
-    signers: tuple[str, str]
-    tool_version: str
-    expires_at: datetime
-    stands: bool
-
-
-@dataclass(frozen=True, slots=True)
-class GrantTerms:
-    """The active grant of an identity for a tool."""
-
-    id: UUID
-    version: int
-    decision: str
-    caps: tuple[Cap, ...]
-    over_caps: str
-    approval_ttl_s: int
-    valid_until: datetime | None
-    waiver: WaiverTerms | None
-    policy_table: UUID | None = None  # a decision table that is asked about every call
-    veto_s: int = 0  # for so long a call with an effect is held, for people to veto it
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """What may be done with one tool, by a source that is no grant: it gives nothing, and takes away."""
-
-    decision: str
-    caps: tuple[Cap, ...] = ()
-    over_caps: str = "DENY"
-
-
-@dataclass(frozen=True, slots=True)
-class TableAnswer:
-    """What a grant's decision table says of a call: in words, with what names the rules that said it.
-
-    ``ceiling`` is the most that ALLOW_WITH_CAPS lets a call move; None is a ceiling that nothing is below.
-    """
-
-    decision: str
-    detail: str
-    named: tuple[str, ...]
-    ceiling: Decimal | None = None
-
-
-# By the tool's name. A run that has limits may use no tool that they do not name.
-Limits = Mapping[str, Bound]
-NO_CALL = Bound("DENY")
-UNLIMITED: Mapping[str, Bound] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Parent:
-    """A run on whose behalf another acts, and how its agent stands: what it may not do, its child may not."""
-
-    run_id: UUID
-    identity_id: UUID
-    name: str
-    identity_state: str
-    identity_expires_at: datetime | None
-    account_active: bool
-    guarded: bool = False
-    grant: GrantTerms | None = None
-    limits: Limits | None = UNLIMITED
-
-
-@dataclass(frozen=True, slots=True)
-class Actors:
-    """What the database says about those by whose authority a run acts."""
-
-    identity_state: str
-    identity_expires_at: datetime | None
-    account_active: bool
-    application_active: bool | None
-    initiator_active: bool | None = field(default=None, kw_only=True)
-    switch: str | None = field(default=None, kw_only=True)  # the scope of a kill switch that stops the run
-    parents: tuple[Parent, ...] = field(default=(), kw_only=True)  # the nearest first
-
-
-@dataclass(frozen=True, slots=True)
-class Standing(Actors):
-    """What the database says at the moment of the call."""
-
-    tool_state: str
-    grant: GrantTerms | None
-    guarded: bool
-    used: Mapping[str, tuple[int, Decimal]] = field(default_factory=dict)
-    for_user: tuple[Bound, ...] = field(default=(), kw_only=True)  # on behalf of this end user, or of any
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """The call as far as policy cares; ``held`` is what an earlier attempt took of caps, by window.
-
-    ``tool_version`` is the digest of the version that would be called, ``limits`` are what the run was started with.
-    """
-
-    run_id: UUID
-    tool: str
-    tool_version: str
-    effect: str
-    amount: Decimal | None
-    now: datetime
-    held: Mapping[str, Decimal] = field(default_factory=dict)
-    limits: Limits | None = UNLIMITED
-    principal_id: UUID | None = None
-    by_table: Mapping[UUID, TableAnswer] = field(default_factory=dict)  # by the grant that asks
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The answer; ``claims`` have to be reserved before the effect."""
-
-    verdict: Verdict
-    code: str
-    reasons: tuple[Reason, ...]
-    claims: tuple[CapClaim, ...] = ()
-
+from tools.authority import NO_CALL, Actors, Ask, Decision, GrantTerms, Parent, Reason, Standing
+from tools.caps import OWN, Whose, merge_claims
+from tools.weighing import WORDS, apply_bound, apply_grant
 
 _STOPS = {
     "everything": "somebody has thrown the kill switch for everything",
@@ -201,7 +53,7 @@ def find_bar(ask: Ask, standing: Standing) -> Reason | None:
             return reason
     bounds = [*standing.for_user, *([] if ask.limits is None else [ask.limits.get(ask.tool, NO_CALL)])]
     if any(bound.decision == "DENY" for bound in bounds):
-        return Reason("user", "denied_by_user", f"{ask.tool} is not within {_WORDS['user']}")
+        return Reason("user", "denied_by_user", f"{ask.tool} is not within {WORDS['user']}")
     return None
 
 
@@ -234,11 +86,11 @@ def _weigh(ask: Ask, standing: Standing) -> Iterator[Decision]:
     """Apply the terms of each source by itself: the agent's grant, those of its parents, the end user's, the run's."""
     used = standing.used
     assert standing.grant is not None  # noqa: S101  _check_grant denied it otherwise
-    yield _apply_grant(ask, standing.grant, used, OWN)
+    yield apply_grant(ask, standing.grant, used, OWN)
     for bound in standing.for_user:
-        yield _apply_bound(ask, bound, used, Whose(user=ask.principal_id), "user")
+        yield apply_bound(ask, bound, used, Whose(user=ask.principal_id), "user")
     if ask.limits is not None:
-        yield _apply_bound(ask, ask.limits.get(ask.tool, NO_CALL), used, OWN, "run")
+        yield apply_bound(ask, ask.limits.get(ask.tool, NO_CALL), used, OWN, "run")
     for parent in standing.parents:
         yield from _weigh_parent(replace(ask, run_id=parent.run_id), parent, used)
 
@@ -246,11 +98,11 @@ def _weigh(ask: Ask, standing: Standing) -> Iterator[Decision]:
 def _weigh_parent(ask: Ask, parent: Parent, used: Mapping[str, tuple[int, Decimal]]) -> Iterator[Decision]:
     whose = Whose(agent=parent.identity_id)
     assert parent.grant is not None  # noqa: S101  _check_grant denied it otherwise
-    answer = _apply_grant(ask, parent.grant, used, whose)
+    answer = apply_grant(ask, parent.grant, used, whose)
     reasons = tuple(_of_parent(parent, reason) for reason in answer.reasons)
     yield replace(answer, code=reasons[-1].code if reasons else answer.code, reasons=reasons)
     if parent.limits is not None:
-        yield _apply_bound(ask, parent.limits.get(ask.tool, NO_CALL), used, whose, "parent")
+        yield apply_bound(ask, parent.limits.get(ask.tool, NO_CALL), used, whose, "parent")
 
 
 def find_lost_authority(actors: Actors, now: datetime) -> str:
@@ -341,126 +193,3 @@ def _check_grant(ask: Ask, standing: _Grantee) -> tuple[Reason, bool]:
         return Reason("agent", "grant_expired", f"the grant (version {grant.version}) has run out"), False
     detail = f"granted as {grant.decision} (version {grant.version})"
     return Reason("agent", "granted", detail), True
-
-
-def _apply_grant(
-    ask: Ask, grant: GrantTerms, used: Mapping[str, tuple[int, Decimal]], whose: Whose
-) -> Decision:
-    answer = _apply_terms(ask, grant, used, whose)
-    return answer if grant.policy_table is None else _heed_table(ask, answer, ask.by_table.get(grant.id))
-
-
-def _heed_table(ask: Ask, answer: Decision, told: TableAnswer | None) -> Decision:
-    """Return the stricter of what the terms and the decision table of a grant say; no answer is a denial."""
-    if told is None or told.decision not in _TABLE_CODES:
-        detail = told.detail if told else "the decision table of the grant was not asked"
-        return _deny_more(answer, Reason("agent", "table_undecided", detail))
-    reason = Reason("agent", _TABLE_CODES[told.decision], told.detail)
-    if told.decision == "DENY":
-        return _deny_more(answer, reason)
-    if told.decision == "ALLOW_WITH_CAPS" and (
-        told.ceiling is None or ask.amount is None or ask.amount > told.ceiling
-    ):
-        return _deny_more(answer, replace(reason, code="table_cap_exceeded"))
-    if told.decision == "REQUIRE_APPROVAL" and answer.verdict == "ALLOW":
-        return Decision("REQUIRE_APPROVAL", reason.code, (*answer.reasons, reason), answer.claims)
-    return replace(answer, reasons=(reason, *answer.reasons))
-
-
-def _deny_more(answer: Decision, reason: Reason) -> Decision:
-    return Decision("DENY", reason.code, (*answer.reasons, reason))
-
-
-_TABLE_CODES: Mapping[str, str] = MappingProxyType(
-    {
-        "ALLOW": "table_allows",
-        "ALLOW_WITH_CAPS": "table_allows_with_caps",
-        "REQUIRE_APPROVAL": "table_asks",
-        "DENY": "table_denies",
-    }
-)
-
-
-def _apply_terms(
-    ask: Ask, grant: GrantTerms, used: Mapping[str, tuple[int, Decimal]], whose: Whose
-) -> Decision:
-    bound = Bound(grant.decision, grant.caps, grant.over_caps)
-    answer = _apply_caps(ask, bound, used, whose, Reason("agent", "cap_exceeded", ""))
-    if answer.code == "cap_exceeded":
-        return answer
-    if grant.decision == "REQUIRE_APPROVAL":
-        asked = Reason("agent", "approval_required", "the grant asks for a person's approval")
-        return Decision("REQUIRE_APPROVAL", asked.code, (asked,), answer.claims)
-    if ask.effect == "irreversible":
-        return _decide_irreversible(ask, grant, answer.claims)
-    return answer
-
-
-# What people read of a source that is no grant.
-_WORDS: Mapping[str, str] = MappingProxyType(
-    {
-        "user": "what may be done on behalf of this end user",
-        "run": "what this run was started for",
-        "parent": "what the run was started for that it acts for",
-    }
-)
-
-
-def _apply_bound(
-    ask: Ask, bound: Bound, used: Mapping[str, tuple[int, Decimal]], whose: Whose, source: Source
-) -> Decision:
-    words = _WORDS[source]
-    if bound.decision == "DENY":
-        denied = Reason(source, f"denied_by_{source}", f"{ask.tool} is not within {words}")
-        return Decision("DENY", denied.code, (denied,))
-    answer = _apply_caps(ask, bound, used, whose, Reason(source, f"{source}_cap_exceeded", words))
-    if answer.verdict == "ALLOW" and bound.decision == "REQUIRE_APPROVAL":
-        asked = Reason(source, f"{source}_asks", f"a person's approval is part of {words}")
-        return Decision("REQUIRE_APPROVAL", asked.code, (asked,), answer.claims)
-    return answer
-
-
-def _apply_caps(
-    ask: Ask, bound: Bound, used: Mapping[str, tuple[int, Decimal]], whose: Whose, beyond: Reason
-) -> Decision:
-    """Return what a source's caps say; ``beyond`` is the reason where the call is beyond them."""
-    claims = claim_caps(bound.caps, ask, whose)
-    over = exceeded_per_call(bound.caps, ask.amount) or exceeded_windows(bound.caps, ask, used, whose)
-    if not over:
-        within = () if beyond.source == "agent" else (_within(beyond),)
-        return Decision("ALLOW", "allowed", within, claims)
-    reason = replace(beyond, detail=f"{beyond.detail}: {over}" if beyond.detail else over)
-    if bound.over_caps != "REQUIRE_APPROVAL":
-        return Decision("DENY", reason.code, (reason,))
-    # The person's word covers this call alone: what it takes is not left for those that nobody looks at.
-    return Decision("REQUIRE_APPROVAL", reason.code, (reason,), lift_limits(claims))
-
-
-def _within(beyond: Reason) -> Reason:
-    return Reason(beyond.source, f"within_{beyond.source}", f"it is within {beyond.detail}")
-
-
-def _decide_irreversible(ask: Ask, grant: GrantTerms, claims: tuple[CapClaim, ...]) -> Decision:
-    """An irreversible call needs a human every time, unless a two-person waiver with caps stands."""
-    reasons: list[Reason] = []
-    lapse = _find_lapse(ask, grant, grant.waiver) if grant.waiver else ""
-    if grant.waiver and not lapse:
-        reasons.append(Reason("agent", "no_human_waiver", "no human: a waiver signed by two people stands"))
-        return Decision("ALLOW", "waived", tuple(reasons), claims)
-    if lapse:
-        reasons.append(Reason("agent", "waiver_lapsed", f"the waiver does not count: {lapse}"))
-    reasons.append(Reason("tool", "irreversible", "irreversible: a person decides about every call"))
-    return Decision("REQUIRE_APPROVAL", "irreversible", tuple(reasons), claims)
-
-
-def _find_lapse(ask: Ask, grant: GrantTerms, waiver: WaiverTerms) -> str:
-    """Return why two people's word does not cover this call, or an empty string."""
-    if not waiver.stands:
-        return "a signature is not on record, or its signer's account is closed"
-    if waiver.tool_version != ask.tool_version:
-        return f"it was signed for another version of {ask.tool}"
-    if ask.now >= waiver.expires_at:
-        return "its time is up"
-    if grant.decision != "ALLOW_WITH_CAPS" or all(cap.per == "call" for cap in grant.caps):
-        return "it has no caps over time"
-    return ""

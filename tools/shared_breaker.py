@@ -1,7 +1,9 @@
 """The breaker's rules as one Redis script, so that all workers share one state per tool and one clock.
 
 The script repeats `agentops.engine.breaker` in Lua because a decision taken in the worker would race with
-the other workers'. One hash per tool, at most 6 fields and 12 buckets, which expires by itself.
+the other workers'. One hash per tool, at most 7 fields and 12 buckets, which expires by itself.
+
+It keeps its latest moves, so that one is not lost with the worker that saw it: whoever looks later writes it down.
 """
 
 from __future__ import annotations
@@ -74,13 +76,21 @@ local function tally()
   return calls, failures, retries
 end
 
+local function move(after, reason, retry_at)
+  local told = text(now) .. ',' .. mode .. ',' .. after .. ',' .. reason .. ',' .. text(retry_at) .. ';'
+  local moves = string.sub(told .. (redis.call('HGET', key, 'moves') or ''), 1, 1000)
+  redis.call('DEL', key)
+  redis.call('HSET', key, 'moves', moves)
+  redis.call('PEXPIRE', key, kept_ms)
+  return {mode, after, reason, retry_at, now}
+end
+
 local function trip(reason)
   trips = trips + 1
   local retry_at = now + math.floor(math.min(cap_s, open_s * 2 ^ math.min(trips - 1, 30)) * 1000)
-  redis.call('DEL', key)
+  local moved = move('open', reason, retry_at)
   redis.call('HSET', key, 'mode', 'open', 'trips', text(trips), 'retry_at', text(retry_at))
-  redis.call('PEXPIRE', key, kept_ms)
-  return {mode, 'open', reason, retry_at}
+  return moved
 end
 
 if verb == 'admit' then
@@ -99,8 +109,7 @@ end
 local function record()
   if mode == 'half_open' and token == known[5] then
     if verdict == 'ok' then
-      redis.call('DEL', key)
-      return {mode, 'closed', 'probe_succeeded', 0}
+      return move('closed', 'probe_succeeded', 0)
     elseif verdict == 'failed' then
       return trip('probe_failed')
     end
@@ -183,14 +192,14 @@ class SharedBreaker:
         _, granted = self._run(tool_id, settings, "spend", "", "", retry=True)
         return bool(granted)
 
-    def read(self, tool_id: UUID) -> tuple[BreakerState, int]:
-        """Return the state and Redis' present time in ms."""
+    def read(self, tool_id: UUID) -> tuple[BreakerState, int, tuple[Transition, ...]]:
+        """Return the state, Redis' present time in ms, and the latest moves, newest first."""
         self._lines.settle_up()
         with self._client.pipeline(transaction=False) as pipe:
             pipe.hgetall(self._key(tool_id))
             pipe.time()
             fields, (seconds, microseconds) = pipe.execute()
-        return _decode(fields), int(seconds) * 1000 + int(microseconds) // 1000
+        return _decode(fields), int(seconds) * 1000 + int(microseconds) // 1000, _decode_moves(fields)
 
     def reset(self, tool_id: UUID) -> None:
         self._lines.settle_up()
@@ -255,10 +264,21 @@ def _rules(settings: BreakerSettings) -> tuple[str | int, ...]:
     )
 
 
-def _transition(before: Any, after: Any, reason: Any, retry_at_ms: int) -> Transition:
+def _transition(before: Any, after: Any, reason: Any, retry_at_ms: int, at_ms: int) -> Transition:
     """Return what the script tells of a move; Any: its modes and reasons, as bytes or text."""
     retry_at = moment(retry_at_ms) if retry_at_ms else None
-    return Transition(cast(Any, _text(before)), cast(Any, _text(after)), cast(Any, _text(reason)), retry_at)
+    was, is_now, why = (cast(Any, _text(word)) for word in (before, after, reason))
+    return Transition(was, is_now, why, retry_at, at_ms)
+
+
+def _decode_moves(fields: dict[Any, Any]) -> tuple[Transition, ...]:  # Any: as below
+    """Return the moves that are kept whole; the oldest may have been cut off in its middle."""
+    packed = next((_text(value) for name, value in fields.items() if _text(name) == "moves"), "")
+    parts = (move.split(",") for move in packed.split(";")[:-1])
+    return tuple(
+        _transition(before, after, reason, int(retry_at), int(at))
+        for at, before, after, reason, retry_at in parts
+    )
 
 
 def _decode(fields: dict[Any, Any]) -> BreakerState:  # Any: bytes or text, as the client was set up

@@ -19,8 +19,8 @@ import psycopg
 
 from agentops.database import Prepared
 from agentops.errors import ValidationFailed
+from tools.authority import Actors, Bound, GrantTerms, Limits, Parent, Standing, WaiverTerms
 from tools.caps import Whose, locate_windows, parse_caps, windows_of
-from tools.policy import Actors, Bound, GrantTerms, Limits, Parent, Standing, WaiverTerms
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Times as microseconds, because a text would depend on the session's time zone.

@@ -37,11 +37,15 @@ class ActionButton:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What a person is asked before an action, and told after it ("2 agents " + ``done``)."""
+    """What a person is asked before an action, and told after it ("2 agents " + ``done``).
+
+    ``foreseen`` are lines about what would happen, which who says yes has read.
+    """
 
     question: str
     done: str
     reason: Literal["needed", "optional", "none"] = "needed"
+    foreseen: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,7 @@ def ask(
         "action_url": page.page_url("changelist"),
         "checkbox_name": ACTION_CHECKBOX_NAME,
         "from_page": "from_page" in request.POST,
+        "foreseen": confirmation.foreseen,
         "reason": confirmation.reason,
         "given_reason": request.POST.get("reason", ""),
         "reason_missing": "confirmed" in request.POST and not code_problem,

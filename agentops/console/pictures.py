@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 BAR_WIDTH, BAR_HEIGHT = 200, 8
 LINE_WIDTH, LINE_HEIGHT = 96, 24
+SPANS_WIDTH, SPANS_HEIGHT, MARK_WIDTH = 600, 16, 2
 NEARLY_USED_UP = Decimal("0.8")
 
 Number = int | float | Decimal
@@ -44,6 +45,32 @@ def draw_line(values: Sequence[Number], label: str) -> SafeString:
         label,
         " ".join(f"{x:.1f},{y:.1f}" for x, y in points),
         format_html('<circle cx="{}" cy="{}" r="2"/>', *(f"{p:.1f}" for p in points[-1])) if points else "",
+    )
+
+
+def draw_spans(spans: Sequence[tuple[float, float, str]], label: str) -> SafeString:
+    """Draw stretches of a time line as (begin, end, state), both as shares of its length from 0 to 1.
+
+    However short, a stretch can be seen.
+    """
+    marks = (
+        (
+            f"{begin * SPANS_WIDTH:.1f}",
+            f"{max(MARK_WIDTH, (end - begin) * SPANS_WIDTH):.1f}",
+            SPANS_HEIGHT,
+            state,
+        )
+        for begin, end, state in spans
+    )
+    return format_html(
+        '<svg class="strip" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">'
+        '<rect class="bar-track" width="{}" height="{}" rx="2"/>{}</svg>',
+        SPANS_WIDTH,
+        SPANS_HEIGHT,
+        label,
+        SPANS_WIDTH,
+        SPANS_HEIGHT,
+        format_html_join("", '<rect x="{}" width="{}" height="{}" class="span-{}"/>', marks),
     )
 
 

@@ -91,10 +91,13 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
+    """A move of a breaker; `at_ms` is when, by the clock of whoever moved it: with the tool it names the move."""
+
     before: Mode
     after: Mode
     reason: Literal["consecutive_failures", "failure_rate", "probe_failed", "probe_succeeded"]
     retry_at: datetime | None = None
+    at_ms: int = 0
 
 
 def moment(ms: int) -> datetime:
@@ -130,7 +133,7 @@ def record(
     if ok is None:
         return replace(state, probe_until_ms=now_ms), None
     if ok:
-        return BreakerState(), Transition("half_open", "closed", "probe_succeeded")
+        return BreakerState(), Transition("half_open", "closed", "probe_succeeded", at_ms=now_ms)
     return _trip(state, settings, now_ms, "probe_failed")
 
 
@@ -186,7 +189,7 @@ def _trip(
     trips = state.trips + 1
     retry_at_ms = now_ms + settings.open_ms(trips)
     opened = BreakerState(mode="open", trips=trips, retry_at_ms=retry_at_ms)
-    return opened, Transition(state.mode, "open", reason, moment(retry_at_ms))
+    return opened, Transition(state.mode, "open", reason, moment(retry_at_ms), now_ms)
 
 
 def _live(state: BreakerState, settings: BreakerSettings, now_ms: int) -> tuple[Bucket, ...]:

@@ -57,6 +57,7 @@ COMMANDS = {
     "test": Command("run the tests, or one named suite", _test),
     "apply": Command("create or update agents, tools, grants and budgets from a file", _managed),
     "stop": Command("stop a run, an agent, a tool, an end user, or everything", _managed),
+    "undo": Command("say what undoing a run would do, or undo it", _managed),
     "verify": Command("check the ledger and name the first bad entry", _managed),
     "bench": Command("measure steps per second on servers of its own", _measured),
     "attacks": Command("replay attacks over suites of tools, on servers of its own", _measured),

@@ -16,6 +16,7 @@ from runs.authority import heed_standing
 from runs.handovers import open_handover
 from runs.lookups.resolving import content_of
 from runs.session import Guard, Session, utc_now
+from runs.versions import PLANNER
 from tools.calls import ToolSpec
 
 
@@ -27,7 +28,7 @@ def assess_calls(session: Session, numbers: Sequence[int]) -> None:
         spec = session.version.catalogue.get(call.tool)
         if call.problem:
             note_refused(session, call, call.problem, problem_detail(session, number))
-        elif call.tool == e.DECLARE_PLAN and session.version.plan == planning.PLANNER:
+        elif call.tool == e.DECLARE_PLAN and session.version.plan == PLANNER:
             planning.heed_declaration(session, call)
         elif planning.is_declaring(session):
             note_refused(

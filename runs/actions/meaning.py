@@ -8,10 +8,12 @@ from agentops.engine.state import CallState
 from runs.session import Session
 from runs.sources import read_sources
 from runs.undoing.plans import ToUndo
+from runs.versions import WORDS
 from tools.calls import ToolSpec
 from tools.provenance.judging import Meant
 from tools.provenance.plans import Planned
 from tools.provenance.sources import Sources
+from tools.provenance.wording import is_near
 
 _NONE = Sources()
 
@@ -29,7 +31,15 @@ def meant_of(session: Session, call: CallState, spec: ToolSpec) -> Meant | None:
     return Meant(
         sources, plan, _used_before(session, call), session.version.off_plan,
         found.provenance if found else (), found.said if found else None,
+        is_near=planned and _is_near(session, spec),
     )  # fmt: skip
+
+
+def _is_near(session: Session, spec: ToolSpec) -> bool:
+    """Return whether the user may have asked for the tool in words that nobody listed: then people may know."""
+    if spec.declared.wording.phrases or session.version.plan != WORDS:
+        return False
+    return any(is_near(text, spec.name, spec.description) for _, text in read_sources(session).words)
 
 
 def undone_by(session: Session, call: CallState) -> ToUndo | None:

@@ -14,6 +14,7 @@ from agentops.engine.trouble import JITTER_UNITS, decide_follow_up
 from runs import evidence
 from runs.actions.proposals import call_of, key_of, read_arguments, where_of
 from runs.actions.refusals import give_caps_back
+from runs.parts import keep_parts
 from runs.session import Session
 from runs.slots import waiting_outside
 from runs.window import ERASED
@@ -44,8 +45,9 @@ def note_outcome(
     if was_read_back:
         facts["read_back"] = True
     if outcome.status == "succeeded":
-        content = {"value": outcome.value}
-        session.note(e.CALL_SUCCEEDED, {**facts, "size": evidence.size_of(outcome.value)}, content)
+        content = {"value": outcome.value, **({"has_blocks": True} if outcome.has_blocks else {})}
+        facts["size"] = evidence.size_of(outcome.value)
+        session.note(e.CALL_SUCCEEDED, facts, content, keep_parts(session, outcome.parts))
         return
     _note_trouble(session, call, outcome, facts, rest_s)
 
@@ -121,7 +123,8 @@ def note_replay(session: Session, call: CallState, assessment: Assessment) -> No
     seen = assessment.replay
     recorded = session.content_of(seen.outcome_seq) if seen and seen.outcome_seq else None
     # An erased outcome stays erased: with a null in its place the model would take it for the tool's answer.
-    content = {"value": recorded["value"]} if recorded and "value" in recorded else None
+    kept = {name: recorded[name] for name in ("value", "has_blocks") if name in recorded} if recorded else {}
+    content = kept if "value" in kept else None
     facts = {
         **where_of(session, call),
         "attempt": call.attempts,

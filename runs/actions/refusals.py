@@ -8,6 +8,7 @@ from typing import Any
 
 from agentops.engine import events as e
 from agentops.engine.state import CallState
+from agentops.identifiers import text_of
 from agentops.ledger.store import Cursor
 from runs.actions.proposals import reasons_of, where_of
 from runs.lookups.resolving import CODES, content_of, refused_of
@@ -27,12 +28,24 @@ def note_refused(
 
     ``told`` is what else can be erased.
     """
-    facts = {**where_of(session, call), "tool": call.tool, "code": code, **facts}
+    facts = {
+        **where_of(session, call),
+        "tool": call.tool,
+        "code": code,
+        **_version_of(session, call),
+        **facts,
+    }
     if call.in_doubt:
         doubt = {"attempt": call.attempts, "latency_ms": 0, "then": "park", "delay_ms": 0}
         session.note(e.CALL_UNKNOWN, {**facts, **doubt}, {"detail": detail, **told})
     else:
         session.note(e.CALL_REFUSED, facts, {"detail": detail, **told}, give_caps_back(session, call))
+
+
+def _version_of(session: Session, call: CallState) -> dict[str, str]:
+    """Return which version of a tool was refused, so that its page can count it; nothing for one that is not there."""
+    spec = session.version.catalogue.get(call.tool)
+    return {} if spec is None else {"tool_version": text_of(spec.id)}
 
 
 def note_denied(session: Session, call: CallState, assessment: Assessment) -> None:

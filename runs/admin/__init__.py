@@ -1,6 +1,6 @@
 """What agents are doing: runs, for whom, handovers, agent versions, budgets, prices, and the dashboard's panels."""
 
-from runs.admin import blast_radius, dashboard, related
+from runs.admin import blast_radius, dashboard, related, tool_use
 from runs.admin.budgets import BudgetAdmin, PriceAdmin
 from runs.admin.campaigns import CampaignAdmin
 from runs.admin.handovers import HandoverAdmin
@@ -22,4 +22,5 @@ __all__ = [
     "blast_radius",
     "dashboard",
     "related",
+    "tool_use",
 ]

@@ -22,6 +22,7 @@ from runs.trace_titles import title_of
 from runs.words import Place, read_asked, read_ending, read_first
 
 ENTRIES_SHOWN = 300  # some fifty steps
+UNDOS_SHOWN = 20
 POINTS = 120  # of the cost's curve
 
 
@@ -56,6 +57,9 @@ def live_context(request: HttpRequest, run: Run, before: int | None = None) -> d
         "ending": read_ending(run),
         "awaited": _awaited(run),
         "held": () if run.has_ended else read_held(acting_person(request), run),
+        "undos": Run.objects.undoing(run)[:UNDOS_SHOWN]
+        if run.has_ended
+        else (),  # of the same team as the run
         "panels": panels_for(Run._meta.label_lower, request, run),
     }
 

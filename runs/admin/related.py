@@ -1,9 +1,7 @@
-"""What runs put on other pages: an agent's versions and runs, a tool's calls, the run behind an approval."""
+"""What runs put on other pages: an agent's versions and runs, the run behind an approval."""
 
 from __future__ import annotations
 
-from collections import Counter
-from statistics import median
 from typing import Any
 from uuid import UUID
 
@@ -20,11 +18,8 @@ from runs.models import AgentVersion, Run, ToolCall
 from runs.policies import startable_by
 from runs.preflight import check_version
 from runs.trace import read_last_items
-from tools.models import Tool
 
 RUNS_SHOWN = 8
-CALLS_SHOWN = 12
-CALLS_MEASURED = 200
 LINES_SHOWN = 5
 LINES_READ = 50  # some tell of budgets only and are not shown
 SETTLED = ("succeeded", "failed", "refused", "parked", "unknown")
@@ -47,22 +42,6 @@ def read_runs(request: HttpRequest, subject: AgentIdentity) -> dict[str, Any]:
         "findings": check_version(published) if published else [],
         "may_start": startable_by(user).filter(pk=subject.pk).exists(),
         "spending": spending,
-    }
-
-
-def read_calls(request: HttpRequest, subject: Tool) -> dict[str, Any]:
-    """Return a tool's latest calls, with what became of them and how long they took."""
-    versions = list(subject.versions.order_by("-number").values_list("pk", flat=True)[:10])
-    calls = ToolCall.objects.filter(tool_version__in=versions).select_related("run__identity")
-    latest = list(calls.order_by("-proposed_at")[:CALLS_MEASURED])
-    took = [call.latency_ms for call in latest if call.latency_ms is not None]
-    return {
-        "calls": latest[:CALLS_SHOWN],
-        "measured": len(latest),
-        "outcomes": Counter(call.state for call in latest).most_common(),
-        "median_ms": int(median(took)) if took else None,
-        "slowest_ms": max(took, default=None),
-        "latencies": took[:60][::-1],
     }
 
 
@@ -105,7 +84,6 @@ register_panel(
         size="full",
     )
 )
-register_panel(Panel("tools.tool", "Calls and outcomes", "runs/of_tool.html", read_calls, 30, size="full"))
 register_panel(
     Panel(
         "approvals.approvalrequest",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 from uuid import UUID
 
@@ -28,7 +29,7 @@ from runs.admin.held import held_view
 from runs.admin.pages import live_context, read_before, read_seen
 from runs.erasure import ERASE, erase_run
 from runs.models import ENDED_STATES, Handover, Run
-from runs.policies import may_control, startable_by
+from runs.policies import May, may_control, startable_by
 from runs.services import (
     answer_handover,
     answer_input,
@@ -40,12 +41,24 @@ from runs.services import (
     start_run,
     veto_call,
 )
-from runs.undoing.foresight import tell
+from runs.undoing.foresight import FORECAST, tell
 from runs.undoing.services import foresee_undo, may_undo, undo_run
 
 GOING = ("queued", "in_progress", "requires_action")
 MOST_AGENTS = 100
+UNDO = "Undo what this run has done, the latest effect first?"
 MOST_UNDONE = 5  # runs whose effects are told before somebody says yes
+
+
+def _permission_by(rule: Callable[[User, Run], May]) -> Callable[..., bool]:
+    """Return a permission method: whether a rule lets this person; of a list the queryset holds who it lets."""
+
+    def has_permission(page: GovernedAdmin, request: HttpRequest, obj: Run | None = None) -> bool:
+        if obj is None:
+            return page.admin_site.has_permission(request)
+        return rule(acting_person(request), obj).allowed
+
+    return has_permission
 
 
 class StartForm(forms.Form):
@@ -107,17 +120,8 @@ class RunAdmin(GovernedAdmin):
         """Name the end user."""
         return str(run.principal)
 
-    def has_control_permission(self, request: HttpRequest, obj: Run | None = None) -> bool:
-        """Whether this person may steer the run; of a list the queryset holds the ones that they may."""
-        if obj is None:
-            return self.admin_site.has_permission(request)
-        return may_control(acting_person(request), obj).allowed
-
-    def has_undo_permission(self, request: HttpRequest, obj: Run | None = None) -> bool:
-        """Whether this person may undo the run; of a list the queryset holds the ones that they may."""
-        if obj is None:
-            return self.admin_site.has_permission(request)
-        return may_undo(acting_person(request), obj).allowed
+    has_control_permission = _permission_by(may_control)
+    has_undo_permission = _permission_by(may_undo)
 
     def has_erase_permission(self, request: HttpRequest, obj: Run | None = None) -> bool:
         """Whether this person may erase what was said in the run, or in some run."""
@@ -173,7 +177,7 @@ class RunAdmin(GovernedAdmin):
     def undo(self, request: HttpRequest, queryset: QuerySet[Run]) -> HttpResponse:
         """Undo what runs that have ended have done."""
         person = acting_person(request)
-        asked = Confirmation(_ask_undo(person, queryset), "being undone")
+        asked = Confirmation(UNDO, "being undone", foreseen=_foresee_undos(person, queryset))
         return perform(
             self, request, queryset, lambda run, why: undo_run(actor=person, run=run, reason=why), asked
         )
@@ -318,8 +322,10 @@ register_destination(Destination("Runs", "admin:runs_run_changelist", order=20))
 register_streams("run", Run.objects.visible_to)
 
 
-def _ask_undo(person: User, runs: QuerySet[Run]) -> str:
-    """Return the question, with what would become of each effect: who says yes has read that."""
-    allowed = [run for run in runs[:MOST_UNDONE] if may_undo(person, run).allowed]
+def _foresee_undos(person: User, runs: QuerySet[Run]) -> list[str]:
+    """Return what would become of each effect: who says yes has read that."""
+    chosen = list(runs[: MOST_UNDONE + 1])
+    allowed = [run for run in chosen[:MOST_UNDONE] if may_undo(person, run).allowed]
     told = [line for run in allowed for line in tell(foresee_undo(actor=person, run=run)).splitlines()]
-    return f"Undo what this run has done, the latest effect first? {'; '.join(told)}."
+    more = [f"What becomes of the other runs is told on the page of each: choose up to {MOST_UNDONE}."]
+    return [*told, FORECAST, *(more if len(chosen) > MOST_UNDONE else ())] if told else told

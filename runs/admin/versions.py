@@ -20,6 +20,8 @@ from identities.admin.changes import or_propose
 from identities.policies import may_govern
 from runs.admin.preflight import preflight_view
 from runs.admin.provisioning import begin_view, provisioning_view
+from runs.admin.tool_use import tool_calls_view
+from runs.admin.try_it import try_view
 from runs.admin.what_if import what_if_view
 from runs.models import AgentVersion, Price
 from runs.preflight import check_version
@@ -89,6 +91,8 @@ class AgentVersionAdmin(GovernedAdmin):
             path("set-up/<slug:step>/", guarded(provisioning_view), name="runs_provisioning"),
             path("begin/<uuid:agent_id>/", guarded(begin_view), name="runs_begin"),
             path("what-if/<uuid:agent_id>/", guarded(what_if_view), name="runs_what_if"),
+            path("try/<uuid:tool_id>/", guarded(try_view), name="runs_try"),
+            path("calls/<uuid:tool_id>/", guarded(tool_calls_view), name="runs_tool_calls"),
             *super().get_urls(),
         ]
 

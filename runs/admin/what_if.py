@@ -14,8 +14,9 @@ from identities.acting import acting_person
 from identities.models import AgentIdentity
 from runs.models import AgentVersion
 from runs.what_if import foresee_call
-from tools.policy import Decision
+from tools.authority import Decision
 
+# How a verdict is said to people.
 ANSWERS = {
     "ALLOW": "It would go out",
     "REQUIRE_APPROVAL": "A person would be asked",

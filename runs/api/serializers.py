@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
@@ -135,12 +136,18 @@ class RunDetailSerializer(RunSerializer):
 
     answer = serializers.SerializerMethodField()
     summary = serializers.SerializerMethodField()
+    undone_by = serializers.SerializerMethodField(
+        help_text="The undos of this run that you may see, the first one first; at most 100."
+    )
 
     def get_answer(self, run: Run) -> str | None:
         return self._said("answer", run.state == "completed")
 
     def get_summary(self, run: Run) -> str | None:
         return self._said("summary", run.state != "completed")
+
+    def get_undone_by(self, run: Run) -> list[UUID]:
+        return list(self.context["undos"])
 
     def _said(self, member: str, is_due: bool) -> str | None:
         ending = self.context["ending"]

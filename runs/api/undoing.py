@@ -18,6 +18,7 @@ from identities.api.authentication import caller
 from identities.models import ApiKey
 from runs.api.lookup import find_run, operation_on_run, show_run
 from runs.api.serializers import RunSerializer
+from runs.api.words import DECISIONS
 from runs.undoing.services import foresee_undo, undo_run
 
 WORDS = [
@@ -45,6 +46,13 @@ class ForeseenEffectSerializer(serializers.Serializer[Any]):  # Any: a Foreseen
     by = serializers.CharField(allow_blank=True, help_text="The tool that undoes it.")
     kind = serializers.ChoiceField(["reversible", "compensable"], allow_blank=True)
     why = serializers.CharField(allow_blank=True)
+    policy = serializers.ChoiceField(
+        DECISIONS,
+        allow_blank=True,
+        help_text="What would be decided about that call now, as if it were the only one; empty where none is to be "
+        "made, or nobody can say before. A forecast: the policy is asked again when the call is made.",
+    )
+    policy_why = serializers.CharField(allow_blank=True, help_text="The last of its reasons.")
 
 
 class ForeseenUndoSerializer(serializers.Serializer[Any]):  # Any: a mapping
@@ -58,7 +66,10 @@ class Undo(ApiView):
 
     @extend_schema(operation_id="foreseeUndo", tags=["runs"], responses=ForeseenUndoSerializer)
     def get(self, request: Request, run_id: UUID) -> Response:
-        """Say of each effect of a run whether it can be undone, and by what. Nothing is changed."""
+        """Say of each effect of a run whether it can be undone, by what, and what the policy would say now.
+
+        Nothing is changed, and nothing is promised: each call is assessed again when it is made.
+        """
         actor = caller(request)
         found = foresee_undo(actor=actor, run=find_run(actor, run_id))
         effects = render_rows(ForeseenEffectSerializer, found)

@@ -11,6 +11,7 @@ from runs.api import (
     preflight,
     proposals,  # noqa: F401  says what may be proposed
     stops,
+    tool_use,
     undoing,
     views,
     what_if,
@@ -39,6 +40,7 @@ urlpatterns = [
     path("campaigns/<uuid:campaign_id>", campaigns.CampaignDetail.as_view(), name="campaign"),
     path("stops", stops.Stops.as_view(), name="stops"),
     path("stops/<uuid:stop_id>", stops.StopDetail.as_view(), name="stop"),
+    path("tools/<uuid:tool_id>/metrics", tool_use.ToolMetrics.as_view(), name="tool-metrics"),
     path("preflight", preflight.InstallationPreflight.as_view(), name="installation-preflight"),
     path("agents/<uuid:agent_id>/what-if", what_if.WhatIf.as_view(), name="what-if"),
     path(

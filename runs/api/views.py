@@ -28,6 +28,7 @@ from runs.services import start_run
 from runs.trace import read_totals, read_trace
 from runs.words import read_ending
 
+MOST_UNDOS = 100
 START_EXAMPLE = OpenApiExample(
     "A customer's request",
     request_only=True,
@@ -104,8 +105,10 @@ class RunDetail(ApiView):
     @extend_schema(operation_id="getRun", tags=["runs"], responses=RunDetailSerializer)
     def get(self, request: Request, run_id: UUID) -> Response:
         """Return a run, with its answer once it has ended."""
-        run = find_run(caller(request), run_id)
-        return Response(render_row(RunDetailSerializer, run, ending=read_ending(run)))
+        actor = caller(request)
+        run = find_run(actor, run_id)
+        undos = Run.objects.visible_to(actor).undoing(run).values_list("pk", flat=True)[:MOST_UNDOS]
+        return Response(render_row(RunDetailSerializer, run, ending=read_ending(run), undos=undos))
 
 
 class Steps(ListView):

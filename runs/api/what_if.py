@@ -17,7 +17,7 @@ from identities.api.authentication import caller
 from identities.models import AgentIdentity
 from runs.api.bodies import PrincipalBody
 from runs.what_if import foresee_call
-from tools.policy import Decision
+from tools.authority import Decision
 
 
 class WhatIfBody(BodySerializer):

@@ -7,7 +7,7 @@ from typing import get_args
 from agentops.engine.fold import KINDS
 from agentops.engine.state import CallStatus, LimitReached, StatusReason
 from runs.projection import StepState
-from tools.policy import Verdict
+from tools.authority import Verdict
 
 STATUS_REASONS = get_args(StatusReason)
 LIMITS_REACHED = get_args(LimitReached)

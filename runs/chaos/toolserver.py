@@ -6,7 +6,7 @@
 ``POST /trap/catch``      sets the trap, ``{"side": "before" | "after", "timeout_s": 5}``; answers with the
                           key of the request that it holds, or with 204
 ``GET /trap``             whether it is set, and how many repetitions of the held request there are
-``POST /trap/release``    ``{"verdict": "go" | "drop"}``
+``POST /trap/release``    ``{"verdict": "go" | "drop" | "break"}``: go on, no answer at all, or 500
 ========================  ==================================================================================
 
 With ``--keys honoured`` a key has one effect at the most; otherwise every request is an effect.
@@ -28,7 +28,7 @@ from urllib.parse import unquote
 
 from agentops.runtime.ports import LOOPBACK
 from runs.chaos.effects import Effect, EffectFile
-from runs.chaos.trap import Trap
+from runs.chaos.trap import Trap, Verdict
 
 Body = dict[str, Any]  # Any: JSON
 
@@ -63,17 +63,17 @@ class ToolServer(ThreadingHTTPServer):
         with self._lock:
             return self._at_work[key] > 0
 
-    def make_effect(self, effect: Effect) -> Effect | None:
-        """Make the effect; return the one that now stands under its key, None when the request is dropped."""
+    def make_effect(self, effect: Effect) -> Effect | Verdict:
+        """Make the effect; return the one that now stands under its key, or what becomes of the answer instead."""
         with self.working(effect.key):
-            if self.trap.pass_by(effect.key, "before") == "drop":
-                return None
+            if (verdict := self.trap.pass_by(effect.key, "before")) != "go":
+                return verdict
             if self.honours_keys:
                 effect = self.effects.perform_once(effect)
             else:
                 self.effects.perform(effect)
-            if self.trap.pass_by(effect.key, "after") == "drop":
-                return None
+            if (verdict := self.trap.pass_by(effect.key, "after")) != "go":
+                return verdict
             return effect
 
 
@@ -117,10 +117,12 @@ class Requests(BaseHTTPRequestHandler):
 
     def _make_effect(self, body: Body) -> None:
         made = self.server.make_effect(Effect(body["effect"], self.headers["Idempotency-Key"]))
-        if made is None:
-            self.close_connection = True
-        else:
+        if isinstance(made, Effect):
             self._answer(200, {"effect": made.effect})
+        elif made == "break":
+            self._answer(500, {"detail": "something broke"})
+        else:
+            self.close_connection = True
 
     def _answer(self, status: int, body: Body | None = None) -> None:
         data = b"" if body is None else json.dumps(body).encode()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Side = Literal["before", "after"]
-Verdict = Literal["go", "drop"]
+Verdict = Literal["go", "drop", "break"]
 
 # Nothing is held longer than this, whatever becomes of whoever set the trap.
 LONGEST_HOLD_S = 30.0
@@ -51,7 +51,7 @@ class Trap:
             }
 
     def release(self, verdict: Verdict) -> None:
-        """Let the held request go on, or drop it as a network would."""
+        """Let the held request go on, drop it as a network would, or answer it as a server does that broke."""
         with self._changed:
             hold, self._hold = self._hold, None
         if hold is not None:

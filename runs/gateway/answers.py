@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
@@ -13,7 +14,9 @@ from django.utils import timezone
 
 from agentops.engine import events as e
 from agentops.ledger.store import read_entries_for_people
+from runs.gateway.blocks import find_digests
 from runs.models import ReceivedCall, Run, ToolCall
+from runs.parts import read_parts
 
 Status = Literal["working", "waiting", "succeeded", "failed"]
 ERASED = "what came of it has been erased"
@@ -29,7 +32,10 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``value`` is the tool's result. ``code`` says what went wrong or is awaited, ``detail`` says it in words."""
+    """``value`` is the tool's result. ``code`` says what went wrong or is awaited, ``detail`` says it in words.
+
+    ``has_blocks``: the value is a list of blocks of content; ``parts`` are the bytes of theirs that are still kept.
+    """
 
     status: Status
     value: Any = None  # Any: JSON
@@ -37,6 +43,8 @@ class Answer:
     detail: str = ""
     approval: UUID | None = None
     was_replayed: bool = False
+    has_blocks: bool = False
+    parts: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def is_settled(self) -> bool:
@@ -100,12 +108,21 @@ def _read_outcome(run_id: UUID, call: ToolCall) -> Answer:
     if kind == e.CALL_SUCCEEDED:
         if "value" not in content:
             return Answer("succeeded", ERASED, "erased")
-        return Answer("succeeded", content["value"], was_replayed=bool(facts.get("replayed")))
+        return _succeeded(run_id, facts, content)
     if kind == e.OUTCOME_SETTLED:
         return _settled_by_person(facts)
     if kind == e.CALL_VETOED:
         return Answer("failed", None, call.code, str(content.get("reason", "")))
     return Answer("failed", content.get("value"), facts.get("code", ""), str(content.get("detail", "")))
+
+
+def _succeeded(run_id: UUID, facts: dict[str, Any], content: dict[str, Any]) -> Answer:  # Any: JSON
+    value, was_replayed = content["value"], bool(facts.get("replayed"))
+    if not content.get("has_blocks"):
+        return Answer("succeeded", value, was_replayed=was_replayed)
+    with connection.cursor() as cursor:
+        parts = read_parts(cursor, run_id, find_digests(value))
+    return Answer("succeeded", value, was_replayed=was_replayed, has_blocks=True, parts=parts)
 
 
 def _settled_by_person(facts: dict[str, Any]) -> Answer:  # Any: JSON

@@ -42,11 +42,11 @@ def mount_gateway(application: ASGI3Application) -> ASGI3Application:
             return
         try:
             caller = await _admit(scope)
-            body = await _read(receive)
+            body, asked = await _read(receive)
         except _Refused as refusal:
             await _refuse(refusal, send)
             return
-        await _serve(scope, caller, body, receive, send)
+        await _serve(scope, caller, _replay(body, receive), send, streams=_wants_progress(asked))
 
     return routed
 
@@ -82,7 +82,7 @@ def _challenge(error: str) -> dict[str, str]:
     return {"WWW-Authenticate": told}
 
 
-async def _read(receive: ASGIReceiveCallable) -> bytes:
+async def _read(receive: ASGIReceiveCallable) -> tuple[bytes, Any]:  # Any: JSON
     body = bytearray()
     while True:
         event = await receive()
@@ -92,27 +92,34 @@ async def _read(receive: ASGIReceiveCallable) -> bytes:
         if not event["more_body"]:
             break
     try:
-        parse_json(bytes(body))  # with one meaning only, whatever reads it next
+        return bytes(body), parse_json(bytes(body))  # with one meaning only, whatever reads it next
     except MalformedJSON as error:
         raise _Refused(400, str(error)) from None
-    return bytes(body)
+
+
+def _wants_progress(asked: Any) -> bool:  # Any: JSON
+    """Return whether the answer has to be a stream: only then can anything be told before the end."""
+    try:
+        return asked["params"]["_meta"]["progressToken"] is not None
+    except (KeyError, TypeError, IndexError):
+        return False
 
 
 async def _serve(
-    scope: HTTPScope, caller: Delegate, body: bytes, receive: ASGIReceiveCallable, send: ASGISendCallable
-) -> None:
+    scope: HTTPScope, caller: Delegate, receive: Any, send: ASGISendCallable, *, streams: bool
+) -> None:  # Any: as starlette types it
     # Only here: the SDK takes half a second to import, and few processes are ever asked.
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
     from runs.gateway.server import CALLER, gateway_server
 
     manager = StreamableHTTPSessionManager(
-        gateway_server(), json_response=True, stateless=True, security_settings=_transport_security()
+        gateway_server(), json_response=not streams, stateless=True, security_settings=_transport_security()
     )
     # A manager lives for one request: nothing is kept between two of them, and none waits for another's end.
     asked: dict[str, Any] = {**scope, CALLER: caller}  # Any: the scope of ASGI, with an extension
     async with manager.run():
-        await manager.handle_request(asked, _replay(body, receive), send)  # type: ignore[arg-type]  # starlette's names
+        await manager.handle_request(asked, receive, send)  # type: ignore[arg-type]  # starlette's names
 
 
 def _replay(body: bytes, receive: ASGIReceiveCallable) -> Any:  # Any: as starlette types it

@@ -13,7 +13,7 @@ import mcp_types as types
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
-from mcp_types.jsonrpc import MISSING_REQUIRED_CLIENT_CAPABILITY
+from mcp_types.jsonrpc import HEADER_MISMATCH, MISSING_REQUIRED_CLIENT_CAPABILITY
 
 from agentops.errors import AgentOpsError
 from identities.oauth.bearers import Delegate
@@ -98,6 +98,9 @@ async def _find(
     if not speaks_tasks(context):
         needed: Wire = {"requiredCapabilities": {"extensions": {EXTENSION: {}}}}
         raise MCPError(MISSING_REQUIRED_CLIENT_CAPABILITY, f"this needs the extension {EXTENSION}", needed)
+    named = context.request.headers.get("mcp-name")  # type: ignore[union-attr]  # over HTTP there always is one
+    if named not in (None, params.task_id):  # SEP-2243: what routes by the header must not be led elsewhere
+        raise MCPError(HEADER_MISMATCH, "Mcp-Name names another task")
     run_id, _, number = params.task_id.rpartition(".")
 
     def find() -> tuple[ReceivedCall, Any]:

@@ -20,8 +20,20 @@ from mcp.shared.exceptions import MCPError
 from agentops.errors import AgentOpsError, ValidationFailed
 from identities.oauth.bearers import Delegate
 from runs.gateway.answers import Answer
+from runs.gateway.blocks import write_blocks
 from runs.gateway.mcp_tasks import describe_task, serve_tasks, speaks_tasks
 from runs.gateway.offering import list_tools
+from runs.gateway.progress import narrate
+from runs.gateway.readable import (
+    choose_prompt,
+    choose_resource,
+    describe_prompts,
+    describe_resources,
+    describe_templates,
+    of_kind,
+    write_contents,
+    write_messages,
+)
 from runs.gateway.receiving import Foreign, find_received, receive_call
 from runs.gateway.waiting import ask_database, wait_for_answer
 from runs.models import ReceivedCall
@@ -30,6 +42,7 @@ from tools.resolvers.shown import show_schema
 
 Context = ServerRequestContext[Any, Any]  # Any: nothing lives as long as the server; the transport's request
 Meta = Mapping[str, Any]  # Any: JSON that a client wrote
+Page = types.PaginatedRequestParams | None  # all is on the first one
 
 CALLER = "agentops.caller"  # in the request's scope
 # What a client may say of a call, beside what MCP itself has.
@@ -49,19 +62,80 @@ RETRY_AFTER_S = 30
 def gateway_server() -> Server[Any]:  # Any: nothing lives as long as the server
     """Return this process's server."""
     server: Server[Any] = Server(  # Any: as above
-        "agentops", instructions=INSTRUCTIONS, on_list_tools=_list_tools, on_call_tool=_call_tool
+        "agentops",
+        instructions=INSTRUCTIONS,
+        on_list_tools=_list_tools,
+        on_call_tool=_call_tool,
+        on_list_resources=_list_resources,
+        on_list_resource_templates=_list_templates,
+        on_read_resource=_read_resource,
+        on_list_prompts=_list_prompts,
+        on_get_prompt=_get_prompt,
     )
     serve_tasks(server, _caller, _tell)
     return server
 
 
-async def _list_tools(context: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+async def _list_tools(context: Context, params: Page) -> types.ListToolsResult:
+    return types.ListToolsResult(
+        tools=[_describe(spec) for spec, _ in of_kind(await _granted(context), "tool")]
+    )
+
+
+async def _list_resources(context: Context, params: Page) -> types.ListResourcesResult:
+    return types.ListResourcesResult(resources=describe_resources(await _granted(context)))
+
+
+async def _list_templates(context: Context, params: Page) -> types.ListResourceTemplatesResult:
+    return types.ListResourceTemplatesResult(resource_templates=describe_templates(await _granted(context)))
+
+
+async def _list_prompts(context: Context, params: Page) -> types.ListPromptsResult:
+    return types.ListPromptsResult(prompts=describe_prompts(await _granted(context)))
+
+
+async def _read_resource(
+    context: Context, params: types.ReadResourceRequestParams
+) -> types.ReadResourceResult:
+    uri = str(params.uri)
+    spec, arguments = choose_resource(await _granted(context), uri)
+    answer = await _read(context, spec, arguments, params.meta)
+    return types.ReadResourceResult(contents=write_contents(uri, answer.value, answer.parts))
+
+
+async def _get_prompt(context: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
+    spec = choose_prompt(await _granted(context), params.name)
+    answer = await _read(context, spec, dict(params.arguments or {}), params.meta)
+    return types.GetPromptResult(
+        description=spec.description, messages=write_messages(answer.value, answer.parts)
+    )
+
+
+async def _granted(context: Context) -> list[ToolSpec]:
     caller = _caller(context)
     try:
-        specs = await ask_database(lambda: list_tools(caller))
+        return await ask_database(lambda: list_tools(caller))
     except AgentOpsError as error:
         raise MCPError(types.INVALID_REQUEST, str(error)) from None
-    return types.ListToolsResult(tools=[_describe(spec) for spec in specs])
+
+
+async def _read(
+    context: Context, spec: ToolSpec, arguments: dict[str, Any], meta: Any
+) -> Answer:  # Any: JSON
+    """Make a call that reads, as every call is made; raises MCPError for whatever is no result of it."""
+    caller = _caller(context)
+    try:
+        foreign = _foreign(spec.name, arguments, meta)
+        received, is_new = await ask_database(lambda: receive_call(caller=caller, foreign=foreign))
+    except AgentOpsError as error:
+        raise MCPError(types.INVALID_REQUEST, f"{error.code}: {error.detail}") from None
+    answer = await wait_for_answer(
+        received, for_people=not is_new, tell=narrate(context, received, spec.name)
+    )
+    if not answer.has_blocks:
+        told = _told(answer.code, answer.detail or str(answer.value), answer)
+        raise MCPError(types.INVALID_REQUEST, f"{told['code']}: {told['detail']}", told)
+    return answer
 
 
 def _describe(spec: ToolSpec) -> types.Tool:
@@ -90,7 +164,7 @@ async def _call_tool(
 ) -> Any:  # Any: a result of MCP's own, or, as JSON, the task in its place
     caller = _caller(context)
     try:
-        foreign = _read_call(params)
+        foreign = _foreign(params.name, params.arguments, params.meta)
         if params.request_state is not None:
             received, is_new = (
                 await ask_database(lambda: _resume(caller, foreign, params.request_state or "")),
@@ -100,7 +174,8 @@ async def _call_tool(
             received, is_new = await ask_database(lambda: receive_call(caller=caller, foreign=foreign))
     except AgentOpsError as error:
         return _problem(error.code, error.detail)
-    answer = await wait_for_answer(received, for_people=not is_new)
+    tell = narrate(context, received, foreign.tool)
+    answer = await wait_for_answer(received, for_people=not is_new, tell=tell)
     if not answer.is_settled and speaks_tasks(context):
         return {"resultType": "task", **describe_task(received, answer)}
     if answer.approval and is_new and _may_be_sent(context):
@@ -113,11 +188,13 @@ def _caller(context: Context) -> Delegate:
     return caller
 
 
-def _read_call(params: types.CallToolRequestParams) -> Foreign:
-    meta: Meta = params.meta or {}
+def _foreign(
+    tool: str, arguments: Mapping[str, Any] | None, told: Any
+) -> Foreign:  # Any: JSON that a client wrote
+    meta: Meta = told or {}
     return Foreign(
-        tool=params.name,
-        arguments=orjson.dumps(params.arguments or {}, option=orjson.OPT_SORT_KEYS).decode(),
+        tool=tool,
+        arguments=orjson.dumps(arguments or {}, option=orjson.OPT_SORT_KEYS).decode(),
         conversation=_text(meta, CONVERSATION),
         key=_text(meta, KEY),
         why=_text(meta, WHY),
@@ -138,7 +215,9 @@ def _resume(caller: Delegate, foreign: Foreign, state: str) -> ReceivedCall:
     try:
         run_id, number = signing.loads(state, salt=_SALT, max_age=STATE_AGE_S)
     except (signing.BadSignature, ValueError, TypeError):
-        raise ValidationFailed("bad_request_state", "this state is not ours, or too old") from None
+        raise MCPError(
+            types.INVALID_PARAMS, "bad_request_state: this state is not ours, or too old"
+        ) from None
     return find_received(caller=caller, foreign=foreign, run_id=run_id, number=number)
 
 
@@ -163,6 +242,8 @@ def _tell(received: ReceivedCall, answer: Answer) -> types.CallToolResult:
     if answer.status != "succeeded":
         return _problem(answer.code, answer.detail, answer, where)
     value = answer.value
+    if answer.has_blocks:
+        return types.CallToolResult(content=write_blocks(value, answer.parts), _meta=where)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return types.CallToolResult(
         content=[types.TextContent(text=text)],
@@ -174,13 +255,18 @@ def _tell(received: ReceivedCall, answer: Answer) -> types.CallToolResult:
 def _problem(
     code: str, detail: str, answer: Answer | None = None, where: Mapping[str, Any] | None = None
 ) -> types.CallToolResult:
-    told: dict[str, Any] = {"code": code, "detail": detail}  # Any: JSON
-    if answer is not None and answer.approval is not None:
-        told |= {"approval_id": str(answer.approval), "url": answer.url}
-    if answer is not None and not answer.is_settled:
-        told["retry_after"] = RETRY_AFTER_S
+    told = _told(code, detail, answer)
     return types.CallToolResult(
         content=[types.TextContent(text=json.dumps(told, ensure_ascii=False))],
         is_error=True,
         _meta={**(where or {}), PROBLEM: told},
     )
+
+
+def _told(code: str, detail: str, answer: Answer | None = None) -> dict[str, Any]:  # Any: JSON
+    told: dict[str, Any] = {"code": code, "detail": detail}  # Any: JSON
+    if answer is not None and answer.approval is not None:
+        told |= {"approval_id": str(answer.approval), "url": answer.url}
+    if answer is not None and not answer.is_settled:
+        told["retry_after"] = RETRY_AFTER_S
+    return told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 from uuid import UUID
 
@@ -29,12 +29,22 @@ def _in_section(verb: Callable[[], Told]) -> Told:
         return verb()
 
 
-async def wait_for_answer(received: ReceivedCall, *, for_people: bool) -> Answer:
-    """Return how the call ended, or stands once GATEWAY_WAIT_S are up; for people only who asks again waits."""
+async def silence() -> None:
+    """Tell nobody anything."""
+
+
+async def wait_for_answer(
+    received: ReceivedCall, *, for_people: bool, tell: Callable[[], Awaitable[None]] = silence
+) -> Answer:
+    """Return how the call ended, or stands once GATEWAY_WAIT_S are up; for people only who asks again waits.
+
+    ``tell`` is awaited whenever something may have happened to the call.
+    """
     until = time.monotonic() + settings.GATEWAY_WAIT_S
     while True:
         seq = await asyncio.to_thread(_read_seq, received.run_id)
         answer = await ask_database(lambda: look(received))
+        await tell()
         left = until - time.monotonic()
         if answer.is_settled or left <= 0 or (answer.status == "waiting" and not for_people):
             return answer

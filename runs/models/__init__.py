@@ -2,6 +2,7 @@
 
 from runs.models.budgets import Budget, BudgetWindow, Escrow
 from runs.models.campaigns import Campaign, CampaignItem
+from runs.models.parts import KeptPart
 from runs.models.received import ReceivedCall
 from runs.models.runs import (
     ENDED_STATES,
@@ -29,6 +30,7 @@ __all__ = [
     "CampaignItem",
     "Escrow",
     "Handover",
+    "KeptPart",
     "Price",
     "Proof",
     "ReceivedCall",

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 from uuid import UUID
 
+from agentops.database import borrowed
 from agentops.errors import ValidationFailed
-from agentops.ledger.store import Cursor
-from runs.undoing.effects import Effect, Recorded, Tried, read_effects, read_recorded, read_tried
+from runs.undoing.effects import (
+    Effect,
+    Recorded,
+    Tried,
+    read_effects,
+    read_recorded,
+    read_specs,
+    read_tried,
+)
 from runs.undoing.plans import ToUndo
+from tools.authority import Verdict
 from tools.calls import ToolSpec
-from tools.catalogue import read_spec
+from tools.catalogue import read_latest
 from tools.compensation import fill_in
-from tools.models import Tool
 from tools.schemas import validate_arguments
-from tools.services.catalogue import latest_version
 
 Word = Literal["will", "under_way", "done", "unsure", "cannot"]
 
@@ -25,7 +32,9 @@ Word = Literal["will", "under_way", "done", "unsure", "cannot"]
 class Foreseen:
     """One effect of a run. ``word``: will be undone, is being, was, may have been, or cannot be (and ``why``).
 
-    ``by`` is the tool that undoes it; ``to_undo`` is what an undo takes on, where it would.
+    ``by`` is the tool that undoes it; ``to_undo`` is what an undo takes on, where it would, and ``arguments`` are what
+    ``by`` is then called with. ``policy`` is what would be decided about that call now, ``policy_why`` for which
+    reason: empty where nobody asked, or nothing will be called.
     """
 
     step: int
@@ -36,16 +45,36 @@ class Foreseen:
     kind: str = ""
     why: str = ""
     to_undo: ToUndo | None = None
+    arguments: dict[str, Any] | None = None  # Any: JSON
+    policy: Verdict | Literal[""] = ""
+    policy_why: str = ""
 
 
-def foresee(cursor: Cursor, run: UUID, team: UUID) -> list[Foreseen]:
-    """Return every effect of a run, the latest first: the order in which they are undone."""
-    effects = read_effects(cursor, run)
-    tried, recorded = read_tried(cursor, run), read_recorded(cursor, effects)
-    return [_foresee(each, tried.get(each.place), recorded[each.place], team) for each in effects]
+def foresee(run: UUID, team: UUID, *, ending: UUID | None = None) -> list[Foreseen]:
+    """Return every effect of a run, the latest first: the order in which they are undone.
+
+    ``ending`` is the undo that is about to end, where it asks. Takes the same number of statements, however many
+    effects there are.
+    """
+    with borrowed() as connection, connection.cursor() as cursor:
+        effects, tried = read_effects(cursor, run), read_tried(cursor, run, ending=ending)
+    specs = read_specs(each.version for each in effects)
+    undoing = read_latest(team, [str(spec.undo["tool"]) for spec in specs.values() if spec.undo])
+    with borrowed() as connection, connection.cursor() as cursor:
+        recorded = read_recorded(cursor, effects, specs)
+    return [
+        _foresee(each, tried.get(each.place), specs[each.version], recorded[each.place], undoing)
+        for each in effects
+    ]
 
 
-def _foresee(effect: Effect, tried: Tried | None, recorded: Recorded, team: UUID) -> Foreseen:
+def _foresee(
+    effect: Effect,
+    tried: Tried | None,
+    spec: ToolSpec,
+    recorded: Recorded,
+    undoing: Mapping[str, ToolSpec],
+) -> Foreseen:
     where = effect.step, effect.call, effect.tool
     if tried is not None and tried.word == "done":
         return Foreseen(*where, "done", tried.tool)
@@ -57,46 +86,55 @@ def _foresee(effect: Effect, tried: Tried | None, recorded: Recorded, team: UUID
     if not effect.is_sure:
         why = "nobody knows whether it happened: a person has to find out first"
         return Foreseen(*where, "cannot", why=why)
-    found = _compensation(effect, read_spec(effect.version), recorded, team)
+    found = _compensation(effect, spec, recorded, undoing)
     if tried is not None and found.word == "will":
-        return Foreseen(*where, "will", found.by, found.kind, f"tried before: {tried.why}", found.to_undo)
+        return replace(found, why=f"tried before: {tried.why}")
     return found
 
 
-def _compensation(effect: Effect, spec: ToolSpec, recorded: Recorded, team: UUID) -> Foreseen:
+def _compensation(
+    effect: Effect, spec: ToolSpec, recorded: Recorded, undoing: Mapping[str, ToolSpec]
+) -> Foreseen:
     where = effect.step, effect.call, effect.tool
     if spec.undo is None:
         return Foreseen(*where, "cannot", why="nothing is known that undoes it")
     by, kind = str(spec.undo["tool"]), str(spec.undo["kind"])
-    tool = Tool.objects.filter(team_id=team, name=by, state=Tool.State.ACTIVE).first()
-    version = latest_version(tool) if tool else None
-    if version is None:
+    if (tool := undoing.get(by)) is None:
         return Foreseen(*where, "cannot", by, kind, f"{by} is not in service")
     try:
         arguments = fill_in(spec.undo["arguments"], recorded.arguments, recorded.result)
     except ValidationFailed as error:
         return Foreseen(*where, "cannot", by, kind, error.detail)
-    if problems := validate_arguments(read_spec(version.pk), arguments):
-        return Foreseen(
-            *where, "cannot", by, kind, f"{by} does not take what is on record: {problems[0].message}"
-        )
-    to_undo = ToUndo(effect.run, effect.step, effect.call, effect.tool, effect.version, version.pk)
-    return Foreseen(*where, "will", by, kind, to_undo=to_undo)
+    if problems := validate_arguments(tool, arguments):
+        why = f"{by} does not take what is on record: {problems[0].message}"
+        return Foreseen(*where, "cannot", by, kind, why)
+    to_undo = ToUndo(effect.run, effect.step, effect.call, effect.tool, effect.version, tool.id)
+    return Foreseen(*where, "will", by, kind, to_undo=to_undo, arguments=arguments)
 
 
+FORECAST = "What the policy would say is a forecast: it is asked again when each call is made."
 _WORDS: dict[Word, str] = {
     "will": "will be undone", "under_way": "is being undone", "done": "undone", "unsure": "perhaps undone",
     "cannot": "not undone",
 }  # fmt: skip
+_AT_THE_END: dict[Word, str] = {**_WORDS, "will": "not undone yet, another undo can do it"}
+_POLICY: dict[str, str] = {
+    "ALLOW": "as things stand now, the call would go out",
+    "REQUIRE_APPROVAL": "as things stand now, a person would be asked first",
+    "DENY": "as things stand now, the call would be refused",
+}
 
 
-def tell(foreseen: Sequence[Foreseen]) -> str:
-    """Return all that in plain words, a line for each effect."""
-    return "\n".join(_lines(foreseen)) or "The run has changed nothing."
+def tell(foreseen: Sequence[Foreseen], *, has_ended: bool = False) -> str:
+    """Return all that in plain words, a line for each effect; ``has_ended``: nothing more will be done."""
+    words = _AT_THE_END if has_ended else _WORDS
+    return "\n".join(_line(each, words) for each in foreseen) or "The run has changed nothing."
 
 
-def _lines(foreseen: Sequence[Foreseen]) -> Iterator[str]:
-    for each in foreseen:
-        by = f" by {each.by}" if each.by else ""
-        why = f": {each.why}" if each.why else ""
-        yield f"{each.tool} (step {each.step}): {_WORDS[each.word]}{by}{why}"
+def _line(each: Foreseen, words: Mapping[Word, str]) -> str:
+    by = f" by {each.by}" if each.by else ""
+    because = f" ({each.policy_why})" if each.policy_why else ""
+    policy = f"{_POLICY[each.policy]}{because}" if each.policy else each.policy_why
+    return ": ".join(
+        filter(None, (f"{each.tool} (step {each.step})", f"{words[each.word]}{by}", each.why, policy))
+    )

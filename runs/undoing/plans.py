@@ -30,6 +30,11 @@ class ToUndo:
     by: UUID
 
     @property
+    def place(self) -> tuple[int, int]:
+        """Return step and call of the effect."""
+        return self.step, self.call
+
+    @property
     def key(self) -> str:
         """Return the idempotency key under which the effect was made."""
         return f"{self.run}:{self.step}:{self.tool}:{self.call}"

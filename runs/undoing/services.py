@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -17,8 +19,10 @@ from runs.models import Proof, Run, RunKind
 from runs.policies import CONTROL, May
 from runs.services import DRIVE
 from runs.starting import create_run, find_principal, record_start, refuse_stopped
+from runs.undoing.effects import read_tried
+from runs.undoing.forecast import forecast
 from runs.undoing.foresight import Foreseen, foresee
-from runs.undoing.plans import UndoPlan
+from runs.undoing.plans import ToUndo, UndoPlan
 
 
 def may_undo(actor: User, run: Run) -> May:
@@ -32,10 +36,9 @@ def may_undo(actor: User, run: Run) -> May:
 
 
 def foresee_undo(*, actor: User, run: Run) -> list[Foreseen]:
-    """Return what an undo of a run would do, effect by effect; raises PolicyDenied."""
+    """Return what an undo of a run would do, effect by effect, and what policy would say now; raises PolicyDenied."""
     may_undo(actor, run).enforce()
-    with connection.cursor() as cursor:
-        return foresee(cursor, run.pk, run.team_id)
+    return forecast(actor, run, foresee(run.pk, run.team_id))
 
 
 def undo_run(*, actor: User, run: Run, reason: str, credential: ApiKey | None = None) -> Run:
@@ -45,24 +48,31 @@ def undo_run(*, actor: User, run: Run, reason: str, credential: ApiKey | None = 
     ValidationFailed without a reason, StateConflict while the run goes on, while it is being undone, where nothing
     is left that could be, and where its agent may not act.
     """
-    foresee_undo(actor=actor, run=run)  # what has to be read of tools is read before a row is locked
-    return _undo(actor, run, reason, credential)
+    may_undo(actor, run).enforce()
+    # Read before a row is locked: under the lock only what may have changed since is read again.
+    return _undo(actor, run, reason, credential, foresee(run.pk, run.team_id))
 
 
 @transaction.atomic
-def _undo(actor: User, run: Run, reason: str, credential: ApiKey | None) -> Run:
+def _undo(actor: User, run: Run, reason: str, credential: ApiKey | None, foreseen: Sequence[Foreseen]) -> Run:
     if is_blank(reason):
         raise ValidationFailed("reason_missing", "say why; the record keeps it")
     locked = Run.objects.select_for_update(no_key=True, of=("self",)).get(pk=run.pk)
     may_undo(actor, locked).enforce()
     require_fresh_factor(actor)
     _check(locked)
-    with connection.cursor() as cursor:
-        found = foresee(cursor, locked.pk, locked.team_id)
-    effects = tuple(each.to_undo for each in found if each.to_undo is not None)
+    effects = _still_to_undo(locked, foreseen)
     if not effects:
         raise StateConflict("nothing_to_undo", "nothing is left of this run that could be undone")
     return _start(actor, locked, UndoPlan(locked.pk, effects), reason, credential)
+
+
+def _still_to_undo(run: Run, foreseen: Sequence[Foreseen]) -> tuple[ToUndo, ...]:
+    """Return what an undo takes on: what no other has undone since that was looked at."""
+    with connection.cursor() as cursor:
+        tried = read_tried(cursor, run.pk)
+    wanted = [each.to_undo for each in foreseen if each.to_undo is not None]
+    return tuple(each for each in wanted if (each.place not in tried or tried[each.place].word == "not"))
 
 
 def _check(run: Run) -> None:

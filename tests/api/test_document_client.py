@@ -251,3 +251,4 @@ def look_around(story: Story) -> None:
     assert client.call(story.ada, "getInstallationPreflight")["enforced"] is False
     for tool in client.pages(story.alice, "listTools", limit=1):
         assert client.call(story.alice, "getTool", tool_id=tool["id"]) == tool
+        assert client.call(story.alice, "getToolMetrics", tool_id=tool["id"])["complete_since"] is None

@@ -42,6 +42,7 @@ OPERATIONS = {
     "getTable",
     "getTableVersion",
     "getTool",
+    "getToolMetrics",
     "getTrace",
     "importTable",
     "killRun",

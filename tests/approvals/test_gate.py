@@ -26,8 +26,8 @@ from tests.factories import ApprovalRequestFactory, PersonFactory
 from tests.factories.approvals import record_decision
 from tests.tools.execution import make_call, make_spec
 from tools.assessment import Assessment
+from tools.authority import Decision, Reason, Verdict
 from tools.permits import Permit
-from tools.policy import Decision, Reason, Verdict
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -25,8 +25,8 @@ from tests.factories.identities import PrincipalFactory
 from tests.ledger import kinds_of, last_entry
 from tests.tools.execution import make_call
 from tools.assessment import Assessment
+from tools.authority import Decision, Reason
 from tools.catalogue import read_spec
-from tools.policy import Decision, Reason
 from tools.services import add_approver
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from tests.rewriting import rewrite
 from tools import policy
+from tools.authority import Ask, Bound, GrantTerms, Limits, Parent, Standing, WaiverTerms
 from tools.caps import Cap, Whose, window_of
-from tools.policy import Ask, Bound, GrantTerms, Limits, Parent, Standing, WaiverTerms, decide
+from tools.policy import decide
 
 pytestmark = pytest.mark.authority
 

@@ -76,9 +76,9 @@ def main() -> None:
 
 
 def _demand_of(told: dict[str, Any]) -> Demand:
+    from tools.authority import Ask
     from tools.caps import claim_caps, parse_caps
     from tools.models import ToolGrant
-    from tools.policy import Ask
 
     grant = ToolGrant.objects.get(pk=told["grant"])
     ask = Ask(grant.pk, "refund", "f" * 64, "reversible", Decimal(told["amount"]), NOW)

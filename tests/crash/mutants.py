@@ -6,6 +6,7 @@ A campaign against such a worker has to fail, or it proves nothing about the rea
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from agentops.clock import lease_clock_s
@@ -16,6 +17,8 @@ from agentops.engine.retry import Park, RetryDecision, decide_retry
 from runs import journal
 from runs.leases import Leases
 from runs.session import Guard, Session
+from tools import assessment
+from tools.adapters.http import request
 
 FOREVER_S = 3600.0
 FENCE = "AND r.lease_epoch = w.epoch"
@@ -52,8 +55,21 @@ def park_every_doubt() -> None:
     trouble.decide_retry = decide_anxiously  # type: ignore[attr-defined]  # the mutation
 
 
+def forget_keys() -> None:
+    """Send every attempt under a key of its own."""
+    headers = request.call_headers
+    request.call_headers = lambda call: headers(replace(call, key=f"{call.key}:{call.attempt}"))
+
+
+def forget_undone() -> None:
+    """Assess a compensation without asking whether its effect was undone already."""
+    assessment._digest_alike = lambda _call: ""  # type: ignore[assignment]  # the mutation
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     "forget_starts": forget_starts,
     "open_the_fence": open_the_fence,
     "park_every_doubt": park_every_doubt,
+    "forget_keys": forget_keys,
+    "forget_undone": forget_undone,
 }

@@ -26,8 +26,9 @@ from tests.rewriting import rewrite_appends, rewrite_text
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import meanwhile
 from tools import standing
+from tools.authority import Actors, Parent
 from tools.models import Tool
-from tools.policy import Actors, Parent, find_lost_authority
+from tools.policy import find_lost_authority
 
 Loss = Callable[[Company], object]
 

@@ -23,7 +23,7 @@ from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import Mishap, busy, lose_reply
 from tests.runs.test_driver import crash, drive_and_crash
 from tests.tools.bending import bend_grant
-from tools import policy, standing
+from tools import standing, weighing
 from tools.models import CapUsage, EffectRecord, ToolGrant, ToolVersion
 from tools.services import Terms, Waiver, sign_waiver
 
@@ -346,7 +346,7 @@ def forget_of_signers(passage: str) -> Mutant:
 
 
 def forget_the_version(patch: pytest.MonkeyPatch) -> None:
-    rewrite(patch, policy, "_find_lapse", "waiver.tool_version != ask.tool_version", "False")
+    rewrite(patch, weighing, "_find_lapse", "waiver.tool_version != ask.tool_version", "False")
 
 
 LAPSES: list[tuple[Callable[[Company], None], Mutant]] = [

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runs.worst_case import ToolTerms, assess_worst_case, ceilings_of, reach_of
+from tools.authority import Ask
 from tools.caps import PERIODS, Cap, claim_caps, exceeded_per_call, exceeded_windows, parse_caps
-from tools.policy import Ask
 
 REFUND = ToolTerms("refund", "reversible", "ALLOW_WITH_CAPS", moves_money=True, currency="USD")
 

@@ -47,7 +47,8 @@ class TestToolPage:
         page = text_of(sign_in(cast.bob).get(page_of(TOOL, "change", tool.pk)))
         for words in ("refund active cannot be undone", "Does something to an order.", "order_id required string",
                       "a person is asked every time, who has 10 min to answer", "the group finance", "fiona",
-                      "same key, one effect", "Breaker closed", "It has not been called yet."):  # fmt: skip
+                      "same key, one effect", "Breaker closed",
+                      "It has not been called in the last 7 days."):  # fmt: skip
             assert words in page
 
     def test_it_says_what_undoes_the_tool(self, cast: Cast) -> None:

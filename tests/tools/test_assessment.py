@@ -23,10 +23,10 @@ from tests.tools.bending import bend_grant
 from tests.tools.execution import NOBODY, make_call, make_spec
 from tools import assessment
 from tools.assessment import assess, digest_for_dedupe
+from tools.authority import Standing
 from tools.calls import Call
 from tools.catalogue import read_spec
 from tools.models import ToolGrant
-from tools.policy import Standing
 
 Change = Callable[[Call], Call]
 # How to take a member out of the digest: the function that lists it, the passage, and what stands there instead.

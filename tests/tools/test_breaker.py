@@ -359,7 +359,7 @@ class Agreement(RuleBasedStateMachine):
     def states_are_equal(self) -> None:
         if not hasattr(self, "state"):
             return
-        kept, _ = self.shared.read(TOOL)
+        kept, _, _ = self.shared.read(TOOL)
         assert strip(kept) == strip(self.state)
         now_ms = self.clock.now_ms
         assert rules.tally(kept, self.settings, now_ms) == rules.tally(self.state, self.settings, now_ms)

@@ -14,6 +14,7 @@ from django.db.models import F
 
 from agentops.errors import ValidationFailed
 from tests.factories import AgentFactory, ToolFactory
+from tools.authority import Ask
 from tools.caps import (
     Cap,
     CapClaim,
@@ -28,7 +29,6 @@ from tools.caps import (
     window_of,
 )
 from tools.models import CapUsage
-from tools.policy import Ask
 
 NOW = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
 RUN = UUID(int=1)

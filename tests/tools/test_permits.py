@@ -23,11 +23,11 @@ from tests.tools.execution import make_call, make_spec
 from tools import execution, permits
 from tools.adapters.python import PythonAdapter
 from tools.assessment import Assessment
+from tools.authority import Decision, Reason, Verdict
 from tools.breaker import Breaker
 from tools.execution import execute
 from tools.outcomes import Outcome
 from tools.permits import Permit, issue_permit
-from tools.policy import Decision, Reason, Verdict
 
 HERE = "tests.runs.deeds"
 DOCUMENTS = (
@@ -269,13 +269,15 @@ def test_only_execution_reaches_the_adapters() -> None:
     """Checking a tool's configuration looks at an adapter too, and calls nothing on it but ``check_config``."""
     wire_only = "tools/credentials/providers/oauth.py"
     words_only = "tools/openapi/parameters.py"  # which headers are set for every call
+    shown_only = "tools/showing.py"  # what would be sent, as text
     to_adapters = {"tools/execution.py", "tools/services/faults.py", wire_only, words_only}
     assert files_that_import("tools.adapters") - files_that_import("tools.adapters.mcp") == to_adapters
+    assert shown_only in files_that_import("tools.adapters.mcp")
     assert files_that_call("ask_for_tools") == {LISTING}
     theirs = "agentops/demo/shop/app.py"  # the demo's shop, which calls what it serves
     assert files_that_call("call_tool") - {theirs} == {"tools/adapters/mcp/conversation.py"}
     others = {path for path in files_that_import("tools.adapters.http") if "/adapters/mcp/" not in path}
-    assert others == {wire_only, words_only, DOCUMENTS, "tools/services/origins.py"}
+    assert others == {wire_only, words_only, shown_only, DOCUMENTS, "tools/services/origins.py"}
     over_the_wire = {
         path for path in files_that_import("tools.adapters.http.wire") if "/adapters/" not in path
     }

@@ -10,18 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tools.authority import Ask, Bound, Decision, GrantTerms, Parent, Standing, WaiverTerms
 from tools.caps import Cap, CapClaim
-from tools.policy import (
-    Ask,
-    Bound,
-    Decision,
-    GrantTerms,
-    Parent,
-    Standing,
-    WaiverTerms,
-    decide,
-    find_veto_window,
-)
+from tools.policy import decide, find_veto_window
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EARLIER, LATER = NOW - timedelta(hours=1), NOW + timedelta(hours=1)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet, Value
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
@@ -13,6 +14,7 @@ from agentops.console.actions import Confirmation, offered_when, perform
 from agentops.console.columns import moment_column, state_column
 from agentops.console.governed import GovernedAdmin
 from agentops.console.navigation import Destination, register_destination
+from agentops.console.panels import Panel, register_panel
 from agentops.console.rights import holds_somewhere
 from agentops.console.streams import register_streams
 from agentops.console.templatetags.console import badge
@@ -21,11 +23,12 @@ from agentops.errors import StateConflict
 from identities.acting import acting_person
 from identities.models import User
 from identities.policies import may_govern
-from tools.admin.words import MEANWHILE, describe_schema, describe_terms
-from tools.execution import breaker
+from tools.admin.tool_parts import newest_version, read_moves, read_versions
+from tools.admin.words import MEANWHILE, describe_schema
+from tools.execution import breaker, count_places
 from tools.lint import split
 from tools.mirror import look_at_breaker, recall_breaker
-from tools.models import Tool, ToolGrant, ToolGroupObjectPermission, ToolUserObjectPermission
+from tools.models import Tool, ToolGroupObjectPermission, ToolUserObjectPermission
 from tools.services import (
     accept_tool,
     force_breaker_open,
@@ -68,7 +71,7 @@ class ToolAdmin(GovernedAdmin):
 
     def has_override_permission(self, request: HttpRequest, obj: Tool | None = None) -> bool:
         """Whether this person may override what lint holds against the tool, or some tool, where it does."""
-        version = latest_version(obj) if obj is not None else None
+        version = newest_version(request, obj) if obj is not None else None
         has_errors = obj is None or (version is not None and bool(find_blocking(version)))
         return has_errors and _may(request, CHANGE, obj)
 
@@ -158,12 +161,12 @@ class ToolAdmin(GovernedAdmin):
 
     def page_context(self, request: HttpRequest, subject: Tool) -> dict[str, Any]:
         """Add the newest version, its arguments, the breaker, and the people and agents that may."""
-        versions = list(subject.versions.order_by("-number")[:10])
+        versions = read_versions(request, subject)
         latest = versions[0] if versions else None
         findings = examine_version(latest) if latest else []
         is_wide = any(finding.code in WIDE for finding in findings)
         seen = breaker().snapshot(subject.pk, BreakerSettings(**latest.breaker) if latest else None)
-        grants = ToolGrant.objects.filter(tool=subject, state="active").select_related("identity")
+        shown = look_at_breaker(subject, seen)
         return {
             "latest": latest,
             "versions": versions,
@@ -174,11 +177,9 @@ class ToolAdmin(GovernedAdmin):
             "narrower": split(subject.name, latest.description, latest.input_schema)
             if is_wide and latest
             else [],
-            "grants": [
-                (grant, describe_terms(grant, latest)) for grant in grants.order_by("identity__slug")[:50]
-            ],
-            "approvers": read_approvers(subject),
-            "shown": look_at_breaker(subject, seen),
+            "taken": count_places(subject.pk) if latest and latest.max_concurrency else None,
+            "shown": shown,
+            "moves": read_moves(subject, shown),
             "meanwhile": MEANWHILE[latest.on_breaker_open] if latest else "",
             "breaker": seen,
         }
@@ -192,27 +193,39 @@ def _override(person: User, tool: Tool, reason: str) -> None:
 
 
 def _may(request: HttpRequest, permission: str, tool: Tool | None) -> bool:
-    person = acting_person(request)
-    return (
-        holds_somewhere(person, permission)
-        if tool is None
-        else may_govern(person, permission, tool.team, tool).allowed
-    )
+    """Return whether this person may, asked once for all buttons of a page."""
+    known: dict[tuple[str, UUID | None], bool] = request.META.setdefault("agentops.may", {})
+    asked = permission, None if tool is None else tool.pk
+    if asked not in known:
+        person = acting_person(request)
+        known[asked] = (
+            holds_somewhere(person, permission)
+            if tool is None
+            else may_govern(person, permission, tool.team, tool).allowed
+        )
+    return known[asked]
+
+
+def show_approvers(request: HttpRequest, subject: Tool) -> dict[str, Any]:
+    """Return who may approve the tool's calls."""
+    latest = newest_version(request, subject)
+    return {
+        "approvers": read_approvers(subject),
+        "irreversible": latest is not None and latest.effect == "irreversible",
+    }
 
 
 def read_approvers(tool: Tool) -> list[str]:
     """Return the names of the people and groups that may approve the tool's calls."""
-    people = ToolUserObjectPermission.objects.filter(
-        content_object=tool, permission__codename="approve_calls"
-    )
-    groups = ToolGroupObjectPermission.objects.filter(
-        content_object=tool, permission__codename="approve_calls"
-    )
-    named = [
-        f"the group {name}" for name in groups.order_by("group__name").values_list("group__name", flat=True)
-    ]
-    return [*people.order_by("user__username").values_list("user__username", flat=True), *named]
+    may = {"content_object": tool, "permission__codename": "approve_calls"}
+    people = ToolUserObjectPermission.objects.filter(**may).annotate(named=F("user__username"), rank=Value(0))
+    groups = ToolGroupObjectPermission.objects.filter(**may).annotate(named=F("group__name"), rank=Value(1))
+    both = people.values_list("rank", "named").union(groups.values_list("rank", "named"), all=True)
+    return [f"the group {name}" if rank else name for rank, name in sorted(both)]
 
 
+register_panel(
+    Panel("tools.tool", "Who may approve its calls", "tools/approvers.html", show_approvers, 6, size="third")
+)
 register_destination(Destination("Tools", "admin:tools_tool_changelist", order=50, section="Govern"))
 register_streams("tool", Tool.objects.visible_to)

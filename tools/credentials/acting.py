@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import orjson
 
 from agentops.database import Prepared, borrowed
+from tools.authority import Reason
 from tools.calls import AUDIENCE, Call
-from tools.policy import Reason
 
 UNSERVED = "audience_unserved"
 # Whether the agent may act is the policy's to say; a read-back asks for one that may no longer.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tools.authority import Reason
 from tools.calls import CREDENTIAL, Call
 from tools.credentials.leases import is_blocked
-from tools.policy import Reason
 
 NOT_ENDED = "credential_not_ended"
 

@@ -12,10 +12,11 @@ from tools.models.overrides import LintOverride
 from tools.models.servers import ServerDocument, ServerTool, ToolServer
 from tools.models.tables import DecisionTable, DecisionTableVersion
 from tools.models.terms import ToolGrant, UserTerms
-from tools.models.usage import BreakerState, CapUsage, EffectRecord
+from tools.models.usage import BreakerState, BreakerTransition, CapUsage, EffectRecord
 
 __all__ = [
     "BreakerState",
+    "BreakerTransition",
     "CapUsage",
     "DecisionTable",
     "DecisionTableVersion",

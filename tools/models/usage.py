@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from agentops.identifiers import new_id
 from identities.models import AgentIdentity
 from tools.models.catalogue import Tool, ToolVersion
 
@@ -64,6 +65,32 @@ class EffectRecord(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class BreakerTransition(models.Model):
+    """A move of a tool's breaker, kept for people: the breaker itself remembers its latest only.
+
+    Whoever sees a move writes it down, so several may; when and where to names it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tool = models.ForeignKey(
+        Tool, on_delete=models.CASCADE, related_name="breaker_transitions", db_index=False
+    )
+    at = models.DateTimeField()
+    before = models.CharField(max_length=16)
+    after = models.CharField(max_length=16)
+    reason = models.CharField(max_length=48)
+    retry_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tool", "at", "after"], name="breaker_transition_once")
+        ]
+        indexes: ClassVar = [models.Index(fields=["at"], name="breaker_transition_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.tool}: {self.before} to {self.after}"
 
 
 class BreakerState(models.Model):

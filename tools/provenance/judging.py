@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from tools.amounts import number_of
 from tools.provenance.declaration import Declaration, Kind
-from tools.provenance.egress import find_addresses, find_carried, is_link
+from tools.provenance.egress import find_addresses, is_link
 from tools.provenance.labels import EVERY
 from tools.provenance.plans import Deviation, Plan, find_deviation
 from tools.provenance.sources import Origin, Sources
@@ -47,6 +47,13 @@ class Meant:
     resolved: tuple[Resolved, ...] = ()
     said: Arguments | None = None  # before anything in them was looked up
     undoes: str = ""
+    is_near: bool = (
+        False  # the user's words have to do with the tool, though they do not ask for it as far as is known
+    )
+
+    def word_for(self, deviation: Deviation) -> OffPlan:
+        """Return what follows from a deviation: where words may have been missing, a person is asked."""
+        return "REQUIRE_APPROVAL" if deviation == "off_plan" and self.is_near else self.off_plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +91,8 @@ def judge(
     deviation = _find_deviation(tool, arguments, meant)
     found = []
     if deviation:
-        found.append(Finding(meant.off_plan, deviation, _DEVIATIONS[deviation].format(tool=tool)))
-        if meant.off_plan == "DENY":
+        found.append(Finding(meant.word_for(deviation), deviation, _DEVIATIONS[deviation].format(tool=tool)))
+        if found[0].word == "DENY":
             return found
     # Which thing a mere question is about does no harm; whom it reaches does.
     kinds = TRACED if effect != "read" else REACHING
@@ -123,7 +130,7 @@ def _judge_values(
             return
     yield from _judge_content(declared, arguments, sources)
     for value in values:
-        yield _judge_value(value)
+        yield _judge_value(value, sources)
 
 
 def trace_values(
@@ -164,10 +171,15 @@ def texts_at(value: Any, path: tuple[str, ...]) -> Iterator[str]:  # Any: JSON
         yield str(value)
 
 
-def _judge_value(value: Value) -> Finding:
+def _judge_value(value: Value, sources: Sources) -> Finding:
     origin, named = value.origin, f"{value.path} ({value.kind})"
     if origin.source == "user":
         return Finding("ALLOW", "from_user", f"{named} is in the user's own words")
+    if origin.source == "trusted" and sources.is_another_named(value.text):
+        detail = (
+            f"{named} is from trusted data, of another thing than the one that the user named: {origin.where}"
+        )
+        return Finding("REQUIRE_APPROVAL", "another_named", detail)
     if origin.source == "trusted":
         return Finding("ALLOW", "from_trusted", f"{named} is from trusted data: {origin.where}")
     if origin.source == "untrusted":
@@ -203,7 +215,7 @@ def _find_leak(
     # A link that was read as it stands says nothing more than that; one that was made up may say anything.
     verbatim = {value.text for value in reached if value.origin.source != "nowhere" and is_link(value.text)}
     carried = [text for text in texts_at(arguments, ()) if text not in verbatim]
-    if (reached and not strange) or not find_carried(carried, sources.sensitive()):
+    if (reached and not strange) or not sources.carried(carried):
         return None
     unknown = next((value for value in strange if value.origin.source != "trusted"), None)
     if unknown is not None:

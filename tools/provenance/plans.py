@@ -55,10 +55,20 @@ def derive(request: str, candidates: Iterable[Candidate]) -> dict[str, Planned]:
 
 def _how_often(request: str) -> int:
     """Return how many calls a request can mean at most: one for each thing that it names."""
-    words = set(plain(request).replace(",", " ").replace(".", " ").split())
-    if words & _SEVERAL or _PLURAL.search(plain(request)):
+    if means_several(request):
         return MOST
-    return min(MOST, max(1, len(set(_THING.findall(request)))))
+    return min(MOST, max(1, len(set(names_in(request)))))
+
+
+def names_in(request: str) -> list[str]:
+    """Return what a request names: addresses, numbers, and words with a capital that no sentence begins with."""
+    return _THING.findall(request)
+
+
+def means_several(request: str) -> bool:
+    """Return whether a request speaks of several things without naming each."""
+    words = set(plain(request).replace(",", " ").replace(".", " ").split())
+    return bool(words & _SEVERAL) or _PLURAL.search(plain(request)) is not None
 
 
 def admit(proposed: Plan, widest: Plan) -> dict[str, Planned]:

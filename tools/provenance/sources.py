@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
-from tools.amounts import number_of
+from tools.provenance.egress import Secrets
+from tools.provenance.index import Index
 from tools.provenance.labels import Leaf, Source
-from tools.provenance.texts import amounts_in, is_in, plain
+from tools.provenance.links import Said, Things
+from tools.provenance.plans import means_several
+from tools.provenance.texts import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,28 +32,45 @@ class Sources:
     """The user's words and the labelled leaves of results, in the order in which they were read."""
 
     def __init__(self, words: Iterable[str] = (), leaves: Iterable[Leaf] = ()) -> None:
-        self.words: list[str] = []
-        self._leaves: dict[Source, list[tuple[str, Leaf]]] = {source: [] for source in _ORDER}
+        self._words = Index()
+        self._leaves: dict[Source, Index] = {source: Index() for source in _ORDER}
+        self._secrets = Secrets()
+        self._things = Things()
+        self._said = Said()
+        self._several = False
         for text in words:
             self.hear(text)
         self.read(leaves)
 
     def hear(self, text: str) -> None:
         """Add something that the user wrote."""
-        self.words.append(plain(text))
+        self._words.add(plain(text), "")
+        self._said.add(text)
+        self._several = self._several or means_several(text)
 
     def read(self, leaves: Iterable[Leaf]) -> None:
         """Add what a call's result holds."""
         for leaf in leaves:
-            self._leaves[leaf.label.source].append((plain(leaf.text), leaf))
+            text = plain(leaf.text)
+            self._leaves[leaf.label.source].add(text, leaf.origin)
+            if leaf.label.sensitive:
+                self._secrets.add(text)
+
+    def read_lists(self, result: Any) -> None:  # Any: JSON
+        """Take up which things a call's result lists, beside each other."""
+        self._things.add(result)
+
+    def is_another_named(self, value: str) -> bool:
+        """Return whether the user named another thing of a list than the one that the value is of.
+
+        Where they speak of several, nothing is said.
+        """
+        return not self._several and self._things.is_another_named(plain(value), self._said)
 
     def trace(self, value: str) -> Origin:
         """Return the best source that holds the value as whole words: the user, then trusted, then untrusted data."""
         wanted = plain(value)
-        if any(is_in(wanted, text) for text in self.words):
-            return USER
-        found = (leaf for source in _ORDER for text, leaf in self._leaves[source] if is_in(wanted, text))
-        return _origin_of(next(found, None))
+        return self._best(lambda index: index.find(wanted))
 
     def trace_words(self, text: str, words: Iterable[str]) -> Origin:
         """Return where a description comes from: as it stands, or else the worst of its words, each by itself."""
@@ -58,15 +79,17 @@ class Sources:
 
     def trace_amount(self, amount: Decimal) -> Origin:
         """Return the best source that names the number, however it is written."""
-        if any(amount in amounts_in(text) for text in self.words):
-            return USER
-        found = (leaf for source in _ORDER for text, leaf in self._leaves[source] if _names(amount, text))
-        return _origin_of(next(found, None))
+        return self._best(lambda index: index.find_amount(amount))
 
-    def sensitive(self) -> Iterator[str]:
-        """Yield what was read in this run and may not leave to just anybody, plain."""
-        for leaves in self._leaves.values():
-            yield from (text for text, leaf in leaves if leaf.label.sensitive and text)
+    def carried(self, payload: Iterable[str]) -> str:
+        """Return what some texts hold of what may not leave to just anybody, or an empty string."""
+        return self._secrets.find_in(payload)
+
+    def _best(self, find: Callable[[Index], str | None]) -> Origin:
+        if find(self._words) is not None:
+            return USER
+        found = ((source, find(self._leaves[source])) for source in _ORDER)
+        return next((Origin(source, where) for source, where in found if where is not None), NOWHERE)
 
 
 def worst_of(origins: Iterable[Origin]) -> Origin:
@@ -76,12 +99,3 @@ def worst_of(origins: Iterable[Origin]) -> Origin:
 
 def _rank(origin: Origin) -> int:
     return _ORDER.index(origin.source) if origin.source in _ORDER else len(_ORDER)
-
-
-def _names(amount: Decimal, text: str) -> bool:
-    number = number_of(text)
-    return number == amount if number is not None else amount in amounts_in(text)
-
-
-def _origin_of(leaf: Leaf | None) -> Origin:
-    return NOWHERE if leaf is None else Origin(leaf.label.source, leaf.origin)

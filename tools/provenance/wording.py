@@ -9,11 +9,17 @@ from functools import lru_cache
 from itertools import pairwise
 
 from tools.provenance.texts import is_in, plain
-from tools.provenance.words import LEADS, THINGS, forms, nouns_like, verbs_about, verbs_like
+from tools.provenance.words import LEADS, THINGS, forms, nouns_like, verbs_about, verbs_like, verbs_with
 
 _NAME_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*|[$€£.,;:!?]")
 _STOPS = ".,;:!?"
+_TELLING = 5  # letters: of a description, only longer words say what it is about
+_EMPTY = frozenset({
+    "about", "after", "again", "another", "anybody", "anything", "before", "later", "minute", "minutes",
+    "other", "others", "people", "please", "somebody", "something", "there", "these", "those", "until", "where",
+    "which", "whose", "would",
+})  # fmt: skip
 _QUOTED = re.compile(r"[\"“«`][^\"”»`]*[\"”»`]|(?<!\w)['‘][^'’\n]*['’](?!\w)")
 
 
@@ -38,6 +44,20 @@ class Wording:
         about = not self.nouns or any(forms(word) & self.nouns for word in said)
         asking = self.verbs | self.whole if about else self.whole
         return any(forms(word) & asking and _is_deed(word, before) for before, word in pairwise(["", *said]))
+
+
+def is_near(request: str, tool: str, description: str) -> bool:
+    """Return whether a user's text has to do with a tool, without asking for it in words that are known.
+
+    It says a verb that is used for one in the tool's name. Of a tool whose name has no verb that is known, it may also
+    say a word of the name or the description.
+    """
+    parts = [part.lower() for part in _NAME_PARTS.findall(tool)]
+    telling = frozenset().union(*map(verbs_like, parts))
+    if not telling:
+        told = (form for word in said_words(description) for form in forms(word) if len(form) >= _TELLING)
+        telling = frozenset((*parts, *told)).union(*map(nouns_like, parts), *map(verbs_with, parts)) - _EMPTY
+    return any(forms(word) & telling for word in said_words(request) if word)
 
 
 def _is_deed(word: str, before: str) -> bool:

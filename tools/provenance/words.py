@@ -146,6 +146,11 @@ def verbs_like(word: str) -> frozenset[str]:
     return frozenset().union(*named)
 
 
+def verbs_with(word: str) -> frozenset[str]:
+    """Return the verbs of every family that a verb is in."""
+    return frozenset().union(*(family for family in VERBS if word in family))
+
+
 def nouns_like(word: str) -> frozenset[str]:
     """Return the nouns that mean what a noun names."""
     return frozenset().union(*(family for family in NOUNS if word in family))

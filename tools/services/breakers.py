@@ -11,6 +11,7 @@ from identities.factors import require_fresh_factor
 from identities.models import User
 from identities.policies import require
 from tools.execution import breaker
+from tools.mirror import keep_moves
 from tools.models import BreakerState, Tool
 from tools.services.catalogue import OPERATE, lock_tool, record_tool, withdraw_credentials
 
@@ -53,6 +54,7 @@ def reset_breaker(*, actor: User, tool: Tool) -> Tool:
     locked = lock_tool(tool)
     require(actor, OPERATE, locked.team, locked)
     record_tool(locked, "breaker.reset", actor, {})
+    keep_moves(locked, breaker().snapshot(locked.id).moves)  # what it remembers goes with what it has counted
     BreakerState.objects.filter(tool=locked).update(
         state="closed", changed_at=timezone.now(), retry_at=None, reason="reset"
     )

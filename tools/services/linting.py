@@ -71,6 +71,16 @@ def with_previews(versions: QuerySet[ToolVersion]) -> QuerySet[ToolVersion]:
     return versions.annotate(is_previewed=Exists(shown))
 
 
+def find_previews(tool: Tool) -> QuerySet[Tool]:
+    """Return the tools of the team that show beforehand, by reading only, what calls of this one would come to."""
+    names = [f"{before}{tool.name}{after}" for before, after in PREVIEWS]
+    newest = ToolVersion.objects.filter(tool=OuterRef("pk")).order_by("-number")
+    named = Tool.objects.filter(name__in=names, team=tool.team_id, state=Tool.State.ACTIVE)
+    return named.annotate(newest_effect=Subquery(newest.values("effect")[:1])).filter(
+        newest_effect=Effect.READ
+    )
+
+
 def _has_preview(version: ToolVersion) -> bool:
     if version.effect != Effect.IRREVERSIBLE:
         return False

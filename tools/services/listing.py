@@ -81,11 +81,12 @@ def list_server(server: ToolServer, document: str = "") -> Listing:
 
 def _ask(server: ToolServer) -> list[Listed]:
     from tools.adapters.mcp.listing import ask_for_tools  # the SDK weighs as much as all of Django
+    from tools.adapters.mcp.readable import find_template_faults
 
     target = parse_pinned({**config_of(server), **NO_TOOL}).target
     with _papers(server) as headers:
         described = ask_for_tools(target, headers, settings.MCP_COMMANDS, WITHIN_S)
-    found = [(each, find_faults(each)) for each in described]
+    found = [(each, [*find_faults(each), *find_template_faults(each.name)]) for each in described]
     return [Listed(each.name, each.values(), "" if faults else each.digest, faults) for each, faults in found]
 
 

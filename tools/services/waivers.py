@@ -2,7 +2,7 @@
 
 Each signs in their own name. The first signature is an entry of the identity's stream; the second, over the
 very same terms, puts the grant into force. Any other change of that grant in between voids the first. What was
-signed covers the version of the tool that both saw, while both have their accounts: see ``tools.policy``.
+signed covers the version of the tool that both saw, while both have their accounts: see ``tools.weighing``.
 """
 
 from __future__ import annotations

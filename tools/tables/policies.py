@@ -16,10 +16,10 @@ import psycopg
 
 from agentops.database import borrowed
 from agentops.errors import StateConflict, ValidationFailed
+from tools.authority import GrantTerms, Standing, TableAnswer
 from tools.calls import Call
 from tools.decisions.feel.values import Value
 from tools.decisions.results import Decision
-from tools.policy import GrantTerms, Standing, TableAnswer
 from tools.tables.in_force import VersionInForce, find_by_id
 
 VERDICT, CAP = "verdict", "cap_amount"

@@ -164,6 +164,12 @@ def bar(used: Any, limit: Any, label: str) -> SafeString:  # Any: int, float or 
 
 
 @register.simple_tag
+def strip(spans: Sequence[tuple[float, float, str]], label: str) -> SafeString:
+    """Draw stretches of a time line."""
+    return pictures.draw_spans(spans, label)
+
+
+@register.simple_tag
 def line(values: Sequence[Any], label: str) -> SafeString:  # Any: as above
     """Draw a trend."""
     return pictures.draw_line(values, label)

@@ -16,7 +16,10 @@ from runs.gateway.answers import Answer, mark_answered, read_answer
 from runs.gateway.receiving import Foreign, receive_call
 from runs.models import ReceivedCall, Run
 from tests.runs.company import ISSUER, SUBJECT, Company
+from tests.runs.gateway.fixtures import serve_fixtures
 from tests.runs.gateway.gateways import Gateway, serving
+from tests.runs.gateway.served import take_over
+from tools.services import ServerDefinition
 
 
 @dataclass
@@ -70,4 +73,20 @@ def outside(company: Company) -> Outside:
 def gateway(outside: Outside, settings: Settings) -> Iterator[Gateway]:
     """Provide the gateway behind a real server, and a worker."""
     with serving(outside.company, settings) as served:
+        yield served
+
+
+@pytest.fixture
+def shown(company: Company) -> Iterator[Outside]:
+    """Provide an agent outside with pictures, documents and prompts of another server."""
+    with serve_fixtures() as url:
+        take_over(company, "fixtures", ServerDefinition("http", url=url, allow_private=True))
+        company.publish(price=False, planner="external", principal_source="token", max_steps=40)
+        yield Outside(company, delegate(company))
+
+
+@pytest.fixture
+def showing(shown: Outside, settings: Settings) -> Iterator[Gateway]:
+    """Provide the gateway to them behind a real server, and a worker."""
+    with serving(shown.company, settings) as served:
         yield served

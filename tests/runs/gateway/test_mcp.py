@@ -12,6 +12,7 @@ import mcp_types as types
 import pytest
 from django.core import signing
 from mcp import Client
+from mcp_types.jsonrpc import HEADER_MISMATCH
 from pytest_django import Settings
 
 from runs.models import Run
@@ -192,9 +193,13 @@ def test_a_state_of_another_caller_or_call_is_refused(gateway: Gateway, outside:
         params = {"name": "refund", "arguments": arguments, "requestState": state, "_meta": meta}
         body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
         headers = {"MCP-Protocol-Version": MODERN, "Mcp-Method": "tools/call", "Mcp-Name": "refund"}
-        answer = gateway.post(body, token, **headers)
-        told = json.loads(answer.json()["result"]["content"][0]["text"])
-        return str(told["code"])
+        answer = gateway.post(body, token, **headers).json()
+        if "error" in answer:
+            assert (
+                answer["error"]["code"] == types.INVALID_PARAMS
+            )  # SEP-2322: what was tampered with is no state
+            return str(answer["error"]["message"]).partition(":")[0]
+        return str(json.loads(answer["result"]["content"][0]["text"])["code"])
 
     assert resume(gateway.token("customer-2"), REFUND, state) == "unknown_call"
     assert resume(gateway.token(), {**REFUND, "order_id": "B-2"}, state) == "key_reused"
@@ -218,6 +223,7 @@ class Modern:
 
     def __init__(self, gateway: Gateway, token: str, *, tasks: bool = True) -> None:
         self.gateway, self.token = gateway, token
+        self.headers: dict[str, str] = {}
         self.extensions: dict[str, Any] = {"io.modelcontextprotocol/tasks": {}} if tasks else {}
 
     def ask(self, method: str, **params: Any) -> dict[str, Any]:  # Any: JSON
@@ -229,7 +235,7 @@ class Modern:
         }
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": meta}}
         named = {"Mcp-Name": params.get("name") or params["taskId"]}
-        headers = {"MCP-Protocol-Version": MODERN, "Mcp-Method": method, **named}
+        headers = {"MCP-Protocol-Version": MODERN, "Mcp-Method": method, **named, **self.headers}
         answer = self.gateway.post(body, self.token, **headers).json()
         found: dict[str, Any] = answer.get("result") or answer["error"]
         return found
@@ -282,3 +288,6 @@ def test_tasks_are_the_callers_own_and_for_who_speaks_them(gateway: Gateway, out
         assert Modern(gateway, gateway.token()).ask(method, taskId="x.y")["code"] == types.INVALID_PARAMS
     assert plain.call({**REFUND, "order_id": "B-2"})["resultType"] == "complete"
     assert Modern(gateway, gateway.token()).ask("tasks/get", taskId=task)["status"] == "working"
+    misled = Modern(gateway, gateway.token())
+    misled.headers = {"Mcp-Name": "another"}  # by which a proxy may have let it pass
+    assert misled.ask("tasks/get", taskId=task)["code"] == HEADER_MISMATCH

@@ -13,9 +13,9 @@ from runs.actions import executing
 from runs.models import Run
 from runs.rebuild import rebuild_run
 from runs.services import add_message
-from runs.undoing import foresight, services
-from runs.undoing.effects import read_effects, read_recorded
-from runs.undoing.foresight import tell
+from runs.undoing import services
+from runs.undoing.foresight import Foreseen, tell
+from runs.undoing.plans import ToUndo
 from runs.undoing.services import foresee_undo, undo_run
 from tests.factories import ToolVersionFactory
 from tests.runs.company import Company, proposes, says
@@ -118,7 +118,7 @@ def test_an_effect_that_was_undone_is_not_undone_by_a_list_of_yesterday(
     run = done(shop, "A-1")
     stale = foresee_undo(actor=shop.cast.ada, run=run)
     shop.drive(undo(shop, run))
-    monkeypatch.setattr(services, "foresee", lambda *_: stale)
+    monkeypatch.setattr(services, "_still_to_undo", lambda *_: wanted(stale))
     again = shop.drive(undo(shop, run))
     assert shop.states(again) == [("refused", "duplicate_effect")]
     assert cancelled(shop) == ["A-1"]
@@ -128,7 +128,7 @@ def test_without_that_record_it_would_be(shop: Company, monkeypatch: pytest.Monk
     run = done(shop, "A-1")
     stale = foresee_undo(actor=shop.cast.ada, run=run)
     shop.drive(undo(shop, run))
-    monkeypatch.setattr(services, "foresee", lambda *_: stale)
+    monkeypatch.setattr(services, "_still_to_undo", lambda *_: wanted(stale))
     monkeypatch.setattr(assessment, "_digest_alike", lambda call: "")
     monkeypatch.setattr(dedupe, "is_first_of_its_kind", lambda *_: True)
     shop.drive(undo(shop, run))
@@ -137,18 +137,27 @@ def test_without_that_record_it_would_be(shop: Company, monkeypatch: pytest.Monk
 
 def test_one_undo_at_a_time_is_the_databases_word(shop: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     run = done(shop, "A-1")
+    stale = foresee_undo(actor=shop.cast.ada, run=run)
     undo(shop, run)
     monkeypatch.setattr(services, "_check", lambda run: None)
-    monkeypatch.setattr(services, "foresee", lambda *_: foresee_again(run))
+    monkeypatch.setattr(services, "_still_to_undo", lambda *_: wanted(stale))
     with pytest.raises(IntegrityError, match="run_one_open_undo"), transaction.atomic():
         undo(shop, run)
 
 
-def foresee_again(run: Run) -> list[foresight.Foreseen]:
-    with connection.cursor() as cursor:
-        effects = read_effects(cursor, run.pk)
-        recorded = read_recorded(cursor, effects)
-    return [foresight._foresee(each, None, recorded[each.place], run.team_id) for each in effects]
+def wanted(foreseen: list[Foreseen]) -> tuple[ToUndo, ...]:
+    return tuple(each.to_undo for each in foreseen if each.to_undo)
+
+
+def test_what_was_undone_since_it_was_looked_at_is_not_taken_on(
+    shop: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = done(shop, "A-1")
+    stale = foresee_undo(actor=shop.cast.ada, run=run)
+    shop.drive(undo(shop, run))
+    monkeypatch.setattr(services, "foresee", lambda *_: stale)
+    with pytest.raises(StateConflict, match="nothing_to_undo"):
+        undo(shop, run)
 
 
 @pytest.mark.parametrize("point", ["_execute_all", "note_outcome"])

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.provenance.declaration import read_declaration
-from tools.provenance.egress import find_carried
+from tools.provenance.egress import Secrets
 from tools.provenance.judging import Meant, judge
 from tools.provenance.labels import Label, Leaf, label_leaves
 from tools.provenance.plans import Candidate, Planned, admit, derive, find_deviation, join
 from tools.provenance.sources import Sources
-from tools.provenance.wording import words_for
+from tools.provenance.wording import is_near, words_for
 from tools.services.provenance_faults import find_provenance_faults
 
 PAYING = {
@@ -120,6 +120,38 @@ def test_the_plan_denies_before_anybody_is_asked(
     assert {word for word, _ in asking} == {"REQUIRE_APPROVAL"}
 
 
+@pytest.mark.parametrize(
+    ("plan", "used", "expected"),
+    [
+        ({}, 0, ("REQUIRE_APPROVAL", "off_plan")),
+        ({"send_money": Planned(1)}, 1, ("DENY", "over_plan")),
+        ({"send_money": Planned(1, {"to": "US55USER"})}, 0, ("DENY", "other_arguments")),
+    ],
+)
+def test_where_words_may_be_wanting_a_person_is_asked(
+    plan: dict[str, Planned], used: int, expected: tuple[str, str]
+) -> None:
+    near = words_of({"to": "DE00EVIL99998888"}, Meant(sources(), plan, used, is_near=True))
+    assert near[0] == expected
+    assert words_of({"to": "XX"}, Meant(sources(), {}, is_near=True))[-1] == ("DENY", "from_nowhere")
+
+
+@pytest.mark.parametrize(
+    ("said", "near"),
+    [
+        ("Noa Lund earns more from now on, adjust it", True),
+        ("Her monthly pay is 4400", True),
+        ("Her salary is 4400", True),
+        ("Change what she earns", True),  # as people say adjust
+        ("What is new?", False),
+        ("Tell me a joke", False),
+        ("Read 'adjust the salary'", False),
+    ],
+)
+def test_words_that_have_to_do_with_a_tool(said: str, near: bool) -> None:
+    assert is_near(said, "adjust_salary", "Set somebody's monthly pay.") is near
+
+
 @given(st.text(min_size=1, max_size=12), st.sampled_from(["", "pay US55USER"]))
 def test_a_destination_is_let_through_only_from_the_user_or_trusted_data(value: str, said: str) -> None:
     """Whatever is made up: a plain permission always names a source that is the user's or trusted."""
@@ -202,8 +234,10 @@ def test_mere_questions_are_in_every_plan_and_effects_are_counted() -> None:
     ],
 )
 def test_what_is_sensitive_is_found_however_it_is_wrapped(payload: str) -> None:
-    assert find_carried([payload], ["secret-4711"])
-    assert not find_carried(["nothing of it, 4711"], ["secret-4711"])
+    secrets = Secrets()
+    secrets.add("secret-4711")
+    assert secrets.find_in([payload]) == "secret-4711"
+    assert not secrets.find_in(["nothing of it, 4711"])
 
 
 def test_labels_are_of_the_longest_path_and_strangers_unless_said() -> None:

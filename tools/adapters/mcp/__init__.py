@@ -17,7 +17,8 @@ not sent or answered with 4xx; otherwise
 another description, or none                        failed                failed                          works
 the call: no 2xx, time over, connection lost, too   as the `http`         as the `http` adapter           as there
 large                                               adapter
-structured content or a text that fits the schema   succeeded             succeeded                       works
+structured content that fits the schema; without    succeeded             succeeded                       works
+one a text, or blocks (see `contents`)
 a result that fits no schema or no protocol         failed                unknown                         fails
 a result that asks for more input                   failed                unknown                         fails
 isError                                             failed                unknown, or failed where        works
@@ -26,7 +27,8 @@ error -32601, -32602, -3202x: not begun             failed                failed
 any other error, or a stream without an answer      failed, retryable     unknown, retryable              fails
 ==================================================  ====================  ==============================  =======
 
-A server has places of its own in each process: one that is slow or dead takes nobody else's.
+Resources and prompts are tools that read (see `readable`). A server has places of its own in each process: one that is
+slow or dead takes nobody else's.
 """
 
 from __future__ import annotations

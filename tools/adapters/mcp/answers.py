@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
-from mcp_types import CallToolResult, ContentBlock, TextContent
+from mcp_types import CallToolResult, EmbeddedResource, GetPromptResult, ReadResourceResult, TextContent
 from mcp_types.jsonrpc import (
     HEADER_MISMATCH,
     INVALID_PARAMS,
@@ -20,10 +19,11 @@ from tools.adapters.base import accept_value
 from tools.adapters.http.answers import LOST, judge
 from tools.adapters.http.wire import Exchange
 from tools.adapters.mcp.config import Pinned
+from tools.adapters.mcp.contents import Block, read_blocks, read_messages
 from tools.adapters.mcp.conversation import Seen
 from tools.adapters.mcp.wire import Exchanges
 from tools.calls import Call
-from tools.outcomes import JSON, Outcome, call_back, doubt, fail
+from tools.outcomes import Outcome, Part, call_back, doubt, fail
 
 CHANGED = "definition_changed"
 # By which a server says that it has not begun. An internal error, or one of its own making, does not say so.
@@ -84,17 +84,31 @@ def _judge_broken(call: Call, seen: Seen) -> Outcome:
 
 
 def _judge_result(call: Call, pinned: Pinned, result: object) -> Outcome:
-    effect = call.spec.effect
+    effect, limit = call.spec.effect, pinned.target.limit_bytes
+    if isinstance(result, ReadResourceResult):
+        resources = [EmbeddedResource(resource=each) for each in result.contents]
+        return _accept(call, read_blocks(resources), limit)
+    if isinstance(result, GetPromptResult):
+        return _accept(call, read_messages(result.messages), limit)
     if not isinstance(result, CallToolResult):
         detail = "The server asks for more than the call's arguments, which nobody here gives it."
         return doubt(effect, "input_required", detail, retryable=False)
     if result.is_error:
         return _judge_error(call, pinned, result)
     if result.structured_content is not None:
-        return accept_value(call, result.structured_content, pinned.target.limit_bytes)
+        return accept_value(call, result.structured_content, limit)
     if call.spec.output_schema is not None:
         return doubt(effect, "bad_output", "The server's answer has no structured content.", retryable=False)
-    return accept_value(call, _read_content(result.content), pinned.target.limit_bytes)
+    if len(result.content) == 1 and isinstance(result.content[0], TextContent):
+        return accept_value(call, result.content[0].text, limit)
+    return _accept(call, read_blocks(result.content), limit)
+
+
+def _accept(call: Call, read: tuple[list[Block], tuple[Part, ...]], limit_bytes: int) -> Outcome:
+    """Return a success with what a model can read, and the parts beside it."""
+    blocks, parts = read
+    outcome = accept_value(call, blocks, limit_bytes)
+    return replace(outcome, has_blocks=True, parts=parts) if outcome.status == "succeeded" else outcome
 
 
 def _judge_error(call: Call, pinned: Pinned, result: CallToolResult) -> Outcome:
@@ -106,17 +120,3 @@ def _judge_error(call: Call, pinned: Pinned, result: CallToolResult) -> Outcome:
     return replace(
         doubt(call.spec.effect, "tool_error", detail, retryable=False), counts_against_breaker=False
     )
-
-
-def _read_content(content: list[ContentBlock]) -> JSON:
-    """Return what a model can read of an answer: one text as it is, several blocks as a list, no pictures or sounds."""
-    if len(content) == 1 and isinstance(content[0], TextContent):
-        return content[0].text
-    return [_read_block(block) for block in content]
-
-
-def _read_block(block: ContentBlock) -> dict[str, Any]:  # Any: JSON
-    read = block.model_dump(by_alias=True, exclude_none=True, mode="json", exclude={"meta"})
-    if "data" in read:
-        read["data"] = "[omitted]"
-    return read

@@ -15,11 +15,28 @@ import anyio
 from mcp import MCPError
 from mcp.client import Client
 from mcp.client._transport import TransportStreams
-from mcp_types import CallToolResult, Implementation, InputRequiredResult, RequestParamsMeta, Tool
+from mcp_types import (
+    CallToolResult,
+    GetPromptResult,
+    Implementation,
+    InputRequiredResult,
+    ReadResourceResult,
+    RequestParamsMeta,
+    Tool,
+)
+from mcp_types.jsonrpc import METHOD_NOT_FOUND
 
 import agentops
 from tools.adapters.mcp.config import Pinned
-from tools.adapters.mcp.definitions import Described
+from tools.adapters.mcp.definitions import ONLY_AS_TASK, Described
+from tools.adapters.mcp.readable import (
+    Kind,
+    describe_prompt,
+    describe_resource,
+    describe_template,
+    expand,
+    split_name,
+)
 from tools.adapters.mcp.wire import Allowance
 from tools.recall import Recall
 
@@ -39,7 +56,7 @@ class Seen:
 
     asked: bool = False
     changed: bool = False
-    result: CallToolResult | InputRequiredResult | None = None
+    result: CallToolResult | ReadResourceResult | GetPromptResult | InputRequiredResult | None = None
     refusal: MCPError | None = None
     fault: str = ""
 
@@ -47,34 +64,89 @@ class Seen:
 async def call_pinned(
     client: Client, pinned: Pinned, arguments: dict[str, Any], meta: dict[str, Any], seen: Seen
 ) -> None:  # Any: JSON
-    """Call a tool, if the server still describes it as it was accepted."""
-    found = [tool for tool in await list_tools(client) if tool.name == pinned.tool]
+    """Call a tool, or read what is read like one, if the server still describes it as it was accepted."""
+    kind, name = split_name(pinned.tool)
+    found = [each for each in await _list(client, kind) if each.name == pinned.tool]
     if not found or found[0].digest != pinned.digest:
         seen.changed = True
         return
     seen.asked = True
-    # The listing has told the SDK which arguments go into headers, too.
-    seen.result = await client.session.call_tool(
-        pinned.tool,
-        arguments,
-        meta=cast("RequestParamsMeta", meta),  # an open record
-        allow_input_required=True,
-    )
+    more = cast("RequestParamsMeta", meta)  # an open record
+    session = client.session  # the listing has told it which arguments go into headers, too
+    match kind:
+        case "tool":
+            seen.result = await session.call_tool(name, arguments, meta=more, allow_input_required=True)
+        case "prompt":
+            seen.result = await session.get_prompt(name, arguments, meta=more, allow_input_required=True)
+        case _:
+            address = expand(name, arguments)
+            seen.result = await session.read_resource(address, meta=more, allow_input_required=True)
 
 
 async def list_tools(client: Client) -> list[Described]:
-    """Return the tools of a server. Raises ListingRefused."""
+    """Return the tools of a server, and its resources and prompts as such. Raises ListingRefused."""
+    capabilities = client.server_capabilities
+    found = await _list(client, "tool")
+    for kind in ("resource", "template") if capabilities.resources else ():
+        found += await _list_more(client, kind)
+    return _refuse_twins(found + (await _list_more(client, "prompt") if capabilities.prompts else []))
+
+
+async def _list_more(client: Client, kind: Kind) -> list[Described]:
+    """Return what a server has beside tools; too much of it, or none at all, is no reason to do without its tools."""
+    try:
+        return await _list(client, kind)
+    except ListingRefused:
+        return []
+    except MCPError as error:
+        if error.code == METHOD_NOT_FOUND:
+            return []
+        raise
+
+
+async def _list(client: Client, kind: Kind) -> list[Described]:
+    """Return all of one kind. Raises ListingRefused."""
     found: list[Described] = []
     cursor: str | None = None
     for _ in range(MOST_PAGES):
-        page = await client.list_tools(cursor=cursor)
-        found += [_describe(tool) for tool in page.tools]
-        cursor = page.next_cursor
+        page, cursor = await _PAGES[kind](client, cursor)
+        found += page
         if len(found) > MOST_TOOLS:
             break
         if cursor is None:
             return _refuse_twins(found)
-    raise ListingRefused(f"it lists more than {MOST_TOOLS} tools, or on more than {MOST_PAGES} pages")
+    raise ListingRefused(f"it lists more than {MOST_TOOLS} {kind}s, or on more than {MOST_PAGES} pages")
+
+
+Page = tuple[list[Described], str | None]
+
+
+async def _tools(client: Client, cursor: str | None) -> Page:
+    page = await client.list_tools(cursor=cursor)
+    return [_describe(tool) for tool in page.tools], page.next_cursor
+
+
+async def _resources(client: Client, cursor: str | None) -> Page:
+    page = await client.list_resources(cursor=cursor)
+    return [describe_resource(each) for each in page.resources], page.next_cursor
+
+
+async def _templates(client: Client, cursor: str | None) -> Page:
+    page = await client.list_resource_templates(cursor=cursor)
+    return [describe_template(each) for each in page.resource_templates], page.next_cursor
+
+
+async def _prompts(client: Client, cursor: str | None) -> Page:
+    page = await client.list_prompts(cursor=cursor)
+    return [describe_prompt(each) for each in page.prompts], page.next_cursor
+
+
+_PAGES: dict[Kind, Callable[[Client, str | None], Awaitable[Page]]] = {
+    "tool": _tools,
+    "resource": _resources,
+    "template": _templates,
+    "prompt": _prompts,
+}
 
 
 def hold(
@@ -136,4 +208,6 @@ def _describe(tool: Tool) -> Described:
     told = (
         tool.annotations.model_dump(by_alias=True, exclude_none=True, mode="json") if tool.annotations else {}
     )
+    if tool.execution is not None and tool.execution.task_support == "required":
+        told[ONLY_AS_TASK] = "required"
     return Described(tool.name, tool.description or "", tool.input_schema, tool.output_schema, told)

@@ -14,6 +14,7 @@ from tools.schemas import check_schema
 LONGEST_NAME = 128  # of the protocol's own recommendation (SEP-986)
 LONGEST_DESCRIPTION = 4_000
 ONLY_FOR_PEOPLE = ("notes", "proposed")  # of an operation of a document: our words about it
+ONLY_AS_TASK = "taskSupport"  # among the annotations, and only of a tool that cannot be called otherwise
 MILDEST_FIRST = ("read", "reversible", "irreversible")
 
 
@@ -44,6 +45,8 @@ def find_faults(described: Described) -> list[str]:
         faults.append(f"its name is not a text of 1 to {LONGEST_NAME} characters")
     if not 0 < len(described.description.strip()) <= LONGEST_DESCRIPTION:
         faults.append(f"its description is missing, or longer than {LONGEST_DESCRIPTION} characters")
+    if described.annotations.get(ONLY_AS_TASK) == "required":
+        faults.append("it can be called as a task of 2025-11-25 only, and is never done otherwise")
     faults += [f"input schema {p.path}: {p.message}" for p in check_schema(described.input_schema)]
     if described.output_schema is not None:
         output = check_schema(described.output_schema, object_root=False)

@@ -23,6 +23,7 @@ from tools.recall import Recall
 # The rest is either of the wire (encodings, lengths) or of httpx2, which nobody asked.
 _PASSED_ON = ("host", "accept", "content-type", "last-event-id")
 _PASSED_BACK = ("content-type", "mcp-session-id")  # no location: redirects are not followed
+CALLS = frozenset({"tools/call", "resources/read", "prompts/get"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Exchanges(httpx2.AsyncBaseTransport):
         if self.last is not None and self.last.fault:
             return httpx2.Response(502)
         content = await request.aread()
-        is_call = _method_of(content) == "tools/call"
+        is_call = _method_of(content) in CALLS
         if is_call:
             self.called = Exchange(sent=True, fault="timeout")  # until more is known
         made = await anyio.to_thread.run_sync(self._send, request, content, abandon_on_cancel=True)

@@ -80,19 +80,25 @@ def make_server(state: ToolsServer) -> MCPServer:
 @contextmanager
 def serve_tools(state: ToolsServer) -> Iterator[ToolsServer]:
     """Serve over streamable HTTP on a free port of this machine."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    state.url = f"http://127.0.0.1:{listening.getsockname()[1]}/mcp"
     app = make_server(state).streamable_http_app(json_response=not state.legacy)
-    config = uvicorn.Config(
-        Rude(state, app), log_level="critical", lifespan="on", timeout_graceful_shutdown=0
-    )
+    with serve_app(Rude(state, app)) as state.url:
+        try:
+            yield state
+        finally:
+            state.released.set()
+
+
+@contextmanager
+def serve_app(app: Any) -> Iterator[str]:  # Any: ASGI, as several libraries type it
+    """Serve an application in a thread, on a free port of this machine; yield the address of its tools."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_level="critical", lifespan="on", timeout_graceful_shutdown=0)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])), daemon=True)
     thread.start()
     try:
-        yield state
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/mcp"
     finally:
-        state.released.set()
         server.should_exit = True
         thread.join(10)
         listening.close()
