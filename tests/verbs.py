@@ -398,7 +398,7 @@ DEEDS: dict[str, Deed] = {
 # Verbs of these modules that are nobody's right: who proves to be somebody, who is first, and what time takes away.
 NOBODYS = {"authenticate", "step_up", "create_first_superuser", "expire_grant", "confirm_person", "sign_on"}
 # Which call other verbs, in the name of who called them.
-NOBODYS |= {"do_or_propose", "carry_out"}
+NOBODYS |= {"do_or_propose", "carry_out", "carry_out_rule", "append_to_run"}
 # Answered under a lock of the conversation, which only a run that was driven has.
 ELSEWHERE = {"answer_handover"}
 
