@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from agentops.amounts import plain_decimal
@@ -63,6 +64,11 @@ def _is_enough(rule: ApprovalRule, asked: Asked) -> bool:
 
 def tell(rule: ApprovalRule) -> str:
     """Return which rule asks, and why it fits, in words."""
+    return f"rule {rule.place}, {rule.name}: {tell_conditions(rule)}"
+
+
+def tell_conditions(rule: ApprovalRule) -> str:
+    """Return which calls a rule is about, in words."""
     parts = [
         f"the tool is {rule.tool}" if rule.tool_id else "",
         f"its effect is {rule.effect}" if rule.effect else "",
@@ -70,5 +76,15 @@ def tell(rule: ApprovalRule) -> str:
         f"it moves {plain_decimal(rule.min_amount)} {rule.currency} or more" if rule.min_amount else "",
         "a value is from where nobody has vouched for it" if rule.doubtful else "",
     ]
-    why = ", ".join(filter(None, parts)) or "it fits every call"
-    return f"rule {rule.place}, {rule.name}: {why}"
+    return ", ".join(filter(None, parts)) or "it fits every call"
+
+
+def tell_stages(stages: Iterable[Mapping[str, Any]]) -> str:
+    """Return whose yes it takes, in words: "1 of desk (after 300 s of heads too), then 2 of all who may approve"."""
+    return ", then ".join(_tell_stage(stage) for stage in stages)
+
+
+def _tell_stage(stage: Mapping[str, Any]) -> str:
+    later = [f"after {step['after_s']} s of {step['group']} too" for step in stage.get("escalate", ())]
+    told = f"{stage['needed']} of {stage.get('group') or 'all who may approve'}"
+    return f"{told} ({', '.join(later)})" if later else told

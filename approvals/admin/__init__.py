@@ -2,5 +2,6 @@
 
 from approvals.admin import panels
 from approvals.admin.inbox import ApprovalRequestAdmin
+from approvals.admin.rules import ApprovalRuleAdmin
 
-__all__ = ["ApprovalRequestAdmin", "panels"]
+__all__ = ["ApprovalRequestAdmin", "ApprovalRuleAdmin", "panels"]

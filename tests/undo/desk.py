@@ -38,7 +38,7 @@ NAMED = {
 PATIENT = {"consecutive_failures": 100_000, "minimum_calls": 100_000, "open_s": 1, "open_cap_s": 1}
 LEASE_S = 3.0
 PATIENCE_S = 60.0
-CATCH_S = 20.0
+CATCH_S = 60.0  # a lost attempt may be on its way for as long as its tool has
 MUTANT = (sys.executable, "-m", "tests.crash.mutant_worker")
 
 
@@ -219,7 +219,7 @@ def _add(company: Company, name: str, url: str, promise: str = "honours_key", **
         config["read_back"] = {"method": "GET", "url": address}
     company.add_tool(
         name, adapter="http", config=config, effect="reversible", idempotency=promise, input_schema=NAMED,
-        timeout_s=20, max_attempts=10, backoff_base_s=0.1, backoff_cap_s=0.5, breaker=PATIENT, on_unknown="halt",
+        timeout_s=8, max_attempts=10, backoff_base_s=0.1, backoff_cap_s=0.5, breaker=PATIENT, on_unknown="halt",
         statement="", **more,
     )  # fmt: skip
 
