@@ -233,6 +233,22 @@ def test_who_may_not(cast: Cast) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_what_was_signed_as_an_end_writes_no_rule(governed: Cast) -> None:
+    """Nor does what was signed as one rule write another."""
+    put(governed, two_of(), 1)
+    put(governed, two_of(), 2)
+    values = {"team": governed.team, "name": "Mine", "stages": [ONE], "created_by": governed.ada}
+    for rule in (None, {"name": "Signed", "stages": [ONE]}):
+        arguments = {"team": str(governed.team.pk), "place": 1, "rule": rule}
+        proposal = propose(actor=governed.ada, verb=SET_RULE, arguments=arguments)
+        with pytest.raises(ProgrammingError, match="second person"), transaction.atomic():
+            activate(actor=governed.alice, proposal=proposal, second_factor=True)
+            ApprovalRule.objects.standing().filter(place=1).update(ended_at=TransactionNow())
+            ApprovalRule.objects.create(place=1, **values)
+        assert ApprovalRule.objects.standing().get(place=1).name == "Two"
+
+
+@pytest.mark.django_db(transaction=True)
 def test_the_database_refuses_what_was_written_past_the_verb(governed: Cast) -> None:
     """And the mutant: with the trigger off all of it is written."""
     put(governed, two_of(), 2)
