@@ -236,7 +236,8 @@ def test_what_the_user_writes_meanwhile_is_read_first(company: Company, held: Ru
     assert company.world.attempts == []
 
 
-def test_what_the_user_writes_while_its_tool_is_out_of_order_is_read_first_too(company: Company) -> None:
+def write_while_it_waits_for_its_tool(company: Company) -> Run:
+    """Have the user write once the window is over and the tool out of order; return the run when that has passed."""
     version = company.add_tool(
         "refund", grant="ALLOW", grant_veto_s=WINDOW_S, on_breaker_open="wait",
         breaker={"open_s": 60, "open_cap_s": 60},
@@ -251,12 +252,18 @@ def test_what_the_user_writes_while_its_tool_is_out_of_order_is_read_first_too(c
         add_message(actor=client(company), run=run, text="No, wait!")
         Tool.objects.update(forced_open_at=None, forced_open_reason="")
     with once_over(run, 2 * WINDOW_S):
-        run = company.drive(run)
+        return company.drive(run)
+
+
+def test_what_the_user_writes_while_its_tool_is_out_of_order_is_read_first_too(company: Company) -> None:
+    run = write_while_it_waits_for_its_tool(company)
     assert company.states(run) == [("refused", "user_wrote")]
     assert company.world.attempts == []
 
 
-@pytest.mark.parametrize("asked", [("ask_user", {"question": "Shall I?"}), ("hand_over", {"reason": "Late."})])
+@pytest.mark.parametrize(
+    "asked", [("ask_user", {"question": "Shall I?"}), ("hand_over", {"reason": "Late."})]
+)
 def test_what_is_answered_meanwhile_is_read_first(
     company: Company, refund: ToolVersion, asked: tuple[str, dict[str, str]]
 ) -> None:
@@ -441,4 +448,14 @@ def test_without_heeding_the_users_words_it_goes_out(
     add_message(actor=client(company), run=held, text="No, wait!")
     with once_over(held):
         company.drive(held)
+    assert len(company.world.effects) == 1
+
+
+def test_where_only_what_is_held_heeds_them_it_goes_out_later(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.is_mutant = True
+    line = "call.held_since and not call.attempts and session.state.unread"
+    rewrite(monkeypatch, executing, "_make_ready", line, 'call.status == "held" and session.state.unread')
+    write_while_it_waits_for_its_tool(company)
     assert len(company.world.effects) == 1
