@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from identities.changes import Change, as_json, clear_change
 from identities.factors import require_fresh_factor
 from identities.models import AgentIdentity, Team, User
 from identities.policies import require
+from tools.amounts import LARGEST
 from tools.models import Effect, Tool
 
 SET_RULE = "approval_rule.set"
@@ -137,7 +138,6 @@ def carry_out_rule(actor: User, arguments: Row) -> object:
 
 def read_ruling(row: Mapping[str, Any]) -> Ruling:
     """Return a rule from its columns as JSON keeps them."""
-    least = row.get("min_amount")
     others = {
         name: row[name]
         for name in ("effect", "currency", "doubtful", "reason_required", "factor")
@@ -146,8 +146,15 @@ def read_ruling(row: Mapping[str, Any]) -> Ruling:
     return Ruling(
         row["name"], tuple(row["stages"]),
         tool=_id(row.get("tool_id")), identity=_id(row.get("identity_id")),
-        min_amount=None if least is None else Decimal(least), **others,
+        min_amount=_amount(row.get("min_amount")), **others,
     )  # fmt: skip
+
+
+def _amount(text: str | None) -> Decimal | None:
+    try:
+        return None if text is None else Decimal(text)
+    except InvalidOperation:
+        raise ValidationFailed("invalid_rule", "min_amount: a decimal, such as 500.00") from None
 
 
 def _id(text: str | None) -> UUID | None:
@@ -173,10 +180,17 @@ def _find_faults(team: Team, ruling: Ruling) -> Iterator[str]:
         yield f"effect: one of {', '.join(Effect.values)}"
     if ruling.factor not in Factor.values:
         yield f"factor: one of {', '.join(Factor.values)}"
-    least = ruling.min_amount
-    if (least is None) == bool(ruling.currency) or (least is not None and least <= 0):
-        yield "min_amount: more than 0, with its currency"
+    if (ruling.min_amount is None) != (not ruling.currency):
+        yield "min_amount: goes with its currency, and neither without the other"
+    if len(ruling.currency) > 8 or ruling.currency != ruling.currency.strip():
+        yield "currency: up to 8 characters, with no space around them"
+    if ruling.min_amount is not None and not _can_be_kept(ruling.min_amount):
+        yield f"min_amount: more than 0, up to {LARGEST}, to 1/10,000"
     yield from _find_stage_faults(ruling.stages)
+
+
+def _can_be_kept(amount: Decimal) -> bool:
+    return amount.is_finite() and 0 < amount <= LARGEST and amount == amount.quantize(Decimal("0.0001"))
 
 
 def _find_stage_faults(stages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -190,7 +204,10 @@ def _find_stage_faults(stages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             continue
         if type(stage.get("needed")) is not int or not 1 <= stage["needed"] <= MOST_PEOPLE:
             yield f"{where}/needed: how many, from 1 to {MOST_PEOPLE}"
-        names |= {stage["group"]} if isinstance(stage.get("group"), str) else set()
+        if not isinstance(stage.get("group"), str | None):
+            yield f"{where}/group: the group's name, or none for everybody who may"
+            continue
+        names |= {stage["group"]} if stage.get("group") is not None else set()
         yield from _find_ladder_faults(stage, where, names)
     missing = names - set(Group.objects.filter(name__in=names).values_list("name", flat=True))
     yield from (f"stages: there is no group {name}" for name in sorted(missing))

@@ -57,7 +57,7 @@ def _is_enough(rule: ApprovalRule, asked: Asked) -> bool:
     return (
         least is not None
         and asked.amount is not None
-        and asked.currency == rule.currency
+        and asked.currency.casefold() == rule.currency.casefold()
         and asked.amount >= least
     )
 

@@ -55,9 +55,13 @@ def _show_http(call: Call) -> Shown:
 
 
 def _address(request: Request) -> str:
-    """Return the whole address; a value of its query whose name says that it is a secret is masked."""
     port = f":{request.port}" if request.port else ""
-    path, asked, query = request.target.partition("?")
+    return f"{request.scheme}://{request.host}{port}{_mask_query(request.target)}"
+
+
+def _mask_query(address: str) -> str:
+    """Return the whole address; a value of its query whose name says that it is a secret is masked."""
+    path, asked, query = address.partition("?")
     pairs = parse_qsl(query, keep_blank_values=True)
     if any(SECRET_NAME.search(name) for name, _ in pairs):
         query = urlencode(
@@ -65,7 +69,7 @@ def _address(request: Request) -> str:
             quote_via=quote,
             safe="*",
         )
-    return f"{request.scheme}://{request.host}{port}{path}{asked}{query}"
+    return f"{path}{asked}{query}"
 
 
 def _let_in_by(call: Call) -> list[tuple[str, str]]:
@@ -85,13 +89,25 @@ def _show_mcp(call: Call) -> Shown:
     from tools.adapters.mcp import call_meta  # the protocol's library is loaded where it is needed only
 
     config = call.spec.config
-    said = {"name": config["tool"], "arguments": call.arguments, "_meta": call_meta(call)}
+    method, asked = _ask_mcp(config["tool"], call.arguments)
+    where = _mask_query(config["url"]) if "url" in config else f"the command {config.get('command')}"
+    said = {**asked, "_meta": call_meta(call)}
     return Shown(
-        line=f"tools/call at {config.get('url') or 'the command ' + str(config.get('command'))}",
+        line=f"{method} at {where}",
         headers=tuple(_let_in_by(call)),
         body=_cut(_pretty(said)),
         notes=("Its server is asked first whether it still describes the tool as it was accepted.",),
     )
+
+
+def _ask_mcp(pinned: str, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:  # Any: JSON
+    from tools.adapters.mcp.readable import expand, split_name  # as above
+
+    kind, name = split_name(pinned)
+    if kind in ("tool", "prompt"):
+        method = "tools/call" if kind == "tool" else "prompts/get"
+        return method, {"name": name, "arguments": arguments}
+    return "resources/read", {"uri": expand(name, arguments)}
 
 
 def _show_python(call: Call) -> Shown:

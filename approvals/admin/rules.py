@@ -8,7 +8,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -123,8 +123,13 @@ def _group_names() -> list[str]:
     return list(Group.objects.order_by("name").values_list("name", flat=True))
 
 
+def fits_the_form(rule: ApprovalRule) -> bool:
+    """Return whether the form has a field for all of a rule: saved without the rest it would ask for fewer people."""
+    return len(rule.stages) <= STAGES_SHOWN and all(len(stage["escalate"]) <= 1 for stage in rule.stages)
+
+
 def initial_of(rule: ApprovalRule) -> dict[str, Any]:
-    """Return the values with which the form shows a rule; what it has no field for is left out."""
+    """Return the values with which the form shows a rule that fits it."""
     names = (
         "team_id",
         "place",
@@ -137,9 +142,9 @@ def initial_of(rule: ApprovalRule) -> dict[str, Any]:
         "doubtful",
     )
     values = {name.removesuffix("_id"): getattr(rule, name) for name in (*names, "reason_required", "factor")}
-    for number, stage in enumerate(rule.stages[:STAGES_SHOWN], start=1):
+    for number, stage in enumerate(rule.stages, start=1):
         values |= {f"needed_{number}": stage["needed"], f"group_{number}": stage["group"] or ""}
-        for step in stage["escalate"][:1]:
+        for step in stage["escalate"]:
             values |= {f"after_s_{number}": step["after_s"], f"further_{number}": step["group"]}
     return values
 
@@ -248,6 +253,11 @@ class ApprovalRuleAdmin(GovernedAdmin):
     def change(self, request: HttpRequest, queryset: QuerySet[ApprovalRule]) -> HttpResponse:
         """Show the form with the rule that was chosen."""
         chosen = queryset.first()
+        if chosen and not fits_the_form(chosen):
+            messages.error(
+                request, "It asks for more than the form has fields for: change it through the API."
+            )
+            return HttpResponseRedirect(self.page_url("change", chosen.pk))
         return HttpResponseRedirect(f"{self.page_url('add')}?from={chosen.pk if chosen else ''}")
 
     @offered_when("active", danger=True)
@@ -272,7 +282,7 @@ def _read_initial(request: HttpRequest, person: User) -> dict[str, Any]:
     except ValueError:
         return {}
     rule = ApprovalRule.objects.visible_to(person).filter(pk=chosen).first()
-    return initial_of(rule) if rule else {}
+    return initial_of(rule) if rule and fits_the_form(rule) else {}
 
 
 register_destination(

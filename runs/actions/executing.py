@@ -104,7 +104,7 @@ def _make_ready(session: Session, number: int) -> Ready | None:
     """Return the call with its permit and admission, or None after noting why it may not go out."""
     call = session.state.call(number)
     spec = session.version.catalogue[call.tool]
-    if call.status == "held" and session.state.unread:
+    if call.held_since and not call.attempts and session.state.unread:  # also once it waits for its tool
         note_refused(session, call, USER_WROTE, UNREAD_WORDS)
         return None
     fresh = session.fresh.pop(number, None)

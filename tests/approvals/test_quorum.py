@@ -297,6 +297,28 @@ def test_once_nobody_has_answered_others_are_asked_too(
     assert say(hal, request) == "approved"
 
 
+def test_nobody_is_asked_whom_the_stage_does_not_name_or_before_their_time(
+    company: Company, groups: dict[str, list[User]]
+) -> None:
+    """Rows added past the verb; and the mutant: with the trigger off, one of them lets somebody else decide."""
+    _, request = ask(company, LADDER)
+    heads = Group.objects.get(name="heads").pk
+    friends = Group.objects.create(name="friends").pk
+    late = request.created_at + timedelta(seconds=301)
+    forged = (
+        {"group_id": None, "opened_at": late},
+        {"group_id": friends, "opened_at": late},
+        {"group_id": heads, "opened_at": request.created_at},
+        {"group_id": heads, "place": 2, "opened_at": late},
+    )
+    for values in forged:
+        with pytest.raises(ProgrammingError, match="what the stage says"), transaction.atomic():
+            StageGroup.objects.create(**{"request": request, "place": 1, **values})
+    with unguarded():
+        StageGroup.objects.create(request=request, place=1, **forged[0])
+    assert say(groups["heads"][0], request) == "approved"
+
+
 def test_a_later_stage_has_its_own_time(company: Company, groups: dict[str, list[User]]) -> None:
     _, request = ask(company, {"needed": 1, "group": "heads"}, LADDER)
     assert escalate_requests(now=request.created_at + timedelta(seconds=900)) == 0

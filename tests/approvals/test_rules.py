@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentops.errors import PolicyDenied, ValidationFailed
-from approvals.governing import SET_RULE, Ruling, set_approval_rule
+from approvals.governing import SET_RULE, Ruling, read_ruling, set_approval_rule
 from approvals.models import ApprovalRule
 from approvals.rules import Asked, find_rule, fits, tell
 from identities.changes import SecondPersonNeeded, activate, propose, seconded
@@ -54,6 +54,17 @@ def test_each_condition_counts_by_itself(values: dict[str, Any], other: Asked) -
     assert fits(rule(**values), ASKED)
     assert not fits(rule(**values), other)
     assert fits(rule(), other)
+
+
+def test_a_currency_in_other_letters_is_the_same_one() -> None:
+    """Else a rule would stand there and never count."""
+    assert fits(rule(min_amount=Decimal(500), currency="usd"), ASKED)
+
+
+@pytest.mark.parametrize("text", ["a lot", "", "1,5", "1 2"])
+def test_an_amount_that_is_no_number_is_refused_with_a_word(text: str) -> None:
+    with pytest.raises(ValidationFailed):
+        read_ruling({"name": "x", "stages": [ONE], "min_amount": text, "currency": "USD"})
 
 
 CONDITIONS = st.fixed_dictionaries(
@@ -181,6 +192,13 @@ def test_a_proposal_is_activated_by_a_second_person_and_rolled_back(governed: Ca
         Ruling("x", (ONE,), min_amount=Decimal(5)),
         Ruling("x", (ONE,), currency="USD"),
         Ruling("x", (ONE,), min_amount=Decimal(0), currency="USD"),
+        *(
+            Ruling("x", (ONE,), min_amount=Decimal(text), currency="USD")
+            for text in ("NaN", "Infinity", "0.00001", "1e13")
+        ),
+        Ruling("x", (ONE,), min_amount=Decimal(5), currency=" "),
+        Ruling("x", (ONE,), min_amount=Decimal(5), currency="far too long"),
+        Ruling("x", ({"needed": 1, "group": 7},)),
         Ruling("x", (ONE,), tool=UUID(int=9)),
         Ruling("x", (ONE,), identity=UUID(int=9)),
     ],
@@ -212,6 +230,24 @@ def test_who_may_not(cast: Cast) -> None:
     for nobody in (cast.bob, cast.charlie, cast.fiona, cast.agent.service_account):
         with pytest.raises(PolicyDenied):
             set_approval_rule(actor=nobody, team=cast.team, place=1, ruling=two_of())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_signed_as_an_end_writes_no_rule(governed: Cast) -> None:
+    """Nor does what was signed as one rule write another."""
+    put(governed, two_of(), 1)
+    put(governed, two_of(), 2)
+    values = {"team": governed.team, "name": "Mine", "stages": [ONE], "created_by": governed.ada}
+    for rule in (None, {"name": "Signed", "stages": [ONE]}):
+        arguments = {"team": str(governed.team.pk), "place": 1, "rule": rule}
+        proposal = propose(actor=governed.ada, verb=SET_RULE, arguments=arguments)
+        with transaction.atomic():
+            activate(actor=governed.alice, proposal=proposal, second_factor=True)
+            ApprovalRule.objects.standing().filter(place=1).update(ended_at=TransactionNow())
+            with pytest.raises(ProgrammingError, match="second person"), transaction.atomic():
+                ApprovalRule.objects.create(place=1, **values)
+            transaction.set_rollback(True)
+        assert ApprovalRule.objects.standing().get(place=1).name == "Two"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 
 from approvals.admin.rules import initial_of
+from approvals.governing import Ruling, set_approval_rule
 from approvals.models import ApprovalRule
 from identities.models import ChangeProposal
 from tests.cast import Cast
@@ -119,3 +122,24 @@ def test_the_button_leads_to_the_form(cast: Cast) -> None:
     rule = ApprovalRule.objects.get()
     page = client.post(page_of(MODEL, "changelist"), {"action": "change", "_selected_action": str(rule.pk)})
     assert page["Location"] == f"{page_of(MODEL, 'add')}?from={rule.pk}"
+
+
+STEPS = [{"after_s": 60, "group": "heads"}, {"after_s": 120, "group": "finance"}]
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [({"needed": 1},) * 4, ({"needed": 1, "group": "finance", "escalate": STEPS},)],
+    ids=["stages", "groups"],
+)
+def test_a_rule_that_the_form_would_cut_is_not_changed_by_it(
+    cast: Cast, stages: tuple[dict[str, Any], ...]
+) -> None:
+    rule = set_approval_rule(actor=cast.alice, team=cast.team, place=1, ruling=Ruling("Long", stages))
+    assert rule is not None
+    client = sign_in(cast.alice)
+    page = client.post(page_of(MODEL, "changelist"), {"action": "change", "_selected_action": str(rule.pk)})
+    assert page["Location"] == page_of(MODEL, "change", rule.pk)
+    assert "through the API" in text_of(client.get(page["Location"]))
+    blank = client.get(f"{page_of(MODEL, 'add')}?from={rule.pk}").content.decode()
+    assert "Long" not in blank

@@ -314,7 +314,7 @@ class Simulation(History):
     def _may_go_out(self, command: c.CallTools, number: int) -> bool:
         """Assess again; where the call may not go out, note why."""
         call, where = self.view.call(number), {"step": self.view.step, "call": number}
-        if call.status == "held" and self.view.unread:
+        if call.held_since and not call.attempts and self.view.unread:
             self.note(e.CALL_REFUSED, command, **where, code="user_wrote")
             return False
         if not self.chance(self.world.trouble / 2):

@@ -12,7 +12,7 @@ from agentops.engine.decide import next_command
 from agentops.engine.fold import UnfoldableEvent, fold_all
 from agentops.engine.state import RunState
 from runs.projection import run_state
-from tests.engine.histories import Written, decided, history, requested
+from tests.engine.histories import Written, asked, decided, history, requested
 from tests.engine.situations import BEGUN, WHERE, allowed, gated, refused, started, succeeded
 from tests.engine.world import START
 
@@ -64,6 +64,12 @@ def test_what_is_approved_anew_is_held_anew() -> None:
 
 def test_what_the_user_wrote_makes_it_due() -> None:
     assert command_at(10, *ONE, HELD, MESSAGE) == CallTools((1,))
+
+
+@pytest.mark.parametrize("kind", [e.INPUT_RECEIVED, e.HANDOVER_ANSWERED])
+def test_what_somebody_answered_makes_it_due(kind: str) -> None:
+    answered = (kind, {"step": 1, "call": 2, "size": 4})
+    assert command_at(10, requested(1), decided(1, 2), HELD, asked(1, 2), answered) == CallTools((1,))
 
 
 def test_a_vetoed_call_is_settled() -> None:

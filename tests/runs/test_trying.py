@@ -211,6 +211,10 @@ def test_a_secret_is_a_mask(company: Company, refund: ToolVersion) -> None:
     [
         ("mcp", {"server": "0" * 8, "tool": "pay", "digest": "0" * 64, "url": "https://shop.example/mcp"},
          '"name": "pay"'),
+        ("mcp", {"tool": "pay", "url": "https://shop.example/mcp?api_key=hush-hush"},
+         f"tools/call at https://shop.example/mcp?api_key={showing.MASK}"),
+        ("mcp", {"tool": "prompt:greet", "command": ["greeter"]}, "prompts/get at the command ['greeter']"),
+        ("mcp", {"tool": "resource:shop://terms", "url": "https://shop.example/mcp"}, '"uri": "shop://terms"'),
         ("python", {"function": "company.tools:pay"}, "company.tools:pay(…)"),
         ("decision", {"table": "eligibility"}, "the decision table eligibility is asked"),
         ("added", {}, "what it sends only it knows"),

@@ -18,15 +18,23 @@ from identities.models import AgentIdentity, User
 from runs.actions import executing
 from runs.evidence import UNREAD_WORDS
 from runs.held import count_held, read_held
-from runs.models import Run, ToolCall
-from runs.services import add_message, cancel_run, kill_run, pause_run, veto_call
+from runs.models import Handover, Run, ToolCall
+from runs.services import (
+    add_message,
+    answer_handover,
+    answer_input,
+    cancel_run,
+    kill_run,
+    pause_run,
+    veto_call,
+)
 from runs.session import Session
 from tests.rewriting import rewrite
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import Result, busy
 from tests.runs.test_driver import abandon, crash, drive_and_crash
 from tools import assessment
-from tools.models import ToolGrant, ToolVersion
+from tools.models import Tool, ToolGrant, ToolVersion
 
 WINDOW_S = 600
 
@@ -228,6 +236,50 @@ def test_what_the_user_writes_meanwhile_is_read_first(company: Company, held: Ru
     assert company.world.attempts == []
 
 
+def write_while_it_waits_for_its_tool(company: Company) -> Run:
+    """Have the user write once the window is over and the tool out of order; return the run when that has passed."""
+    version = company.add_tool(
+        "refund", grant="ALLOW", grant_veto_s=WINDOW_S, on_breaker_open="wait",
+        breaker={"open_s": 60, "open_cap_s": 60},
+    )  # fmt: skip
+    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    Tool.objects.filter(pk=version.tool_id).update(
+        forced_open_at=timezone.now(), forced_open_reason="maintenance"
+    )
+    with once_over(run):
+        run = company.drive(run)
+        assert company.states(run)[0][0] == "deferred"
+        add_message(actor=client(company), run=run, text="No, wait!")
+        Tool.objects.update(forced_open_at=None, forced_open_reason="")
+    with once_over(run, 2 * WINDOW_S):
+        return company.drive(run)
+
+
+def test_what_the_user_writes_while_its_tool_is_out_of_order_is_read_first_too(company: Company) -> None:
+    run = write_while_it_waits_for_its_tool(company)
+    assert company.states(run) == [("refused", "user_wrote")]
+    assert company.world.attempts == []
+
+
+@pytest.mark.parametrize(
+    "asked", [("ask_user", {"question": "Shall I?"}), ("hand_over", {"reason": "Late."})]
+)
+def test_what_is_answered_meanwhile_is_read_first(
+    company: Company, refund: ToolVersion, asked: tuple[str, dict[str, str]]
+) -> None:
+    """Just as an answer withdraws what people have approved and was not used yet."""
+    run = company.run(proposes(("refund", ORDER), asked), says("Done."))
+    assert [state for state, _ in company.states(run)] == ["held", "asked"]
+    if handover := Handover.objects.first():
+        answer_handover(actor=company.cast.alice, handover=handover, text="No!")
+    else:
+        answer_input(actor=client(company), run=run, text="No!")
+    with once_over(run):
+        run = company.drive(run)
+    assert company.states(run)[0] == ("refused", "user_wrote")
+    assert company.world.attempts == []
+
+
 @pytest.mark.parametrize("verb", [cancel_run, kill_run])
 def test_a_run_that_is_stopped_makes_no_held_call(
     company: Company, held: Run, verb: Callable[..., Run]
@@ -391,9 +443,19 @@ def test_without_heeding_the_users_words_it_goes_out(
     company: Company, held: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     company.is_mutant = True
-    line = 'if call.status == "held" and session.state.unread:'
+    line = "if call.held_since and not call.attempts and session.state.unread:"
     rewrite(monkeypatch, executing, "_make_ready", line, "if False:")
     add_message(actor=client(company), run=held, text="No, wait!")
     with once_over(held):
         company.drive(held)
+    assert len(company.world.effects) == 1
+
+
+def test_where_only_what_is_held_heeds_them_it_goes_out_later(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.is_mutant = True
+    line = "call.held_since and not call.attempts and session.state.unread"
+    rewrite(monkeypatch, executing, "_make_ready", line, 'call.status == "held" and session.state.unread')
+    write_while_it_waits_for_its_tool(company)
     assert len(company.world.effects) == 1

@@ -32,7 +32,7 @@ def _person_answered(state: RunState, facts: Facts, event: Event) -> RunState:
     answered = state.with_call(call._replace(status="succeeded", code="answered"))
     if event.kind == e.INPUT_RECEIVED:
         answered = answered._replace(said_until=event.seq)
-    return mark_entry(forget_proposals(answered), event)
+    return mark_entry(forget_proposals(answered)._replace(unread=True), event)
 
 
 def _outcome_settled(state: RunState, facts: Facts, event: Event) -> RunState:

@@ -30,8 +30,11 @@ KINDS = frozenset(
         *(f"text/{kind}" for kind in ("plain", "csv", "markdown")),
     }
 )
+PLAIN = "text/plain"
 UNKNOWN = "application/octet-stream"  # RFC 2046, 4.5.1: of whoever does not say
 LONGEST_ADDRESS = 2_048
+# Addresses that hold what they lead to, or run it where somebody follows them.
+SELF_MADE = frozenset(("data", "blob", "javascript", "vbscript"))
 
 _KIND = re.compile(r"[a-z]+/[a-z0-9.+-]{1,60}")
 _OF_PEOPLE = {"meta", "icons"}  # pictures of pictures, and what hosts tell each other
@@ -57,6 +60,9 @@ def _read(block: ContentBlock, parts: dict[str, Part]) -> Block:
     told.pop("_meta", None)
     if not _is_address(told.get("uri", "x:")):
         return {"type": block.type, "left_out": "its address is no address, or holds what it leads to"}
+    if "text" in told and "mimeType" in told:  # words are shown to people whatever their kind, but as words
+        kind = _kind_of(told["mimeType"])
+        told["mimeType"] = kind if kind in KINDS else PLAIN
     for name in ("data", "blob"):
         if name in told:
             told |= _take(told.pop(name), str(told.get("mimeType", UNKNOWN)), parts)
@@ -64,12 +70,17 @@ def _read(block: ContentBlock, parts: dict[str, Part]) -> Block:
 
 
 def _is_address(uri: str) -> bool:
-    return len(uri) <= LONGEST_ADDRESS and uri.isprintable() and not uri.lower().startswith("data:")
+    scheme = uri.partition(":")[0].strip().lower()
+    return len(uri) <= LONGEST_ADDRESS and uri.isprintable() and scheme not in SELF_MADE
+
+
+def _kind_of(named: str) -> str:
+    return named.partition(";")[0].strip().lower()
 
 
 def _take(text: str, named: str, parts: dict[str, Part]) -> Block:
     """Keep one part, and return what its block says of it."""
-    kind = named.partition(";")[0].strip().lower()
+    kind = _kind_of(named)
     told: Block = {"mimeType": kind if _KIND.fullmatch(kind) else UNKNOWN}
     try:
         data = b64decode(text, validate=True)

@@ -63,15 +63,27 @@ def expand(template: str, values: Mapping[str, object]) -> str:
 
 def match(template: str, address: str) -> dict[str, str] | None:
     """Return the values with which a template leads to an address, or None if none do."""
-    pattern, seen = "", set[str]()
-    for index, part in enumerate(_VARIABLE.split(template)):
+    pattern, seen, parts = "", set[str](), _VARIABLE.split(template)
+    for index, part in enumerate(parts):
         if index % 2 == 0:
             pattern += re.escape(part)
+        elif part in seen:
+            pattern += f"(?P={part})"
         else:
-            pattern += f"(?P={part})" if part in seen else f"(?P<{part}>[^/?#&]+)"
+            pattern += _value_of(part, None if index == len(parts) - 2 else parts[index + 1])
             seen.add(part)
     found = re.fullmatch(pattern, address)
     return {name: unquote(value) for name, value in found.groupdict().items()} if found else None
+
+
+def _value_of(name: str, follows: str | None) -> str:
+    """Return the pattern of a value: up to what follows it, and for good.
+
+    Tried again with every other length, a few values side by side would take a stranger's long address for ever.
+    """
+    if follows is None:
+        return f"(?P<{name}>[^/?#&]+)"
+    return f"(?>(?P<{name}>[^/?#&]+?)(?={re.escape(follows)}))"
 
 
 def find_template_faults(name: str) -> list[str]:

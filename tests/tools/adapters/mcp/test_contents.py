@@ -68,7 +68,10 @@ def test_texts_links_and_annotations_are_left_as_they_are() -> None:
         (image(data=b64encode(b"x" * 40).decode()), "it is too large"),
         (blob("data:image/png;base64,AAAA"), "its address is no address, or holds what it leads to"),
         (blob("demo://" + "x" * 3_000), "its address is no address, or holds what it leads to"),
-        (types.ResourceLink(uri="DATA:,x", name="x"), "its address is no address, or holds what it leads to"),
+        *(
+            (types.ResourceLink(uri=uri, name="x"), "its address is no address, or holds what it leads to")
+            for uri in ("DATA:,x", " data:,x", "javascript:alert(1)", "VBScript:x", "blob:https://a/b")
+        ),
     ],
 )
 def test_what_nobody_passes_on_is_left_out_with_a_word(
@@ -78,6 +81,21 @@ def test_what_nobody_passes_on_is_left_out_with_a_word(
     [told], parts = read_blocks([block])
     assert (told.get("resource", told)["left_out"], parts) == (why, ())
     assert "<" not in repr(told), "nor is a stranger's word for its kind repeated"
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ("text/html;profile=mcp-app", "text/plain"),
+        ("image/svg+xml", "text/plain"),
+        ("text/javascript", "text/plain"),
+        ("Text/CSV; header=present", "text/csv"),
+    ],
+)
+def test_a_text_that_programs_would_run_is_told_as_plain(named: str, told: str) -> None:
+    document = types.TextResourceContents(uri="ui://b", mime_type=named, text="<script>")
+    [block], _ = read_blocks([types.EmbeddedResource(resource=document)])
+    assert block["resource"] == {"uri": "ui://b", "mimeType": told, "text": "<script>"}
 
 
 def test_many_small_parts_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import mcp_types as types
 import pytest
@@ -68,6 +69,31 @@ def test_no_value_leads_out_of_its_place(order: str, line: str) -> None:
     address = expand(TEMPLATE, {"order": order, "line": line})
     assert re.fullmatch(r"shop://orders/[^/?#\s]+/lines/[^/?#\s]+", address)
     assert match(TEMPLATE, address) == {"order": order, "line": line}
+
+
+def test_a_long_address_that_fits_nowhere_is_refused_at_once() -> None:
+    """With variables side by side a pattern could try every way to part it: the work of days."""
+    begun = time.process_time()
+    for template in ("x://{a}-{b}-{c}-{d}-{e}", "x://{a}{b}{c}{d}{e}!"):
+        assert match(template, "x://" + "-" * 20_000 + "/") is None
+    assert time.process_time() - begun < 5
+
+
+@pytest.mark.parametrize(
+    ("template", "address", "values"),
+    [
+        ("a://{name}.{kind}", "a://b.c", {"name": "b", "kind": "c"}),
+        ("a://{name}.{kind}", "a://b.c.d", {"name": "b", "kind": "c.d"}),
+        ("a://{name}.txt", "a://b.txt.txt", {"name": "b.txt"}),
+        ("a://{x}/{x}", "a://b/b", {"x": "b"}),
+        ("a://{x}/{x}", "a://b/c", None),
+        ("a://{x}{y}", "a://bcd", {"x": "b", "y": "cd"}),
+    ],
+)
+def test_values_are_told_apart_from_the_left(
+    template: str, address: str, values: dict[str, str] | None
+) -> None:
+    assert match(template, address) == values
 
 
 @pytest.mark.parametrize(
