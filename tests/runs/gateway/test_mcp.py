@@ -84,11 +84,11 @@ def test_a_client_that_can_show_an_address_is_sent_to_it_and_its_yes_approves_no
     gateway: Gateway, outside: Outside, settings: Settings
 ) -> None:
     needs_approval(outside)
-    settings.GATEWAY_WAIT_S = 0.1
     shown = []
 
     async def show(context: Any, params: types.ElicitRequestParams) -> types.ElicitResult:
         shown.append(params)
+        settings.GATEWAY_WAIT_S = 0.1  # nobody is going to decide
         return types.ElicitResult(action="accept")
 
     async def talk(client: Client) -> types.CallToolResult:
