@@ -155,7 +155,6 @@ class ApprovalRuleAdmin(GovernedAdmin):
 
     add_label = "Set a rule"
     list_display = ("rule", "team", "when", "whose", "state_badge", moment_column("created_at", "set"))
-    list_filter = ("team",)
     list_select_related = ("team", "tool", "identity")
     list_title = "Whose yes calls take"
     ordering = ("-ended_at", "team", "place")  # nulls, which are those in force, come first

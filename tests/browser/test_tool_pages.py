@@ -66,7 +66,7 @@ def test_a_trial_says_everything_and_does_nothing(demo: Demo, visit: Open, size:
     )
     ada.page.get_by_role("button", name="See what would happen").click()
     ada.sees("/tools/refund_payment")
-    ada.sees("a person would be asked")
+    ada.sees("By whose authority")  # what they say depends on what others have done to the demo
     assert ada.overflow() <= 0
     assert len(demo.effects()) == before
 

@@ -19,6 +19,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agentops.ledger.models import Stream
+from approvals.models import ApprovalRule
 from identities.changes import do_or_propose, set_rule
 from identities.models import ChangeRule
 from identities.services import add_issuer, suspend_agent
@@ -83,6 +84,9 @@ def user_terms(cast: Cast) -> UserTerms:
 
 
 ROWS: dict[str, Callable[[Cast], Model]] = {
+    "approvals.approvalrule": lambda cast: ApprovalRule.objects.create(
+        team=cast.team, place=1, name="Two", stages=[{"needed": 2}], created_by=cast.alice
+    ),
     "approvals.approvalrequest": lambda cast: ApprovalRequestFactory.create(identity=cast.agent),
     "identities.agentidentity": lambda cast: cast.agent,
     "identities.apikey": key_of,
