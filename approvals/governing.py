@@ -79,7 +79,7 @@ def set_approval_rule(*, actor: User, team: Team, place: int, ruling: Ruling | N
     locked = Team.objects.select_for_update(no_key=True).get(pk=team.pk)
     require(actor, PERMISSION, locked)
     require_fresh_factor(actor)
-    if faults := [*_find_place_faults(locked, place), *(_find_faults(locked, ruling) if ruling else ())]:
+    if faults := [*_find_place_faults(place), *(_find_faults(locked, ruling) if ruling else ())]:
         raise ValidationFailed("invalid_rule", "; ".join(faults), problems=faults)
     present = ApprovalRule.objects.standing().filter(team=locked, place=place).first()
     after = ruling.values() if ruling else None
@@ -164,7 +164,7 @@ def _id(text: str | None) -> UUID | None:
 # --- what may be said -------------------------------------------------------------------------------------
 
 
-def _find_place_faults(team: Team, place: int) -> Iterator[str]:
+def _find_place_faults(place: int) -> Iterator[str]:
     if type(place) is not int or not 1 <= place <= MOST_RULES:
         yield f"place: a whole number from 1 to {MOST_RULES}"
 

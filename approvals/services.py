@@ -19,7 +19,7 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import read_contents_for_people, read_entries_for_people, record
 from agentops.messages import send_after_commit
 from agentops.text import is_blank
-from approvals.models import ApprovalDecision, ApprovalParent, ApprovalRequest, ApprovalRule
+from approvals.models import ApprovalDecision, ApprovalParent, ApprovalRequest, ApprovalRule, ApprovalStage
 from approvals.models.requests import Factor
 from approvals.policies import may_decide
 from approvals.rules import asked_by, find_rule, tell
@@ -90,9 +90,21 @@ def request_approval(
         reason_required=rule is not None and rule.reason_required,
         factor=rule.factor if rule is not None else Factor.ANY,
     )
-    open_stages(request, rule, now)
+    stages = open_stages(request, rule, now)
     _keep_parents(request, subject.parents)
-    facts = {
+    if rule is not None:
+        evidence = {**evidence, "rule": tell(rule)}
+    facts = _facts_of(request, assessment, stages)
+    draft = Draft("approval.requested", now, facts, dict(evidence), call.identity_id)
+    record(request.id, STREAM_KIND, draft)
+    return request
+
+
+def _facts_of(
+    request: ApprovalRequest, assessment: Assessment, stages: Sequence[ApprovalStage]
+) -> dict[str, Any]:  # Any: JSON
+    call = assessment.call
+    return {
         "tool": str(call.spec.tool_id),
         "tool_version": str(call.spec.id),
         "digest": request.digest,
@@ -103,14 +115,9 @@ def request_approval(
         "key": request.key,
         "decision": assessment.verdict,
         "reasons": [reason.code for reason in assessment.decision.reasons],
-        "rule": None if rule is None else str(rule.pk),
-        "stages": [stage.needed for stage in request.stages.all()],
+        "rule": None if request.rule_id is None else str(request.rule_id),
+        "stages": [stage.needed for stage in stages],
     }
-    if rule is not None:
-        evidence = {**evidence, "rule": tell(rule)}
-    draft = Draft("approval.requested", now, facts, dict(evidence), call.identity_id)
-    record(request.id, STREAM_KIND, draft)
-    return request
 
 
 def _read_rules(team_id: UUID) -> QuerySet[ApprovalRule]:

@@ -22,8 +22,8 @@ DEFAULT_STAGES: tuple[Mapping[str, Any], ...] = ({"needed": 1, "group": None, "e
 NOBODY = 0  # no group has this id: a group that is gone has no members
 
 
-def open_stages(request: ApprovalRequest, rule: ApprovalRule | None, now: datetime) -> None:
-    """Write down what a rule asks of a request, and open its first stage."""
+def open_stages(request: ApprovalRequest, rule: ApprovalRule | None, now: datetime) -> list[ApprovalStage]:
+    """Write down what a rule asks of a request, and open the first of its stages, which are returned."""
     stages = DEFAULT_STAGES if rule is None else tuple(rule.stages)
     ids = _find_groups(stages)
     made = [
@@ -32,6 +32,7 @@ def open_stages(request: ApprovalRequest, rule: ApprovalRule | None, now: dateti
     ]
     ApprovalStage.objects.bulk_create(made)
     _climb(request, made[0], now, now)
+    return made
 
 
 def _find_groups(stages: Iterable[Mapping[str, Any]]) -> dict[str, int]:

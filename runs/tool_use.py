@@ -26,10 +26,10 @@ MOST_CODES = 8
 NEWEST = 8
 
 # Denied is what people did not allow, in time or at all; refused is what the rules or a closed door did not.
-DENIED = ("denied_by_human", "approval_expired", "approval_not_recorded")
+DENIED = ("denied_by_human", "approval_expired", "approval_not_recorded", "vetoed")
 IN_DOUBT = ("unknown", "parking", "parked")
 OUTCOME_OF = """CASE WHEN c.state IN ('succeeded', 'failed', 'waiting') THEN c.state
-    WHEN c.state = ANY(%(in_doubt)s) THEN 'unknown'
+    WHEN c.state = 'held' THEN 'waiting' WHEN c.state = ANY(%(in_doubt)s) THEN 'unknown'
     WHEN c.state = 'refused' AND c.code = ANY(%(denied)s) THEN 'denied'
     WHEN c.state = 'refused' THEN 'refused' ELSE 'under_way' END"""
 

@@ -33,6 +33,7 @@ from identities.policies import may_govern
 from tools.models import Effect, Tool
 
 STAGES_SHOWN = 3  # more are set through the API
+STAGE_FIELDS = ("needed", "group", "after_s", "further")
 EFFECTS = [("", "any"), *((value, label) for value, label in Effect.choices if value != Effect.READ)]
 
 
@@ -92,6 +93,22 @@ class RuleForm(forms.Form):
             choices=[("", later), *groups[1:]], required=False, label=f"{of}the others"
         )
 
+    def clean(self) -> dict[str, Any]:
+        """Take no stage of which half was said: what is left out would ask for fewer people."""
+        values: dict[str, Any] = super().clean() or {}
+        empty = False
+        for number in range(1, STAGES_SHOWN + 1):
+            needed, group, after_s, further = self._said_of(number)
+            if (needed is None and (group or after_s or further)) or (empty and needed is not None):
+                self.add_error(f"needed_{number}", "Say how many people, and leave no stage out before it.")
+            if bool(after_s) != bool(further):
+                self.add_error(f"after_s_{number}", "Say after how many seconds, and whom, or neither.")
+            empty = empty or needed is None
+        return values
+
+    def _said_of(self, number: int) -> tuple[Any, ...]:  # Any: a number or a text each
+        return tuple(self.cleaned_data.get(f"{name}_{number}") for name in STAGE_FIELDS)
+
     def ruling(self) -> Ruling:
         """Return the rule that a valid form holds."""
         values = self.cleaned_data
@@ -110,12 +127,9 @@ class RuleForm(forms.Form):
 
     def _stages(self) -> Iterator[dict[str, Any]]:
         for number in range(1, STAGES_SHOWN + 1):
-            needed, group, after_s, further = (
-                self.cleaned_data.get(f"{name}_{number}")
-                for name in ("needed", "group", "after_s", "further")
-            )
+            needed, group, after_s, further = self._said_of(number)
             if needed is not None:
-                steps = [{"after_s": after_s, "group": further}] if after_s and further else []
+                steps = [{"after_s": after_s, "group": further}] if after_s else []
                 yield {"needed": needed, "group": group or None, "escalate": steps}
 
 

@@ -79,6 +79,7 @@ def test_what_takes_two_becomes_a_proposal(governed: Cast) -> None:
         {"needed_1": ""}, {"needed_1": "0"}, {"needed_1": "99"}, {"place": "0"}, {"name": ""}, {"min_amount": "5"},
         {"currency": "USD"}, {"group_1": "strangers"}, {"factor": "trust"}, {"team": ""},
         {"group_1": "", "after_s_1": "5", "further_1": "heads"},
+        {"after_s_1": ""}, {"further_1": ""}, {"needed_2": "", "group_2": "finance"}, {"needed_2": "", "needed_3": "1"},
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_said_at_the_form(cast: Cast, changes: dict[str, str]) -> None:
