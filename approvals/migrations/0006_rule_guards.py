@@ -14,6 +14,7 @@ INSERT INTO approvals_approvalstage (request_id, place, needed, ladder)
     SELECT id, 1, 1, '[[0, null]]' FROM approvals_approvalrequest WHERE state IN ('waiting', 'approved');
 INSERT INTO approvals_stagegroup (request_id, place, group_id, opened_at)
     SELECT id, 1, NULL, created_at FROM approvals_approvalrequest WHERE state IN ('waiting', 'approved');
+SET CONSTRAINTS ALL IMMEDIATE; -- nothing may be pending when triggers are made
 """
 GUARD = """
 CREATE FUNCTION approvals_guard_approved() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -58,8 +59,23 @@ BEGIN
 END $$;
 CREATE TRIGGER approvals_approvalstage_final BEFORE UPDATE OR DELETE ON approvals_approvalstage
     FOR EACH ROW EXECUTE FUNCTION approvals_guard_stage();
-CREATE TRIGGER approvals_stagegroup_final BEFORE UPDATE OR DELETE ON approvals_stagegroup
-    FOR EACH ROW EXECUTE FUNCTION approvals_guard_stage();
+
+-- A group is let decide when its rung of the ladder has come.
+CREATE FUNCTION approvals_guard_asked() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' AND EXISTS (
+        SELECT FROM approvals_approvalstage s JOIN approvals_approvalrequest a ON a.id = s.request_id,
+            jsonb_array_elements(s.ladder) rung
+        WHERE s.request_id = NEW.request_id AND s.place = NEW.place
+            AND rung -> 1 = coalesce(to_jsonb(NEW.group_id), 'null') AND ((rung ->> 0)::int = 0 OR s.place = a.stage
+                AND NEW.opened_at >= coalesce(a.stage_at, a.created_at) + make_interval(secs => (rung ->> 0)::int)))
+    THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'who decides is what the stage says, and final: % refused', TG_OP USING ERRCODE = '42501';
+END $$;
+CREATE TRIGGER approvals_stagegroup_final BEFORE INSERT OR UPDATE OR DELETE ON approvals_stagegroup
+    FOR EACH ROW EXECUTE FUNCTION approvals_guard_asked();
 
 -- A rule is not edited, only ended. Which one stands before which decides too, so all of them are compared as one.
 CREATE FUNCTION approvals_guard_rule() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -71,7 +87,11 @@ BEGIN
         loosens := EXISTS (SELECT FROM approvals_approvalrule r
             WHERE r.team_id = NEW.team_id AND (r.ended_at IS NULL OR r.ended_at = transaction_timestamp())
                 AND r.place >= NEW.place);
-        IF identities_may_write('approval_rule.set', NEW.team_id::text || ':' || NEW.place::text, NEW.team_id, loosens, NEW) THEN
+        IF identities_may_write('approval_rule.set', NEW.team_id::text || ':' || NEW.place::text, NEW.team_id, loosens, NEW)
+            -- What was signed as the end of a rule says of no column how it is to be.
+            AND NOT EXISTS (SELECT FROM identities_changeproposal p WHERE p.verb = 'approval_rule.set'
+                AND p.subject = NEW.team_id::text || ':' || NEW.place::text AND p.after = '{}'
+                AND p.activated_in = pg_current_xact_id()::text::bigint) THEN
             RETURN NEW;
         END IF;
     ELSIF TG_OP = 'UPDATE' AND OLD.ended_at IS NULL THEN
@@ -96,7 +116,7 @@ DROP TRIGGER approvals_stagegroup_final ON approvals_stagegroup;
 DROP TRIGGER approvals_approvalstage_final ON approvals_approvalstage;
 DROP TRIGGER approvals_approvaldecision_apart ON approvals_approvaldecision;
 DROP TRIGGER approvals_approvalrequest_approved ON approvals_approvalrequest;
-DROP FUNCTION approvals_guard_rule(), approvals_guard_stage(), approvals_guard_decision(), approvals_guard_approved();
+DROP FUNCTION approvals_guard_rule(), approvals_guard_asked(), approvals_guard_stage(), approvals_guard_decision(), approvals_guard_approved();
 """
 
 

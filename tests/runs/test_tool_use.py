@@ -69,18 +69,20 @@ def test_calls_are_counted_by_outcome_and_window(tool: Tool, version: ToolVersio
     call(run, version, "failed", proposed_at=minutes_ago(60 * 30))
     call(run, version, "parked", code="timeout")
     call(run, version, "refused", code="denied_by_human", attempts=0)
+    call(run, version, "refused", code="vetoed", attempts=0)
     call(run, version, "refused", code="cap_reached", attempts=0)
     call(run, version, "waiting", attempts=0)
+    call(run, version, "held", attempts=0)
     call(run, version, "started")
     call(run, version, "succeeded", proposed_at=minutes_ago(60 * 24 * 8))
     assert counts(tool) == {
-        "succeeded": (1, 2, 2), "failed": (0, 0, 1), "unknown": (1, 1, 1), "denied": (1, 1, 1),
-        "refused": (1, 1, 1), "waiting": (1, 1, 1), "under_way": (1, 1, 1),
+        "succeeded": (1, 2, 2), "failed": (0, 0, 1), "unknown": (1, 1, 1), "denied": (2, 2, 2),
+        "refused": (1, 1, 1), "waiting": (2, 2, 2), "under_way": (1, 1, 1),
     }  # fmt: skip
     use = read_use(tool, timezone.now())
-    assert {row.name for row in use.refusals} == {"denied_by_human", "cap_reached"}
+    assert {row.name for row in use.refusals} == {"denied_by_human", "vetoed", "cap_reached"}
     assert [row.name for row in use.failures] == ["", "timeout"]
-    assert use.total.week == 8
+    assert use.total.week == 10
     assert use.complete_since is None
 
 
