@@ -57,6 +57,8 @@ def test_a_trial_says_everything_and_does_nothing(demo: Demo, visit: Open, size:
     ada = visit("ada", size=size)
     open_tool(ada, "refund_payment")
     ada.page.get_by_role("link", name="Try it as yourself").click()
+    # Another test may have set up a second agent that holds this tool: then nobody is chosen yet.
+    ada.page.get_by_label("Agent", exact=True).select_option(label="Refunds agent")
     ada.page.get_by_label("order_id").fill("A-1044")
     ada.page.get_by_label("reason").select_option(label="damaged")
     ada.page.get_by_role("button", name="See what would happen").click()
@@ -66,7 +68,7 @@ def test_a_trial_says_everything_and_does_nothing(demo: Demo, visit: Open, size:
     )
     ada.page.get_by_role("button", name="See what would happen").click()
     ada.sees("/tools/refund_payment")
-    ada.sees("By whose authority")  # what they say depends on what others have done to the demo
+    ada.sees("By whose authority")
     assert ada.overflow() <= 0
     assert len(demo.effects()) == before
 

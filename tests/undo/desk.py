@@ -70,8 +70,24 @@ class Desk:
 
     def kill_driver_of(self, run: Run) -> bool:
         """Kill the worker that holds a run with SIGKILL and start another; False where nobody holds it."""
+        return self._kill(self._driver_of(run))
+
+    def kill_after(self, run: Run, kind: str, seconds: float) -> bool:
+        """Kill the driver of a run so long after a request of its was let go; False where none came any more."""
+        trap = self.servers[kind].trap
+        hold = trap.catch("before", 0.2)
+        driver = self._driver_of(run)
+        trap.release("go")
+        time.sleep(seconds)
+        return hold is not None and self._kill(driver)
+
+    @staticmethod
+    def _driver_of(run: Run) -> int:
+        """Return the process that holds a run, or 0."""
         owner = Run.objects.values_list("lease_owner", flat=True).get(pk=run.pk)
-        pid = int(owner.rpartition(":")[2] or 0)
+        return int(owner.rpartition(":")[2] or 0)
+
+    def _kill(self, pid: int) -> bool:
         found = [worker for worker in self.workers if worker.pid == pid]
         for worker in found:
             self.stack.kill(worker)
@@ -159,15 +175,6 @@ class Desk:
 
     def is_over(self, undo: Run) -> bool:
         return Run.objects.get(pk=undo.pk).ended_at is not None
-
-    def gets_on(self, undo: Run) -> None:
-        """Wait until one more compensation has its outcome on record, or the undo has ended."""
-        before = self.settled(undo)
-        self.wait(lambda: self.settled(undo) > before or self.is_over(undo), f"{undo.pk} does not get on")
-
-    def settled(self, undo: Run) -> int:
-        """Return how many compensations of an undo have their outcome on record."""
-        return ToolCall.objects.filter(run=undo, ended_at__isnull=False).count()
 
 
 @contextmanager
