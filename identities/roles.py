@@ -35,6 +35,7 @@ ROLES: dict[str, frozenset[str]] = {
     "identity admin": frozenset(
         {
             "approvals.add_approvalrule",
+            "approvals.change_reviewcapacity",
             "identities.add_agentidentity",
             "identities.add_apikey",
             "identities.add_application",

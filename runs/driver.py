@@ -28,7 +28,7 @@ from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from approvals.services import void_requests
-from runs import escrow, lease_rows, summaries, turns
+from runs import admission, escrow, lease_rows, summaries, turns
 from runs.actions import assessing, executing, gating, outcomes
 from runs.actions.refusals import give_caps_back
 from runs.erasure import are_words_erased
@@ -194,6 +194,8 @@ def _carry_out_next(session: Session) -> bool:
     command = next_command(session.state, session.now, session.idle_ms)
     if isinstance(command, c.Wait):
         return _wait(session, command)
+    if isinstance(command, c.Admit):
+        return _admit(session)
     if isinstance(command, c.Finish):
         _finish(session, command)
         return False
@@ -224,6 +226,12 @@ _EFFECTS: dict[type, Callable[[Session, Any], None]] = {
     c.ReadBack: lambda session, command: outcomes.read_back(session, command.call),
     c.Park: lambda session, command: outcomes.park(session, command.call),
 }
+
+
+def _admit(session: Session) -> bool:
+    """Let the run begin, or give it back until there is room for it before those who review."""
+    until = c.Wait(session.state.expires_at, "queued", for_people=True)
+    return not admission.admit(session) and _wait(session, until)
 
 
 def _wait(session: Session, command: c.Wait) -> bool:

@@ -16,6 +16,7 @@ from agentops.engine.state import CallState, CallStatus, RunState
 
 StepState = Literal["asking", "decided", "failed"]
 
+REVIEW_CAPACITY = "review_capacity"  # why a run is queued still: those who review have no room for it
 CODE_LIMIT = 48  # the columns' width: a tool's code may be longer, and the ledger has it whole
 
 
@@ -233,9 +234,12 @@ def run_row(after: RunState, at: datetime, projection: Projection) -> RunRow:
     """Return the run's columns behind an append whose last event was noted at a time."""
     actions = required_actions(after)
     spent, ended_at = after.spent, at if after.has_ended else None
+    reason = (
+        REVIEW_CAPACITY if run_state(after) == "queued" and after.admission == "held_back" else after.reason
+    )
     detail = after.exhausted if after.reason == "budget_reached" else ""
     return RunRow(
-        run_state(after), after.reason, detail, actions, spent.steps, projection.proposed, spent.tokens, spent.usd,
+        run_state(after), reason, detail, actions, spent.steps, projection.proposed, spent.tokens, spent.usd,
         spent.worked_ms, at, ended_at,
     )  # fmt: skip
 

@@ -24,9 +24,10 @@ from approvals.services import void_requests
 from identities.models import AgentIdentity, ApiKey, Application, User
 from identities.oauth.issuers import ProvenUser
 from runs import lease_rows
+from runs.admission import needs_review
 from runs.bounds import bind
 from runs.evidence import USER_WROTE
-from runs.models import Handover, Proof, Run, RunKind
+from runs.models import Handover, Priority, Proof, Run, RunKind
 from runs.policies import may_control, may_start, may_start_version, may_veto
 from runs.starting import create_run, find_principal, published_version, record_start, refuse_stopped
 from runs.steering import write_by_person
@@ -49,12 +50,13 @@ def start_run(
     proven: ProvenUser | None = None,
     parent: Run | None = None,
     limits: Mapping[str, Any] | None = None,  # Any: JSON
+    priority: Priority = Priority.NORMAL,
 ) -> Run:
     """Start a run of the agent's published version on behalf of a principal, in the caller's trace or a new one.
 
     ``credential``: the key with which it is started. ``proven``: what a token of the user's said that was verified.
     ``parent``: the run on whose behalf this one acts, and within whose authority. ``limits``: of the agent's tools
-    only these, by name, on terms of their own.
+    only these, by name, on terms of their own. ``priority``: which begins first where people have too much to review.
 
     Raises PolicyDenied when the actor may not, StateConflict when the agent has nothing published or is not
     active, ValidationFailed for an empty or oversized message or limits that cannot be kept.
@@ -72,7 +74,8 @@ def start_run(
         )
         run = create_run(
             actor=actor, version=version, principal=principal, application=application, trace=trace,
-            bounds=bounds, proof=_proof_of(application, proven), credential=credential,
+            bounds=bounds, proof=_proof_of(application, proven), credential=credential, priority=priority,
+            needs_review=parent is None and needs_review(version),
         )  # fmt: skip
         record_start(run, actor, message, "application" if application else "staff")
         send_after_commit(DRIVE, str(run.pk))

@@ -18,7 +18,7 @@ from agentops.tracing import TraceContext
 from identities.models import AgentIdentity, ApiKey, Application, KillSwitch, Principal, User
 from runs import escrow
 from runs.bounds import Bounds, describe_bounds
-from runs.models import AgentVersion, Run, RunKind
+from runs.models import AgentVersion, Priority, Run, RunKind
 
 
 def published_version(agent: AgentIdentity) -> AgentVersion:
@@ -78,6 +78,8 @@ def create_run(
     credential: ApiKey | None = None,
     conversation: str = "",
     undoes: Run | None = None,
+    priority: Priority = Priority.NORMAL,
+    needs_review: bool = False,
     max_steps: int | None = None,
 ) -> Run:
     """Write a run's row; with a conversation's digest, that of a run which an agent outside plans."""
@@ -94,6 +96,8 @@ def create_run(
         proof=proof,
         kind=RunKind.UNDO if undoes else RunKind.EXTERNAL if conversation else RunKind.TASK,
         undoes=undoes,
+        priority=priority,
+        needs_review=needs_review,
         conversation=conversation,
         parent=bounds.parent,
         line=bounds.line,
@@ -152,6 +156,7 @@ def record_start(
         "expires_at": run.expires_at.isoformat(),
         "repeat_limit": run.agent_version.repeat_limit,
         "size": len(message),
+        **({"needs_review": True, "priority": run.priority} if run.needs_review else {}),
         **more,
     }
     content = {"message": message, **({"reason": reason} if reason else {})}

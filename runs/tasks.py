@@ -12,7 +12,7 @@ from django.utils import timezone
 from agentops.database import borrowed
 from agentops.messages import send_after_commit, send_now
 from identities.models import KillSwitch
-from runs import lease_rows, retention, withdrawals
+from runs import admission, lease_rows, retention, withdrawals
 from runs.campaigns import close_due_campaigns
 from runs.driver import drive as drive_run
 from runs.leases import stopping
@@ -31,9 +31,10 @@ def drive(run_id: str) -> None:
 
 @shared_task(name="runs.sweep")
 def sweep() -> int:
-    """Find what is due, abandoned, or decided without being told, and send it round again."""
+    """Find what is due, abandoned, decided without being told, or to be let in, and send it round again."""
     with borrowed() as connection, connection.cursor() as cursor:
         due = lease_rows.find_due(cursor, settings.SWEEP_BATCH)
+        due += admission.find_admissible(cursor)[: settings.SWEEP_BATCH]
     for run_id in due:
         # The next sweep finds the rest: to wait for a broker that is down, run by run, would take minutes.
         if not send_now("runs.drive", str(run_id), expires_s=SWEPT_EXPIRES_S):

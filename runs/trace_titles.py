@@ -12,7 +12,7 @@ Facts = dict[str, Any]  # Any: the non-personal JSON of an entry
 
 LANES: dict[str, Lane] = {
     **dict.fromkeys((e.RUN_STARTED, e.MESSAGE_RECEIVED, e.INPUT_RECEIVED, e.HANDOVER_ANSWERED), "decided"),
-    e.CALL_RECEIVED: "decided",
+    **dict.fromkeys((e.CALL_RECEIVED, e.RUN_HELD_BACK, e.RUN_ADMITTED), "decided"),
     **dict.fromkeys((e.CALL_HELD, e.CALL_VETOED), "decided"),
     **dict.fromkeys((e.OUTCOME_SETTLED, e.RUN_PAUSED, e.RUN_UNPAUSED, e.CANCEL_REQUESTED), "decided"),
     **dict.fromkeys(
@@ -99,6 +99,11 @@ def _settled(facts: Facts, tool: str) -> str:
     return f"{tool}: a person found that it had {'' if facts['happened'] else 'not '}happened"
 
 
+def _held_back(facts: Facts, _: str) -> str:
+    many = f"{facts['waiting']} wait, and people can decide {facts['capacity']} an hour"
+    return f"Waits to begin: {many}"
+
+
 def _halted(facts: Facts, _: str) -> str:
     limit = f" ({_words(facts['limit'])})" if facts["limit"] else ""
     return f"Halted: {_words(facts['reason'])}{limit}"
@@ -106,6 +111,8 @@ def _halted(facts: Facts, _: str) -> str:
 
 TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     e.RUN_STARTED: "The run starts",
+    e.RUN_HELD_BACK: _held_back,
+    e.RUN_ADMITTED: "Those who review have room for it: it begins",
     e.MESSAGE_RECEIVED: "The user writes",
     e.CALL_RECEIVED: lambda facts, _: f"Step {facts['step']}: a call arrives from the agent outside",
     e.INPUT_RECEIVED: "The user answers",

@@ -48,6 +48,7 @@ GOVERNING = (
     "change_agentversion",
     "add_budget",
     "add_approvalrule",
+    "change_reviewcapacity",
     "control_run",
     "settle_outcome",
     "answer_handover",

@@ -61,6 +61,11 @@ class Park:
 
 
 @dataclass(frozen=True, slots=True)
+class Admit:
+    """See whether those who review have room for the run; until they have, it waits."""
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Nothing to do before ``until``; None waits for people. ``state`` is how the run shows meanwhile."""
 
@@ -91,6 +96,7 @@ Command = (
     | SettleLostAttempt
     | ReadBack
     | Park
+    | Admit
     | Wait
     | Finish
     | Rest

@@ -7,6 +7,7 @@ from typing import cast, get_args
 
 from agentops.engine import events as e
 from agentops.engine.commands import (
+    Admit,
     AskPlanner,
     AssessCalls,
     CallTools,
@@ -36,7 +37,9 @@ def next_command(state: RunState, now: datetime, idle_ms: int = 0) -> Command:
     if state.has_ended:
         return Rest()
     deadline = find_deadline(state, now, idle_ms)
-    return _settle_losses(state) or _heed_people(state, now) or _carry_on(state, now, deadline)
+    if command := _settle_losses(state) or _heed_people(state, now):
+        return command
+    return Admit() if state.admission else _carry_on(state, now, deadline)
 
 
 def find_deadline(state: RunState, now: datetime, idle_ms: int) -> datetime:

@@ -17,6 +17,8 @@ RUN_UNPAUSED = "run.unpaused"
 CANCEL_REQUESTED = "run.cancel_requested"
 RUN_KILLED = "run.killed"
 
+RUN_HELD_BACK = "run.held_back"
+RUN_ADMITTED = "run.admitted"
 MODEL_REQUESTED = "model.requested"
 STEP_DECIDED = "step.decided"
 PLAN_FROZEN = "plan.frozen"
@@ -56,7 +58,18 @@ ENDINGS = {
 }
 
 # Not yet carried out when it is written: if the stream moved meanwhile, it is decided anew.
-INTENTS = frozenset((MODEL_REQUESTED, ATTEMPT_STARTED, CALL_GATED, BUDGET_DRAWN, BUDGET_RETURNED, *ENDINGS))
+INTENTS = frozenset(
+    (
+        RUN_HELD_BACK,
+        RUN_ADMITTED,
+        MODEL_REQUESTED,
+        ATTEMPT_STARTED,
+        CALL_GATED,
+        BUDGET_DRAWN,
+        BUDGET_RETURNED,
+        *ENDINGS,
+    )
+)
 OF_ESCROW = frozenset((BUDGET_BOUND, BUDGET_DRAWN, BUDGET_RETURNED))
 BY_PEOPLE = frozenset(
     (

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from agentops.engine import ENGINE_VERSION
 from agentops.engine import events as e
-from agentops.engine.changes import Change, Facts, budgets, calls, people, planner
+from agentops.engine.changes import Change, Facts, admission, budgets, calls, people, planner
 from agentops.engine.events import Event
 from agentops.engine.state import ZERO, Drawn, Limits, Mark, RunState
 from agentops.errors import StateConflict
@@ -48,6 +48,11 @@ def fold_all(events: Iterable[Event], state: RunState | None = None) -> RunState
     return state
 
 
+def is_overtaken(state: RunState, kind: str, facts: Facts) -> bool:
+    """Return whether people have vetoed the call meanwhile of which a driver was to note why it does not go out."""
+    return kind in _BEFORE_EFFECT and state.call(facts["call"]).code == "vetoed"
+
+
 def _start(event: Event) -> RunState:
     if event.kind != e.RUN_STARTED or event.seq != 1:
         raise UnfoldableEvent(f"a run starts with {e.RUN_STARTED}, not with {event.kind} at {event.seq}")
@@ -65,6 +70,7 @@ def _start(event: Event) -> RunState:
         drawn=_drawn(event.facts.get("shared")),
         seq=1,
         marks=(Mark(1, 0, event.facts.get("size", 0)),),
+        admission="to_ask" if event.facts.get("needs_review") else "",
         idle_s=event.facts.get("idle_s", 0),
         heard_at=event.at if event.facts.get("idle_s") else None,
     )
@@ -104,6 +110,7 @@ def _ended(state: RunState, facts: Facts, event: Event) -> RunState:
 
 
 _CHANGES: dict[str, Change] = {
+    **admission.CHANGES,
     **people.CHANGES,
     **planner.CHANGES,
     **calls.CHANGES,
@@ -112,5 +119,6 @@ _CHANGES: dict[str, Change] = {
 }
 # Every kind of entry that a run's stream can hold.
 KINDS = (e.RUN_STARTED, *_CHANGES)
+_BEFORE_EFFECT = frozenset((e.CALL_REFUSED, e.CALL_HELD, e.CALL_DEFERRED))
 _MILLISECOND = timedelta(milliseconds=1)
 _BY_DRIVER = frozenset(_CHANGES) - e.BY_PEOPLE

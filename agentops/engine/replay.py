@@ -12,6 +12,7 @@ from datetime import datetime
 
 from agentops.engine import events as e
 from agentops.engine.commands import (
+    Admit,
     AskPlanner,
     AssessCalls,
     CallTools,
@@ -35,6 +36,7 @@ _VERDICTS = frozenset((e.APPROVAL_GRANTED, e.APPROVAL_REFUSED, e.BUDGET_BOUND, e
 _OF_MODEL = frozenset((e.STEP_DECIDED, e.MODEL_FAILED))
 _OF_ATTEMPT = frozenset((e.ATTEMPT_FAILED, e.CALL_SUCCEEDED, e.CALL_FAILED, e.CALL_UNKNOWN))
 _OF_BUDGET = frozenset((e.BUDGET_DRAWN, e.BUDGET_EXHAUSTED))
+_OF_ADMISSION = frozenset((e.RUN_HELD_BACK, e.RUN_ADMITTED))
 _ASSESSED = frozenset((e.CALL_ALLOWED, e.CALL_GATED, e.CALL_REFUSED, e.CALL_ASKED, e.PLAN_FROZEN))
 _CALLED = frozenset(
     (
@@ -166,6 +168,8 @@ def _leads_to(command: Command, event: Event, view: RunState) -> bool:
             return kind in _OF_ATTEMPT and facts["call"] == call
         case Park(call):
             return kind == e.CALL_PARKED and facts["call"] == call
+        case Admit():
+            return kind in _OF_ADMISSION
         case Wait(for_people=True):
             return kind == e.BUDGET_RETURNED
         case Finish(ending, reason, limit):

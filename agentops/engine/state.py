@@ -53,6 +53,8 @@ LostAuthority = Literal[
     "provider_stopped",
     "credential_stopped",
 ]
+# Whether people who are to review have room for the run: it has to ask, or was told to wait.
+Admission = Literal["to_ask", "held_back"]
 # Why a run has ended; one that was completed needs no reason.
 StatusReason = Literal[
     LostAuthority,
@@ -227,6 +229,7 @@ class RunState(NamedTuple):
     proposed: tuple[Proposed, ...] = ()
     repeats: int = 0  # how often that call of the step was proposed which was proposed most often
     marks: tuple[Mark, ...] = ()
+    admission: Admission | Literal[""] = ""
     paused: bool = False
     cancelling: bool = False
     killed: bool = False
@@ -289,7 +292,7 @@ class RunState(NamedTuple):
 
         A write that is ready but stands behind one that waits for people waits for people too.
         """
-        if self.paused:
+        if self.paused or self.admission == "held_back":
             return True
         if self.is_external:  # whoever plans is awaited like a person
             return not self.may_take and all(call.waits_for_people for call in self.open_calls)

@@ -1,5 +1,6 @@
 """Requests for approval, their decisions, and the rules about whose yes it takes."""
 
+from approvals.models.capacity import ReviewCapacity
 from approvals.models.requests import ApprovalDecision, ApprovalParent, ApprovalRequest
 from approvals.models.rules import ApprovalRule, ApprovalStage, StageGroup
 
@@ -9,5 +10,6 @@ __all__ = [
     "ApprovalRequest",
     "ApprovalRule",
     "ApprovalStage",
+    "ReviewCapacity",
     "StageGroup",
 ]

@@ -9,16 +9,21 @@ from agentops.engine import events as e
 from agentops.engine.state import CallState
 from approvals import gate
 from approvals.services import Parent, Subject, request_approval
-from runs import evidence
+from runs import admission, evidence
 from runs.actions.proposals import terms_of, where_of
 from runs.actions.refusals import give_caps_back, note_refused
 from runs.authority import heed_standing
 from runs.lookups.resolving import content_of
 from runs.models import Run
+from runs.projection import REVIEW_CAPACITY
 from runs.session import Session, utc_now
 from tools.assessment import Assessment
 
 WAKE_TASK = "runs.drive"
+CROWDED = (
+    "a person has to decide about this, and people have more before them than they can decide in an hour;"
+    " nothing was done: call again later"
+)
 REFUSALS = {
     "denied": "denied_by_human",
     "expired": "approval_expired",
@@ -32,6 +37,9 @@ def ask_people(session: Session, call: CallState, assessment: Assessment) -> Non
     session.commit()  # what has happened so far is evidence
     if session.state.unread:  # the user's last words, which the model had not read when it proposed this
         note_refused(session, call, "approval_voided", evidence.UNREAD_WORDS)
+        return
+    if session.state.is_external and admission.is_crowded(session.context.team_id):
+        note_refused(session, call, REVIEW_CAPACITY, CROWDED)
         return
     shown = evidence.collect(session, call, assessment)
     with session.orm_write() as write:

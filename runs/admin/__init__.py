@@ -3,6 +3,7 @@
 from runs.admin import blast_radius, dashboard, related, tool_use
 from runs.admin.budgets import BudgetAdmin, PriceAdmin
 from runs.admin.campaigns import CampaignAdmin
+from runs.admin.capacity import ReviewCapacityAdmin
 from runs.admin.handovers import HandoverAdmin
 from runs.admin.principals import PrincipalAdmin
 from runs.admin.runs import RunAdmin
@@ -17,6 +18,7 @@ __all__ = [
     "KillSwitchAdmin",
     "PriceAdmin",
     "PrincipalAdmin",
+    "ReviewCapacityAdmin",
     "RunAdmin",
     "StopAdmin",
     "blast_radius",

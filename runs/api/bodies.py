@@ -5,6 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from agentops.api.serializers import BodySerializer, FlagField, NumberField, QuerySerializer, TextField
+from runs.api.words import PRIORITIES
 from runs.models import RunState
 
 
@@ -54,6 +55,11 @@ class StartRunBody(BodySerializer):
     )
     parent_run = serializers.UUIDField(
         required=False, help_text="The run on whose behalf this one acts: it never may more than that one."
+    )
+    priority = serializers.ChoiceField(
+        PRIORITIES,
+        required=False,
+        help_text="Which runs begin first where people have more to review than they can; by default normal.",
     )
     tool_limits = serializers.DictField(
         child=ToolLimitBody(),

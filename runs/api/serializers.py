@@ -16,6 +16,7 @@ from runs.api.words import (
     DECISIONS,
     EVENT_KINDS,
     LIMITS_REACHED,
+    PRIORITIES,
     STATUS_REASONS,
     STEP_STATES,
 )
@@ -83,10 +84,12 @@ class RunSerializer(serializers.Serializer[Run]):
     id = serializers.UUIDField()
     kind = serializers.ChoiceField(RunKind.choices)
     state = serializers.ChoiceField(RunState.choices)
+    priority = serializers.ChoiceField(PRIORITIES, source="get_priority_display")
     status_reason = serializers.ChoiceField(
         STATUS_REASONS,
         allow_blank=True,
-        help_text="Why it has ended; empty before, and when it is completed. Later versions may add reasons.",
+        help_text="Why it has ended, or why it waits to begin: review_capacity, people have more to decide than they"
+        " can. Else empty, and when it is completed. Later versions may add reasons.",
     )
     status_detail = serializers.ChoiceField(
         LIMITS_REACHED,

@@ -10,6 +10,7 @@ from runs.api import (
     handovers,
     preflight,
     proposals,  # noqa: F401  says what may be proposed
+    reviewing,
     stops,
     tool_use,
     undoing,
@@ -41,6 +42,7 @@ urlpatterns = [
     path("stops", stops.Stops.as_view(), name="stops"),
     path("stops/<uuid:stop_id>", stops.StopDetail.as_view(), name="stop"),
     path("tools/<uuid:tool_id>/metrics", tool_use.ToolMetrics.as_view(), name="tool-metrics"),
+    path("review-capacity", reviewing.ReviewLoads.as_view(), name="review-capacity"),
     path("preflight", preflight.InstallationPreflight.as_view(), name="installation-preflight"),
     path("agents/<uuid:agent_id>/what-if", what_if.WhatIf.as_view(), name="what-if"),
     path(

@@ -23,7 +23,7 @@ from runs.api.contents import read_steps
 from runs.api.lookup import find_run, operation_on_run, show_run, visible_runs
 from runs.api.principals import principal_of, read_proof
 from runs.api.serializers import RunDetailSerializer, RunSerializer, StepSerializer, TraceSerializer
-from runs.models import Run, Step
+from runs.models import Priority, Run, Step
 from runs.services import start_run
 from runs.trace import read_totals, read_trace
 from runs.words import read_ending
@@ -91,6 +91,7 @@ class Runs(ListView):
                 proven=proven,
                 parent=find_run(actor, body["parent_run"]) if "parent_run" in body else None,
                 limits=body.get("tool_limits"),
+                priority=Priority[body.get("priority", "normal").upper()],
             )
             shown = show_run(run)
             return Answer(201, shown, shown["links"]["self"])

@@ -6,11 +6,13 @@ from typing import get_args
 
 from agentops.engine.fold import KINDS
 from agentops.engine.state import CallStatus, LimitReached, StatusReason
-from runs.projection import StepState
+from runs.models import Priority
+from runs.projection import REVIEW_CAPACITY, StepState
 from tools.authority import Verdict
 
-STATUS_REASONS = get_args(StatusReason)
+STATUS_REASONS = (*get_args(StatusReason), REVIEW_CAPACITY)
 LIMITS_REACHED = get_args(LimitReached)
+PRIORITIES = tuple(priority.label for priority in Priority)
 STEP_STATES = get_args(StepState)
 CALL_STATES = get_args(CallStatus)
 DECISIONS = get_args(Verdict)

@@ -41,6 +41,14 @@ class Proof(models.TextChoices):
     STAFF = "staff", "the session or key of a member of staff"
 
 
+class Priority(models.IntegerChoices):
+    """Which run begins first where people have more to review than they can."""
+
+    LOW = 0, "low"
+    NORMAL = 1, "normal"
+    HIGH = 2, "high"
+
+
 ENDED_STATES = ("completed", "halted", "failed", "cancelled", "expired")
 # A required action that outlives its run: nobody knows yet what became of a call.
 UNSETTLED = [{"type": "outcome"}]
@@ -84,6 +92,14 @@ class Run(models.Model):
     )
     line = models.JSONField(default=list, db_default=Value([], models.JSONField()))
     limits = models.JSONField(null=True)
+    priority = models.PositiveSmallIntegerField(
+        choices=Priority, default=Priority.NORMAL, db_default=Priority.NORMAL
+    )
+    needs_review = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="It may ask people, and was to be admitted before it began.",
+    )
     state = models.CharField(max_length=16, choices=RunState, default=RunState.QUEUED)
     status_reason = models.CharField(max_length=48, blank=True)
     status_detail = models.CharField(
@@ -132,6 +148,9 @@ class Run(models.Model):
             models.Index(fields=["parent"], name="run_by_parent", condition=Q(parent__isnull=False)),
             models.Index(fields=["undoes"], name="run_by_undone", condition=Q(undoes__isnull=False)),
             models.Index(fields=["state", "-id"], name="run_by_state"),
+            models.Index(
+                fields=["team", "state"], name="run_for_review", condition=Q(needs_review=True, ended_at=None)
+            ),
             models.Index(
                 fields=["team"], name="run_unsettled", condition=Q(required_actions__contains=UNSETTLED)
             ),

@@ -20,6 +20,7 @@ from identities.models import User
 from runs.provisioning.agents import apply_agents
 from runs.provisioning.applications import apply_applications, apply_resources
 from runs.provisioning.approval_rules import apply_approval_rules
+from runs.provisioning.capacity import apply_review_capacity
 from runs.provisioning.catalogue import apply_tools
 from runs.provisioning.checking import check_document
 from runs.provisioning.money import apply_budgets, apply_prices
@@ -46,6 +47,7 @@ SECTIONS = (
     apply_applications,
     apply_budgets,
     apply_approval_rules,
+    apply_review_capacity,
 )
 ONE_AT_A_TIME = 4_726_001  # an advisory lock: two documents are never applied interleaved
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from agentops import database
+from approvals.capacity import set_review_capacity
 from runs.campaigns import open_campaign
 from runs.models import Run
 from tests.api.conftest import Callers
@@ -249,6 +250,10 @@ def look_around(story: Story) -> None:
     foreseen = client.call(story.alice, "foreseeCall", supposed, agent_id=agent["id"])
     assert foreseen["verdict"] == "REQUIRE_APPROVAL"
     assert client.call(story.ada, "getInstallationPreflight")["enforced"] is False
+    cast = story.company.cast
+    set_review_capacity(actor=cast.ada, team=cast.team, per_approver_hour=5)
+    [reviewed] = client.call(story.alice, "getReviewCapacity")["data"]
+    assert (reviewed["team"], reviewed["held_back"]) == ("support", {"high": 0, "normal": 0, "low": 0})
     for tool in client.pages(story.alice, "listTools", limit=1):
         assert client.call(story.alice, "getTool", tool_id=tool["id"]) == tool
         assert client.call(story.alice, "getToolMetrics", tool_id=tool["id"])["complete_since"] is None

@@ -39,6 +39,7 @@ OPERATIONS = {
     "getProposal",
     "getRun",
     "getStop",
+    "getReviewCapacity",
     "getTable",
     "getTableVersion",
     "getTool",

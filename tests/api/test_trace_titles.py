@@ -22,6 +22,12 @@ def test_an_entry_with_missing_facts_is_still_told(kind: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "facts", "lane", "title"),
     [
+        (
+            e.RUN_HELD_BACK,
+            {"waiting": 12, "under_way": 1, "capacity": 10},
+            "decided",
+            "Waits to begin: 12 wait, and people can decide 10 an hour",
+        ),
         (e.STEP_DECIDED, {"step": 2, "calls": []}, "decided", "Step 2: answers"),
         (
             e.CALL_ALLOWED,

@@ -11,6 +11,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from agentops.errors import AgentOpsError
+from approvals.capacity import set_review_capacity
 from approvals.models import ApprovalRequest
 from identities.services import suspend_agent
 from runs import lease_rows
@@ -334,3 +335,15 @@ def test_terms_of_end_users_are_not_edited(desk: Desk, tool: str) -> None:
     for attempt in (partial(rows.update, decision="ALLOW"), rows.delete):
         with pytest.raises(DatabaseError, match="immutable"), transaction.atomic():
             attempt()
+
+
+# --- admission --------------------------------------------------------------------------------------------
+
+
+def test_a_child_is_let_in_with_its_parent(desk: Desk, company: Company) -> None:
+    company.add_tool("refund", grant="REQUIRE_APPROVAL")
+    company.publish()
+    set_review_capacity(actor=company.cast.ada, team=company.cast.team, per_approver_hour=1)
+    child_agent = desk.hire(grants={"refund": {"decision": "REQUIRE_APPROVAL"}})
+    parent = company.start()
+    assert (parent.needs_review, desk.start(child_agent, parent=parent).needs_review) == (True, False)

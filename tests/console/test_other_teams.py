@@ -19,7 +19,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agentops.ledger.models import Stream
-from approvals.models import ApprovalRule
+from approvals.models import ApprovalRule, ReviewCapacity
 from identities.changes import do_or_propose, set_rule
 from identities.models import ChangeRule
 from identities.services import add_issuer, suspend_agent
@@ -88,6 +88,9 @@ ROWS: dict[str, Callable[[Cast], Model]] = {
         team=cast.team, place=1, name="Two", stages=[{"needed": 2}], created_by=cast.alice
     ),
     "approvals.approvalrequest": lambda cast: ApprovalRequestFactory.create(identity=cast.agent),
+    "approvals.reviewcapacity": lambda cast: ReviewCapacity.objects.create(
+        team=cast.team, per_approver_hour=10, set_by=cast.alice, set_at=timezone.now()
+    ),
     "identities.agentidentity": lambda cast: cast.agent,
     "identities.apikey": key_of,
     "identities.application": lambda cast: cast.application,

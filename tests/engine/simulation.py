@@ -31,7 +31,7 @@ from agentops.engine.budgets import (
 from agentops.engine.commands import Command
 from agentops.engine.decide import LOST, next_command
 from agentops.engine.events import INTENTS, Event
-from agentops.engine.fold import fold
+from agentops.engine.fold import fold, is_overtaken
 from agentops.engine.state import CallState, RunState
 from agentops.engine.trouble import JITTER_UNITS, decide_follow_up
 from tests.engine.people import History
@@ -93,10 +93,11 @@ class Simulation(History):
         kept = list(takewhile(lambda item: item[0].kind not in INTENTS, self.pending))
         self.idle_ms += sum(event.facts.get("idle_ms", 0) for event, _ in self.pending[len(kept) :])
         self.head = len(self.events)
-        self.pending = [
-            (event._replace(seq=self.head + number), command)
-            for number, (event, command) in enumerate(kept, start=1)
-        ]
+        self.pending = []
+        for event, command in kept:
+            if not is_overtaken(self.view, event.kind, event.facts):
+                seq = self.head + len(self.pending) + 1
+                self.pending.append((event._replace(seq=seq), command))
 
     def take_over(self) -> None:
         """Begin a drive: fold, and see how long the run has waited for it."""
@@ -122,6 +123,7 @@ class Simulation(History):
             "expires_at": (self.now + LIFE).isoformat(),
             "repeat_limit": world.repeat_limit,
             "size": 20,
+            **({} if world.crowded is None else {"needs_review": True}),
         }
         self.append(Event(1, e.RUN_STARTED, facts, self.now))
 
@@ -176,6 +178,15 @@ class Simulation(History):
         self.due_at = self.now
         self.now += timedelta(milliseconds=self.dice.choice((0, 0, 2_000)))  # until a driver is free
         self.take_over()
+
+    def admit(self, command: c.Admit) -> None:
+        """Let the run begin, or have it wait; only once is that on its record."""
+        if not self.chance(self.world.crowded or 0.0):
+            self.note(e.RUN_ADMITTED, command)
+            return self.commit()
+        if self.view.admission == "to_ask":
+            self.note(e.RUN_HELD_BACK, command)
+        return self.wait(c.Wait(self.view.expires_at, "queued", for_people=True))
 
     def finish(self, command: c.Finish) -> None:
         self.note(command.event, command, reason=command.reason, limit=command.limit)
@@ -376,6 +387,7 @@ class Simulation(History):
 
 
 _CARRY_OUT: dict[type, Callable[[Simulation, Any], None]] = {
+    c.Admit: Simulation.admit,
     c.AskPlanner: Simulation.ask,
     c.SettleLostAnswer: Simulation.settle_answer,
     c.AssessCalls: Simulation.assess,

@@ -36,6 +36,7 @@ from tests.engine.situations import (
 from tests.engine.world import LIFE, START
 
 COMMANDS = (
+    c.Admit,
     c.AskPlanner,
     c.AssessCalls,
     c.CallTools,

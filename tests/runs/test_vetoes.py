@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -25,7 +25,7 @@ from runs.services import (
     pause_run,
     veto_call,
 )
-from runs.session import Session
+from runs.session import Guard, Session
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import busy
 from tests.runs.test_driver import abandon, crash, drive_and_crash
@@ -345,3 +345,37 @@ def test_a_driver_that_dies_while_it_is_held_changes_nothing(
     veto(company, run)
     run = company.drive(run)
     assert (company.states(run), company.world.attempts) == ([("refused", "vetoed")], [])
+
+
+# --- a veto while a driver is at it ------------------------------------------------------------------------
+
+
+def veto_before_the_refusal(company: Company, held: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the user write, and somebody veto the call just before its driver notes that it goes out no more."""
+    real, vetoed = Session.commit, list[Run]()
+
+    def commit(session: Session, guards: Sequence[Guard] = ()) -> None:
+        if not vetoed and [draft.kind for draft, _ in session.pending[:1]] == ["call.refused"]:
+            vetoed.append(veto(company, held))
+        real(session, guards)
+
+    monkeypatch.setattr(Session, "commit", commit)
+    company.play(says("Done."))
+    add_message(actor=client(company), run=held, text="Wait.")
+    company.drive(held)
+
+
+def test_a_veto_overtakes_the_driver_that_was_about_to_refuse(
+    company: Company, held: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    veto_before_the_refusal(company, held, monkeypatch)
+    assert (company.states(held), held.state) == ([("refused", "vetoed")], "completed")
+
+
+def test_unless_it_gives_way_the_driver_fails(
+    company: Company, held: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.expects_fault = True
+    monkeypatch.setattr("runs.session.is_overtaken", lambda *_: False)
+    veto_before_the_refusal(company, held, monkeypatch)
+    assert any("cannot fold" in fault or "call 1 is refused" in fault for fault in company.faults)

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
+from approvals.capacity import set_review_capacity
 from identities.models import Delegation
 from identities.services import revoke_delegation, suspend_agent
 from runs import free_turns
@@ -50,6 +51,19 @@ def test_calls_of_a_conversation_stand_in_one_run(outside: Outside) -> None:
     assert outside.company.states(outside.run) == [("succeeded", "ok")] * 3
     outside.call("look_up", ORDER, conversation="another")
     assert Run.objects.filter(kind="external").count() == 2
+
+
+def test_who_asks_people_that_have_too_much_before_them_is_told_to_come_later(outside: Outside) -> None:
+    cast, refund = outside.company.cast, outside.company.versions[0].tool
+    outside.company.grant(refund, "REQUIRE_APPROVAL")
+    outside.company.let_decide(refund)
+    set_review_capacity(actor=cast.ada, team=cast.team, per_approver_hour=1)
+    for number in ("A-1", "A-2"):
+        assert outside.hear(outside.call("refund", {**REFUND, "order_id": number})).status == "waiting"
+    told = outside.hear(outside.call("refund", {**REFUND, "order_id": "A-3"}))
+    assert told.status == "failed"
+    assert outside.company.states(outside.run)[-1] == ("refused", "review_capacity")
+    assert outside.hear(outside.call("look_up", ORDER)).status == "succeeded"
 
 
 def test_what_waits_for_a_person_holds_up_nothing_else(outside: Outside) -> None:

@@ -1,0 +1,114 @@
+"""How much people can review in an hour, and how much of it is taken: nothing is decided for want of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.contrib.postgres.functions import TransactionNow
+from django.db import transaction
+from django.utils import timezone
+
+from agentops.errors import ValidationFailed
+from agentops.ledger.entries import Draft
+from agentops.ledger.store import Cursor, record
+from approvals.models import ReviewCapacity
+from identities.factors import require_fresh_factor
+from identities.models import Team, User
+from identities.policies import require
+
+PERMISSION = "approvals.change_reviewcapacity"
+MOST_PER_HOUR = 1_000
+
+# Who could decide about some call of a team's tools; in groups, whoever belongs to them now.
+_APPROVERS = """
+WITH given AS (
+    SELECT t.team_id, p.user_id FROM tools_tooluserobjectpermission p
+    JOIN tools_tool t ON t.id = p.content_object_id JOIN auth_permission c ON c.id = p.permission_id
+    WHERE t.team_id = ANY(%(teams)s) AND t.state <> 'retired' AND c.codename = 'approve_calls'
+    UNION
+    SELECT t.team_id, m.user_id FROM tools_toolgroupobjectpermission p
+    JOIN tools_tool t ON t.id = p.content_object_id JOIN auth_permission c ON c.id = p.permission_id
+    JOIN identities_user_groups m ON m.group_id = p.group_id
+    WHERE t.team_id = ANY(%(teams)s) AND t.state <> 'retired' AND c.codename = 'approve_calls'
+)
+SELECT given.team_id, count(*) FROM given JOIN identities_user u ON u.id = given.user_id
+WHERE u.is_active AND u.kind = 'person' GROUP BY 1
+"""
+_WAITING = """
+SELECT team_id, count(*) FROM approvals_approvalrequest
+WHERE team_id = ANY(%(teams)s) AND state = 'waiting' GROUP BY 1
+"""
+_BOUNDS = """
+SELECT team_id, per_approver_hour FROM approvals_reviewcapacity WHERE team_id = ANY(%(teams)s) ORDER BY team_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewLoad:
+    """What a team's people can decide in an hour, and how many requests wait for them."""
+
+    per_approver_hour: int
+    approvers: int
+    waiting: int
+
+    @property
+    def capacity(self) -> int:
+        """Return how many decisions the team is good for in an hour."""
+        return self.per_approver_hour * self.approvers
+
+
+def read_loads(cursor: Cursor, teams: Sequence[UUID], *, lock: bool = False) -> dict[UUID, ReviewLoad]:
+    """Return how the reviewers of teams are loaded; a team is absent of which nobody has said what it can bear.
+
+    ``lock``: until the transaction's end nobody else is told, so that two do not take the same room.
+    """
+    bounds = count_by(cursor, f"{_BOUNDS} FOR NO KEY UPDATE" if lock else _BOUNDS, teams)
+    if not bounds:
+        return {}
+    approvers, waiting = count_by(cursor, _APPROVERS, teams), count_by(cursor, _WAITING, teams)
+    return {
+        team: ReviewLoad(each, approvers.get(team, 0), waiting.get(team, 0)) for team, each in bounds.items()
+    }
+
+
+def count_by(cursor: Cursor, statement: str, teams: Sequence[UUID]) -> dict[UUID, int]:
+    """Return a number for each of the teams of which the statement knows one."""
+    cursor.execute(statement, {"teams": list(teams)})
+    return dict(cursor.fetchall())
+
+
+def is_bounded(team: UUID) -> bool:
+    """Return whether somebody has said how much the team's people can review."""
+    return ReviewCapacity.objects.filter(team=team).exists()
+
+
+@transaction.atomic
+def set_review_capacity(*, actor: User, team: Team, per_approver_hour: int | None) -> ReviewCapacity | None:
+    """Say how many decisions an hour each approver of a team is good for; None: nobody's runs wait for that.
+
+    One person may: it lets nothing through that was not decided. Raises ValidationFailed for no such number.
+    """
+    locked = Team.objects.select_for_update(no_key=True).get(pk=team.pk)
+    require(actor, PERMISSION, locked)
+    require_fresh_factor(actor)
+    if per_approver_hour is not None and not _is_capacity(per_approver_hour):
+        raise ValidationFailed("invalid_capacity", f"a whole number from 1 to {MOST_PER_HOUR}")
+    present = ReviewCapacity.objects.filter(team=locked).first()
+    if (present and present.per_approver_hour) == per_approver_hour:
+        return present
+    made = None
+    if per_approver_hour is None:
+        ReviewCapacity.objects.filter(team=locked).delete()
+    else:
+        values = {"per_approver_hour": per_approver_hour, "set_by": actor, "set_at": TransactionNow()}
+        made, _ = ReviewCapacity.objects.update_or_create(team=locked, defaults=values)
+        made.refresh_from_db()
+    facts = {"per_approver_hour": per_approver_hour, "before": present and present.per_approver_hour}
+    record(locked.pk, "team", Draft("review_capacity.set", timezone.now(), facts, actor=actor.pk))
+    return made
+
+
+def _is_capacity(number: int) -> bool:
+    return type(number) is int and 1 <= number <= MOST_PER_HOUR

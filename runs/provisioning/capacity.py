@@ -1,0 +1,27 @@
+"""How many decisions an hour each approver of a team is good for."""
+
+from __future__ import annotations
+
+from approvals.capacity import set_review_capacity
+from approvals.models import ReviewCapacity
+from identities.models import Team
+from runs.provisioning.session import Session, at
+
+
+def apply_review_capacity(session: Session) -> None:
+    """Bound what the people of teams are asked; a team without the number keeps what it has."""
+    for slug, entry in session.section("teams").items():
+        if (number := entry.get("reviews_per_approver_hour")) is not None:
+            with at(f"teams/{slug}/reviews_per_approver_hour"):
+                _apply(session, session.team(slug), number)
+
+
+def _apply(session: Session, team: Team, number: int) -> None:
+    before = ReviewCapacity.objects.filter(team=team).values_list("per_approver_hour", flat=True).first()
+    set_review_capacity(actor=session.actor, team=team, per_approver_hour=number)
+    if before is None:
+        session.created("review capacity", team.slug, {"per_approver_hour": number})
+    else:
+        session.changed(
+            "review capacity", team.slug, {} if before == number else {"per_approver_hour": (before, number)}
+        )
