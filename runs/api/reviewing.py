@@ -40,7 +40,7 @@ class TeamReviewSerializer(serializers.Serializer[Reviewing]):
 
 
 class ReviewLoadSerializer(serializers.Serializer[dict[str, list[Reviewing]]]):
-    data = TeamReviewSerializer(many=True)
+    data = TeamReviewSerializer(many=True)  # type: ignore[assignment]  # the envelope of every list has it so
 
 
 class ReviewLoads(ApiView):
