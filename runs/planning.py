@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from agentops.engine import events as e
@@ -88,13 +88,18 @@ def _facts(session: Session, more: Plan, own: Iterable[str] = ()) -> dict[str, A
 
 def show_words(session: Session) -> list[Block]:
     """Return the window of a planner that declares: the user's words, and the tools that there are."""
-    words = "\n\n".join(text for _, text in read_sources(session).words)
-    tools = "\n".join(f"- {spec.name}: {spec.description}" for spec in session.version.catalogue.values())
+    return [arrange_words([text for _, text in read_sources(session).words], session.version)]
+
+
+def arrange_words(said: Sequence[str], version: VersionSpec) -> Block:
+    """Return what a planner that declares is shown of what the user has said."""
+    words = "\n\n".join(said)
+    tools = "\n".join(f"- {spec.name}: {spec.description}" for spec in version.catalogue.values())
     messages: tuple[Message, ...] = (
         {"role": "system", "content": f"{PLANNING}\n\n{tools}"},
         {"role": "user", "content": words},
     )
-    return [Block((), messages, upper_bound_tokens(messages, (DECLARE_PLAN,)))]
+    return Block((), messages, upper_bound_tokens(messages, (DECLARE_PLAN,)))
 
 
 def heed_declaration(session: Session, call: CallState) -> None:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from runs.session import Session
 
 # The end user's own words, by the name that an entry's content has for them.
-_WORDS = {e.RUN_STARTED: "message", e.MESSAGE_RECEIVED: "text", e.INPUT_RECEIVED: "text"}
+SAID = {e.RUN_STARTED: "message", e.MESSAGE_RECEIVED: "text", e.INPUT_RECEIVED: "text"}
 _LOOKED_UP = (e.CALL_ALLOWED, e.CALL_GATED, e.CALL_REFUSED)
-_KINDS = (*_WORDS, e.HANDOVER_ANSWERED, e.STEP_DECIDED, e.CALL_SUCCEEDED, *_LOOKED_UP)
+_KINDS = (*SAID, e.HANDOVER_ANSWERED, e.STEP_DECIDED, e.CALL_SUCCEEDED, *_LOOKED_UP)
 _QUERY = """
 SELECT seq, kind, facts, content FROM ledger_entry WHERE stream = %s AND seq > %s AND seq <= %s AND kind = ANY(%s)
 ORDER BY seq
@@ -63,8 +63,8 @@ class RunSources:
         if kind == e.STEP_DECIDED:
             self.tools |= {(facts["step"], call["call"]): call["tool"] for call in facts["calls"]}
             self._note_asked(facts["step"], (content or {}).get("calls", ()), catalogue)
-        elif kind in _WORDS:
-            self._hear(seq, str((content or {}).get(_WORDS[kind], "")))
+        elif kind in SAID:
+            self._hear(seq, str((content or {}).get(SAID[kind], "")))
         elif kind == e.HANDOVER_ANSWERED:
             text = str((content or {}).get("text", ""))
             self.sources.read([Leaf(text, Label("trusted"), f"a person's answer in step {facts['step']}")])

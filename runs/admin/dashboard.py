@@ -123,7 +123,8 @@ def read_agents(request: HttpRequest, subject: Any) -> dict[str, Any]:
     """Return the agent versions that were busiest in the last week."""
     today = window_starts(timezone.now())["day"]
     week = weekly_usage(acting_person(request), today, SHOWN)
-    return {"rows": week.rows, "days": TREND_DAYS, "most": MOST_READ if week.is_cut else 0}
+    most = MOST_READ if week.is_cut else 0
+    return {"rows": week.rows, "days": TREND_DAYS, "most": most, "broken": ",".join(BROKEN)}
 
 
 def read_handovers(request: HttpRequest, subject: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, cast
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
@@ -26,6 +27,7 @@ from identities.acting import acting_person
 from identities.models import STAFF_ISSUER, AgentIdentity, User
 from identities.policies import may_govern
 from runs.admin.held import held_view
+from runs.admin.looking import compare_view, prompt_view
 from runs.admin.pages import live_context, read_before, read_seen
 from runs.erasure import ERASE, erase_run
 from runs.models import ENDED_STATES, Handover, Run
@@ -103,7 +105,7 @@ class RunAdmin(GovernedAdmin):
     list_select_related = ("identity", "principal", "agent_version")
     search_fields = ("=id", "=trace_id", "identity__name", "principal__subject")
     ordering = ("-id",)
-    actions = ("pause", "resume", "cancel", "kill", "undo", "erase")
+    actions = ("compare", "pause", "resume", "cancel", "kill", "undo", "erase")
 
     @admin.display(description="run")
     def run_name(self, run: Run) -> str:
@@ -119,6 +121,16 @@ class RunAdmin(GovernedAdmin):
     def for_whom(self, run: Run) -> str:
         """Name the end user."""
         return str(run.principal)
+
+    @admin.action(description="Compare the two")
+    def compare(self, request: HttpRequest, queryset: QuerySet[Run]) -> HttpResponse:
+        """Show two runs side by side."""
+        chosen = list(queryset.order_by("pk")[:3])
+        if len(chosen) != 2:
+            messages.warning(request, "Choose two runs to compare.")
+            return HttpResponseRedirect(self.page_url("changelist"))
+        query = urlencode({"one": chosen[1].pk, "other": chosen[0].pk})
+        return HttpResponseRedirect(f"{self.page_url('compare')}?{query}")
 
     has_control_permission = _permission_by(may_control)
     has_undo_permission = _permission_by(may_undo)
@@ -202,6 +214,12 @@ class RunAdmin(GovernedAdmin):
         return [
             path("<uuid:pk>/answer/", view, name="runs_run_answer"),
             path("held/", held, name="runs_run_held"),
+            path("compare/", self.admin_site.admin_view(compare_view), name="runs_run_compare"),
+            path(
+                "<uuid:pk>/prompt/<int:step>/",
+                self.admin_site.admin_view(prompt_view),
+                name="runs_run_prompt",
+            ),
             *super().get_urls(),
         ]
 

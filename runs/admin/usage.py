@@ -14,6 +14,7 @@ from django.db.models.functions import TruncDate
 from agentops.identifiers import first_id_at
 from identities.models import User
 from runs.models import Run
+from runs.regression import Regression, find_regressions
 
 BROKEN = ("failed", "halted", "expired")
 TREND_DAYS = 7
@@ -22,8 +23,9 @@ MOST_READ = 20_000  # about 20 ms of aggregation: the dashboard costs the same h
 
 @dataclass(slots=True)
 class Usage:
-    """One agent version's week; ``daily`` is the cost of a run in USD, oldest day first."""
+    """One agent version's week; ``daily`` is the cost of a run in USD, ``daily_steps`` its steps, oldest day first."""
 
+    version_id: UUID
     agent_id: UUID
     slug: str
     name: str
@@ -32,12 +34,20 @@ class Usage:
     done: int = 0
     broken: int = 0
     spent: Decimal = Decimal(0)
+    steps: int = 0
     daily: list[Decimal] = field(default_factory=lambda: [Decimal(0)] * TREND_DAYS)
+    daily_steps: list[float] = field(default_factory=lambda: [0.0] * TREND_DAYS)
+    regressions: list[Regression] = field(default_factory=list)
 
     @property
     def per_run(self) -> Decimal:
         """Return what a run cost on average, in USD."""
         return self.spent / self.runs
+
+    @property
+    def steps_per_run(self) -> float:
+        """Return how many steps a run took on average."""
+        return self.steps / self.runs
 
 
 def first_id_since(moment: datetime) -> UUID:
@@ -59,13 +69,17 @@ class Week:
 
 
 def weekly_usage(user: User, today: datetime, most: int) -> Week:
-    """Return the busiest versions of the last seven days, in two queries over ranges of the key."""
+    """Return the busiest versions of the last seven days, and what each takes more of than the one before it."""
     first = today - timedelta(days=TREND_DAYS - 1)
     runs = runs_since(user, first)
     oldest_read = runs.order_by("-pk").values_list("pk", flat=True)[MOST_READ : MOST_READ + 1].first()
     if oldest_read is not None:
         runs = runs.filter(pk__gt=oldest_read)
-    return Week(_busiest(runs, first.date(), most), oldest_read is not None)
+    busiest = _busiest(runs, first.date(), most)
+    regressions = find_regressions([usage.version_id for usage in busiest]) if busiest else {}
+    for usage in busiest:
+        usage.regressions = regressions[usage.version_id]
+    return Week(busiest, oldest_read is not None)
 
 
 def _busiest(runs: QuerySet[Run], first: date, most: int) -> list[Usage]:
@@ -74,7 +88,11 @@ def _busiest(runs: QuerySet[Run], first: date, most: int) -> list[Usage]:
         usage = found.setdefault(
             day["agent_version_id"],
             Usage(
-                day["identity_id"], day["identity__slug"], day["identity__name"], day["agent_version__number"]
+                day["agent_version_id"],
+                day["identity_id"],
+                day["identity__slug"],
+                day["identity__name"],
+                day["agent_version__number"],
             ),
         )
         _add_day(usage, day, first)
@@ -91,6 +109,7 @@ def _by_day(runs: QuerySet[Run]) -> Any:  # Any: rows of annotations
             done=Count("pk", filter=Q(state="completed")),
             broken=Count("pk", filter=Q(state__in=BROKEN)),
             spent=Sum("usd"),
+            steps=Sum("steps"),
         )
     )
 
@@ -100,6 +119,8 @@ def _add_day(usage: Usage, day: dict[str, Any], first: date) -> None:
     usage.done += day["done"]
     usage.broken += day["broken"]
     usage.spent += day["spent"]
+    usage.steps += day["steps"]
     place = (day["day"] - first).days
     if 0 <= place < TREND_DAYS:
         usage.daily[place] = day["spent"] / day["runs"]
+        usage.daily_steps[place] = day["steps"] / day["runs"]

@@ -145,6 +145,11 @@ class Run(models.Model):
         indexes: ClassVar = [
             models.Index(Coalesce("lease_until", "wake_at"), name="run_due", condition=Q(ended_at=None)),
             models.Index(fields=["team", "-id"], name="run_by_team"),
+            models.Index(
+                fields=["agent_version", "-id"],
+                name="run_completed_by_version",
+                condition=Q(state="completed"),
+            ),
             models.Index(fields=["parent"], name="run_by_parent", condition=Q(parent__isnull=False)),
             models.Index(fields=["undoes"], name="run_by_undone", condition=Q(undoes__isnull=False)),
             models.Index(fields=["state", "-id"], name="run_by_state"),

@@ -21,6 +21,7 @@ from tests.factories import (
     ToolFactory,
 )
 from tests.runs.company import Company
+from tests.runs.test_regression import complete, version
 
 
 class TestDashboard:
@@ -126,3 +127,17 @@ def test_a_list_costs_the_same_however_long_it_is(cast: Cast, model: str) -> Non
     one = count_queries(client, page_of(model, "changelist"))
     fill(7)
     assert count_queries(client, page_of(model, "changelist")) == one
+
+
+def test_a_version_that_takes_more_than_the_one_before_is_marked(company: Company) -> None:
+    first, second = version(company, 1, "retired"), version(company, 2, "retired")
+    complete(company, first, 25, "0.01", 3)
+    complete(company, second, 25, "0.05", 9)
+    page = sign_in(company.cast.alice).get("/admin/")
+    assert "dearer than v1" in text_of(page)
+    assert "more steps than v1" in text_of(page)
+    assert f"?agent_version={second.pk}&amp;state__exact=completed" in page.content.decode()
+    listed = sign_in(company.cast.alice).get(
+        f"/admin/runs/run/?agent_version={second.pk}&state__exact=completed"
+    )
+    assert listed.status_code == 200

@@ -74,6 +74,7 @@
       for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
       opened = [];
       tick();
+      offerCopies(document);
     });
     document.addEventListener("htmx:beforeRequest", (event) => {
       const live = event.detail.elt;
@@ -81,8 +82,25 @@
     });
   }
 
+  // Buttons that copy an identifier; where the browser lends no clipboard, none is offered.
+  function offerCopies(root) {
+    if (!navigator.clipboard) return;
+    for (const button of root.querySelectorAll("[data-copy][hidden]")) button.hidden = false;
+  }
+
+  async function copy(button) {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    button.textContent = "Copied";
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("[data-copy]");
+    if (button) copy(button);
+  });
+
   document.addEventListener("DOMContentLoaded", () => {
     tick();
+    offerCopies(document);
     document.querySelector(".rail-stops [aria-current]")?.scrollIntoView({block: "nearest", inline: "center"});
     window.setInterval(tick, SECOND);
     keepPlace();
