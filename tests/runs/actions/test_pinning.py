@@ -23,6 +23,8 @@ from tests.runs.previews import BEFORE, PREVIEW, REFUND, change_account, show_re
 from tests.runs.test_driver import crash, drive_and_crash
 from tools.models import Tool
 
+pytestmark = pytest.mark.approvals
+
 
 @pytest.fixture
 def waiting(company: Company) -> Run:
