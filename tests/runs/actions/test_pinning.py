@@ -7,19 +7,24 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
 
 from agentops.errors import Permanent, StateConflict
 from approvals.models import ApprovalRequest
 from approvals.services import decide, read_evidence
 from runs.actions import executing, pinning
+from runs.erasure import erase_run
 from runs.lookups import previewing
 from runs.models import Run
+from runs.preflight.versions import check_version
 from runs.services import add_message
 from runs.trace import read_trace
+from runs.undoing.services import undo_run
+from tests.factories import AgentVersionFactory
 from tests.ledger import last_entry
 from tests.runs.company import Company, proposes, says
 from tests.runs.deeds import ACCOUNT, WORLD, busy, lose_reply, meanwhile
-from tests.runs.previews import BEFORE, PREVIEW, REFUND, change_account, show_refunds, turns
+from tests.runs.previews import BEFORE, PREVIEW, REFUND, STATUS, change_account, show_refunds, turns
 from tests.runs.test_driver import crash, drive_and_crash
 from tools.models import Tool
 
@@ -422,3 +427,54 @@ def test_a_preview_whose_breaker_is_open_is_not_asked(company: Company) -> None:
     )
     assert company.states(run) == [("refused", "preview_failed")] * 2
     assert ACCOUNT["version"] == 1
+
+
+# --- around it -----------------------------------------------------------------------------------------------
+
+
+def test_an_undo_shows_what_it_changes_with_what_is_in_service(company: Company) -> None:
+    """The catalogue of an undo holds what undoes, and nothing that only reads."""
+    undo = {"kind": "compensable", "tool": "cancel", "arguments": {"order_id": "$arguments.order_id"}}
+    show_refunds(company, effect="reversible", grant="ALLOW", undo=undo, preview=None)
+    asks = company.add_tool("cancel", grant="REQUIRE_APPROVAL", preview={**PREVIEW, "changes": [STATUS]})
+    company.let_decide(asks.tool)
+    run = company.run(*turns())
+    assert run.state == "completed"
+    made = company.drive(undo_run(actor=company.cast.ada, run=run, reason="It was a mistake."))
+    assert [row["label"] for row in shown()["changes"]] == ["Order"]
+    company.decide()
+    made = company.drive(made)
+    assert (made.state, WORLD.attempts.count("cancel")) == ("completed", 1)
+
+
+def test_a_version_without_what_shows_its_calls_lacks_something(company: Company) -> None:
+    show_refunds(company)
+    whole = AgentVersionFactory.create(identity=company.cast.agent, catalogue=company.versions)
+    without = AgentVersionFactory.create(identity=company.cast.agent, catalogue=company.versions[1:])
+    codes = [{finding.code for finding in check_version(version)} for version in (whole, without)]
+    assert ["no_lookup" in each for each in codes] == [False, True]
+
+
+def test_what_was_shown_is_erased_with_the_runs_words(company: Company, waiting: Run) -> None:
+    company.decide("deny", "no")
+    run = company.drive(waiting)
+    erase_run(actor=company.cast.ada, run=run, reason="asked for")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT string_agg(concat(facts::text, content), ' ') FROM ledger_entry")
+        [written] = cursor.fetchone()
+    assert "Paid back" not in written
+    assert "delivered" not in written
+
+
+def test_what_is_signed_holds_the_call_and_the_state(company: Company, waiting: Run) -> None:
+    """The same state of two calls, and two states of the same call, are four digests."""
+    [gated] = company.facts(waiting, "call.gated")
+    company.decide("deny", "no")
+    company.drive(waiting)
+    change_account()
+    company.play(*turns())
+    company.drive(company.start())
+    company.decide("deny", "no")
+    digests = set(ApprovalRequest.objects.values_list("digest", flat=True))
+    assert gated["digest"] in digests
+    assert len(digests) == 2
