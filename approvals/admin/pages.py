@@ -80,7 +80,8 @@ def _find_newer(asked: ApprovalRequest) -> ApprovalRequest | None:
     """Return the request that took the place of one that is void, for the same call."""
     if asked.state != ApprovalRequest.State.VOIDED:
         return None
-    later = ApprovalRequest.objects.filter(key=asked.key, team=asked.team_id, created_at__gt=asked.created_at)
+    same = ApprovalRequest.objects.filter(subject_ref=asked.subject_ref, key=asked.key, team=asked.team_id)
+    later = same.filter(created_at__gt=asked.created_at)
     return later.order_by("-created_at").first()
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
+
+from tools.amounts import number_of
+from tools.previews.declaration import COUNTED
 
 Json = Any  # what stands in a ledger entry
 
@@ -49,7 +51,7 @@ class ToldPreview:
 
 def tell(preview: Mapping[str, Json] | None) -> ToldPreview | None:
     """Return a preview, as an entry's content holds it, in words; None where there is none."""
-    if not preview:
+    if not isinstance(preview, Mapping) or not preview:
         return None
     since = preview.get("since")
     return ToldPreview(
@@ -85,6 +87,7 @@ def say(row: Mapping[str, Json], name: str) -> str:
         return NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if row.get("type") == "money":
-        return f"{Decimal(value):,f} {row.get('currency', '')}".strip()
-    return f"{Decimal(value):,f}" if row.get("type") == "number" else str(value)
+    number = number_of(value) if row.get("type") in COUNTED else None
+    if number is None:
+        return str(value)
+    return f"{number:,f} {row.get('currency', '')}".strip()
