@@ -28,6 +28,7 @@ from identities.models import AgentIdentity, User
 from tools.assessment import Assessment
 
 REASON_LIMIT = 2_000
+ASKED_ANEW = "asked_anew"  # why an open request of the same call is void
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +58,20 @@ class Subject:
 
 
 def request_approval(
-    *, assessment: Assessment, subject: Subject, evidence: Mapping[str, Any], now: datetime
+    *,
+    assessment: Assessment,
+    subject: Subject,
+    evidence: Mapping[str, Any],
+    now: datetime,
+    voids_as: str = ASKED_ANEW,
 ) -> ApprovalRequest:
     """Ask for a decision about exactly this call, in the caller's transaction.
 
-    ``evidence`` is what a person will see; it is personal and kept as erasable content.
+    ``evidence`` is what a person will see; it is personal and kept as erasable content. ``voids_as`` is why an open
+    request of the same call is void.
     """
     call = assessment.call
-    _void(ApprovalRequest.objects.filter(key=call.key), "asked_anew", now)
+    _void(ApprovalRequest.objects.filter(key=call.key), voids_as, now)
     rule = find_rule(_read_rules(subject.team_id), asked_by(assessment))
     request = ApprovalRequest.objects.create(
         id=new_id(),

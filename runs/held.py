@@ -9,13 +9,25 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
+from agentops.engine.events import CALL_ALLOWED, CALL_GATED, CALL_HELD
 from agentops.ledger.decoding import decode_members
 from identities.models import User
 from runs.evidence import describe_call
 from runs.models import Run, ToolCall
 from runs.querysets import LONGEST_HELD
+from tools.previews.wording import ToldPreview, tell
 
 SHOWN = 100
+# What people are shown of a call stands with the entry that held it, or that asked about it, last.
+_SHOWN = """
+SELECT a.stream, a.step, a.call, shown.content, shown.seq
+FROM unnest(%s::uuid[], %s::int[], %s::int[]) AS a(stream, step, call)
+CROSS JOIN LATERAL (
+    SELECT e.content, e.seq FROM ledger_entry e WHERE e.stream = a.stream AND e.kind = ANY(%s)
+        AND e.facts ->> 'step' = a.step::text AND e.facts ->> 'call' = a.call::text AND e.facts ? 'state'
+    ORDER BY e.seq DESC LIMIT 1) AS shown
+WHERE shown.content IS NOT NULL
+"""
 _DECIDED = """
 SELECT asked.stream, asked.seq, entry.content FROM unnest(%s::uuid[], %s::int[]) AS asked(stream, seq)
 JOIN ledger_entry AS entry ON entry.stream = asked.stream AND entry.seq = asked.seq
@@ -25,10 +37,11 @@ WHERE entry.content IS NOT NULL AND entry.stream = ANY(%s)
 
 @dataclass(frozen=True, slots=True)
 class HeldCall:
-    """A call that waits to go out; ``statement`` is empty once its words were erased."""
+    """A call that waits to go out; ``statement`` is empty once its words were erased, and so is what it changes."""
 
     call: ToolCall
     statement: str
+    told: ToldPreview | None = None
 
     @property
     def until(self) -> datetime | None:
@@ -47,8 +60,11 @@ def read_held(viewer: User, run: Run | None = None) -> list[HeldCall]:
     related = "run__identity", "run__principal", "tool_version"
     calls = _held(viewer).select_related(*related).order_by("held_until")
     found = list(calls[:SHOWN] if run is None else calls.filter(run=run)[:SHOWN])
-    decided = _read_decided(found)
-    return [HeldCall(call, _describe(call, decided)) for call in found]
+    decided, shown = _read_decided(found), _read_shown(found)
+    return [
+        HeldCall(call, _describe(call, decided), tell(shown.get((call.run_id, call.step, call.number))))
+        for call in found
+    ]
 
 
 def _held(viewer: User) -> Any:  # Any: a query set of calls
@@ -63,6 +79,23 @@ def _read_decided(calls: list[ToolCall]) -> dict[tuple[Any, int | None], dict[st
     with connection.cursor() as cursor:
         cursor.execute(_DECIDED, [streams, seqs, list(set(streams))])
         return {(stream, seq): decode_members(content, seq) for stream, seq, content in cursor.fetchall()}
+
+
+def _read_shown(calls: list[ToolCall]) -> dict[tuple[Any, int, int], dict[str, Any]]:  # Any: as above
+    shown = [call for call in calls if call.tool_version and call.tool_version.preview]
+    if not shown:
+        return {}
+    where: list[list[Any]] = [
+        [call.run_id for call in shown],
+        [call.step for call in shown],
+        [call.number for call in shown],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_SHOWN, [*where, [CALL_ALLOWED, CALL_GATED, CALL_HELD]])
+        return {
+            (run, step, call): decode_members(content, seq).get("preview") or {}
+            for run, step, call, content, seq in cursor.fetchall()
+        }
 
 
 def _describe(call: ToolCall, decided: dict[tuple[Any, int | None], dict[str, Any]]) -> str:  # Any: as above

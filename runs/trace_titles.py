@@ -65,6 +65,16 @@ def _allowed(facts: Facts, tool: str) -> str:
     return f"{allowed}, {_until(facts)}" if facts["held_until"] else allowed
 
 
+def _gated(facts: Facts, tool: str) -> str:
+    if facts["because"]:
+        return f"{tool}: {_because(facts)}the approval is void, and people are asked anew"
+    return f"{tool}: waits for a person's decision"
+
+
+def _because(facts: Facts) -> str:
+    return "what it would change is not what people were shown; " if facts["because"] else ""
+
+
 def _until(facts: Facts) -> str:
     until = str(facts["held_until"] or "")[:19].replace("T", " ")
     return f"held for a veto until {until} UTC"
@@ -127,9 +137,9 @@ TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     e.PLAN_FROZEN: _planned,
     e.MODEL_FAILED: lambda facts, _: f"Step {facts['step']}: the model failed, {_words(facts['code'])}",
     e.CALL_ALLOWED: _allowed,
-    e.CALL_GATED: lambda _, tool: f"{tool}: waits for a person's decision",
+    e.CALL_GATED: _gated,
     e.CALL_REFUSED: lambda facts, tool: f"{tool}: refused, {_words(facts['code'])}",
-    e.CALL_HELD: lambda facts, tool: f"{tool}: {_until(facts)}",
+    e.CALL_HELD: lambda facts, tool: f"{tool}: {_because(facts)}{_until(facts)}",
     e.CALL_VETOED: lambda _, tool: f"{tool}: vetoed by a person",
     e.CALL_ASKED: _asked,
     e.APPROVAL_GRANTED: lambda _, tool: f"{tool}: approved by a person",

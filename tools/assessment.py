@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
@@ -63,6 +63,10 @@ class Assessment:
     def claims(self) -> tuple[CapClaim, ...]:
         """Return what has to be reserved of caps before the effect."""
         return self.decision.claims
+
+    def bound_to(self, state: Mapping[str, str]) -> Assessment:
+        """Return it with its digest taken of the call and of what was read of its target: what people then sign."""
+        return replace(self, digest=keyed_digest({"call": self.digest, "state": dict(state)}))
 
 
 FindMeant = Callable[[], Meant | None]

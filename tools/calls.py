@@ -8,6 +8,7 @@ from uuid import UUID
 
 from agentops.engine.breaker import BreakerSettings
 from agentops.engine.retry import Effect, Idempotency
+from tools.previews.declaration import Preview
 from tools.provenance.declaration import Declaration
 from tools.resolvers.declaration import Resolver
 
@@ -52,6 +53,7 @@ class ToolSpec:
     resolvers: tuple[Resolver, ...] = ()
     undo: dict[str, Any] | None = None  # Any: see tools.compensation
     max_concurrency: int | None = None  # calls under way at a time, of all runs
+    preview: Preview | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from agentops.engine.breaker import BreakerSettings
 from agentops.errors import NotFound
 from tools.cache import BoundedCache
 from tools.calls import ToolSpec
+from tools.previews.declaration import read_preview
 from tools.provenance.declaration import read_declaration
 from tools.resolvers.declaration import read_resolvers
 
@@ -20,7 +21,7 @@ _QUERY = """
 SELECT v.id, t.id, t.name, v.number, v.description, v.input_schema, v.output_schema, v.effect, v.idempotency,
     v.timeout_s, v.max_attempts, v.backoff_base_s, v.backoff_cap_s, v.breaker, v.on_breaker_open, v.on_unknown,
     v.adapter, v.config, v.dedupe_on, v.dedupe_window_s, v.digest, v.statement, v.amount_argument, v.currency,
-    v.bound, v.provenance, v.resolvers, v.undo, v.max_concurrency
+    v.bound, v.provenance, v.resolvers, v.undo, v.max_concurrency, v.preview
 FROM tools_toolversion v JOIN tools_tool t ON t.id = v.tool_id WHERE v.id = %s
 """
 
@@ -44,6 +45,7 @@ def _load(version_id: UUID) -> ToolSpec:
     values: tuple[Any, ...] = (
         *row[:13], BreakerSettings(**row[13]), *row[14:18], tuple(row[18]), *row[19:25], declared,
         read_resolvers(row[26]), row[27], row[28],
+        read_preview(row[29], row[23]),
     )  # fmt: skip
     return ToolSpec(*values)
 

@@ -53,6 +53,7 @@ class Outcome:
     `detail` is for the model and for people, at most 500 characters; `retry_after_s` is the tool's own wish.
     `retry_budget_left`: the tool's retries of late leave room for another one. `has_blocks`: the value is a list of
     blocks of content, and `parts` what they refer to.
+    `etag`: what the server of an HTTP answer calls the state that it answered.
     """
 
     status: Status
@@ -66,6 +67,7 @@ class Outcome:
     retry_budget_left: bool = True
     has_blocks: bool = False
     parts: Sequence[Part] = ()
+    etag: str = ""
 
 
 def succeed(value: JSON) -> Outcome:

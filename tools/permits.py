@@ -64,10 +64,19 @@ def issue_permit(assessment: Assessment, *, approval_id: UUID | None = None) -> 
     return Permit(call.key, call.attempt, approval_id, _seal(assessment, approval_id))
 
 
+def _names(permit: Permit, assessment: Assessment) -> bool:
+    """Whether a permit says of itself what it is sealed for."""
+    return (permit.key, permit.attempt) == (assessment.call.key, assessment.call.attempt)
+
+
 def use_permit(permit: Permit, assessment: Assessment) -> None:
     """Spend a permit on an assessed call; raises PolicyDenied for a forged, foreign or used one."""
     expected = _seal(assessment, permit.approval_id) if isinstance(permit, Permit) else ""
-    if not expected or not hmac.compare_digest(permit.seal.encode(), expected.encode()):
+    if (
+        not expected
+        or not hmac.compare_digest(permit.seal.encode(), expected.encode())
+        or not _names(permit, assessment)
+    ):
         raise PolicyDenied("permit_does_not_fit", "this permit was not issued for this call")
     with _using:
         if permit.seal in _used:

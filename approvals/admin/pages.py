@@ -17,6 +17,7 @@ from approvals.stages import read_stages
 from identities.acting import acting_person
 from identities.factors import has_fresh_factor
 from identities.models import User
+from tools.previews.wording import tell
 
 LIKE_IT = 50  # how many earlier requests of the same agent and tool are counted
 
@@ -29,6 +30,8 @@ def request_context(request: HttpRequest, user: User, asked: ApprovalRequest) ->
         "evidence": evidence or {},
         "erased": evidence is None,
         "seen": [_readable(item) for item in (evidence or {}).get("evidence", ())],
+        "told": tell((evidence or {}).get("preview")),
+        "newer": _find_newer(asked),
         "before": _decided_before(asked),
         **after_context(request, asked),
         **decision_context(request, user, asked),
@@ -71,6 +74,15 @@ def _read_decisions(asked: ApprovalRequest) -> list[tuple[ApprovalDecision, str]
     decisions = asked.decisions.select_related("decided_by").order_by("decided_at")
     reasons = read_reasons(asked) if decisions else {}
     return [(decision, reasons.get(decision.decided_by_id, "")) for decision in decisions]
+
+
+def _find_newer(asked: ApprovalRequest) -> ApprovalRequest | None:
+    """Return the request that took the place of one that is void, for the same call."""
+    if asked.state != ApprovalRequest.State.VOIDED:
+        return None
+    same = ApprovalRequest.objects.filter(subject_ref=asked.subject_ref, key=asked.key, team=asked.team_id)
+    later = same.filter(created_at__gt=asked.created_at)
+    return later.order_by("-created_at").first()
 
 
 def _decided_before(asked: ApprovalRequest) -> dict[str, int]:

@@ -43,7 +43,9 @@ class ApprovalSerializer(serializers.Serializer[ApprovalRequest]):
     """A question to people: may this agent make exactly this call?
 
     `evidence` is what a person needs to see before deciding: the statement in plain words, the arguments,
-    on whose behalf, the user's words and the model's. It is null once it was erased.
+    on whose behalf, the user's words and the model's. It is null once it was erased. Where the tool declares a preview,
+    `evidence.preview.changes` says what the call changes (`label`, `type`, `before`, `after`, of money its `currency`),
+    and `evidence.preview.since` what people had been shown `then` and what is `now`, if they are asked anew.
     """
 
     id = serializers.UUIDField()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from agentops.engine import events as e
 from agentops.engine.events import BUILT_IN_TOOLS
@@ -10,6 +11,7 @@ from agentops.engine.state import CallState
 from runs import planning
 from runs.actions.gating import ask_people
 from runs.actions.holding import hold_facts
+from runs.actions.pinning import pin_for_people
 from runs.actions.proposals import assess_proposal, problem_detail, proposal, terms_of, where_of
 from runs.actions.refusals import note_denied, note_refused
 from runs.authority import heed_standing
@@ -17,6 +19,7 @@ from runs.handovers import open_handover
 from runs.lookups.resolving import content_of
 from runs.session import Guard, Session, utc_now
 from runs.versions import PLANNER
+from tools.assessment import Assessment
 from tools.calls import ToolSpec
 
 
@@ -53,14 +56,22 @@ def _assess_one(session: Session, call: CallState, spec: ToolSpec) -> None:
     if assessment.verdict == "DENY":
         note_denied(session, call, assessment)
     elif assessment.verdict == "ALLOW" or assessment.replay:  # nobody is asked about what has been done
-        held = hold_facts(call, assessment, utc_now())
-        session.note(
-            e.CALL_ALLOWED, terms_of(session, call, assessment) | held, content_of(session, call.number)
-        )
-        if not held:
-            session.fresh[call.number] = assessment
+        if held := hold_facts(call, assessment, utc_now()):
+            _hold(session, call, assessment, held)
+            return
+        session.note(e.CALL_ALLOWED, terms_of(session, call, assessment), content_of(session, call.number))
+        session.fresh[call.number] = assessment
     else:
         ask_people(session, call, assessment)
+
+
+def _hold(session: Session, call: CallState, assessment: Assessment, held: dict[str, Any]) -> None:
+    """Note that a call may run once people have had their time to veto what it changes."""
+    pinned = pin_for_people(session, call, assessment)
+    if pinned is None:
+        return
+    facts = {**terms_of(session, call, assessment), **held, **pinned.facts}
+    session.note(e.CALL_ALLOWED, facts, {**(content_of(session, call.number) or {}), **pinned.words} or None)
 
 
 def _note_asked(session: Session, call: CallState) -> None:

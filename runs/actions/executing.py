@@ -12,6 +12,7 @@ from uuid import UUID
 from agentops.amounts import plain_decimal
 from agentops.engine import events as e
 from agentops.engine.breaker import Admission, Transition
+from agentops.engine.state import CallState
 from agentops.errors import ApprovalRequired, PolicyDenied, StateConflict
 from agentops.ledger.store import Cursor
 from approvals import gate
@@ -19,6 +20,7 @@ from runs.actions.breakers import mirror_transitions, note_breaker_open, note_no
 from runs.actions.gating import ask_people
 from runs.actions.holding import hold_facts
 from runs.actions.outcomes import note_outcome, note_replay
+from runs.actions.pinning import Pinned, has_only_drifted, pin_for_attempt
 from runs.actions.proposals import assess_proposal, reasons_of, where_of
 from runs.actions.refusals import note_denied, note_refused
 from runs.evidence import UNREAD_WORDS, USER_WROTE, words_of_void
@@ -112,24 +114,14 @@ def _make_ready(session: Session, number: int) -> Ready | None:
     if assessment.replay is not None:
         note_replay(session, call, assessment)
         return None
-    approval = UUID(call.approval) if call.approval else None
-    try:
-        permit = gate.require(assessment, approval_id=approval, now=utc_now())
-    except PolicyDenied:
-        note_denied(session, call, assessment)
+    pinned = pin_for_attempt(session, call, assessment)
+    permit = _find_permit(session, call, pinned) if pinned else None
+    if pinned is None or permit is None:
         return None
-    except ApprovalRequired as error:
-        if call.in_doubt:  # a person's denial would come too late for what may have happened
-            note_refused(session, call, error.code, error.detail)
-        else:
-            ask_people(session, call, assessment)
-        return None
-    except StateConflict as error:
-        words = words_of_void(approval) if approval else ""
-        note_refused(session, call, error.code, words or error.detail)
-        return None
+    assessment = pinned.bound
     if held := hold_facts(call, assessment, utc_now()):
-        session.note(e.CALL_HELD, {**where_of(session, call), **held})
+        told = {**where_of(session, call), **held, **pinned.facts, **session.lookups.take_trail()}
+        session.note(e.CALL_HELD, told, pinned.words or None)
         return None
     admission = execution.admit(spec, forced_open=assessment.forced_open)
     if not admission.allowed:
@@ -141,6 +133,27 @@ def _make_ready(session: Session, number: int) -> Ready | None:
         note_no_place(session, call, place.retry_at, local=place.local)
         return None
     return Ready(number, assessment, permit, admission, told=fresh is not None, place=place)
+
+
+def _find_permit(session: Session, call: CallState, pinned: Pinned) -> Permit | None:
+    """Return the right to make the call, or None after noting why there is none, or asking people anew."""
+    approval = UUID(call.approval) if call.approval else None
+    try:
+        return gate.require(pinned.bound, approval_id=approval, now=utc_now())
+    except PolicyDenied:
+        note_denied(session, call, pinned.plain)
+    except ApprovalRequired as error:
+        if call.in_doubt:  # a person's denial would come too late for what may have happened
+            note_refused(session, call, error.code, error.detail)
+        else:
+            ask_people(session, call, pinned.plain)
+    except StateConflict as error:
+        if approval and has_only_drifted(pinned, approval, utc_now()):
+            ask_people(session, call, pinned.plain, pinned)
+        else:
+            words = words_of_void(approval) if approval else ""
+            note_refused(session, call, error.code, words or error.detail)
+    return None
 
 
 def _guards(session: Session, item: Ready) -> list[Guard]:

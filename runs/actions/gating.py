@@ -8,11 +8,13 @@ from uuid import UUID
 from agentops.engine import events as e
 from agentops.engine.state import CallState
 from approvals import gate
-from approvals.services import Parent, Subject, request_approval
+from approvals.services import ASKED_ANEW, Parent, Subject, request_approval
 from runs import admission, evidence
+from runs.actions.pinning import Pinned, pin_for_people
 from runs.actions.proposals import terms_of, where_of
 from runs.actions.refusals import give_caps_back, note_refused
 from runs.authority import heed_standing
+from runs.lookups.previewing import CHANGED
 from runs.lookups.resolving import content_of
 from runs.models import Run
 from runs.projection import REVIEW_CAPACITY
@@ -31,9 +33,13 @@ REFUSALS = {
 }
 
 
-def ask_people(session: Session, call: CallState, assessment: Assessment) -> None:
-    """Put the call before people: the request and the note that the run waits stand or fall together."""
-    now = utc_now()
+def ask_people(
+    session: Session, call: CallState, assessment: Assessment, pinned: Pinned | None = None
+) -> None:
+    """Put the call before people: the request and the note that the run waits stand or fall together.
+
+    ``pinned`` is what it changes, where that was read just now.
+    """
     session.commit()  # what has happened so far is evidence
     if session.state.unread:  # the user's last words, which the model had not read when it proposed this
         note_refused(session, call, "approval_voided", evidence.UNREAD_WORDS)
@@ -41,14 +47,19 @@ def ask_people(session: Session, call: CallState, assessment: Assessment) -> Non
     if session.state.is_external and admission.is_crowded(session.context.team_id):
         note_refused(session, call, REVIEW_CAPACITY, CROWDED)
         return
-    shown = evidence.collect(session, call, assessment)
+    pinned = pinned or pin_for_people(session, call, assessment)
+    if pinned is None:
+        return
+    bound, words = pinned.bound, pinned.words
+    shown = evidence.collect(session, call, bound) | words
     with session.orm_write() as write:
         request = request_approval(
-            assessment=assessment, subject=_subject_of(session), evidence=shown, now=now
-        )
-        expires_at = request.expires_at.isoformat()
-        facts = {**terms_of(session, call, assessment), "approval": str(request.id), "expires_at": expires_at}
-        session.note(e.CALL_GATED, facts, content_of(session, call.number))
+            assessment=bound, subject=_subject_of(session), evidence=shown, now=utc_now(),
+            voids_as=CHANGED if pinned.has_changed else ASKED_ANEW,
+        )  # fmt: skip
+        facts = {**terms_of(session, call, bound), "approval": str(request.id), **pinned.facts}
+        facts["expires_at"] = request.expires_at.isoformat()
+        session.note(e.CALL_GATED, facts, {**(content_of(session, call.number) or {}), **words} or None)
         write([])
 
 

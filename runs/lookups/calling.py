@@ -19,6 +19,7 @@ from tools import execution, mirror
 from tools.assessment import Assessment, assess
 from tools.calls import Call, ToolSpec
 from tools.caps import reserve_caps
+from tools.catalogue import read_latest
 from tools.execution import execute, give_back
 from tools.permits import Permit
 from tools.provenance.judging import Meant
@@ -32,6 +33,7 @@ class Answered:
 
     value: Json
     permit: str
+    etag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def make_call(session: Session, spec: ToolSpec, arguments: dict[str, Json], key:
 
 def look_up(session: Session, tool: str, arguments: dict[str, Json], key: str) -> Answered | Unanswered:
     """Ask a tool of the run's catalogue. It has no effect, so nothing is written before; it is told afterwards."""
-    spec = session.version.catalogue.get(tool)
+    spec = _find_tool(session, tool)
     if spec is None or spec.effect != "read":
         return Unanswered(f"{tool} is not among the tools of this agent that only read")
     # Asked again it is another question, with a permit of its own.
@@ -75,6 +77,13 @@ def look_up(session: Session, tool: str, arguments: dict[str, Json], key: str) -
     except ApprovalRequired:
         return Unanswered(f"{tool} may not be asked without a person")
     return _ask(session, assessment, permit) if _reserve(assessment) else Unanswered(f"{tool}: cap reached")
+
+
+def _find_tool(session: Session, name: str) -> ToolSpec | None:
+    """Return a tool of the run's catalogue. That of an undo holds what undoes alone: it asks what is in service."""
+    if session.undo is None or name in session.version.catalogue:
+        return session.version.catalogue.get(name)
+    return read_latest(session.context.team_id, [name]).get(name)
 
 
 def _assess(session: Session, call: Call) -> Assessment:
@@ -117,4 +126,4 @@ def _ask(session: Session, assessment: Assessment, permit: Permit) -> Answered |
         mirror.show_transition(spec, moved)
     if outcome.status != "succeeded":
         return Unanswered(f"{spec.name} did not answer: {outcome.code}")
-    return Answered(outcome.value, permit.reference)
+    return Answered(outcome.value, permit.reference, outcome.etag)

@@ -127,6 +127,10 @@ def _check_lookups(tool_version: ToolVersion, tools: list[ToolVersion]) -> Itera
     for name in sorted({told["tool"] for told in tool_version.resolvers.values()} - reading):
         problem = f"its arguments are looked up with {name}, which is not in the catalogue as a read"
         yield Finding("no_lookup", str(tool_version), problem, f"Add {name} to the catalogue, and grant it")
+    shows = (tool_version.preview or {}).get("tool")
+    if shows and shows not in reading:
+        problem = f"what its calls change is shown with {shows}, which is not in the catalogue as a read"
+        yield Finding("no_lookup", str(tool_version), problem, f"Add {shows} to the catalogue, and grant it")
 
 
 def _check_lint(tool_version: ToolVersion) -> Iterator[Finding]:

@@ -33,7 +33,8 @@ DEFINING = frozenset(ToolDefinition.__dataclass_fields__)
 
 def apply_tools(session: Session) -> None:
     """Create tools and add versions where the definition differs from the latest."""
-    # What looks up for others, or undoes them, comes first: a definition is checked against the tool that it names.
+    # What looks up for others, shows what they change, or undoes them comes first: a definition is checked against
+    # the tool that it names.
     for name, entry in sorted(session.section("tools").items(), key=lambda item: _rank(item[1])):
         with at(f"tools/{name}"):
             team = session.team(entry["team"])
@@ -51,7 +52,7 @@ def apply_tools(session: Session) -> None:
 
 
 def _rank(entry: dict[str, Any]) -> int:
-    return 2 * ("undo" in entry) + ("resolvers" in entry)
+    return 4 * ("undo" in entry) + 2 * ("preview" in entry) + ("resolvers" in entry)
 
 
 def with_definitions(schema: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from tools.assessment import Assessment
 from tools.authority import Decision, Reason, Verdict
 from tools.permits import Permit
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.approvals]
 
 
 def assessed(request: ApprovalRequest | None = None, verdict: Verdict = "REQUIRE_APPROVAL") -> Assessment:

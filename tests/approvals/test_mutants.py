@@ -23,7 +23,11 @@ from tests.approvals.test_gate import assessed, permit_for, request_for
 from tests.rewriting import rewrite
 from tests.runs.company import Company
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_database_guards")]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("no_database_guards"),
+    pytest.mark.approvals,
+]
 
 __all__ = ["no_database_guards"]
 

@@ -32,7 +32,7 @@ from tests.runs.company import ORDER, Company, proposes, says
 
 __all__ = ["company"]
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.approvals]
 
 
 def approver(company: Company, name: str, *groups: str) -> User:

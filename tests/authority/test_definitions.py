@@ -82,6 +82,37 @@ def test_to_let_more_calls_be_under_way_takes_two(
     assert version.tool.versions.get(number=4).max_concurrency == limit
 
 
+SHOWN = {
+    "tool": "look",
+    "changes": [{"label": "Order", "type": "status", "before": "/status", "after": "sent"}],
+}
+
+
+@pytest.fixture
+def changing(cast: Cast) -> ToolVersion:
+    """Provide a tool that changes something, beside one that can show what."""
+    let_govern(cast.bob)
+    look = {"tool__name": "look", "effect": "read", "input_schema": {"type": "object"}}
+    ToolVersionFactory.create(tool__team=cast.team, **look)
+    made: ToolVersion = ToolVersionFactory.create(tool__team=cast.team)
+    GrantFactory.create(identity=cast.agent, tool=made.tool, decision="ALLOW")
+    return made
+
+
+@pytest.mark.parametrize("other", [None, {**SHOWN, "pin": "shown"}])
+def test_to_show_people_something_else_takes_two(
+    changing: ToolVersion, governed: Cast, other: dict[str, Any] | None
+) -> None:
+    assert define(governed, changing, preview=SHOWN).number == 2, "to show something loosens nothing"
+    made = define(governed, changing, preview=other)
+    assert isinstance(made, ChangeProposal)
+    assert made.loosening == ["definition.preview"]
+    with pytest.raises(ProgrammingError, match="second person"), transaction.atomic():
+        ToolVersionFactory.create(**of_tool(changing), number=3, preview=other)
+    assert activate(actor=governed.bob, proposal=made, second_factor=True).state == "activated"
+    assert changing.tool.versions.get(number=3).preview == other
+
+
 def of_tool(version: ToolVersion) -> dict[str, Any]:
     return {"tool": version.tool, "effect": version.effect, "config": version.config}
 

@@ -33,6 +33,8 @@ def test_a_refund_waits_for_fiona_and_is_made_once(demo: Demo, visit: Open) -> N
     fiona.sees("The gooseneck kettle from my order A-1042 arrived broken")
     fiona.sees("nobody has checked them")
     fiona.sees("cannot be undone")
+    fiona.sees("What it will change")
+    fiona.sees("Paid back in all")
     assert len(demo.effects()) == before
     fiona.take_picture("inbox")
     fiona.go("/admin/")

@@ -53,9 +53,14 @@ class World:
         self.mishaps.clear()
         self.honours_keys = True
         self.shelf.clear()
+        ACCOUNT.clear()
+        ACCOUNT.update(FRESH_ACCOUNT)
 
 
 WORLD = World()
+# What a refund changes, and others may change meanwhile.
+FRESH_ACCOUNT: Result = {"status": "delivered", "refunded": "0.00", "version": 1}
+ACCOUNT: dict[str, Any] = dict(FRESH_ACCOUNT)
 
 
 def look_up(order_id: str, call: CallContext) -> Result:
@@ -64,6 +69,15 @@ def look_up(order_id: str, call: CallContext) -> Result:
         WORLD.callers.append(call)
         mishap = WORLD.mishaps.popleft() if WORLD.mishaps else None
     found = {"order": order_id, "status": "delivered"}
+    return mishap(lambda: found) if mishap else found
+
+
+def read_account(order_id: str, call: CallContext) -> Result:
+    with WORLD.lock:
+        WORLD.attempts.append("read_account")
+        WORLD.callers.append(call)
+        mishap = WORLD.mishaps.popleft() if WORLD.mishaps else None
+    found = dict(ACCOUNT)
     return mishap(lambda: found) if mishap else found
 
 

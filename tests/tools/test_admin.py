@@ -51,6 +51,14 @@ class TestToolPage:
                       "It has not been called in the last 7 days."):  # fmt: skip
             assert words in page
 
+    def test_it_says_what_people_are_shown_beforehand(self, cast: Cast) -> None:
+        status = {"label": "Order status", "type": "status", "before": "/status", "after": "sent"}
+        preview = {"tool": "look_up", "pin": "/version", "changes": [status]}
+        tool = ToolVersionFactory.create(tool__team=cast.team, preview=preview, effect="irreversible").tool
+        page = text_of(sign_in(cast.bob).get(page_of(TOOL, "change", tool.pk)))
+        assert "Order status. A person who decides is shown this before and after" in page
+        assert "/version or any of it differs" in page
+
     def test_it_says_what_undoes_the_tool(self, cast: Cast) -> None:
         undo = {"kind": "compensable", "tool": "pay_back", "arguments": {}}
         tool = ToolVersionFactory.create(tool__team=cast.team, undo=undo, effect="irreversible").tool

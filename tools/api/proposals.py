@@ -91,6 +91,7 @@ class ToolValues(BodySerializer):
     provenance = serializers.DictField(required=False)
     resolvers = serializers.DictField(required=False)
     max_concurrency = NumberField(required=False, allow_null=True, min_value=1, max_value=10_000)
+    preview = serializers.DictField(required=False, allow_null=True)
 
 
 class ToolProposal(ProposalBody):

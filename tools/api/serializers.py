@@ -51,6 +51,10 @@ class ToolVersionSerializer(serializers.Serializer[ToolVersion]):
     timeout_s = serializers.FloatField()
     max_attempts = serializers.IntegerField()
     max_concurrency = serializers.IntegerField(allow_null=True)
+    preview = serializers.DictField(
+        allow_null=True,
+        help_text="By which tool people are shown what a call changes, and as of which state.",
+    )
     audience = serializers.SerializerMethodField()
     digest = serializers.CharField()
     lint = serializers.SerializerMethodField()

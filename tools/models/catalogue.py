@@ -128,6 +128,11 @@ class ToolVersion(models.Model):
         blank=True,
         help_text="Calls of all runs that may be under way at a time. None: as many as come.",
     )
+    preview = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="By which tool people are shown what a call changes, and as of which state. None: by none.",
+    )
     digest = models.CharField(max_length=64)
     created_at = models.DateTimeField(auto_now_add=True)
 

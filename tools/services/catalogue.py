@@ -25,6 +25,7 @@ from tools.services.credentials import find_credential_faults
 from tools.services.definition import ToolDefinition
 from tools.services.faults import find_faults
 from tools.services.origins import find_server_faults, refuse_unaccepted
+from tools.services.preview_faults import find_preview_faults
 from tools.services.resolver_faults import find_resolver_faults
 from tools.services.table_faults import find_table_faults
 from tools.services.undoing import find_undo_faults
@@ -67,6 +68,7 @@ def add_version(*, actor: User, tool: Tool, definition: ToolDefinition) -> ToolV
         *find_table_faults(locked.team, definition),
         *find_undo_faults(locked, definition),
         *find_resolver_faults(locked, definition),
+        *find_preview_faults(locked, definition),
     ]
     if faults:
         raise ValidationFailed("invalid_tool", "; ".join(faults), problems=faults)

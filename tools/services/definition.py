@@ -9,7 +9,7 @@ from uuid import UUID
 from agentops.canonical import plain_digest
 from tools.models import ToolVersion
 
-LATER = ("bound", "undo", "provenance", "resolvers", "max_concurrency")
+LATER = ("bound", "undo", "provenance", "resolvers", "max_concurrency", "preview")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class ToolDefinition:
     provenance: dict[str, Any] = field(default_factory=dict)  # Any: JSON, checked
     resolvers: dict[str, Any] = field(default_factory=dict)  # Any: checked by ``find_resolver_faults``
     max_concurrency: int | None = None
+    preview: dict[str, Any] | None = None  # Any: checked by ``find_preview_faults``
 
     def values(self) -> dict[str, Any]:
         """Return the fields as a row and its digest hold them."""

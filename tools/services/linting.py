@@ -84,6 +84,8 @@ def find_previews(tool: Tool) -> QuerySet[Tool]:
 def _has_preview(version: ToolVersion) -> bool:
     if version.effect != Effect.IRREVERSIBLE:
         return False
+    if version.preview:
+        return True
     known = getattr(version, "is_previewed", None)
     if known is not None:
         return bool(known)

@@ -49,7 +49,7 @@ def _find_argument_faults(
 
 
 def _find_lookup_faults(resolver: Resolver, tool: Tool, definition: ToolDefinition) -> Iterator[str]:
-    lookup = _latest_of(tool, resolver.tool)
+    lookup = find_reading_tool(tool, resolver.tool)
     if lookup is None:
         yield "/tool: name another tool of the team, in service, that only reads"
         return
@@ -78,8 +78,8 @@ def _find_answer_faults(resolver: Resolver, schema: JsonObject) -> Iterator[str]
             yield f": the output schema has no {'.'.join(path)} of an item"
 
 
-def _latest_of(tool: Tool, name: str) -> ToolVersion | None:
-    """Return the latest version of the tool that looks up, if it only reads and is another one."""
+def find_reading_tool(tool: Tool, name: str) -> ToolVersion | None:
+    """Return the latest version of another tool of the team, in service, if it only reads."""
     other = Tool.objects.filter(team_id=tool.team_id, name=name).exclude(pk=tool.pk)
     found = other.exclude(state=Tool.State.RETIRED).first()
     latest = None if found is None else found.versions.order_by("-number").first()

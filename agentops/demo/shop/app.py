@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -42,6 +44,12 @@ def call_tool(store: Store, name: str, arguments: JsonObject, caller: Caller) ->
     return store.log.perform(caller, name, arguments, lambda given: WRITES[name](store, given))
 
 
+def tag_of(answer: JsonObject) -> str:
+    """Return the ETag of what was read: another one whenever anything of it is another."""
+    text = json.dumps(answer, sort_keys=True)
+    return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+
+
 def build_app(store: Store) -> Starlette:
     """Return the shop as an ASGI application.
 
@@ -51,7 +59,8 @@ def build_app(store: Store) -> Starlette:
     async def answer_call(request: Request) -> JSONResponse:
         arguments = await read_arguments(request)
         answer, replayed = call_tool(store, request.path_params["name"], arguments, read_caller(request))
-        return JSONResponse(answer, headers={"Idempotent-Replay": "true"} if replayed else None)
+        headers = {"ETag": tag_of(answer)} if request.path_params["name"] in READS else {}
+        return JSONResponse(answer, headers=headers | ({"Idempotent-Replay": "true"} if replayed else {}))
 
     async def list_effects(request: Request) -> JSONResponse:
         return JSONResponse({"effects": store.log.effects()})

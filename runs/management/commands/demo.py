@@ -25,6 +25,7 @@ from runs.models import Run
 from runs.services import cancel_run, start_run
 from runs.trace import read_totals, read_trace
 from runs.words import read_ending
+from tools.previews.wording import tell
 
 # How long the run may take by itself from the last answer on, and when somebody at the console has to be found.
 TERMINAL_S, CONSOLE_S = 120.0, 900.0
@@ -198,9 +199,17 @@ class Command(BaseCommand):
         self.stdout.write(f"Waiting for a person: {shown.get('agent')} wants to {shown.get('statement')}")
         self.stdout.write(f"  on behalf of   {shown.get('principal', {}).get('subject')}")
         self.stdout.write(f"  the model says “{shown.get('why')}”")
+        self._show_changes(shown.get("preview"))
         self.stdout.write(
             f"  effect         {request.effect}; unanswered it is refused after {seconds:.0f} s"
         )
+
+    def _show_changes(self, preview: dict[str, Any] | None) -> None:  # Any: erasable JSON
+        told = tell(preview)
+        for row in told.rows if told else ():
+            self.stdout.write(f"  will change    {row.label}: {row.before} → {row.after}")
+        for since in (told.since if told else None) or ():
+            self.stdout.write(f"  shown before   {since.label}: {since.then}")
 
     def _direct(self, request: ApprovalRequest, answer: str | None) -> None:
         if answer == "console":

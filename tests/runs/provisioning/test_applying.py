@@ -71,6 +71,24 @@ def test_what_undoes_a_tool_is_there_before_it(ada: User) -> None:
     assert apply(ada, edited(declare)).is_empty
 
 
+def test_what_shows_a_tool_is_there_before_it(ada: User) -> None:
+    status = {"label": "Order", "type": "status", "before": "/status", "after": "refunded"}
+    preview = {"tool": "show_order", "changes": [status]}
+
+    def declare(document: dict[str, Any]) -> None:
+        tools = document["tools"]
+        shows = {**tools["look_up"], "input_schema": {"type": "object"}}
+        shows.pop("output_schema", None)
+        tools["refund"]["preview"] = preview
+        tools["show_order"] = shows
+        document["versions"]["desk-agent"]["catalogue"].append("show_order")
+        document["agents"]["desk-agent"]["grants"]["show_order"] = {"decision": "ALLOW"}
+
+    apply(ada, edited(declare))
+    assert Tool.objects.get(name="refund").versions.get().preview == preview
+    assert apply(ada, edited(declare)).is_empty
+
+
 def test_every_act_is_in_the_ledger(ada: User) -> None:
     apply(ada)
 

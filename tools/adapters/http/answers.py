@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import NoReturn
@@ -17,6 +18,7 @@ from tools.recall import CALLED_BACK
 
 LONGEST_RETRY_AFTER_S = 86_400.0
 
+_ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{1,256}"')
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,40}/[\w.+-]{1,60}")
 
 LOST = {
@@ -89,7 +91,13 @@ def _judge_success(call: Call, exchange: Exchange, limit_bytes: int) -> Outcome:
     except (ValueError, RecursionError):
         # Retryable: an empty or HTML answer with a 2xx is the mark of a proxy or of a half-started server.
         return doubt(effect, "bad_output", f"The answer is not JSON{_name_kind(exchange)}.")
-    return accept_value(call, value, limit_bytes)
+    return replace(accept_value(call, value, limit_bytes), etag=_read_etag(exchange))
+
+
+def _read_etag(exchange: Exchange) -> str:
+    """Return the entity tag of an answer (RFC 9110, 8.8.3), weak ones included; empty where there is none."""
+    text = exchange.headers.get("etag", "").strip()
+    return text if _ETAG.fullmatch(text) else ""
 
 
 def _may_be_empty(call: Call, status: int) -> bool:

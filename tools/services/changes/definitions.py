@@ -66,8 +66,10 @@ def _find_looser(before: Row, after: Row) -> list[str]:
     others = [name for name in NEVER_MILDER if after[name] != before[name]]
     unbound = [] if keeps_bindings(before["bound"], after["bound"]) else ["bound"]
     unresolved = [] if keeps_resolvers(before["resolvers"], after["resolvers"]) else ["resolvers"]
+    # Another preview shows people something else of the same call.
+    unseen = ["preview"] if before["preview"] and after["preview"] != before["preview"] else []
     more = ["max_concurrency"] if _places(after) > _places(before) else []
-    return [*(["effect"] if milder else []), *others, *unbound, *unresolved, *more]
+    return [*(["effect"] if milder else []), *others, *unbound, *unresolved, *unseen, *more]
 
 
 def _places(values: Row) -> float:

@@ -147,6 +147,24 @@ def test_retry_after_in_seconds(
     assert outcome.retry_after_s == seconds
 
 
+@pytest.mark.parametrize(
+    ("header", "etag"),
+    [
+        ('"v1"', '"v1"'),
+        (' W/"v1" ', 'W/"v1"'),
+        ("v1", ""),
+        ('""', ""),
+        ('"a"b"', ""),
+        ('"a\u202e"', ""),
+        (f'"{"x" * 257}"', ""),
+        ("", ""),
+    ],
+)
+def test_an_etag_is_taken_as_it_stands_or_not_at_all(header: str, etag: str) -> None:
+    seen = wire.Exchange(True, 200, {"etag": header}, b'{"id": 1}')
+    assert judge(call_to("http://shop.example/"), seen, 100).etag == etag
+
+
 def test_retry_after_with_a_zone_that_overflows_is_none() -> None:
     headers = {"retry-after": "Mon, 01 Jan 2026 00:00:00 +99999999999999999999"}
     outcome = judge(call_to("http://shop.example/"), wire.Exchange(True, 429, headers), 100)
