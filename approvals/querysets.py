@@ -13,7 +13,7 @@ from identities.querysets import is_known_person
 from tools.models import ToolGroupObjectPermission, ToolUserObjectPermission
 
 if TYPE_CHECKING:
-    from approvals.models import ApprovalRequest, ApprovalRule  # noqa: F401  named in strings
+    from approvals.models import ApprovalRequest, ApprovalRule, DenialReasons  # noqa: F401  named in strings
     from identities.models import User
 
 
@@ -69,3 +69,11 @@ class ApprovalRuleQuerySet(models.QuerySet["ApprovalRule"]):
     def standing(self) -> Self:
         """Return the rules in force."""
         return self.filter(ended_at=None)
+
+
+class DenialReasonsQuerySet(models.QuerySet["DenialReasons"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the lists of a person's teams."""
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(team__members=user)

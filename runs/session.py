@@ -20,7 +20,7 @@ from agentops.database import borrowed, orm_section
 from agentops.engine import ENGINE_VERSION
 from agentops.engine.budgets import Amount, Shortfall
 from agentops.engine.events import INTENTS, MODEL_REQUESTED, Event
-from agentops.engine.fold import fold, fold_all
+from agentops.engine.fold import fold, fold_all, is_moot
 from agentops.engine.snapshots import UnreadableSnapshot, dump_state, load_state
 from agentops.engine.state import RunState
 from agentops.errors import AgentOpsError, StateConflict
@@ -284,7 +284,8 @@ class Session:
         self.contents.clear()
         self.arranged.clear()
         for draft in happened:
-            self._add(draft)
+            if not is_moot(self.state, draft.kind, draft.facts):
+                self._add(draft)
 
     def _open_heads(self) -> list[Head]:
         return [head for head in self.meant if head.seq > self.head.seq]

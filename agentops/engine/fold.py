@@ -39,6 +39,13 @@ def fold(state: RunState | None, event: Event) -> RunState:
     return _move_on(changed, event)
 
 
+def is_moot(state: RunState, kind: str, facts: Facts) -> bool:
+    """Return whether what a driver has decided is overtaken: it refused a call that somebody has vetoed meanwhile."""
+    if kind != e.CALL_REFUSED or facts["step"] != state.step_of(facts["call"]):
+        return False
+    return any(call.number == facts["call"] and call.settled for call in state.calls)
+
+
 def fold_all(events: Iterable[Event], state: RunState | None = None) -> RunState:
     """Return the state after all events; raises UnfoldableEvent when there is none."""
     for event in events:

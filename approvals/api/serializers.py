@@ -8,9 +8,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agentops.api.serializers import BodySerializer, QuerySerializer, TextField, WordField
+from approvals.closing import REASON_LIMIT
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.models.requests import Factor
-from approvals.services import REASON_LIMIT
 from approvals.stages import StageShown
 from tools.models import Effect
 

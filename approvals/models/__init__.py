@@ -1,7 +1,7 @@
 """Requests for approval, their decisions, and the rules about whose yes it takes."""
 
 from approvals.models.requests import ApprovalDecision, ApprovalParent, ApprovalRequest
-from approvals.models.rules import ApprovalRule, ApprovalStage, StageGroup
+from approvals.models.rules import ApprovalRule, ApprovalStage, DenialReasons, StageGroup
 
 __all__ = [
     "ApprovalDecision",
@@ -9,5 +9,6 @@ __all__ = [
     "ApprovalRequest",
     "ApprovalRule",
     "ApprovalStage",
+    "DenialReasons",
     "StageGroup",
 ]

@@ -31,7 +31,7 @@ from agentops.engine.budgets import (
 from agentops.engine.commands import Command
 from agentops.engine.decide import LOST, next_command
 from agentops.engine.events import INTENTS, Event
-from agentops.engine.fold import fold
+from agentops.engine.fold import fold, is_moot
 from agentops.engine.state import CallState, RunState
 from agentops.engine.trouble import JITTER_UNITS, decide_follow_up
 from tests.engine.people import History
@@ -93,6 +93,7 @@ class Simulation(History):
         kept = list(takewhile(lambda item: item[0].kind not in INTENTS, self.pending))
         self.idle_ms += sum(event.facts.get("idle_ms", 0) for event, _ in self.pending[len(kept) :])
         self.head = len(self.events)
+        kept = [item for item in kept if not is_moot(self.state, item[0].kind, item[0].facts)]
         self.pending = [
             (event._replace(seq=self.head + number), command)
             for number, (event, command) in enumerate(kept, start=1)
@@ -157,6 +158,11 @@ class Simulation(History):
             where: dict[str, Any] = {"step": self.view.step, "call": call.number, "approval": call.approval}
             if verdict == "approved":
                 self.note(e.APPROVAL_GRANTED, **where)
+            elif verdict == "asked":
+                self.note(e.CALL_ASKED_BACK, **where, size=9)
+            elif verdict == "edited":
+                digest = str(self.dice.randrange(1_000))
+                self.note(e.CALL_EDITED, **where, args_digest=digest, size=20)
             elif verdict:
                 self.note(e.APPROVAL_REFUSED, **where, code="denied_by_human")
 
