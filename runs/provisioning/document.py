@@ -22,6 +22,7 @@ from runs.provisioning.applications import apply_applications, apply_resources
 from runs.provisioning.approval_rules import apply_approval_rules
 from runs.provisioning.catalogue import apply_tools
 from runs.provisioning.checking import check_document
+from runs.provisioning.denial_reasons import apply_denial_reasons
 from runs.provisioning.money import apply_budgets, apply_prices
 from runs.provisioning.people import apply_groups, apply_people, apply_teams
 from runs.provisioning.plan import Plan
@@ -46,6 +47,7 @@ SECTIONS = (
     apply_applications,
     apply_budgets,
     apply_approval_rules,
+    apply_denial_reasons,
 )
 ONE_AT_A_TIME = 4_726_001  # an advisory lock: two documents are never applied interleaved
 
