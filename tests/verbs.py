@@ -14,6 +14,7 @@ from django.utils import timezone
 import identities.services
 import tools.services
 from agentops.identifiers import new_id
+from approvals import denials
 from approvals import governing as governing_approvals
 from identities import services as who
 from identities.changes import (
@@ -389,6 +390,9 @@ DEEDS: dict[str, Deed] = {
     "set_approval_rule": lambda c, a: governing_approvals.set_approval_rule(
         actor=a, team=c.team, place=1, ruling=governing_approvals.Ruling("Two", ({"needed": 2},))
     ),
+    "set_denial_reasons": lambda c, a: denials.set_denial_reasons(
+        actor=a, team=c.team, reasons=[{"code": "late", "words": "It is too late."}]
+    ),
     "veto_call": lambda c, a: runs.veto_call(actor=a, run=run_of(c), step=1, call=1, reason="No."),
     "settle_outcome": lambda c, a: runs.settle_outcome(
         actor=a, run=run_of(c), step=1, call=1, happened=True, note="I looked."
@@ -410,6 +414,7 @@ def verbs() -> set[str]:
     for module in (
         *governing,
         governing_approvals,
+        denials,
         runs,
         campaigns,
         publishing,
