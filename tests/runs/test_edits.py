@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import ProgrammingError, transaction
+from django.db import ProgrammingError, connection, transaction
 
 from agentops.engine.state import RunState
 from agentops.errors import AgentOpsError, Transient
@@ -25,6 +26,7 @@ from tests.approvals.bending import unguarded
 from tests.ledger import entries_of
 from tests.rewriting import rewrite
 from tests.runs.company import Company, proposes, says
+from tests.runs.test_driver import crash, drive_and_crash
 from tools.models import CapUsage, ToolVersion
 
 AMOUNT = {"type": "string", "pattern": r"^\d+\.\d\d$"}
@@ -430,3 +432,84 @@ def test_without_the_users_last_words_an_edit_goes_out(
     add_message(actor=company.cast.application.service_account, run=waiting, text="Never mind.")
     company.drive(waiting)
     assert len(company.world.effects) == 1
+
+
+# --- drivers that die -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "runs.driver.assessing.assess_calls",
+        "runs.actions.gating.request_approval",
+        "runs.actions.executing.execute",
+    ],
+)
+def test_a_driver_that_dies_after_an_edit_leaves_it_to_the_next(
+    company: Company, refund: ToolVersion, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    waiting = ask_for(company, HIGH)
+    edit(company, LOW)
+    with monkeypatch.context() as patch:
+        patch.setattr(point, crash)
+        drive_and_crash(company, waiting)
+    run = company.drive(waiting)
+    if run.state != "completed":  # a lost attempt is tried again a little later
+        run = company.drive(run)
+    assert company.kinds(run).count("call.edited") == 1
+    assert len(company.world.effects) == 1
+    assert ApprovalDecision.objects.filter(verdict="approve").count() == 1
+
+
+def test_two_editors_at_once_are_one(company: Company, waiting: Run) -> None:
+    company.let_decide(company.versions[0].tool, company.cast.bob)
+    request = ApprovalRequest.objects.get()
+    wanted = {
+        person: {**LOW, "amount": f"{n}.00"}
+        for n, person in enumerate((company.cast.fiona, company.cast.bob))
+    }
+    seen = {person: look(company, arguments, person).digest for person, arguments in wanted.items()}
+
+    def send(person: User) -> str:
+        try:
+            edits.edit_call(
+                actor=person, request=request, arguments=wanted[person], digest=request.digest, edited=seen[person],
+                reason="", channel="api", second_factor=True,
+            )  # fmt: skip
+        except AgentOpsError as error:
+            return error.code
+        finally:
+            connection.close()
+        return "edited"
+
+    with ThreadPoolExecutor(2) as pool:
+        told = sorted(pool.map(send, wanted))
+    assert told == ["approval_decided", "edited"]
+    run = company.drive(waiting)
+    assert (company.states(run), len(company.world.effects)) == ([("succeeded", "ok")], 1)
+
+
+# --- where its values come from ---------------------------------------------------------------------------
+
+
+def test_what_a_person_wrote_is_theirs_and_what_they_left_is_not(company: Company) -> None:
+    version = company.add_tool(
+        "send_money", effect="irreversible", grant="REQUIRE_APPROVAL",
+        provenance={"arguments": {"iban": "destination", "amount": "amount"}},
+        input_schema={
+            "type": "object", "properties": {"iban": {"type": "string"}, "amount": {"type": "string"}},
+            "required": ["iban", "amount"], "additionalProperties": False,
+        },
+    )  # fmt: skip
+    company.let_decide(version.tool)
+    paid = {"iban": "DE02120300000000202051", "amount": "5.00"}
+    run = company.run(
+        proposes(("send_money", paid)), says("Done."), message="Pay 5.00 to DE02120300000000202051."
+    )
+    assert run.state == "requires_action"
+    reasons = look(company, {**paid, "amount": "7.00"}).assessment.decision.reasons
+    told = {reason.code: reason.detail for reason in reasons}
+    assert "a person's edit in step 1" in told["from_trusted"]
+    assert "iban" in told["from_user"]
+    invented = {**paid, "iban": "DE89370400440532013000"}
+    assert "a person's edit" in str(look(company, invented).assessment.decision.reasons)
