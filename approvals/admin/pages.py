@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from agentops.console.panels import panels_for
 from agentops.console.security_keys import offers_keys
 from approvals.denials import read_presets
+from approvals.history import read_edit, tell_edit
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.policies import may_decide
 from approvals.services import read_evidence, read_reasons
@@ -66,7 +67,10 @@ def decision_context(request: HttpRequest, user: User, asked: ApprovalRequest) -
             "presets": read_presets([asked.team_id])[asked.team_id],
         }
     followed_by = asked.followed_by.first() if asked.state in ("edited", "asked") else None
-    return {"asked": asked, "decisions": decisions, "followed_by": followed_by}
+    edit = read_edit(asked.pk) if asked.state == "edited" else None
+    return {
+        "asked": asked, "decisions": decisions, "followed_by": followed_by, "edit": tell_edit(edit) if edit else None
+    }  # fmt: skip
 
 
 def _read_decisions(asked: ApprovalRequest) -> list[tuple[ApprovalDecision, str]]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.models import Group
 from django.db import ProgrammingError, connection, transaction
+from django.utils import timezone
 
 from agentops.engine.state import RunState
 from agentops.errors import AgentOpsError, Transient
@@ -17,6 +20,7 @@ from approvals import carrying, edits
 from approvals.governing import Ruling, set_approval_rule
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.services import decide, read_evidence, request_approval
+from approvals.stages import escalate_requests
 from identities.models import User
 from runs.actions import gating
 from runs.models import Run
@@ -513,3 +517,31 @@ def test_what_a_person_wrote_is_theirs_and_what_they_left_is_not(company: Compan
     assert "iban" in told["from_user"]
     invented = {**paid, "iban": "DE89370400440532013000"}
     assert "a person's edit" in str(look(company, invented).assessment.decision.reasons)
+
+
+def test_what_was_edited_is_undone_as_it_was_made(company: Company) -> None:
+    company.add_tool("cancel")
+    undone = {"kind": "compensable", "tool": "cancel", "arguments": {"order_id": "$arguments.order_id"}}
+    add_refund(company, effect="reversible", undo=undone)
+    waiting = ask_for(company, HIGH)
+    edit(company, {**LOW, "order_id": "B-2"})
+    run = company.drive(waiting)
+    undo = company.drive(undo_run(actor=company.cast.ada, run=run, reason="A mistake."))
+    assert given(company, undo) == [{"cancelled": "B-2"}]
+
+
+def test_an_edit_counts_once_its_editor_is_asked_for_want_of_others(company: Company, waiting: Run) -> None:
+    company.let_decide(company.versions[0].tool, company.cast.bob)
+    group_of("desk", company.cast.bob)
+    group_of("heads", company.cast.fiona)
+    edit(company, LOW)
+    escalate = [{"after_s": 60, "group": "heads"}]
+    needs(company, {"needed": 1, "group": "desk", "escalate": escalate})
+    run = company.drive(waiting)
+    request = ApprovalRequest.objects.get(state="waiting")
+    assert not request.decisions.exists()
+    with time_machine.travel(timezone.now() + timedelta(seconds=61), tick=True):
+        assert escalate_requests(now=timezone.now()) == 1
+    request.refresh_from_db()
+    assert (request.state, request.decisions.get().by_edit) == ("approved", True)
+    assert company.states(company.drive(run)) == [("succeeded", "ok")]
