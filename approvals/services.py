@@ -133,7 +133,7 @@ def _tell_before(edit: Edit | None, before: UUID | None, evidence: Mapping[str, 
         return {}
     question, by = read_question(before)
     earlier = (read_evidence_of(before) or {}).get("asked", [])
-    answer = str(evidence.get("why", ""))
+    answer = str(evidence.get("said") or evidence.get("why", ""))  # it was told to answer in its text
     return {"asked": [*earlier, {"question": question, "by": by, "request": str(before), "answer": answer}]}
 
 
