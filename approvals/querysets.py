@@ -13,7 +13,12 @@ from identities.querysets import is_known_person
 from tools.models import ToolGroupObjectPermission, ToolUserObjectPermission
 
 if TYPE_CHECKING:
-    from approvals.models import ApprovalRequest, ApprovalRule, ReviewCapacity  # noqa: F401  named in strings
+    from approvals.models import (  # noqa: F401  named in strings
+        ApprovalRequest,
+        ApprovalRule,
+        DenialReasons,
+        ReviewCapacity,
+    )
     from identities.models import User
 
 
@@ -74,6 +79,14 @@ class ApprovalRuleQuerySet(models.QuerySet["ApprovalRule"]):
 class ReviewCapacityQuerySet(models.QuerySet["ReviewCapacity"]):
     def visible_to(self, user: User) -> Self:
         """Return what a person's teams can review."""
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(team__members=user)
+
+
+class DenialReasonsQuerySet(models.QuerySet["DenialReasons"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the lists of a person's teams."""
         if not is_known_person(user):
             return self.none()
         return self if user.is_superuser else self.filter(team__members=user)

@@ -13,21 +13,22 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from agentops.amounts import plain_decimal
-from agentops.errors import NotFound, PolicyDenied, StateConflict, ValidationFailed
+from agentops.errors import ValidationFailed
 from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import read_contents_for_people, read_entries_for_people, record
-from agentops.messages import send_after_commit
 from agentops.text import is_blank
+from approvals.carrying import count_edit
+from approvals.closing import check_open, check_words, close, lock_visible, note_decision, require_decider
+from approvals.denials import find_preset
+from approvals.history import Edit, find_asked, read_edit, read_question, tell_edit
 from approvals.models import ApprovalDecision, ApprovalParent, ApprovalRequest, ApprovalRule, ApprovalStage
 from approvals.models.requests import Factor
-from approvals.policies import may_decide
 from approvals.rules import asked_by, find_rule, tell
 from approvals.stages import STREAM_KIND, advance, open_stages
 from identities.models import AgentIdentity, User
 from tools.assessment import Assessment
 
-REASON_LIMIT = 2_000
 ASKED_ANEW = "asked_anew"  # why an open request of the same call is void
 
 
@@ -64,15 +65,18 @@ def request_approval(
     evidence: Mapping[str, Any],
     now: datetime,
     voids_as: str = ASKED_ANEW,
+    edit_of: UUID | None = None,
 ) -> ApprovalRequest:
     """Ask for a decision about exactly this call, in the caller's transaction.
 
     ``evidence`` is what a person will see; it is personal and kept as erasable content. ``voids_as`` is why an open
-    request of the same call is void.
+    request of the same call is void, ``edit_of`` the request that somebody edited into this one: that was their yes.
     """
     call = assessment.call
+    edit = _find_edit(edit_of)
+    before = edit.request if edit else _find_before(subject.ref, call.spec.tool_id)
     _void(ApprovalRequest.objects.filter(key=call.key), voids_as, now)
-    rule = find_rule(_read_rules(subject.team_id), asked_by(assessment))
+    rule = find_rule(read_rules(subject.team_id), asked_by(assessment))
     request = ApprovalRequest.objects.create(
         id=new_id(),
         team_id=subject.team_id,
@@ -96,15 +100,44 @@ def request_approval(
         rule=rule,
         reason_required=rule is not None and rule.reason_required,
         factor=rule.factor if rule is not None else Factor.ANY,
+        follows_id=before,
+        edited_by_id=edit.editor if edit else None,
     )
     stages = open_stages(request, rule, now)
     _keep_parents(request, subject.parents)
     if rule is not None:
         evidence = {**evidence, "rule": tell(rule)}
+    evidence = {**evidence, **_tell_before(edit, before, evidence)}
     facts = _facts_of(request, assessment, stages)
     draft = Draft("approval.requested", now, facts, dict(evidence), call.identity_id)
     record(request.id, STREAM_KIND, draft)
+    count_edit(request, now)
     return request
+
+
+def _find_edit(edit_of: UUID | None) -> Edit | None:
+    """Return the edit whose yes is still to be counted: asked anew about the same call, people are asked anew."""
+    if edit_of is None or ApprovalRequest.objects.filter(follows=edit_of).exists():
+        return None
+    return read_edit(edit_of)
+
+
+def _find_before(subject_ref: str, tool_id: UUID) -> UUID | None:
+    asked = find_asked(subject_ref, tool_id)
+    return asked.pk if asked else None
+
+
+def _tell_before(edit: Edit | None, before: UUID | None, evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what people see of what came before: the edit, or each question with the agent's answer to it."""
+    if edit:
+        earlier = (read_evidence_of(edit.request) or {}).get("asked")
+        return {"edited": tell_edit(edit), **({"asked": earlier} if earlier else {})}
+    if before is None:
+        return {}
+    question, by = read_question(before)
+    earlier = (read_evidence_of(before) or {}).get("asked", [])
+    answer = str(evidence.get("said") or evidence.get("why", ""))  # it was told to answer in its text
+    return {"asked": [*earlier, {"question": question, "by": by, "request": str(before), "answer": answer}]}
 
 
 def _facts_of(
@@ -124,10 +157,13 @@ def _facts_of(
         "reasons": [reason.code for reason in assessment.decision.reasons],
         "rule": None if request.rule_id is None else str(request.rule_id),
         "stages": [stage.needed for stage in stages],
+        **({"follows": str(request.follows_id)} if request.follows_id else {}),
+        **({"edited_by": str(request.edited_by_id)} if request.edited_by_id else {}),
     }
 
 
-def _read_rules(team_id: UUID) -> QuerySet[ApprovalRule]:
+def read_rules(team_id: UUID) -> QuerySet[ApprovalRule]:
+    """Return the rules of a team that stand."""
     rules: QuerySet[ApprovalRule] = ApprovalRule.objects.standing().filter(team=team_id)
     return rules.select_related("tool", "identity")
 
@@ -157,75 +193,48 @@ def decide(
     channel: str,
     second_factor: bool,
     signature: Mapping[str, str] | None = None,
+    preset: str = "",
 ) -> ApprovalRequest:
-    """Record a person's decision and wake what waits for it.
+    """Record that a person approves or denies, and wake what waits for it.
 
-    ``digest`` is what the person was shown; ``signature`` is what their key signed about it, if it was asked.
+    ``digest`` is what the person was shown; ``signature`` is what their key signed about it, if it was asked;
+    ``preset`` the code of one of the team's reasons to deny, whose words the agent is told before ``reason``.
     Raises NotFound for a request that is not theirs to see,
     PolicyDenied for one they may not decide, StateConflict when it is decided, expired or has changed.
     """
-    _check_words(verdict, reason)
+    _check_verdict(verdict, reason, preset)
     with transaction.atomic():
-        locked = _lock_visible(actor, request.pk)
-        if locked.reason_required and is_blank(reason):
+        locked = lock_visible(actor, request.pk)
+        if locked.reason_required and not preset and is_blank(reason):
             raise ValidationFailed("reason_missing", "say why: the rule for this call asks for it")
-        decision = may_decide(actor, locked, second_factor=second_factor, signed=bool(signature))
-        if not decision.allowed:
-            raise PolicyDenied(decision.code, decision.detail)
+        chosen = find_preset(locked.team_id, preset) if preset else None
+        require_decider(actor, locked, second_factor=second_factor, signed=bool(signature))
         now = timezone.now()
-        _check_open(locked, digest, now)
-        ApprovalDecision.objects.create(
-            request=locked, verdict=verdict, decided_by=actor, channel=channel, digest=digest, decided_at=now,
-            stage=locked.stage,
-        )  # fmt: skip
-        facts: dict[str, Any] = {
-            "verdict": verdict,
-            "channel": channel,
-            "digest": digest,
-            "stage": locked.stage,
-        }
+        check_open(locked, digest, now)
+        facts: dict[str, Any] = {"verdict": verdict, "channel": channel, "digest": digest}
+        facts |= {"preset": chosen.code} if chosen else {}
         facts |= {"signature": dict(signature)} if signature else {}
-        record(locked.id, STREAM_KIND, Draft("approval.decided", now, facts, {"reason": reason}, actor.pk))
+        said = " ".join(filter(None, (chosen.words if chosen else "", reason)))
+        note_decision(locked, actor, now, facts, {"reason": said})
         if verdict == ApprovalDecision.Verdict.DENY:
-            _close(locked, "denied", now)
+            close(locked, "denied", now)
         elif advance(locked, now):
-            _close(locked, "approved", now)
+            close(locked, "approved", now)
+        else:
+            count_edit(locked, now)  # its editor may be asked in the next stage
     return locked
 
 
-def _check_words(verdict: str, reason: str) -> None:
-    if verdict not in ApprovalDecision.Verdict.values:
+def _check_verdict(verdict: str, reason: str, preset: str) -> None:
+    if verdict not in ("approve", "deny"):
         raise ValidationFailed("bad_verdict", "a verdict is approve or deny")
-    if len(reason) > REASON_LIMIT:
-        raise ValidationFailed("reason_too_long", f"a reason has at most {REASON_LIMIT} characters")
-    if verdict == "deny" and is_blank(reason):
+    check_words(reason)
+    if preset and verdict != "deny":
+        raise ValidationFailed("bad_preset", "ready-made reasons are for denials")
+    if verdict == "deny" and not preset and is_blank(reason):
         raise ValidationFailed(
             "reason_missing", "say why you deny: the agent is told, and the record keeps it"
         )
-
-
-def _lock_visible(actor: User, request_id: UUID) -> ApprovalRequest:
-    if not ApprovalRequest.objects.visible_to(actor).filter(pk=request_id).exists():
-        raise NotFound("unknown_approval", "there is no such approval request")
-    locked: ApprovalRequest = ApprovalRequest.objects.select_for_update().get(pk=request_id)
-    return locked
-
-
-def _check_open(request: ApprovalRequest, digest: str, now: datetime) -> None:
-    if request.state != ApprovalRequest.State.WAITING:
-        code = "approval_expired" if request.state == ApprovalRequest.State.EXPIRED else "approval_decided"
-        raise StateConflict(code, f"this request is {request.state}; nothing was changed")
-    if now >= request.expires_at:
-        raise StateConflict("approval_expired", "this request has expired; the agent was told so")
-    if digest != request.digest:
-        raise StateConflict("digest_changed", "the call has changed since you loaded it; look at it again")
-
-
-def _close(request: ApprovalRequest, state: str, now: datetime) -> None:
-    request.state = state
-    request.decided_at = now
-    request.save(update_fields=["state", "decided_at"])
-    send_after_commit(request.wake_task, request.subject_ref)
 
 
 def expire_requests(*, now: datetime, limit: int = 200) -> int:
@@ -234,7 +243,7 @@ def expire_requests(*, now: datetime, limit: int = 200) -> int:
         waiting = ApprovalRequest.objects.filter(state="waiting", expires_at__lte=now).order_by("expires_at")
         due = list(waiting.select_for_update(skip_locked=True)[:limit])
         for request in due:
-            _close(request, "expired", now)
+            close(request, "expired", now)
             record(request.id, STREAM_KIND, Draft("approval.expired", now))
     return len(due)
 
@@ -260,10 +269,18 @@ def _void(requests: QuerySet[ApprovalRequest], code: str, now: datetime) -> int:
 
 def read_evidence(request: ApprovalRequest) -> dict[str, Any] | None:
     """Return what the person is shown, or None when it was erased."""
+    return read_evidence_of(request.pk)
+
+
+def read_evidence_of(request: UUID) -> dict[str, Any] | None:
+    """Return what people are shown of the request with this id, or None when it was erased."""
     with connection.cursor() as cursor:
-        found = read_contents_for_people(cursor, request.id, [1])
+        found = read_contents_for_people(cursor, request, [1])
     content: dict[str, Any] | None = found.get(1)
     return content
+
+
+_SAID = ("reason", "question", "unreadable")
 
 
 def read_reasons(request: ApprovalRequest) -> dict[UUID | None, str]:
@@ -272,4 +289,7 @@ def read_reasons(request: ApprovalRequest) -> dict[UUID | None, str]:
         entries = read_entries_for_people(cursor, request.id, after=1, contents=True)
     decided = [entry for entry in entries if entry.kind == "approval.decided"]
     words = {entry.actor: entry.content or {} for entry in decided}
-    return {actor: str(said.get("reason") or said.get("unreadable", "")) for actor, said in words.items()}
+    return {
+        actor: str(next((said[name] for name in _SAID if said.get(name)), ""))
+        for actor, said in words.items()
+    }

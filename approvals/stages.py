@@ -97,10 +97,13 @@ def escalate_requests(*, now: datetime, limit: int = 200) -> int:
 
 
 def _escalate(request: ApprovalRequest, now: datetime) -> None:
+    from approvals.carrying import count_edit  # which goes on to the next stage here
+
     stage = ApprovalStage.objects.get(request=request, place=request.stage)
     new = _climb(request, stage, request.stage_at or request.created_at, now)
     facts = {"stage": stage.place, "groups": new}
     record(request.pk, STREAM_KIND, Draft("approval.escalated", now, facts))
+    count_edit(request, now)
 
 
 @dataclass(frozen=True, slots=True)

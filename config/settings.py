@@ -235,6 +235,7 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
         "RunKind": "runs.models.RunKind",
         "ApprovalState": "approvals.models.ApprovalRequest.State",
         "ApprovalVerdict": "approvals.models.ApprovalDecision.Verdict",
+        "DecisionVerdict": "approvals.api.serializers.VERDICTS",
         "TermsDecision": "tools.models.ToolGrant.Decision",
         "Period": "tools.caps.PERIODS",
         "ProposalState": "identities.models.ChangeProposal.State",

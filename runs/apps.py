@@ -8,11 +8,15 @@ class RunsConfig(AppConfig):
     verbose_name = "Runs"
 
     def ready(self) -> None:
-        """Register the system checks, what is asked before an agent comes back, and the verbs of proposals."""
+        """Register the system checks, what is asked before an agent comes back, verbs of proposals, and edits."""
+        from approvals.edits import register_subject
         from identities.activation import register_activation_check
         from runs import checks  # noqa: F401  registers them
+        from runs.actions.gating import WAKE_TASK
         from runs.changes import register_verbs
+        from runs.edits import reassess
         from runs.preflight import refuse_unsafe_activation
 
+        register_subject(WAKE_TASK, reassess)
         register_activation_check(refuse_unsafe_activation)
         register_verbs()

@@ -70,9 +70,9 @@ def _read_entries(cursor: Cursor, run_id: UUID, seqs: Sequence[int]) -> Entries:
 
 
 def _find_call(proposal: tuple[str, Any] | None, number: int) -> dict[str, Any] | None:  # Any: JSON
-    """Return the recorded proposal of a call, None where it is not there or has no arguments."""
+    """Return the recorded proposal of a call, or what a person made of it; None where that has no arguments."""
     kind, content = proposal or ("", None)
-    if kind != e.STEP_DECIDED or not isinstance(content, dict):
+    if kind not in (e.STEP_DECIDED, e.CALL_EDITED) or not isinstance(content, dict):
         return None
     found = [call for call in content.get("calls", ()) if call["call"] == number]
     return found[0] if found and isinstance(found[0].get("arguments"), dict) else None

@@ -49,6 +49,7 @@ def collect(session: Session, call: CallState, assessment: Assessment) -> dict[s
         "principal": {"issuer": context.issuer, "subject": context.subject},
         "request": _request(session),
         "why": decided.get("thought") or decided.get("text") or "",
+        "said": decided.get("text") or "",
         **_observations(session, assessment.call.arguments),
         "reasons": [
             {"source": r.source, "code": r.code, "detail": r.detail} for r in assessment.decision.reasons

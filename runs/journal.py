@@ -131,6 +131,8 @@ _ROWS = """run AS (
         reasons = CASE WHEN excluded.reasons = '[]' THEN c.reasons ELSE excluded.reasons END,
         approval_id = coalesce(excluded.approval_id, c.approval_id),
         attempts = greatest(excluded.attempts, c.attempts), code = coalesce(nullif(excluded.code, ''), c.code),
+        args_digest = coalesce(nullif(excluded.args_digest, ''), c.args_digest),
+        decided_seq = coalesce(excluded.decided_seq, c.decided_seq),
         held_until = coalesce(excluded.held_until, c.held_until),
         started_at = coalesce(c.started_at, excluded.started_at), ended_at = coalesce(excluded.ended_at, c.ended_at),
         latency_ms = coalesce(excluded.latency_ms, c.latency_ms),

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from agentops.errors import NotFound
 from agentops.ledger.store import Cursor
 from runs.concerns import concerns
 
@@ -62,6 +63,10 @@ WITH released AS (
 SELECT count(*) FROM released
 """
 _TAKE_BELL = "UPDATE runs_run SET wake_at = NULL WHERE id = %s AND lease_epoch = %s RETURNING 1"
+_READ_CONTEXT = f"""
+SELECT {_CONTEXT} FROM runs_run r JOIN identities_agentidentity i ON i.id = r.identity_id
+    JOIN identities_principal p ON p.id = r.principal_id WHERE r.id = %s
+"""  # noqa: S608  constants only
 _SNAPSHOT = "SELECT seq, state::text FROM runs_runsnapshot WHERE run_id = %s AND engine = %s"
 _DUE = """
 SELECT id FROM runs_run
@@ -121,6 +126,15 @@ def take_lease(
     cursor.execute(_LEASE, {"run": run, "owner": owner, "lease_s": lease_s})
     row = cursor.fetchone()
     return None if row is None else (row[0], row[1], RunContext(*row[2:]))
+
+
+def read_context(cursor: Cursor, run: UUID) -> RunContext:
+    """Return what stays the same over a run, without taking it; raises NotFound."""
+    cursor.execute(_READ_CONTEXT, (run,))
+    row = cursor.fetchone()
+    if row is None:
+        raise NotFound("unknown_run", f"there is no run {run}")
+    return RunContext(*row)
 
 
 def ring(cursor: Cursor, run: UUID) -> bool:

@@ -163,6 +163,8 @@ def _call_changed(projection: Projection, event: Event, after: RunState) -> None
         row.tool_version_id, row.effect = facts["tool_version"], facts["effect"]
     elif event.kind == e.CALL_REFUSED:
         row.tool_version_id = facts.get("tool_version")
+    if event.kind == e.CALL_EDITED:
+        row.args_digest, row.decided_seq = call.args_digest, event.seq
     if "decision" in facts:
         row.decision, row.reasons = facts["decision"], facts["reasons"]
     if facts.get("approval"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agentops.database import borrowed
 from agentops.engine import events as e
 from tools.calls import ToolSpec
-from tools.provenance.labels import Label, Leaf, label_leaves
+from tools.provenance.labels import Label, Leaf, label_leaves, leaves_of
 from tools.provenance.sources import Sources
 from tools.resolvers.declaration import Path
 from tools.resolvers.matching import Candidate, read_candidates
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # The end user's own words, by the name that an entry's content has for them.
 SAID = {e.RUN_STARTED: "message", e.MESSAGE_RECEIVED: "text", e.INPUT_RECEIVED: "text"}
 _LOOKED_UP = (e.CALL_ALLOWED, e.CALL_GATED, e.CALL_REFUSED)
-_KINDS = (*SAID, e.HANDOVER_ANSWERED, e.STEP_DECIDED, e.CALL_SUCCEEDED, *_LOOKED_UP)
+_KINDS = (*SAID, e.HANDOVER_ANSWERED, e.STEP_DECIDED, e.CALL_EDITED, e.CALL_SUCCEEDED, *_LOOKED_UP)
 _QUERY = """
 SELECT seq, kind, facts, content FROM ledger_entry WHERE stream = %s AND seq > %s AND seq <= %s AND kind = ANY(%s)
 ORDER BY seq
@@ -68,6 +68,10 @@ class RunSources:
         elif kind == e.HANDOVER_ANSWERED:
             text = str((content or {}).get("text", ""))
             self.sources.read([Leaf(text, Label("trusted"), f"a person's answer in step {facts['step']}")])
+        elif kind == e.CALL_EDITED and content:
+            self._note_asked(facts["step"], content["calls"], catalogue)
+            label, where = Label("trusted"), f"a person's edit in step {facts['step']}"
+            self.sources.read([Leaf(text, label, where) for text in find_written(content)])
         elif kind == e.CALL_SUCCEEDED and content:
             self._keep(facts, content.get("value"), catalogue)
             self.sources.read(self._label(facts, content.get("value"), catalogue))
@@ -119,6 +123,12 @@ class RunSources:
         tool = self.tools.get((facts["step"], facts["call"]), "")
         rules = catalogue[tool].declared.results if tool in catalogue else ()
         return label_leaves(value, rules, f"{tool or 'a tool'} in step {facts['step']}")
+
+
+def find_written(edit: Mapping[str, Any]) -> list[str]:  # Any: JSON
+    """Return the values that a person has written into a call: what stood there before stays whose it was."""
+    before = set(leaves_of(edit["before"]))
+    return [text for path, text in leaves_of(edit["calls"][0]["arguments"]) if (path, text) not in before]
 
 
 def read_sources(session: Session) -> RunSources:

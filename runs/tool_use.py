@@ -26,7 +26,7 @@ MOST_CODES = 8
 NEWEST = 8
 
 # Denied is what people did not allow, in time or at all; refused is what the rules or a closed door did not.
-DENIED = ("denied_by_human", "approval_expired", "approval_not_recorded", "vetoed")
+DENIED = ("denied_by_human", "approval_expired", "approval_not_recorded", "vetoed", "asked_back")
 IN_DOUBT = ("unknown", "parking", "parked")
 OUTCOME_OF = """CASE WHEN c.state IN ('succeeded', 'failed', 'waiting') THEN c.state
     WHEN c.state = 'held' THEN 'waiting' WHEN c.state = ANY(%(in_doubt)s) THEN 'unknown'

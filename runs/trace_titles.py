@@ -20,6 +20,7 @@ LANES: dict[str, Lane] = {
         "decided",
     ),
     **dict.fromkeys((e.APPROVAL_GRANTED, e.APPROVAL_REFUSED, e.RUN_COMPLETED, e.RUN_CANCELLED), "decided"),
+    **dict.fromkeys((e.CALL_EDITED, e.CALL_ASKED_BACK), "decided"),
     **dict.fromkeys((e.ATTEMPT_STARTED, e.CALL_SUCCEEDED, *e.OF_ESCROW), "executed"),
     **dict.fromkeys(
         (e.MODEL_FAILED, e.CALL_REFUSED, e.ATTEMPT_FAILED, e.CALL_DEFERRED, e.CALL_FAILED), "broke"
@@ -84,6 +85,10 @@ def _asked(facts: Facts, _: str) -> str:
     return "Hands over to a person" if facts["action"] == "handover" else "Asks the user"
 
 
+def _edited(facts: Facts, tool: str) -> str:
+    return f"{tool}: edited by a person, {', '.join(facts['edited'] or ()) or 'the arguments'}"
+
+
 def _started(facts: Facts, tool: str) -> str:
     return (
         f"{tool}: called"
@@ -144,6 +149,8 @@ TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     e.CALL_ASKED: _asked,
     e.APPROVAL_GRANTED: lambda _, tool: f"{tool}: approved by a person",
     e.APPROVAL_REFUSED: lambda facts, tool: f"{tool}: {_words(facts['verdict'])}, not approved",
+    e.CALL_EDITED: _edited,
+    e.CALL_ASKED_BACK: lambda _, tool: f"{tool}: a person asks back before deciding",
     e.ATTEMPT_STARTED: _started,
     e.ATTEMPT_FAILED: lambda facts, tool: (
         f"{tool}: attempt {facts['attempt']} failed, {_words(facts['code'])}"

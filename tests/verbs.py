@@ -14,7 +14,7 @@ from django.utils import timezone
 import identities.services
 import tools.services
 from agentops.identifiers import new_id
-from approvals import capacity
+from approvals import capacity, denials
 from approvals import governing as governing_approvals
 from identities import services as who
 from identities.changes import (
@@ -393,6 +393,9 @@ DEEDS: dict[str, Deed] = {
     "set_review_capacity": lambda c, a: capacity.set_review_capacity(
         actor=a, team=c.team, per_approver_hour=10
     ),
+    "set_denial_reasons": lambda c, a: denials.set_denial_reasons(
+        actor=a, team=c.team, reasons=[{"code": "late", "words": "It is too late."}]
+    ),
     "veto_call": lambda c, a: runs.veto_call(actor=a, run=run_of(c), step=1, call=1, reason="No."),
     "settle_outcome": lambda c, a: runs.settle_outcome(
         actor=a, run=run_of(c), step=1, call=1, happened=True, note="I looked."
@@ -415,6 +418,7 @@ def verbs() -> set[str]:
         *governing,
         governing_approvals,
         capacity,
+        denials,
         runs,
         campaigns,
         publishing,

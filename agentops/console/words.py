@@ -13,7 +13,8 @@ _TONES = {
     " pending retrying",
     "running": "queued in_progress cancelling allowed started asking proposed under_way",
     "done": "completed succeeded approved active decided closed published verified answered consumed activated",
-    "halted": "halted cancelled expired superseded retired suspended skipped voided lifted unused withdrawn outdated",
+    "halted": "halted cancelled expired superseded retired suspended skipped voided lifted unused withdrawn outdated"
+    " edited",
     "broken": "failed revoked refused denied open forced_open broken thrown rejected",
 }
 TONES = {word: tone for tone, words in _TONES.items() for word in words.split()}

@@ -11,5 +11,5 @@ that mattered is an event of the run's ledger stream. Folding that stream again 
 # 4: a run may have a plan.
 # 5: a run may be external: an agent outside plans, and its calls arrive one by one.
 # 6: a call may be held, for people to veto it.
-# 7: a run may have to be admitted first.
+# 7: a run may have to be admitted first; people may edit a call before they approve it, or ask the agent back.
 ENGINE_VERSION = 7

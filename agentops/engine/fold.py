@@ -49,8 +49,10 @@ def fold_all(events: Iterable[Event], state: RunState | None = None) -> RunState
 
 
 def is_overtaken(state: RunState, kind: str, facts: Facts) -> bool:
-    """Return whether people have vetoed the call meanwhile of which a driver was to note why it does not go out."""
-    return kind in _BEFORE_EFFECT and state.call(facts["call"]).code == "vetoed"
+    """Return whether people have settled the call meanwhile of which a driver was to note why it does not go out."""
+    if kind not in _BEFORE_EFFECT or facts["step"] != state.step_of(facts["call"]):
+        return False
+    return any(call.number == facts["call"] and call.settled for call in state.calls)
 
 
 def _start(event: Event) -> RunState:

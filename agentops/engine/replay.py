@@ -32,7 +32,16 @@ from agentops.engine.trouble import decide_follow_up
 from agentops.errors import NondeterminismError
 
 # What people have decided elsewhere; the driver notes it whenever it looks.
-_VERDICTS = frozenset((e.APPROVAL_GRANTED, e.APPROVAL_REFUSED, e.BUDGET_BOUND, e.AUTHORITY_LOST))
+_VERDICTS = frozenset(
+    (
+        e.APPROVAL_GRANTED,
+        e.APPROVAL_REFUSED,
+        e.CALL_EDITED,
+        e.CALL_ASKED_BACK,
+        e.BUDGET_BOUND,
+        e.AUTHORITY_LOST,
+    )
+)
 _OF_MODEL = frozenset((e.STEP_DECIDED, e.MODEL_FAILED))
 _OF_ATTEMPT = frozenset((e.ATTEMPT_FAILED, e.CALL_SUCCEEDED, e.CALL_FAILED, e.CALL_UNKNOWN))
 _OF_BUDGET = frozenset((e.BUDGET_DRAWN, e.BUDGET_EXHAUSTED))

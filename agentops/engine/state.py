@@ -142,6 +142,7 @@ class CallState(NamedTuple):
     claims: tuple[tuple[str, str], ...] = ()
     expires_at: str = ""  # of the approval that it waits for
     held_since: datetime | None = None  # since when people may veto it; it is due at ``retry_at``
+    edited: int = 0  # the seq of the entry that holds its arguments, where a person has edited them
 
     @property
     def signature(self) -> str:

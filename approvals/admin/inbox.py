@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -16,12 +17,16 @@ from agentops.console.governed import GovernedAdmin
 from agentops.console.second_factor import accept_code
 from agentops.console.security_keys import take_signature
 from agentops.errors import AgentOpsError, NotFound, PolicyDenied, StateConflict, ValidationFailed
+from approvals.admin.editing import HAVE, edit_context, form_of, have, look
 from approvals.admin.pages import after_context, decision_context, request_context
 from approvals.admin.queue import TABS, read_queue
+from approvals.edits import Look
 from approvals.models import ApprovalDecision, ApprovalRequest
+from approvals.questions import ask_agent
 from approvals.services import decide
 from identities.acting import acting_person
 from identities.factors import has_fresh_factor
+from tools.admin.schema_form import ArgumentsForm
 
 STATUS: dict[type[AgentOpsError], int] = {
     NotFound: 404, StateConflict: 409, ValidationFailed: 422, PolicyDenied: 403,
@@ -29,6 +34,8 @@ STATUS: dict[type[AgentOpsError], int] = {
 SAID = {
     ApprovalRequest.State.APPROVED: "You approved this request.",
     ApprovalRequest.State.DENIED: "You denied this request.",
+    ApprovalRequest.State.EDITED: "You edited the call; the agent goes on with it as you have it.",
+    ApprovalRequest.State.ASKED: "You asked the agent; if it still wants this, it asks anew, with its answer.",
     ApprovalRequest.State.WAITING: "You approved this request; it takes somebody else's yes, too.",
 }
 
@@ -44,6 +51,11 @@ class ApprovalRequestAdmin(GovernedAdmin):
         view = self.admin_site.admin_view(self.decision_view)
         return [
             path("<uuid:pk>/decision/", view, name="approvals_approvalrequest_decision"),
+            path(
+                "<uuid:pk>/edit/",
+                self.admin_site.admin_view(self.edit_view),
+                name="approvals_approvalrequest_edit",
+            ),
             *super().get_urls(),
         ]
 
@@ -90,30 +102,71 @@ class ApprovalRequestAdmin(GovernedAdmin):
             return HttpResponse(status=204)
         return self._show_outcome(request, asked)
 
+    def edit_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Show the arguments in a form, then what the call would be with others, and have it made like that."""
+        asked = self.get_object(request, str(pk))
+        if asked is None:
+            return self.refuse_unknown(request)
+        if request.method == "POST" and (answer := self._too_many(request, asked)):
+            return answer
+        form, seen, error = form_of(request, asked), None, None
+        try:
+            if request.POST.get("step") == HAVE:
+                edited = self._have(request, asked)
+                messages.success(request, SAID[ApprovalRequest.State(edited.state)])
+                return HttpResponseRedirect(self.page_url("change", asked.pk))
+            seen = look(request, asked, form) if request.method == "POST" else None
+        except AgentOpsError as refused:
+            error, seen = refused, self._look_again(request, asked, form, refused)
+        return self._render_edit(request, self.get_object(request, str(pk)) or asked, form, seen, error)
+
+    def _have(self, request: HttpRequest, asked: ApprovalRequest) -> ApprovalRequest:
+        if problem := accept_code(request):
+            raise PolicyDenied("wrong_code", problem.rstrip("."))
+        return have(request, asked)
+
+    def _look_again(
+        self, request: HttpRequest, asked: ApprovalRequest, form: ArgumentsForm, refused: AgentOpsError
+    ) -> Look | None:
+        """Return what was looked at, where only its confirmation failed."""
+        if request.POST.get("step") != HAVE or isinstance(refused, StateConflict | NotFound):
+            return None
+        with suppress(AgentOpsError):
+            return look(request, asked, form)
+        return None
+
+    def _too_many(self, request: HttpRequest, asked: ApprovalRequest) -> HttpResponse | None:
+        if not count_request(read_policy("write"), str(acting_person(request).pk)).is_exceeded:
+            return None
+        return self._render_decision(request, asked, {"problem": "Too many requests. Wait a minute."}, 429)
+
+    def _render_edit(
+        self, request: HttpRequest, asked: ApprovalRequest, form: ArgumentsForm, seen: Look | None,
+        error: AgentOpsError | None,
+    ) -> TemplateResponse:  # fmt: skip
+        status = 200 if error is None else _status_of(error)
+        if form.is_bound and not form.is_valid():
+            status = 422
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Edit the call",
+            **edit_context(request, asked, form, seen, error),
+        }
+        return TemplateResponse(request, "approvals/edit.html", context, status=status)
+
     def get_queryset(self, request: HttpRequest) -> Any:
         """Load what the page names; Any: the admin's own signature."""
         related = "identity", "tool", "tool_version", "principal", "application", "requested_by"
         return super().get_queryset(request).select_related(*related)
 
     def _decide(self, request: HttpRequest, asked: ApprovalRequest) -> HttpResponse:
-        if count_request(read_policy("write"), str(acting_person(request).pk)).is_exceeded:
-            return self._render_decision(
-                request, asked, {"problem": "Too many requests. Wait a minute."}, 429
-            )
+        if answer := self._too_many(request, asked):
+            return answer
         if problem := accept_code(request):
             return self._render_decision(request, asked, {"problem": problem}, 403)
-        verdict, digest = request.POST.get("verdict", ""), request.POST.get("digest", "")
         try:
-            decided = decide(
-                actor=acting_person(request),
-                request=asked,
-                verdict=verdict,
-                reason=request.POST.get("reason", "").strip(),
-                digest=digest,
-                channel=ApprovalDecision.Channel.CONSOLE,
-                second_factor=has_fresh_factor(acting_person(request)),
-                signature=take_signature(request, f"{verdict}:{digest}"),
-            )
+            decided = _act(request, asked)
         except AgentOpsError as error:
             return self._refuse(request, asked, error)
         if request.headers.get("HX-Request"):
@@ -132,7 +185,7 @@ class ApprovalRequestAdmin(GovernedAdmin):
         return response
 
     def _refuse(self, request: HttpRequest, asked: ApprovalRequest, error: AgentOpsError) -> HttpResponse:
-        status = next((number for kind, number in STATUS.items() if isinstance(error, kind)), 400)
+        status = _status_of(error)
         present = self.get_object(request, str(asked.pk)) or asked
         stale = isinstance(error, StateConflict)
         return self._render_decision(
@@ -143,7 +196,8 @@ class ApprovalRequestAdmin(GovernedAdmin):
         self, request: HttpRequest, asked: ApprovalRequest, extra: dict[str, Any], status: int
     ) -> HttpResponse:
         user = acting_person(request)
-        extra = {"given_reason": request.POST.get("reason", ""), **extra}
+        given = {f"given_{name}": request.POST.get(name, "") for name in ("reason", "preset")}
+        extra = {**given, **extra}
         if request.headers.get("HX-Request"):
             context = {**decision_context(request, user, asked), **extra}
             return TemplateResponse(request, "approvals/decision.html", context, status=status)
@@ -166,3 +220,23 @@ class ApprovalRequestAdmin(GovernedAdmin):
             **context,
         }
         return TemplateResponse(request, "approvals/inbox.html", everything, status=status)
+
+
+def _act(request: HttpRequest, asked: ApprovalRequest) -> ApprovalRequest:
+    """Do what the pressed button says: approve, deny, or ask the agent."""
+    verdict, digest = request.POST.get("verdict", ""), request.POST.get("digest", "")
+    words, person = request.POST.get("reason", "").strip(), acting_person(request)
+    channel, second_factor = ApprovalDecision.Channel.CONSOLE, has_fresh_factor(person)
+    if verdict == ApprovalDecision.Verdict.ASK:
+        return ask_agent(
+            actor=person, request=asked, question=words, digest=digest, channel=channel, second_factor=second_factor
+        )  # fmt: skip
+    return decide(
+        actor=person, request=asked, verdict=verdict, reason=words, digest=digest, channel=channel,
+        second_factor=second_factor, signature=take_signature(request, f"{verdict}:{digest}"),
+        preset=request.POST.get("preset", "") if verdict == ApprovalDecision.Verdict.DENY else "",
+    )  # fmt: skip
+
+
+def _status_of(error: AgentOpsError) -> int:
+    return next((number for kind, number in STATUS.items() if isinstance(error, kind)), 400)

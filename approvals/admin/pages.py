@@ -10,6 +10,8 @@ from django.http import HttpRequest
 
 from agentops.console.panels import panels_for
 from agentops.console.security_keys import offers_keys
+from approvals.denials import read_presets
+from approvals.history import read_edit, tell_edit
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.policies import may_decide
 from approvals.services import read_evidence, read_reasons
@@ -65,8 +67,13 @@ def decision_context(request: HttpRequest, user: User, asked: ApprovalRequest) -
             "refusal": refusal.detail,
             "needs_code": not has_fresh_factor(acting_person(request)),
             "has_key": offers_keys(request),
+            "presets": read_presets([asked.team_id])[asked.team_id],
         }
-    return {"asked": asked, "decisions": decisions}
+    followed_by = asked.followed_by.first() if asked.state in ("edited", "asked") else None
+    edit = read_edit(asked.pk) if asked.state == "edited" else None
+    return {
+        "asked": asked, "decisions": decisions, "followed_by": followed_by, "edit": tell_edit(edit) if edit else None
+    }  # fmt: skip
 
 
 def _read_decisions(asked: ApprovalRequest) -> list[tuple[ApprovalDecision, str]]:

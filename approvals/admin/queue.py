@@ -14,7 +14,7 @@ from identities.models import AgentIdentity, User
 from tools.models import Tool
 
 MOST_SHOWN = 100
-DECIDED = ("approved", "denied", "expired", "voided")
+DECIDED = ("approved", "denied", "edited", "asked", "expired", "voided")
 TABS = {"waiting": "Waiting", "decided": "Decided"}
 
 

@@ -8,12 +8,17 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agentops.api.serializers import BodySerializer, QuerySerializer, TextField, WordField
+from approvals.closing import REASON_LIMIT
+from approvals.denials import Preset
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.models.requests import Factor
-from approvals.services import REASON_LIMIT
 from approvals.stages import StageShown
 from tools.models import Effect
 
+Verdict = ApprovalDecision.Verdict
+VERDICTS = [
+    (verdict.value, verdict.label) for verdict in (Verdict.APPROVE, Verdict.DENY)
+]  # others have addresses
 Document = dict[str, Any]  # Any: a JSON document
 
 
@@ -34,9 +39,20 @@ class GivenDecisionSerializer(serializers.Serializer[ApprovalDecision]):
 
     by = serializers.CharField(source="decided_by.username")
     verdict = serializers.ChoiceField(ApprovalDecision.Verdict.choices)
+    preset = serializers.CharField(
+        allow_blank=True, help_text="Of the team's reasons to deny, if one was chosen."
+    )
+    by_edit = serializers.BooleanField(help_text="Given by having edited the call into this one.")
     stage = serializers.IntegerField()
     channel = serializers.ChoiceField(ApprovalDecision.Channel.choices)
     decided_at = serializers.DateTimeField()
+
+
+class PresetSerializer(serializers.Serializer[Preset]):
+    """One of the team's reasons to deny: the agent is told the words."""
+
+    code = serializers.CharField()
+    words = serializers.CharField()
 
 
 class ApprovalSerializer(serializers.Serializer[ApprovalRequest]):
@@ -68,11 +84,25 @@ class ApprovalSerializer(serializers.Serializer[ApprovalRequest]):
     reason_required = serializers.BooleanField(help_text="Also to approve it takes a reason.")
     stages = serializers.SerializerMethodField()
     decisions = GivenDecisionSerializer(many=True)
+    follows = serializers.UUIDField(
+        source="follows_id", allow_null=True, help_text="The request before, which was `edited` or `asked`."
+    )
+    edited_by = serializers.CharField(
+        source="edited_by.username",
+        allow_null=True,
+        default=None,
+        help_text="Whose edit made the call what it is.",
+    )
+    denial_reasons = serializers.SerializerMethodField()
     evidence = serializers.SerializerMethodField()
 
     @extend_schema_field(StageSerializer(many=True))
     def get_stages(self, request: ApprovalRequest) -> list[Document]:
         return list(StageSerializer(self.context["stages"].get(request.pk, []), many=True).data)
+
+    @extend_schema_field(PresetSerializer(many=True))
+    def get_denial_reasons(self, request: ApprovalRequest) -> list[Document]:
+        return list(PresetSerializer(self.context["presets"][request.team_id], many=True).data)
 
     @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
     def get_evidence(self, request: ApprovalRequest) -> Document | None:
@@ -81,13 +111,20 @@ class ApprovalSerializer(serializers.Serializer[ApprovalRequest]):
 
 
 class DecisionBody(BodySerializer):
-    verdict = WordField(ApprovalDecision.Verdict.choices)
+    verdict = WordField(VERDICTS)
+    preset = TextField(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=40,
+        help_text="The code of one of `denial_reasons`, to deny; `reason` is then what you add to it.",
+    )
     reason = TextField(
         required=False,
         default="",
         allow_blank=True,
         max_length=REASON_LIMIT,
-        help_text="Why. Required to deny: the agent is told, and the record keeps it.",
+        help_text="Why. Required to deny without a `preset`: the agent is told, and the record keeps it.",
     )
     digest = TextField(min_length=64, max_length=64, help_text="The digest of what you looked at.")
 

@@ -16,6 +16,7 @@ from agentops.api.views import ApiView, ListView
 from agentops.errors import NotFound
 from approvals.api.evidence import read_many
 from approvals.api.serializers import ApprovalQuery, ApprovalSerializer, DecidedSerializer, DecisionBody
+from approvals.denials import read_presets
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.services import decide
 from approvals.stages import read_stages
@@ -46,7 +47,7 @@ class Approval(ApiView):
     @extend_schema(operation_id="getApproval", tags=["approvals"], responses=ApprovalSerializer)
     def get(self, request: Request, approval_id: UUID) -> Response:
         """Return a request with the evidence for its decision."""
-        return Response(_render([_find(caller(request), approval_id)])[0])
+        return Response(_render([find_request(caller(request), approval_id)])[0])
 
 
 class Decision(ApiView):
@@ -66,7 +67,7 @@ class Decision(ApiView):
         expired, or when the call is not the one that the digest names.
         """
         read_key(request, required=True)
-        found = _find(caller(request), approval_id)
+        found = find_request(caller(request), approval_id)
         body = read_body(DecisionBody, request)
 
         def act() -> Answer:
@@ -78,6 +79,7 @@ class Decision(ApiView):
                 digest=body["digest"],
                 channel=ApprovalDecision.Channel.API,
                 second_factor=has_fresh_factor(caller(request)),
+                preset=body["preset"],
             )
             return Answer(200, render_row(DecidedSerializer, decided))
 
@@ -86,12 +88,13 @@ class Decision(ApiView):
 
 def _visible(user: User) -> QuerySet[ApprovalRequest]:
     visible: QuerySet[ApprovalRequest] = ApprovalRequest.objects.visible_to(user)
-    return visible.select_related("identity", "tool", "tool_version").prefetch_related(
+    return visible.select_related("identity", "tool", "tool_version", "edited_by").prefetch_related(
         "decisions__decided_by"
     )
 
 
-def _find(user: User, approval_id: UUID) -> ApprovalRequest:
+def find_request(user: User, approval_id: UUID) -> ApprovalRequest:
+    """Return a request that the caller may see; raises NotFound."""
     found = _visible(user).filter(pk=approval_id).first()
     if found is None:
         raise NotFound("unknown_approval", "There is no such request, or it is not for you to see.")
@@ -100,4 +103,5 @@ def _find(user: User, approval_id: UUID) -> ApprovalRequest:
 
 def _render(requests: list[ApprovalRequest]) -> list[Fields]:
     evidence, stages = read_many(each.pk for each in requests), read_stages(requests)
-    return render_rows(ApprovalSerializer, requests, evidence=evidence, stages=stages)
+    presets = read_presets(each.team_id for each in requests)
+    return render_rows(ApprovalSerializer, requests, evidence=evidence, stages=stages, presets=presets)

@@ -2,7 +2,7 @@
 
 from approvals.models.capacity import ReviewCapacity
 from approvals.models.requests import ApprovalDecision, ApprovalParent, ApprovalRequest
-from approvals.models.rules import ApprovalRule, ApprovalStage, StageGroup
+from approvals.models.rules import ApprovalRule, ApprovalStage, DenialReasons, StageGroup
 
 __all__ = [
     "ApprovalDecision",
@@ -10,6 +10,7 @@ __all__ = [
     "ApprovalRequest",
     "ApprovalRule",
     "ApprovalStage",
+    "DenialReasons",
     "ReviewCapacity",
     "StageGroup",
 ]

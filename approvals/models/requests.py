@@ -33,6 +33,8 @@ class ApprovalRequest(models.Model):
         DENIED = "denied"
         EXPIRED = "expired"
         VOIDED = "voided"
+        EDITED = "edited"
+        ASKED = "asked"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="approvals")
@@ -81,6 +83,21 @@ class ApprovalRequest(models.Model):
     )
     stage_at = models.DateTimeField(null=True, help_text="Since when.")
     escalates_at = models.DateTimeField(null=True, help_text="When others may decide in this stage too.")
+    follows = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="followed_by",
+        help_text="The request before: somebody edited its call, or asked the agent back about it.",
+    )
+    edited_by = models.ForeignKey(
+        User,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
+        help_text="Whose edit made the call what it is.",
+    )
     decided_at = models.DateTimeField(null=True)
     consumed_at = models.DateTimeField(null=True)
 
@@ -142,6 +159,8 @@ class ApprovalDecision(models.Model):
     class Verdict(models.TextChoices):
         APPROVE = "approve"
         DENY = "deny"
+        EDIT = "edit"
+        ASK = "ask"
 
     class Channel(models.TextChoices):
         CONSOLE = "console"
@@ -156,6 +175,12 @@ class ApprovalDecision(models.Model):
     digest = models.CharField(max_length=64, help_text="The digest that the person was shown.")
     stage = models.PositiveSmallIntegerField(default=1, db_default=1)
     decided_at = models.DateTimeField()
+    preset = models.CharField(
+        max_length=40, blank=True, db_default="", help_text="Of the team's reasons to deny."
+    )
+    by_edit = models.BooleanField(
+        default=False, db_default=False, help_text="Given by having edited the call into this one."
+    )
 
     class Meta:
         constraints: ClassVar = [

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from agentops.identifiers import new_id
 from approvals.models.requests import ApprovalRequest, Factor
-from approvals.querysets import ApprovalRuleQuerySet
+from approvals.querysets import ApprovalRuleQuerySet, DenialReasonsQuerySet
 from identities.models import AgentIdentity, Team, User
 from tools.models import Effect, Tool
 
@@ -60,6 +60,27 @@ class ApprovalRule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.place}. {self.name}"
+
+
+class DenialReasons(models.Model):
+    """A team's ready-made reasons to deny, as a whole; a team without a row has those that are shipped."""
+
+    team = models.OneToOneField(
+        Team, on_delete=models.PROTECT, primary_key=True, related_name="denial_reasons"
+    )
+    reasons = models.JSONField(
+        help_text='In order: [{"code": "wrong_amount", "words": "The amount is wrong."}].'
+    )
+    set_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", editable=False)
+    set_at = models.DateTimeField()
+
+    objects = DenialReasonsQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "denial reasons"
+
+    def __str__(self) -> str:
+        return f"why calls of {self.team} are denied"
 
 
 class ApprovalStage(models.Model):

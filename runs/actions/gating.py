@@ -8,8 +8,10 @@ from uuid import UUID
 from agentops.engine import events as e
 from agentops.engine.state import CallState
 from approvals import gate
+from approvals.history import read_edit
 from approvals.services import ASKED_ANEW, Parent, Subject, request_approval
 from runs import admission, evidence
+from runs.actions.editing import edited_from, note_edit, note_question
 from runs.actions.pinning import Pinned, pin_for_people
 from runs.actions.proposals import terms_of, where_of
 from runs.actions.refusals import give_caps_back, note_refused
@@ -30,6 +32,7 @@ REFUSALS = {
     "denied": "denied_by_human",
     "expired": "approval_expired",
     "unrecorded": "approval_not_recorded",
+    "edited": "approval_not_recorded",
 }
 
 
@@ -51,10 +54,10 @@ def ask_people(
     if pinned is None:
         return
     bound, words = pinned.bound, pinned.words
-    shown = evidence.collect(session, call, bound) | words
+    shown, edit_of = evidence.collect(session, call, bound) | words, edited_from(session, call)
     with session.orm_write() as write:
         request = request_approval(
-            assessment=bound, subject=_subject_of(session), evidence=shown, now=utc_now(),
+            assessment=bound, subject=_subject_of(session), evidence=shown, now=utc_now(), edit_of=edit_of,
             voids_as=CHANGED if pinned.has_changed else ASKED_ANEW,
         )  # fmt: skip
         facts = {**terms_of(session, call, bound), "approval": str(request.id), **pinned.facts}
@@ -87,12 +90,21 @@ def heed_decisions(session: Session) -> None:
     if not waiting or session.state.has_ended:  # its end has withdrawn them
         return
     for approval, verdict in gate.read_verdicts(list(waiting)).items():
-        call = waiting[approval]
-        facts = {**where_of(session, call), "approval": str(approval), "verdict": verdict}
-        if verdict == "approved":
-            session.note(e.APPROVAL_GRANTED, facts)
-        else:
-            code = REFUSALS.get(verdict, "approval_voided")
-            detail = evidence.refusal_words(approval, code)
-            facts["code"] = code
-            session.note(e.APPROVAL_REFUSED, facts, {"detail": detail}, give_caps_back(session, call))
+        _heed(session, waiting[approval], approval, verdict)
+
+
+def _heed(session: Session, call: CallState, approval: UUID, verdict: str) -> None:
+    facts = {**where_of(session, call), "approval": str(approval), "verdict": verdict}
+    if verdict == "approved":
+        session.note(e.APPROVAL_GRANTED, facts)
+    elif verdict == "asked":
+        note_question(session, call, approval)
+    elif verdict == "edited" and not session.state.unread and (edit := read_edit(approval)):
+        note_edit(session, call, edit)
+    else:
+        # Who edited has not seen what the user wrote since.
+        is_late = verdict == "edited" and session.state.unread
+        code = "approval_voided" if is_late else REFUSALS.get(verdict, "approval_voided")
+        detail = evidence.UNREAD_WORDS if is_late else evidence.refusal_words(approval, code)
+        facts["code"] = code
+        session.note(e.APPROVAL_REFUSED, facts, {"detail": detail}, give_caps_back(session, call))

@@ -20,6 +20,8 @@ from tools.bindings import CODE
 from tools.calls import Call, ToolSpec
 from tools.standing import Answer
 
+_GONE: dict[str, Any] = {"arguments": None, "problem_detail": "the proposal was erased"}
+
 
 def key_of(session: Session, call: CallState) -> str:
     """Return the idempotency key of a call: ``run:step:tool:call``."""
@@ -27,16 +29,21 @@ def key_of(session: Session, call: CallState) -> str:
 
 
 def proposal(session: Session, number: int) -> dict[str, Any]:
-    """Return the recorded proposal of a call of the current step, as the model made it."""
+    """Return the recorded proposal of a call of the current step: the model's, or what a person made of it."""
+    if edited := session.state.call(number).edited:
+        return _find_call(session.content_of(edited), number)
     step = session.state.step_of(number)
     for mark in reversed(session.state.marks):
         if mark.step == step:
-            content = session.content_of(mark.seq) or {}
-            found = [call for call in content.get("calls", ()) if call["call"] == number]
-            if found:
-                recorded: dict[str, Any] = found[0]
-                return recorded
-    return {"arguments": None, "problem_detail": "the proposal was erased"}
+            found = _find_call(session.content_of(mark.seq), number)
+            if found is not _GONE:
+                return found
+    return _GONE
+
+
+def _find_call(content: Any, number: int) -> dict[str, Any]:  # Any: JSON
+    calls = content.get("calls", ()) if isinstance(content, dict) else ()
+    return next((call for call in calls if call["call"] == number), _GONE)
 
 
 def read_arguments(session: Session, call: CallState, spec: ToolSpec) -> Any:  # Any: JSON

@@ -54,8 +54,9 @@ def read_run_behind(request: HttpRequest, subject: ApprovalRequest) -> dict[str,
     call = ToolCall.objects.filter(run=run, approval_id=subject.pk).first()
     latest = read_last_items(run, limit=LINES_READ, contents=False)
     lines = [item for item in latest if item.kind not in e.OF_ESCROW]
-    approved = subject.state == ApprovalRequest.State.APPROVED
-    moving = approved and not run.has_ended and (call is None or call.state not in SETTLED)
+    goes_on = subject.state in (ApprovalRequest.State.APPROVED, ApprovalRequest.State.EDITED)
+    awaited = call.state not in SETTLED if call else not subject.followed_by.exists()
+    moving = goes_on and not run.has_ended and awaited
     return {"run": run, "call": call, "lines": lines[-LINES_SHOWN:], "moving": moving}
 
 

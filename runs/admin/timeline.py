@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -22,7 +22,7 @@ LED_UP_TO = {
     e.ATTEMPT_STARTED: {e.CALL_SUCCEEDED, e.CALL_FAILED, e.CALL_UNKNOWN, e.ATTEMPT_FAILED},
     e.BUDGET_DRAWN: {e.MODEL_REQUESTED},
 }
-VERDICTS = (e.APPROVAL_GRANTED, e.APPROVAL_REFUSED)
+VERDICTS = (e.APPROVAL_GRANTED, e.APPROVAL_REFUSED, e.CALL_EDITED, e.CALL_ASKED_BACK)
 OUTCOMES = (e.CALL_SUCCEEDED, e.CALL_FAILED, e.CALL_UNKNOWN, e.CALL_PARKED, e.CALL_REFUSED, e.CALL_GATED)
 
 Place = tuple[int | None, int | None]
@@ -79,21 +79,24 @@ def lay_out(
     ``deciders`` names the people who decided about approvals, by the approval's id; ``spent`` is what the
     run had cost before the first item.
     """
-    proposed, allowed = _proposals(items), _permissions(items)
-    groups = _group(_tell(item, proposed, allowed, deciders) for item in _without_preludes(items))
+    allowed = _permissions(items)
+    groups = _group(_tell_all(_without_preludes(items), allowed, deciders))
     for group in groups:
         spent += group.usd
         group.running_usd = spent
     return groups
 
 
-def _proposals(items: Iterable[TraceItem]) -> dict[Place, Any]:
+def _tell_all(
+    items: Iterable[TraceItem], allowed: dict[Place, TraceItem], deciders: Mapping[str, str]
+) -> Iterator[Told]:
+    """Yield items told, each call with the arguments that it had by then: a person may edit what a model proposed."""
     proposed: dict[Place, Any] = {}
     for item in items:
-        if item.kind == e.STEP_DECIDED and isinstance(item.content, dict):
+        if item.kind in (e.STEP_DECIDED, e.CALL_EDITED) and isinstance(item.content, dict):
             for call in item.content.get("calls") or ():
                 proposed[item.step, call.get("call")] = call.get("arguments") or call.get("raw")
-    return proposed
+        yield _tell(item, proposed, allowed, deciders)
 
 
 def _permissions(items: Iterable[TraceItem]) -> dict[Place, TraceItem]:
@@ -123,7 +126,8 @@ def _tell(
     place = (item.step, item.call)
     if item.kind in VERDICTS:
         approval = str(item.facts.get("approval") or "")
-        return Told(item, approval=approval, person=deciders.get(approval, ""))
+        edited = proposed.get(place) if item.kind == e.CALL_EDITED else None
+        return Told(item, approval=approval, person=deciders.get(approval, ""), arguments=edited)
     if item.kind not in OUTCOMES:
         return Told(item)
     permission = allowed.get(place)

@@ -21,10 +21,11 @@ def read_steps(run: Run, steps: Iterable[Step]) -> dict[str, Any]:  # Any: a ser
     calls: dict[int, list[ToolCall]] = defaultdict(list)
     for call in ToolCall.objects.filter(run=run, step__in=[step.number for step in steps]).order_by("number"):
         calls[call.step].append(call)
+    edited = [call.decided_seq for group in calls.values() for call in group]
     outcomes = [call.outcome_seq for group in calls.values() for call in group]
     with connection.cursor() as cursor:
         contents: Contents = read_contents_for_people(
-            cursor, run.pk, [seq for seq in decided + outcomes if seq]
+            cursor, run.pk, list({seq for seq in (*decided, *edited, *outcomes) if seq})
         )
     return {"calls": calls, "contents": contents}
 

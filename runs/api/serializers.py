@@ -158,6 +158,14 @@ class RunDetailSerializer(RunSerializer):
         return said
 
 
+class EditedSerializer(serializers.Serializer[Document]):
+    """What a person made of a call before it was approved; `arguments` of the call are theirs."""
+
+    by = serializers.CharField()
+    before = serializers.JSONField(help_text="The arguments that they were shown.")
+    reason = serializers.CharField(allow_blank=True)
+
+
 class ToolCallSerializer(serializers.Serializer[ToolCall]):
     """What was executed of a step: one proposed call, its gate and its outcome."""
 
@@ -173,7 +181,8 @@ class ToolCallSerializer(serializers.Serializer[ToolCall]):
     idempotency_key = serializers.CharField(source="key")
     attempts = serializers.IntegerField()
     code = serializers.CharField(allow_blank=True)
-    arguments = serializers.SerializerMethodField()
+    arguments = serializers.SerializerMethodField(help_text="As they were proposed, or edited by a person.")
+    edited = serializers.SerializerMethodField()
     outcome = serializers.SerializerMethodField()
     proposed_at = serializers.DateTimeField()
     held_until = serializers.DateTimeField(
@@ -192,8 +201,15 @@ class ToolCallSerializer(serializers.Serializer[ToolCall]):
     def get_arguments(self, call: ToolCall) -> Any:  # Any: an arbitrary JSON value
         return self._proposed(call).get("arguments")
 
+    @extend_schema_field(EditedSerializer(allow_null=True))
+    def get_edited(self, call: ToolCall) -> Document | None:
+        decided = self.context["contents"].get(call.decided_seq) or {}
+        if "before" not in decided:
+            return None
+        return dict(EditedSerializer(decided).data)
+
     def _proposed(self, call: ToolCall) -> dict[str, Any]:  # Any: as above
-        """Return the call as the model wrote it, which is content: empty once it is erased."""
+        """Return the call as the model wrote it, or a person edited it, which is content: empty once it is erased."""
         decided = self.context["contents"].get(call.decided_seq) or {}
         if "unreadable" in decided:
             return {"arguments": decided}

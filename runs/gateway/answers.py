@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agentops.engine import events as e
-from agentops.ledger.store import read_entries_for_people
+from agentops.ledger.store import read_contents_for_people, read_entries_for_people
 from runs.gateway.blocks import find_digests
 from runs.models import ReceivedCall, Run, ToolCall
 from runs.parts import read_parts
@@ -26,6 +26,8 @@ _WORDS = {
     "outcome_unknown": "nobody knows whether it happened; a person has to find out",
     "in_progress": "it is being worked on; make the same call again to learn how it ended",
     "held": "it goes out at {} unless a person vetoes it; make the same call again to learn how it ended",
+    "asked_back": "it was not made: a person who reviews your calls, not your user, asks: {} If it is still right, "
+    "make it again, with your answer as its reason",
     "approval_required": "a person has to approve this; make the same call again to learn what they decided",
 }
 
@@ -44,6 +46,7 @@ class Answer:
     approval: UUID | None = None
     was_replayed: bool = False
     has_blocks: bool = False
+    edited: Mapping[str, Any] | None = None  # Any: JSON. The arguments that a person gave it, and why
     parts: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
@@ -65,7 +68,7 @@ def read_answer(received: ReceivedCall) -> Answer:
     """Return how the call stands."""
     call = ToolCall.objects.filter(run_id=received.run_id, step=received.number).first()
     if call is not None and call.outcome_seq is not None:
-        return _read_outcome(received.run_id, call)
+        return replace(_read_outcome(received.run_id, call), edited=_read_edit(received.run_id, call))
     ended = Run.objects.only("state", "status_reason").get(pk=received.run_id)
     if ended.has_ended:
         return _never_made(ended, call)
@@ -113,7 +116,21 @@ def _read_outcome(run_id: UUID, call: ToolCall) -> Answer:
         return _settled_by_person(facts)
     if kind == e.CALL_VETOED:
         return Answer("failed", None, call.code, str(content.get("reason", "")))
+    if kind == e.CALL_ASKED_BACK:
+        question = str(content.get("question", ERASED))
+        return Answer("failed", None, call.code, _WORDS["asked_back"].format(question))
     return Answer("failed", content.get("value"), facts.get("code", ""), str(content.get("detail", "")))
+
+
+def _read_edit(run_id: UUID, call: ToolCall) -> Mapping[str, Any] | None:
+    """Return what a person made of the call before it was decided; None where nobody edited it, or it was erased."""
+    with connection.cursor() as cursor:
+        content = (
+            read_contents_for_people(cursor, run_id, [call.decided_seq or 0]).get(call.decided_seq or 0) or {}
+        )
+    if "before" not in content:
+        return None
+    return {"arguments": content["calls"][0]["arguments"], "reason": content.get("reason", "")}
 
 
 def _succeeded(run_id: UUID, facts: dict[str, Any], content: dict[str, Any]) -> Answer:  # Any: JSON

@@ -48,6 +48,7 @@ CALLER = "agentops.caller"  # in the request's scope
 # What a client may say of a call, beside what MCP itself has.
 CONVERSATION, KEY, WHY = "io.agentops/conversation", "io.agentops/key", "io.agentops/why"
 PROBLEM, RUN, CALL = "io.agentops/problem", "io.agentops/run", "io.agentops/call"
+EDITED = "io.agentops/edited"
 INSTRUCTIONS = (
     "Every call is checked, recorded and carried out on behalf of the user whose token you present. A result with "
     "the code approval_required or in_progress is no failure: make the very same call again later to learn how it "
@@ -238,18 +239,29 @@ def _send_to(received: ReceivedCall, answer: Answer) -> types.InputRequiredResul
 
 
 def _tell(received: ReceivedCall, answer: Answer) -> types.CallToolResult:
-    where = {RUN: str(received.run_id), CALL: received.number}
+    where: dict[str, Any] = {RUN: str(received.run_id), CALL: received.number}  # Any: JSON
+    where |= {EDITED: dict(answer.edited)} if answer.edited else {}
     if answer.status != "succeeded":
         return _problem(answer.code, answer.detail, answer, where)
     value = answer.value
     if answer.has_blocks:
-        return types.CallToolResult(content=write_blocks(value, answer.parts), _meta=where)
+        blocks = [*_tell_edit(answer), *write_blocks(value, answer.parts)]
+        return types.CallToolResult(content=blocks, _meta=where)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return types.CallToolResult(
-        content=[types.TextContent(text=text)],
+        content=[*_tell_edit(answer), types.TextContent(text=text)],
         structured_content=value if isinstance(value, dict) else None,
         _meta=where,
     )
+
+
+def _tell_edit(answer: Answer) -> list[types.TextContent]:
+    """Return, before the result, that it is of other arguments than the agent's own."""
+    if answer.edited is None:
+        return []
+    told = json.dumps(answer.edited, ensure_ascii=False)
+    said = f"Edited by a person who reviews your calls. Do not repeat yours; this is of: {told}"
+    return [types.TextContent(text=said)]
 
 
 def _problem(
@@ -265,6 +277,7 @@ def _problem(
 
 def _told(code: str, detail: str, answer: Answer | None = None) -> dict[str, Any]:  # Any: JSON
     told: dict[str, Any] = {"code": code, "detail": detail}  # Any: JSON
+    told |= {"edited": dict(answer.edited)} if answer and answer.edited else {}
     if answer is not None and answer.approval is not None:
         told |= {"approval_id": str(answer.approval), "url": answer.url}
     if answer is not None and not answer.is_settled:

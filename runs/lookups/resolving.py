@@ -38,7 +38,7 @@ AMBIGUOUS, UNKNOWN, UNASKED, STALE = (
 )
 CODES = (AMBIGUOUS, UNKNOWN, UNASKED, STALE)
 _KEPT = """
-SELECT content FROM ledger_entry WHERE stream = %s AND seq <= %s AND kind = ANY(%s)
+SELECT content FROM ledger_entry WHERE stream = %s AND seq > %s AND seq <= %s AND kind = ANY(%s)
     AND facts ->> 'step' = %s AND facts ->> 'call' = %s ORDER BY seq DESC LIMIT 1
 """
 _KEPT_BETWEEN = """
@@ -184,10 +184,14 @@ def _said(session: Session, number: int) -> dict[str, Json] | None:
 
 
 def _read_recorded(session: Session, where: tuple[int, int]) -> tuple[Json] | None:
-    for draft, _ in reversed(session.pending):
+    for draft, state in reversed(session.pending):
+        if state.seq <= session.state.call(where[1]).edited:
+            break
         if draft.kind in _KINDS and (draft.facts["step"], draft.facts["call"]) == where:
             return (draft.content,)
-    asked = (session.context.run_id, session.head.seq, _KINDS, str(where[0]), str(where[1]))
+    # What was looked up for a call as it was before somebody edited it is not about this one.
+    after = session.state.call(where[1]).edited
+    asked = (session.context.run_id, after, session.head.seq, _KINDS, str(where[0]), str(where[1]))
     with borrowed() as connection:
         row = connection.execute(_KEPT, asked).fetchone()
     return None if row is None else (None if row[0] is None else json.loads(row[0]),)

@@ -23,6 +23,7 @@ from runs.provisioning.approval_rules import apply_approval_rules
 from runs.provisioning.capacity import apply_review_capacity
 from runs.provisioning.catalogue import apply_tools
 from runs.provisioning.checking import check_document
+from runs.provisioning.denial_reasons import apply_denial_reasons
 from runs.provisioning.money import apply_budgets, apply_prices
 from runs.provisioning.people import apply_groups, apply_people, apply_teams
 from runs.provisioning.plan import Plan
@@ -48,6 +49,7 @@ SECTIONS = (
     apply_budgets,
     apply_approval_rules,
     apply_review_capacity,
+    apply_denial_reasons,
 )
 ONE_AT_A_TIME = 4_726_001  # an advisory lock: two documents are never applied interleaved
 

@@ -83,6 +83,7 @@ def test_the_document_is_enough(client: DocumentClient, company: Company, caller
     company.publish()
     story = Story(client, company, callers)
     refunded = ask_and_approve(story)
+    ask_back_and_edit(story)
     steer(story)
     hand_over(story)
     settle(story)
@@ -120,6 +121,27 @@ def ask_and_approve(story: Story) -> str:
     assert [item["seq"] for item in told] == [event["seq"] for event in listed]
     assert [step["step"] for step in client.pages(story.app, "listSteps", run_id=run, limit=2)] == [1, 2, 3]
     return run
+
+
+def ask_back_and_edit(story: Story) -> None:
+    """Ask the agent about a refund, and have the one that it proposes again made of another order."""
+    client = story.client
+    refund = proposes(("refund", {"order_id": "C-3"}))
+    run = story.start(refund, refund, says("Refunded."))
+    (action,) = story.show(run)["required_actions"]
+    asked = client.call(story.fiona, "getApproval", approval_id=action["id"])
+    question = {"question": "Is it C-3?", "digest": asked["digest"]}
+    client.call(story.fiona, "askAgent", question, approval_id=asked["id"], Idempotency_Key="ask")
+    story.drive(run)
+    (action,) = story.show(run)["required_actions"]
+    again = client.call(story.fiona, "getApproval", approval_id=action["id"])
+    assert again["follows"] == asked["id"]
+    wanted = {"arguments": {"order_id": "C-4"}, "digest": again["digest"]}
+    seen = client.call(story.fiona, "previewEdit", wanted, approval_id=again["id"])
+    edit = {**wanted, "edited_digest": seen["digest"], "reason": "It is C-4."}
+    client.call(story.fiona, "editApproval", edit, approval_id=again["id"], Idempotency_Key="edit")
+    story.drive(run)
+    assert story.show(run)["state"] == "completed"
 
 
 def steer(story: Story) -> None:

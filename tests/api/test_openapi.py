@@ -23,9 +23,11 @@ OPERATIONS = {
     "addMessage",
     "answerHandover",
     "answerInput",
+    "askAgent",
     "cancelRun",
     "createTable",
     "decideApproval",
+    "editApproval",
     "exportTable",
     "foreseeCall",
     "foreseeDecision",
@@ -60,6 +62,7 @@ OPERATIONS = {
     "listTools",
     "makeStop",
     "pauseRun",
+    "previewEdit",
     "proposeChange",
     "publishTable",
     "rejectProposal",
@@ -135,7 +138,14 @@ def test_the_key_is_required_where_it_must_be() -> None:
         for parameter in operation.get("parameters", ())
         if parameter["name"] == "Idempotency-Key" and parameter.get("required")
     }
-    assert required == {"startRun", "decideApproval", "activateProposal", "rejectProposal"}
+    assert required == {
+        "startRun",
+        "decideApproval",
+        "editApproval",
+        "askAgent",
+        "activateProposal",
+        "rejectProposal",
+    }
 
 
 @pytest.mark.parametrize(

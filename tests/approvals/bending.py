@@ -10,18 +10,20 @@ import psycopg
 import pytest
 from psycopg import sql
 
-TRIGGERS = {
-    "approvals_approvalrequest": "approvals_approvalrequest_approved",
-    "approvals_approvaldecision": "approvals_approvaldecision_apart",
-    "approvals_approvalstage": "approvals_approvalstage_final",
-    "approvals_stagegroup": "approvals_stagegroup_final",
-    "approvals_approvalrule": "approvals_approvalrule_governed",
-}
+TRIGGERS = [
+    ("approvals_approvalrequest", "approvals_approvalrequest_approved"),
+    ("approvals_approvalrequest", "approvals_approvalrequest_origin"),
+    ("approvals_approvaldecision", "approvals_approvaldecision_apart"),
+    ("approvals_approvaldecision", "approvals_approvaldecision_by_edit"),
+    ("approvals_approvalstage", "approvals_approvalstage_final"),
+    ("approvals_stagegroup", "approvals_stagegroup_final"),
+    ("approvals_approvalrule", "approvals_approvalrule_governed"),
+]
 
 
 def _switch(word: str) -> None:
     with psycopg.connect(os.environ["DATABASE_OWNER_URL"]) as owner:
-        for table, trigger in TRIGGERS.items():
+        for table, trigger in TRIGGERS:
             statement = sql.SQL("ALTER TABLE {} {} TRIGGER {}")
             owner.execute(statement.format(sql.Identifier(table), sql.SQL(word), sql.Identifier(trigger)))
 

@@ -14,7 +14,7 @@ import pytest
 from django.utils import timezone
 
 from agentops.errors import AgentOpsError, StateConflict
-from approvals import duties, gate, services
+from approvals import closing, duties, gate, services
 from approvals.models import ApprovalRequest
 from identities.models import AgentIdentity, User
 from runs.models import Run
@@ -75,12 +75,16 @@ def decide_as_starter(company: Company, request: ApprovalRequest) -> None:
 # --- mutants ----------------------------------------------------------------------------------------------
 
 
+def _open(patch: pytest.MonkeyPatch, old: str) -> None:
+    patch.setattr(services, "check_open", rewrite(patch, closing, "check_open", old, "False"))
+
+
 def without_expiry(patch: pytest.MonkeyPatch) -> None:
-    rewrite(patch, services, "_check_open", "now >= request.expires_at", "False")
+    _open(patch, "now >= request.expires_at")
 
 
 def without_digest(patch: pytest.MonkeyPatch) -> None:
-    rewrite(patch, services, "_check_open", "digest != request.digest", "False")
+    _open(patch, "digest != request.digest")
 
 
 def without(part: str) -> Mutant:

@@ -13,7 +13,7 @@ from guardian.shortcuts import assign_perm
 
 from agentops.errors import AgentOpsError, NotFound, PolicyDenied, StateConflict, ValidationFailed
 from agentops.ledger.store import erase_contents
-from approvals import services
+from approvals import closing, services
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.services import Subject, expire_requests, request_approval, void_requests
 from identities.models import STAFF_ISSUER, User
@@ -88,7 +88,7 @@ def test_whoever_waits_is_woken(
     cast: Cast, request_of_team: ApprovalRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[tuple[str, ...]] = []
-    monkeypatch.setattr(services, "send_after_commit", lambda *args, **_: sent.append(args))
+    monkeypatch.setattr(closing, "send_after_commit", lambda *args, **_: sent.append(args))
     decide(request_of_team, cast.fiona)
     assert sent == [("runs.wake_run", request_of_team.subject_ref)]
 
@@ -385,7 +385,7 @@ def test_a_request_that_is_undone_leaves_nothing(cast: Cast, assessment: Assessm
 
 def test_what_nobody_decided_in_time_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[str] = []
-    monkeypatch.setattr(services, "send_after_commit", lambda task, ref: sent.append(ref))
+    monkeypatch.setattr(closing, "send_after_commit", lambda task, ref: sent.append(ref))
     now = timezone.now()
     late = [ApprovalRequestFactory.create(expires_at=now - timedelta(seconds=n)) for n in (0, 5, 9)]
     ApprovalRequestFactory.create(expires_at=now + timedelta(seconds=5))

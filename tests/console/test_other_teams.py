@@ -19,7 +19,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agentops.ledger.models import Stream
-from approvals.models import ApprovalRule, ReviewCapacity
+from approvals.models import ApprovalRule, DenialReasons, ReviewCapacity
 from identities.changes import do_or_propose, set_rule
 from identities.models import ChangeRule
 from identities.services import add_issuer, suspend_agent
@@ -86,6 +86,9 @@ def user_terms(cast: Cast) -> UserTerms:
 ROWS: dict[str, Callable[[Cast], Model]] = {
     "approvals.approvalrule": lambda cast: ApprovalRule.objects.create(
         team=cast.team, place=1, name="Two", stages=[{"needed": 2}], created_by=cast.alice
+    ),
+    "approvals.denialreasons": lambda cast: DenialReasons.objects.create(
+        team=cast.team, reasons=[], set_by=cast.alice, set_at=timezone.now()
     ),
     "approvals.approvalrequest": lambda cast: ApprovalRequestFactory.create(identity=cast.agent),
     "approvals.reviewcapacity": lambda cast: ReviewCapacity.objects.create(

@@ -14,6 +14,7 @@ from agentops.demo.planner.script import SHIPPED, load_scripts
 from agentops.demo.shop.app import build_app as build_shop
 from agentops.demo.shop.catalogue import TOOLS
 from agentops.demo.shop.store import Store
+from runs.window import EDITED
 from tests.demo.servers import running
 
 if TYPE_CHECKING:
@@ -98,6 +99,32 @@ def test_the_refund_story_when_a_human_says_no(planner: openai.OpenAI, shop: htt
     assert [tool for tool, _ in done] == ["find_customer", "get_order", "refund_payment"]
     assert "was not approved" in answer
     assert shop.get("/effects").json() == {"effects": []}
+
+
+def test_the_refund_story_when_a_human_asks_first(planner: openai.OpenAI, shop: httpx2.Client) -> None:
+    read, asked = execute_in(shop), iter([True])
+
+    def execute(name: str, arguments: str) -> str:
+        if name == "refund_payment" and next(asked, False):
+            return '{"error": "asked_back", "question": "How broken?"}'
+        return read(name, arguments)
+
+    done, answer = drive(planner, SCRIPTS["refund_broken_kettle"].request or "", execute)
+    assert [tool for tool, _ in done].count("refund_payment") == 2
+    assert "129.90 USD are on their way back" in answer
+
+
+def test_the_refund_story_when_a_human_edits_the_refund(planner: openai.OpenAI, shop: httpx2.Client) -> None:
+    read = execute_in(shop)
+
+    def execute(name: str, arguments: str) -> str:
+        if name != "refund_payment":
+            return read(name, arguments)
+        edited = {**json.loads(arguments), "amount": "60.00"}
+        return f"{EDITED} {json.dumps(edited)}.\n{read(name, json.dumps(edited))}"
+
+    _, answer = drive(planner, SCRIPTS["refund_broken_kettle"].request or "", execute)
+    assert "60.00 USD are on their way back to your Visa" in answer
 
 
 def test_the_refund_story_when_the_tool_fails(planner: openai.OpenAI, shop: httpx2.Client) -> None:

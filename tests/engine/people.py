@@ -63,7 +63,8 @@ class History:
     def _answers(self, call: CallState) -> list[Callable[[], None]]:
         where = {"step": self.state.step, "call": call.number}
         if call.status == "waiting":
-            verdict = self.dice.choice(("approved", "denied"))
+            others = () if call.attempts else ("edited",)
+            verdict = self.dice.choice(("approved", "denied", "asked", *others))
             return [partial(self.verdicts.setdefault, call.approval, verdict)]  # type: ignore[list-item]  # its result is not used
         if call.status == "asked":
             kind = e.INPUT_RECEIVED if call.code == "input" else e.HANDOVER_ANSWERED

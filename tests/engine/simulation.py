@@ -159,6 +159,11 @@ class Simulation(History):
             where: dict[str, Any] = {"step": self.view.step, "call": call.number, "approval": call.approval}
             if verdict == "approved":
                 self.note(e.APPROVAL_GRANTED, **where)
+            elif verdict == "asked":
+                self.note(e.CALL_ASKED_BACK, **where, size=9)
+            elif verdict == "edited":
+                digest = str(self.dice.randrange(1_000))
+                self.note(e.CALL_EDITED, **where, args_digest=digest, size=20)
             elif verdict:
                 self.note(e.APPROVAL_REFUSED, **where, code="denied_by_human")
 

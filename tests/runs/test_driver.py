@@ -238,7 +238,7 @@ def test_a_decision_whose_message_was_lost_is_found(
     company.let_decide(version.tool)
     run = company.run(proposes(("refund", ORDER)), says("Done."))
     assert due() == []
-    monkeypatch.setattr("approvals.services.send_after_commit", lambda *_: None)
+    monkeypatch.setattr("approvals.closing.send_after_commit", lambda *_: None)
     company.decide()
     assert due() == [run.pk]
 

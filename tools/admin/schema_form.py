@@ -92,6 +92,39 @@ class ArgumentsForm(forms.Form):
             return text
 
 
+def fill_form(schema: Mapping[str, Json], arguments: Mapping[str, Json]) -> dict[str, str]:
+    """Return the form's values that come to these arguments; as JSON, where the fields cannot hold all of them."""
+    made: dict[str, Json] = {}
+    texts: dict[str, str] = {}
+    for slot in find_slots(schema):
+        is_given, value = _get(arguments, slot.path)
+        text = _write(slot, value) if is_given else NOT_GIVEN
+        if is_given and text != NOT_GIVEN:
+            texts[slot.name] = text
+            _put(made, slot.path, value)
+    return texts if made == arguments else {"raw": json.dumps(arguments, indent=2, ensure_ascii=False)}
+
+
+def _get(arguments: Json, path: Path) -> tuple[bool, Json]:
+    for name in path:
+        if not isinstance(arguments, Mapping) or name not in arguments:
+            return False, None
+        arguments = arguments[name]
+    return True, arguments
+
+
+def _write(slot: Slot, value: Json) -> str:
+    """Return the text that a field turns into this value; nothing where none does."""
+    if slot.kind == "text":
+        return value if isinstance(value, str) else NOT_GIVEN
+    if slot.kind == "choice":
+        found = [
+            str(n) for n, option in enumerate(_options(slot.rule)) if json.dumps(option) == json.dumps(value)
+        ]
+        return found[0] if found else NOT_GIVEN
+    return json.dumps(value, ensure_ascii=False)
+
+
 def find_slots(schema: Mapping[str, Json]) -> Iterator[Slot]:
     """Yield the arguments that get a field, at most 60 of them."""
     found = _walk(schema, schema, (), required=True)

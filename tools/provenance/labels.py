@@ -39,7 +39,7 @@ def label_leaves(value: Any, rules: Rules, origin: str) -> Iterator[Leaf]:  # An
     Where two paths of one length lead to a leaf, the stricter word of both counts. The names of fields are values too:
     many results are keyed by what strangers name.
     """
-    for path, text in _leaves(value, ()):
+    for path, text in leaves_of(value):
         yield Leaf(text, label_at(path, rules), origin)
 
 
@@ -62,6 +62,11 @@ def _leads_to(rule: tuple[str, ...], path: tuple[str, ...]) -> bool:
     return len(rule) <= len(path) and all(
         part in (EVERY, name) for part, name in zip(rule, path, strict=False)
     )
+
+
+def leaves_of(value: Any) -> Iterator[tuple[tuple[str, ...], str]]:  # Any: JSON
+    """Yield each text and number of a value, names of fields included, with the path that leads to it."""
+    return _leaves(value, ())
 
 
 def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:  # Any: JSON

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 JsonObject = dict[str, Any]  # Any: a request body as the client sent it
+EDITED = "Edited by a person"
 # Words for "this call did not succeed" in a tool message's `status`.
 FAILED = frozenset({"denied", "error", "expired", "failed", "refused", "unknown"})
 
@@ -48,7 +49,7 @@ class Conversation:
     @property
     def results(self) -> list[str]:
         """The texts of all tool messages, in order."""
-        return [message_text(each) for each in self.messages if each["role"] == "tool"]
+        return [result_text(each) for each in self.messages if each["role"] == "tool"]
 
     @property
     def last_results(self) -> list[str]:
@@ -56,7 +57,7 @@ class Conversation:
         last_turn = max(
             (at for at, each in enumerate(self.messages) if each["role"] == "assistant"), default=-1
         )
-        return [message_text(each) for each in self.messages[last_turn + 1 :] if each["role"] == "tool"]
+        return [result_text(each) for each in self.messages[last_turn + 1 :] if each["role"] == "tool"]
 
 
 def message_text(message: JsonObject) -> str:
@@ -67,6 +68,12 @@ def message_text(message: JsonObject) -> str:
             part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str)
         )
     return content if isinstance(content, str) else ""
+
+
+def result_text(message: JsonObject) -> str:
+    """Return what a tool message tells of the call; a line before it says where a person has edited the call."""
+    note, _, result = message_text(message).partition("\n")
+    return result if note.startswith(EDITED) else message_text(message)
 
 
 def is_error(result: str) -> bool:

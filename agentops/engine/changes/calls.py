@@ -8,7 +8,7 @@ from agentops.engine import events as e
 from agentops.engine.changes import Change, Facts
 from agentops.engine.changes.marks import mark_entry
 from agentops.engine.events import Event
-from agentops.engine.loops import note_success
+from agentops.engine.loops import forget_proposals, note_success
 from agentops.engine.state import CallState, CallStatus, RunState
 
 
@@ -82,6 +82,24 @@ def _approval_granted(state: RunState, facts: Facts, event: Event) -> RunState:
 def _approval_refused(state: RunState, facts: Facts, event: Event) -> RunState:
     call = _pick(state, facts, "waiting")
     return mark_entry(state.with_call(call._replace(status="refused", code=facts["code"])), event)
+
+
+def _call_edited(state: RunState, facts: Facts, event: Event) -> RunState:
+    """A person wants it with other arguments: it is a proposal again, and whatever held for it is asked anew."""
+    call = _pick(state, facts, "waiting")
+    if call.attempts:
+        raise ValueError("it was tried with other arguments")
+    edited = call._replace(
+        status="proposed", args_digest=facts["args_digest"], edited=event.seq, approval="", expires_at=""
+    )
+    return mark_entry(forget_proposals(state).with_call(edited), event)
+
+
+def _call_asked_back(state: RunState, facts: Facts, event: Event) -> RunState:
+    """A person asks before they decide: this call is not made, and the planner may answer and propose it again."""
+    call = _pick(state, facts, "waiting")
+    asked = forget_proposals(state).with_call(call._replace(status="refused", code="asked_back"))
+    return mark_entry(asked, event)
 
 
 def _attempt_started(state: RunState, facts: Facts, event: Event) -> RunState:
@@ -163,6 +181,8 @@ CHANGES: dict[str, Change] = {
     e.CALL_ASKED: _call_asked,
     e.APPROVAL_GRANTED: _approval_granted,
     e.APPROVAL_REFUSED: _approval_refused,
+    e.CALL_EDITED: _call_edited,
+    e.CALL_ASKED_BACK: _call_asked_back,
     e.ATTEMPT_STARTED: _attempt_started,
     e.ATTEMPT_FAILED: _attempt_failed,
     e.CALL_DEFERRED: _call_deferred,

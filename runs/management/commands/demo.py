@@ -19,8 +19,9 @@ from agentops.demo.planner.script import SHIPPED, load_scripts
 from agentops.demo.shop.seed import load_seed
 from agentops.errors import AgentOpsError
 from approvals.models import ApprovalRequest
-from approvals.services import decide, read_evidence
+from approvals.services import read_evidence
 from identities.models import Application, User
+from runs.management.terminal import ANSWERS, answer_request
 from runs.models import Run
 from runs.services import cancel_run, start_run
 from runs.trace import read_totals, read_trace
@@ -180,13 +181,8 @@ class Command(BaseCommand):
 
     def _decide(self, request: ApprovalRequest, verdict: str) -> None:
         approver = User.objects.get(username=APPROVER)
-        reason = "approved in the terminal" if verdict == "approve" else "denied in the terminal"
         try:
-            # Whoever sits at this machine's terminal is its operator; the demo runs nowhere else.
-            decide(
-                actor=approver, request=request, verdict=verdict, reason=reason,
-                digest=request.digest, channel="terminal", second_factor=True,
-            )  # fmt: skip
+            answer_request(approver, request, verdict, self.stdout.write)
         except AgentOpsError as error:
             self.stdout.write(f"  not decided: {error}")
         else:
@@ -218,8 +214,8 @@ class Command(BaseCommand):
 
     def _ask(self) -> str:
         while True:
-            answer = input("  approve or deny? ").strip().lower()
-            if answer in ("approve", "deny"):
+            answer = input(f"  {', '.join(ANSWERS[:-1])} or {ANSWERS[-1]}? ").strip().lower()
+            if answer in ANSWERS:
                 self._left_alone_at = time.monotonic()
                 return answer
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from types import ModuleType
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -12,6 +13,10 @@ from django.utils import timezone
 
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
 from approvals.capacity import set_review_capacity
+from approvals.edits import edit_call, look_at_edit
+from approvals.models import ApprovalRequest
+from approvals.questions import ask_agent
+from approvals.services import read_evidence
 from identities.models import Delegation
 from identities.services import revoke_delegation, suspend_agent
 from runs import free_turns
@@ -19,6 +24,7 @@ from runs.actions import executing, proposals
 from runs.driver import drive
 from runs.gateway import conversations
 from runs.gateway.receiving import withdraw_call
+from runs.gateway.server import _tell
 from runs.models import AgentVersion, ReceivedCall, Run
 from runs.services import add_message, kill_run
 from tests.ledger import kinds_of
@@ -27,6 +33,7 @@ from tests.runs.gateway.conftest import Outside, delegate
 from tests.runs.test_driver import crash, drive_and_crash
 
 REFUND = {"order_id": "A-1", "amount": "5.00"}
+OTHER = {**REFUND, "amount": "2.00"}
 
 
 def test_a_call_is_decided_executed_and_answered(outside: Outside) -> None:
@@ -312,3 +319,36 @@ def test_a_held_call_is_told_when_it_goes_out_and_can_be_taken_back(outside: Out
     answer = outside.hear(held)
     assert (answer.status, answer.code, answer.detail) == ("failed", "vetoed", "taken back by its caller")
     assert outside.company.world.attempts == []
+
+
+def test_who_calls_is_told_that_their_call_was_edited(outside: Outside) -> None:
+    asked = wait_for_approval(outside)
+    request = ApprovalRequest.objects.get()
+    given: dict[str, Any] = {
+        "actor": outside.company.cast.fiona, "request": request, "digest": request.digest, "arguments": OTHER,
+    }  # fmt: skip
+    look = look_at_edit(**given)
+    edit_call(**given, edited=look.digest, reason="half", channel="api", second_factor=True)
+    outside.company.drive(outside.run)
+    answer = outside.hear(asked)
+    assert (answer.status, answer.edited) == ("succeeded", {"arguments": OTHER, "reason": "half"})
+    told = _tell(asked, answer)
+    assert "Do not repeat yours" in str(told.content[0])
+    assert (told.meta or {})["io.agentops/edited"]["arguments"] == OTHER
+
+
+def test_who_calls_is_asked_back_and_answers_with_another_call(outside: Outside) -> None:
+    asked = wait_for_approval(outside)
+    request = ApprovalRequest.objects.get()
+    ask_agent(
+        actor=outside.company.cast.fiona, request=request, question="Why so much?", digest=request.digest,
+        channel="api", second_factor=True,
+    )  # fmt: skip
+    outside.company.drive(outside.run)
+    answer = outside.hear(asked)
+    assert (answer.status, answer.code) == ("failed", "asked_back")
+    assert "Why so much?" in answer.detail
+    assert outside.hear(outside.call("refund", REFUND, why="It is the price.")).status == "waiting"
+    again = ApprovalRequest.objects.get(state="waiting")
+    assert again.follows == request
+    assert (read_evidence(again) or {})["asked"][0]["answer"] == "It is the price."

@@ -1,0 +1,35 @@
+"""An edit counts as its editor's yes to what they made of the call: once, in the stage where they may give it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from approvals.closing import close, note_decision
+from approvals.history import read_edit
+from approvals.models import ApprovalRequest
+from approvals.policies import may_decide
+from approvals.stages import advance
+from identities.models import User
+
+
+def count_edit(request: ApprovalRequest, now: datetime) -> None:
+    """Count the editor's edit in the stage that is asked now, in the caller's lock, and close what has all it needs.
+
+    Only for the very call that they signed, and only while they still may. Whoever edited counts as nobody else:
+    they decide once, and where the rule asks others those are asked.
+    """
+    if request.edited_by_id is None or request.follows_id is None or request.state != "waiting":
+        return
+    edit = read_edit(request.follows_id)
+    if edit is None or edit.editor != request.edited_by_id or edit.digest != request.digest:
+        return
+    editor = User.objects.get(pk=edit.editor)
+    signature = edit.facts.get("signature")
+    if not may_decide(editor, request, second_factor=True, signed=bool(signature)).allowed:
+        return
+    facts: dict[str, Any] = {"verdict": "approve", "channel": edit.facts["channel"], "digest": request.digest}
+    facts |= {"edit_of": str(edit.request), **({"signature": signature} if signature else {})}
+    note_decision(request, editor, now, facts, {"reason": edit.content["reason"]}, by_edit=True)
+    if advance(request, now):
+        close(request, "approved", now)

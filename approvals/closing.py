@@ -1,0 +1,81 @@
+"""What every decision does with its request: find it, lock it, see that it is open and the one shown, close it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from agentops.errors import NotFound, PolicyDenied, StateConflict, ValidationFailed
+from agentops.ledger.entries import Draft
+from agentops.ledger.store import record
+from agentops.messages import send_after_commit
+from approvals.models import ApprovalDecision, ApprovalRequest
+from approvals.policies import may_decide
+from approvals.stages import STREAM_KIND
+from identities.models import User
+
+REASON_LIMIT = 2_000
+State = ApprovalRequest.State
+DECIDED = {State.EDITED: "somebody has edited its call", State.ASKED: "somebody has asked the agent about it"}
+
+
+def lock_visible(actor: User, request_id: UUID) -> ApprovalRequest:
+    """Lock a request that the person may see; raises NotFound."""
+    if not ApprovalRequest.objects.visible_to(actor).filter(pk=request_id).exists():
+        raise NotFound("unknown_approval", "there is no such approval request")
+    locked: ApprovalRequest = ApprovalRequest.objects.select_for_update().get(pk=request_id)
+    return locked
+
+
+def require_decider(
+    actor: User, request: ApprovalRequest, *, second_factor: bool, signed: bool = True
+) -> None:
+    """Raise PolicyDenied unless this person may decide about it now."""
+    decision = may_decide(actor, request, second_factor=second_factor, signed=signed)
+    if not decision.allowed:
+        raise PolicyDenied(decision.code, decision.detail)
+
+
+def check_open(request: ApprovalRequest, digest: str, now: datetime) -> None:
+    """Raise StateConflict unless it waits, and for the very call that the person was shown."""
+    if request.state != State.WAITING:
+        code = "approval_expired" if request.state == State.EXPIRED else "approval_decided"
+        told = DECIDED.get(State(request.state), f"this request is {request.state}")
+        raise StateConflict(code, f"{told}; nothing was changed")
+    if now >= request.expires_at:
+        raise StateConflict("approval_expired", "this request has expired; the agent was told so")
+    if digest != request.digest:
+        raise StateConflict("digest_changed", "the call has changed since you loaded it; look at it again")
+
+
+def check_words(words: str) -> None:
+    """Raise ValidationFailed for more words than anybody reads."""
+    if len(words) > REASON_LIMIT:
+        raise ValidationFailed("reason_too_long", f"a reason has at most {REASON_LIMIT} characters")
+
+
+def note_decision(
+    request: ApprovalRequest,
+    actor: User,
+    now: datetime,
+    facts: dict[str, Any],
+    content: dict[str, Any],
+    *,
+    by_edit: bool = False,
+) -> None:
+    """Write a decision as a row and an entry; ``facts`` hold verdict, channel and the digest that was shown."""
+    ApprovalDecision.objects.create(
+        request=request, decided_by=actor, decided_at=now, stage=request.stage, by_edit=by_edit,
+        **{name: facts[name] for name in ("verdict", "channel", "digest", "preset") if name in facts},
+    )  # fmt: skip
+    told = {**facts, "stage": request.stage}
+    record(request.pk, STREAM_KIND, Draft("approval.decided", now, told, content, actor.pk))
+
+
+def close(request: ApprovalRequest, state: str, now: datetime) -> None:
+    """Close a request, and wake what waits for it once that is committed."""
+    request.state = state
+    request.decided_at = now
+    request.save(update_fields=["state", "decided_at"])
+    send_after_commit(request.wake_task, request.subject_ref)
