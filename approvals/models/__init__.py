@@ -1,13 +1,19 @@
-"""Requests for approval, their decisions, and the rules about whose yes it takes."""
+"""Requests for approval, their decisions, the rules about whose yes it takes, and batches."""
 
+from approvals.models.batches import ApprovalBatch, BatchItem, OpenedRequest, SamplingRule, SavedView
 from approvals.models.requests import ApprovalDecision, ApprovalParent, ApprovalRequest
 from approvals.models.rules import ApprovalRule, ApprovalStage, StageGroup
 
 __all__ = [
+    "ApprovalBatch",
     "ApprovalDecision",
     "ApprovalParent",
     "ApprovalRequest",
     "ApprovalRule",
     "ApprovalStage",
+    "BatchItem",
+    "OpenedRequest",
+    "SamplingRule",
+    "SavedView",
     "StageGroup",
 ]
