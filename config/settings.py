@@ -235,6 +235,8 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
         "RunKind": "runs.models.RunKind",
         "ApprovalState": "approvals.models.ApprovalRequest.State",
         "ApprovalVerdict": "approvals.models.ApprovalDecision.Verdict",
+        "BatchState": "approvals.models.ApprovalBatch.State",
+        "BatchItemState": "approvals.models.BatchItem.State",
         "TermsDecision": "tools.models.ToolGrant.Decision",
         "Period": "tools.caps.PERIODS",
         "ProposalState": "identities.models.ChangeProposal.State",

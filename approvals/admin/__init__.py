@@ -3,5 +3,6 @@
 from approvals.admin import panels
 from approvals.admin.inbox import ApprovalRequestAdmin
 from approvals.admin.rules import ApprovalRuleAdmin
+from approvals.admin.sampling import SamplingRuleAdmin
 
-__all__ = ["ApprovalRequestAdmin", "ApprovalRuleAdmin", "panels"]
+__all__ = ["ApprovalRequestAdmin", "ApprovalRuleAdmin", "SamplingRuleAdmin", "panels"]

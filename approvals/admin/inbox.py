@@ -12,12 +12,13 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from agentops.api.limits import count_request, read_policy
-from agentops.console.governed import GovernedAdmin
 from agentops.console.second_factor import accept_code
 from agentops.console.security_keys import take_signature
 from agentops.errors import AgentOpsError, NotFound, PolicyDenied, StateConflict, ValidationFailed
 from approvals.admin.pages import after_context, decision_context, request_context
 from approvals.admin.queue import TABS, read_queue
+from approvals.admin.together import TogetherPages
+from approvals.batches.opened import note_opened
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.services import decide
 from identities.acting import acting_person
@@ -34,7 +35,7 @@ SAID = {
 
 
 @admin.register(ApprovalRequest)
-class ApprovalRequestAdmin(GovernedAdmin):
+class ApprovalRequestAdmin(TogetherPages):
     """The list at the left, one request at the right; htmx replaces either, links work without it."""
 
     actions = None
@@ -71,6 +72,7 @@ class ApprovalRequestAdmin(GovernedAdmin):
             return self.refuse_unknown(request)
         if request.headers.get("HX-Target") == "request-after":
             return TemplateResponse(request, "approvals/after.html", after_context(request, asked))
+        note_opened(acting_person(request), asked)
         context = request_context(request, acting_person(request), asked)
         if request.headers.get("HX-Target") == "request":
             return TemplateResponse(request, "approvals/request.html", context)

@@ -90,6 +90,7 @@ def test_the_document_is_enough(client: DocumentClient, company: Company, caller
     change(story)
     decide_by_table(story)
     undo(story, refunded)
+    decide_together(story)
     stop_agent(story)
     assert client.used == set(client.operations)
 
@@ -119,6 +120,26 @@ def ask_and_approve(story: Story) -> str:
     assert [item["seq"] for item in told] == [event["seq"] for event in listed]
     assert [step["step"] for step in client.pages(story.app, "listSteps", run_id=run, limit=2)] == [1, 2, 3]
     return run
+
+
+def decide_together(story: Story) -> None:
+    client = story.client
+    run = story.start(proposes(("refund", {"order_id": "A-77"})), says("Refused."))
+    (action,) = story.show(run)["required_actions"]
+    (group,) = client.call(story.fiona, "listApprovalGroups")["data"]
+    chosen = [{"id": each["id"], "digest": each["digest"]} for each in group["approvals"]]
+    assert [each["id"] for each in chosen] == [action["id"]]
+    opened = client.call(story.fiona, "openApprovalBatch", {"verdict": "deny", "approvals": chosen})
+    batch = client.call(story.fiona, "getApprovalBatch", batch_id=opened["id"])
+    assert (batch["ready"], batch["state"]) == (1, "draft")
+    body = {"digest": batch["digest"], "reason": "No photo."}
+    done = client.call(
+        story.fiona, "decideApprovalBatch", body, batch_id=batch["id"], Idempotency_Key="together"
+    )
+    assert (done["state"], done["decided"]) == ("done", 1)
+    (item,) = client.pages(story.fiona, "listApprovalBatchItems", batch_id=batch["id"], state="decided")
+    assert item["outcome"] == "denied"
+    story.drive(run)
 
 
 def steer(story: Story) -> None:
