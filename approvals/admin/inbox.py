@@ -15,11 +15,13 @@ from agentops.api.limits import count_request, read_policy
 from agentops.console.second_factor import accept_code
 from agentops.console.security_keys import take_signature
 from agentops.errors import AgentOpsError, NotFound, PolicyDenied, StateConflict, ValidationFailed
+from approvals.admin.filters import read_query
 from approvals.admin.pages import after_context, decision_context, request_context
-from approvals.admin.queue import TABS, read_queue
+from approvals.admin.queue import TABS, find_default, read_queue
 from approvals.admin.together import TogetherPages
 from approvals.batches.opened import note_opened
 from approvals.models import ApprovalDecision, ApprovalRequest
+from approvals.saved_views import drop_view, keep_view, read_views
 from approvals.services import decide
 from identities.acting import acting_person
 from identities.factors import has_fresh_factor
@@ -41,10 +43,11 @@ class ApprovalRequestAdmin(TogetherPages):
     actions = None
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the address that decisions are sent to."""
-        view = self.admin_site.admin_view(self.decision_view)
+        """Add the addresses that decisions, and views to keep, are sent to."""
+        decision, views = (self.admin_site.admin_view(view) for view in (self.decision_view, self.views_view))
         return [
-            path("<uuid:pk>/decision/", view, name="approvals_approvalrequest_decision"),
+            path("<uuid:pk>/decision/", decision, name="approvals_approvalrequest_decision"),
+            path("views/", views, name="approvals_approvalrequest_views"),
             *super().get_urls(),
         ]
 
@@ -52,7 +55,10 @@ class ApprovalRequestAdmin(TogetherPages):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the inbox with its first request open."""
-        queue = read_queue(request, acting_person(request))
+        views = read_views(acting_person(request))
+        if query := find_default(request, views):
+            return HttpResponseRedirect(f"{self.page_url('changelist')}?{query}")
+        queue = read_queue(request, acting_person(request), views)
         if request.headers.get("HX-Target") == "queue":
             return TemplateResponse(request, "approvals/queue.html", {"queue": queue, "tabs": TABS})
         first = queue.requests[0] if queue.requests else None
@@ -91,6 +97,23 @@ class ApprovalRequestAdmin(TogetherPages):
         if asked.state == ApprovalRequest.State.WAITING:
             return HttpResponse(status=204)
         return self._show_outcome(request, asked)
+
+    def views_view(self, request: HttpRequest) -> HttpResponse:
+        """Keep the filters that are sent under a name, or forget the view of that name (POST)."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        person, name = acting_person(request), request.POST.get("name", "")
+        query = read_query(request.POST.get("query", "")).query
+        if count_request(read_policy("write"), str(person.pk)).is_exceeded:
+            messages.error(request, "Too many requests. Wait a minute.")
+        elif request.POST.get("act") == "drop":
+            drop_view(actor=person, name=name)
+        else:
+            try:
+                keep_view(actor=person, name=name, query=query, is_default="is_default" in request.POST)
+            except AgentOpsError as error:
+                messages.error(request, f"{error.detail.capitalize()}. Nothing was kept.")
+        return HttpResponseRedirect(f"{self.page_url('changelist')}?{query}")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Load what the page names; Any: the admin's own signature."""

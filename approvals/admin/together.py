@@ -74,12 +74,12 @@ class TogetherPages(GovernedAdmin):
 
     def _show_groups(self, request: HttpRequest, problem: str = "", status: int = 200) -> HttpResponse:
         pairs = load_names(read_decidable(acting_person(request)))
-        latest = ApprovalBatch.objects.filter(person=acting_person(request)).order_by("-created_at")[:5]
+        latest = ApprovalBatch.objects.filter(person=acting_person(request)).exclude(state="draft")
         shown = {
             "title": "Review together",
             "groups": [ShownGroup(group) for group in arrange(pairs)],
             "waiting": len(pairs),
-            "batches": latest.exclude(state="draft"),
+            "batches": latest.order_by("-created_at")[:5],
             "problem": problem,
         }
         return self._render(request, "approvals/together.html", shown, status)
@@ -248,4 +248,4 @@ def _add_up(groups: Sequence[Group]) -> list[tuple[Decimal, str]]:
 
 def _results_context(items: Sequence[BatchItem]) -> dict[str, Any]:
     decided = [item for item in items if item.state == BatchItem.State.DECIDED]
-    return {"outcomes": Counter(item.outcome for item in decided), "decided": decided[:MOST_NAMED]}
+    return {"outcomes": dict(Counter(item.outcome for item in decided)), "decided": decided[:MOST_NAMED]}

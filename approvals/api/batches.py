@@ -6,10 +6,10 @@ from collections import Counter
 from typing import ClassVar
 from uuid import UUID
 
+from django.urls import reverse
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from django.urls import reverse
 
 from agentops.api.idempotency import Answer, Operation, answer_once, read_key
 from agentops.api.openapi import IDEMPOTENCY_KEY, REQUIRED_IDEMPOTENCY_KEY

@@ -60,7 +60,8 @@ def open_batch(*, actor: User, verdict: str, chosen: Mapping[UUID, str]) -> Appr
     )
     if verdict == APPROVE:
         _draw_samples(batch, pairs)
-    _keep_ready(batch, [Candidate(request, asked, chosen[request.pk]) for request, asked in pairs])
+    candidates = [Candidate(request, asked, chosen[request.pk]) for request, asked in pairs]
+    _keep_ready(batch, list(batch.items.exclude(state=State.LEFT_OUT)), candidates)
     return batch
 
 
@@ -115,16 +116,15 @@ def _keep_beside(batch: ApprovalBatch, drawn: Iterable[ApprovalRequest], named: 
 @transaction.atomic
 def prepare_batch(batch: ApprovalBatch) -> ApprovalBatch:
     """Look at each item again, and keep which are ready and why the others are not; nothing is decided."""
-    locked: ApprovalBatch = ApprovalBatch.objects.select_for_update().get(pk=batch.pk)
-    if locked.state != ApprovalBatch.State.DRAFT:
-        return locked
-    items = list(locked.items.exclude(state=State.LEFT_OUT))
-    _keep_ready(locked, read_candidates(items))
+    rows = ApprovalBatch.objects.select_for_update(of=("self",)).select_related("person")
+    locked: ApprovalBatch = rows.get(pk=batch.pk)
+    if locked.state == ApprovalBatch.State.DRAFT:
+        items = list(locked.items.exclude(state=State.LEFT_OUT))
+        _keep_ready(locked, items, read_candidates(items))
     return locked
 
 
-def _keep_ready(batch: ApprovalBatch, candidates: Sequence[Candidate]) -> None:
-    items = list(batch.items.exclude(state=State.LEFT_OUT))
+def _keep_ready(batch: ApprovalBatch, items: Sequence[BatchItem], candidates: Sequence[Candidate]) -> None:
     exclusions = find_exclusions(batch.person, batch.verdict, candidates, timezone.now(), is_locked=False)
     if batch.verdict == APPROVE:
         exclusions |= find_unopened(batch, [item for item in items if item.request_id not in exclusions])

@@ -139,7 +139,8 @@ def test_the_key_is_required_where_it_must_be() -> None:
         for parameter in operation.get("parameters", ())
         if parameter["name"] == "Idempotency-Key" and parameter.get("required")
     }
-    assert required == {"startRun", "decideApproval", "activateProposal", "rejectProposal"}
+    deciding = {"decideApproval", "decideApprovalBatch", "activateProposal", "rejectProposal"}
+    assert required == {"startRun", *deciding}
 
 
 @pytest.mark.parametrize(

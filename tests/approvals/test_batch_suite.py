@@ -34,7 +34,10 @@ def measure(what: str, act: Callable[[], ApprovalBatch]) -> tuple[ApprovalBatch,
     with CaptureQueriesContext(connection) as captured:
         batch = act()
     took, busy = time.perf_counter() - began, time.process_time() - worked
-    print(f"{what}: {took:.1f} s ({busy:.1f} s in this process), {len(captured)} statements")
+    asked = sum(float(query["time"]) for query in captured.captured_queries)
+    print(
+        f"{what}: {took:.1f} s ({busy:.1f} s in this process, {asked:.1f} s of statements), {len(captured)} statements"
+    )
     return batch, len(captured)
 
 

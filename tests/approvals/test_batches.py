@@ -130,7 +130,12 @@ def test_an_approved_call_goes_out_once(company: Company) -> None:
 
 def test_who_waits_is_woken_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[str, ...]] = []
-    monkeypatch.setattr("approvals.tasks.send_now", lambda *args, **_: sent.append(args) or True)
+
+    def send(*args: str, **_: object) -> bool:
+        sent.append(args)
+        return True
+
+    monkeypatch.setattr("approvals.tasks.send_now", send)
     assert wake_many("runs.drive", "one", "two") == 2
     assert sent == [("runs.drive", "one"), ("runs.drive", "two")]
 
