@@ -78,7 +78,8 @@ class ApprovalRequestAdmin(TogetherPages):
             return self.refuse_unknown(request)
         if request.headers.get("HX-Target") == "request-after":
             return TemplateResponse(request, "approvals/after.html", after_context(request, asked))
-        note_opened(acting_person(request), asked)
+        if "unasked" not in request.GET:  # the page opens the first one by itself
+            note_opened(acting_person(request), asked)
         context = request_context(request, acting_person(request), asked)
         if request.headers.get("HX-Target") == "request":
             return TemplateResponse(request, "approvals/request.html", context)

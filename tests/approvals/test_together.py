@@ -110,6 +110,7 @@ def test_only_a_page_of_its_own_opens_a_request(company: Company, crowd: list[Ap
     client.get(page_of(MODEL, "changelist"))
     client.get(page_of(MODEL, "decision", crowd[0].pk))
     client.get(page_of(MODEL, "change", crowd[0].pk), headers={"HX-Target": "request-after"})
+    client.get(page_of(MODEL, "change", crowd[0].pk), {"unasked": "1"}, headers={"HX-Target": "request"})
     assert not OpenedRequest.objects.exists()
     client.get(page_of(MODEL, "change", crowd[0].pk))
     assert OpenedRequest.objects.get().request == crowd[0]

@@ -6,6 +6,8 @@
   const links = () => Array.from(document.querySelectorAll(".queue a[data-request]"));
   const boxes = () => Array.from(document.querySelectorAll(".queue input.choose"));
   const shown = () => document.getElementById("request")?.dataset.request;
+  const TICKED = "agentops.ticked"; // kept while this tab is open
+  let askedFor = null; // the request that somebody has opened, not the page by itself
   const ticked = new Set(); // the values of boxes: a request and its digest
 
   function mark() {
@@ -37,6 +39,12 @@
     button.scrollIntoView({block: "nearest"});
   }
 
+  // Nobody has asked to see it, so it does not count as opened.
+  function showFirst() {
+    const address = links()[0]?.getAttribute("hx-get");
+    if (address) window.htmx.ajax("GET", `${address}?unasked=1`, {target: "#request", swap: "outerHTML"});
+  }
+
   function edit() {
     document.querySelector('#request [data-key="e"]')?.click();
   }
@@ -52,7 +60,12 @@
   function note(box) {
     if (box.checked) ticked.add(box.value);
     else ticked.delete(box.value);
+    keep();
     tell("");
+  }
+
+  function keep() {
+    window.sessionStorage.setItem(TICKED, JSON.stringify(Array.from(ticked)));
   }
 
   function tell(more) {
@@ -72,6 +85,7 @@
       else ticked.delete(value);
     }
     const gone = before - ticked.size;
+    keep();
     tell(gone ? `; ${gone} changed or gone` : "");
   }
 
@@ -119,13 +133,17 @@
     document.querySelector(".inbox").classList.add("showing-request");
   }
 
-  // The request that is open already is not fetched again: somebody may be writing there.
+  // The request that is open already is not fetched again: somebody may be writing there. One that opened by itself is,
+  // when somebody asks for it: that is when it counts as opened.
   document.addEventListener("htmx:beforeRequest", (event) => {
     const link = event.detail.elt;
-    if (link.matches(".queue a[data-request]") && link.dataset.request === shown()) {
+    if (!link.matches(".queue a[data-request]")) return;
+    const isOpen = link.dataset.request === shown();
+    if (isOpen && (askedFor === shown() || document.getElementById("reason")?.value)) {
       event.preventDefault();
       showPane();
     }
+    askedFor = link.dataset.request;
   });
 
   document.addEventListener("htmx:afterSwap", (event) => {
@@ -136,13 +154,15 @@
     if (event.detail.target.id === "queue") restore();
     mark();
     // The first request to arrive in an empty inbox opens by itself, where there is room beside the list.
-    if (!shown() && window.matchMedia("(min-width: 60rem)").matches) links()[0]?.click();
+    if (!shown() && window.matchMedia("(min-width: 60rem)").matches) showFirst();
   });
 
   document.addEventListener("DOMContentLoaded", () => {
     document.getElementById("keys-on").checked = areOn();
+    for (const value of JSON.parse(window.sessionStorage.getItem(TICKED) || "[]")) ticked.add(value);
     for (const box of boxes()) if (box.checked) ticked.add(box.value); // as the browser remembers a form
+    if (document.querySelector(".inbox.showing-request")) askedFor = shown();
     mark();
-    tell("");
+    restore();
   });
 }
