@@ -52,7 +52,7 @@ class Filters:
         return sum(bool(value) for value in (self.effect, self.doubt, self.age, self.least, self.most))
 
     def narrow(self, rows: QuerySet[ApprovalRequest]) -> QuerySet[ApprovalRequest]:
-        """Return the requests that fit; they have to be annotated with ``is_doubted``."""
+        """Return the requests that fit; for ``doubt`` they have to be annotated with ``is_doubted``."""
         if self.agent:
             rows = rows.filter(identity__slug=self.agent)
         if self.tool:
