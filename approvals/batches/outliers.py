@@ -78,8 +78,8 @@ def find_oddities(
     for path, value in leaves.items():
         times = targets[path][value] if path in targets and path != amount_leaf else None
         if times is not None and times <= RARE:
-            told = "never" if not times else "once"
-            found.append(Oddity("rare_target", path, f"{path} was seen {told} in decided requests", 1))
+            told = "seen once" if times else "never seen"
+            found.append(Oddity("rare_target", path, f"{path} was {told} in decided requests", 1))
     for finding in findings:
         if finding.get("code") in DOUBTS:
             words = finding.get("detail") or finding["code"].replace("_", " ")
