@@ -12,7 +12,9 @@ class ApprovalsConfig(AppConfig):
         from agentops.ledger.verification import register_check
         from approvals.gate import find_unrecorded
         from approvals.governing import SET_RULE, carry_out_rule
+        from approvals.sampling_rules import SET_SAMPLING, carry_out_sampling
         from identities.changes import Verb, register_verb
 
         register_check(find_unrecorded)
         register_verb(Verb(SET_RULE, "Whose yes calls take", carry_out_rule))
+        register_verb(Verb(SET_SAMPLING, "How many calls are opened before a batch", carry_out_sampling))

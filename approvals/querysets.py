@@ -14,10 +14,12 @@ from tools.models import ToolGroupObjectPermission, ToolUserObjectPermission
 
 if TYPE_CHECKING:
     from approvals.models import (  # noqa: F401  named in strings
+        ApprovalBatch,
         ApprovalRequest,
         ApprovalRule,
         DenialReasons,
         ReviewCapacity,
+        SamplingRule,
     )
     from identities.models import User
 
@@ -90,3 +92,23 @@ class DenialReasonsQuerySet(models.QuerySet["DenialReasons"]):
         if not is_known_person(user):
             return self.none()
         return self if user.is_superuser else self.filter(team__members=user)
+
+
+class SamplingRuleQuerySet(models.QuerySet["SamplingRule"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the rules of a person's teams."""
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(team__members=user)
+
+    def standing(self) -> Self:
+        """Return the rules in force."""
+        return self.filter(ended_at=None)
+
+
+class ApprovalBatchQuerySet(models.QuerySet["ApprovalBatch"]):
+    def visible_to(self, user: User) -> Self:
+        """Return a person's own batches; a superuser's are all."""
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(person=user)

@@ -236,6 +236,8 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
         "ApprovalState": "approvals.models.ApprovalRequest.State",
         "ApprovalVerdict": "approvals.models.ApprovalDecision.Verdict",
         "DecisionVerdict": "approvals.api.serializers.VERDICTS",
+        "BatchState": "approvals.models.ApprovalBatch.State",
+        "BatchItemState": "approvals.models.BatchItem.State",
         "TermsDecision": "tools.models.ToolGrant.Decision",
         "Period": "tools.caps.PERIODS",
         "ProposalState": "identities.models.ChangeProposal.State",

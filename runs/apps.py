@@ -8,7 +8,8 @@ class RunsConfig(AppConfig):
     verbose_name = "Runs"
 
     def ready(self) -> None:
-        """Register the system checks, what is asked before an agent comes back, verbs of proposals, and edits."""
+        """Register the checks of the system, of activation and of batches, the verbs of proposals, and edits."""
+        from approvals.batches.checks import register_check
         from approvals.edits import register_subject
         from identities.activation import register_activation_check
         from runs import checks  # noqa: F401  registers them
@@ -16,7 +17,9 @@ class RunsConfig(AppConfig):
         from runs.changes import register_verbs
         from runs.edits import reassess
         from runs.preflight import refuse_unsafe_activation
+        from runs.reassessing import find_impossible
 
         register_subject(WAKE_TASK, reassess)
         register_activation_check(refuse_unsafe_activation)
         register_verbs()
+        register_check(find_impossible)

@@ -14,7 +14,7 @@ from django.utils import timezone
 import identities.services
 import tools.services
 from agentops.identifiers import new_id
-from approvals import capacity, denials
+from approvals import capacity, denials, sampling_rules
 from approvals import governing as governing_approvals
 from identities import services as who
 from identities.changes import (
@@ -396,6 +396,9 @@ DEEDS: dict[str, Deed] = {
     "set_denial_reasons": lambda c, a: denials.set_denial_reasons(
         actor=a, team=c.team, reasons=[{"code": "late", "words": "It is too late."}]
     ),
+    "set_sampling_rule": lambda c, a: sampling_rules.set_sampling_rule(
+        actor=a, team=c.team, effect="reversible", sampling=sampling_rules.Sampling(5, 10)
+    ),
     "veto_call": lambda c, a: runs.veto_call(actor=a, run=run_of(c), step=1, call=1, reason="No."),
     "settle_outcome": lambda c, a: runs.settle_outcome(
         actor=a, run=run_of(c), step=1, call=1, happened=True, note="I looked."
@@ -405,7 +408,7 @@ DEEDS: dict[str, Deed] = {
 # Verbs of these modules that are nobody's right: who proves to be somebody, who is first, and what time takes away.
 NOBODYS = {"authenticate", "step_up", "create_first_superuser", "expire_grant", "confirm_person", "sign_on"}
 # Which call other verbs, in the name of who called them.
-NOBODYS |= {"do_or_propose", "carry_out", "carry_out_rule", "append_to_run"}
+NOBODYS |= {"do_or_propose", "carry_out", "carry_out_rule", "carry_out_sampling", "append_to_run"}
 # Answered under a lock of the conversation, which only a run that was driven has.
 ELSEWHERE = {"answer_handover"}
 
@@ -419,6 +422,7 @@ def verbs() -> set[str]:
         governing_approvals,
         capacity,
         denials,
+        sampling_rules,
         runs,
         campaigns,
         publishing,

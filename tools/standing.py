@@ -70,7 +70,7 @@ LEFT JOIN tools_toolgrant g ON g.identity_id = i.id AND g.tool_id = t.id AND g.s
 WHERE i.id = {{identity}}
 """  # noqa: S608  constants only
 # What the idempotency ledger holds under this key, and the latest like effect under another.
-_SEEN = """(SELECT json_agg(seen) FROM (
+SEEN_EFFECTS = """(SELECT json_agg(seen) FROM (
     SELECT key, args_digest, state, stream_id, outcome_seq FROM tools_effectrecord WHERE key = $9
     UNION ALL
     (SELECT key, args_digest, state, stream_id, outcome_seq FROM tools_effectrecord
@@ -87,7 +87,7 @@ _WHOSE = {
     "credential": "$8::uuid",
 }
 _STANDING_OF_READ = Prepared(STANDING_AS_SEEN.format(more=", NULL", **_WHOSE))
-_STANDING_OF_WRITE = Prepared(STANDING_AS_SEEN.format(more=f", {_SEEN}::text", **_WHOSE))
+_STANDING_OF_WRITE = Prepared(STANDING_AS_SEEN.format(more=f", {SEEN_EFFECTS}::text", **_WHOSE))
 # How those stand by whose authority a run acts, in one value that can be compared with what was seen before.
 ACTORS_AS_SEEN = f"""
 SELECT jsonb_build_array({_AGENT.format(i="i")},
@@ -199,12 +199,25 @@ class Answer:
         )
 
 
+UNKNOWN = Answer(Standing("unknown", None, False, None, "unknown", None, False), False)
+
+
 def read_standing(connection: psycopg.Connection[Any], question: Question) -> Answer:
     """Return everything that the decision about one call depends on."""
     rows = _ask(connection, question)
     if not rows:
-        return Answer(Standing("unknown", None, False, None, "unknown", None, False), False)
+        return UNKNOWN
     text, seen = rows[0]
+    answer = read_answer(connection, question, text, seen)
+    windows = sorted(set(list_windows(question, answer.standing)))
+    standing = replace(answer.standing, used=_read_used(connection, question, windows))
+    return replace(answer, standing=standing, counted=bool(windows))
+
+
+def read_answer(
+    connection: psycopg.Connection[Any], question: Question, text: str, seen: str | None
+) -> Answer:
+    """Return what the database said, but for what is used of windows."""
     *actors, tool_state, forced_open, guarded, terms, for_user, parents = orjson.loads(text)
     grant = None if terms is None else _read_terms(connection, *terms)
     state, expires_us, _, account, application, initiator, switch = actors
@@ -213,10 +226,8 @@ def read_standing(connection: psycopg.Connection[Any], question: Question) -> An
         initiator_active=initiator, switch=switch, for_user=tuple(_read_bound(*row) for row in for_user or ()),
         parents=_read_parents(connection, question.authority.line, parents or []),
     )  # fmt: skip
-    windows = sorted(set(_windows_of(question, standing)))
-    standing = replace(standing, used=_read_used(connection, question, windows))
     known = tuple(_read_seen(**effect) for effect in (orjson.loads(seen) if seen else ()))
-    return Answer(standing, forced_open, known, text, question.key, counted=bool(windows))
+    return Answer(standing, forced_open, known, text, question.key)
 
 
 def _read_parents(
@@ -330,7 +341,7 @@ def _read_used(
     return {windows[place - 1]: (count, amount) for place, count, amount in rows}
 
 
-def _windows_of(question: Question, standing: Standing) -> Iterator[str]:
+def list_windows(question: Question, standing: Standing) -> Iterator[str]:
     """Name the windows of every source that caps the call."""
     run, now, by = question.run_id, question.now, question.authority
     if standing.grant is not None:

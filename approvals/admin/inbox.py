@@ -13,16 +13,19 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from agentops.api.limits import count_request, read_policy
-from agentops.console.governed import GovernedAdmin
 from agentops.console.second_factor import accept_code
 from agentops.console.security_keys import take_signature
 from agentops.errors import AgentOpsError, NotFound, PolicyDenied, StateConflict, ValidationFailed
 from approvals.admin.editing import HAVE, edit_context, form_of, have, look
+from approvals.admin.filters import read_query
 from approvals.admin.pages import after_context, decision_context, request_context
-from approvals.admin.queue import TABS, read_queue
+from approvals.admin.queue import TABS, find_default, read_queue
+from approvals.admin.together import TogetherPages
+from approvals.batches.opened import note_opened
 from approvals.edits import Look
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.questions import ask_agent
+from approvals.saved_views import drop_view, keep_view, read_views
 from approvals.services import decide
 from identities.acting import acting_person
 from identities.factors import has_fresh_factor
@@ -41,21 +44,19 @@ SAID = {
 
 
 @admin.register(ApprovalRequest)
-class ApprovalRequestAdmin(GovernedAdmin):
+class ApprovalRequestAdmin(TogetherPages):
     """The list at the left, one request at the right; htmx replaces either, links work without it."""
 
     actions = None
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the address that decisions are sent to."""
-        view = self.admin_site.admin_view(self.decision_view)
+        """Add the addresses that decisions, and views to keep, are sent to."""
+        ours = (self.decision_view, self.edit_view, self.views_view)
+        decision, edit, views = (self.admin_site.admin_view(view) for view in ours)
         return [
-            path("<uuid:pk>/decision/", view, name="approvals_approvalrequest_decision"),
-            path(
-                "<uuid:pk>/edit/",
-                self.admin_site.admin_view(self.edit_view),
-                name="approvals_approvalrequest_edit",
-            ),
+            path("<uuid:pk>/decision/", decision, name="approvals_approvalrequest_decision"),
+            path("<uuid:pk>/edit/", edit, name="approvals_approvalrequest_edit"),
+            path("views/", views, name="approvals_approvalrequest_views"),
             *super().get_urls(),
         ]
 
@@ -63,7 +64,10 @@ class ApprovalRequestAdmin(GovernedAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the inbox with its first request open."""
-        queue = read_queue(request, acting_person(request))
+        views = read_views(acting_person(request))
+        if query := find_default(request, views):
+            return HttpResponseRedirect(f"{self.page_url('changelist')}?{query}")
+        queue = read_queue(request, acting_person(request), views)
         if request.headers.get("HX-Target") == "queue":
             return TemplateResponse(request, "approvals/queue.html", {"queue": queue, "tabs": TABS})
         first = queue.requests[0] if queue.requests else None
@@ -83,6 +87,8 @@ class ApprovalRequestAdmin(GovernedAdmin):
             return self.refuse_unknown(request)
         if request.headers.get("HX-Target") == "request-after":
             return TemplateResponse(request, "approvals/after.html", after_context(request, asked))
+        if "unasked" not in request.GET:  # the page opens the first one by itself
+            note_opened(acting_person(request), asked)
         context = request_context(request, acting_person(request), asked)
         if request.headers.get("HX-Target") == "request":
             return TemplateResponse(request, "approvals/request.html", context)
@@ -154,6 +160,23 @@ class ApprovalRequestAdmin(GovernedAdmin):
             **edit_context(request, asked, form, seen, error),
         }
         return TemplateResponse(request, "approvals/edit.html", context, status=status)
+
+    def views_view(self, request: HttpRequest) -> HttpResponse:
+        """Keep the filters that are sent under a name, or forget the view of that name (POST)."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        person, name = acting_person(request), request.POST.get("name", "")
+        query = read_query(request.POST.get("query", "")).query
+        if count_request(read_policy("write"), str(person.pk)).is_exceeded:
+            messages.error(request, "Too many requests. Wait a minute.")
+        elif request.POST.get("act") == "drop":
+            drop_view(actor=person, name=name)
+        else:
+            try:
+                keep_view(actor=person, name=name, query=query, is_default="is_default" in request.POST)
+            except AgentOpsError as error:
+                messages.error(request, f"{error.detail.capitalize()}. Nothing was kept.")
+        return HttpResponseRedirect(f"{self.page_url('changelist')}?{query}")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Load what the page names; Any: the admin's own signature."""

@@ -9,7 +9,8 @@ from django.http import HttpRequest
 from agentops.console.navigation import Destination, register_destination
 from agentops.console.panels import Panel, register_panel
 from agentops.console.streams import register_streams
-from approvals.models import ApprovalRequest
+from approvals.batches.deciding import BATCH_STREAM
+from approvals.models import ApprovalBatch, ApprovalRequest
 from identities.acting import acting_person
 
 SHOWN = 4
@@ -43,6 +44,7 @@ def read_waiting_of(request: HttpRequest, subject: Any) -> dict[str, Any] | None
 
 register_destination(Destination("Inbox", INBOX, order=10, waiting=count_waiting))
 register_streams("approval", ApprovalRequest.objects.visible_to)
+register_streams(BATCH_STREAM, ApprovalBatch.objects.visible_to)
 register_panel(
     Panel("dashboard", TITLE, "approvals/waiting.html", read_waiting, 10, url_name=INBOX, size="two-thirds")
 )

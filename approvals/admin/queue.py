@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Value
 from django.http import HttpRequest
 
-from approvals.models import ApprovalRequest
+from approvals.admin.filters import (
+    AGES,
+    DOUBTFUL,
+    EFFECTS,
+    TABS,
+    Filters,
+    is_doubted,
+    read_filters,
+    read_query,
+)
+from approvals.models import ApprovalRequest, SavedView
+from approvals.saved_views import read_views
 from identities.models import AgentIdentity, User
 from tools.models import Tool
 
+__all__ = ["TABS", "Queue", "find_default", "read_queue"]
+
 MOST_SHOWN = 100
+RELATED = ("identity", "tool", "principal", "tool_version", "application", "requested_by")
 DECIDED = ("approved", "denied", "edited", "asked", "expired", "voided")
-TABS = {"waiting": "Waiting", "decided": "Decided"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,43 +38,90 @@ class Queue:
     requests: list[ApprovalRequest]
     decidable: frozenset[UUID]
     more: bool
-    tab: str
+    filters: Filters
     agents: list[tuple[str, str]]
     tools: list[str]
-    agent: str
-    tool: str
+    views: list[SavedView]
+
+    @property
+    def tab(self) -> str:
+        return self.filters.tab
 
     @property
     def query(self) -> str:
         """Return the view as a query string, so that a link can lead back to it."""
-        chosen = {"tab": self.tab, "agent": self.agent, "tool": self.tool}
-        return urlencode({name: value for name, value in chosen.items() if value and value != "waiting"})
+        return self.filters.query
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """Return what the further filters offer."""
+        return {
+            "effects": EFFECTS.items(),
+            "doubts": DOUBTFUL.items(),
+            "ages": [(key, words) for key, (words, _) in AGES.items()],
+        }
+
+    @property
+    def view(self) -> str:
+        """Return the name of the person's view that this is, if it is one."""
+        return next((view.name for view in self.views if read_query(view.query) == self.filters), "")
 
 
-def read_queue(request: HttpRequest, user: User) -> Queue:
-    """Return the view that the query string asks for, and the values that it can be narrowed to."""
-    tab = request.GET.get("tab", "waiting")
-    tab = tab if tab in TABS else "waiting"
-    agent, tool = request.GET.get("agent", ""), request.GET.get("tool", "")
-    visible = ApprovalRequest.objects.visible_to(user)
-    in_tab = _in_tab(visible, tab)
-    shown = in_tab
-    if agent:
-        shown = shown.filter(identity__slug=agent)
-    if tool:
-        shown = shown.filter(tool__name=tool)
-    rows = list(shown.select_related("identity", "tool", "principal", "tool_version")[: MOST_SHOWN + 1])
-    decidable = ApprovalRequest.objects.decidable_by(user).filter(pk__in=[row.pk for row in rows])
+def read_queue(request: HttpRequest, user: User, views: list[SavedView] | None = None) -> Queue:
+    """Return the view that the query string asks for, and the values that it can be narrowed to.
+
+    ``views`` are those that the person keeps, where they were read before.
+    """
+    filters = read_filters(request.GET.dict())
+    rows = _read_rows(user, _find_shown(user, filters))
+    agents, tools = _read_names(user)
     return Queue(
         requests=rows[:MOST_SHOWN],
-        decidable=frozenset(decidable.values_list("pk", flat=True)) if tab == "waiting" else frozenset(),
+        decidable=frozenset(row.pk for row in rows[:MOST_SHOWN] if row.is_decidable),
         more=len(rows) > MOST_SHOWN,
-        tab=tab,
-        agents=list(AgentIdentity.objects.visible_to(user).values_list("slug", "name")[:MOST_SHOWN]),
-        tools=list(Tool.objects.visible_to(user).values_list("name", flat=True)[:MOST_SHOWN]),
-        agent=agent,
-        tool=tool,
+        filters=filters,
+        agents=agents,
+        tools=tools,
+        views=read_views(user) if views is None else views,
     )
+
+
+def _find_shown(user: User, filters: Filters) -> list[UUID]:
+    """Return the ids of the first that are shown, and one more if there are more.
+
+    Whole rows, joined with all that they name, would be sorted by the ten thousand.
+    """
+    seen = ApprovalRequest.objects.filter(pk__in=ApprovalRequest.objects.visible_to(user).values("pk"))
+    if filters.doubt:
+        seen = seen.annotate(is_doubted=is_doubted())
+    shown = filters.narrow(_in_tab(seen, filters.tab))
+    return list(shown.values_list("pk", flat=True)[: MOST_SHOWN + 1])
+
+
+def _read_rows(user: User, ids: list[UUID]) -> list[Any]:  # Any: with annotations
+    """Return these requests in their order, each with whether it is doubtful, and this person's to decide."""
+    decidable = ApprovalRequest.objects.decidable_by(user).filter(pk=OuterRef("pk"))
+    rows = ApprovalRequest.objects.filter(pk__in=ids).select_related(*RELATED)
+    found = rows.annotate(is_doubted=is_doubted(), is_decidable=Exists(decidable)).in_bulk()
+    return [found[pk] for pk in ids if pk in found]
+
+
+def _read_names(user: User) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return the agents (slug and name) and the tools that the list can be narrowed to, in one statement."""
+    agents = AgentIdentity.objects.visible_to(user).order_by().annotate(kind=Value("agent"))
+    tools = Tool.objects.visible_to(user).order_by().annotate(kind=Value("tool"))
+    rows = list(
+        agents.values_list("kind", "slug", "name")[:MOST_SHOWN].union(
+            tools.values_list("kind", "name", "name")[:MOST_SHOWN]
+        )
+    )
+    named = sorted((slug, name) for kind, slug, name in rows if kind == "agent")
+    return named, sorted(name for kind, name, _ in rows if kind == "tool")
+
+
+def find_default(request: HttpRequest, views: list[SavedView]) -> str:
+    """Return the query of the view that the inbox opens with, where the address asks for nothing by itself."""
+    return "" if request.GET else next((view.query for view in views if view.is_default), "")
 
 
 def _in_tab(visible: QuerySet[ApprovalRequest], tab: str) -> QuerySet[ApprovalRequest]:

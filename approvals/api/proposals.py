@@ -1,4 +1,4 @@
-"""Proposing whose yes calls take."""
+"""Proposing whose yes calls take, and how many are opened before a batch."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from approvals.governing import (
     read_ruling,
 )
 from approvals.models.requests import Factor
+from approvals.sampling_rules import EFFECTS, MOST_OPENED, SET_SAMPLING, read_sampling
 from identities.api.proposals.bodies import ProposalBody, let_propose
 from identities.changes import as_json
 from identities.models import Team, User
@@ -73,11 +74,17 @@ class ApprovalRuleProposal(ProposalBody):
     values = ApprovalRuleValues()
 
 
-def read_rule(actor: User, body: Fields) -> Fields:
-    """Return the arguments of `approval_rule.set`."""
+def _find_team(actor: User, body: Fields) -> Team:
     team = Team.objects.visible_to(actor).filter(slug=body["subject"]["team"]).first()
     if team is None:
         raise NotFound("unknown_team", "There is no such team, or you are not on it.")
+    found: Team = team
+    return found
+
+
+def read_rule(actor: User, body: Fields) -> Fields:
+    """Return the arguments of `approval_rule.set`."""
+    team = _find_team(actor, body)
     values = dict(body["values"])
     rule = None
     if values["stages"] is not None:
@@ -87,3 +94,37 @@ def read_rule(actor: User, body: Fields) -> Fields:
 
 
 let_propose(ApprovalRuleProposal, read_rule)
+
+
+class SamplingRuleSubject(BodySerializer):
+    team = TextField(min_length=1, max_length=50, help_text="The team's slug.")
+    effect = WordField([(effect.value, effect.label) for effect in EFFECTS])
+
+
+class SamplingRuleValues(BodySerializer):
+    """The rule as a whole; `at_least` null ends the one that stands: then each request has to be opened."""
+
+    at_least = NumberField(min_value=1, max_value=MOST_OPENED, allow_null=True)
+    percent = NumberField(required=False, default=0, min_value=0, max_value=100)
+    max_amount = TextField(
+        required=False, allow_null=True, min_length=1, max_length=40, help_text='A decimal, such as "50.00".'
+    )
+    currency = TextField(required=False, allow_blank=True, max_length=8)
+
+
+class SamplingRuleProposal(ProposalBody):
+    """How many calls are opened one by one before the rest is approved together."""
+
+    verb = SET_SAMPLING
+    subject = SamplingRuleSubject()
+    values = SamplingRuleValues()
+
+
+def read_sampling_rule(actor: User, body: Fields) -> Fields:
+    """Return the arguments of `sampling_rule.set`."""
+    values = body["values"]
+    rule = None if values["at_least"] is None else as_json(read_sampling(values).values())
+    return {"team": str(_find_team(actor, body).pk), "effect": body["subject"]["effect"], "rule": rule}
+
+
+let_propose(SamplingRuleProposal, read_sampling_rule)

@@ -2,9 +2,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from approvals.api import edits, proposals, views  # noqa: F401  says what may be proposed
+from approvals.api import batches, edits, proposals, views  # noqa: F401  says what may be proposed
 
 urlpatterns = [
+    path("approval-groups", batches.Groups.as_view(), name="approval-groups"),
+    path("approval-batches", batches.Batches.as_view(), name="approval-batches"),
+    path("approval-batches/<uuid:batch_id>", batches.Batch.as_view(), name="approval-batch"),
+    path("approval-batches/<uuid:batch_id>/items", batches.Items.as_view(), name="approval-batch-items"),
+    path(
+        "approval-batches/<uuid:batch_id>/decision",
+        batches.BatchDecision.as_view(),
+        name="approval-batch-decision",
+    ),
     path("approvals", views.Approvals.as_view(), name="approvals"),
     path("approvals/<uuid:approval_id>", views.Approval.as_view(), name="approval"),
     path("approvals/<uuid:approval_id>/decision", views.Decision.as_view(), name="approval-decision"),

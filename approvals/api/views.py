@@ -16,6 +16,7 @@ from agentops.api.views import ApiView, ListView
 from agentops.errors import NotFound
 from approvals.api.evidence import read_many
 from approvals.api.serializers import ApprovalQuery, ApprovalSerializer, DecidedSerializer, DecisionBody
+from approvals.batches.opened import note_opened
 from approvals.denials import read_presets
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.services import decide
@@ -46,8 +47,10 @@ class Approval(ApiView):
 
     @extend_schema(operation_id="getApproval", tags=["approvals"], responses=ApprovalSerializer)
     def get(self, request: Request, approval_id: UUID) -> Response:
-        """Return a request with the evidence for its decision."""
-        return Response(_render([find_request(caller(request), approval_id)])[0])
+        """Return a request with the evidence for its decision. For people it counts as opened, as batches ask."""
+        found = find_request(caller(request), approval_id)
+        note_opened(caller(request), found)
+        return Response(_render([found])[0])
 
 
 class Decision(ApiView):

@@ -1,16 +1,22 @@
-"""Requests for approval, their decisions, and the rules about whose yes it takes."""
+"""Requests for approval, their decisions, the rules about whose yes it takes, and batches."""
 
+from approvals.models.batches import ApprovalBatch, BatchItem, OpenedRequest, SamplingRule, SavedView
 from approvals.models.capacity import ReviewCapacity
 from approvals.models.requests import ApprovalDecision, ApprovalParent, ApprovalRequest
 from approvals.models.rules import ApprovalRule, ApprovalStage, DenialReasons, StageGroup
 
 __all__ = [
+    "ApprovalBatch",
     "ApprovalDecision",
     "ApprovalParent",
     "ApprovalRequest",
     "ApprovalRule",
     "ApprovalStage",
+    "BatchItem",
     "DenialReasons",
+    "OpenedRequest",
     "ReviewCapacity",
+    "SamplingRule",
+    "SavedView",
     "StageGroup",
 ]

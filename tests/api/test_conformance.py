@@ -16,6 +16,7 @@ from django.utils import timezone
 from agentops import database
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
+from approvals.models import ApprovalBatch
 from runs.models import AgentVersion, Campaign, Handover, Run, Stop
 from tests.api.caller import Caller
 from tests.api.conftest import Callers
@@ -44,6 +45,7 @@ stop_id = "{stop}"
 campaign_id = "{campaign}"
 proposal_id = "{proposal}"
 table_id = "{table}"
+batch_id = "{batch}"
 number = 1
 
 [checks.positive_data_acceptance]
@@ -86,6 +88,7 @@ def config(cast: Cast, version: AgentVersion, tmp_path: Path) -> Path:
             stop=stop.pk,
             campaign=campaign.pk,
             proposal=propose_budget(cast, cast.alice).pk,
+            batch=ApprovalBatch.objects.create(person=cast.bob, verdict="deny", created_at=timezone.now()).pk,
             table=publish(cast, make_table(cast), eligibility()).table_id,
         )
     )

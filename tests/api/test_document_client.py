@@ -92,6 +92,7 @@ def test_the_document_is_enough(client: DocumentClient, company: Company, caller
     change(story)
     decide_by_table(story)
     undo(story, refunded)
+    decide_together(story)
     stop_agent(story)
     assert client.used == set(client.operations)
 
@@ -142,6 +143,26 @@ def ask_back_and_edit(story: Story) -> None:
     client.call(story.fiona, "editApproval", edit, approval_id=again["id"], Idempotency_Key="edit")
     story.drive(run)
     assert story.show(run)["state"] == "completed"
+
+
+def decide_together(story: Story) -> None:
+    client = story.client
+    run = story.start(proposes(("refund", {"order_id": "A-77"})), says("Refused."))
+    (action,) = story.show(run)["required_actions"]
+    (group,) = client.call(story.fiona, "listApprovalGroups")["data"]
+    chosen = [{"id": each["id"], "digest": each["digest"]} for each in group["approvals"]]
+    assert [each["id"] for each in chosen] == [action["id"]]
+    opened = client.call(story.fiona, "openApprovalBatch", {"verdict": "deny", "approvals": chosen})
+    batch = client.call(story.fiona, "getApprovalBatch", batch_id=opened["id"])
+    assert (batch["ready"], batch["state"]) == (1, "draft")
+    body = {"digest": batch["digest"], "reason": "No photo."}
+    done = client.call(
+        story.fiona, "decideApprovalBatch", body, batch_id=batch["id"], Idempotency_Key="together"
+    )
+    assert (done["state"], done["decided"]) == ("done", 1)
+    (item,) = client.pages(story.fiona, "listApprovalBatchItems", batch_id=batch["id"], state="decided")
+    assert item["outcome"] == "denied"
+    story.drive(run)
 
 
 def steer(story: Story) -> None:

@@ -27,6 +27,7 @@ OPERATIONS = {
     "cancelRun",
     "createTable",
     "decideApproval",
+    "decideApprovalBatch",
     "editApproval",
     "exportTable",
     "foreseeCall",
@@ -34,6 +35,7 @@ OPERATIONS = {
     "foreseeUndo",
     "getAgent",
     "getApproval",
+    "getApprovalBatch",
     "getBlastRadius",
     "getCampaign",
     "getInstallationPreflight",
@@ -50,6 +52,8 @@ OPERATIONS = {
     "importTable",
     "killRun",
     "listAgents",
+    "listApprovalBatchItems",
+    "listApprovalGroups",
     "listApprovals",
     "listCampaigns",
     "listEvents",
@@ -61,6 +65,7 @@ OPERATIONS = {
     "listTables",
     "listTools",
     "makeStop",
+    "openApprovalBatch",
     "pauseRun",
     "previewEdit",
     "proposeChange",
@@ -138,14 +143,8 @@ def test_the_key_is_required_where_it_must_be() -> None:
         for parameter in operation.get("parameters", ())
         if parameter["name"] == "Idempotency-Key" and parameter.get("required")
     }
-    assert required == {
-        "startRun",
-        "decideApproval",
-        "editApproval",
-        "askAgent",
-        "activateProposal",
-        "rejectProposal",
-    }
+    deciding = {"decideApproval", "decideApprovalBatch", "editApproval", "askAgent"}
+    assert required == {"startRun", *deciding, "activateProposal", "rejectProposal"}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from django.db import connection, models
 from django.utils import timezone
 
 from agentops.identifiers import new_id
-from approvals.models import ApprovalRule
+from approvals.models import ApprovalRule, SamplingRule
 from identities.models import ChangeRule
 from runs.models import AgentVersion, Budget, Price
 from tests.cast import Cast
@@ -81,6 +81,12 @@ def make_rule(cast: Cast) -> ApprovalRule:
     )
 
 
+def make_sampling(cast: Cast) -> SamplingRule:
+    return SamplingRule.objects.create(
+        team=cast.team, effect="reversible", at_least=20, percent=10, seed="5" * 32, created_by=cast.alice
+    )
+
+
 # Of a budget no further row is forged: a further ceiling only takes away.
 GOVERNED = (
     Governed(ToolGrant, make_grant, {"decision": "ALLOW"}, {"version": 2, "state": "superseded"}),
@@ -93,6 +99,10 @@ GOVERNED = (
         may_go=True,
     ),
     Governed(ApprovalRule, make_rule, {"ended_at": timezone.now()}, {"name": "Mine"}),
+    Governed(
+        SamplingRule, make_sampling, {"ended_at": timezone.now(), "at_least": 1},
+        {"effect": "irreversible", "at_least": 1},
+    ),
     Governed(UserTerms, make_user_terms, {"ended_at": timezone.now()}),
     Governed(
         ChangeRule, lambda cast: ChangeRule.objects.get(verb="budget.set"), {"needs": "one"}, {"verb": "another"}

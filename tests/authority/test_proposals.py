@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from approvals.governing import Ruling, set_approval_rule
-from approvals.models import ApprovalRule
+from approvals.models import ApprovalRule, SamplingRule
 from identities.api.proposals.bodies import proposable_verbs
 from identities.changes import known_verbs, propose
 from identities.models import AgentIdentity, ApiKey, ChangeProposal, ChangeRule, User
@@ -318,10 +318,19 @@ def ruling(cast: Cast, tool: Tool) -> Body:
     return {"verb": "approval_rule.set", "subject": {"team": "support", "place": 1}, "values": values}
 
 
+def sampling(cast: Cast, tool: Tool) -> Body:
+    """Let some be opened, where all have to be."""
+    values = {"at_least": 5, "percent": 10}
+    return {
+        "verb": "sampling_rule.set", "subject": {"team": "support", "effect": "reversible"}, "values": values,
+    }  # fmt: skip
+
+
 IN_FORCE: dict[str, tuple[Callable[[Cast, Tool], Body], Callable[[], object], object]] = {
     "approval_rule.set": (
         ruling, lambda: ApprovalRule.objects.standing().get().stages, [{"needed": 1, "group": None, "escalate": []}],
     ),
+    "sampling_rule.set": (sampling, lambda: SamplingRule.objects.standing().get().at_least, 5),
     "agent.activate": (acting, lambda: AgentIdentity.objects.get().state, "active"),
     "agent.hand_over": (owner, lambda: AgentIdentity.objects.get().owner.username, "fiona"),
     "agent_version.publish": (publication, lambda: AgentVersion.objects.get().state, "published"),

@@ -19,7 +19,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agentops.ledger.models import Stream
-from approvals.models import ApprovalRule, DenialReasons, ReviewCapacity
+from approvals.models import ApprovalBatch, ApprovalRule, DenialReasons, ReviewCapacity, SamplingRule
 from identities.changes import do_or_propose, set_rule
 from identities.models import ChangeRule
 from identities.services import add_issuer, suspend_agent
@@ -89,6 +89,9 @@ ROWS: dict[str, Callable[[Cast], Model]] = {
     ),
     "approvals.denialreasons": lambda cast: DenialReasons.objects.create(
         team=cast.team, reasons=[], set_by=cast.alice, set_at=timezone.now()
+    ),
+    "approvals.samplingrule": lambda cast: SamplingRule.objects.create(
+        team=cast.team, effect="reversible", at_least=5, percent=10, seed="5" * 32, created_by=cast.alice
     ),
     "approvals.approvalrequest": lambda cast: ApprovalRequestFactory.create(identity=cast.agent),
     "approvals.reviewcapacity": lambda cast: ReviewCapacity.objects.create(
@@ -186,6 +189,9 @@ def test_the_api_tells_an_outsider_nothing(cast: Cast) -> None:
     asked, run = ROWS["approvals.approvalrequest"](cast), handover(cast).run
     ids = {"agent_id": cast.agent, "approval_id": asked, "run_id": run, "tool_id": tool_of(cast)}
     ids["campaign_id"] = open_campaign(cast, cast.ada)
+    ids["batch_id"] = ApprovalBatch.objects.create(
+        person=cast.fiona, verdict="deny", created_at=timezone.now()
+    )
     ids["proposal_id"] = proposal(cast)
     ids["stop_id"] = stop(actor=cast.ada, scope="run", target=str(run.pk), reason="It is wrong.")
     version = publish(cast, make_table(cast, by=cast.ada), eligibility())

@@ -35,7 +35,13 @@ WITHOUT_ADD = sorted(
     set(MODELS)
     - {f"identities_{name}" for name in BY_SERVICE}
     - {"runs_campaign", "runs_run", "runs_stop", "tools_toolgrant", "tools_toolserver", "tools_userterms"}
-    - {"approvals_approvalrule", "approvals_denialreasons", "approvals_reviewcapacity", "tools_decisiontable"}
+    - {
+        "approvals_approvalrule",
+        "approvals_denialreasons",
+        "approvals_reviewcapacity",
+        "approvals_samplingrule",
+    }
+    - {"tools_decisiontable"}
 )
 
 

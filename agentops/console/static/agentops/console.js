@@ -60,7 +60,7 @@
   // A part that somebody is filling in is left alone until it is sent.
   function isTyping(part) {
     const fields = Array.from(part.querySelectorAll("textarea, input[type=text]"));
-    return part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select")
+    return part.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox]), textarea, select")
       || fields.some((field) => field.value !== field.defaultValue);
   }
 

@@ -1,8 +1,14 @@
-// The inbox by keyboard: J and K move, A and R go to the decision, ? shows the keys.
+// The inbox by keyboard: J and K move, A, R and E go to the decision, X ticks, ? shows the keys. What was ticked, and
+// where somebody is, stays when the list refreshes.
 "use strict";
 {
+  const OFF = "agentops.keys"; // kept in this browser: "off" turns the keys off (WCAG 2.1.4)
   const links = () => Array.from(document.querySelectorAll(".queue a[data-request]"));
+  const boxes = () => Array.from(document.querySelectorAll(".queue input.choose"));
   const shown = () => document.getElementById("request")?.dataset.request;
+  const TICKED = "agentops.ticked"; // kept while this tab is open
+  let askedFor = null; // the request that somebody has opened, not the page by itself
+  const ticked = new Set(); // the values of boxes: a request and its digest
 
   function mark() {
     for (const link of links()) {
@@ -33,14 +39,71 @@
     button.scrollIntoView({block: "nearest"});
   }
 
-  const keys = {j: () => move(1), k: () => move(-1), a: () => goTo("approve"), r: () => goTo("deny"), "?": showKeys};
+  // Nobody has asked to see it, so it does not count as opened.
+  function showFirst() {
+    const address = links()[0]?.getAttribute("hx-get");
+    if (address) window.htmx.ajax("GET", `${address}?unasked=1`, {target: "#request", swap: "outerHTML"});
+  }
+
+  function edit() {
+    document.querySelector('#request [data-key="e"]')?.click();
+  }
+
+  function tick() {
+    const box = document.querySelector(`.queue input.choose[data-of="${shown()}"]`);
+    if (box) {
+      box.checked = !box.checked;
+      note(box);
+    }
+  }
+
+  function note(box) {
+    if (box.checked) ticked.add(box.value);
+    else ticked.delete(box.value);
+    keep();
+    tell("");
+  }
+
+  function keep() {
+    window.sessionStorage.setItem(TICKED, JSON.stringify(Array.from(ticked)));
+  }
+
+  function tell(more) {
+    const place = document.getElementById("chosen-told");
+    if (!place) return;
+    const many = ticked.size === 1 ? "1 request ticked" : `${ticked.size} requests ticked`;
+    const text = (ticked.size ? many : "Tick requests to review them together") + more;
+    if (place.textContent !== text) place.textContent = text;
+  }
+
+  // One that is gone, or is another call by now, is not ticked any more.
+  function restore() {
+    const present = new Map(boxes().map((box) => [box.value, box]));
+    const before = ticked.size;
+    for (const value of ticked) {
+      if (present.has(value)) present.get(value).checked = true;
+      else ticked.delete(value);
+    }
+    const gone = before - ticked.size;
+    keep();
+    tell(gone ? `; ${gone} changed or gone` : "");
+  }
 
   function showKeys() {
     document.getElementById("keys").showModal();
   }
 
+  const areOn = () => window.localStorage.getItem(OFF) !== "off";
+  const keys = {
+    j: () => move(1), k: () => move(-1), a: () => goTo("approve"), r: () => goTo("deny"), e: edit, x: tick, "?": showKeys,
+  };
+
+  function isTyping(element) {
+    return element.matches("input:not([type=checkbox]), textarea, select") || element.isContentEditable;
+  }
+
   document.addEventListener("keydown", (event) => {
-    const typing = event.target.matches("input, textarea, select");
+    const typing = isTyping(event.target);
     if (typing && event.key === "Enter" && event.target.id === "code") {
       // Enter in the code field presses what was chosen, and nothing while nothing was.
       event.preventDefault();
@@ -50,7 +113,7 @@
     }
     if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     const act = keys[event.key.toLowerCase()];
-    if (act) {
+    if (act && areOn()) {
       event.preventDefault();
       act();
     }
@@ -62,19 +125,25 @@
 
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
+    if (event.target.matches(".queue input.choose")) note(event.target);
+    if (event.target.id === "keys-on") window.localStorage.setItem(OFF, event.target.checked ? "on" : "off");
   });
 
   function showPane() {
     document.querySelector(".inbox").classList.add("showing-request");
   }
 
-  // The request that is open already is not fetched again: somebody may be writing there.
+  // The request that is open already is not fetched again: somebody may be writing there. One that opened by itself is,
+  // when somebody asks for it: that is when it counts as opened.
   document.addEventListener("htmx:beforeRequest", (event) => {
     const link = event.detail.elt;
-    if (link.matches(".queue a[data-request]") && link.dataset.request === shown()) {
+    if (!link.matches(".queue a[data-request]")) return;
+    const isOpen = link.dataset.request === shown();
+    if (isOpen && (askedFor === shown() || document.getElementById("reason")?.value)) {
       event.preventDefault();
       showPane();
     }
+    askedFor = link.dataset.request;
   });
 
   document.addEventListener("htmx:afterSwap", (event) => {
@@ -82,10 +151,18 @@
       showPane();
       document.getElementById("pane").scrollTop = 0;
     }
+    if (event.detail.target.id === "queue") restore();
     mark();
     // The first request to arrive in an empty inbox opens by itself, where there is room beside the list.
-    if (!shown() && window.matchMedia("(min-width: 60rem)").matches) links()[0]?.click();
+    if (!shown() && window.matchMedia("(min-width: 60rem)").matches) showFirst();
   });
 
-  document.addEventListener("DOMContentLoaded", mark);
+  document.addEventListener("DOMContentLoaded", () => {
+    document.getElementById("keys-on").checked = areOn();
+    for (const value of JSON.parse(window.sessionStorage.getItem(TICKED) || "[]")) ticked.add(value);
+    for (const box of boxes()) if (box.checked) ticked.add(box.value); // as the browser remembers a form
+    if (document.querySelector(".inbox.showing-request")) askedFor = shown();
+    mark();
+    restore();
+  });
 }

@@ -41,7 +41,7 @@
   }
 
   document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-key][data-what]");
+    const button = event.target.closest("[data-key][data-begin]");
     if (!button || button.dataset.proved) return;
     if (button.dataset.verdict && button.form.querySelector("[name=code]")?.value !== "") return;
     event.preventDefault();

@@ -1,0 +1,126 @@
+"""What waits, grouped by tool and argument template, what is unusual first."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from approvals.batches.outliers import Oddity, find_far_amounts, find_oddities, find_targets, weigh
+from approvals.batches.sealed import Asked, Pair, read_asked, read_pairs
+from approvals.batches.templates import (
+    Leaves,
+    Template,
+    find_choices,
+    find_leaves,
+    find_template,
+    name_group,
+    shape_of,
+)
+from approvals.models import ApprovalRequest
+from identities.models import User
+from tools.models import Tool, ToolVersion
+
+MOST_ITEMS = 5_000  # of a batch, and of what is grouped at a time
+MOST_REMEMBERED = 500  # decided requests, for what is seldom
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One request of a group, with what is unusual about it."""
+
+    request: ApprovalRequest
+    asked: Asked | None
+    leaves: Leaves
+    oddities: tuple[Oddity, ...]
+
+    @property
+    def differing(self) -> list[tuple[str, str]]:
+        return list(self.leaves.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Requests of one tool and template, the unusual ones first."""
+
+    name: str
+    tool: Tool
+    effect: str
+    template: Template
+    members: tuple[Member, ...]
+
+    @property
+    def odd(self) -> list[Member]:
+        return [member for member in self.members if member.oddities]
+
+    @property
+    def sums(self) -> list[tuple[Decimal, str]]:
+        """Return what all of them move together, by currency."""
+        total: dict[str, Decimal] = defaultdict(Decimal)
+        for member in self.members:
+            if member.request.amount is not None:
+                total[member.request.currency] += member.request.amount
+        return [(amount, currency) for currency, amount in sorted(total.items())]
+
+
+def read_decidable(user: User, *, tools: Iterable[UUID] | None = None) -> list[Pair]:
+    """Return what this person could decide now, oldest first, at most 5,000, each with what was asked."""
+    rows = ApprovalRequest.objects.decidable_by(user)
+    if tools is not None:
+        rows = rows.filter(tool__in=tools)
+    return read_pairs(list(rows.order_by("created_at")[:MOST_ITEMS]))
+
+
+def name_groups(pairs: Sequence[Pair]) -> dict[UUID, str]:
+    """Return the name of each request's group."""
+    versions = ToolVersion.objects.filter(pk__in={request.tool_version_id for request, _ in pairs})
+    choices = {pk: find_choices(schema) for pk, schema in versions.values_list("pk", "input_schema")}
+    named: dict[UUID, str] = {}
+    for request, asked in pairs:
+        arguments = {} if asked is None else asked.arguments
+        shape = shape_of(arguments, choices[request.tool_version_id])
+        named[request.pk] = name_group(request.team_id, request.tool_id, request.effect, shape)
+    return named
+
+
+def arrange(pairs: Sequence[Pair]) -> list[Group]:
+    """Return requests in groups, the larger groups first."""
+    named = name_groups(pairs)
+    by_name: dict[str, list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        by_name[named[pair[0].pk]].append(pair)
+    decided = _read_decided({request.tool_id for request, _ in pairs})
+    groups = [_build(name, found, decided) for name, found in by_name.items()]
+    return sorted(groups, key=lambda group: (-len(group.members), group.tool.name, group.name))
+
+
+def _read_decided(tools: Iterable[UUID]) -> Mapping[UUID, list[Leaves]]:
+    """Return the arguments of the latest requests that people decided, by tool."""
+    rows = ApprovalRequest.objects.filter(tool__in=tools, state__in=("approved", "denied"))
+    latest = list(rows.order_by("-decided_at").values_list("pk", "tool_id")[:MOST_REMEMBERED])
+    asked = read_asked(request for request, _ in latest)
+    found: dict[UUID, list[Leaves]] = defaultdict(list)
+    for request, tool in latest:
+        if request in asked and not asked[request].fault:
+            found[tool].append(find_leaves(asked[request].arguments))
+    return found
+
+
+def _build(name: str, pairs: Sequence[Pair], decided: Mapping[UUID, list[Leaves]]) -> Group:
+    first = pairs[0][0]
+    leaves = [find_leaves(None if asked is None else asked.arguments) for _, asked in pairs]
+    far = find_far_amounts([request.amount for request, _ in pairs])
+    targets = find_targets(decided.get(first.tool_id, []))
+    template = find_template(leaves)
+    amount_leaf = first.tool_version.amount_argument
+    members = [
+        Member(
+            request, asked, {path: own[path] for path in template.varying if path in own},
+            tuple(find_oddities(own, told, targets, asked.findings if asked else (), amount_leaf)),
+        )
+        for (request, asked), own, told in zip(pairs, leaves, far, strict=True)
+    ]  # fmt: skip
+    members.sort(key=lambda member: (-weigh(member.oddities), member.request.created_at))
+    return Group(name, first.tool, first.effect, template, tuple(members))

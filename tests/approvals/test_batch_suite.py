@@ -1,0 +1,84 @@
+"""The suite ``batch``: five thousand requests, one of them poisoned, one stale; time and statements are printed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from psycopg import sql
+
+from agentops.ledger.verification import verify_streams
+from approvals.batches.deciding import CHUNK
+from approvals.batches.preparing import prepare_batch
+from approvals.models import ApprovalBatch, ApprovalDecision, ApprovalRequest
+from tests.approvals.batching import bend, codes_of, decide, let_sample, open_each, put_together, states_of
+from tests.approvals.crowd import ask_first, make_crowd
+from tests.approvals.test_batches import doubt
+from tests.runs.company import Company
+from tests.runs.conftest import company
+
+__all__ = ["company"]
+pytestmark = [pytest.mark.batch, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+
+MANY = 5_000
+STATEMENTS_TO_PREPARE = 30
+STATEMENTS_PER_PIECE = 30
+
+
+def measure(what: str, act: Callable[[], ApprovalBatch]) -> tuple[ApprovalBatch, int]:
+    """Act, and print how long it took and how many statements."""
+    began, worked = time.perf_counter(), time.process_time()
+    with CaptureQueriesContext(connection) as captured:
+        batch = act()
+    took, busy = time.perf_counter() - began, time.process_time() - worked
+    asked = sum(float(query["time"]) for query in captured.captured_queries)
+    print(
+        f"{what}: {took:.1f} s ({busy:.1f} s in this process, {asked:.1f} s of statements), {len(captured)} statements"
+    )
+    return batch, len(captured)
+
+
+POISONS: dict[str, tuple[Callable[[Company, ApprovalRequest], object], str]] = {
+    "row": (lambda c, r: bend("approvals_approvalrequest", r, amount=9_999, currency="USD"), "record_bent"),
+    "evidence": (
+        lambda c, r: bend("ledger_entry", r, content=sql.SQL("replace(content, 'B-', 'X-')")), "record_bent",
+    ),
+    "tainted": (doubt, "provenance_doubtful"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("poison", POISONS)
+@pytest.mark.parametrize("verdict", ["approve"])
+def test_five_thousand_with_one_poisoned_and_one_stale(
+    company: Company, capsys: pytest.CaptureFixture[str], poison: str, verdict: str
+) -> None:
+    company.is_mutant = True  # the runs of the crowd were never driven
+    fiona = company.cast.fiona
+    let_sample(company.cast, at_least=5)
+    crowd = make_crowd(ask_first(company), MANY)
+    poisoned, stale = crowd[1_234], crowd[4_321]
+    bend_it, code = POISONS[poison]
+    bend_it(company, poisoned)
+    with capsys.disabled():
+        batch, opening = measure("put together", lambda: put_together(fiona, crowd, verdict, opened=False))
+        open_each(
+            fiona, [item.request for item in batch.items.filter(opening="drawn").select_related("request")]
+        )
+        batch, checking = measure("checked again", lambda: prepare_batch(batch))
+        assert codes_of(batch) == {str(poisoned.pk): code}
+        bend("approvals_approvalrequest", stale, digest="e" * 64)
+        done, deciding = measure("decided", lambda: decide(fiona, batch))
+    assert codes_of(done) == {str(poisoned.pk): code, str(stale.pk): "digest_changed"}
+    assert states_of(done)["decided"] == MANY - 2
+    decided = ApprovalDecision.objects.values_list("request", flat=True)
+    assert len(decided) == len(set(decided)) == MANY - 2
+    assert ApprovalRequest.objects.filter(state="approved").count() == MANY - 2
+    assert max(opening, checking) <= STATEMENTS_TO_PREPARE
+    assert deciding <= STATEMENTS_PER_PIECE * (MANY // CHUNK + 1)
+    with connection.cursor() as cursor:
+        report = verify_streams(cursor, [each.pk for each in crowd if each != poisoned])
+    assert report.ok
+    assert report.entries == 2 * (MANY - 1) - 1  # the stale one has no second
