@@ -44,7 +44,7 @@ from tests.approvals.crowd import ask_first, make_crowd
 from tests.factories import PersonFactory, PrincipalFactory
 from tests.factories.permissions import let
 from tests.ledger import entries_of, kinds_of, last_entry
-from tests.runs.company import Company
+from tests.runs.company import Company, proposes, says
 from tests.runs.conftest import company
 from tools.services import force_breaker_open, quarantine_tool
 
@@ -614,3 +614,16 @@ def test_a_killed_runs_requests_are_not_decided(company: Company) -> None:
     kill_run(actor=company.cast.ada, run=Run.objects.get(pk=request.subject_ref))
     company.drive(Run.objects.get(pk=request.subject_ref))
     assert set(codes_of(prepare_batch(batch)).values()) == {"approval_decided"}
+
+
+def test_two_approved_together_both_go_out(company: Company) -> None:
+    first = ask_first(company)
+    second = company.run(
+        proposes(("refund", {"order_id": "A-2"}), text="Broken."), message="Please refund it."
+    )
+    both = list(ApprovalRequest.objects.order_by("created_at"))
+    company.play(says("Done."))
+    decide(company.cast.fiona, put_together(company.cast.fiona, both))
+    for run in (Run.objects.get(pk=first.subject_ref), second):
+        company.drive(run)
+    assert sorted(company.world.effects) == sorted(each.key for each in both)
