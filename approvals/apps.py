@@ -10,9 +10,11 @@ class ApprovalsConfig(AppConfig):
     def ready(self) -> None:
         """Have ``verify`` compare approvals with the ledger, and let proposals set rules."""
         from agentops.ledger.verification import register_check
+        from approvals.absences import DECLARE, carry_out_absence
         from approvals.gate import find_unrecorded
         from approvals.governing import SET_RULE, carry_out_rule
         from identities.changes import Verb, register_verb
 
         register_check(find_unrecorded)
         register_verb(Verb(SET_RULE, "Whose yes calls take", carry_out_rule))
+        register_verb(Verb(DECLARE, "Who stands in for whom", carry_out_absence))

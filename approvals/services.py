@@ -19,7 +19,14 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import read_contents_for_people, read_entries_for_people, record
 from agentops.messages import send_after_commit
 from agentops.text import is_blank
-from approvals.models import ApprovalDecision, ApprovalParent, ApprovalRequest, ApprovalRule, ApprovalStage
+from approvals.models import (
+    Absence,
+    ApprovalDecision,
+    ApprovalParent,
+    ApprovalRequest,
+    ApprovalRule,
+    ApprovalStage,
+)
 from approvals.models.requests import Factor
 from approvals.policies import may_decide
 from approvals.rules import asked_by, find_rule, tell
@@ -38,6 +45,7 @@ class Parent:
     identity_id: UUID
     principal_id: UUID
     started_by_id: UUID | None
+    key_issuer_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,7 @@ class Subject:
     application_id: UUID | None
     started_by_id: UUID | None
     parents: tuple[Parent, ...] = ()
+    key_issuer_id: UUID | None = None
 
 
 def request_approval(
@@ -75,6 +84,7 @@ def request_approval(
         principal_id=subject.principal_id,
         application_id=subject.application_id,
         requested_by_id=subject.started_by_id,
+        key_issuer_id=subject.key_issuer_id,
         owner_id=AgentIdentity.objects.values_list("owner_id", flat=True).get(pk=call.identity_id),
         subject_ref=subject.ref,
         wake_task=subject.wake_task,
@@ -134,7 +144,7 @@ def _keep_parents(request: ApprovalRequest, parents: Sequence[Parent]) -> None:
         ApprovalParent(
             request=request, place=place, subject_ref=parent.ref, identity_id=parent.identity_id,
             principal_id=parent.principal_id, requested_by_id=parent.started_by_id,
-            owner_id=owners[parent.identity_id],
+            owner_id=owners[parent.identity_id], key_issuer_id=parent.key_issuer_id,
         )
         for place, parent in enumerate(parents)
     )  # fmt: skip
@@ -169,13 +179,14 @@ def decide(
         _check_open(locked, digest, now)
         ApprovalDecision.objects.create(
             request=locked, verdict=verdict, decided_by=actor, channel=channel, digest=digest, decided_at=now,
-            stage=locked.stage,
+            stage=locked.stage, **_seat_of(decision.absence),
         )  # fmt: skip
         facts: dict[str, Any] = {
             "verdict": verdict,
             "channel": channel,
             "digest": digest,
             "stage": locked.stage,
+            **{name.removesuffix("_id"): str(pk) for name, pk in _seat_of(decision.absence).items()},
         }
         facts |= {"signature": dict(signature)} if signature else {}
         record(locked.id, STREAM_KIND, Draft("approval.decided", now, facts, {"reason": reason}, actor.pk))
@@ -184,6 +195,11 @@ def decide(
         elif advance(locked, now):
             _close(locked, "approved", now)
     return locked
+
+
+def _seat_of(absence: Absence | None) -> dict[str, UUID]:
+    """Return the columns that say for whom somebody decided; none where it was for themselves."""
+    return {} if absence is None else {"deputy_for_id": absence.absent_id, "absence_id": absence.pk}
 
 
 def _check_words(verdict: str, reason: str) -> None:

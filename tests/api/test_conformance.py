@@ -23,7 +23,7 @@ from tests.api.live import serve_api
 from tests.cast import Cast
 from tests.factories import ApprovalRequestFactory, GrantFactory, RunFactory, ToolVersionFactory
 from tests.tools.tables import eligibility, make_table, publish
-from tests.verbs import propose_budget
+from tests.verbs import absence_of, propose_budget
 
 pytestmark = [pytest.mark.api, pytest.mark.slow]
 
@@ -43,6 +43,7 @@ handover_id = "{handover}"
 stop_id = "{stop}"
 campaign_id = "{campaign}"
 proposal_id = "{proposal}"
+absence_id = "{absence}"
 table_id = "{table}"
 number = 1
 
@@ -85,6 +86,7 @@ def config(cast: Cast, version: AgentVersion, tmp_path: Path) -> Path:
             handover=handover.pk,
             stop=stop.pk,
             campaign=campaign.pk,
+            absence=absence_of(cast).pk,
             proposal=propose_budget(cast, cast.alice).pk,
             table=publish(cast, make_table(cast), eligibility()).table_id,
         )

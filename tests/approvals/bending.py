@@ -15,6 +15,7 @@ TRIGGERS = {
     "approvals_approvaldecision": "approvals_approvaldecision_apart",
     "approvals_approvalstage": "approvals_approvalstage_final",
     "approvals_stagegroup": "approvals_stagegroup_final",
+    "approvals_absence": "approvals_absence_governed",
     "approvals_approvalrule": "approvals_approvalrule_governed",
 }
 

@@ -18,13 +18,13 @@ LISTS = (
     "identities/agentidentity", "identities/application", "identities/apikey", "identities/user", "identities/team",
     "tools/tool", "tools/toolgrant", "tools/userterms", "ledger/stream", "runs/stop", "identities/killswitch",
     "runs/campaign", "identities/changeproposal", "identities/changerule", "tools/toolserver",
-    "tools/decisiontable", "approvals/approvalrule",
+    "tools/decisiontable", "approvals/approvalrule", "approvals/absence",
 )  # fmt: skip
 FORMS = (
     "runs/run/add", "runs/stop/add", "identities/apikey/add", "identities/user/add", "tools/toolgrant/add",
     "tools/userterms/add", "runs/campaign/add", "tools/toolgrant/waiver", "identities/changerule/add",
     "second-factor", "password_change", "tools/toolserver/add",
-    "tools/decisiontable/add", "approvals/approvalrule/add",
+    "tools/decisiontable/add", "approvals/approvalrule/add", "approvals/absence/add",
 )  # fmt: skip
 
 

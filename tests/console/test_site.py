@@ -35,7 +35,7 @@ WITHOUT_ADD = sorted(
     set(MODELS)
     - {f"identities_{name}" for name in BY_SERVICE}
     - {"runs_campaign", "runs_run", "runs_stop", "tools_toolgrant", "tools_toolserver", "tools_userterms"}
-    - {"approvals_approvalrule", "tools_decisiontable"}
+    - {"approvals_absence", "approvals_approvalrule", "tools_decisiontable"}
 )
 
 

@@ -36,6 +36,7 @@ MAY: dict[str, set[str]] = {
         "add_issuer", "disable_issuer", "set_grant", "revoke_grant", "sign_waiver",
         "stop_api_key", "set_user_terms", "end_user_terms", "open_campaign", "decide_item", "recertify_agent",
         "draft_version", "publish_version", "retire_version", "set_budget", "update_team", "set_approval_rule",
+        "declare_absence", "end_absence",
         "propose", "activate", "reject", "roll_back",  # what they may do themselves: here, a budget
     },
     "operator": {
