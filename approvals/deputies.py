@@ -45,20 +45,20 @@ def is_left_to(absence: Absence) -> Q:
 
 
 def may_stand_in(absence: Absence) -> Q:
-    """Return the condition that a request's present stage asks the absent, whose seat nobody has taken."""
+    """Return the condition that a request's present stage asks the absent, whose seat nobody has taken.
+
+    That the absent have no part in it is ``is_deputy_of_a_part``'s to say.
+    """
     absent = absence.absent
     asked = is_asked(absent) if absence.group_id is None else is_asked_in(absence.group_id, absent)
-    return is_left_to(absence) & Q(asked) & is_free(absent) & _is_apart(absent)
+    return is_left_to(absence) & Q(asked) & is_free(absent)
 
 
 def is_deputy_of_a_part(absences: Iterable[Absence]) -> Q:
     """Return the condition that one of the absent has a part in a request: their deputies count as little as they."""
+    parents = apps.get_model("approvals", "ApprovalParent").objects.filter(request=OuterRef("pk"))
     condition = Q(pk__in=[])
     for absence in absences:
-        condition |= is_about(absence) & ~_is_apart(absence.absent)
+        has_one = has_part(absence.absent)
+        condition |= is_about(absence) & (has_one | Q(Exists(parents.filter(has_one))))
     return condition
-
-
-def _is_apart(user: User) -> Q:
-    parents = apps.get_model("approvals", "ApprovalParent").objects.filter(request=OuterRef("pk"))
-    return ~has_part(user) & ~Q(Exists(parents.filter(has_part(user))))
