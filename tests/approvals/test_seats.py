@@ -252,7 +252,7 @@ EVERYTHING: Drawn = {
 SETTINGS = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     deadline=None,
-    max_examples=5,
+    max_examples=4,
     derandomize=True,
 )
 
@@ -297,6 +297,7 @@ def test_services_database_and_gate_agree_with_the_model(
 
 
 @pytest.mark.slow
+@pytest.mark.authority
 @MANY
 @given(**EVERYTHING)
 def test_they_agree_in_many_more(cast: Cast, people: list[User], **drawn: Any) -> None:
