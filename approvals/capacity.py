@@ -21,7 +21,7 @@ from identities.policies import require
 PERMISSION = "approvals.change_reviewcapacity"
 MOST_PER_HOUR = 1_000
 
-# Who could decide about some call of a team's tools; in groups, whoever belongs to them now.
+# Who could decide about some call of a team's tools, in groups whoever belongs to them now; not who is away.
 _APPROVERS = """
 WITH given AS (
     SELECT t.team_id, p.user_id FROM tools_tooluserobjectpermission p
@@ -34,7 +34,11 @@ WITH given AS (
     WHERE t.team_id = ANY(%(teams)s) AND t.state <> 'retired' AND c.codename = 'approve_calls'
 )
 SELECT given.team_id, count(*) FROM given JOIN identities_user u ON u.id = given.user_id
-WHERE u.is_active AND u.kind = 'person' GROUP BY 1
+WHERE u.is_active AND u.kind = 'person' AND NOT EXISTS (
+    SELECT FROM approvals_absence a WHERE a.absent_id = u.id AND a.ended_at IS NULL
+    AND now() BETWEEN a.begins_at AND a.ends_at AND a.tool_id IS NULL AND a.group_id IS NULL
+    AND (a.team_id IS NULL OR a.team_id = given.team_id)
+) GROUP BY 1
 """
 _WAITING = """
 SELECT team_id, count(*) FROM approvals_approvalrequest

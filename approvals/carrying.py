@@ -26,10 +26,11 @@ def count_edit(request: ApprovalRequest, now: datetime) -> None:
         return
     editor = User.objects.get(pk=edit.editor)
     signature = edit.facts.get("signature")
-    if not may_decide(editor, request, second_factor=True, signed=bool(signature)).allowed:
+    seat = may_decide(editor, request, second_factor=True, signed=bool(signature))
+    if not seat.allowed:
         return
     facts: dict[str, Any] = {"verdict": "approve", "channel": edit.facts["channel"], "digest": request.digest}
     facts |= {"edit_of": str(edit.request), **({"signature": signature} if signature else {})}
-    note_decision(request, editor, now, facts, {"reason": edit.content["reason"]}, by_edit=True)
+    note_decision(request, editor, now, facts, {"reason": edit.content["reason"]}, seat, by_edit=True)
     if advance(request, now):
         close(request, "approved", now)

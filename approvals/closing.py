@@ -10,8 +10,8 @@ from agentops.errors import NotFound, PolicyDenied, StateConflict, ValidationFai
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.messages import send_after_commit
-from approvals.models import ApprovalDecision, ApprovalRequest
-from approvals.policies import may_decide
+from approvals.models import Absence, ApprovalDecision, ApprovalRequest
+from approvals.policies import MayDecide, may_decide
 from approvals.stages import STREAM_KIND
 from identities.models import User
 
@@ -30,11 +30,12 @@ def lock_visible(actor: User, request_id: UUID) -> ApprovalRequest:
 
 def require_decider(
     actor: User, request: ApprovalRequest, *, second_factor: bool, signed: bool = True
-) -> None:
-    """Raise PolicyDenied unless this person may decide about it now."""
+) -> MayDecide:
+    """Return in whose seat this person may decide about it now; raises PolicyDenied unless they may."""
     decision = may_decide(actor, request, second_factor=second_factor, signed=signed)
     if not decision.allowed:
         raise PolicyDenied(decision.code, decision.detail)
+    return decision
 
 
 def check_open(request: ApprovalRequest, digest: str, now: datetime) -> None:
@@ -61,16 +62,27 @@ def note_decision(
     now: datetime,
     facts: dict[str, Any],
     content: dict[str, Any],
+    seat: MayDecide,
     *,
     by_edit: bool = False,
 ) -> None:
     """Write a decision as a row and an entry; ``facts`` hold verdict, channel and the digest that was shown."""
+    taken = _seat_of(seat.absence)
     ApprovalDecision.objects.create(
         request=request, decided_by=actor, decided_at=now, stage=request.stage, by_edit=by_edit,
-        **{name: facts[name] for name in ("verdict", "channel", "digest", "preset") if name in facts},
+        **{name: facts[name] for name in ("verdict", "channel", "digest", "preset") if name in facts}, **taken,
     )  # fmt: skip
-    told = {**facts, "stage": request.stage}
+    told = {
+        **facts,
+        "stage": request.stage,
+        **{name.removesuffix("_id"): str(pk) for name, pk in taken.items()},
+    }
     record(request.pk, STREAM_KIND, Draft("approval.decided", now, told, content, actor.pk))
+
+
+def _seat_of(absence: Absence | None) -> dict[str, UUID]:
+    """Return the columns that say for whom somebody decided; none where it was for themselves."""
+    return {} if absence is None else {"deputy_for_id": absence.absent_id, "absence_id": absence.pk}
 
 
 def close(request: ApprovalRequest, state: str, now: datetime) -> None:

@@ -35,6 +35,10 @@ def _started(user: User) -> Q:
     return Q(requested_by=user)
 
 
+def _issued_the_key(user: User) -> Q:
+    return Q(key_issuer=user)
+
+
 def _is_served(user: User) -> Q:
     return Q(principal__issuer=STAFF_ISSUER, principal__subject=user.get_username())
 
@@ -53,6 +57,14 @@ PARTS = {
         "who started the work does not approve it; ask a colleague",
         "started_a_parent",
         "this is done for run {run} of {agent}, and who started that does not approve it; ask a colleague",
+    ),
+    "key issuer": Part(
+        _issued_the_key,
+        "issued_the_key",
+        "who issued the key that started the work does not approve it; ask a colleague",
+        "issued_a_parents_key",
+        "this is done for run {run} of {agent}, and who issued the key that started that does not approve it; "
+        "ask a colleague",
     ),
     "end user": Part(
         _is_served,

@@ -154,7 +154,7 @@ def edit_call(
         raise StateConflict("edit_changed", "what it would be has changed since you looked: look at it again")
     with transaction.atomic():
         locked = lock_visible(actor, request.pk)
-        require_decider(actor, locked, second_factor=second_factor, signed=bool(signature))
+        seat = require_decider(actor, locked, second_factor=second_factor, signed=bool(signature))
         now = timezone.now()
         check_open(locked, digest, now)
         _check_rule(look, locked, reason, signed=bool(signature))
@@ -166,7 +166,7 @@ def edit_call(
             "before": look.before,
             "by": actor.get_username(),
         }
-        note_decision(locked, actor, now, facts, content)
+        note_decision(locked, actor, now, facts, content, seat)
         close(locked, "edited", now)
     return locked
 

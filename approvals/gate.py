@@ -18,25 +18,43 @@ _ON_RECORD = """d.request_id = a.id AND d.verdict = 'approve' AND d.digest = a.d
     AND EXISTS (SELECT 1 FROM ledger_entry e WHERE e.stream = a.id AND e.seq > 1
         AND e.kind = 'approval.decided' AND e.actor = d.decided_by_id
         AND e.facts ->> 'verdict' = 'approve' AND e.facts ->> 'digest' = a.digest
-        AND coalesce((e.facts ->> 'stage')::int, 1) = d.stage)"""
-# Whether who approved may still approve (see `approvals.querysets`).
-_MAY = """u.is_active AND u.kind = 'person' AND u.id <> i.owner_id
-    AND NOT EXISTS (SELECT 1 FROM approvals_approvalparent b JOIN identities_agentidentity o ON o.id = b.identity_id
-        WHERE b.request_id = a.id AND o.owner_id = u.id)
-    AND EXISTS (SELECT 1 FROM approvals_stagegroup g WHERE g.request_id = a.id AND g.place = d.stage
+        AND coalesce((e.facts ->> 'stage')::int, 1) = d.stage
+        AND e.facts ->> 'deputy_for' IS NOT DISTINCT FROM d.deputy_for_id::text
+        AND e.facts ->> 'absence' IS NOT DISTINCT FROM d.absence_id::text)"""
+# Whether somebody has the tool's calls to approve, and is asked in the stage of the decision.
+_HAS_SEAT = """EXISTS (SELECT 1 FROM approvals_stagegroup g WHERE g.request_id = a.id AND g.place = d.stage
         AND (g.group_id IS NULL OR EXISTS (SELECT 1 FROM identities_user_groups m
-            WHERE m.user_id = u.id AND m.group_id = g.group_id)))
+            WHERE m.user_id = {who}.id AND m.group_id = g.group_id)))
     AND (
         EXISTS (SELECT 1 FROM tools_tooluserobjectpermission p JOIN auth_permission c ON c.id = p.permission_id
-            WHERE p.user_id = u.id AND p.content_object_id = a.tool_id AND c.codename = 'approve_calls')
+            WHERE p.user_id = {who}.id AND p.content_object_id = a.tool_id AND c.codename = 'approve_calls')
         OR EXISTS (SELECT 1 FROM tools_toolgroupobjectpermission p
             JOIN auth_permission c ON c.id = p.permission_id
             JOIN identities_user_groups m ON m.group_id = p.group_id
-            WHERE m.user_id = u.id AND p.content_object_id = a.tool_id AND c.codename = 'approve_calls'))"""
-# In each stage as many people as it needs; a request without stages has asked nobody.
+            WHERE m.user_id = {who}.id AND p.content_object_id = a.tool_id AND c.codename = 'approve_calls'))"""
+# A deputy counts as long as the absence is not taken back and the absent could decide themselves. That its time has
+# run out since takes nothing back: it says until when the deputy may decide.
+_STANDS_IN = f"""EXISTS (SELECT 1 FROM approvals_absence s JOIN identities_user h ON h.id = s.absent_id
+    WHERE s.id = d.absence_id AND s.deputy_id = u.id AND s.absent_id = d.deputy_for_id AND s.ended_at IS NULL
+        AND d.decided_at >= s.begins_at AND d.decided_at < s.ends_at
+        AND (s.team_id IS NULL OR s.team_id = a.team_id) AND (s.tool_id IS NULL OR s.tool_id = a.tool_id)
+        AND h.is_active AND h.kind = 'person' AND h.id <> i.owner_id
+        AND NOT EXISTS (SELECT 1 FROM approvals_approvalparent b
+            JOIN identities_agentidentity o ON o.id = b.identity_id WHERE b.request_id = a.id AND o.owner_id = h.id)
+        AND {_HAS_SEAT.format(who="h")}
+        AND (s.group_id IS NULL OR approvals_is_asked_in(s.group_id, h.id, a.id, d.stage))
+        AND approvals_approves_in(u.id, a.team_id))"""  # noqa: S608  constants
+# Whether who approved may still approve (see `approvals.seats` and `approvals.deputies`).
+_MAY = f"""u.is_active AND u.kind = 'person' AND u.id <> i.owner_id
+    AND NOT EXISTS (SELECT 1 FROM approvals_approvalparent b JOIN identities_agentidentity o ON o.id = b.identity_id
+        WHERE b.request_id = a.id AND o.owner_id = u.id)
+    AND CASE WHEN d.absence_id IS NULL AND d.deputy_for_id IS NULL THEN {_HAS_SEAT.format(who="u")}
+        ELSE {_STANDS_IN} END"""  # noqa: S608  constants
+# In each stage as many people as it needs, in as many seats; a request without stages has asked nobody.
 _BY_ENOUGH = """EXISTS (SELECT 1 FROM approvals_approvalstage s WHERE s.request_id = a.id)
     AND NOT EXISTS (SELECT 1 FROM approvals_approvalstage s WHERE s.request_id = a.id AND s.needed > (
-        SELECT count(DISTINCT d.decided_by_id) FROM approvals_approvaldecision d
+        SELECT least(count(DISTINCT d.decided_by_id), count(DISTINCT coalesce(d.deputy_for_id, d.decided_by_id)))
+        FROM approvals_approvaldecision d
         JOIN identities_user u ON u.id = d.decided_by_id WHERE d.stage = s.place AND {}))"""
 _RECORDED = f"""{_BY_ENOUGH.format(_ON_RECORD)} AND NOT EXISTS (
     SELECT 1 FROM ledger_entry e WHERE e.stream = a.id AND e.seq > 1 AND e.kind = 'approval.voided'

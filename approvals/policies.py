@@ -8,19 +8,23 @@ from typing import Any
 from django.db.models import Case, QuerySet, Value, When
 
 from agentops.console.second_factor import REQUIRED
+from approvals.deputies import is_deputy_of_a_part, is_left_to, may_stand_in, read_absences
 from approvals.duties import PARTS
-from approvals.models import ApprovalParent, ApprovalRequest
+from approvals.models import Absence, ApprovalParent, ApprovalRequest
 from approvals.models.requests import Factor
-from approvals.querysets import is_asked, may_approve
+from approvals.seats import is_asked, is_taken, may_approve
 from identities.models import User
 from identities.roles import is_auditor
 
 
 @dataclass(frozen=True, slots=True)
 class MayDecide:
+    """``absence``: by which one decides, where one takes the seat of a colleague who is away."""
+
     allowed: bool
     code: str = ""
     detail: str = ""
+    absence: Absence | None = None
 
 
 def may_decide(
@@ -32,29 +36,62 @@ def may_decide(
     """
     if not actor.is_active or actor.kind != User.Kind.PERSON:
         return MayDecide(False, "not_a_person", "only people decide; service accounts never do")
-    if not ApprovalRequest.objects.filter(may_approve(actor), pk=request.pk).exists():
+    absences = read_absences(actor)
+    if not _is_approver(actor, request, absences):
         return MayDecide(False, "not_an_approver", "you were not given this tool's calls to approve")
     if is_auditor(actor):
         return MayDecide(False, "is_an_auditor", "an auditor sees, and decides about nothing")
-    if part := _find_part(actor, request):
+    if part := _find_part(actor, request) or _find_part_of_absent(request, absences):
         return part
-    if request.state == ApprovalRequest.State.WAITING and (turn := _find_turn(actor, request)):
-        return turn
+    seat = MayDecide(True)
+    if request.state == ApprovalRequest.State.WAITING:
+        seat = _find_seat(actor, request, absences)
+    if not seat.allowed:
+        return seat
     if not second_factor:
         return MayDecide(False, REQUIRED, "confirm with your second factor, then decide again")
     if request.factor == Factor.KEY and not signed:
         return MayDecide(False, "key_required", "this takes your security key: decide in the console with it")
-    return MayDecide(True)
+    return seat
 
 
-def _find_turn(actor: User, request: ApprovalRequest) -> MayDecide | None:
-    """Return the refusal of somebody whose yes is not the one that is awaited now."""
+def _is_approver(actor: User, request: ApprovalRequest, absences: list[Absence]) -> bool:
+    """Whether the tool's calls are theirs to approve, or those of somebody whom they stand in for."""
+    theirs = may_approve(actor)
+    for absence in absences:
+        theirs |= is_left_to(absence)
+    return ApprovalRequest.objects.filter(theirs, pk=request.pk).exists()
+
+
+def _find_seat(actor: User, request: ApprovalRequest, absences: list[Absence]) -> MayDecide:
+    """Return whose seat somebody takes: their own if it is asked now, else that of a colleague who is away."""
     if request.decisions.filter(decided_by=actor).exists():
         return MayDecide(
             False, "decided_already", "you have decided about this: it takes somebody else's yes"
         )
-    if not ApprovalRequest.objects.filter(is_asked(actor), pk=request.pk).exists():
-        return MayDecide(False, "not_asked_now", f"stage {request.stage} of this asks others")
+    this = ApprovalRequest.objects.filter(pk=request.pk)
+    is_theirs = this.filter(may_approve(actor), is_asked(actor)).exists()
+    taken = request.decisions.filter(is_taken(actor)).select_related("decided_by").first()
+    if is_theirs and taken is None:
+        return MayDecide(True)
+    for absence in absences:
+        if this.filter(may_stand_in(absence)).exists():
+            return MayDecide(True, absence=absence)
+    if is_theirs and taken is not None:
+        return MayDecide(
+            False,
+            "seat_taken",
+            f"{taken.decided_by} has decided as your deputy: it takes somebody else's yes",
+        )
+    return MayDecide(False, "not_asked_now", f"stage {request.stage} of this asks others")
+
+
+def _find_part_of_absent(request: ApprovalRequest, absences: list[Absence]) -> MayDecide | None:
+    """Return the refusal of a deputy of somebody with a part: they would count as little."""
+    for absence in absences:
+        if ApprovalRequest.objects.filter(is_deputy_of_a_part([absence]), pk=request.pk).exists():
+            detail = f"you are the deputy of {absence.absent}, who has a part in this; ask a colleague"
+            return MayDecide(False, "deputy_of_a_part", detail)
     return None
 
 

@@ -8,12 +8,16 @@ from django.apps import apps
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
+from approvals.deputies import is_deputy_of_a_part, is_left_to, may_stand_in, read_absences
 from approvals.duties import has_part
+from approvals.seats import is_asked, is_free, may_approve
 from identities.querysets import is_known_person
-from tools.models import ToolGroupObjectPermission, ToolUserObjectPermission
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from approvals.models import (  # noqa: F401  named in strings
+        Absence,
         ApprovalBatch,
         ApprovalRequest,
         ApprovalRule,
@@ -26,7 +30,8 @@ if TYPE_CHECKING:
 
 class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
     def visible_to(self, user: User) -> Self:
-        """Return the requests of a person's teams and of the tools they may approve; an application's own."""
+        """Return the requests of a person's teams and of what they, or whom they stand in for, may approve; an
+        application's own."""
         if not user.is_authenticated or not user.is_active:
             return self.none()
         if user.kind == "application":
@@ -35,35 +40,44 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
             return self.none()
         if user.is_superuser:
             return self
-        return self.filter(Q(team__members=user) | may_approve(user)).distinct()
+        seen = Q(team__members=user) | may_approve(user)
+        for absence in read_absences(user):
+            seen |= is_left_to(absence)
+        return self.filter(seen).distinct()
 
-    def decidable_by(self, user: User) -> Self:
-        """Return the waiting requests whose tool the person was given to approve, themselves not involved."""
+    def decidable_by(self, user: User, *, as_deputy: bool = True) -> Self:
+        """Return the waiting requests whose tool the person was given to approve, themselves not involved.
+
+        ``as_deputy``: those too that they may decide for somebody who is away.
+        """
         if not is_known_person(user):
             return self.none()
         parents = apps.get_model("approvals", "ApprovalParent").objects.filter(request=OuterRef("pk"))
         apart = ~Exists(parents.filter(has_part(user)))
-        waiting = self.filter(apart, may_approve(user), is_asked(user), state="waiting")
-        return waiting.exclude(has_part(user)).exclude(decisions__decided_by=user)
+        absences = read_absences(user)
+        seats = may_approve(user) & Q(is_asked(user)) & is_free(user)
+        for absence in absences if as_deputy else ():
+            seats |= may_stand_in(absence)
+        waiting = self.filter(seats, apart, state="waiting").exclude(has_part(user))
+        if absences:
+            waiting = waiting.exclude(is_deputy_of_a_part(absences))
+        return waiting.exclude(decisions__decided_by=user)
 
 
-def may_approve(user: User) -> Q:
-    """Return the condition that a request's tool was given to this person, or a group of theirs, to approve.
+class AbsenceQuerySet(models.QuerySet["Absence"]):
+    def visible_to(self, user: User) -> Self:
+        """Return one's own absences and deputyships, and those of the people on a person's teams."""
+        if not is_known_person(user):
+            return self.none()
+        if user.is_superuser:
+            return self
+        teams = user.teams.values("pk")
+        of_team = Q(team__in=teams) | Q(team=None, absent__teams__in=teams)
+        return self.filter(Q(absent=user) | Q(deputy=user) | of_team).distinct()
 
-    A superuser's bypass does not count: who may decide is always a row that somebody granted.
-    """
-    codename = "approve_calls"
-    direct = ToolUserObjectPermission.objects.filter(user=user, permission__codename=codename)
-    by_group = ToolGroupObjectPermission.objects.filter(group__user=user, permission__codename=codename)
-    return Q(tool__in=direct.values("content_object")) | Q(tool__in=by_group.values("content_object"))
-
-
-def is_asked(user: User) -> Exists:
-    """Return the condition that a request's present stage is for this person: for all, or for a group of theirs."""
-    groups = apps.get_model("approvals", "StageGroup").objects.filter(
-        request=OuterRef("pk"), place=OuterRef("stage")
-    )
-    return Exists(groups.filter(Q(group=None) | Q(group__in=user.groups.values("pk"))))
+    def standing(self, at: datetime) -> Self:
+        """Return those that count at a time."""
+        return self.filter(ended_at=None, begins_at__lte=at, ends_at__gt=at)
 
 
 class ApprovalRuleQuerySet(models.QuerySet["ApprovalRule"]):

@@ -26,7 +26,7 @@ def ask_agent(
     check_words(question)
     with transaction.atomic():
         locked = lock_visible(actor, request.pk)
-        require_decider(actor, locked, second_factor=second_factor)
+        seat = require_decider(actor, locked, second_factor=second_factor)
         now = timezone.now()
         check_open(locked, digest, now)
         if count_rounds(locked) >= ROUNDS:
@@ -35,6 +35,6 @@ def ask_agent(
             )
             raise StateConflict("asked_enough", detail)
         facts = {"verdict": "ask", "channel": channel, "digest": digest}
-        note_decision(locked, actor, now, facts, {"question": question, "by": actor.get_username()})
+        note_decision(locked, actor, now, facts, {"question": question, "by": actor.get_username()}, seat)
         close(locked, "asked", now)
     return locked

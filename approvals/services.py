@@ -40,6 +40,7 @@ class Parent:
     identity_id: UUID
     principal_id: UUID
     started_by_id: UUID | None
+    key_issuer_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Subject:
     application_id: UUID | None
     started_by_id: UUID | None
     parents: tuple[Parent, ...] = ()
+    key_issuer_id: UUID | None = None
 
 
 def request_approval(
@@ -86,6 +88,7 @@ def request_approval(
         principal_id=subject.principal_id,
         application_id=subject.application_id,
         requested_by_id=subject.started_by_id,
+        key_issuer_id=subject.key_issuer_id,
         owner_id=AgentIdentity.objects.values_list("owner_id", flat=True).get(pk=call.identity_id),
         subject_ref=subject.ref,
         wake_task=subject.wake_task,
@@ -177,7 +180,7 @@ def _keep_parents(request: ApprovalRequest, parents: Sequence[Parent]) -> None:
         ApprovalParent(
             request=request, place=place, subject_ref=parent.ref, identity_id=parent.identity_id,
             principal_id=parent.principal_id, requested_by_id=parent.started_by_id,
-            owner_id=owners[parent.identity_id],
+            owner_id=owners[parent.identity_id], key_issuer_id=parent.key_issuer_id,
         )
         for place, parent in enumerate(parents)
     )  # fmt: skip
@@ -208,14 +211,14 @@ def decide(
         if locked.reason_required and not preset and is_blank(reason):
             raise ValidationFailed("reason_missing", "say why: the rule for this call asks for it")
         chosen = find_preset(locked.team_id, preset) if preset else None
-        require_decider(actor, locked, second_factor=second_factor, signed=bool(signature))
+        seat = require_decider(actor, locked, second_factor=second_factor, signed=bool(signature))
         now = timezone.now()
         check_open(locked, digest, now)
         facts: dict[str, Any] = {"verdict": verdict, "channel": channel, "digest": digest}
         facts |= {"preset": chosen.code} if chosen else {}
         facts |= {"signature": dict(signature)} if signature else {}
         said = " ".join(filter(None, (chosen.words if chosen else "", reason)))
-        note_decision(locked, actor, now, facts, {"reason": said})
+        note_decision(locked, actor, now, facts, {"reason": said}, seat)
         if verdict == ApprovalDecision.Verdict.DENY:
             close(locked, "denied", now)
         elif advance(locked, now):

@@ -34,6 +34,7 @@ ROLES: dict[str, frozenset[str]] = {
     ),
     "identity admin": frozenset(
         {
+            "approvals.add_absence",
             "approvals.add_approvalrule",
             "approvals.change_reviewcapacity",
             "identities.add_agentidentity",

@@ -47,6 +47,7 @@ GOVERNING = (
     "add_agentversion",
     "change_agentversion",
     "add_budget",
+    "add_absence",
     "add_approvalrule",
     "change_reviewcapacity",
     "control_run",

@@ -10,12 +10,14 @@ from typing import Any
 
 from django.contrib.auth.models import Group
 from django.utils import timezone
+from guardian.shortcuts import assign_perm
 
 import identities.services
 import tools.services
 from agentops.identifiers import new_id
-from approvals import capacity, denials, sampling_rules
+from approvals import absences, capacity, denials, sampling_rules
 from approvals import governing as governing_approvals
+from approvals.models import Absence
 from identities import services as who
 from identities.changes import (
     activate,
@@ -270,6 +272,19 @@ def table_of(cast: Cast) -> DecisionTableVersion:
     return what.save_table(actor=cast.ada, table=table, draft=what.TableDraft(eligibility()))
 
 
+def leave_of(cast: Cast) -> absences.Leave:
+    """Have Fiona, who approves calls of a tool, be away; Bob approves others of the team."""
+    for person in (cast.fiona, cast.bob):
+        assign_perm("approve_calls", person, tool_of(cast))
+    now = timezone.now()
+    return absences.Leave(cast.fiona, cast.bob, now, now + timedelta(days=1), "On leave.", team=cast.team)
+
+
+def absence_of(cast: Cast) -> Absence:
+    """Have Fiona say that she is away."""
+    return absences.declare_absence(actor=cast.fiona, leave=leave_of(cast))
+
+
 DEEDS: dict[str, Deed] = {
     "create_table": lambda c, a: what.create_table(actor=a, team=c.team, slug="new", name="New"),
     "save_table": lambda c, a: what.save_table(
@@ -399,6 +414,8 @@ DEEDS: dict[str, Deed] = {
     "set_sampling_rule": lambda c, a: sampling_rules.set_sampling_rule(
         actor=a, team=c.team, effect="reversible", sampling=sampling_rules.Sampling(5, 10)
     ),
+    "declare_absence": lambda c, a: absences.declare_absence(actor=a, leave=leave_of(c)),
+    "end_absence": lambda c, a: absences.end_absence(actor=a, absence=absence_of(c)),
     "veto_call": lambda c, a: runs.veto_call(actor=a, run=run_of(c), step=1, call=1, reason="No."),
     "settle_outcome": lambda c, a: runs.settle_outcome(
         actor=a, run=run_of(c), step=1, call=1, happened=True, note="I looked."
@@ -408,7 +425,8 @@ DEEDS: dict[str, Deed] = {
 # Verbs of these modules that are nobody's right: who proves to be somebody, who is first, and what time takes away.
 NOBODYS = {"authenticate", "step_up", "create_first_superuser", "expire_grant", "confirm_person", "sign_on"}
 # Which call other verbs, in the name of who called them.
-NOBODYS |= {"do_or_propose", "carry_out", "carry_out_rule", "carry_out_sampling", "append_to_run"}
+NOBODYS |= {"do_or_propose", "carry_out", "append_to_run"}
+NOBODYS |= {"carry_out_rule", "carry_out_sampling", "carry_out_absence"}
 # Answered under a lock of the conversation, which only a run that was driven has.
 ELSEWHERE = {"answer_handover"}
 
@@ -423,6 +441,7 @@ def verbs() -> set[str]:
         capacity,
         denials,
         sampling_rules,
+        absences,
         runs,
         campaigns,
         publishing,

@@ -65,6 +65,7 @@ def decision_context(request: HttpRequest, user: User, asked: ApprovalRequest) -
             "decisions": decisions,
             "stages": read_stages([asked])[asked.pk],
             "refusal": refusal.detail,
+            "absence": refusal.absence,
             "needs_code": not has_fresh_factor(acting_person(request)),
             "has_key": offers_keys(request),
             "presets": read_presets([asked.team_id])[asked.team_id],
@@ -78,7 +79,7 @@ def decision_context(request: HttpRequest, user: User, asked: ApprovalRequest) -
 
 def _read_decisions(asked: ApprovalRequest) -> list[tuple[ApprovalDecision, str]]:
     """Return who has decided, each with their words, the first first."""
-    decisions = asked.decisions.select_related("decided_by").order_by("decided_at")
+    decisions = asked.decisions.select_related("decided_by", "deputy_for", "absence").order_by("decided_at")
     reasons = read_reasons(asked) if decisions else {}
     return [(decision, reasons.get(decision.decided_by_id, "")) for decision in decisions]
 

@@ -38,6 +38,12 @@ class GivenDecisionSerializer(serializers.Serializer[ApprovalDecision]):
     """What one person has said."""
 
     by = serializers.CharField(source="decided_by.username")
+    deputy_for = serializers.CharField(
+        source="deputy_for.username",
+        allow_null=True,
+        default=None,
+        help_text="Whose seat it took, if not their own.",
+    )
     verdict = serializers.ChoiceField(ApprovalDecision.Verdict.choices)
     preset = serializers.CharField(
         allow_blank=True, help_text="Of the team's reasons to deny, if one was chosen."

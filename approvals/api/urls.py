@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from approvals.api import batches, edits, proposals, views  # noqa: F401  says what may be proposed
+from approvals.api import absences, batches, edits, proposals, views  # noqa: F401  says what may be proposed
 
 urlpatterns = [
     path("approval-groups", batches.Groups.as_view(), name="approval-groups"),
@@ -22,4 +22,7 @@ urlpatterns = [
     ),
     path("approvals/<uuid:approval_id>/edit", edits.Edit.as_view(), name="approval-edit"),
     path("approvals/<uuid:approval_id>/question", edits.Question.as_view(), name="approval-question"),
+    path("absences", absences.Absences.as_view(), name="absences"),
+    path("absences/<uuid:absence_id>", absences.AbsenceDetail.as_view(), name="absence"),
+    path("absences/<uuid:absence_id>/end", absences.AbsenceEnd.as_view(), name="absence-end"),
 ]

@@ -92,7 +92,7 @@ class Decision(ApiView):
 def _visible(user: User) -> QuerySet[ApprovalRequest]:
     visible: QuerySet[ApprovalRequest] = ApprovalRequest.objects.visible_to(user)
     return visible.select_related("identity", "tool", "tool_version", "edited_by").prefetch_related(
-        "decisions__decided_by"
+        "decisions__decided_by", "decisions__deputy_for"
     )
 
 

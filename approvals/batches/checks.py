@@ -116,7 +116,8 @@ def find_not_theirs(actor: User, left: Sequence[Candidate]) -> Found:
     if is_auditor(actor):
         return _refuse(left, Exclusion("is_an_auditor", "an auditor sees, and decides about nothing"))
     ids = [each.request.pk for each in left]
-    theirs = set(ApprovalRequest.objects.decidable_by(actor).filter(pk__in=ids).values_list("pk", flat=True))
+    mine = ApprovalRequest.objects.decidable_by(actor, as_deputy=False)
+    theirs = set(mine.filter(pk__in=ids).values_list("pk", flat=True))
     others = [each for each in left if each.request.pk not in theirs]
     told = _refuse(others, Exclusion("not_yours", "you may not decide about it; its own page says why"))
     return {**told, **dict(_explain(actor, others[:MOST_EXPLAINED]))}
@@ -124,9 +125,12 @@ def find_not_theirs(actor: User, left: Sequence[Candidate]) -> Found:
 
 def _explain(actor: User, others: Iterable[Candidate]) -> Iterator[tuple[UUID, Exclusion]]:
     for each in others:
-        refusal = may_decide(actor, each.request, second_factor=True)
-        if not refusal.allowed:
-            yield each.request.pk, Exclusion(refusal.code, refusal.detail)
+        seat = may_decide(actor, each.request, second_factor=True)
+        if not seat.allowed:
+            yield each.request.pk, Exclusion(seat.code, seat.detail)
+        elif seat.absence is not None:
+            told = f"you decide it for {seat.absence.absent}, who is away: decide it on its own page"
+            yield each.request.pk, Exclusion("as_deputy", told)
 
 
 def _refuse(left: Iterable[Candidate], exclusion: Exclusion) -> dict[UUID, Exclusion]:

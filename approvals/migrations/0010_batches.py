@@ -82,7 +82,7 @@ DROP FUNCTION approvals_guard_opened(), approvals_guard_item(), approvals_guard_
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('approvals', '0008_edits_and_questions'),
+        ('approvals', '0009_deputies'),
         ('identities', '0012_single_sign_on'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

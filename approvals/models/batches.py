@@ -24,7 +24,7 @@ class ApprovalBatch(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="batches")
-    verdict = models.CharField(max_length=8, choices=ApprovalDecision.Verdict)
+    verdict = models.CharField(max_length=8, choices=[("approve", "Approve"), ("deny", "Deny")])
     state = models.CharField(max_length=16, choices=State, default=State.DRAFT)
     channel = models.CharField(max_length=10, choices=ApprovalDecision.Channel, blank=True)
     digest = models.CharField(max_length=64, blank=True, help_text="Of the list that was confirmed.")

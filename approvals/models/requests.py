@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 
 from agentops.identifiers import new_id
 from approvals.querysets import ApprovalRequestQuerySet
@@ -56,6 +57,14 @@ class ApprovalRequest(models.Model):
         null=True,
         related_name="+",
         help_text="Who owned the agent when it asked; a change of owner since frees nobody to decide.",
+    )
+    key_issuer = models.ForeignKey(
+        User,
+        on_delete=models.PROTECT,
+        null=True,
+        db_index=False,
+        related_name="+",
+        help_text="Who issued the API key with which the work was started.",
     )
     subject_ref = models.CharField(max_length=80, db_index=True)
     wake_task = models.CharField(max_length=80, help_text="The task that is told of the decision.")
@@ -145,6 +154,9 @@ class ApprovalParent(models.Model):
     principal = models.ForeignKey(Principal, on_delete=models.PROTECT, related_name="+")
     requested_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    key_issuer = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, db_index=False, related_name="+"
+    )
 
     class Meta:
         ordering: ClassVar = ["place"]
@@ -174,6 +186,13 @@ class ApprovalDecision(models.Model):
     channel = models.CharField(max_length=10, choices=Channel)
     digest = models.CharField(max_length=64, help_text="The digest that the person was shown.")
     stage = models.PositiveSmallIntegerField(default=1, db_default=1)
+    # Of whom it takes the seat, where that is not the decider's own, and by what.
+    deputy_for = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, db_index=False, related_name="+"
+    )
+    absence = models.ForeignKey(
+        "approvals.Absence", on_delete=models.PROTECT, null=True, db_index=False, related_name="decisions"
+    )
     decided_at = models.DateTimeField()
     preset = models.CharField(
         max_length=40, blank=True, db_default="", help_text="Of the team's reasons to deny."
@@ -185,6 +204,15 @@ class ApprovalDecision(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["request", "decided_by"], name="decision_once_per_person"),
+            # The absent and who stands in for them have one seat between them.
+            models.UniqueConstraint(
+                "request", Coalesce("deputy_for", "decided_by"), name="decision_once_per_seat"
+            ),
+            models.CheckConstraint(
+                condition=Q(deputy_for=None, absence=None)
+                | Q(deputy_for__isnull=False, absence__isnull=False) & ~Q(deputy_for=F("decided_by")),
+                name="decision_for_somebody_else_by_absence",
+            ),
         ]
 
     def __str__(self) -> str:

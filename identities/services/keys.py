@@ -51,8 +51,9 @@ def issue_api_key(
         raise StateConflict("account_closed", "this account is closed: it gets no keys")
     secret = secrets.token_urlsafe(32)
     key = ApiKey(
-        key_id=secrets.token_hex(6), secret_hash=_hash(secret), user=account, label=label, expires_at=end
-    )
+        key_id=secrets.token_hex(6), secret_hash=_hash(secret), user=account, label=label, issued_by=actor,
+        expires_at=end,
+    )  # fmt: skip
     insert_row(key)
     _record(key, "key.issued", actor.id, {"expires_at": end.isoformat()})
     return key, f"aok_{key.key_id}_{secret}"

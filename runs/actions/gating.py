@@ -10,6 +10,7 @@ from agentops.engine.state import CallState
 from approvals import gate
 from approvals.history import read_edit
 from approvals.services import ASKED_ANEW, Parent, Subject, request_approval
+from identities.models import ApiKey
 from runs import admission, evidence
 from runs.actions.editing import edited_from, note_edit, note_question
 from runs.actions.pinning import Pinned, pin_for_people
@@ -70,7 +71,7 @@ def _subject_of(session: Session) -> Subject:
     context = session.context
     return Subject(
         str(context.run_id), WAKE_TASK, context.team_id, context.principal_id, context.application_id,
-        context.started_by_id, tuple(_parents_of(session)),
+        context.started_by_id, tuple(_parents_of(session)), _issuer_of(context.credential_id),
     )  # fmt: skip
 
 
@@ -79,7 +80,15 @@ def _parents_of(session: Session) -> Iterator[Parent]:
     line = [link.run_id for link in session.authority.line]
     runs = Run.objects.in_bulk(line) if line else {}
     for run in (runs[run_id] for run_id in line):
-        yield Parent(str(run.pk), run.identity_id, run.principal_id, run.started_by_id)
+        issuer = _issuer_of(run.credential_id)
+        yield Parent(str(run.pk), run.identity_id, run.principal_id, run.started_by_id, issuer)
+
+
+def _issuer_of(key: UUID | None) -> UUID | None:
+    """Return who issued the key that started a run; None for a run without one, or of a key that is gone."""
+    if key is None:
+        return None
+    return ApiKey.objects.filter(pk=key).values_list("issued_by_id", flat=True).first()
 
 
 def heed_decisions(session: Session) -> None:

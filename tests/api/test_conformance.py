@@ -24,7 +24,7 @@ from tests.api.live import serve_api
 from tests.cast import Cast
 from tests.factories import ApprovalRequestFactory, GrantFactory, RunFactory, ToolVersionFactory
 from tests.tools.tables import eligibility, make_table, publish
-from tests.verbs import propose_budget
+from tests.verbs import absence_of, propose_budget
 
 pytestmark = [pytest.mark.api, pytest.mark.slow]
 
@@ -44,6 +44,7 @@ handover_id = "{handover}"
 stop_id = "{stop}"
 campaign_id = "{campaign}"
 proposal_id = "{proposal}"
+absence_id = "{absence}"
 table_id = "{table}"
 batch_id = "{batch}"
 number = 1
@@ -87,6 +88,7 @@ def config(cast: Cast, version: AgentVersion, tmp_path: Path) -> Path:
             handover=handover.pk,
             stop=stop.pk,
             campaign=campaign.pk,
+            absence=absence_of(cast).pk,
             proposal=propose_budget(cast, cast.alice).pk,
             batch=ApprovalBatch.objects.create(person=cast.bob, verdict="deny", created_at=timezone.now()).pk,
             table=publish(cast, make_table(cast), eligibility()).table_id,

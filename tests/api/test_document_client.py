@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
+from guardian.shortcuts import assign_perm
 
 from agentops import database
 from approvals.capacity import set_review_capacity
@@ -84,6 +85,7 @@ def test_the_document_is_enough(client: DocumentClient, company: Company, caller
     story = Story(client, company, callers)
     refunded = ask_and_approve(story)
     ask_back_and_edit(story)
+    be_away(story)
     steer(story)
     hand_over(story)
     settle(story)
@@ -95,6 +97,19 @@ def test_the_document_is_enough(client: DocumentClient, company: Company, caller
     decide_together(story)
     stop_agent(story)
     assert client.used == set(client.operations)
+
+
+def be_away(story: Story) -> None:
+    """Have Fiona name a deputy, who declines."""
+    client, cast = story.client, story.company.cast
+    assign_perm("approve_calls", cast.alice, story.company.versions[-1].tool)
+    now = timezone.now()
+    body = {"deputy": "alice", "begins_at": now.isoformat(), "reason": "On leave."}
+    body["ends_at"] = (now + timedelta(days=3)).isoformat()
+    made = client.call(story.fiona, "declareAbsence", body)
+    assert client.call(story.alice, "getAbsence", absence_id=made["id"]) == made
+    assert list(client.pages(story.alice, "listAbsences", standing=True, limit=1)) == [made]
+    assert client.call(story.alice, "endAbsence", absence_id=made["id"])["state"] == "ended"
 
 
 def ask_and_approve(story: Story) -> str:

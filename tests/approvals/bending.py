@@ -17,6 +17,7 @@ TRIGGERS = [
     ("approvals_approvaldecision", "approvals_approvaldecision_by_edit"),
     ("approvals_approvalstage", "approvals_approvalstage_final"),
     ("approvals_stagegroup", "approvals_stagegroup_final"),
+    ("approvals_absence", "approvals_absence_governed"),
     ("approvals_approvalrule", "approvals_approvalrule_governed"),
 ]
 

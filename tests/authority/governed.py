@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.db import connection, models
 from django.utils import timezone
 
 from agentops.identifiers import new_id
-from approvals.models import ApprovalRule, SamplingRule
+from approvals.models import Absence, ApprovalRule, SamplingRule
 from identities.models import ChangeRule
 from runs.models import AgentVersion, Budget, Price
 from tests.cast import Cast
@@ -23,7 +24,7 @@ from tests.factories import (
     PriceFactory,
     ToolVersionFactory,
 )
-from tests.verbs import table_of
+from tests.verbs import absence_of, table_of
 from tools.models import DecisionTableVersion, ToolGrant, ToolVersion, UserTerms
 
 Row = dict[str, Any]  # Any: columns of several types
@@ -87,6 +88,13 @@ def make_sampling(cast: Cast) -> SamplingRule:
     )
 
 
+def make_absence(cast: Cast) -> Absence:
+    """Make one that Fiona has declared herself; what is forged of it is said to be by Alice."""
+    absence = absence_of(cast)
+    absence.declared_by = cast.alice
+    return absence
+
+
 # Of a budget no further row is forged: a further ceiling only takes away.
 GOVERNED = (
     Governed(ToolGrant, make_grant, {"decision": "ALLOW"}, {"version": 2, "state": "superseded"}),
@@ -103,6 +111,7 @@ GOVERNED = (
         SamplingRule, make_sampling, {"ended_at": timezone.now(), "at_least": 1},
         {"effect": "irreversible", "at_least": 1},
     ),
+    Governed(Absence, make_absence, {"ends_at": timezone.now() + timedelta(days=20)}),
     Governed(UserTerms, make_user_terms, {"ended_at": timezone.now()}),
     Governed(
         ChangeRule, lambda cast: ChangeRule.objects.get(verb="budget.set"), {"needs": "one"}, {"verb": "another"}

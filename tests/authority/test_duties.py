@@ -63,6 +63,10 @@ def make_starter(parent: ApprovalParent, person: User) -> None:
     ApprovalParent.objects.filter(pk=parent.pk).update(requested_by=person)
 
 
+def make_key_issuer(parent: ApprovalParent, person: User) -> None:
+    ApprovalParent.objects.filter(pk=parent.pk).update(key_issuer=person)
+
+
 def make_end_user(parent: ApprovalParent, person: User) -> None:
     served = PrincipalFactory.create(
         team=parent.request.team, issuer=STAFF_ISSUER, subject=person.get_username()
@@ -74,6 +78,7 @@ PARTS = [
     (make_owner, "owns_a_parents_agent", "that agent's owner does not approve it"),
     (make_owner_at_asking, "owns_a_parents_agent", "that agent's owner does not approve it"),
     (make_starter, "started_a_parent", "who started that does not approve it"),
+    (make_key_issuer, "issued_a_parents_key", "who issued the key that started that does not approve it"),
     (make_end_user, "is_a_parents_principal", "which is on your behalf"),
 ]
 

@@ -13,9 +13,10 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from guardian.shortcuts import assign_perm
 
 from approvals.governing import Ruling, set_approval_rule
-from approvals.models import ApprovalRule, SamplingRule
+from approvals.models import Absence, ApprovalRule, SamplingRule
 from identities.api.proposals.bodies import proposable_verbs
 from identities.changes import known_verbs, propose
 from identities.models import AgentIdentity, ApiKey, ChangeProposal, ChangeRule, User
@@ -39,6 +40,7 @@ from tools.services import TableDraft, save_table
 pytestmark = [pytest.mark.django_db, pytest.mark.authority]
 
 Body = dict[str, Any]  # Any: JSON
+NOW = timezone.now()
 REASON = {"reason": "Too much."}
 
 
@@ -326,11 +328,23 @@ def sampling(cast: Cast, tool: Tool) -> Body:
     }  # fmt: skip
 
 
+def standing_in(cast: Cast, tool: Tool) -> Body:
+    """Name a deputy for Fiona."""
+    for person in (cast.fiona, cast.alice):
+        assign_perm("approve_calls", person, tool)
+    values = {
+        "begins_at": NOW.isoformat(), "ends_at": (NOW + timedelta(days=5)).isoformat(), "reason": "She is ill.",
+        "team": "support",
+    }  # fmt: skip
+    return {"verb": "absence.declare", "subject": {"absent": "fiona", "deputy": "alice"}, "values": values}
+
+
 IN_FORCE: dict[str, tuple[Callable[[Cast, Tool], Body], Callable[[], object], object]] = {
     "approval_rule.set": (
         ruling, lambda: ApprovalRule.objects.standing().get().stages, [{"needed": 1, "group": None, "escalate": []}],
     ),
     "sampling_rule.set": (sampling, lambda: SamplingRule.objects.standing().get().at_least, 5),
+    "absence.declare": (standing_in, lambda: Absence.objects.get().deputy.username, "alice"),
     "agent.activate": (acting, lambda: AgentIdentity.objects.get().state, "active"),
     "agent.hand_over": (owner, lambda: AgentIdentity.objects.get().owner.username, "fiona"),
     "agent_version.publish": (publication, lambda: AgentVersion.objects.get().state, "published"),

@@ -19,14 +19,14 @@ LISTS = (
     "tools/tool", "tools/toolgrant", "tools/userterms", "ledger/stream", "runs/stop", "identities/killswitch",
     "runs/campaign", "identities/changeproposal", "identities/changerule", "tools/toolserver",
     "tools/decisiontable", "approvals/approvalrule", "approvals/denialreasons", "approvals/reviewcapacity",
-    "approvals/samplingrule", "approvals/approvalrequest/together",
+    "approvals/samplingrule", "approvals/approvalrequest/together", "approvals/absence",
 )  # fmt: skip
 FORMS = (
     "runs/run/add", "runs/stop/add", "identities/apikey/add", "identities/user/add", "tools/toolgrant/add",
     "tools/userterms/add", "runs/campaign/add", "tools/toolgrant/waiver", "identities/changerule/add",
     "second-factor", "password_change", "tools/toolserver/add",
     "tools/decisiontable/add", "approvals/approvalrule/add", "approvals/denialreasons/add",
-    "approvals/reviewcapacity/add", "approvals/samplingrule/add",
+    "approvals/reviewcapacity/add", "approvals/samplingrule/add", "approvals/absence/add",
 )  # fmt: skip
 
 

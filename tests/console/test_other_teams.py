@@ -33,6 +33,7 @@ from tests.identities.test_roles import with_role
 from tests.tools.tables import eligibility, make_table, publish
 from tests.verbs import (
     ASK,
+    absence_of,
     delegation_to,
     granted,
     key_of,
@@ -84,6 +85,7 @@ def user_terms(cast: Cast) -> UserTerms:
 
 
 ROWS: dict[str, Callable[[Cast], Model]] = {
+    "approvals.absence": absence_of,
     "approvals.approvalrule": lambda cast: ApprovalRule.objects.create(
         team=cast.team, place=1, name="Two", stages=[{"needed": 2}], created_by=cast.alice
     ),
@@ -192,6 +194,7 @@ def test_the_api_tells_an_outsider_nothing(cast: Cast) -> None:
     ids["batch_id"] = ApprovalBatch.objects.create(
         person=cast.fiona, verdict="deny", created_at=timezone.now()
     )
+    ids["absence_id"] = absence_of(cast)
     ids["proposal_id"] = proposal(cast)
     ids["stop_id"] = stop(actor=cast.ada, scope="run", target=str(run.pk), reason="It is wrong.")
     version = publish(cast, make_table(cast, by=cast.ada), eligibility())

@@ -36,6 +36,7 @@ WITHOUT_ADD = sorted(
     - {f"identities_{name}" for name in BY_SERVICE}
     - {"runs_campaign", "runs_run", "runs_stop", "tools_toolgrant", "tools_toolserver", "tools_userterms"}
     - {
+        "approvals_absence",
         "approvals_approvalrule",
         "approvals_denialreasons",
         "approvals_reviewcapacity",

@@ -39,6 +39,7 @@ MAY: dict[str, set[str]] = {
         "set_review_capacity",
         "set_denial_reasons",
         "set_sampling_rule",
+        "declare_absence", "end_absence",
         "propose", "activate", "reject", "roll_back",  # what they may do themselves: here, a budget
     },
     "operator": {

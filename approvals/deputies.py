@@ -1,0 +1,64 @@
+"""Deputies: what somebody may decide for a colleague who is away, and for whom they may not.
+
+A deputy decides what the absent could decide themselves: not what others left to the absent, so there are no chains.
+A deputy is an approver already, of some tool of the request's team: nobody makes an approver of somebody by leaving.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.apps import apps
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from approvals.duties import has_part
+from approvals.seats import approves_in_team, is_asked, is_asked_in, is_free, may_approve
+from identities.roles import AUDITOR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from approvals.models import Absence
+    from identities.models import User
+
+
+def read_absences(deputy: User, at: datetime | None = None) -> list[Absence]:
+    """Return for whom somebody stands in at a time (now), the first that was declared first."""
+    rows = apps.get_model("approvals", "Absence").objects.standing(at or timezone.now())
+    return list(rows.filter(deputy=deputy).select_related("absent").order_by("declared_at", "pk"))
+
+
+def is_about(absence: Absence) -> Q:
+    """Return the condition that a request is of the team and the tool that an absence is about."""
+    about = {"team": absence.team_id, "tool": absence.tool_id}
+    return Q(**{name: pk for name, pk in about.items() if pk is not None})
+
+
+def is_left_to(absence: Absence) -> Q:
+    """Return the condition that a request is one of those that the absent could decide, and its deputy may see."""
+    absent = absence.absent
+    if not absent.is_active or absent.kind != "person" or absent.groups.filter(name=AUDITOR).exists():
+        return Q(pk__in=[])
+    return is_about(absence) & may_approve(absent) & approves_in_team(absence.deputy)
+
+
+def may_stand_in(absence: Absence) -> Q:
+    """Return the condition that a request's present stage asks the absent, whose seat nobody has taken.
+
+    That the absent have no part in it is ``is_deputy_of_a_part``'s to say.
+    """
+    absent = absence.absent
+    asked = is_asked(absent) if absence.group_id is None else is_asked_in(absence.group_id, absent)
+    return is_left_to(absence) & Q(asked) & is_free(absent)
+
+
+def is_deputy_of_a_part(absences: Iterable[Absence]) -> Q:
+    """Return the condition that one of the absent has a part in a request: their deputies count as little as they."""
+    parents = apps.get_model("approvals", "ApprovalParent").objects.filter(request=OuterRef("pk"))
+    condition = Q(pk__in=[])
+    for absence in absences:
+        has_one = has_part(absence.absent)
+        condition |= is_about(absence) & (has_one | Q(Exists(parents.filter(has_one))))
+    return condition
