@@ -15,6 +15,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from agentops.database import borrowed
+from agentops.engine.events import CALL_GATED
 from agentops.errors import ValidationFailed
 from approvals.batches.checks import Candidate, Exclusion
 from approvals.models import ApprovalRequest
@@ -26,6 +27,12 @@ from tools.catalogue import read_spec
 from tools.limits import read_limits, read_line
 from tools.standing import Answer, Authority, Question
 from tools.standings import read_standings
+
+# As of which state of its target people were asked about a call that shows one.
+_STATES = """
+SELECT facts ->> 'approval', facts -> 'state' FROM ledger_entry
+WHERE stream = ANY(%s) AND kind = %s AND facts ->> 'approval' = ANY(%s) AND facts ? 'state'
+"""
 
 
 class Behind(NamedTuple):
@@ -122,11 +129,22 @@ def _assess_all(planned: Mapping[UUID, tuple[ApprovalRequest, Planned]]) -> dict
     questions = [_ask(each) for _, each in planned.values()]
     with borrowed() as connection:
         answers = read_standings(connection, questions)
+    states = _read_states(planned)
     told = {
-        pk: _judge(request, each, answer)
+        pk: _judge(request, each, answer, states.get(str(pk)))
         for (pk, (request, each)), answer in zip(planned.items(), answers, strict=True)
     }
     return {pk: exclusion for pk, exclusion in told.items() if exclusion is not None}
+
+
+def _read_states(planned: Mapping[UUID, tuple[ApprovalRequest, Planned]]) -> dict[str, Any]:  # Any: JSON
+    """Return what was read of the targets when people were asked, by the request's id."""
+    shown = {pk: each for pk, (_, each) in planned.items() if each.call.spec.preview is not None}
+    if not shown:
+        return {}
+    runs, ids = list({each.call.run_id for each in shown.values()}), [str(pk) for pk in shown]
+    with borrowed() as connection:
+        return dict(connection.execute(_STATES, (runs, CALL_GATED, ids)).fetchall())
 
 
 def _ask(each: Planned) -> Question:
@@ -141,8 +159,11 @@ def _ask(each: Planned) -> Question:
     )  # fmt: skip
 
 
-def _judge(request: ApprovalRequest, each: Planned, answer: Answer | None) -> Exclusion | None:
+def _judge(
+    request: ApprovalRequest, each: Planned, answer: Answer | None, state: Mapping[str, str] | None
+) -> Exclusion | None:
     assessment = assess(each.call, by=each.by, now=timezone.now(), known=answer)
+    assessment = assessment if state is None else assessment.bound_to(state)
     name = each.call.spec.name
     if assessment.verdict == "DENY":
         return Exclusion(assessment.decision.code, f"it could not go out any more: {assessment.detail}")

@@ -92,6 +92,13 @@ class Demo:
         effects: list[dict[str, Any]] = _answer_of(f"{self.shop_url}/effects")["effects"]
         return effects
 
+    def await_effects(self, number: int, patience_s: float = 60.0) -> None:
+        """Wait until so many things have been done to the shop."""
+        deadline = time.monotonic() + patience_s
+        while len(self.effects()) < number:
+            assert time.monotonic() < deadline, f"{len(self.effects())} of {number} effects"
+            time.sleep(0.2)
+
     def manage(self, *arguments: str) -> None:
         """Run a management command on the demo's database."""
         self.stack.run("manage", [sys.executable, "manage.py", *arguments])
