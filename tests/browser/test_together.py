@@ -101,7 +101,9 @@ def test_keys_can_be_turned_off_and_never_count_while_typing(demo: Demo, visit: 
     assert not fiona.page.is_checked(box)
     assert fiona.page.input_value("#reason") == "xxrjk?"
     fiona.page.evaluate("document.activeElement.blur()")
-    fiona.page.keyboard.press("e")  # nothing is offered to be edited, or it is: no decision either way
+    fiona.page.keyboard.press("e")  # leads to where the call is edited, and decides nothing
+    fiona.page.wait_for_url(re.compile("/edit/$"))
+    open_request(fiona, bruno)
     fiona.page.keyboard.press("x")
     assert fiona.page.is_checked(box)
     fiona.page.keyboard.press("?")

@@ -1,0 +1,108 @@
+"""Where the ways to decide meet: batches, deputies, edits, and calls that are bound to the state of their target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from approvals.absences import declare_absence
+from approvals.edits import edit_call, look_at_edit
+from approvals.models import ApprovalRequest
+from runs import reassessing
+from runs.models import Run
+from tests.approvals.batching import codes_of, decide, put_together, states_of
+from tests.approvals.conftest import company
+from tests.approvals.test_deputies import leave
+from tests.runs.company import Company
+from tests.runs.deeds import WORLD
+from tests.runs.previews import REFUND, change_account, show_refunds, turns
+
+__all__ = ["company"]
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.approvals]
+
+
+@pytest.fixture
+def waiting(company: Company) -> Run:
+    """Return a run whose refund waits for Fiona, who has been shown what it changes."""
+    show_refunds(company)
+    return company.run(*turns())
+
+
+def present() -> ApprovalRequest:
+    return ApprovalRequest.objects.get(state="waiting")
+
+
+def edit(company: Company, request: ApprovalRequest, amount: str) -> None:
+    """Have Fiona look at the call with another amount, and approve that."""
+    asked: dict[str, Any] = {
+        "request": request,
+        "arguments": {**REFUND, "amount": amount},
+        "digest": request.digest,
+    }
+    look = look_at_edit(actor=company.cast.fiona, **asked)
+    assert look.words is not None
+    edit_call(
+        actor=company.cast.fiona,
+        edited=look.digest,
+        reason="Less.",
+        channel="api",
+        second_factor=True,
+        **asked,
+    )
+
+
+# --- batches -----------------------------------------------------------------------------------------------
+
+
+def test_a_call_that_shows_its_state_is_approved_with_others(company: Company, waiting: Run) -> None:
+    batch = put_together(company.cast.fiona, [present()])
+    assert (codes_of(batch), states_of(batch)) == ({}, {"ready": 1})
+    decide(company.cast.fiona, batch)
+    assert company.states(company.drive(waiting)) == [("succeeded", "ok")]
+
+
+def test_without_its_state_it_would_be_another_call(
+    company: Company, waiting: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reassessing, "_read_states", lambda _: {})
+    request = present()
+    assert codes_of(put_together(company.cast.fiona, [request])) == {str(request.pk): "call_differs"}
+
+
+def test_approved_with_others_it_does_not_go_out_for_another_state(company: Company, waiting: Run) -> None:
+    decide(company.cast.fiona, put_together(company.cast.fiona, [present()]))
+    change_account()
+    company.drive(waiting)
+    assert "refund" not in WORLD.attempts
+    assert present().state == "waiting"
+
+
+def test_a_deputy_decides_one_by_one(company: Company, waiting: Run) -> None:
+    bob, request = company.cast.bob, present()
+    company.let_decide(company.add_tool("cancel", grant=None).tool, bob)
+    declare_absence(actor=company.cast.fiona, leave=leave(company.cast.fiona, bob))
+    batch = put_together(bob, [request])
+    assert codes_of(batch) == {str(request.pk): "as_deputy"}
+    assert ApprovalRequest.objects.decidable_by(bob).get() == request
+
+
+# --- edits -------------------------------------------------------------------------------------------------
+
+
+def test_an_edit_is_bound_to_what_it_would_change(company: Company, waiting: Run) -> None:
+    edit(company, present(), "3.00")
+    company.drive(waiting)
+    assert [(row.state, row.code) for row in company.calls(waiting)] == [("succeeded", "ok")]
+    approved = ApprovalRequest.objects.get(state="approved")
+    assert approved.decisions.get().by_edit
+    assert WORLD.attempts.count("refund") == 1
+
+
+def test_an_edit_counts_for_no_other_state(company: Company, waiting: Run) -> None:
+    edit(company, present(), "3.00")
+    change_account()
+    company.drive(waiting)
+    assert not present().decisions.exists()
+    assert "refund" not in WORLD.attempts
