@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Case, QuerySet, Value, When
+from django.db.models import Case, Q, QuerySet, Value, When
 
 from agentops.console.second_factor import REQUIRED
 from approvals.deputies import is_deputy_of_a_part, is_left_to, may_stand_in, read_absences
@@ -65,13 +65,14 @@ def _is_approver(actor: User, request: ApprovalRequest, absences: list[Absence])
 
 def _find_seat(actor: User, request: ApprovalRequest, absences: list[Absence]) -> MayDecide:
     """Return whose seat somebody takes: their own if it is asked now, else that of a colleague who is away."""
-    if request.decisions.filter(decided_by=actor).exists():
+    given = list(request.decisions.filter(Q(decided_by=actor) | is_taken(actor)).select_related("decided_by"))
+    if any(each.decided_by_id == actor.pk for each in given):
         return MayDecide(
             False, "decided_already", "you have decided about this: it takes somebody else's yes"
         )
     this = ApprovalRequest.objects.filter(pk=request.pk)
     is_theirs = this.filter(may_approve(actor), is_asked(actor)).exists()
-    taken = request.decisions.filter(is_taken(actor)).select_related("decided_by").first()
+    taken = given[0] if given else None
     if is_theirs and taken is None:
         return MayDecide(True)
     for absence in absences:

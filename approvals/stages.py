@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +10,8 @@ from uuid import UUID
 
 from django.contrib.auth.models import Group
 from django.db import transaction
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
@@ -120,20 +121,24 @@ class StageShown:
 def read_stages(requests: Sequence[ApprovalRequest]) -> dict[UUID, list[StageShown]]:
     """Return the stages of requests, in order; without a group all who have the tool's calls to approve are asked."""
     ids = [request.pk for request in requests]
-    stages = list(ApprovalStage.objects.filter(request__in=ids))
-    said = ApprovalDecision.objects.filter(request__in=ids, verdict="approve").values_list("request", "stage")
-    given = Counter(said)
+    yes = ApprovalDecision.objects.filter(
+        request=OuterRef("request"), stage=OuterRef("place"), verdict=ApprovalDecision.Verdict.APPROVE
+    )
+    counted = yes.order_by().values("request").annotate(number=Count("pk")).values("number")
+    stages = list(
+        ApprovalStage.objects.filter(request__in=ids).annotate(given=Coalesce(Subquery(counted), 0))
+    )
     open_to = set(StageGroup.objects.filter(request__in=ids).values_list("request", "place", "group"))
     groups = {group for stage in stages for _, group in stage.ladder if group}
     names = dict(Group.objects.filter(pk__in=groups).values_list("pk", "name")) if groups else {}
     present = {request.pk: request.stage for request in requests if request.state == "waiting"}
 
-    def show(stage: ApprovalStage) -> StageShown:
+    def show(stage: Any) -> StageShown:  # Any: what is given is annotated
         where = (stage.request_id, stage.place)
         asked = [group for after_s, group in stage.ladder if not after_s or (*where, group) in open_to]
         shown = tuple(names.get(group, "a group that is gone") for group in asked if group is not None)
         is_present = present.get(stage.request_id) == stage.place
-        return StageShown(stage.place, stage.needed, given[where], shown, is_present)
+        return StageShown(stage.place, stage.needed, stage.given, shown, is_present)
 
     found: dict[UUID, list[StageShown]] = {request.pk: [] for request in requests}
     for stage in sorted(stages, key=lambda stage: stage.place):

@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
+    "approvals.deputies.LookOnce",  # last: it and the view run in one thread
 ]
 
 ROOT_URLCONF = "config.urls"

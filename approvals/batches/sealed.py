@@ -59,8 +59,11 @@ Pair = tuple[ApprovalRequest, Asked | None]
 
 def read_asked(requests: Iterable[UUID]) -> dict[UUID, Asked]:
     """Return what was asked, by request, in one statement; a request without a record of it is absent."""
+    ids = list(requests)
+    if not ids:
+        return {}
     with connection.cursor() as cursor:
-        cursor.execute(_FIRST, [list(requests)])
+        cursor.execute(_FIRST, [ids])
         return {row[0]: _read(*row) for row in cursor.fetchall()}
 
 

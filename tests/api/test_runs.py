@@ -52,6 +52,7 @@ def test_an_application_starts_a_run_for_its_user(
         "agent_version": 1,
         "principal": CUSTOMER,
         "proof": "asserted",
+        "priority": "normal",
         "parent_run": None,
         "undoes": None,
         "tool_limits": None,

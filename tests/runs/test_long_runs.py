@@ -53,7 +53,9 @@ def test_every_step_is_on_one_page_of_the_run(cast: Cast, run: Run) -> None:
 
 def test_the_cost_on_a_page_counts_from_the_beginning(cast: Cast, run: Run) -> None:
     page = text_of(sign_in(cast.bob).get(page_of("runs_run", "change", run.pk)))
-    assert re.findall(r"Step (\d+) [\d:]+ UTC 10 tokens, 0.0100 USD, ([\d.]+) USD so far", page)[-1] == (
+    assert re.findall(
+        r"Step (\d+) [\d:]+ UTC what the model was shown 10 tokens, 0.0100 USD, ([\d.]+) USD so far", page
+    )[-1] == (
         "500",
         "5.00",
     )
