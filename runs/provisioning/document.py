@@ -27,6 +27,7 @@ from runs.provisioning.denial_reasons import apply_denial_reasons
 from runs.provisioning.money import apply_budgets, apply_prices
 from runs.provisioning.people import apply_groups, apply_people, apply_teams
 from runs.provisioning.plan import Plan
+from runs.provisioning.sampling_rules import apply_sampling_rules
 from runs.provisioning.secrets import apply_secrets
 from runs.provisioning.session import Session
 from runs.provisioning.tables import apply_decision_tables
@@ -50,6 +51,7 @@ SECTIONS = (
     apply_approval_rules,
     apply_review_capacity,
     apply_denial_reasons,
+    apply_sampling_rules,
 )
 ONE_AT_A_TIME = 4_726_001  # an advisory lock: two documents are never applied interleaved
 
