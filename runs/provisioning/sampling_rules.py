@@ -40,7 +40,7 @@ def _standing(team: Team, effect: str) -> SamplingRule | None:
 
 
 def _told(rule: SamplingRule | None) -> tuple[object, ...] | None:
-    return rule and (rule.at_least, rule.percent, rule.max_amount, rule.currency)
+    return None if rule is None else (rule.at_least, rule.percent, rule.max_amount, rule.currency)
 
 
 def _read(entry: dict[str, Any]) -> Sampling:
