@@ -352,3 +352,20 @@ def test_who_calls_is_asked_back_and_answers_with_another_call(outside: Outside)
     again = ApprovalRequest.objects.get(state="waiting")
     assert again.follows == request
     assert (read_evidence(again) or {})["asked"][0]["answer"] == "It is the price."
+
+
+def test_an_edited_call_is_not_put_off_for_want_of_people(outside: Outside) -> None:
+    cast, refund = outside.company.cast, outside.company.versions[0].tool
+    outside.company.grant(refund, "REQUIRE_APPROVAL")
+    outside.company.let_decide(refund)
+    asked = [outside.call("refund", {**REFUND, "order_id": number}) for number in ("A-1", "A-2", "A-3")]
+    set_review_capacity(actor=cast.ada, team=cast.team, per_approver_hour=1)
+    request = ApprovalRequest.objects.earliest("created_at")
+    given: dict[str, Any] = {
+        "actor": cast.fiona, "request": request, "digest": request.digest,
+        "arguments": {**REFUND, "order_id": "A-4"},
+    }  # fmt: skip
+    look = look_at_edit(**given)
+    edit_call(**given, edited=look.digest, reason="half", channel="api", second_factor=True)
+    outside.company.drive(outside.run)
+    assert outside.hear(asked[0]).status == "succeeded"
