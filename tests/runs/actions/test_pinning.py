@@ -410,6 +410,35 @@ def before_it_goes_out(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[Ses
     monkeypatch.setattr(executing, "_make_ready", make_ready)
 
 
+def test_an_edited_call_that_is_asked_about_anew_stays_an_edited_one(
+    company: Company, waiting: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before_it_goes_out(monkeypatch, lambda session: change_account(**CHANGED))
+    first = edit(company, {**REFUND, "amount": "4.00"}, reason="half")
+    run = company.drive(waiting)
+    assert (company.states(run), refunds()) == ([("waiting", "")], 0)
+    again = present()
+    assert (again.follows, again.edited_by, again.decisions.count()) == (first, company.cast.fiona, 0)
+    assert (read_evidence(again) or {})["edited"]["reason"] == "half"
+    with pytest.raises(StateConflict, match="edited once"):
+        edit(company, {**REFUND, "amount": "3.00"})
+    company.decide()
+    assert company.states(company.drive(run)) == [("succeeded", "ok")]
+
+
+def test_a_state_that_comes_back_counts_no_edit_twice(
+    company: Company, waiting: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    was = dict(ACCOUNT)
+    before_it_goes_out(monkeypatch, lambda session: change_account(**CHANGED))
+    edit(company, {**REFUND, "amount": "4.00"})
+    run = company.drive(waiting)
+    company.decide()
+    ACCOUNT.update(was)
+    run = company.drive(run)
+    assert (company.states(run), present().decisions.count(), refunds()) == ([("waiting", "")], 0, 0)
+
+
 def test_what_was_shown_before_an_edit_is_not_about_what_it_made(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
