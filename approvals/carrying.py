@@ -21,6 +21,9 @@ def count_edit(request: ApprovalRequest, now: datetime) -> None:
     """
     if request.edited_by_id is None or request.follows_id is None or request.state != "waiting":
         return
+    # Asked anew about the same call, people are asked anew: the editor's yes was counted in the request before.
+    if ApprovalRequest.objects.filter(follows=request.follows_id).exclude(pk=request.pk).exists():
+        return
     edit = read_edit(request.follows_id)
     if edit is None or edit.editor != request.edited_by_id or edit.digest != request.digest:
         return

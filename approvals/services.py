@@ -119,10 +119,8 @@ def request_approval(
 
 
 def _find_edit(edit_of: UUID | None) -> Edit | None:
-    """Return the edit whose yes is still to be counted: asked anew about the same call, people are asked anew."""
-    if edit_of is None or ApprovalRequest.objects.filter(follows=edit_of).exists():
-        return None
-    return read_edit(edit_of)
+    """Return the edit that made the call what it is; whether it still counts as a yes is ``count_edit``'s to say."""
+    return None if edit_of is None else read_edit(edit_of)
 
 
 def _find_before(subject_ref: str, tool_id: UUID) -> UUID | None:

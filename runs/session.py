@@ -284,7 +284,9 @@ class Session:
         self.contents.clear()
         self.arranged.clear()
         for draft in happened:
-            if not is_overtaken(self.state, draft.kind, draft.facts):
+            if is_overtaken(self.state, draft.kind, draft.facts):
+                self.lookups.put_back([draft])
+            else:
                 self._add(draft)
 
     def _open_heads(self) -> list[Head]:

@@ -26,6 +26,7 @@ from agentops.text import is_blank
 from approvals.batches.checks import APPROVE, Exclusion, find_exclusions
 from approvals.batches.items import Became, digest_batch, list_batch, read_ready, save_items, weed
 from approvals.batches.preparing import find_unopened, lock_own, read_candidates
+from approvals.carrying import count_edit
 from approvals.closing import REASON_LIMIT
 from approvals.models import (
     ApprovalBatch,
@@ -186,7 +187,7 @@ def _decide_each(batch: ApprovalBatch, requests: Sequence[ApprovalRequest], now:
     ids = [request.pk for request in settled]
     ApprovalRequest.objects.filter(pk__in=ids).update(state=state, decided_at=now)
     _wake(settled)
-    return {request.pk: "waiting" for request in requests} | dict.fromkeys(ids, state)
+    return {request.pk: request.state for request in requests} | dict.fromkeys(ids, state)
 
 
 def _draft(batch: ApprovalBatch, request: ApprovalRequest, now: datetime) -> Draft:
@@ -217,6 +218,8 @@ def _find_settled(
         # To go on to another stage takes statements of its own for each.
         if not later or advance(request, now):
             settled.append(request)
+        else:
+            count_edit(request, now)  # its editor may be asked in the next stage; that closes it by itself
     return settled
 
 

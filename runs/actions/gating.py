@@ -48,7 +48,9 @@ def ask_people(
     if session.state.unread:  # the user's last words, which the model had not read when it proposed this
         note_refused(session, call, "approval_voided", evidence.UNREAD_WORDS)
         return
-    if session.state.is_external and admission.is_crowded(session.context.team_id):
+    # What people have edited, or approved before its target changed, has had its place before them already.
+    is_new = not call.edited and pinned is None
+    if session.state.is_external and is_new and admission.is_crowded(session.context.team_id):
         note_refused(session, call, REVIEW_CAPACITY, CROWDED)
         return
     pinned = pinned or pin_for_people(session, call, assessment)

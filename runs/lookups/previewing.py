@@ -28,7 +28,7 @@ FAILED, CHANGED = "preview_failed", "state_changed"
 MOST_ASKED_ANEW = 3
 _KINDS = [e.CALL_ALLOWED, e.CALL_GATED, e.CALL_HELD]
 _SHOWN = """
-SELECT facts, content FROM ledger_entry WHERE stream = %s AND seq <= %s AND kind = ANY(%s)
+SELECT facts, content FROM ledger_entry WHERE stream = %s AND seq > %s AND seq <= %s AND kind = ANY(%s)
     AND facts ->> 'step' = %s AND facts ->> 'call' = %s AND facts ? 'state' ORDER BY seq DESC LIMIT 1
 """
 
@@ -86,14 +86,17 @@ def _unseen(assessment: Assessment, why: str) -> Unseen:
 def read_shown(session: Session, call: CallState) -> Shown | None:
     """Return what people were shown of a call last, None where they were shown nothing."""
     where = (session.state.step_of(call.number), call.number)
-    for draft, _ in reversed(session.pending):
+    # What was shown of a call as it was before somebody edited it is not about this one.
+    for draft, state in reversed(session.pending):
+        if state.seq <= call.edited:
+            break
         if (
             draft.kind in _KINDS
             and "state" in draft.facts
             and (draft.facts["step"], draft.facts["call"]) == where
         ):
             return _shown(draft.facts, draft.content)
-    asked = (session.context.run_id, session.head.seq, _KINDS, str(where[0]), str(where[1]))
+    asked = (session.context.run_id, call.edited, session.head.seq, _KINDS, str(where[0]), str(where[1]))
     with borrowed() as connection:
         row = connection.execute(_SHOWN, asked).fetchone()
     return None if row is None else _shown(row[0], None if row[1] is None else json.loads(row[1]))

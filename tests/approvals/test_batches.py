@@ -17,6 +17,7 @@ from approvals import services
 from approvals.batches import checks, deciding
 from approvals.batches.items import digest_batch, list_batch, read_ready
 from approvals.batches.preparing import prepare_batch
+from approvals.governing import Ruling, set_approval_rule
 from approvals.models import ApprovalBatch, ApprovalDecision, ApprovalRequest, ApprovalStage, StageGroup
 from approvals.tasks import wake_many
 from identities.services import suspend_agent, throw_switch
@@ -34,10 +35,12 @@ from tests.approvals.batching import (
 )
 from tests.approvals.bending import unguarded
 from tests.approvals.crowd import ask_first, make_crowd
+from tests.approvals.test_quorum import approver
 from tests.factories import PrincipalFactory
 from tests.ledger import entries_of, last_entry
 from tests.runs.company import Company, proposes, says
 from tests.runs.conftest import company
+from tests.runs.test_edits import HIGH, LOW, add_refund, edit
 from tools.services import force_breaker_open, quarantine_tool
 
 __all__ = ["company"]
@@ -358,3 +361,20 @@ def test_two_approved_together_both_go_out(company: Company) -> None:
     for run in (Run.objects.get(pk=first.subject_ref), second):
         company.drive(run)
     assert sorted(company.world.effects) == sorted(each.key for each in both)
+
+
+def test_an_edit_counts_in_the_stage_to_which_a_batch_takes_its_call(company: Company) -> None:
+    add_refund(company, effect="reversible")
+    uma, vic = approver(company, "uma", "desk"), approver(company, "vic", "heads")
+    run = company.run(proposes(("refund", HIGH), text="It broke."), says("Done."))
+    edit(company, LOW, vic)
+    stages = ({"needed": 1, "group": "desk"}, {"needed": 1, "group": "heads"})
+    set_approval_rule(
+        actor=company.cast.ada, team=company.cast.team, place=1, ruling=Ruling("Refunds", stages)
+    )
+    company.drive(run)
+    request = ApprovalRequest.objects.get(state="waiting")
+    batch = decide(uma, put_together(uma, [request]))
+    assert batch.items.get().outcome == "approved"
+    assert (fresh(request).state, request.decisions.get(by_edit=True).stage) == ("approved", 2)
+    assert company.states(company.drive(run)) == [("succeeded", "ok")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -11,11 +12,13 @@ import time_machine
 from runs.actions import pinning
 from runs.lookups import previewing
 from runs.models import Run
+from runs.session import Guard, Session
 from runs.trace import read_trace
 from tests.runs.actions.test_pinning import CHANGED, down, refunds, shown
 from tests.runs.company import Company
 from tests.runs.deeds import WORLD
 from tests.runs.previews import BEFORE, change_account, show_refunds, turns
+from tests.runs.test_vetoes import veto
 
 pytestmark = pytest.mark.approvals
 
@@ -102,3 +105,23 @@ def test_a_broken_preview_keeps_a_held_call_from_going_out(company: Company, hel
     with later(held, 1):
         run = company.drive(held)
     assert (company.states(run), refunds()) == ([("refused", "preview_failed")], 0)
+
+
+def test_what_was_asked_for_a_hold_that_a_veto_overtakes_is_told(
+    company: Company, held: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The question went out all the same."""
+    change_account(**CHANGED)
+    real, vetoed = Session.commit, list[Run]()
+
+    def commit(session: Session, guards: Sequence[Guard] = ()) -> None:
+        if not vetoed and [draft.kind for draft, _ in session.pending[:1]] == ["call.held"]:
+            vetoed.append(veto(company, held))
+        real(session, guards)
+
+    monkeypatch.setattr(Session, "commit", commit)
+    with later(held, 1):
+        run = company.drive(held)
+    assert company.states(run) == [("refused", "vetoed")]
+    told = [asked for entry in company.entries(run) for asked in entry.facts.get("lookups", ())]
+    assert len(told) == WORLD.attempts.count("read_account") == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from runs.lookups import previewing
 from runs.models import Run
 from runs.preflight.versions import check_version
 from runs.services import add_message
+from runs.session import Session
 from runs.trace import read_trace
 from runs.undoing.services import undo_run
 from tests.factories import AgentVersionFactory
@@ -24,6 +26,7 @@ from tests.runs.company import Company, proposes, says
 from tests.runs.deeds import ACCOUNT, WORLD, busy, lose_reply, meanwhile
 from tests.runs.previews import BEFORE, PREVIEW, REFUND, STATUS, change_account, show_refunds, turns
 from tests.runs.test_driver import crash, drive_and_crash
+from tests.runs.test_edits import edit
 from tools.models import Tool
 
 pytestmark = pytest.mark.approvals
@@ -389,3 +392,69 @@ def test_what_is_signed_holds_the_call_and_the_state(company: Company, waiting: 
     digests = set(ApprovalRequest.objects.values_list("digest", flat=True))
     assert gated["digest"] in digests
     assert len(digests) == 2
+
+
+# --- what somebody has edited -------------------------------------------------------------------------------
+
+
+def before_it_goes_out(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[Session], object]) -> None:
+    """Have something happen once, just before a driver sees whether its call may go out."""
+    real, done = executing._make_ready, list[int]()
+
+    def make_ready(session: Session, number: int) -> executing.Ready | None:
+        if not done:
+            done.append(number)
+            meanwhile(session)
+        return real(session, number)
+
+    monkeypatch.setattr(executing, "_make_ready", make_ready)
+
+
+def test_an_edited_call_that_is_asked_about_anew_stays_an_edited_one(
+    company: Company, waiting: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before_it_goes_out(monkeypatch, lambda session: change_account(**CHANGED))
+    first = edit(company, {**REFUND, "amount": "4.00"}, reason="half")
+    run = company.drive(waiting)
+    assert (company.states(run), refunds()) == ([("waiting", "")], 0)
+    again = present()
+    assert (again.follows, again.edited_by, again.decisions.count()) == (first, company.cast.fiona, 0)
+    assert (read_evidence(again) or {})["edited"]["reason"] == "half"
+    with pytest.raises(StateConflict, match="edited once"):
+        edit(company, {**REFUND, "amount": "3.00"})
+    company.decide()
+    assert company.states(company.drive(run)) == [("succeeded", "ok")]
+
+
+def test_a_state_that_comes_back_counts_no_edit_twice(
+    company: Company, waiting: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    was = dict(ACCOUNT)
+    before_it_goes_out(monkeypatch, lambda session: change_account(**CHANGED))
+    edit(company, {**REFUND, "amount": "4.00"})
+    run = company.drive(waiting)
+    company.decide()
+    ACCOUNT.update(was)
+    run = company.drive(run)
+    assert (company.states(run), present().decisions.count(), refunds()) == ([("waiting", "")], 0, 0)
+
+
+def test_what_was_shown_before_an_edit_is_not_about_what_it_made(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = show_refunds(
+        company, grant="ALLOW_WITH_CAPS", effect="reversible", amount_argument="amount", currency="USD",
+        grant_caps=[{"per": "call", "amount": "5.00"}], grant_over_caps="REQUIRE_APPROVAL",
+    )  # fmt: skip
+
+    def tighten(session: Session) -> None:
+        company.grant(version.tool, "REQUIRE_APPROVAL")
+        session.fresh.clear()
+        session.standings.clear()
+
+    before_it_goes_out(monkeypatch, tighten)
+    run = company.run(proposes(("refund", {**REFUND, "amount": "9.00"})), says("Done."))
+    edit(company, {**REFUND, "amount": "4.00"})
+    assert company.states(company.drive(run)) == [("waiting", "")]
+    assert "since" not in shown()
+    assert "asked_anew" not in company.facts(run, "call.gated")[-1]

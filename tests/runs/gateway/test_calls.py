@@ -16,7 +16,7 @@ from approvals.capacity import set_review_capacity
 from approvals.edits import edit_call, look_at_edit
 from approvals.models import ApprovalRequest
 from approvals.questions import ask_agent
-from approvals.services import read_evidence
+from approvals.services import decide, read_evidence
 from identities.models import Delegation
 from identities.services import revoke_delegation, suspend_agent
 from runs import free_turns
@@ -28,8 +28,9 @@ from runs.gateway.server import _tell
 from runs.models import AgentVersion, ReceivedCall, Run
 from runs.services import add_message, kill_run
 from tests.ledger import kinds_of
-from tests.runs.company import ORDER
+from tests.runs.company import ORDER, Company
 from tests.runs.gateway.conftest import Outside, delegate
+from tests.runs.previews import change_account, show_refunds
 from tests.runs.test_driver import crash, drive_and_crash
 
 REFUND = {"order_id": "A-1", "amount": "5.00"}
@@ -352,3 +353,38 @@ def test_who_calls_is_asked_back_and_answers_with_another_call(outside: Outside)
     again = ApprovalRequest.objects.get(state="waiting")
     assert again.follows == request
     assert (read_evidence(again) or {})["asked"][0]["answer"] == "It is the price."
+
+
+def test_an_edited_call_is_not_put_off_for_want_of_people(outside: Outside) -> None:
+    cast, refund = outside.company.cast, outside.company.versions[0].tool
+    outside.company.grant(refund, "REQUIRE_APPROVAL")
+    outside.company.let_decide(refund)
+    asked = [outside.call("refund", {**REFUND, "order_id": number}) for number in ("A-1", "A-2", "A-3")]
+    set_review_capacity(actor=cast.ada, team=cast.team, per_approver_hour=1)
+    request = ApprovalRequest.objects.earliest("created_at")
+    given: dict[str, Any] = {
+        "actor": cast.fiona, "request": request, "digest": request.digest,
+        "arguments": {**REFUND, "order_id": "A-4"},
+    }  # fmt: skip
+    look = look_at_edit(**given)
+    edit_call(**given, edited=look.digest, reason="half", channel="api", second_factor=True)
+    outside.company.drive(outside.run)
+    assert outside.hear(asked[0]).status == "succeeded"
+
+
+def test_nor_one_that_was_approved_before_what_it_changes_was_another(company: Company) -> None:
+    show_refunds(company)
+    company.publish(price=False, planner="external", principal_source="token", max_steps=40)
+    outside = Outside(company, delegate(company))
+    for number in ("A-1", "A-2", "A-3"):
+        outside.call("refund", {**REFUND, "order_id": number})
+    set_review_capacity(actor=company.cast.ada, team=company.cast.team, per_approver_hour=1)
+    first = ApprovalRequest.objects.earliest("created_at")
+    decide(
+        actor=company.cast.fiona, request=first, verdict="approve", reason="", digest=first.digest, channel="api",
+        second_factor=True,
+    )  # fmt: skip
+    change_account(refunded="2.00")
+    company.drive(outside.run)
+    assert company.states(outside.run)[0] == ("waiting", "")
+    assert ApprovalRequest.objects.get(key=first.key, state="waiting") != first
