@@ -133,17 +133,17 @@
     document.querySelector(".inbox").classList.add("showing-request");
   }
 
-  // The request that is open already is not fetched again: somebody may be writing there. One that opened by itself is,
-  // when somebody asks for it: that is when it counts as opened.
+  // The request that is open already is not put there again: somebody may be writing there, or deciding. When one that
+  // opened by itself is asked for, the server is told so: that is when it counts as opened.
   document.addEventListener("htmx:beforeRequest", (event) => {
     const link = event.detail.elt;
     if (!link.matches(".queue a[data-request]")) return;
-    const isOpen = link.dataset.request === shown();
-    if (isOpen && (askedFor === shown() || document.getElementById("reason")?.value)) {
-      event.preventDefault();
-      showPane();
-    }
+    const wasAskedFor = askedFor === link.dataset.request;
     askedFor = link.dataset.request;
+    if (link.dataset.request !== shown()) return;
+    event.preventDefault();
+    showPane();
+    if (!wasAskedFor) window.htmx.ajax("GET", link.getAttribute("hx-get"), {target: "#request", swap: "none"});
   });
 
   document.addEventListener("htmx:afterSwap", (event) => {
