@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from agentops.text import is_blank
 from approvals.closing import close, note_decision
 from approvals.history import read_edit
 from approvals.models import ApprovalRequest
-from approvals.policies import may_decide
+from approvals.policies import MayDecide, may_decide
 from approvals.stages import advance
 from identities.models import User
 
@@ -30,10 +31,18 @@ def count_edit(request: ApprovalRequest, now: datetime) -> None:
     editor = User.objects.get(pk=edit.editor)
     signature = edit.facts.get("signature")
     seat = may_decide(editor, request, second_factor=True, signed=bool(signature))
-    if not seat.allowed:
+    if not seat.allowed or _taken(seat) != edit.facts.get(
+        "absence"
+    ):  # in that seat in which they edited, no other
+        return
+    if request.reason_required and is_blank(edit.content["reason"]):
         return
     facts: dict[str, Any] = {"verdict": "approve", "channel": edit.facts["channel"], "digest": request.digest}
     facts |= {"edit_of": str(edit.request), **({"signature": signature} if signature else {})}
     note_decision(request, editor, now, facts, {"reason": edit.content["reason"]}, seat, by_edit=True)
     if advance(request, now):
         close(request, "approved", now)
+
+
+def _taken(seat: MayDecide) -> str | None:
+    return str(seat.absence.pk) if seat.absence else None

@@ -15,6 +15,8 @@ from django.utils import timezone
 
 from agentops.canonical import canonical_json
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
+from agentops.ledger.entries import Draft
+from agentops.ledger.store import record
 from agentops.text import is_blank
 from approvals.closing import check_open, check_words, close, lock_visible, note_decision, require_decider
 from approvals.history import Change, find_changes
@@ -22,6 +24,7 @@ from approvals.models import ApprovalRequest, ApprovalRule
 from approvals.models.requests import Factor
 from approvals.rules import asked_by, find_rule
 from approvals.services import read_evidence, read_rules
+from approvals.stages import STREAM_KIND
 from identities.models import User
 from tools.assessment import Assessment
 
@@ -36,6 +39,7 @@ class Reassessed:
 
     assessment: Assessment
     words: Mapping[str, Any] | None = None  # Any: JSON
+    lookups: Mapping[str, Any] | None = None  # Any: JSON; what was asked of tools to find out
 
 
 Reassess = Callable[[ApprovalRequest, Arguments], Reassessed]
@@ -99,6 +103,10 @@ def look_at_edit(*, actor: User, request: ApprovalRequest, arguments: Any, diges
         )
     wanted = _check_arguments(arguments, before)
     found = _reassess(locked, wanted)
+    if found.lookups:  # tools were asked, with the agent's right: that is on record, with who had them asked
+        told = Draft("approval.edit_looked_at", timezone.now(), dict(found.lookups), actor=actor.pk)
+        with transaction.atomic():
+            record(locked.pk, STREAM_KIND, told)
     rule = find_rule(read_rules(locked.team_id), asked_by(found.assessment))
     return Look(wanted, before, found.assessment, rule, found.words)
 

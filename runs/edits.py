@@ -50,11 +50,11 @@ def reassess(request: ApprovalRequest, arguments: dict[str, Any]) -> Reassessed:
     edited = session.state.call(call.number)
     assessment = assess_proposal(session, edited, session.version.catalogue[call.tool])
     if assessment.verdict != "REQUIRE_APPROVAL":
-        return Reassessed(assessment)
+        return Reassessed(assessment, lookups=session.lookups.take_trail())
     pinned = pin_for_people(session, edited, assessment)
     if pinned is None:
         raise ValidationFailed("preview_failed", "what it would change could not be read: look again later")
-    return Reassessed(pinned.bound, pinned.words)
+    return Reassessed(pinned.bound, pinned.words, session.lookups.take_trail())
 
 
 def _look_in(run: UUID) -> Onlooker:

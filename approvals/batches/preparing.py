@@ -162,10 +162,11 @@ def find_unopened(batch: ApprovalBatch, items: Sequence[BatchItem]) -> dict[UUID
 def read_sample(batch: ApprovalBatch) -> Sequence[Any]:  # Any: items with an annotation
     """Return the items that were drawn, chosen or not, each with whether it ``is_opened``.
 
-    One that waits no more cannot be opened, and is not waited for.
+    One that waits no more cannot be opened, and is not waited for, unless this person decided it unseen.
     """
     seen = OpenedRequest.objects.filter(person=batch.person_id, request=OuterRef("request"))
-    is_opened = ~Q(request__state="waiting") | Exists(seen)
+    theirs = ApprovalDecision.objects.filter(decided_by=batch.person_id, request=OuterRef("request"))
+    is_opened = Exists(seen) | (~Q(request__state="waiting") & ~Exists(theirs))
     drawn = batch.items.filter(opening=Opening.DRAWN)
     return list(drawn.annotate(is_opened=is_opened).select_related("request__tool", "request__identity"))
 

@@ -19,6 +19,7 @@ from approvals.batches.opened import note_opened
 from approvals.batches.preparing import leave_out, open_batch, prepare_batch
 from approvals.models import ApprovalBatch, ApprovalDecision, ApprovalRequest
 from approvals.sampling_rules import set_sampling_rule
+from approvals.services import decide as decide_alone
 from tests.approvals.batching import (
     bend,
     codes_of,
@@ -299,3 +300,21 @@ def test_what_lay_too_long_is_not_decided_in_somebodys_name(
     done = carry_on(batch)
     assert set(codes_of(done).values()) == {"confirmation_old"}
     assert not ApprovalDecision.objects.exists()
+
+
+def test_what_somebody_approved_unseen_opens_no_sample(
+    company: Company, crowd: list[ApprovalRequest]
+) -> None:
+    let_sample(company.cast)
+    fiona = company.cast.fiona
+    batch = put_together(fiona, crowd, opened=False)
+    drawn = [item.request for item in batch.items.filter(opening="drawn")]
+    for request in drawn:
+        decide_alone(
+            actor=fiona, request=request, verdict="approve", reason="", digest=request.digest, channel="api",
+            second_factor=True,
+        )  # fmt: skip
+    prepare_batch(batch)
+    with pytest.raises(StateConflict):
+        decide(fiona, batch)
+    assert ApprovalRequest.objects.filter(state="approved").count() == len(drawn) < len(crowd)

@@ -8,15 +8,20 @@ import pytest
 
 from approvals.absences import declare_absence
 from approvals.edits import edit_call, look_at_edit
+from approvals.governing import Ruling, set_approval_rule
 from approvals.models import ApprovalRequest
 from runs import reassessing
 from runs.models import Run
 from tests.approvals.batching import codes_of, decide, put_together, states_of
 from tests.approvals.conftest import company
-from tests.approvals.test_deputies import leave
+from tests.approvals.test_deputies import away, leave
+from tests.approvals.test_quorum import approver
+from tests.ledger import entries_of
 from tests.runs.company import Company
 from tests.runs.deeds import WORLD
 from tests.runs.previews import REFUND, change_account, show_refunds, turns
+from tests.runs.test_edits import HIGH, LOW, add_refund, ask_for
+from tests.runs.test_edits import edit as edit_as
 
 __all__ = ["company"]
 
@@ -98,6 +103,42 @@ def test_an_edit_is_bound_to_what_it_would_change(company: Company, waiting: Run
     approved = ApprovalRequest.objects.get(state="approved")
     assert approved.decisions.get().by_edit
     assert WORLD.attempts.count("refund") == 1
+
+
+def test_what_a_look_asks_of_tools_is_on_record_with_who_had_it_asked(company: Company, waiting: Run) -> None:
+    request = present()
+    asked: dict[str, Any] = {"request": request, "digest": request.digest}
+    for number in range(2):
+        wanted = {**REFUND, "order_id": f"A-{number + 7}"}
+        look_at_edit(actor=company.cast.fiona, arguments=wanted, **asked)
+    looked = [entry for entry in entries_of(request.pk) if entry.kind == "approval.edit_looked_at"]
+    assert {entry.actor for entry in looked} == {company.cast.fiona.pk}
+    assert len([each for entry in looked for each in entry.facts["lookups"]]) == 2
+
+
+def rule(company: Company, *stages: dict[str, Any], **more: Any) -> None:
+    ruling = Ruling("Later", stages, **more)
+    set_approval_rule(actor=company.cast.ada, team=company.cast.team, place=1, ruling=ruling)
+
+
+def test_an_edit_is_no_yes_in_somebody_elses_seat(company: Company) -> None:
+    add_refund(company)
+    bee, hal = approver(company, "bee"), approver(company, "hal", "heads")
+    run = ask_for(company, HIGH)
+    edit_as(company, LOW, bee)  # in her own seat
+    rule(company, {"needed": 1, "group": "heads"})
+    away(hal, bee)
+    company.drive(run)
+    assert present().decisions.count() == 0
+
+
+def test_an_edit_without_a_reason_is_no_yes_where_one_is_asked(company: Company) -> None:
+    add_refund(company)
+    run = ask_for(company, HIGH)
+    edit_as(company, LOW)
+    rule(company, {"needed": 1}, reason_required=True)
+    company.drive(run)
+    assert present().reason_required
 
 
 def test_an_edit_counts_for_no_other_state(company: Company, waiting: Run) -> None:
