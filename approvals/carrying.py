@@ -17,8 +17,8 @@ from identities.models import User
 def count_edit(request: ApprovalRequest, now: datetime) -> None:
     """Count the editor's edit in the stage that is asked now, in the caller's lock, and close what has all it needs.
 
-    Only for the very call that they signed, and only while they still may. Whoever edited counts as nobody else:
-    they decide once, and where the rule asks others those are asked.
+    Only for the very call that they signed, in the seat in which they edited, and only while they still may. Whoever
+    edited counts as nobody else: they decide once, and where the rule asks others those are asked.
     """
     if request.edited_by_id is None or request.follows_id is None or request.state != "waiting":
         return
@@ -31,11 +31,9 @@ def count_edit(request: ApprovalRequest, now: datetime) -> None:
     editor = User.objects.get(pk=edit.editor)
     signature = edit.facts.get("signature")
     seat = may_decide(editor, request, second_factor=True, signed=bool(signature))
-    if not seat.allowed or _taken(seat) != edit.facts.get(
-        "absence"
-    ):  # in that seat in which they edited, no other
-        return
-    if request.reason_required and is_blank(edit.content["reason"]):
+    is_same_seat = _taken(seat) == edit.facts.get("absence")
+    is_unexplained = request.reason_required and is_blank(edit.content["reason"])
+    if not seat.allowed or not is_same_seat or is_unexplained:
         return
     facts: dict[str, Any] = {"verdict": "approve", "channel": edit.facts["channel"], "digest": request.digest}
     facts |= {"edit_of": str(edit.request), **({"signature": signature} if signature else {})}

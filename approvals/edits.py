@@ -40,6 +40,7 @@ class Reassessed:
     assessment: Assessment
     words: Mapping[str, Any] | None = None  # Any: JSON
     lookups: Mapping[str, Any] | None = None  # Any: JSON; what was asked of tools to find out
+    is_unseen: bool = False  # what it would change could not be read
 
 
 Reassess = Callable[[ApprovalRequest, Arguments], Reassessed]
@@ -102,11 +103,7 @@ def look_at_edit(*, actor: User, request: ApprovalRequest, arguments: Any, diges
             "words_erased", "the words of this request were erased: deny it, or let it expire"
         )
     wanted = _check_arguments(arguments, before)
-    found = _reassess(locked, wanted)
-    if found.lookups:  # tools were asked, with the agent's right: that is on record, with who had them asked
-        told = Draft("approval.edit_looked_at", timezone.now(), dict(found.lookups), actor=actor.pk)
-        with transaction.atomic():
-            record(locked.pk, STREAM_KIND, told)
+    found = _reassess(actor, locked, wanted)
     rule = find_rule(read_rules(locked.team_id), asked_by(found.assessment))
     return Look(wanted, before, found.assessment, rule, found.words)
 
@@ -125,11 +122,17 @@ def _check_arguments(arguments: Any, before: Arguments) -> Arguments:
     return arguments
 
 
-def _reassess(request: ApprovalRequest, arguments: Arguments) -> Reassessed:
+def _reassess(actor: User, request: ApprovalRequest, arguments: Arguments) -> Reassessed:
     reassess = _subjects.get(request.wake_task)
     if reassess is None:
         raise StateConflict("not_editable", "this call cannot be edited: approve it or deny it")
     found = reassess(request, arguments)
+    if found.lookups:  # tools were asked, with the agent's right: that is on record, with who had them asked
+        told = Draft("approval.edit_looked_at", timezone.now(), dict(found.lookups), actor=actor.pk)
+        with transaction.atomic():
+            record(request.pk, STREAM_KIND, told)
+    if found.is_unseen:
+        raise ValidationFailed("preview_failed", "what it would change could not be read: look again later")
     assessment = found.assessment
     if assessment.verdict == "DENY":
         code, why = assessment.decision.code, assessment.detail

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from django.apps import apps
 from django.db import models
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
         SamplingRule,
     )
     from identities.models import User
+
+
+Row = TypeVar("Row", bound=models.Model)
 
 
 class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
@@ -80,44 +83,38 @@ class AbsenceQuerySet(models.QuerySet["Absence"]):
         return self.filter(ended_at=None, begins_at__lte=at, ends_at__gt=at)
 
 
-class ApprovalRuleQuerySet(models.QuerySet["ApprovalRule"]):
+class OfTeamQuerySet(models.QuerySet[Row]):
+    """Rows that belong to a team."""
+
     def visible_to(self, user: User) -> Self:
-        """Return the rules of a person's teams."""
+        """Return those of a person's teams."""
         if not is_known_person(user):
             return self.none()
         return self if user.is_superuser else self.filter(team__members=user)
+
+
+class StandingQuerySet(OfTeamQuerySet[Row]):
+    """Rules of a team, each in force until it is ended."""
 
     def standing(self) -> Self:
         """Return the rules in force."""
         return self.filter(ended_at=None)
 
 
-class ReviewCapacityQuerySet(models.QuerySet["ReviewCapacity"]):
-    def visible_to(self, user: User) -> Self:
-        """Return what a person's teams can review."""
-        if not is_known_person(user):
-            return self.none()
-        return self if user.is_superuser else self.filter(team__members=user)
+class ApprovalRuleQuerySet(StandingQuerySet["ApprovalRule"]):
+    """Whose yes calls take."""
 
 
-class DenialReasonsQuerySet(models.QuerySet["DenialReasons"]):
-    def visible_to(self, user: User) -> Self:
-        """Return the lists of a person's teams."""
-        if not is_known_person(user):
-            return self.none()
-        return self if user.is_superuser else self.filter(team__members=user)
+class SamplingRuleQuerySet(StandingQuerySet["SamplingRule"]):
+    """How much of a crowd is opened."""
 
 
-class SamplingRuleQuerySet(models.QuerySet["SamplingRule"]):
-    def visible_to(self, user: User) -> Self:
-        """Return the rules of a person's teams."""
-        if not is_known_person(user):
-            return self.none()
-        return self if user.is_superuser else self.filter(team__members=user)
+class ReviewCapacityQuerySet(OfTeamQuerySet["ReviewCapacity"]):
+    """What people can review."""
 
-    def standing(self) -> Self:
-        """Return the rules in force."""
-        return self.filter(ended_at=None)
+
+class DenialReasonsQuerySet(OfTeamQuerySet["DenialReasons"]):
+    """Lists of ready-made reasons."""
 
 
 class ApprovalBatchQuerySet(models.QuerySet["ApprovalBatch"]):

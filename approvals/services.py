@@ -79,7 +79,25 @@ def request_approval(
     before = edit.request if edit else _find_before(subject.ref, call.spec.tool_id)
     _void(ApprovalRequest.objects.filter(key=call.key), voids_as, now)
     rule = find_rule(read_rules(subject.team_id), asked_by(assessment))
-    request = ApprovalRequest.objects.create(
+    request = _write_request(assessment, subject, rule, before, edit, now)
+    stages = open_stages(request, rule, now)
+    _keep_parents(request, subject.parents)
+    if rule is not None:
+        evidence = {**evidence, "rule": tell(rule)}
+    evidence = {**evidence, **_tell_before(edit, before, evidence)}
+    facts = _facts_of(request, assessment, stages)
+    draft = Draft("approval.requested", now, facts, dict(evidence), call.identity_id)
+    record(request.id, STREAM_KIND, draft)
+    count_edit(request, now)
+    return request
+
+
+def _write_request(
+    assessment: Assessment, subject: Subject, rule: ApprovalRule | None, before: UUID | None, edit: Edit | None,
+    now: datetime,
+) -> ApprovalRequest:  # fmt: skip
+    call = assessment.call
+    made: ApprovalRequest = ApprovalRequest.objects.create(
         id=new_id(),
         team_id=subject.team_id,
         tool_id=call.spec.tool_id,
@@ -106,16 +124,7 @@ def request_approval(
         follows_id=before,
         edited_by_id=edit.editor if edit else None,
     )
-    stages = open_stages(request, rule, now)
-    _keep_parents(request, subject.parents)
-    if rule is not None:
-        evidence = {**evidence, "rule": tell(rule)}
-    evidence = {**evidence, **_tell_before(edit, before, evidence)}
-    facts = _facts_of(request, assessment, stages)
-    draft = Draft("approval.requested", now, facts, dict(evidence), call.identity_id)
-    record(request.id, STREAM_KIND, draft)
-    count_edit(request, now)
-    return request
+    return made
 
 
 def _find_edit(edit_of: UUID | None) -> Edit | None:

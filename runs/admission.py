@@ -17,9 +17,10 @@ from agentops.engine import events as e
 from agentops.ledger.store import Cursor
 from approvals.capacity import ReviewLoad, count_by, is_bounded, read_loads
 from runs.blast_radius import read_blast_radius
+from runs.interruptions import GuardRefused
 from runs.models import AgentVersion
 from runs.projection import REVIEW_CAPACITY
-from runs.session import GuardRefused, Session
+from runs.session import Session
 
 # Each class of priority is worth an hour of waiting: an urgent run goes first, and no other waits for ever.
 _TURN = "r.created_at - r.priority * interval '1 hour', r.id"

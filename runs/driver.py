@@ -33,20 +33,17 @@ from runs.actions import assessing, executing, gating, outcomes
 from runs.actions.refusals import give_caps_back
 from runs.erasure import are_words_erased
 from runs.gateway import taking
-from runs.leases import leases, stopping
-from runs.session import (
+from runs.interruptions import (
     BudgetSet,
     BudgetShort,
-    Guard,
     GuardRefused,
     HeadMoved,
     LeaseLost,
-    Session,
     StandingChanged,
     WindowMissing,
-    open_session,
-    utc_now,
 )
+from runs.leases import leases, stopping
+from runs.session import Guard, Session, open_session, utc_now
 from runs.slots import slot, waiting_outside
 from runs.undoing import steps
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from agentops.database import borrowed
 from agentops.engine.state import CallState
-from agentops.errors import StateConflict, ValidationFailed
+from agentops.errors import StateConflict
 from agentops.ledger.store import read_head
 from approvals.edits import Reassessed
 from approvals.history import Edit
@@ -39,8 +39,7 @@ class Onlooker(Session):
 def reassess(request: ApprovalRequest, arguments: dict[str, Any]) -> Reassessed:  # Any: JSON
     """Return what a call that waits would be with these arguments, and what it would change.
 
-    Raises StateConflict for a call that cannot be edited, ValidationFailed where nobody can see what it would change,
-    saying what to do instead.
+    Raises StateConflict for a call that cannot be edited, saying what to do instead.
     """
     session = _look_in(UUID(request.subject_ref))
     call = _find_call(session, request)
@@ -52,9 +51,13 @@ def reassess(request: ApprovalRequest, arguments: dict[str, Any]) -> Reassessed:
     if assessment.verdict != "REQUIRE_APPROVAL":
         return Reassessed(assessment, lookups=session.lookups.take_trail())
     pinned = pin_for_people(session, edited, assessment)
-    if pinned is None:
-        raise ValidationFailed("preview_failed", "what it would change could not be read: look again later")
+    if pinned is None:  # that was noted, with what was asked
+        return Reassessed(assessment, lookups=_asked(session), is_unseen=True)
     return Reassessed(pinned.bound, pinned.words, session.lookups.take_trail())
+
+
+def _asked(session: Session) -> dict[str, Any]:  # Any: JSON
+    return {"lookups": [told for draft, _ in session.pending for told in draft.facts.get("lookups", ())]}
 
 
 def _look_in(run: UUID) -> Onlooker:

@@ -18,7 +18,7 @@ from django.db import connection as orm_connection
 
 from agentops.database import borrowed, orm_section
 from agentops.engine import ENGINE_VERSION
-from agentops.engine.budgets import Amount, Shortfall
+from agentops.engine.budgets import Amount
 from agentops.engine.events import INTENTS, MODEL_REQUESTED, Event
 from agentops.engine.fold import fold, fold_all, is_overtaken
 from agentops.engine.snapshots import UnreadableSnapshot, dump_state, load_state
@@ -28,6 +28,15 @@ from agentops.ledger.entries import Draft, Head, SealedEntry
 from agentops.ledger.store import Cursor, read_contents, read_entries, read_head
 from runs import group_commit, journal, lease_rows
 from runs.draws import Draw
+from runs.interruptions import (
+    BudgetSet,
+    BudgetShort,
+    GuardRefused,
+    HeadMoved,
+    LeaseLost,
+    StandingChanged,
+    WindowMissing,
+)
 from runs.journal import Appended, Premise, Write
 from runs.lease_rows import RunContext
 from runs.leases import leases
@@ -62,36 +71,6 @@ class CapDemand:
 def in_lock_order(guards: Sequence[Guard]) -> list[Guard]:
     """Return caps first, by tool: two runs of one agent must not wait for each other in a circle."""
     return sorted(guards, key=lambda each: (0, str(each.tool_id)) if isinstance(each, CapDemand) else (1, ""))
-
-
-class LeaseLost(AgentOpsError):
-    """Somebody else drives the run now: stop, and write nothing more."""
-
-
-class HeadMoved(AgentOpsError):
-    """People added to the stream meanwhile: the state is folded again, what was to be done is decided anew."""
-
-
-class BudgetSet(AgentOpsError):
-    """A shared budget binds the run that it has not drawn on: no model is asked before it has."""
-
-
-class StandingChanged(AgentOpsError):
-    """Those by whose authority the run acts stand otherwise than it was seen: no model is asked before it is heeded."""
-
-
-class WindowMissing(AgentOpsError):
-    """A window of a shared budget that the run draws on has begun, and nobody has opened it yet."""
-
-
-class BudgetShort(AgentOpsError):
-    """A shared budget has less left than the run would hold; ``missing`` says which."""
-
-    missing: tuple[Shortfall, ...] = ()
-
-
-class GuardRefused(AgentOpsError):
-    """A guard said no (a cap is used up, an approval was voided): nothing was written."""
 
 
 # What an append says that wrote nothing.

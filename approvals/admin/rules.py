@@ -12,16 +12,13 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.safestring import SafeString
 
 from agentops.console.actions import Confirmation, offered_when, perform
 from agentops.console.columns import moment_column
 from agentops.console.forms import serve_form
-from agentops.console.governed import GovernedAdmin
 from agentops.console.navigation import Destination, register_destination
-from agentops.console.rights import holds_somewhere
-from agentops.console.templatetags.console import badge
-from approvals.governing import MOST_RULES, PERMISSION, Ruling, set_approval_rule
+from approvals.admin.standing import StandingRuleAdmin
+from approvals.governing import MOST_RULES, Ruling, set_approval_rule
 from approvals.models import ApprovalRule
 from approvals.models.requests import Factor
 from approvals.rules import tell_conditions, tell_stages
@@ -29,7 +26,6 @@ from identities.acting import acting_person
 from identities.admin.changes import lead_to_proposal, or_propose
 from identities.changes import do_or_propose
 from identities.models import AgentIdentity, ChangeProposal, Team, User
-from identities.policies import may_govern
 from tools.models import Effect, Tool
 
 STAGES_SHOWN = 3  # more are set through the API
@@ -164,15 +160,13 @@ def initial_of(rule: ApprovalRule) -> dict[str, Any]:
 
 
 @admin.register(ApprovalRule)
-class ApprovalRuleAdmin(GovernedAdmin):
+class ApprovalRuleAdmin(StandingRuleAdmin):
     """The rules of the viewer's teams, those in force first."""
 
-    add_label = "Set a rule"
     list_display = ("rule", "team", "when", "whose", "state_badge", moment_column("created_at", "set"))
     list_select_related = ("team", "tool", "identity")
     list_title = "Whose yes calls take"
     ordering = ("-ended_at", "team", "place")  # nulls, which are those in force, come first
-    page_template = "identities/facts.html"
     actions = ("change", "end")
 
     @admin.display(description="rule")
@@ -190,28 +184,9 @@ class ApprovalRuleAdmin(GovernedAdmin):
         """Say how many people of whom."""
         return tell_stages(rule.stages)
 
-    @admin.display(description="state")
-    def state_badge(self, rule: ApprovalRule) -> SafeString:
-        """Say whether it counts."""
-        return badge(self.action_state(rule))
-
-    def action_state(self, subject: ApprovalRule) -> str:
-        """Return active or ended."""
-        return "active" if subject.ended_at is None else "ended"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Offer the form to those who may set a rule anywhere."""
-        return holds_somewhere(request.user, PERMISSION)
-
-    def has_end_permission(self, request: HttpRequest, obj: ApprovalRule | None = None) -> bool:
-        """Whether this person may end this rule, or some."""
-        if obj is None:
-            return self.has_add_permission(request)
-        return may_govern(acting_person(request), PERMISSION, obj.team).allowed
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Load what the page names."""
-        return super().get_queryset(request).select_related("team", "tool", "identity", "created_by")
+        return super().get_queryset(request).select_related("tool", "identity")
 
     def page_context(self, request: HttpRequest, subject: ApprovalRule) -> dict[str, Any]:
         """Add the rule in words."""

@@ -9,23 +9,18 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.safestring import SafeString
 
 from agentops.console.actions import Confirmation, offered_when, perform
 from agentops.console.columns import moment_column
 from agentops.console.forms import serve_form
-from agentops.console.governed import GovernedAdmin
 from agentops.console.navigation import Destination, register_destination
-from agentops.console.rights import holds_somewhere
-from agentops.console.templatetags.console import badge
-from approvals.governing import PERMISSION
+from approvals.admin.standing import StandingRuleAdmin
 from approvals.models import SamplingRule
 from approvals.sampling_rules import EFFECTS, MOST_OPENED, Sampling, set_sampling_rule, tell_sampling
 from identities.acting import acting_person
 from identities.admin.changes import lead_to_proposal, or_propose
 from identities.changes import do_or_propose
 from identities.models import ChangeProposal, Team, User
-from identities.policies import may_govern
 
 
 class SamplingForm(forms.Form):
@@ -60,44 +55,19 @@ class SamplingForm(forms.Form):
 
 
 @admin.register(SamplingRule)
-class SamplingRuleAdmin(GovernedAdmin):
+class SamplingRuleAdmin(StandingRuleAdmin):
     """The rules of the viewer's teams, those in force first."""
 
-    add_label = "Set a rule"
     list_display = ("team", "effect", "what", "state_badge", moment_column("created_at", "set"))
     list_select_related = ("team",)
     list_title = "How many calls are opened before a batch"
     ordering = ("-ended_at", "team", "effect")  # nulls, which are those in force, come first
-    page_template = "identities/facts.html"
     actions = ("end",)
 
     @admin.display(description="what is opened")
     def what(self, rule: SamplingRule) -> str:
         """Say which requests it calls harmless, and how many of them are opened."""
         return tell_sampling(rule)
-
-    @admin.display(description="state")
-    def state_badge(self, rule: SamplingRule) -> SafeString:
-        """Say whether it counts."""
-        return badge(self.action_state(rule))
-
-    def action_state(self, subject: SamplingRule) -> str:
-        """Return active or ended."""
-        return "active" if subject.ended_at is None else "ended"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Offer the form to those who may set a rule anywhere."""
-        return holds_somewhere(request.user, PERMISSION)
-
-    def has_end_permission(self, request: HttpRequest, obj: SamplingRule | None = None) -> bool:
-        """Whether this person may end this rule, or some."""
-        if obj is None:
-            return self.has_add_permission(request)
-        return may_govern(acting_person(request), PERMISSION, obj.team).allowed
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Load what the page names."""
-        return super().get_queryset(request).select_related("team", "created_by")
 
     def page_context(self, request: HttpRequest, subject: SamplingRule) -> dict[str, Any]:
         """Add the rule in words."""

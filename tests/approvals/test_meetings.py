@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from agentops.errors import ValidationFailed
 from approvals.absences import declare_absence
 from approvals.edits import edit_call, look_at_edit
 from approvals.governing import Ruling, set_approval_rule
@@ -18,7 +19,7 @@ from tests.approvals.test_deputies import away, leave
 from tests.approvals.test_quorum import approver
 from tests.ledger import entries_of
 from tests.runs.company import Company
-from tests.runs.deeds import WORLD
+from tests.runs.deeds import ACCOUNT, WORLD
 from tests.runs.previews import REFUND, change_account, show_refunds, turns
 from tests.runs.test_edits import HIGH, LOW, add_refund, ask_for
 from tests.runs.test_edits import edit as edit_as
@@ -114,6 +115,14 @@ def test_what_a_look_asks_of_tools_is_on_record_with_who_had_it_asked(company: C
     looked = [entry for entry in entries_of(request.pk) if entry.kind == "approval.edit_looked_at"]
     assert {entry.actor for entry in looked} == {company.cast.fiona.pk}
     assert len([each for entry in looked for each in entry.facts["lookups"]]) == 2
+
+
+def test_a_look_at_what_cannot_be_read_is_on_record_too(company: Company, waiting: Run) -> None:
+    request = present()
+    ACCOUNT.pop("version")
+    with pytest.raises(ValidationFailed, match="could not be read"):
+        edit(company, request, "3.00")
+    assert [entry.kind for entry in entries_of(request.pk)][-1] == "approval.edit_looked_at"
 
 
 def rule(company: Company, *stages: dict[str, Any], **more: Any) -> None:

@@ -11,8 +11,9 @@ from agentops.engine import events as e
 from agentops.engine.budgets import Amount
 from agentops.engine.state import ZERO
 from runs import escrow
+from runs.interruptions import BudgetShort, WindowMissing
 from runs.models import Budget
-from runs.session import BudgetShort, Session, WindowMissing
+from runs.session import Session
 from tests.budget.books import find_leaks
 from tests.factories import BudgetFactory
 from tests.runs.company import Company

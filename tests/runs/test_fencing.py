@@ -11,8 +11,9 @@ from agentops.database import borrowed
 from agentops.engine import events as e
 from agentops.ledger.entries import Head
 from runs import lease_rows
+from runs.interruptions import HeadMoved, LeaseLost
 from runs.models import Run, RunSnapshot, Step
-from runs.session import HeadMoved, LeaseLost, Session, open_session
+from runs.session import Session, open_session
 from tests.rewriting import rewrite_appends
 from tests.runs.company import Company
 

@@ -17,9 +17,10 @@ from agentops.engine import events as e
 from agentops.identifiers import new_id
 from runs import group_commit, journal, lease_rows, slots
 from runs.group_commit import GroupCommit, Ticket
+from runs.interruptions import HeadMoved, LeaseLost
 from runs.journal import Appended, Document
 from runs.models import Run
-from runs.session import HeadMoved, LeaseLost, Session, open_session
+from runs.session import Session, open_session
 from runs.slots import Slots
 from tests.runs.company import Company
 

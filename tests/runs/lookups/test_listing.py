@@ -10,6 +10,7 @@ import pytest
 from agentops.errors import OutcomeUnknown
 from approvals.models import ApprovalRequest
 from runs import session
+from runs.interruptions import HeadMoved
 from runs.lookups import finding, kept, listing, resolving
 from runs.preflight.versions import check_version
 from tests.console.visits import page_of, sign_in
@@ -159,7 +160,7 @@ def test_what_was_asked_stays_on_record_when_its_entry_is_dropped(
     def move_once(self: session.Session, *guards: Any) -> None:
         if not moved and any(draft.kind == "model.requested" for draft, _ in self.pending):
             moved.append(True)
-            raise session.HeadMoved("head_moved", "somebody wrote meanwhile")
+            raise HeadMoved("head_moved", "somebody wrote meanwhile")
         commit(self, *guards)
 
     monkeypatch.setattr(session.Session, "commit", move_once)
