@@ -10,7 +10,7 @@ import urllib.request
 from base64 import b32decode
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
@@ -55,12 +55,15 @@ class Demo:
     key: str
     people: dict[str, Person]
     stack: Stack
+    asked: set[str] = field(default_factory=set)
 
     def ask_refund(self, order: str) -> tuple[str, str]:
         """Start a run that asks for the money of an order's first line back; return its id and its subject.
 
         Each order serves once: the same refund proposed again is refused as a duplicate.
         """
+        assert order not in self.asked, f"another test asked for the money of {order} back"
+        self.asked.add(order)
         seed = load_seed()
         customer = seed["customers"][seed["orders"][order]["customer_id"]]
         thing = seed["orders"][order]["lines"][0]["name"].lower()

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 def test_a_refund_is_edited_looked_at_and_made_like_that(demo: Demo, visit: Open) -> None:
     before = len(demo.effects())
-    run, subject = demo.ask_refund("A-1031")
+    run, subject = demo.ask_refund("A-1048")
     fiona = visit("fiona", size=NARROW)
     open_request(fiona, subject)
     assert fiona.overflow() == 0
@@ -38,7 +38,7 @@ def test_a_refund_is_edited_looked_at_and_made_like_that(demo: Demo, visit: Open
 
 def test_the_agent_is_asked_and_answers_with_another_request(demo: Demo, visit: Open) -> None:
     before = len(demo.effects())
-    run, subject = demo.ask_refund("A-1043")
+    run, subject = demo.ask_refund("A-1046")
     fiona = visit("fiona")
     open_request(fiona, subject)
     fiona.page.fill("#reason", "Is it really theirs?")

@@ -71,6 +71,7 @@ def test_the_dashboard_is_one_screen(visit: Open, run: str) -> None:
 
 def test_the_theme_can_be_chosen(visit: Open) -> None:
     fiona = visit("fiona", scheme="light")
+    fiona.page.wait_for_url("**/admin/")
     ground = "getComputedStyle(document.body).backgroundColor"
     before = fiona.page.evaluate(ground)
     fiona.page.click(".theme-toggle")

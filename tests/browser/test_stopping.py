@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.conftest import Open
-from tests.browser.platform import KETTLE, Demo
+from tests.browser.platform import Demo
 from tests.browser.test_story import run_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -15,7 +15,7 @@ STOP = "/admin/runs/stop/add/"
 
 def test_everything_is_exercised_stopped_and_lifted(demo: Demo, visit: Open) -> None:
     before = len(demo.effects())
-    run, _ = demo.ask_refund(KETTLE)
+    run, _ = demo.ask_refund("A-1050")
     ada = visit("ada")
     ada.go(run_page(run))
     ada.page.locator("h1 .badge", has_text="requires action").wait_for()
