@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -121,8 +121,9 @@ def test_what_is_decided_expired_or_changed_is_a_conflict(
     step_up(cast, callers)
     stale = callers.fiona.post(path_of(waiting), decision(waiting, digest="0" * 64), key="k1")
     assert (stale.status, stale.code) == (409, "digest_changed")
-    ApprovalRequest.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    expired = callers.fiona.post(path_of(waiting), decision(waiting), key="k2")
+    with time_machine.travel(waiting.expires_at, tick=False):
+        step_up(cast, callers)
+        expired = callers.fiona.post(path_of(waiting), decision(waiting), key="k2")
     assert (expired.status, expired.code) == (409, "approval_expired")
     for state in ("approved", "denied", "voided"):
         with unguarded():
@@ -166,7 +167,7 @@ def test_a_filter_for_what_may_be_decided_filters_both_ways(
     for caller, may_decide in ((callers.fiona, True), (callers.alice, False), (callers.bob, False)):
         assert listed(caller, "true") == [str(waiting.pk)] * may_decide
         assert listed(caller, "false") == [str(waiting.pk)] * (not may_decide)
-    ApprovalRequest.objects.update(state="denied")
+    ApprovalRequest.objects.update(state="denied", decided_at=timezone.now())
     assert listed(callers.fiona, "false") == [str(waiting.pk)]
 
 

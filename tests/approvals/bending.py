@@ -12,7 +12,8 @@ from psycopg import sql
 
 TRIGGERS = [
     ("approvals_approvalrequest", "approvals_approvalrequest_approved"),
-    ("approvals_approvalrequest", "approvals_approvalrequest_origin"),
+    ("approvals_approvalrequest", "approvals_approvalrequest_final"),
+    ("approvals_approvalparent", "approvals_approvalparent_final"),
     ("approvals_approvaldecision", "approvals_approvaldecision_apart"),
     ("approvals_approvaldecision", "approvals_approvaldecision_by_edit"),
     ("approvals_approvalstage", "approvals_approvalstage_final"),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from agentops.ledger.store import erase_contents
@@ -179,8 +178,8 @@ class TestDeciding:
         assert state_of(waiting) == "denied"
 
     def test_after_its_time_nothing_is_decided(self, cast: Cast, waiting: ApprovalRequest) -> None:
-        ApprovalRequest.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-        response = decide(sign_in(cast.fiona), waiting)
+        with time_machine.travel(waiting.expires_at, tick=False):
+            response = decide(sign_in(cast.fiona), waiting)
         assert (response.status_code, state_of(waiting)) == (409, "waiting")
         assert "expired" in text_of(response)
 

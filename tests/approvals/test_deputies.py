@@ -24,7 +24,7 @@ from runs.models import Run
 from tests.approvals.bending import unguarded
 from tests.approvals.conftest import company
 from tests.approvals.test_quorum import approver, ask, code_of, refund, say
-from tests.factories import PersonFactory, ToolVersionFactory
+from tests.factories import ApprovalRequestFactory, PersonFactory, ToolVersionFactory
 from tests.rewriting import rewrite, rewrite_text
 from tests.runs.company import Company, proposes, says
 
@@ -245,8 +245,8 @@ def test_its_time_says_when_the_deputy_may_decide(company: Company, hal: User, d
     """What was approved within it stays: nothing was taken back."""
     start = timezone.now()
     away(hal, dee, begins_at=start + timedelta(hours=1), ends_at=start + timedelta(hours=2))
+    company.grant(company.versions[0].tool, "REQUIRE_APPROVAL", approval_ttl_s=86_400)
     run, request = ask(company, HEADS)
-    ApprovalRequest.objects.update(expires_at=start + timedelta(days=1))
     for hours in (0.9, 2.1):
         with time_machine.travel(start + timedelta(hours=hours), tick=False):
             assert code_of(dee, request) == "not_asked_now"
@@ -261,33 +261,20 @@ def test_its_time_says_when_the_deputy_may_decide(company: Company, hal: User, d
 # --- who has a part ----------------------------------------------------------------------------------------
 
 
-def start(request: ApprovalRequest, person: User) -> None:
-    ApprovalRequest.objects.filter(pk=request.pk).update(requested_by=person)
-
-
 def own(request: ApprovalRequest, person: User) -> None:
     AgentIdentity.objects.filter(pk=request.identity_id).update(owner=person)
 
 
-def own_at_asking(request: ApprovalRequest, person: User) -> None:
-    ApprovalRequest.objects.filter(pk=request.pk).update(owner=person)
-
-
-def issue_the_key(request: ApprovalRequest, person: User) -> None:
-    ApprovalRequest.objects.filter(pk=request.pk).update(key_issuer=person)
-
-
-Give = Callable[[ApprovalRequest, User], None]
-PARTS: list[Give] = [start, own, own_at_asking, issue_the_key]
-
-
-@pytest.mark.parametrize("give", PARTS)
+@pytest.mark.parametrize("part", ["requested_by", "owner", "key_issuer", "owner since"])
 def test_nobody_with_a_part_gets_a_seat_by_a_deputy(
-    company: Company, hal: User, dee: User, give: Give
+    company: Company, hal: User, dee: User, part: str
 ) -> None:
     """Neither theirs by a deputy, nor as one; a deputy of theirs does not count even for themselves."""
-    _, request = ask(company, {"needed": 1})
-    give(request, hal)
+    parts: dict[str, User] = {} if part == "owner since" else {part: hal}
+    version, agent = company.versions[0], company.cast.agent
+    request = ApprovalRequestFactory.create(identity=agent, tool_version=version, **parts)
+    if part == "owner since":
+        own(request, hal)
     assert list(ApprovalRequest.objects.decidable_by(dee)) == [request]
     absence = away(hal, dee)
     assert code_of(dee, request) == "deputy_of_a_part"
@@ -393,8 +380,9 @@ def test_without_the_look_at_whom_they_stand_in_for_a_deputy_of_a_part_approves(
 ) -> None:
     """The mutant in the service is stopped by the database; with both gone the refund goes out."""
     company.is_mutant = True
+    AgentIdentity.objects.update(owner=hal)
     run, request = ask(company, {"needed": 1})
-    start(request, hal)
+    AgentIdentity.objects.update(owner=company.cast.alice)
     away(hal, dee)
     rewrite(monkeypatch, policies, "_find_part_of_absent", "for absence in absences:", "for absence in []:")
     with pytest.raises(ProgrammingError, match="somebody apart"):

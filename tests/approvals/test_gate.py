@@ -218,10 +218,7 @@ def unrecorded(how: str) -> ApprovalRequest:
     if how == "denied":
         record_decision(request, "deny")
     if how == "of other arguments":
-        ApprovalRequest.objects.filter(pk=request.pk).update(digest="0" * 64)
-        request.refresh_from_db()
-        record_decision(request)
-        ApprovalRequest.objects.filter(pk=request.pk).update(digest="1" * 64)
+        record_decision(request, digest="0" * 64)
     if how == "without an entry":
         values = {"verdict": "approve", "digest": request.digest, "decided_at": timezone.now()}
         ApprovalDecision.objects.create(request=request, decided_by=PersonFactory.create(), **values)

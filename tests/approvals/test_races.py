@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, connections, transaction
+from django.db import IntegrityError, ProgrammingError, connection, connections, transaction
 from django.utils import timezone
 
 from agentops.errors import AgentOpsError, PolicyDenied
@@ -18,6 +18,7 @@ from approvals.models import ApprovalRequest
 from approvals.services import decide, void_request
 from runs.driver import drive
 from runs.models import Run
+from tests.approvals.bending import unguarded
 from tests.approvals.conftest import company
 from tests.approvals.laboratory import approved_assessment, request_of
 from tests.approvals.test_gate import request_for
@@ -170,5 +171,10 @@ def test_mutant_that_spends_without_looking_uses_what_is_void(monkeypatch: pytes
     looks = f"a.state = 'approved' AND digest = %(digest)s AND key = %(key)s\n    AND {gate._RECORDED} AND"
     assert looks in gate.CONSUME
     monkeypatch.setattr(gate, "CONSUME", gate.CONSUME.replace(looks, ""))
-    with pytest.raises(IntegrityError, match="approval_consumed_only_when_approved"):  # the last that is left
+    with pytest.raises(ProgrammingError, match="is final"):
+        spend(request)
+    with (
+        unguarded(),
+        pytest.raises(IntegrityError, match="approval_consumed_only_when_approved"),
+    ):  # the last one left
         spend(request)

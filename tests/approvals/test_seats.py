@@ -96,8 +96,7 @@ def made_of(
     """Write the model's rows, and take them back behind the block."""
     with transaction.atomic():
         desk, heads = Group.objects.create(name=DESK), Group.objects.create(name=HEADS)
-        request = ApprovalRequestFactory.create(identity=cast.agent, needed=())
-        record(request.pk, "approval", Draft("approval.requested", request.created_at))
+        request = _ask(model, dict(duties), cast, people)
         other = ToolVersionFactory.create(tool__team=cast.team).tool
         world = World(cast, people, desk, heads, other, request, [])
         if model.desk_is_given:
@@ -110,7 +109,6 @@ def made_of(
             ApprovalStage.objects.create(request=request, place=place, needed=needed, ladder=ladder)
             if place == 1:
                 StageGroup.objects.create(request=request, place=1, group=asked, opened_at=request.created_at)
-        _burden(world, model, duties)
         world.absences = [_leave(world, number, each) for number, each in enumerate(model.absences)]
         yield world
         transaction.set_rollback(True)
@@ -123,25 +121,26 @@ def _give(world: World, row: User, person: Somebody) -> None:
     row.groups.set([group for name in person.groups if (group := world.group(name))])
 
 
-def _burden(world: World, model: Model, duties: Sequence[tuple[str, int]]) -> None:
-    """Give people their parts; of two who would have the same one the last has it."""
-    held = dict(duties)
-    for duty, who in held.items():
+def _ask(model: Model, duties: dict[str, int], cast: Cast, people: list[User]) -> ApprovalRequest:
+    """Write a request in which people have these parts."""
+    for duty, who in duties.items():
         model.people[who].part = "owner" if "owner" in (duty, model.people[who].part) else duty
-    row = {duty: world.people[who] for duty, who in held.items()}
-    served = {"team": world.cast.team, "issuer": STAFF_ISSUER}
+    row = {duty: people[who] for duty, who in duties.items()}
+    served = {"team": cast.team, "issuer": STAFF_ISSUER}
     if "owner" in row:
-        AgentIdentity.objects.filter(pk=world.cast.agent.pk).update(owner=row["owner"])
-    changes: dict[str, Any] = {"requested_by": row.get("starter"), "key_issuer": row.get("key issuer")}
+        AgentIdentity.objects.filter(pk=cast.agent.pk).update(owner=row["owner"])
+    parts: dict[str, Any] = {"requested_by": row.get("starter"), "key_issuer": row.get("key issuer")}
     if "served" in row:
-        changes["principal"] = PrincipalFactory.create(subject=row["served"].username, **served)
-    ApprovalRequest.objects.filter(pk=world.request.pk).update(**changes)
-    agent = AgentFactory.create(team=world.cast.team, owner=world.cast.alice)
+        parts["principal"] = PrincipalFactory.create(subject=row["served"].username, **served)
+    request: ApprovalRequest = ApprovalRequestFactory.create(identity=cast.agent, needed=(), **parts)
+    agent = AgentFactory.create(team=cast.team, owner=cast.alice)
     ApprovalParent.objects.create(
-        request=world.request, place=0, subject_ref="run", identity=agent, principal=world.request.principal,
-        owner=row.get("owner above", world.cast.alice), requested_by=row.get("starter above"),
+        request=request, place=0, subject_ref="run", identity=agent, principal=request.principal,
+        owner=row.get("owner above", cast.alice), requested_by=row.get("starter above"),
         key_issuer=row.get("key issuer above"),
     )  # fmt: skip
+    record(request.pk, "approval", Draft("approval.requested", request.created_at))
+    return request
 
 
 def _leave(world: World, number: int, absence: Away) -> Absence:

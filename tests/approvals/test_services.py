@@ -32,16 +32,20 @@ from tools.services import add_approver
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def request_of_team(cast: Cast) -> ApprovalRequest:
+def refund_asked(cast: Cast, **values: Any) -> ApprovalRequest:
     """Return a request that Fiona may decide about: an agent of Alice's, for a customer of the application."""
     tool = ToolFactory.create(team=cast.team, name="refund")
     assign_perm("approve_calls", cast.fiona, tool)
     version = ToolVersionFactory.create(tool=tool, irreversible=True)
     made: ApprovalRequest = ApprovalRequestFactory.create(
-        identity=cast.agent, tool_version=version, application=cast.application
+        identity=cast.agent, tool_version=version, application=cast.application, **values
     )
     return made
+
+
+@pytest.fixture
+def request_of_team(cast: Cast) -> ApprovalRequest:
+    return refund_asked(cast)
 
 
 def decide(
@@ -184,23 +188,21 @@ def test_whoever_is_involved_decides_nothing_even_if_given_the_tool(
     assert unchanged(request_of_team)
 
 
-def test_who_started_the_work_does_not_approve_it(cast: Cast, request_of_team: ApprovalRequest) -> None:
-    ApprovalRequest.objects.update(requested_by=cast.fiona)
+def test_who_started_the_work_does_not_approve_it(cast: Cast) -> None:
     with pytest.raises(PolicyDenied) as refused:
-        decide(request_of_team, cast.fiona)
+        decide(refund_asked(cast, requested_by=cast.fiona), cast.fiona)
     assert refused.value.code == "started_the_run"
 
 
 def test_nobody_approves_what_is_done_on_their_behalf(cast: Cast, request_of_team: ApprovalRequest) -> None:
-    mine = ApprovalRequest.objects.decidable_by(cast.fiona)
-    assert mine.get() == request_of_team
     staff = PrincipalFactory.create(team=cast.team, issuer=STAFF_ISSUER, subject=cast.fiona.get_username())
-    ApprovalRequest.objects.update(principal=staff)
+    version = request_of_team.tool_version
+    theirs = ApprovalRequestFactory.create(identity=cast.agent, tool_version=version, principal=staff)
     with pytest.raises(PolicyDenied) as refused:
-        decide(request_of_team, cast.fiona)
+        decide(theirs, cast.fiona)
     assert refused.value.code == "is_the_principal"
-    assert unchanged(request_of_team)
-    assert not mine.all()
+    assert unchanged(theirs)
+    assert ApprovalRequest.objects.decidable_by(cast.fiona).get() == request_of_team
 
 
 def test_an_account_that_was_switched_off_decides_nothing(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import ProgrammingError
@@ -35,51 +36,57 @@ pytestmark = pytest.mark.authority
 # --- parts, lines and doors --------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def asked(cast: Cast) -> ApprovalRequest:
-    """A request of a run for another run, which is for a third: Fiona, Bob and Ada may approve such calls."""
+Part = Callable[[AgentIdentity, User], dict[str, Any]]  # what the row of a parent says; Any: of its columns
+
+
+def ask(cast: Cast, *parts: tuple[int, Part, User], **values: Any) -> ApprovalRequest:
+    """Write a request of a run for another run, which is for a third: Fiona, Bob and Ada may approve such calls.
+
+    ``parts``: at which place somebody has which part.
+    """
     version = ToolVersionFactory.create(tool__team=cast.team, irreversible=True)
-    request: ApprovalRequest = ApprovalRequestFactory.create(identity=cast.agent, tool_version=version)
+    request: ApprovalRequest = ApprovalRequestFactory.create(
+        identity=cast.agent, tool_version=version, **values
+    )
     for person in (cast.fiona, cast.bob, cast.ada):
         assign_perm("approve_calls", person, version.tool)
     for place in (0, 1):
         agent = AgentFactory.create(team=cast.team, name=f"Agent {place}")
-        ApprovalParent.objects.create(
-            request=request, place=place, subject_ref=f"run-{place}", identity=agent, owner=agent.owner,
-            principal=request.principal,
-        )  # fmt: skip
+        row = {"identity": agent, "owner": agent.owner, "principal": request.principal}
+        for _, part, person in (each for each in parts if each[0] == place):
+            row |= part(agent, person)
+        ApprovalParent.objects.create(request=request, place=place, subject_ref=f"run-{place}", **row)
     return request
 
 
-def make_owner(parent: ApprovalParent, person: User) -> None:
-    AgentIdentity.objects.filter(pk=parent.identity_id).update(owner=person)
+def an_owner_since(agent: AgentIdentity, person: User) -> dict[str, Any]:
+    AgentIdentity.objects.filter(pk=agent.pk).update(owner=person)
+    return {}
 
 
-def make_owner_at_asking(parent: ApprovalParent, person: User) -> None:
-    ApprovalParent.objects.filter(pk=parent.pk).update(owner=person)
+def an_owner_at_asking(_: AgentIdentity, person: User) -> dict[str, Any]:
+    return {"owner": person}
 
 
-def make_starter(parent: ApprovalParent, person: User) -> None:
-    ApprovalParent.objects.filter(pk=parent.pk).update(requested_by=person)
+def a_starter(_: AgentIdentity, person: User) -> dict[str, Any]:
+    return {"requested_by": person}
 
 
-def make_key_issuer(parent: ApprovalParent, person: User) -> None:
-    ApprovalParent.objects.filter(pk=parent.pk).update(key_issuer=person)
+def a_key_issuer(_: AgentIdentity, person: User) -> dict[str, Any]:
+    return {"key_issuer": person}
 
 
-def make_end_user(parent: ApprovalParent, person: User) -> None:
-    served = PrincipalFactory.create(
-        team=parent.request.team, issuer=STAFF_ISSUER, subject=person.get_username()
-    )
-    ApprovalParent.objects.filter(pk=parent.pk).update(principal=served)
+def an_end_user(agent: AgentIdentity, person: User) -> dict[str, Any]:
+    served = PrincipalFactory.create(team=agent.team, issuer=STAFF_ISSUER, subject=person.get_username())
+    return {"principal": served}
 
 
 PARTS = [
-    (make_owner, "owns_a_parents_agent", "that agent's owner does not approve it"),
-    (make_owner_at_asking, "owns_a_parents_agent", "that agent's owner does not approve it"),
-    (make_starter, "started_a_parent", "who started that does not approve it"),
-    (make_key_issuer, "issued_a_parents_key", "who issued the key that started that does not approve it"),
-    (make_end_user, "is_a_parents_principal", "which is on your behalf"),
+    (an_owner_since, "owns_a_parents_agent", "that agent's owner does not approve it"),
+    (an_owner_at_asking, "owns_a_parents_agent", "that agent's owner does not approve it"),
+    (a_starter, "started_a_parent", "who started that does not approve it"),
+    (a_key_issuer, "issued_a_parents_key", "who issued the key that started that does not approve it"),
+    (an_end_user, "is_a_parents_principal", "which is on your behalf"),
 ]
 
 
@@ -143,18 +150,17 @@ def approve(request: ApprovalRequest, person: User) -> None:
 
 @pytest.mark.parametrize("door", [Service, Console, Api])
 @pytest.mark.parametrize("place", [0, 1], ids=["parent", "grandparent"])
-@pytest.mark.parametrize(("give", "code", "words"), PARTS, ids=[give.__name__ for give, *_ in PARTS])
+@pytest.mark.parametrize(("part", "code", "words"), PARTS, ids=[part.__name__ for part, *_ in PARTS])
 def test_who_has_a_part_in_a_run_decides_about_none_that_acts_for_it(
     cast: Cast,
     callers: Callers,
-    asked: ApprovalRequest,
-    give: Callable[[ApprovalParent, User], None],
+    part: Part,
     code: str,
     words: str,
     place: int,
     door: type[Service],
 ) -> None:
-    give(asked.parents.get(place=place), cast.fiona)
+    asked = ask(cast, (place, part, cast.fiona))
     involved, colleague = door(cast, callers, "fiona"), door(cast, callers, "bob")
     assert (involved.is_offered(asked), colleague.is_offered(asked)) == (False, True)
     told = involved.decide(asked)
@@ -166,28 +172,21 @@ def test_who_has_a_part_in_a_run_decides_about_none_that_acts_for_it(
     assert (asked.state, asked.decisions.get().decided_by) == ("approved", cast.bob)
 
 
-@pytest.mark.parametrize(("give", "code", "_"), PARTS, ids=[give.__name__ for give, *_ in PARTS])
+@pytest.mark.parametrize(("part", "code", "_"), PARTS, ids=[part.__name__ for part, *_ in PARTS])
 def test_rank_frees_nobody_from_a_part_further_up(
-    cast: Cast,
-    callers: Callers,
-    asked: ApprovalRequest,
-    give: Callable[[ApprovalParent, User], None],
-    code: str,
-    _: str,
+    cast: Cast, callers: Callers, part: Part, code: str, _: str
 ) -> None:
     ada = Service(cast, callers, "ada")
-    assert ada.is_offered(asked)
-    give(asked.parents.get(place=1), cast.ada)
+    assert ada.is_offered(ask(cast))
+    asked = ask(cast, (1, part, cast.ada))
     assert not ada.is_offered(asked)
     assert ada.decide(asked).startswith(f"{code}: ")
 
 
-def test_the_nearest_part_is_named(cast: Cast, callers: Callers, asked: ApprovalRequest) -> None:
-    for place in (1, 0):
-        make_starter(asked.parents.get(place=place), cast.fiona)
-    assert "run-0" in Service(cast, callers, "fiona").decide(asked)
-    ApprovalRequest.objects.update(requested_by=cast.fiona)
-    assert Service(cast, callers, "fiona").decide(asked).startswith("started_the_run: ")
+def test_the_nearest_part_is_named(cast: Cast, callers: Callers) -> None:
+    fiona, above = Service(cast, callers, "fiona"), [(place, a_starter, cast.fiona) for place in (1, 0)]
+    assert "run-0" in fiona.decide(ask(cast, *above))
+    assert fiona.decide(ask(cast, *above, requested_by=cast.fiona)).startswith("started_the_run: ")
 
 
 # --- real runs ---------------------------------------------------------------------------------------------

@@ -52,11 +52,11 @@ class ApprovalRequestFactory(DjangoModelFactory[ApprovalRequest]):
         return made
 
 
-def record_decision(request: ApprovalRequest, verdict: str = "approve") -> None:
+def record_decision(request: ApprovalRequest, verdict: str = "approve", digest: str = "") -> None:
     """Write what a person's decision leaves behind: a row, and an entry behind the request's own."""
     person, now = PersonFactory.create(), timezone.now()
     assign_perm("approve_calls", person, request.tool)
-    facts = {"verdict": verdict, "channel": "console", "digest": request.digest}
+    facts = {"verdict": verdict, "channel": "console", "digest": digest or request.digest}
     with transaction.atomic():
         ApprovalDecision.objects.create(request=request, decided_by=person, decided_at=now, **facts)
         decided = Draft("approval.decided", now, facts, None, person.pk)

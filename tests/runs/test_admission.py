@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from agentops.database import borrowed
 from approvals.capacity import set_review_capacity
 from approvals.models import ApprovalRequest
+from approvals.services import void_request
 from runs import admission
 from runs.driver import drive
 from runs.models import Priority, Run
@@ -80,7 +81,8 @@ def test_a_decision_lets_the_next_one_in_and_decides_nothing_else(desk: Company)
     crowd(desk)
     held = begin(desk)
     one = ApprovalRequest.objects.filter(state="waiting").earliest("created_at")
-    ApprovalRequest.objects.filter(pk=one.pk).update(state="voided")
+    with transaction.atomic():
+        void_request(one.pk, code="asked_anew", now=timezone.now())
     assert admissible() == [held.pk]
     assert desk.drive(held).state == "requires_action"
     assert ApprovalRequest.objects.filter(state="waiting").count() == 2

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import ProgrammingError, connection, transaction
+from django.utils import timezone
 
 from agentops.engine.state import RunState
 from agentops.errors import AgentOpsError
@@ -58,7 +59,7 @@ def test_what_is_bent_after_an_edit_lets_nothing_through(company: Company, waiti
         ApprovalRequest.objects.filter(pk=made.pk).update(**bent)
         return made
 
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, unguarded():
         patch.setattr(gating, "request_approval", ask_and_bend)
         run = company.drive(waiting)
     assert company.states(run)[0][0] == "refused"
@@ -66,7 +67,7 @@ def test_what_is_bent_after_an_edit_lets_nothing_through(company: Company, waiti
 
 
 def test_a_state_without_its_edit_is_no_edit(company: Company, waiting: Run) -> None:
-    ApprovalRequest.objects.update(state="edited")
+    ApprovalRequest.objects.update(state="edited", decided_at=timezone.now())
     run = company.drive(waiting)
     assert company.states(run) == [("refused", "approval_not_recorded")]
 

@@ -111,11 +111,8 @@ def test_an_approval_that_nobody_gave_makes_no_effect(company: Company, waiting:
 
 def test_an_approval_that_was_not_used_in_time_is_void(company: Company, waiting: Run) -> None:
     company.decide()
-    long_ago = timezone.now() - timedelta(hours=1)
-    ApprovalRequest.objects.update(
-        created_at=long_ago, expires_at=long_ago + timedelta(minutes=10), decided_at=long_ago
-    )
-    run = company.drive(waiting)
+    with time_machine.travel(timezone.now() + timedelta(minutes=10, seconds=1), tick=False):
+        run = company.drive(waiting)
     assert company.states(run) == [("refused", "approval_expired")]
 
 
