@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
+
 from agentops.canonical import canonical_json
 from agentops.database import borrowed
-from agentops.ledger.store import StoredEntry, read_entries
+from agentops.ledger.store import StoredEntry, read_contents_for_people, read_entries
 from approvals.models import ApprovalRequest
 
 ROUNDS = 3  # so often people ask an agent about what it wants with one tool in one run; then they decide
@@ -72,13 +74,37 @@ def read_question(request: UUID) -> tuple[str, str]:
     return str(content.get("question", "")), str(content.get("by", ""))
 
 
-def find_asked(subject_ref: str, tool_id: UUID) -> ApprovalRequest | None:
-    """Return the latest request of a subject about a tool, if it was closed by a question that nobody answered yet."""
-    latest = ApprovalRequest.objects.filter(subject_ref=subject_ref, tool=tool_id).order_by(
-        "-created_at", "-pk"
+def find_asked(subject_ref: str, tool_id: UUID, key: str, arguments: Mapping[str, Any]) -> list[UUID]:
+    """Return the requests whose questions a subject's call of a tool answers, the oldest first.
+
+    That is the one about the very same arguments. A call with others answers all that none has answered: which of
+    several calls it was made of nobody has said. That people are asked anew, under the same key, is no answer.
+    """
+    this, rows = (
+        canonical_json(arguments),
+        ApprovalRequest.objects.filter(subject_ref=subject_ref, tool=tool_id),
     )
-    found: ApprovalRequest | None = latest.first()
-    return found if found and found.state == ApprovalRequest.State.ASKED else None
+    asked = list(rows.filter(state=ApprovalRequest.State.ASKED).order_by("created_at", "pk"))
+    answers = {request.pk: _read_answers(request, key) for request in asked}  # of ROUNDS at most
+    same = [pk for pk, given in answers.items() if this not in given and _read_arguments(pk) == this]
+    return same or [pk for pk, given in answers.items() if not given]
+
+
+def _read_answers(request: ApprovalRequest, key: str) -> list[bytes]:
+    others = request.followed_by.exclude(key=key)
+    return [_read_arguments(pk) for pk in others.values_list("pk", flat=True)]
+
+
+def read_evidence_of(request: UUID) -> dict[str, Any] | None:
+    """Return what people are shown of the request with this id, or None when it was erased."""
+    with connection.cursor() as cursor:
+        found = read_contents_for_people(cursor, request, [1])
+    content: dict[str, Any] | None = found.get(1)
+    return content
+
+
+def _read_arguments(request: UUID) -> bytes:
+    return canonical_json((read_evidence_of(request) or {}).get("arguments"))
 
 
 def count_rounds(request: ApprovalRequest) -> int:
@@ -90,6 +116,6 @@ def count_rounds(request: ApprovalRequest) -> int:
 
 
 def _read_decided(request: UUID) -> StoredEntry | None:
-    with borrowed() as connection, connection.cursor() as cursor:
+    with borrowed() as lent, lent.cursor() as cursor:
         entries = read_entries(cursor, request, contents=True)
     return next((entry for entry in reversed(entries) if entry.kind == "approval.decided"), None)

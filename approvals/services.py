@@ -16,18 +16,19 @@ from agentops.amounts import plain_decimal
 from agentops.errors import ValidationFailed
 from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
-from agentops.ledger.store import read_contents_for_people, read_entries_for_people, record
+from agentops.ledger.store import read_entries_for_people, record
 from agentops.text import is_blank
 from approvals.carrying import count_edit
 from approvals.closing import check_open, check_words, close, lock_visible, note_decision, require_decider
 from approvals.denials import find_preset
-from approvals.history import Edit, find_asked, read_edit, read_question, tell_edit
+from approvals.history import Edit, find_asked, read_edit, read_evidence_of, read_question, tell_edit
 from approvals.models import ApprovalDecision, ApprovalParent, ApprovalRequest, ApprovalRule, ApprovalStage
 from approvals.models.requests import Factor
 from approvals.rules import asked_by, find_rule, tell
 from approvals.stages import STREAM_KIND, advance, open_stages
 from identities.models import AgentIdentity, User
 from tools.assessment import Assessment
+from tools.calls import Call
 
 ASKED_ANEW = "asked_anew"  # why an open request of the same call is void
 
@@ -76,7 +77,7 @@ def request_approval(
     """
     call = assessment.call
     edit = _find_edit(edit_of)
-    before = edit.request if edit else _find_before(subject.ref, call.spec.tool_id)
+    before = [edit.request] if edit else _find_before(subject, call, evidence)
     _void(ApprovalRequest.objects.filter(key=call.key), voids_as, now)
     rule = find_rule(read_rules(subject.team_id), asked_by(assessment))
     request = _write_request(assessment, subject, rule, before, edit, now)
@@ -93,7 +94,7 @@ def request_approval(
 
 
 def _write_request(
-    assessment: Assessment, subject: Subject, rule: ApprovalRule | None, before: UUID | None, edit: Edit | None,
+    assessment: Assessment, subject: Subject, rule: ApprovalRule | None, before: Sequence[UUID], edit: Edit | None,
     now: datetime,
 ) -> ApprovalRequest:  # fmt: skip
     call = assessment.call
@@ -121,7 +122,7 @@ def _write_request(
         rule=rule,
         reason_required=rule is not None and rule.reason_required,
         factor=rule.factor if rule is not None else Factor.ANY,
-        follows_id=before,
+        follows_id=before[-1] if before else None,
         edited_by_id=edit.editor if edit else None,
     )
     return made
@@ -132,22 +133,22 @@ def _find_edit(edit_of: UUID | None) -> Edit | None:
     return None if edit_of is None else read_edit(edit_of)
 
 
-def _find_before(subject_ref: str, tool_id: UUID) -> UUID | None:
-    asked = find_asked(subject_ref, tool_id)
-    return asked.pk if asked else None
+def _find_before(subject: Subject, call: Call, evidence: Mapping[str, Any]) -> list[UUID]:
+    return find_asked(subject.ref, call.spec.tool_id, call.key, evidence.get("arguments", {}))
 
 
-def _tell_before(edit: Edit | None, before: UUID | None, evidence: Mapping[str, Any]) -> dict[str, Any]:
+def _tell_before(edit: Edit | None, before: Sequence[UUID], evidence: Mapping[str, Any]) -> dict[str, Any]:
     """Return what people see of what came before: the edit, or each question with the agent's answer to it."""
     if edit:
         earlier = (read_evidence_of(edit.request) or {}).get("asked")
         return {"edited": tell_edit(edit), **({"asked": earlier} if earlier else {})}
-    if before is None:
-        return {}
-    question, by = read_question(before)
-    earlier = (read_evidence_of(before) or {}).get("asked", [])
     answer = str(evidence.get("said") or evidence.get("why", ""))  # it was told to answer in its text
-    return {"asked": [*earlier, {"question": question, "by": by, "request": str(before), "answer": answer}]}
+    rounds: dict[str, dict[str, str]] = {}
+    for request in before:
+        question, by = read_question(request)
+        rounds |= {each["request"]: each for each in (read_evidence_of(request) or {}).get("asked", [])}
+        rounds[str(request)] = {"question": question, "by": by, "request": str(request), "answer": answer}
+    return {"asked": list(rounds.values())} if rounds else {}
 
 
 def _facts_of(
@@ -280,14 +281,6 @@ def _void(requests: QuerySet[ApprovalRequest], code: str, now: datetime) -> int:
 def read_evidence(request: ApprovalRequest) -> dict[str, Any] | None:
     """Return what the person is shown, or None when it was erased."""
     return read_evidence_of(request.pk)
-
-
-def read_evidence_of(request: UUID) -> dict[str, Any] | None:
-    """Return what people are shown of the request with this id, or None when it was erased."""
-    with connection.cursor() as cursor:
-        found = read_contents_for_people(cursor, request, [1])
-    content: dict[str, Any] | None = found.get(1)
-    return content
 
 
 _SAID = ("reason", "question", "unreadable")

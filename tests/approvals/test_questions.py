@@ -9,14 +9,15 @@ from django.db import connection
 
 from agentops.errors import AgentOpsError
 from agentops.ledger.store import erase_contents
-from approvals import questions
+from approvals import history, questions, services
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.questions import ask_agent
-from approvals.services import read_evidence
+from approvals.services import decide, read_evidence
 from identities.models import User
 from runs.models import Run
 from tests.approvals.conftest import company
 from tests.ledger import last_entry
+from tests.rewriting import rewrite
 from tests.runs.company import ORDER, Company, proposes, says
 
 __all__ = ["company"]
@@ -141,3 +142,103 @@ def test_nobody_decides_about_what_was_asked_about(company: Company, run: Run) -
     assert (late.value.code, late.value.detail) == (
         "approval_decided", "somebody has asked the agent about it; nothing was changed",
     )  # fmt: skip
+
+
+# --- several calls of one tool in a step -------------------------------------------------------------------
+
+A, B, C = ({"order_id": f"{letter}-1"} for letter in "ABC")
+
+
+def ask_about(company: Company, *orders: dict[str, str], approve: tuple[dict[str, str], ...] = ()) -> None:
+    """Ask about what waits for these orders, each by its name, and approve what waits for others."""
+    for request in ApprovalRequest.objects.filter(state="waiting"):
+        order = (read_evidence(request) or {})["arguments"]
+        about: dict[str, Any] = {
+            "request": request,
+            "actor": company.cast.fiona,
+            "digest": request.digest,
+            "channel": "api",
+        }
+        if order in orders:
+            ask_agent(**about, question=f"Why {order['order_id']}?", second_factor=True)
+        elif order in approve:
+            decide(**about, verdict="approve", reason="", second_factor=True)
+
+
+def shown(request: ApprovalRequest) -> tuple[str, list[str]]:
+    evidence = read_evidence(request) or {}
+    return evidence["arguments"]["order_id"], [each["question"] for each in evidence.get("asked", [])]
+
+
+def told_again(company: Company, run: Run) -> dict[str, list[str]]:
+    """Let the run go on; return which questions the new requests show, by their orders."""
+    company.drive(run)
+    return dict(shown(request) for request in ApprovalRequest.objects.filter(state="waiting"))
+
+
+@pytest.fixture
+def two(company: Company) -> Company:
+    version = company.add_tool("refund", effect="irreversible", grant="REQUIRE_APPROVAL")
+    company.let_decide(version.tool)
+    return company
+
+
+def begin(company: Company, *steps: tuple[dict[str, str], ...]) -> Run:
+    return company.run(
+        *(proposes(*(("refund", order) for order in orders), text="Because.") for orders in steps),
+        says("Done."),
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "again", "found"),
+    [
+        ((A,), (A,), {"A-1": ["Why A-1?"]}),
+        ((A,), (C, A), {"C-1": ["Why A-1?"], "A-1": ["Why A-1?"]}),
+        ((A, B), (A, B), {"A-1": ["Why A-1?"], "B-1": ["Why B-1?"]}),
+        ((A, B), (B, A), {"A-1": ["Why A-1?"], "B-1": ["Why B-1?"]}),
+        ((A, B), (C,), {"C-1": ["Why A-1?", "Why B-1?"]}),
+        ((A, B), (C, A), {"C-1": ["Why A-1?", "Why B-1?"], "A-1": ["Why A-1?"]}),
+    ],
+)
+def test_no_question_is_lost_of_two_calls_in_one_step(
+    two: Company,
+    asked: tuple[dict[str, str], ...],
+    again: tuple[dict[str, str], ...],
+    found: dict[str, list[str]],
+) -> None:
+    run = begin(two, (A, B), again)
+    ask_about(two, *asked, approve=(B,))
+    assert told_again(two, run) == found
+
+
+def test_what_was_answered_is_not_asked_again_of_another_call(two: Company) -> None:
+    run = begin(two, (A, B), (A,), (C,))
+    ask_about(two, A, approve=(B,))
+    assert told_again(two, run) == {"A-1": ["Why A-1?"]}
+    ask_about(two, approve=(A,))
+    assert told_again(two, run) == {"C-1": []}
+
+
+def test_rounds_about_one_of_two_calls_are_told_in_order_and_once(two: Company) -> None:
+    run = begin(two, (A, B), (A, B), (A,))
+    ask_about(two, A, approve=(B,))
+    assert told_again(two, run)["A-1"] == ["Why A-1?"]
+    ask_about(two, A, approve=(B,))
+    assert told_again(two, run) == {"A-1": ["Why A-1?", "Why A-1?"]}
+
+
+def test_without_looking_past_the_latest_request_the_question_is_lost(
+    two: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rewrite(
+        monkeypatch,
+        history,
+        "find_asked",
+        'order_by("created_at", "pk"))',
+        'order_by("created_at", "pk"))[:0]',
+    )
+    monkeypatch.setattr(services, "find_asked", history.find_asked)
+    run = begin(two, (A, B), (A,))
+    ask_about(two, A, approve=(B,))
+    assert told_again(two, run) == {"A-1": []}
