@@ -80,11 +80,10 @@ def find_asked(subject_ref: str, tool_id: UUID, key: str, arguments: Mapping[str
     That is the one about the very same arguments. A call with others answers all that none has answered: which of
     several calls it was made of nobody has said. That people are asked anew, under the same key, is no answer.
     """
-    this, rows = (
-        canonical_json(arguments),
-        ApprovalRequest.objects.filter(subject_ref=subject_ref, tool=tool_id),
-    )
-    asked = list(rows.filter(state=ApprovalRequest.State.ASKED).order_by("created_at", "pk"))
+    this = canonical_json(arguments)
+    asked = ApprovalRequest.objects.filter(
+        subject_ref=subject_ref, tool=tool_id, state=ApprovalRequest.State.ASKED
+    ).order_by("created_at", "pk")
     answers = {request.pk: _read_answers(request, key) for request in asked}  # of ROUNDS at most
     same = [pk for pk, given in answers.items() if this not in given and _read_arguments(pk) == this]
     return same or [pk for pk, given in answers.items() if not given]

@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
+    "agentops.console.hidden_characters.SpellOut",
     "approvals.deputies.LookOnce",  # last: it and the view run in one thread
 ]
 

@@ -72,6 +72,11 @@ def look_up(order_id: str, call: CallContext) -> Result:
     return mishap(lambda: found) if mishap else found
 
 
+def say_turned(order_id: str, call: CallContext) -> Result:
+    """Answer in words that do not read as they stand."""
+    return {"note": "The tool \u202e00.52\u2069\u200b"}
+
+
 def read_account(order_id: str, call: CallContext) -> Result:
     with WORLD.lock:
         WORLD.attempts.append("read_account")
