@@ -71,6 +71,16 @@ def test_beyond_what_people_can_decide_a_run_waits_and_says_why(desk: Company) -
     assert admissible() == []
 
 
+def test_a_grant_that_asks_since_stops_none_on_its_way_and_holds_back_who_starts_after(desk: Company) -> None:
+    tool = desk.versions[0].tool
+    desk.grant(tool, "ALLOW")
+    earlier = [desk.start() for _ in range(2)]
+    assert not any(run.needs_review for run in earlier)
+    desk.grant(tool, "REQUIRE_APPROVAL")
+    assert [desk.drive(run).state for run in earlier] == ["requires_action"] * 2
+    assert begin(desk).status_reason == "review_capacity"
+
+
 def test_without_the_guard_it_would_begin(desk: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     crowd(desk)
     monkeypatch.setattr(admission.Crowd, "room", 10)
