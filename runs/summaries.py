@@ -110,6 +110,8 @@ def _compose(why: str, done: list[str], open_calls: list[str], doubtful: list[st
 
 
 def _answer(session: Session) -> str:
+    if session.state.closed:
+        return str((session.content_of(session.state.closed) or {}).get("text", ""))
     for mark in reversed(session.state.marks):
         content = session.content_of(mark.seq) or {}
         if "calls" in content:
