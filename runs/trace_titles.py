@@ -28,7 +28,9 @@ LANES: dict[str, Lane] = {
     **dict.fromkeys(
         (e.MODEL_FAILED, e.CALL_REFUSED, e.ATTEMPT_FAILED, e.CALL_DEFERRED, e.CALL_FAILED), "broke"
     ),
-    **dict.fromkeys((e.CALL_UNKNOWN, e.CALL_PARKED, e.BUDGET_EXHAUSTED, e.LIMIT_REACHED, e.RUN_KILLED), "broke"),
+    **dict.fromkeys(
+        (e.CALL_UNKNOWN, e.CALL_PARKED, e.BUDGET_EXHAUSTED, e.LIMIT_REACHED, e.RUN_KILLED), "broke"
+    ),
     **dict.fromkeys((e.AUTHORITY_LOST, e.RUN_HALTED, e.RUN_FAILED, e.RUN_EXPIRED), "broke"),
 }
 

@@ -166,7 +166,10 @@ def _extended(written: Written, step: int) -> list[Message]:
     why = (written.content or {}).get("reason", "")
     said = f" They say why: {_COMPACT.encode(why)}." if why else ""
     return [
-        {"role": "system", "content": f"A person has widened the limits of this run. They are now: {told}.{said}"}
+        {
+            "role": "system",
+            "content": f"A person has widened the limits of this run. They are now: {told}.{said}",
+        }
     ]
 
 

@@ -6,7 +6,17 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from agentops.engine.state import CallState, Drawn, Extensible, Limits, Mark, Planned, Proposed, RunState, Spent
+from agentops.engine.state import (
+    CallState,
+    Drawn,
+    Extensible,
+    Limits,
+    Mark,
+    Planned,
+    Proposed,
+    RunState,
+    Spent,
+)
 
 Part = TypeVar("Part", RunState, Limits, Spent, Drawn, Extensible, CallState, Proposed, Mark, Planned)
 

@@ -260,7 +260,9 @@ class RunState(NamedTuple):
     inbox: tuple[int, ...] = ()
     heard_at: datetime | None = None
     extensible: Extensible = Extensible()
-    closed: int = 0  # the seq of the entry with which a person has ended the conversation that was theirs to answer
+    closed: int = (
+        0  # the seq of the entry with which a person has ended the conversation that was theirs to answer
+    )
 
     @property
     def is_external(self) -> bool:

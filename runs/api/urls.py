@@ -36,6 +36,12 @@ urlpatterns = [
     path(f"{RUN}/calls/<int:step>/<int:call>/veto", controls.Veto.as_view(), name="call-veto"),
     path(f"{RUN}/calls/<int:step>/<int:call>/outcome", controls.Outcome.as_view(), name="call-outcome"),
     path("handovers", handovers.Handovers.as_view(), name="handovers"),
+    path("handovers/<uuid:handover_id>", handovers.HandoverDetail.as_view(), name="handover"),
+    path("handovers/<uuid:handover_id>/claim", handovers.HandoverClaim.as_view(), name="handover-claim"),
+    path(
+        "handovers/<uuid:handover_id>/release", handovers.HandoverRelease.as_view(), name="handover-release"
+    ),
+    path("handovers/<uuid:handover_id>/close", handovers.HandoverClosing.as_view(), name="handover-close"),
     path("handovers/<uuid:handover_id>/answer", handovers.HandoverAnswer.as_view(), name="handover-answer"),
     path("campaigns", campaigns.Campaigns.as_view(), name="campaigns"),
     path("campaigns/<uuid:campaign_id>", campaigns.CampaignDetail.as_view(), name="campaign"),

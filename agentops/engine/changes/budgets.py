@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from agentops.engine import events as e
 from agentops.engine.changes import Change, Facts
-from agentops.engine.events import Event
 from agentops.engine.changes.marks import mark_entry
+from agentops.engine.events import Event
 from agentops.engine.state import Drawn, Extensible, Limits, RunState
 
 

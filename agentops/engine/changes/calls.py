@@ -11,7 +11,6 @@ from agentops.engine.events import Event
 from agentops.engine.loops import forget_proposals, note_success
 from agentops.engine.state import CallState, CallStatus, RunState
 
-
 # Where a call stands that may go out.
 _BEFORE = ("allowed", "confirmed", "approved", "held", "retrying", "deferred")
 
@@ -113,7 +112,11 @@ def _call_edited(state: RunState, facts: Facts, event: Event) -> RunState:
     if call.attempts:
         raise ValueError("it was tried with other arguments")
     edited = call._replace(
-        status="proposed", args_digest=facts["args_digest"], edited=event.seq, approval="", confirmation="",
+        status="proposed",
+        args_digest=facts["args_digest"],
+        edited=event.seq,
+        approval="",
+        confirmation="",
         expires_at="",
     )
     return mark_entry(forget_proposals(state).with_call(edited), event)
