@@ -27,6 +27,7 @@ from agentops.errors import StateConflict
 from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
+from approvals.confirmations.asking import void_confirmations
 from approvals.services import void_requests
 from runs import admission, escrow, lease_rows, summaries, turns
 from runs.actions import assessing, executing, gating, outcomes
@@ -253,7 +254,7 @@ def _wait(session: Session, command: c.Wait) -> bool:
 def _finish(session: Session, command: c.Finish) -> None:
     """End the run; its open approvals and what it holds of shared budgets end with it, in one transaction."""
     content = summaries.write_ending(session, command)
-    waiting = any(call.approval for call in session.state.calls)
+    waiting = any(call.approval or call.confirmation for call in session.state.calls)
     holds = session.state.drawn != type(session.state.drawn)()
     # A call that was to be tried again has surely had no effect, unless it is in doubt.
     idle = [call for call in session.state.open_calls if not call.in_doubt]
@@ -270,6 +271,7 @@ def _finish(session: Session, command: c.Finish) -> None:
     with session.orm_write() as write:
         write(returns)
         void_requests(subject_ref=str(session.context.run_id), code="run_ended", now=session.now)
+        void_confirmations(subject_ref=str(session.context.run_id), code="run_ended", now=session.now)
 
 
 def _keep_evidence(session: Session) -> None:

@@ -222,15 +222,15 @@ def required_actions(state: RunState) -> list[dict[str, Any]]:
             for call in state.unsettled_outcomes
         ]
     if state.extensible.asked:
-        asked = {"id": state.extensible.asked, "expires_at": state.extensible.expires_at}
-        actions.append({"type": "extension", **asked})
+        ends = state.extensible.expires_at
+        actions.append({"type": "extension", "id": state.extensible.asked, "expires_at": ends})
     for call in state.open_calls:
         where = {"step": state.step_of(call.number), "call": call.number}
         if call.status == "waiting":
             actions.append({"type": "approval", "id": call.approval, **where, "expires_at": call.expires_at})
         elif call.status == "confirming":
-            asked = {"id": call.confirmation, **where, "expires_at": call.expires_at}
-            actions.append({"type": "confirmation", **asked})
+            asked = {"type": "confirmation", "id": call.confirmation}
+            actions.append({**asked, **where, "expires_at": call.expires_at})
         elif call.status == "asked":
             actions.append({"type": call.code, **where})
         elif call.status == "parked":

@@ -20,6 +20,7 @@ from agentops.ledger.store import Cursor
 from agentops.messages import send_after_commit
 from agentops.text import is_blank
 from agentops.tracing import continue_trace
+from approvals.confirmations.asking import void_confirmations
 from approvals.services import void_requests
 from identities.models import AgentIdentity, ApiKey, Application, User
 from identities.oauth.issuers import ProvenUser
@@ -174,6 +175,7 @@ def void_approvals(run: Run) -> Duty:
 
     def void(cursor: Cursor, state: State) -> None:
         void_requests(subject_ref=str(run.pk), code=USER_WROTE, now=timezone.now())
+        void_confirmations(subject_ref=str(run.pk), code=USER_WROTE, now=timezone.now())
 
     return void
 

@@ -91,6 +91,8 @@ class Confirmation(models.Model):
 class ConfirmationHook(models.Model):
     """Where an application is told, signed, that a user of its is asked something."""
 
+    sealed_fields: ClassVar = ("sealed_secret",)
+
     application = models.OneToOneField(
         Application, on_delete=models.PROTECT, primary_key=True, related_name="confirmation_hook"
     )

@@ -31,6 +31,7 @@ from runs.answering import (
 from runs.conversation import read_conversation, whose_turn
 from runs.models import Handover
 from runs.policies import may_answer
+from runs.querysets import WAITED_FOR
 
 SHOWN = 50
 TURNS = {
@@ -58,7 +59,7 @@ class HandoverAdmin(GovernedAdmin):
     ) -> HttpResponse:
         """Show the queue."""
         rows = self.get_queryset(request)
-        open_rows = list(rows.open().order_by("opened_at")[:SHOWN])
+        open_rows = list(rows.filter(WAITED_FOR).order_by("opened_at")[:SHOWN])
         answered = list(rows.filter(answered_at__isnull=False).order_by("-answered_at")[:10])
         questions = read_questions([*open_rows, *answered])
         context = {
