@@ -199,8 +199,8 @@ def _tell_limits(state: RunState, more: More) -> dict[str, Any]:  # Any: JSON
     limits = state.limits
     usd = plain_decimal(limits.usd + more.usd)
     return {
-        "steps": limits.steps + more.steps, "tokens": limits.tokens + more.tokens, "USD": usd,
-        "seconds of work": limits.seconds + more.seconds,
+        "steps": limits.steps + more.steps, "tokens": limits.tokens + more.tokens, "usd": usd,
+        "seconds": limits.seconds + more.seconds,
     }  # fmt: skip
 
 

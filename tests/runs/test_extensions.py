@@ -19,7 +19,8 @@ from runs.erasure import erase_run
 from runs.extensions import More, expire_extensions, grant_extension, refuse_extension
 from runs.models import Budget, BudgetWindow, Escrow, Extension, Run
 from runs.services import cancel_run, start_run
-from tests.runs.company import Company, proposes, says
+from tests.factories import AgentFactory, RunFactory
+from tests.runs.company import ISSUER, SUBJECT, Company, proposes, says
 from tests.runs.planner.provider import Turn
 
 SIX = More(steps=6)
@@ -275,11 +276,17 @@ def test_the_agents_owner_does_not_decide_even_after_giving_it_away(company: Com
     assert codes(company, owner) == {"owns_the_agent"}
 
 
-def test_who_issued_the_key_does_not_decide(company: Company, asking: Run) -> None:
-    key, _ = issue_api_key(
-        actor=person(company), user=company.cast.application.service_account, label="shop"
-    )
-    Run.objects.filter(pk=asking.pk).update(credential=key)
+def ask_at_one_step(company: Company, **started: Any) -> Run:
+    company.add_reads()
+    company.publish(max_steps=1, max_extensions=1)
+    company.play(look(1), look(2))
+    return company.drive(company.start(**started))
+
+
+def test_who_issued_the_key_does_not_decide(company: Company) -> None:
+    account = company.cast.application.service_account
+    key, _ = issue_api_key(actor=person(company), user=account, label="shop")
+    assert ask_at_one_step(company, credential=key).state == "requires_action"
     assert codes(company, person(company)) == {"issued_the_key"}
 
 
@@ -298,12 +305,14 @@ def test_who_started_it_does_not_decide(company: Company) -> None:
     assert codes(company, ada) == {"is_the_principal"}
 
 
-def test_who_has_a_part_in_a_run_above_does_not_decide(company: Company, asking: Run) -> None:
-    above = company.start()
-    Run.objects.filter(pk=above.pk).update(started_by=person(company))
-    link = {"run": str(above.pk), "identity": str(above.identity_id), "limits": None}
-    Run.objects.filter(pk=asking.pk).update(line=[link])
-    assert codes(company, person(company)) == {"started_a_parent"}
+def test_who_has_a_part_in_a_run_above_does_not_decide(company: Company) -> None:
+    desk = AgentFactory.create(team=company.cast.team, owner=person(company))
+    above = RunFactory.create(
+        agent_version__identity=desk, principal__issuer=ISSUER, principal__subject=SUBJECT,
+        application=company.cast.application,
+    )  # fmt: skip
+    assert ask_at_one_step(company, parent=above).state == "requires_action"
+    assert codes(company, person(company)) == {"owns_a_parents_agent"}
 
 
 def test_the_database_holds_the_bound(company: Company, asking: Run) -> None:
