@@ -260,6 +260,8 @@ def run_state(state: RunState) -> str:
         return "cancelling"
     if state.paused:
         return "paused"
-    if state.step == 0 and state.working_since is None and not state.extensible.asked:  # no driver has been there yet
+    if (
+        state.step == 0 and state.working_since is None and not state.extensible.asked
+    ):  # no driver has been there yet
         return "queued"
     return "requires_action" if state.requires_people and state.waits_for_people else "in_progress"
