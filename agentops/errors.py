@@ -53,6 +53,10 @@ class ApprovalRequired(AgentOpsError):
     """A person has to decide first."""
 
 
+class ConfirmationRequired(ApprovalRequired):
+    """The end user has to confirm it first."""
+
+
 class NondeterminismError(AgentOpsError):
     """A replay decided something else than what is recorded."""
 

@@ -7,9 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from agentops.database import borrowed
-from agentops.errors import ApprovalRequired, StateConflict
+from agentops.errors import ApprovalRequired, ConfirmationRequired, StateConflict
 from agentops.ledger.store import Cursor
 from agentops.ledger.verification import Fault
+from approvals.confirmations.standing import check_confirmation
 from tools.assessment import Assessment
 from tools.permits import Permit, issue_permit
 
@@ -86,18 +87,24 @@ SELECT id FROM approvals_approvalrequest a WHERE state = 'approved' AND (%s::uui
 """  # noqa: S608  constants
 
 
-def require(assessment: Assessment, *, approval_id: UUID | None, now: datetime) -> Permit:
+def require(
+    assessment: Assessment, *, approval_id: UUID | None, now: datetime, confirmation_id: UUID | None = None
+) -> Permit:
     """Return the permit for an assessed call.
 
-    Raises PolicyDenied when policy denies, ApprovalRequired when a person has to be asked, StateConflict
-    when the given approval does not cover this very call any more.
+    Raises PolicyDenied when policy denies, ConfirmationRequired when the end user has to be asked, ApprovalRequired
+    when a person has to be, StateConflict when what was given does not cover this very call any more.
     """
+    if assessment.confirms and assessment.verdict != "DENY":
+        if confirmation_id is None:
+            raise ConfirmationRequired("confirmation_required", "the end user has to confirm this")
+        check_confirmation(assessment, confirmation_id, now)
     if assessment.verdict != "REQUIRE_APPROVAL":
-        return issue_permit(assessment)
+        return issue_permit(assessment, confirmation_id=confirmation_id)
     if approval_id is None:
         raise ApprovalRequired(assessment.decision.code, assessment.detail)
     _check_approval(assessment, approval_id, now)
-    return issue_permit(assessment, approval_id=approval_id)
+    return issue_permit(assessment, approval_id=approval_id, confirmation_id=confirmation_id)
 
 
 def _check_approval(assessment: Assessment, approval_id: UUID, now: datetime) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         ApprovalBatch,
         ApprovalRequest,
         ApprovalRule,
+        Confirmation,
+        ConfirmationHook,
         DenialReasons,
         ReviewCapacity,
         SamplingRule,
@@ -115,6 +117,26 @@ class ReviewCapacityQuerySet(OfTeamQuerySet["ReviewCapacity"]):
 
 class DenialReasonsQuerySet(OfTeamQuerySet["DenialReasons"]):
     """Lists of ready-made reasons."""
+
+
+class ConfirmationQuerySet(models.QuerySet["Confirmation"]):
+    def visible_to(self, user: User) -> Self:
+        """Return what users of an application are asked, for its own account; for people that of their teams."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        if user.kind == "application":
+            return self.filter(application__service_account=user)
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(team__members=user)
+
+
+class ConfirmationHookQuerySet(models.QuerySet["ConfirmationHook"]):
+    def visible_to(self, user: User) -> Self:
+        """Return those of the applications of a person's teams."""
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(application__team__members=user)
 
 
 class ApprovalBatchQuerySet(models.QuerySet["ApprovalBatch"]):

@@ -18,7 +18,9 @@ AUDITOR = "auditor"
 ROLES: dict[str, frozenset[str]] = {
     # Sees what their teams have; changes nothing, so it goes with no other role.
     AUDITOR: frozenset(),
-    "approver": frozenset({"runs.answer_handover", "runs.settle_outcome", "runs.veto_call"}),
+    "approver": frozenset(
+        {"runs.answer_handover", "runs.extend_budget", "runs.settle_outcome", "runs.veto_call"}
+    ),
     "tool owner": frozenset(
         {
             "identities.add_secret",

@@ -13,7 +13,7 @@ class RunsConfig(AppConfig):
         from approvals.edits import register_subject
         from identities.activation import register_activation_check
         from runs import checks  # noqa: F401  registers them
-        from runs.actions.gating import WAKE_TASK
+        from runs.actions.subjects import WAKE_TASK
         from runs.changes import register_verbs
         from runs.edits import reassess
         from runs.preflight import refuse_unsafe_activation

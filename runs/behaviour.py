@@ -33,6 +33,9 @@ class Behaviour:
     run_expires_after_s: int | None = 86_400
     context_tokens: int = 24_000
     repeat_limit: int = 3
+    max_extensions: int = 0
+    extension_percent: int = 50
+    extension_ttl_s: int = 3_600
 
     def values(self) -> dict[str, Any]:
         """Return the fields as a row holds them, without the catalogue."""
@@ -45,6 +48,8 @@ class Behaviour:
         values = self.values()
         if not self.plan:  # as behaviours were named before there was any
             del values["plan"], values["off_plan"]
+        if not self.max_extensions:  # likewise
+            del values["max_extensions"], values["extension_percent"], values["extension_ttl_s"]
         return plain_digest({**values, "max_usd": usd, "catalogue": tools})
 
 

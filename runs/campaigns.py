@@ -178,8 +178,10 @@ def _carry_out(actor: User, grant: ToolGrant, decision: str, reason: str, terms:
         return revoke_grant(actor=actor, grant=grant, reason=reason)
     if decision != Became.SHRUNK or terms is None:
         raise ValidationFailed("unknown_decision", "keep it, revoke it, or shrink it to smaller terms")
-    # Whatever is asked about every call still is, and for as long as before people may veto one.
-    terms = replace(terms, policy_table=grant.policy_table_id, veto_s=grant.veto_s)
+    # Whatever is asked about every call still is, of whom too, and for as long as before people may veto one.
+    terms = replace(
+        terms, policy_table=grant.policy_table_id, veto_s=grant.veto_s, confirmation=grant.confirmation
+    )
     check_smaller(grant, terms)
     return set_grant(actor=actor, identity=grant.identity, tool=grant.tool, terms=terms)
 

@@ -27,8 +27,9 @@ from agentops.errors import StateConflict
 from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
+from approvals.confirmations.asking import void_confirmations
 from approvals.services import void_requests
-from runs import admission, escrow, lease_rows, summaries, turns
+from runs import admission, escrow, extensions, lease_rows, summaries, turns
 from runs.actions import assessing, executing, gating, outcomes
 from runs.actions.refusals import give_caps_back
 from runs.erasure import are_words_erased
@@ -222,6 +223,7 @@ _EFFECTS: dict[type, Callable[[Session, Any], None]] = {
     c.SettleLostAttempt: lambda session, command: outcomes.settle_lost_attempt(session, command.call),
     c.ReadBack: lambda session, command: outcomes.read_back(session, command.call),
     c.Park: lambda session, command: outcomes.park(session, command.call),
+    c.AskMore: lambda session, command: extensions.ask_more(session, command.limit),
 }
 
 
@@ -253,7 +255,8 @@ def _wait(session: Session, command: c.Wait) -> bool:
 def _finish(session: Session, command: c.Finish) -> None:
     """End the run; its open approvals and what it holds of shared budgets end with it, in one transaction."""
     content = summaries.write_ending(session, command)
-    waiting = any(call.approval for call in session.state.calls)
+    waiting = any(call.approval or call.confirmation for call in session.state.calls)
+    waiting = waiting or bool(session.state.extensible.asked)
     holds = session.state.drawn != type(session.state.drawn)()
     # A call that was to be tried again has surely had no effect, unless it is in doubt.
     idle = [call for call in session.state.open_calls if not call.in_doubt]
@@ -269,7 +272,15 @@ def _finish(session: Session, command: c.Finish) -> None:
         return
     with session.orm_write() as write:
         write(returns)
-        void_requests(subject_ref=str(session.context.run_id), code="run_ended", now=session.now)
+        _withdraw_questions(session)
+
+
+def _withdraw_questions(session: Session) -> None:
+    """Close what people and the end user are asked for a run that ends."""
+    run, now = session.context.run_id, session.now
+    void_requests(subject_ref=str(run), code="run_ended", now=now)
+    void_confirmations(subject_ref=str(run), code="run_ended", now=now)
+    extensions.void_extensions(run, now)
 
 
 def _keep_evidence(session: Session) -> None:

@@ -21,10 +21,11 @@ from runs.parts import erase_parts
 
 ERASE = "ledger.erase_content"
 
-# Of a run: its own stream, what its approvals showed to people, and what drivers saw too late.
+# Of a run: its own stream, what its approvals and confirmations showed, and what drivers saw too late.
 _STREAMS = """
 SELECT %(run)s::uuid
 UNION SELECT id FROM approvals_approvalrequest WHERE subject_ref = %(run)s::text
+UNION SELECT id FROM approvals_confirmation WHERE subject_ref = %(run)s::text
 UNION SELECT stream FROM ledger_entry WHERE kind = 'outcome.late' AND facts ->> 'run' = %(run)s::text
 """
 # Conflicts with the lock of an erasure only: nobody else is kept waiting.

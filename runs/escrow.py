@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -68,9 +68,14 @@ def draw(session: Session, wanted: Reservation) -> None:
 
 def open_windows(session: Session) -> None:
     """Open the present windows of all budgets that bind the run."""
-    where = {"team": session.context.team_id, "identity": session.context.identity_id, "now": utc_now()}
-    with borrowed() as connection:
-        connection.execute(_OPEN, where)
+    context = session.context
+    with borrowed() as connection, connection.cursor() as cursor:
+        open_windows_for(cursor, context.team_id, context.identity_id, utc_now())
+
+
+def open_windows_for(cursor: Cursor, team_id: UUID, identity_id: UUID, now: datetime) -> None:
+    """Open the windows of a moment of all budgets that bind runs of an agent."""
+    cursor.execute(_OPEN, {"team": team_id, "identity": identity_id, "now": now})
 
 
 def fall_short(session: Session, missing: Sequence[Shortfall]) -> None:

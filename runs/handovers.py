@@ -29,7 +29,10 @@ def rebuild_handovers(cursor: Cursor, run_id: UUID) -> None:
         where: dict[str, Any] = {"run_id": run_id}  # Any: as facts are
         where |= {name: entry.facts.get(name) for name in ("step", "call")}
         if entry.kind == e.CALL_ASKED and entry.facts["action"] == "handover":
-            opened = {"opened_at": entry.at, "answered_at": None, "answered_by": None}
+            opened = {"opened_at": entry.at, "answered_at": None, "answered_by": None, "outcome": ""}
             Handover.objects.update_or_create(**where, defaults=opened)
-        elif entry.kind == e.HANDOVER_ANSWERED:
-            Handover.objects.filter(**where).update(answered_at=entry.at, answered_by=entry.actor)
+        elif entry.kind in (e.HANDOVER_ANSWERED, e.HANDOVER_CLOSED):
+            outcome = entry.facts.get("outcome", Handover.Outcome.GIVEN_BACK)
+            Handover.objects.filter(**where).update(
+                answered_at=entry.at, answered_by=entry.actor, outcome=outcome
+            )

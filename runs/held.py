@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from agentops.engine.events import CALL_ALLOWED, CALL_GATED, CALL_HELD
+from agentops.engine.events import CALL_ALLOWED, CALL_GATED, CALL_HELD, CONFIRMATION_REQUESTED
 from agentops.ledger.decoding import decode_members
 from identities.models import User
 from runs.evidence import describe_call
@@ -91,7 +91,7 @@ def _read_shown(calls: list[ToolCall]) -> dict[tuple[Any, int, int], dict[str, A
         [call.number for call in shown],
     ]
     with connection.cursor() as cursor:
-        cursor.execute(_SHOWN, [*where, [CALL_ALLOWED, CALL_GATED, CALL_HELD]])
+        cursor.execute(_SHOWN, [*where, [CALL_ALLOWED, CALL_GATED, CALL_HELD, CONFIRMATION_REQUESTED]])
         return {
             (run, step, call): decode_members(content, seq).get("preview") or {}
             for run, step, call, content, seq in cursor.fetchall()

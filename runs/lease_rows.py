@@ -80,6 +80,13 @@ JOIN approvals_approvalrequest a ON a.id = (action ->> 'id')::uuid
 WHERE r.state = 'requires_action' AND r.lease_until IS NULL AND action ->> 'type' = 'approval' AND a.state <> 'waiting'
 LIMIT %s
 """
+# Likewise of an end user.
+_ANSWERED = """
+SELECT r.id FROM runs_run r, jsonb_array_elements(r.required_actions) AS action
+JOIN approvals_confirmation c ON c.id = (action ->> 'id')::uuid
+WHERE r.state = 'requires_action' AND r.lease_until IS NULL AND action ->> 'type' = 'confirmation'
+    AND c.state <> 'waiting' LIMIT %s
+"""
 # A run that rests while one that it acts for has ended: it has to end, too.
 _ORPHANED = """
 SELECT r.id FROM runs_run r JOIN runs_run p ON p.id = r.parent_id
@@ -207,7 +214,7 @@ def find_due(cursor: Cursor, limit: int) -> list[UUID]:
     """Return the runs that somebody should drive: due, abandoned, or decided without being told."""
     cursor.execute(_DUE, (limit,))
     due = [row[0] for row in cursor.fetchall()]
-    for statement in (_DECIDED, _ORPHANED):
+    for statement in (_DECIDED, _ANSWERED, _ORPHANED):
         cursor.execute(statement, (limit,))
         due += [row[0] for row in cursor.fetchall()]
     return list(dict.fromkeys(due))

@@ -19,6 +19,7 @@ SOURCE = AgentVersion.PrincipalSource
 START = "identities.start_run"
 CONTROL = "runs.control_run"
 VETO = "runs.veto_call"
+ANSWER = "runs.answer_handover"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,13 @@ def may_veto(actor: User, run: Run) -> May:
     """
     steering = may_control(actor, run)
     return steering if steering.allowed else may_control(actor, run, VETO)
+
+
+def may_answer(actor: User, run: Run) -> May:
+    """Return whether the actor may answer a conversation of the run that its agent passed to people."""
+    if actor.kind != User.Kind.PERSON:
+        return May(False, "not_a_person", "only people answer what was handed over to people")
+    return may_control(actor, run, ANSWER)
 
 
 def may_inspect_installation(user: User) -> bool:

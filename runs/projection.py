@@ -159,7 +159,7 @@ def _call_changed(projection: Projection, event: Event, after: RunState) -> None
     row.state = call.status
     code = call.code if call.settled else facts.get("code") or ""
     row.code = code[:CODE_LIMIT] or row.code
-    if event.kind in (e.CALL_ALLOWED, e.CALL_GATED):
+    if event.kind in (e.CALL_ALLOWED, e.CALL_GATED, e.CONFIRMATION_REQUESTED):
         row.tool_version_id, row.effect = facts["tool_version"], facts["effect"]
     elif event.kind == e.CALL_REFUSED:
         row.tool_version_id = facts.get("tool_version")
@@ -221,10 +221,16 @@ def required_actions(state: RunState) -> list[dict[str, Any]]:
             {"type": "outcome", "step": state.step_of(call.number), "call": call.number}
             for call in state.unsettled_outcomes
         ]
+    if state.extensible.asked:
+        ends = state.extensible.expires_at
+        actions.append({"type": "extension", "id": state.extensible.asked, "expires_at": ends})
     for call in state.open_calls:
         where = {"step": state.step_of(call.number), "call": call.number}
         if call.status == "waiting":
             actions.append({"type": "approval", "id": call.approval, **where, "expires_at": call.expires_at})
+        elif call.status == "confirming":
+            asked = {"type": "confirmation", "id": call.confirmation}
+            actions.append({**asked, **where, "expires_at": call.expires_at})
         elif call.status == "asked":
             actions.append({"type": call.code, **where})
         elif call.status == "parked":
@@ -254,6 +260,8 @@ def run_state(state: RunState) -> str:
         return "cancelling"
     if state.paused:
         return "paused"
-    if state.step == 0 and state.working_since is None:  # no driver has been there yet
+    if (
+        state.step == 0 and state.working_since is None and not state.extensible.asked
+    ):  # no driver has been there yet
         return "queued"
     return "requires_action" if state.requires_people and state.waits_for_people else "in_progress"

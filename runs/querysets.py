@@ -14,7 +14,7 @@ from identities.querysets import is_known_person
 
 if TYPE_CHECKING:
     from identities.models import User
-    from runs.models import AgentVersion, Campaign, Handover, Run, Stop  # noqa: F401  named in strings
+    from runs.models import AgentVersion, Campaign, Extension, Handover, Run, Stop  # noqa: F401  named in strings
 
 
 # No window is longer, and no driver that late.
@@ -70,6 +70,17 @@ class HandoverQuerySet(models.QuerySet["Handover"]):
     def closed(self) -> Self:
         """Return the conversations that were answered, or that nobody waits for any more."""
         return self.exclude(WAITED_FOR)
+
+
+class ExtensionQuerySet(models.QuerySet["Extension"]):
+    def visible_to(self, user: User) -> Self:
+        """Return what the runs ask that somebody may see."""
+        return self.filter(run__in=apps.get_model("runs", "Run").objects.visible_to(user))
+
+    def open(self) -> Self:
+        """Return those that wait for a person, of runs that still go."""
+        gone = Q(run__state__in=("cancelling", "completed", "halted", "failed", "cancelled", "expired"))
+        return self.filter(state="waiting").exclude(gone)
 
 
 class StopQuerySet(models.QuerySet["Stop"]):

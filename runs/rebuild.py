@@ -36,7 +36,9 @@ def rebuild_run(run_id: UUID) -> int:
         project(projection, event, state)
         row = run_row(state, event.at, projection)
         journal.write_rows(connection.connection, run_id, run.identity_id, row, projection)
-    Run.objects.filter(pk=run_id).update(conversation=run.conversation, undoes=run.undoes_id)
+    limits = state.limits if state else None
+    wider = {f"max_{name}": getattr(limits, name) for name in limits._fields} if limits else {}
+    Run.objects.filter(pk=run_id).update(conversation=run.conversation, undoes=run.undoes_id, **wider)
     with connection.cursor() as cursor:
         rebuild_handovers(cursor, run_id)
     return len(events)

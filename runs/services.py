@@ -20,6 +20,7 @@ from agentops.ledger.store import Cursor
 from agentops.messages import send_after_commit
 from agentops.text import is_blank
 from agentops.tracing import continue_trace
+from approvals.confirmations.asking import void_confirmations
 from approvals.services import void_requests
 from identities.models import AgentIdentity, ApiKey, Application, User
 from identities.oauth.issuers import ProvenUser
@@ -27,7 +28,7 @@ from runs import lease_rows
 from runs.admission import needs_review
 from runs.bounds import bind
 from runs.evidence import USER_WROTE
-from runs.models import Handover, Priority, Proof, Run, RunKind
+from runs.models import Priority, Proof, Run, RunKind
 from runs.policies import may_control, may_start, may_start_version, may_veto
 from runs.starting import create_run, find_principal, published_version, record_start, refuse_stopped
 from runs.steering import write_by_person
@@ -61,7 +62,7 @@ def start_run(
     Raises PolicyDenied when the actor may not, StateConflict when the agent has nothing published or is not
     active, ValidationFailed for an empty or oversized message or limits that cannot be kept.
     """
-    _check_text(message)
+    check_text(message)
     may_start(actor, agent, application, (issuer, subject), proven).enforce()
     trace = continue_trace(traceparent, tracestate)
     with transaction.atomic():
@@ -82,7 +83,8 @@ def start_run(
     return run
 
 
-def _check_text(text: str) -> None:
+def check_text(text: str) -> None:
+    """Raise ValidationFailed for words that say nothing, or more than anybody reads."""
     if is_blank(text):
         raise ValidationFailed("message_missing", "say what is to be done")
     if len(text) > settings.REQUEST_TEXT_LIMIT:
@@ -159,13 +161,13 @@ def add_message(*, actor: User, run: Run, text: str) -> Run:
     _require_control(actor, run)
     if run.kind == RunKind.UNDO:
         raise StateConflict("is_an_undo", "nobody reads messages in an undo; nothing was changed")
-    _check_text(text)
+    check_text(text)
     return append_to_run(
-        actor, run, e.MESSAGE_RECEIVED, {"size": len(text)}, {"text": text}, _void_approvals(run)
+        actor, run, e.MESSAGE_RECEIVED, {"size": len(text)}, {"text": text}, void_approvals(run)
     )
 
 
-def _void_approvals(run: Run) -> Duty:
+def void_approvals(run: Run) -> Duty:
     """Return the duty to withdraw what waits for people or was not used yet.
 
     An approver has not seen the user's new words, and the agent has not read them: it may ask anew.
@@ -173,6 +175,7 @@ def _void_approvals(run: Run) -> Duty:
 
     def void(cursor: Cursor, state: State) -> None:
         void_requests(subject_ref=str(run.pk), code=USER_WROTE, now=timezone.now())
+        void_confirmations(subject_ref=str(run.pk), code=USER_WROTE, now=timezone.now())
 
     return void
 
@@ -182,10 +185,10 @@ def answer_input(
 ) -> Run:
     """Answer the question that the agent asked the user; without step and call, the oldest open one."""
     _require_control(actor, run)
-    _check_text(text)
+    check_text(text)
     where = _awaited(run, "input", step, call)
     facts = {**where, "size": len(text)}
-    return append_to_run(actor, run, e.INPUT_RECEIVED, facts, {"text": text}, _void_approvals(run))
+    return append_to_run(actor, run, e.INPUT_RECEIVED, facts, {"text": text}, void_approvals(run))
 
 
 def _awaited(run: Run, kind: str, step: int | None, call: int | None) -> dict[str, int]:
@@ -194,22 +197,6 @@ def _awaited(run: Run, kind: str, step: int | None, call: int | None) -> dict[st
         if matches:
             return {"step": action["step"], "call": action["call"]}
     raise StateConflict("not_awaited", f"the run does not wait for {kind}")
-
-
-def answer_handover(*, actor: User, handover: Handover, text: str) -> Handover:
-    """Answer a conversation that an agent handed over; the agent goes on with the answer."""
-    _check_text(text)
-    with transaction.atomic():
-        locked = Handover.objects.select_for_update().get(pk=handover.pk)
-        if locked.answered_at is not None:
-            raise StateConflict("handover_answered", "somebody has answered this already")
-        _require_control(actor, locked.run, "runs.answer_handover")
-        facts = {"step": locked.step, "call": locked.call, "size": len(text)}
-        run = locked.run
-        run = append_to_run(actor, run, e.HANDOVER_ANSWERED, facts, {"text": text}, _void_approvals(run))
-        locked.answered_at, locked.answered_by = run.updated_at, actor  # the time of the entry
-        locked.save(update_fields=["answered_at", "answered_by"])
-    return locked
 
 
 def veto_call(*, actor: User, run: Run, step: int, call: int, reason: str) -> Run:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 # The end user's own words, by the name that an entry's content has for them.
 SAID = {e.RUN_STARTED: "message", e.MESSAGE_RECEIVED: "text", e.INPUT_RECEIVED: "text"}
-_LOOKED_UP = (e.CALL_ALLOWED, e.CALL_GATED, e.CALL_REFUSED)
+_LET_THROUGH = (e.CALL_ALLOWED, e.CALL_GATED, e.CONFIRMATION_REQUESTED)
+_LOOKED_UP = (*_LET_THROUGH, e.CALL_REFUSED)
 _KINDS = (*SAID, e.HANDOVER_ANSWERED, e.STEP_DECIDED, e.CALL_EDITED, e.CALL_SUCCEEDED, *_LOOKED_UP)
 _QUERY = """
 SELECT seq, kind, facts, content FROM ledger_entry WHERE stream = %s AND seq > %s AND seq <= %s AND kind = ANY(%s)
@@ -76,7 +77,7 @@ class RunSources:
             self._keep(facts, content.get("value"), catalogue)
             self.sources.read(self._label(facts, content.get("value"), catalogue))
             self.sources.read_lists(content.get("value"))
-        elif kind in (e.CALL_ALLOWED, e.CALL_GATED) and content:
+        elif kind in _LET_THROUGH and content:
             for each in content.get("resolutions", ()):
                 self._know(each)
         elif kind == e.CALL_REFUSED and content:

@@ -128,6 +128,12 @@ def _first_end(
     return min(ends)
 
 
+def _extensions(run: Run) -> dict[str, int]:
+    """Return, as a fact, how often a run may ask to go on; undos and the runs of agents outside never do."""
+    often = run.agent_version.max_extensions if run.kind == RunKind.TASK else 0
+    return {"extensions": often} if often else {}
+
+
 def record_start(
     run: Run, actor: User, message: str, asserted_by: str, *, reason: str = "", **more: Any
 ) -> None:  # Any: facts
@@ -156,6 +162,7 @@ def record_start(
         "expires_at": run.expires_at.isoformat(),
         "repeat_limit": run.agent_version.repeat_limit,
         "size": len(message),
+        **_extensions(run),
         **({"needs_review": True, "priority": run.priority} if run.needs_review else {}),
         **more,
     }

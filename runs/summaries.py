@@ -43,6 +43,7 @@ _WHY = {
     "provider_stopped": "All work with its model provider was stopped.",
     "credential_stopped": "The key that it was started with was stopped.",
 }
+WORDS_LIMIT = 4_000
 _DONE = """
 SELECT tool_name, count(*) FROM runs_tool_call
 WHERE run_id = %s AND state = 'succeeded' AND effect IN ('reversible', 'irreversible') GROUP BY 1 ORDER BY 1
@@ -54,12 +55,7 @@ def write_ending(session: Session, command: Finish) -> dict[str, Any]:
     if command.event == e.RUN_COMPLETED and not session.state.is_external:
         return {"answer": _answer(session)}
     session.commit()
-    with borrowed() as connection:
-        rows = connection.execute(_DONE, (session.context.run_id,)).fetchall()
-    done = [f"{count} × {tool}" for tool, count in rows]
-    open_calls = session.state.open_calls
-    undone = _count(f"{call.tool} ({call.status})" for call in open_calls if not _is_doubtful(call))
-    doubtful = _count(call.tool for call in open_calls if _is_doubtful(call))
+    done, undone, doubtful = _tell_work(session)
     summary = _compose(_why(session.state, command), done, undone, doubtful)
     if session.undo is not None:
         summary = f"{_why(session.state, command)}\n{steps.write_ending(session, session.undo)}"
@@ -71,6 +67,31 @@ def write_ending(session: Session, command: Finish) -> dict[str, Any]:
         "not_done": undone,
         "unknown": doubtful,
     }
+
+
+def _tell_work(session: Session) -> tuple[list[str], list[str], list[str]]:
+    """Return what was done, what was not, and what is unknown."""
+    with borrowed() as connection:
+        rows = connection.execute(_DONE, (session.context.run_id,)).fetchall()
+    open_calls = session.state.open_calls
+    undone = _count(f"{call.tool} ({call.status})" for call in open_calls if not _is_doubtful(call))
+    doubtful = _count(call.tool for call in open_calls if _is_doubtful(call))
+    return [f"{count} × {tool}" for tool, count in rows], undone, doubtful
+
+
+def tell_progress(session: Session) -> dict[str, Any]:  # Any: erasable JSON
+    """Return, for who decides whether the run goes on, what it has done so far, and what the model says of the rest."""
+    done, undone, doubtful = _tell_work(session)
+    said = (_last_decision(session).get("text") or _last_decision(session).get("thought") or "")[:WORDS_LIMIT]
+    return {"done": done, "not_done": undone, "unknown": doubtful, "said": said}
+
+
+def _last_decision(session: Session) -> dict[str, Any]:  # Any: erasable JSON
+    for mark in reversed(session.state.marks):
+        content = session.content_of(mark.seq) or {}
+        if "calls" in content and "thought" in content:  # a person's edit holds calls, too
+            return dict(content)
+    return {}
 
 
 def _why(state: RunState, command: Finish) -> str:
@@ -110,6 +131,8 @@ def _compose(why: str, done: list[str], open_calls: list[str], doubtful: list[st
 
 
 def _answer(session: Session) -> str:
+    if session.state.closed:
+        return str((session.content_of(session.state.closed) or {}).get("text", ""))
     for mark in reversed(session.state.marks):
         content = session.content_of(mark.seq) or {}
         if "calls" in content:

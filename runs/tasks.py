@@ -12,7 +12,7 @@ from django.utils import timezone
 from agentops.database import borrowed
 from agentops.messages import send_after_commit, send_now
 from identities.models import KillSwitch
-from runs import admission, lease_rows, retention, withdrawals
+from runs import admission, extensions, lease_rows, retention, withdrawals
 from runs.campaigns import close_due_campaigns
 from runs.driver import drive as drive_run
 from runs.leases import stopping
@@ -46,6 +46,12 @@ def sweep() -> int:
 def trim() -> int:
     """Delete the rows that are needed no longer; return how many."""
     return retention.trim(timezone.now())
+
+
+@shared_task(name="runs.expire_extensions")
+def expire_extensions() -> int:
+    """Halt the runs at a limit that nobody has let go on in time; return how many."""
+    return extensions.expire_extensions(now=timezone.now())
 
 
 @shared_task(name="runs.close_campaigns")

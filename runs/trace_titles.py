@@ -9,6 +9,7 @@ from agentops.engine import events as e
 
 Lane = Literal["decided", "executed", "broke"]
 Facts = dict[str, Any]  # Any: the non-personal JSON of an entry
+PROOFS = {"token": "a verified token of theirs", "asserted": "the word of the application"}
 
 LANES: dict[str, Lane] = {
     **dict.fromkeys((e.RUN_STARTED, e.MESSAGE_RECEIVED, e.INPUT_RECEIVED, e.HANDOVER_ANSWERED), "decided"),
@@ -21,11 +22,15 @@ LANES: dict[str, Lane] = {
     ),
     **dict.fromkeys((e.APPROVAL_GRANTED, e.APPROVAL_REFUSED, e.RUN_COMPLETED, e.RUN_CANCELLED), "decided"),
     **dict.fromkeys((e.CALL_EDITED, e.CALL_ASKED_BACK), "decided"),
+    **dict.fromkeys((e.CONFIRMATION_REQUESTED, e.CONFIRMATION_GIVEN, e.CONFIRMATION_REFUSED), "decided"),
+    **dict.fromkeys((e.HANDOVER_CLOSED, e.BUDGET_EXTENDED, e.EXTENSION_REFUSED), "decided"),
     **dict.fromkeys((e.ATTEMPT_STARTED, e.CALL_SUCCEEDED, *e.OF_ESCROW), "executed"),
     **dict.fromkeys(
         (e.MODEL_FAILED, e.CALL_REFUSED, e.ATTEMPT_FAILED, e.CALL_DEFERRED, e.CALL_FAILED), "broke"
     ),
-    **dict.fromkeys((e.CALL_UNKNOWN, e.CALL_PARKED, e.BUDGET_EXHAUSTED, e.RUN_KILLED), "broke"),
+    **dict.fromkeys(
+        (e.CALL_UNKNOWN, e.CALL_PARKED, e.BUDGET_EXHAUSTED, e.LIMIT_REACHED, e.RUN_KILLED), "broke"
+    ),
     **dict.fromkeys((e.AUTHORITY_LOST, e.RUN_HALTED, e.RUN_FAILED, e.RUN_EXPIRED), "broke"),
 }
 
@@ -124,6 +129,16 @@ def _halted(facts: Facts, _: str) -> str:
     return f"Halted: {_words(facts['reason'])}{limit}"
 
 
+def _confirming(facts: Facts, tool: str) -> str:
+    asks = "the end user is asked to confirm exactly this"
+    return f"{tool}: {_because(facts)}{asks}{' anew' if facts['because'] else ''}"
+
+
+def _extended(facts: Facts, _: str) -> str:
+    more = ", ".join(f"{facts[unit]} {unit}" for unit in ("steps", "tokens", "usd", "seconds") if facts[unit])
+    return f"A person lets it go on, with more: {more}"
+
+
 TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     e.RUN_STARTED: "The run starts",
     e.RUN_HELD_BACK: _held_back,
@@ -132,6 +147,7 @@ TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     e.CALL_RECEIVED: lambda facts, _: f"Step {facts['step']}: a call arrives from the agent outside",
     e.INPUT_RECEIVED: "The user answers",
     e.HANDOVER_ANSWERED: "A person answers for the agent",
+    e.HANDOVER_CLOSED: lambda facts, _: f"A person ends the conversation: {_words(facts['outcome'])}",
     e.OUTCOME_SETTLED: _settled,
     e.RUN_PAUSED: "Paused",
     e.RUN_UNPAUSED: "Resumed",
@@ -147,6 +163,11 @@ TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     e.CALL_HELD: lambda facts, tool: f"{tool}: {_because(facts)}{_until(facts)}",
     e.CALL_VETOED: lambda _, tool: f"{tool}: vetoed by a person",
     e.CALL_ASKED: _asked,
+    e.CONFIRMATION_REQUESTED: _confirming,
+    e.CONFIRMATION_GIVEN: lambda facts, tool: (
+        f"{tool}: confirmed by the end user, known by {PROOFS.get(facts['proof'], 'nothing on record')}"
+    ),
+    e.CONFIRMATION_REFUSED: lambda facts, tool: f"{tool}: not confirmed, {_words(facts['code'])}",
     e.APPROVAL_GRANTED: lambda _, tool: f"{tool}: approved by a person",
     e.APPROVAL_REFUSED: lambda facts, tool: f"{tool}: {_words(facts['verdict'])}, not approved",
     e.CALL_EDITED: _edited,
@@ -166,6 +187,9 @@ TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     e.BUDGET_DRAWN: "Draws on shared budgets",
     e.BUDGET_RETURNED: "Gives back what it held of shared budgets",
     e.BUDGET_EXHAUSTED: lambda facts, _: f"Out of budget: {_words(facts['limit'])}",
+    e.LIMIT_REACHED: lambda facts, _: f"At its limit ({_words(facts['limit'])}), it asks a person to go on",
+    e.BUDGET_EXTENDED: _extended,
+    e.EXTENSION_REFUSED: lambda facts, _: f"It may not go on: {_words(facts['code'])}",
     e.AUTHORITY_LOST: lambda facts, _: f"May not act any more: {_words(facts['code'])}",
     e.RUN_COMPLETED: "Completed",
     e.RUN_HALTED: _halted,

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from django.db import connection
 
-from agentops.engine.events import CALL_ASKED, ENDINGS
+from agentops.engine.events import CALL_ASKED, ENDINGS, LIMIT_REACHED
 from agentops.ledger.decoding import decode_members
-from runs.models import Run
+from runs.models import Extension, Run
 
 Place = tuple[UUID, int, int]  # run, step, call
 
@@ -54,3 +54,19 @@ def _read_one(statement: str, parameters: list[Any]) -> dict[str, Any]:  # Any: 
         cursor.execute(statement, parameters)
         row = cursor.fetchone()
     return decode_members(row[1], row[0]) if row else {}
+
+
+# Few of a run's entries ask, so the kind narrows first.
+_PROGRESS = """
+SELECT facts ->> 'extension', content, seq FROM ledger_entry
+WHERE stream = ANY(%s) AND kind = %s AND facts ->> 'extension' = ANY(%s) AND content IS NOT NULL
+"""
+
+
+def read_progress(asked: Iterable[Extension]) -> dict[UUID, dict[str, Any]]:  # Any: erasable JSON
+    """Return what runs had done when they asked to go on, by the question; what was erased is absent."""
+    rows = list(asked)
+    streams, ids = list({each.run_id for each in rows}), [str(each.pk) for each in rows]
+    with connection.cursor() as cursor:
+        cursor.execute(_PROGRESS, [streams, LIMIT_REACHED, ids])
+        return {UUID(pk): decode_members(content, seq) for pk, content, seq in cursor.fetchall()}

@@ -53,6 +53,7 @@ GOVERNING = (
     "control_run",
     "settle_outcome",
     "answer_handover",
+    "extend_budget",
 )
 
 

@@ -23,7 +23,7 @@ from tools.credentials.acting import Acting, find_acting, find_unserved
 from tools.credentials.standing import find_unended
 from tools.findings import heed_findings
 from tools.pinned import find_outdated
-from tools.policy import decide, find_veto_window
+from tools.policy import decide, find_veto_window, needs_confirmation
 from tools.provenance.judging import Meant, judge
 from tools.schemas import Problem, validate_arguments
 from tools.standing import Answer, Authority, Question, SeenEffect, read_standing
@@ -54,6 +54,7 @@ class Assessment:
     answer: Answer | None = None  # what the decision rests on
     acting: Acting | None = None  # as whom its token is minted, where its tool asks for one
     veto_s: int = 0  # for so long it is held before it goes out
+    confirms: bool = False  # the end user has to confirm it, whoever else is asked
 
     @property
     def verdict(self) -> str:
@@ -163,6 +164,7 @@ def _assess_valid(
         answer=answer,
         acting=acting,
         veto_s=find_veto_window(spec.effect, standing),
+        confirms=needs_confirmation(standing),
     )
 
 
@@ -246,6 +248,7 @@ def _list_terms(grant: GrantTerms) -> dict[str, Any]:  # Any: JSON
         "valid_until": _text(grant.valid_until),
         "waiver": [*waiver.signers, waiver.tool_version, _text(waiver.expires_at)] if waiver else None,
         **({"veto_s": grant.veto_s} if grant.veto_s else {}),
+        **({"confirmation": True} if grant.confirmation else {}),
     }
 
 

@@ -51,6 +51,7 @@ class GrantTerms:
     waiver: WaiverTerms | None
     policy_table: UUID | None = None  # a decision table that is asked about every call
     veto_s: int = 0  # for so long a call with an effect is held, for people to veto it
+    confirmation: bool = False  # the end user confirms each call
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class Permit:
     attempt: int
     approval_id: UUID | None
     seal: str
+    confirmation_id: UUID | None = None
 
     @property
     def reference(self) -> str:
@@ -40,28 +41,34 @@ class Permit:
         return hashlib.sha256(self.seal.encode()).hexdigest()[:16]
 
 
-def _seal(assessment: Assessment, approval_id: UUID | None) -> str:
+def _seal(assessment: Assessment, approval_id: UUID | None, confirmation_id: UUID | None) -> str:
     """Seal what is about to be executed: the call is digested afresh, whoever carried it here."""
     call = assessment.call
     whom = [text_of(call.run_id), text_of(call.identity_id), call.principal_issuer, call.principal_subject]
-    covered = [assessment.digest, str(approval_id or "")]
+    covered = [assessment.digest, str(approval_id or ""), str(confirmation_id or "")]
     mac = _SEALING.copy()
     mac.update(canonical_json([call.key, call.attempt, call.spec.digest, call.arguments, *whom, *covered]))
     return mac.hexdigest()
 
 
-def issue_permit(assessment: Assessment, *, approval_id: UUID | None = None) -> Permit:
+def issue_permit(
+    assessment: Assessment, *, approval_id: UUID | None = None, confirmation_id: UUID | None = None
+) -> Permit:
     """Return a permit for the assessed attempt; raises PolicyDenied when the assessment gives no right to one.
 
-    ``approval_id`` names the approval that was checked against this very assessment's digest.
+    ``approval_id`` names the approval that was checked against this very assessment's digest, ``confirmation_id``
+    the end user's confirmation of it.
     """
     covered: tuple[Literal["ALLOW", "REQUIRE_APPROVAL"], ...] = ("ALLOW",)
     if approval_id is not None:
         covered = ("ALLOW", "REQUIRE_APPROVAL")
     if assessment.verdict not in covered or not assessment.digest:
         raise PolicyDenied(assessment.decision.code, assessment.detail)
+    if assessment.confirms and confirmation_id is None:
+        raise PolicyDenied("confirmation_required", "the end user has not confirmed this")
     call = assessment.call
-    return Permit(call.key, call.attempt, approval_id, _seal(assessment, approval_id))
+    seal = _seal(assessment, approval_id, confirmation_id)
+    return Permit(call.key, call.attempt, approval_id, seal, confirmation_id)
 
 
 def _names(permit: Permit, assessment: Assessment) -> bool:
@@ -71,7 +78,8 @@ def _names(permit: Permit, assessment: Assessment) -> bool:
 
 def use_permit(permit: Permit, assessment: Assessment) -> None:
     """Spend a permit on an assessed call; raises PolicyDenied for a forged, foreign or used one."""
-    expected = _seal(assessment, permit.approval_id) if isinstance(permit, Permit) else ""
+    fits = isinstance(permit, Permit)
+    expected = _seal(assessment, permit.approval_id, permit.confirmation_id) if fits else ""
     if (
         not expected
         or not hmac.compare_digest(permit.seal.encode(), expected.encode())

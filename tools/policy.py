@@ -35,6 +35,10 @@ def decide(ask: Ask, standing: Standing) -> Decision:
         reasons.append(
             Reason("agent", "held_for_veto", f"held for {window} s before it goes out, for people to veto it")
         )
+    if needs_confirmation(standing):
+        reasons.append(
+            Reason("agent", "user_confirms", "the end user confirms exactly this before it goes out")
+        )
     return _intersect(list(_weigh(ask, standing)), reasons)
 
 
@@ -44,6 +48,12 @@ def find_veto_window(effect: str, standing: Standing) -> int:
         return 0
     grants = standing.grant, *(parent.grant for parent in standing.parents)
     return max((grant.veto_s for grant in grants if grant is not None), default=0)
+
+
+def needs_confirmation(standing: Standing) -> bool:
+    """Return whether the end user has to confirm a call: where any of all grants says so."""
+    grants = standing.grant, *(parent.grant for parent in standing.parents)
+    return any(grant.confirmation for grant in grants if grant is not None)
 
 
 def find_bar(ask: Ask, standing: Standing) -> Reason | None:

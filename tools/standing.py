@@ -43,7 +43,8 @@ _GRANTED = f"""EXISTS (SELECT 1 FROM tools_tooluserobjectpermission p JOIN auth_
             {{g}}.waived_by_id, {{g}}.countersigned_by_id, {{g}}.waived_version_digest,
             {_END.format("{g}.waiver_expires_at")},
             (SELECT count(*) FROM identities_user u WHERE u.id IN ({{g}}.waived_by_id, {{g}}.countersigned_by_id)
-                AND u.is_active AND u.kind = 'person') = 2) END, {{g}}.policy_table_id, {{g}}.veto_s) END"""  # noqa: S608  constants only
+                AND u.is_active AND u.kind = 'person') = 2) END, {{g}}.policy_table_id, {{g}}.veto_s,
+        {{g}}.confirmation) END"""  # noqa: S608  constants only
 # The agents on whose behalf a run acts, the nearest first. Who they are was fixed when it started.
 _PARENTS = """CASE WHEN {{line}} <> '[]' THEN (
     SELECT json_agg(json_build_array(pa.name, {what}) ORDER BY l.place)
@@ -286,7 +287,7 @@ def _read_seen(key: str, args_digest: str, state: str, stream_id: str, outcome_s
 def _read_terms(
     connection: psycopg.Connection[Any], grant_id: str, version: int, decision: str, rows: Any, over_caps: str,
     approval_ttl_s: int, valid_until: int | None, is_over: bool | None, waiver: list[Any] | None,
-    policy_table: str | None, veto_s: int,
+    policy_table: str | None, veto_s: int, confirmation: bool,
 ) -> GrantTerms:  # fmt: skip
     """Return the terms of a grant. Raises ValueError for caps that cannot be read: they would cap nothing."""
     try:
@@ -298,7 +299,7 @@ def _read_terms(
     return GrantTerms(
         UUID(grant_id), version, decision, caps, over_caps, approval_ttl_s, _moment(valid_until),
         _read_waiver(connection, grant_id, *waiver) if waiver else None,
-        UUID(policy_table) if policy_table else None, veto_s,
+        UUID(policy_table) if policy_table else None, veto_s, confirmation,
     )  # fmt: skip
 
 

@@ -66,6 +66,13 @@ class Admit:
 
 
 @dataclass(frozen=True, slots=True)
+class AskMore:
+    """Put it before a person whether the run may go on beyond a limit of its own; until they say, it waits."""
+
+    limit: LimitReached
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Nothing to do before ``until``; None waits for people. ``state`` is how the run shows meanwhile."""
 
@@ -97,6 +104,7 @@ Command = (
     | ReadBack
     | Park
     | Admit
+    | AskMore
     | Wait
     | Finish
     | Rest

@@ -8,6 +8,7 @@ from typing import cast, get_args
 from agentops.engine import events as e
 from agentops.engine.commands import (
     Admit,
+    AskMore,
     AskPlanner,
     AssessCalls,
     CallTools,
@@ -67,10 +68,14 @@ def _heed_people(state: RunState, now: datetime) -> Command | None:
         return Finish(e.RUN_CANCELLED, "cancelled_by_user")
     if state.lost_authority:
         return Finish(e.RUN_HALTED, state.lost_authority)
+    if state.closed:
+        return Finish(e.RUN_COMPLETED, "")
     if now >= state.expires_at:
         return Finish(e.RUN_EXPIRED, "expired")
     if state.paused:
         return Wait(state.expires_at, "paused", for_people=True)
+    if state.extensible.asked:
+        return Wait(state.expires_at, "requires_action", for_people=True)
     return None
 
 
@@ -78,7 +83,8 @@ def _carry_on(state: RunState, now: datetime, deadline: datetime) -> Command:
     if state.phase == "answered" and (state.engine >= OVERRUN_ANSWERS or not state.is_overspent):
         return Finish(e.RUN_COMPLETED, "")
     if state.exhausted or state.is_overspent:
-        return _halt_at(state.exhausted or ("tokens" if state.spent.tokens > state.limits.tokens else "usd"))
+        over: LimitReached = "tokens" if state.spent.tokens > state.limits.tokens else "usd"
+        return _stop_at(state, state.exhausted) if state.exhausted else _halt_at(over)
     if state.is_external:
         return _serve(state, now, deadline)
     if is_stuck(state) and state.open_calls:
@@ -104,6 +110,16 @@ def _serve(state: RunState, now: datetime, deadline: datetime) -> Command:
 
 def _halt_at(limit: LimitReached) -> Finish:
     return Finish(e.RUN_HALTED, "budget_reached", limit)
+
+
+OWN_LIMITS = frozenset(("steps", "tokens", "usd", "seconds"))
+
+
+def _stop_at(state: RunState, limit: LimitReached) -> Command:
+    """Ask a person at a limit of the run's own, if it may; halt at all others, which are not the run's to move."""
+    if limit in OWN_LIMITS and state.extensible.left and not state.is_overspent:
+        return AskMore(limit)
+    return _halt_at(limit)
 
 
 LOST_AUTHORITY: frozenset[str] = frozenset(get_args(LostAuthority))
@@ -135,13 +151,13 @@ def _ask(state: RunState, now: datetime, deadline: datetime) -> Command:
     if retrying and gave_up:
         return Finish(e.RUN_FAILED, "planner_error")
     if max(now, state.retry_at or now) >= deadline:
-        return _halt_at("seconds")
+        return _stop_at(state, "seconds")
     if state.retry_at is not None and now < state.retry_at:
         return Wait(min(state.retry_at, state.expires_at), "in_progress", for_people=False)
     if retrying:
         return AskPlanner(state.step, state.model_attempt + 1)
     if state.spent.steps >= state.limits.steps:
-        return _halt_at("steps")
+        return _stop_at(state, "steps")
     return AskPlanner(state.next_step, 1)
 
 
@@ -157,7 +173,7 @@ def _next_for_calls(state: RunState, now: datetime, deadline: datetime) -> Comma
     runnable = _runnable(state, now)
     if now >= deadline:
         if (runnable or not state.waits_for_people) and not any(call.in_doubt for call in state.open_calls):
-            return _halt_at("seconds")
+            return _stop_at(state, "seconds")
         # What may have happened is still found out: after the run's end nobody could say any more.
         runnable = tuple(number for number in runnable if state.call(number).in_doubt)
     if runnable:

@@ -10,12 +10,15 @@ MESSAGE_RECEIVED = "message.received"
 CALL_RECEIVED = "call.received"
 INPUT_RECEIVED = "input.received"
 HANDOVER_ANSWERED = "handover.answered"
+HANDOVER_CLOSED = "handover.closed"
 OUTCOME_SETTLED = "outcome.settled"
 CALL_VETOED = "call.vetoed"
 RUN_PAUSED = "run.paused"
 RUN_UNPAUSED = "run.unpaused"
 CANCEL_REQUESTED = "run.cancel_requested"
 RUN_KILLED = "run.killed"
+BUDGET_EXTENDED = "budget.extended"
+EXTENSION_REFUSED = "budget.extension_refused"
 
 RUN_HELD_BACK = "run.held_back"
 RUN_ADMITTED = "run.admitted"
@@ -28,6 +31,9 @@ CALL_GATED = "call.gated"
 CALL_REFUSED = "call.refused"
 CALL_HELD = "call.held"
 CALL_ASKED = "call.asked"
+CONFIRMATION_REQUESTED = "confirmation.requested"
+CONFIRMATION_GIVEN = "confirmation.given"
+CONFIRMATION_REFUSED = "confirmation.refused"
 APPROVAL_GRANTED = "approval.granted"
 APPROVAL_REFUSED = "approval.refused"
 CALL_EDITED = "call.edited"
@@ -43,6 +49,7 @@ BUDGET_BOUND = "budget.bound"
 BUDGET_DRAWN = "budget.drawn"
 BUDGET_RETURNED = "budget.returned"
 BUDGET_EXHAUSTED = "budget.exhausted"
+LIMIT_REACHED = "run.limit_reached"
 AUTHORITY_LOST = "authority.lost"
 
 RUN_COMPLETED = "run.completed"
@@ -67,6 +74,8 @@ INTENTS = frozenset(
         MODEL_REQUESTED,
         ATTEMPT_STARTED,
         CALL_GATED,
+        CONFIRMATION_REQUESTED,
+        LIMIT_REACHED,
         BUDGET_DRAWN,
         BUDGET_RETURNED,
         *ENDINGS,
@@ -80,12 +89,15 @@ BY_PEOPLE = frozenset(
         CALL_RECEIVED,
         INPUT_RECEIVED,
         HANDOVER_ANSWERED,
+        HANDOVER_CLOSED,
         OUTCOME_SETTLED,
         CALL_VETOED,
         RUN_PAUSED,
         RUN_UNPAUSED,
         CANCEL_REQUESTED,
         RUN_KILLED,
+        BUDGET_EXTENDED,
+        EXTENSION_REFUSED,
     )
 )
 

@@ -10,7 +10,7 @@ from agentops.engine import ENGINE_VERSION
 from agentops.engine import events as e
 from agentops.engine.changes import Change, Facts, admission, budgets, calls, people, planner
 from agentops.engine.events import Event
-from agentops.engine.state import ZERO, Drawn, Limits, Mark, RunState
+from agentops.engine.state import ZERO, Drawn, Extensible, Limits, Mark, RunState
 from agentops.errors import StateConflict
 
 
@@ -75,6 +75,7 @@ def _start(event: Event) -> RunState:
         admission="to_ask" if event.facts.get("needs_review") else "",
         idle_s=event.facts.get("idle_s", 0),
         heard_at=event.at if event.facts.get("idle_s") else None,
+        extensible=Extensible(event.facts.get("extensions", 0)),
     )
 
 

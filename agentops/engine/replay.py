@@ -13,6 +13,7 @@ from datetime import datetime
 from agentops.engine import events as e
 from agentops.engine.commands import (
     Admit,
+    AskMore,
     AskPlanner,
     AssessCalls,
     CallTools,
@@ -36,6 +37,8 @@ _VERDICTS = frozenset(
     (
         e.APPROVAL_GRANTED,
         e.APPROVAL_REFUSED,
+        e.CONFIRMATION_GIVEN,
+        e.CONFIRMATION_REFUSED,
         e.CALL_EDITED,
         e.CALL_ASKED_BACK,
         e.BUDGET_BOUND,
@@ -46,12 +49,22 @@ _OF_MODEL = frozenset((e.STEP_DECIDED, e.MODEL_FAILED))
 _OF_ATTEMPT = frozenset((e.ATTEMPT_FAILED, e.CALL_SUCCEEDED, e.CALL_FAILED, e.CALL_UNKNOWN))
 _OF_BUDGET = frozenset((e.BUDGET_DRAWN, e.BUDGET_EXHAUSTED))
 _OF_ADMISSION = frozenset((e.RUN_HELD_BACK, e.RUN_ADMITTED))
-_ASSESSED = frozenset((e.CALL_ALLOWED, e.CALL_GATED, e.CALL_REFUSED, e.CALL_ASKED, e.PLAN_FROZEN))
+_ASSESSED = frozenset(
+    (
+        e.CALL_ALLOWED,
+        e.CALL_GATED,
+        e.CONFIRMATION_REQUESTED,
+        e.CALL_REFUSED,
+        e.CALL_ASKED,
+        e.PLAN_FROZEN,
+    )
+)
 _CALLED = frozenset(
     (
         e.ATTEMPT_STARTED,
         e.CALL_REFUSED,
         e.CALL_GATED,
+        e.CONFIRMATION_REQUESTED,
         e.CALL_HELD,
         e.CALL_DEFERRED,
         e.CALL_UNKNOWN,
@@ -179,6 +192,8 @@ def _leads_to(command: Command, event: Event, view: RunState) -> bool:
             return kind == e.CALL_PARKED and facts["call"] == call
         case Admit():
             return kind in _OF_ADMISSION
+        case AskMore(limit):
+            return kind == e.LIMIT_REACHED and facts["limit"] == limit
         case Wait(for_people=True):
             return kind == e.BUDGET_RETURNED
         case Finish(ending, reason, limit):

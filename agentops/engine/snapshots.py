@@ -6,9 +6,19 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from agentops.engine.state import CallState, Drawn, Limits, Mark, Planned, Proposed, RunState, Spent
+from agentops.engine.state import (
+    CallState,
+    Drawn,
+    Extensible,
+    Limits,
+    Mark,
+    Planned,
+    Proposed,
+    RunState,
+    Spent,
+)
 
-Part = TypeVar("Part", RunState, Limits, Spent, Drawn, CallState, Proposed, Mark, Planned)
+Part = TypeVar("Part", RunState, Limits, Spent, Drawn, Extensible, CallState, Proposed, Mark, Planned)
 
 
 class UnreadableSnapshot(ValueError):
@@ -50,6 +60,7 @@ def _load(data: Any) -> RunState:
             "spent": _load_spent(data["spent"]),
             "unshared": _load_spent(data["unshared"]),
             "drawn": _make(Drawn, {**drawn, "usd": _amount(drawn["usd"]), "until": _time(drawn["until"])}),
+            "extensible": _make(Extensible, data["extensible"]),
             "expires_at": datetime.fromisoformat(data["expires_at"]),
             "reserved_usd": Decimal(data["reserved_usd"]),
             "retry_at": _time(data["retry_at"]),

@@ -24,6 +24,8 @@ ZERO = Decimal(0)
 CallStatus = Literal[
     "proposed",
     "allowed",
+    "confirming",
+    "confirmed",
     "waiting",
     "approved",
     "held",
@@ -80,6 +82,14 @@ class Limits(NamedTuple):
     tokens: int
     usd: Decimal
     seconds: int
+
+
+class Extensible(NamedTuple):
+    """How a run may ask to go on at a limit of its own: so many times more, and the request that it waits for."""
+
+    left: int = 0
+    asked: str = ""
+    expires_at: str = ""
 
 
 class Spent(NamedTuple):
@@ -140,8 +150,9 @@ class CallState(NamedTuple):
     read_backs: int = 0
     # What the call holds of caps, as (window, amount): taken with its first attempt, given back if it fails.
     claims: tuple[tuple[str, str], ...] = ()
-    expires_at: str = ""  # of the approval that it waits for
+    expires_at: str = ""  # of the approval or confirmation that it waits for
     held_since: datetime | None = None  # since when people may veto it; it is due at ``retry_at``
+    confirmation: str = ""  # by which the end user is asked, or has said yes
     edited: int = 0  # the seq of the entry that holds its arguments, where a person has edited them
 
     @property
@@ -162,9 +173,9 @@ class CallState(NamedTuple):
 
 
 SETTLED = frozenset(("succeeded", "failed", "refused"))
-RUNNABLE = frozenset(("allowed", "approved", "held", "retrying", "deferred"))
+RUNNABLE = frozenset(("allowed", "confirmed", "approved", "held", "retrying", "deferred"))
 # Nothing goes on until people have acted; a held call goes out if they do not, and until then waits for them too.
-REQUIRING_PEOPLE = frozenset(("waiting", "asked", "parked"))
+REQUIRING_PEOPLE = frozenset(("confirming", "waiting", "asked", "parked"))
 WAITING_FOR_PEOPLE = REQUIRING_PEOPLE | {"held"}
 
 
@@ -248,6 +259,10 @@ class RunState(NamedTuple):
     idle_s: int = 0
     inbox: tuple[int, ...] = ()
     heard_at: datetime | None = None
+    extensible: Extensible = Extensible()
+    closed: int = (
+        0  # the seq of the entry with which a person has ended the conversation that was theirs to answer
+    )
 
     @property
     def is_external(self) -> bool:
@@ -278,8 +293,8 @@ class RunState(NamedTuple):
 
     @property
     def requires_people(self) -> bool:
-        """Whether a call waits that goes no further without people."""
-        return any(call.status in REQUIRING_PEOPLE for call in self.calls)
+        """Whether the run, or a call of it, waits and goes no further without people."""
+        return bool(self.extensible.asked) or any(call.status in REQUIRING_PEOPLE for call in self.calls)
 
     @property
     def unsettled_outcomes(self) -> tuple[CallState, ...]:
@@ -293,7 +308,7 @@ class RunState(NamedTuple):
 
         A write that is ready but stands behind one that waits for people waits for people too.
         """
-        if self.paused or self.admission == "held_back":
+        if self.paused or self.admission == "held_back" or self.extensible.asked:
             return True
         if self.is_external:  # whoever plans is awaited like a person
             return not self.may_take and all(call.waits_for_people for call in self.open_calls)

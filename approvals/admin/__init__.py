@@ -3,6 +3,7 @@
 from approvals.admin import panels
 from approvals.admin.absences import AbsenceAdmin
 from approvals.admin.denials import DenialReasonsAdmin
+from approvals.admin.hooks import ConfirmationHookAdmin
 from approvals.admin.inbox import ApprovalRequestAdmin
 from approvals.admin.rules import ApprovalRuleAdmin
 from approvals.admin.sampling import SamplingRuleAdmin
@@ -11,6 +12,7 @@ __all__ = [
     "AbsenceAdmin",
     "ApprovalRequestAdmin",
     "ApprovalRuleAdmin",
+    "ConfirmationHookAdmin",
     "DenialReasonsAdmin",
     "SamplingRuleAdmin",
     "panels",

@@ -3,6 +3,7 @@
 from approvals.models.absences import Absence
 from approvals.models.batches import ApprovalBatch, BatchItem, OpenedRequest, SamplingRule, SavedView
 from approvals.models.capacity import ReviewCapacity
+from approvals.models.confirmations import Confirmation, ConfirmationHook
 from approvals.models.requests import ApprovalDecision, ApprovalParent, ApprovalRequest
 from approvals.models.rules import ApprovalRule, ApprovalStage, DenialReasons, StageGroup
 
@@ -15,6 +16,8 @@ __all__ = [
     "ApprovalRule",
     "ApprovalStage",
     "BatchItem",
+    "Confirmation",
+    "ConfirmationHook",
     "DenialReasons",
     "OpenedRequest",
     "ReviewCapacity",

@@ -19,6 +19,8 @@ LIMITS = frozenset(
         "max_seconds",
         "run_expires_after_s",
         "repeat_limit",
+        "max_extensions",
+        "extension_percent",
     }
 )
 STRICTEST_PLAN_FIRST = ("planner", "words", "")
@@ -35,6 +37,8 @@ def loosens(name: str, before: Any, after: Any) -> bool:  # Any: what the field 
         return STRICTEST_FIRST.index(after) > STRICTEST_FIRST.index(before)
     if name == "veto_s":
         return (after or 0) < (before or 0)
+    if name == "confirmation":
+        return bool(before) and not after
     if name == "policy_table_id":
         return before is not None and after != before
     if name == "config.allow_private":

@@ -9,6 +9,7 @@ from agentops.engine import events as e
 from agentops.engine.events import BUILT_IN_TOOLS
 from agentops.engine.state import CallState
 from runs import planning
+from runs.actions.confirming import ask_user
 from runs.actions.gating import ask_people
 from runs.actions.holding import hold_facts
 from runs.actions.pinning import pin_for_people
@@ -55,6 +56,8 @@ def _assess_one(session: Session, call: CallState, spec: ToolSpec) -> None:
     assessment = assess_proposal(session, call, spec)
     if assessment.verdict == "DENY":
         note_denied(session, call, assessment)
+    elif assessment.confirms and not assessment.replay:
+        ask_user(session, call, assessment)
     elif assessment.verdict == "ALLOW" or assessment.replay:  # nobody is asked about what has been done
         if held := hold_facts(call, assessment, utc_now()):
             _hold(session, call, assessment, held)

@@ -13,10 +13,12 @@ from agentops.amounts import plain_decimal
 from agentops.engine import events as e
 from agentops.engine.breaker import Admission, Transition
 from agentops.engine.state import CallState
-from agentops.errors import ApprovalRequired, PolicyDenied, StateConflict
+from agentops.errors import ApprovalRequired, ConfirmationRequired, PolicyDenied, StateConflict
 from agentops.ledger.store import Cursor
 from approvals import gate
+from approvals.confirmations.standing import consume_confirmation
 from runs.actions.breakers import mirror_transitions, note_breaker_open, note_no_place
+from runs.actions.confirming import ask_user
 from runs.actions.gating import ask_people
 from runs.actions.holding import hold_facts
 from runs.actions.outcomes import note_outcome, note_replay
@@ -137,24 +139,36 @@ def _make_ready(session: Session, number: int) -> Ready | None:
 
 
 def _find_permit(session: Session, call: CallState, pinned: Pinned) -> Permit | None:
-    """Return the right to make the call, or None after noting why there is none, or asking people anew."""
+    """Return the right to make the call, or None after noting why there is none, or asking whoever has to say yes."""
+    given = UUID(call.confirmation) if call.confirmation else None
     approval = UUID(call.approval) if call.approval else None
     try:
-        return gate.require(pinned.bound, approval_id=approval, now=utc_now())
+        return gate.require(pinned.bound, approval_id=approval, now=utc_now(), confirmation_id=given)
     except PolicyDenied:
         note_denied(session, call, pinned.plain)
     except ApprovalRequired as error:
         if call.in_doubt:  # a person's denial would come too late for what may have happened
             note_refused(session, call, error.code, error.detail)
+        elif isinstance(error, ConfirmationRequired):
+            ask_user(session, call, pinned.plain)
         else:
-            ask_people(session, call, pinned.plain)
+            ask_people(session, call, pinned.plain, pinned if given and pinned.seen else None)
     except StateConflict as error:
-        if approval and has_only_drifted(pinned, approval, utc_now()):
-            ask_people(session, call, pinned.plain, pinned)
-        else:
-            words = words_of_void(approval) if approval else ""
-            note_refused(session, call, error.code, words or error.detail)
+        _heed_void(session, call, pinned, error)
     return None
+
+
+def _heed_void(session: Session, call: CallState, pinned: Pinned, error: StateConflict) -> None:
+    """Ask anew where nothing but the target's state has changed; refuse the call otherwise."""
+    given = UUID(call.confirmation) if call.confirmation else None
+    approval = UUID(call.approval) if call.approval else None
+    if (approval or given) and has_only_drifted(pinned, approval, utc_now(), given):
+        ask = ask_user if pinned.plain.confirms else ask_people
+        ask(session, call, pinned.plain, pinned)
+        return
+    asked = approval or given
+    words = words_of_void(asked) if asked else ""
+    note_refused(session, call, error.code, words or error.detail)
 
 
 def _guards(session: Session, item: Ready) -> list[Guard]:
@@ -167,7 +181,19 @@ def _guards(session: Session, item: Ready) -> list[Guard]:
         guards.append(CapDemand(tool, lambda cursor: reserve_caps(cursor, call.identity_id, tool, claims)))
     if assessment.dedupe_digest:
         guards.append(lambda cursor: is_first_of_its_kind(cursor, assessment, utc_now()))
-    return guards + _approval_guard(item)
+    return guards + _confirmation_guard(item) + _approval_guard(item)
+
+
+def _confirmation_guard(item: Ready) -> list[Guard]:
+    given = item.permit.confirmation_id
+    if given is None:
+        return []
+    key, digest = item.assessment.call.key, item.assessment.digest
+
+    def consume(cursor: Cursor) -> bool:
+        return consume_confirmation(cursor, confirmation_id=given, digest=digest, key=key, now=utc_now())
+
+    return [consume]
 
 
 def _approval_guard(item: Ready) -> list[Guard]:

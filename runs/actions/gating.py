@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from uuid import UUID
 
 from agentops.engine import events as e
 from agentops.engine.state import CallState
 from approvals import gate
 from approvals.history import read_edit
-from approvals.services import ASKED_ANEW, Parent, Subject, request_approval
-from identities.models import ApiKey
+from approvals.services import ASKED_ANEW, request_approval
 from runs import admission, evidence
+from runs.actions.confirming import heed_users, tell_confirmed
 from runs.actions.editing import edited_from, note_edit, note_question
 from runs.actions.pinning import Pinned, pin_for_people
 from runs.actions.proposals import terms_of, where_of
 from runs.actions.refusals import give_caps_back, note_refused
+from runs.actions.subjects import subject_of
 from runs.authority import heed_standing
 from runs.lookups.previewing import CHANGED
 from runs.lookups.resolving import content_of
-from runs.models import Run
 from runs.projection import REVIEW_CAPACITY
 from runs.session import Session, utc_now
 from tools.assessment import Assessment
 
-WAKE_TASK = "runs.drive"
 CROWDED = (
     "a person has to decide about this, and people have more before them than they can decide in an hour;"
     " nothing was done: call again later"
@@ -57,10 +55,13 @@ def ask_people(
     if pinned is None:
         return
     bound, words = pinned.bound, pinned.words
-    shown, edit_of = evidence.collect(session, call, bound) | words, edited_from(session, call)
+    shown, edit_of = (
+        evidence.collect(session, call, bound) | words | tell_confirmed(call),
+        edited_from(session, call),
+    )
     with session.orm_write() as write:
         request = request_approval(
-            assessment=bound, subject=_subject_of(session), evidence=shown, now=utc_now(), edit_of=edit_of,
+            assessment=bound, subject=subject_of(session), evidence=shown, now=utc_now(), edit_of=edit_of,
             voids_as=CHANGED if pinned.has_changed else ASKED_ANEW,
         )  # fmt: skip
         facts = {**terms_of(session, call, bound), "approval": str(request.id), **pinned.facts}
@@ -69,34 +70,11 @@ def ask_people(
         write([])
 
 
-def _subject_of(session: Session) -> Subject:
-    context = session.context
-    return Subject(
-        str(context.run_id), WAKE_TASK, context.team_id, context.principal_id, context.application_id,
-        context.started_by_id, tuple(_parents_of(session)), _issuer_of(context.credential_id),
-    )  # fmt: skip
-
-
-def _parents_of(session: Session) -> Iterator[Parent]:
-    """Read who has a part in the runs that this one acts for; where one is missing, nobody is asked."""
-    line = [link.run_id for link in session.authority.line]
-    runs = Run.objects.in_bulk(line) if line else {}
-    for run in (runs[run_id] for run_id in line):
-        issuer = _issuer_of(run.credential_id)
-        yield Parent(str(run.pk), run.identity_id, run.principal_id, run.started_by_id, issuer)
-
-
-def _issuer_of(key: UUID | None) -> UUID | None:
-    """Return who issued the key that started a run; None for a run without one, or of a key that is gone."""
-    if key is None:
-        return None
-    return ApiKey.objects.filter(pk=key).values_list("issued_by_id", flat=True).first()
-
-
 def heed_decisions(session: Session) -> None:
     """Note what people have decided about the calls that wait for them, and about whoever waits."""
     if session.state.waits_for_people and not session.state.has_ended:
         heed_standing(session)
+    heed_users(session)
     waiting = {UUID(call.approval): call for call in session.state.calls if call.status == "waiting"}
     if not waiting or session.state.has_ended:  # its end has withdrawn them
         return

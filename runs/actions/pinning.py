@@ -12,7 +12,7 @@ from uuid import UUID
 
 from agentops.engine import events as e
 from agentops.engine.state import CallState
-from agentops.errors import StateConflict
+from agentops.errors import ApprovalRequired, StateConflict
 from approvals import gate
 from runs.actions.proposals import where_of
 from runs.actions.refusals import note_refused
@@ -88,8 +88,8 @@ def pin_for_people(session: Session, call: CallState, assessment: Assessment) ->
 
 def pin_for_attempt(session: Session, call: CallState, assessment: Assessment) -> Pinned | None:
     """Return a call as it is about to go out, or None after noting why it does not."""
-    asks = assessment.verdict == "REQUIRE_APPROVAL"
-    if assessment.call.spec.preview is None or not ((asks and call.approval) or _is_held(call, assessment)):
+    asks = (assessment.verdict == "REQUIRE_APPROVAL" and call.approval) or call.confirmation
+    if assessment.call.spec.preview is None or not (asks or _is_held(call, assessment)):
         return Pinned(assessment, assessment)
     if call.attempts:
         shown = read_shown(session, call)
@@ -113,12 +113,21 @@ def _hold_anew(session: Session, call: CallState, pinned: Pinned) -> None:
     session.note(e.CALL_HELD, told, pinned.words)
 
 
-def has_only_drifted(pinned: Pinned, approval: UUID, now: datetime) -> bool:
-    """Return whether an approval would stand if its call's target were still as people saw it."""
+def has_only_drifted(
+    pinned: Pinned, approval: UUID | None, now: datetime, confirmation: UUID | None = None
+) -> bool:
+    """Return whether what was given would stand if its call's target were still as people saw it."""
     if not pinned.has_changed or pinned.then is None:
         return False
     try:
-        gate.require(pinned.plain.bound_to(pinned.then.state), approval_id=approval, now=now)
+        gate.require(
+            pinned.plain.bound_to(pinned.then.state),
+            approval_id=approval,
+            now=now,
+            confirmation_id=confirmation,
+        )
+    except ApprovalRequired:  # the user had confirmed it, and nobody was asked yet
+        return True
     except StateConflict:
         return False
     return True

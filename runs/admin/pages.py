@@ -97,9 +97,9 @@ def _awaited(run: Run) -> list[dict[str, Any]]:
         return []
     approvals = ApprovalRequest.objects.filter(pk__in=[a["id"] for a in actions if a["type"] == "approval"])
     requests = {str(asked.pk): asked for asked in approvals.select_related("tool")}
-    open_ones = Handover.objects.filter(run=run, step__in={action["step"] for action in actions})
+    open_ones = Handover.objects.filter(run=run, step__in={action.get("step", 0) for action in actions})
     handovers = {(handover.step, handover.call): handover for handover in open_ones}
-    places = [(run.pk, action["step"], action["call"]) for action in actions]
+    places = [(run.pk, action.get("step", 0), action.get("call", 0)) for action in actions]
     asked, names = read_asked(places), _name_calls(run, places)
     return [
         {

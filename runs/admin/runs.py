@@ -29,11 +29,11 @@ from identities.policies import may_govern
 from runs.admin.held import held_view
 from runs.admin.looking import compare_view, prompt_view
 from runs.admin.pages import live_context, read_before, read_seen
+from runs.answering import answer_handover
 from runs.erasure import ERASE, erase_run
 from runs.models import ENDED_STATES, Handover, Run
 from runs.policies import May, may_control, startable_by
 from runs.services import (
-    answer_handover,
     answer_input,
     cancel_run,
     kill_run,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from agentops.api.serializers import BodySerializer, FlagField, NumberField, QuerySerializer, TextField
+from runs.answering import CLOSING
 from runs.api.words import PRIORITIES
 from runs.models import RunState
 
@@ -74,6 +75,13 @@ class ControlBody(BodySerializer):
 
 class MessageBody(BodySerializer):
     text = TextField(min_length=1)
+
+
+class ClosingBody(BodySerializer):
+    outcome = serializers.ChoiceField(
+        [(each.value, each.label) for each in CLOSING], help_text="How the conversation ended."
+    )
+    text = TextField(min_length=1, help_text="The last word to the user; the run completes with it.")
 
 
 class InputBody(BodySerializer):

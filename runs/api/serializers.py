@@ -9,7 +9,7 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from agentops.api.serializers import QuerySerializer, render_rows
+from agentops.api.serializers import Fields, QuerySerializer, render_rows
 from agentops.ledger.store import StoredEntry
 from runs.api.words import (
     CALL_STATES,
@@ -20,6 +20,7 @@ from runs.api.words import (
     STATUS_REASONS,
     STEP_STATES,
 )
+from runs.conversation import Said, read_conversation, whose_turn
 from runs.models import Handover, Proof, Run, RunKind, RunState, Step, ToolCall
 from tools.models import Effect
 
@@ -38,13 +39,16 @@ class RequiredActionSerializer(serializers.Serializer[Any]):  # Any: a plain doc
     """What people have to do before the run goes on.
 
     approval: decide it. input: answer the agent's question. handover: take over the conversation.
-    outcome: find out whether a call took place.
+    outcome: find out whether a call took place. confirmation: have the end user confirm the call.
+    extension: decide whether the run may go on beyond its limit; it is of no step or call.
     """
 
-    type = serializers.ChoiceField(["approval", "input", "handover", "outcome"])
-    step = serializers.IntegerField()
-    call = serializers.IntegerField()
-    id = serializers.UUIDField(allow_null=True, help_text="The approval's id; null for the others.")
+    type = serializers.ChoiceField(["approval", "input", "handover", "outcome", "confirmation", "extension"])
+    step = serializers.IntegerField(allow_null=True)
+    call = serializers.IntegerField(allow_null=True)
+    id = serializers.UUIDField(
+        allow_null=True, help_text="Of the approval, the confirmation or the extension; null for the others."
+    )
     expires_at = serializers.CharField(allow_null=True)
 
 
@@ -319,7 +323,17 @@ class AnsweredHandoverSerializer(serializers.Serializer[Handover]):
     step = serializers.IntegerField()
     call = serializers.IntegerField()
     opened_at = serializers.DateTimeField()
+    claimed_by = serializers.CharField(
+        source="claimed_by.username",
+        allow_null=True,
+        default=None,
+        help_text="Who is answering it, if anybody.",
+    )
+    claimed_at = serializers.DateTimeField(allow_null=True)
     answered_at = serializers.DateTimeField(allow_null=True)
+    outcome = serializers.ChoiceField(
+        Handover.Outcome.choices, allow_blank=True, help_text="How it was answered; empty before."
+    )
 
 
 class HandoverSerializer(AnsweredHandoverSerializer):
@@ -330,6 +344,35 @@ class HandoverSerializer(AnsweredHandoverSerializer):
     def get_reason(self, handover: Handover) -> str | None:
         reason: str | None = self.context["reasons"].get((handover.run_id, handover.step, handover.call))
         return reason
+
+
+class SaidSerializer(serializers.Serializer[Said]):
+    """One turn of a conversation; `[erased]` stands for words that were erased."""
+
+    by = serializers.ChoiceField([("user", "user"), ("agent", "agent"), ("person", "person")])
+    name = serializers.CharField(allow_blank=True, help_text="Of the person on the staff.")
+    text = serializers.CharField()
+    at = serializers.DateTimeField()
+    action = serializers.CharField(
+        allow_blank=True, help_text="For which the agent said it: `input` or `handover`; empty: neither."
+    )
+
+
+class ConversationSerializer(AnsweredHandoverSerializer):
+    """A conversation in full, the earliest turn first, and whose turn it is."""
+
+    turn = serializers.SerializerMethodField()
+    said = serializers.SerializerMethodField()
+
+    @extend_schema_field(
+        serializers.ChoiceField([(word, word) for word in ("person", "user", "agent", "nobody")])
+    )
+    def get_turn(self, handover: Handover) -> str:
+        return whose_turn(handover.run)
+
+    @extend_schema_field(SaidSerializer(many=True))
+    def get_said(self, handover: Handover) -> list[Fields]:
+        return render_rows(SaidSerializer, read_conversation(handover.run))
 
 
 class FindingSerializer(serializers.Serializer[Any]):  # Any: a Finding of the preflight

@@ -5,8 +5,10 @@ from django.urls import path
 from runs.api import (
     blast_radius,
     campaigns,
+    confirmations,
     controls,
     events,
+    extensions,
     handovers,
     preflight,
     proposals,  # noqa: F401  says what may be proposed
@@ -36,7 +38,31 @@ urlpatterns = [
     path(f"{RUN}/calls/<int:step>/<int:call>/veto", controls.Veto.as_view(), name="call-veto"),
     path(f"{RUN}/calls/<int:step>/<int:call>/outcome", controls.Outcome.as_view(), name="call-outcome"),
     path("handovers", handovers.Handovers.as_view(), name="handovers"),
+    path("handovers/<uuid:handover_id>", handovers.HandoverDetail.as_view(), name="handover"),
+    path("handovers/<uuid:handover_id>/claim", handovers.HandoverClaim.as_view(), name="handover-claim"),
+    path(
+        "handovers/<uuid:handover_id>/release", handovers.HandoverRelease.as_view(), name="handover-release"
+    ),
+    path("handovers/<uuid:handover_id>/close", handovers.HandoverClosing.as_view(), name="handover-close"),
     path("handovers/<uuid:handover_id>/answer", handovers.HandoverAnswer.as_view(), name="handover-answer"),
+    path("confirmations", confirmations.Confirmations.as_view(), name="confirmations"),
+    path(
+        "confirmations/<uuid:confirmation_id>",
+        confirmations.ConfirmationDetail.as_view(),
+        name="confirmation",
+    ),
+    path(
+        "confirmations/<uuid:confirmation_id>/answer",
+        confirmations.ConfirmationAnswer.as_view(),
+        name="confirmation-answer",
+    ),
+    path("extensions", extensions.Extensions.as_view(), name="extensions"),
+    path("extensions/<uuid:extension_id>", extensions.ExtensionDetail.as_view(), name="extension"),
+    path(
+        "extensions/<uuid:extension_id>/decision",
+        extensions.ExtensionDecision.as_view(),
+        name="extension-decision",
+    ),
     path("campaigns", campaigns.Campaigns.as_view(), name="campaigns"),
     path("campaigns/<uuid:campaign_id>", campaigns.CampaignDetail.as_view(), name="campaign"),
     path("stops", stops.Stops.as_view(), name="stops"),

@@ -20,6 +20,8 @@ LIMITS = (
     "max_seconds",
     "run_expires_after_s",
     "repeat_limit",
+    "max_extensions",
+    "extension_percent",
     "plan",
     "off_plan",
 )

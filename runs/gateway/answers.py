@@ -28,6 +28,8 @@ _WORDS = {
     "held": "it goes out at {} unless a person vetoes it; make the same call again to learn how it ended",
     "asked_back": "it was not made: a person who reviews your calls, not your user, asks: {} If it is still right, "
     "make it again, with your answer as its reason",
+    "confirmation_required": "the user has to confirm this in the application that they use; make the same call again "
+    "to learn what they said",
     "approval_required": "a person has to approve this; make the same call again to learn what they decided",
 }
 
@@ -74,6 +76,8 @@ def read_answer(received: ReceivedCall) -> Answer:
         return _never_made(ended, call)
     if call is not None and call.state == "waiting":
         return Answer("waiting", None, "approval_required", _WORDS["approval_required"], call.approval_id)
+    if call is not None and call.state == "confirming":
+        return Answer("waiting", None, "confirmation_required", _WORDS["confirmation_required"])
     if call is not None and call.state == PARKED:
         return Answer("waiting", None, "outcome_unknown", _WORDS["outcome_unknown"])
     if call is not None and call.state == "held" and call.held_until is not None:

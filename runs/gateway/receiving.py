@@ -16,6 +16,8 @@ from agentops.engine.state import UNREAD_LIMIT, RunState
 from agentops.errors import NotFound, StateConflict, ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.messages import send_after_commit
+from approvals.confirmations.asking import void_confirmation
+from approvals.models import Confirmation
 from approvals.services import void_request
 from identities.oauth.bearers import Delegate
 from runs import lease_rows
@@ -92,13 +94,21 @@ def withdraw_call(*, caller: Delegate, received: ReceivedCall) -> bool:
     call = ToolCall.objects.filter(run_id=received.run_id, step=received.number).first()
     if call is not None and call.state == "held":
         return _veto(caller, call)
-    if call is None or call.state != "waiting" or call.approval_id is None:
+    if call is None or not (withdrawn := _withdraw_question(call)):
         return False
-    withdrawn = void_request(call.approval_id, code="withdrawn_by_caller", now=timezone.now())
     with connection.cursor() as cursor:
         lease_rows.ring(cursor, received.run_id)
     send_after_commit(DRIVE, str(received.run_id))
     return withdrawn
+
+
+def _withdraw_question(call: ToolCall) -> bool:
+    """Withdraw what people or the end user are asked about a call that waits for them."""
+    why, now = "withdrawn_by_caller", timezone.now()
+    if call.state == "waiting" and call.approval_id is not None:
+        return void_request(call.approval_id, code=why, now=now)
+    asked = Confirmation.objects.filter(subject_ref=str(call.run_id), key=call.key, state="waiting").first()
+    return call.state == "confirming" and asked is not None and void_confirmation(asked.pk, code=why, now=now)
 
 
 def _veto(caller: Delegate, call: ToolCall) -> bool:

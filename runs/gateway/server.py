@@ -51,8 +51,8 @@ PROBLEM, RUN, CALL = "io.agentops/problem", "io.agentops/run", "io.agentops/call
 EDITED = "io.agentops/edited"
 INSTRUCTIONS = (
     "Every call is checked, recorded and carried out on behalf of the user whose token you present. A result with "
-    "the code approval_required or in_progress is no failure: make the very same call again later to learn how it "
-    f"ended. Name a call that changes something by _meta {KEY!r}, so that it is never made twice."
+    "the code approval_required, confirmation_required or in_progress is no failure: make the very same call again "
+    f"later to learn how it ended. Name a call that changes something by _meta {KEY!r}, so that it is never made twice."
 )
 _SALT = "agentops.gateway"
 STATE_AGE_S = 86_400

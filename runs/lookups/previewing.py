@@ -26,7 +26,7 @@ Json = Any  # what stands in the ledger
 FAILED, CHANGED = "preview_failed", "state_changed"
 # So often people are asked anew about one call: a target that never rests would ask them without end.
 MOST_ASKED_ANEW = 3
-_KINDS = [e.CALL_ALLOWED, e.CALL_GATED, e.CALL_HELD]
+_KINDS = [e.CALL_ALLOWED, e.CALL_GATED, e.CALL_HELD, e.CONFIRMATION_REQUESTED]
 _SHOWN = """
 SELECT facts, content FROM ledger_entry WHERE stream = %s AND seq > %s AND seq <= %s AND kind = ANY(%s)
     AND facts ->> 'step' = %s AND facts ->> 'call' = %s AND facts ? 'state' ORDER BY seq DESC LIMIT 1

@@ -45,7 +45,7 @@ _KEPT_BETWEEN = """
 SELECT content FROM ledger_entry WHERE stream = %s AND seq > %s AND seq < %s AND kind = ANY(%s)
     AND facts ->> 'call' = %s ORDER BY seq DESC LIMIT 1
 """
-_KINDS = [e.CALL_ALLOWED, e.CALL_GATED]
+_KINDS = [e.CALL_ALLOWED, e.CALL_GATED, e.CONFIRMATION_REQUESTED]
 MOST_PLACES = 50
 
 

@@ -1,5 +1,6 @@
 """What agents do: versions, runs with their steps and calls, and the budgets that runs share."""
 
+from runs.models.asking import Extension, Handover
 from runs.models.budgets import Budget, BudgetWindow, Escrow
 from runs.models.campaigns import Campaign, CampaignItem
 from runs.models.parts import KeptPart
@@ -7,7 +8,6 @@ from runs.models.received import ReceivedCall
 from runs.models.runs import (
     ENDED_STATES,
     UNSETTLED,
-    Handover,
     Priority,
     Proof,
     Run,
@@ -30,6 +30,7 @@ __all__ = [
     "Campaign",
     "CampaignItem",
     "Escrow",
+    "Extension",
     "Handover",
     "KeptPart",
     "Price",

@@ -12,7 +12,7 @@ from agentops.identifiers import new_id
 from agentops.tracing import SAMPLED, STATE_LIMIT
 from identities.models import AgentIdentity, ApiKey, Application, Principal, Team, User
 from runs.models.versions import AgentVersion
-from runs.querysets import HandoverQuerySet, RunQuerySet
+from runs.querysets import RunQuerySet
 from tools.models import ToolVersion
 
 
@@ -140,6 +140,7 @@ class Run(models.Model):
             ("control_run", "Can pause, resume and cancel runs"),
             ("settle_outcome", "Can settle a call whose outcome is unknown"),
             ("answer_handover", "Can answer a conversation handed over by an agent"),
+            ("extend_budget", "Can let a run go on beyond a limit of its own"),
             ("veto_call", "Can veto a call that is held before it goes out"),
         ]
         indexes: ClassVar = [
@@ -273,26 +274,3 @@ class RunSnapshot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run_id} at {self.seq}"
-
-
-class Handover(models.Model):
-    """A conversation that an agent passed to a person. Its words are content of the run's stream."""
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="handovers")
-    step = models.PositiveIntegerField()
-    call = models.PositiveSmallIntegerField()
-    opened_at = models.DateTimeField()
-    answered_at = models.DateTimeField(null=True)
-    answered_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
-
-    objects = HandoverQuerySet.as_manager()
-
-    class Meta:
-        ordering: ClassVar = ["opened_at"]
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["run", "step", "call"], name="handover_once_per_call")
-        ]
-
-    def __str__(self) -> str:
-        return f"handover of {self.run_id}"

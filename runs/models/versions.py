@@ -14,6 +14,8 @@ from identities.models import AgentIdentity, User
 from runs.querysets import AgentVersionQuerySet
 from tools.models import ToolVersion
 
+MOST_EXTENSIONS = 10
+LONGEST_TTL_S = 7 * 86_400
 EXTERNAL = "external"  # the planner of versions that nobody asks: an agent outside calls their tools
 
 
@@ -91,6 +93,25 @@ class AgentVersion(models.Model):
     # Below 2 and beyond what the engine remembers nothing would ever be found to repeat itself.
     repeat_limit = models.PositiveSmallIntegerField(
         default=3, validators=[MinValueValidator(2), MaxValueValidator(RECENT_LIMIT)]
+    )
+    # At a limit of its own a run may ask a person to go on: so often, for at most this share of each limit.
+    max_extensions = models.PositiveSmallIntegerField(
+        default=0,
+        db_default=0,
+        validators=[MaxValueValidator(MOST_EXTENSIONS)],
+        help_text="So often a run may ask for more at a limit; 0: it halts.",
+    )
+    extension_percent = models.PositiveSmallIntegerField(
+        default=50,
+        db_default=50,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="The most that is granted at a time, as a share of each limit.",
+    )
+    extension_ttl_s = models.PositiveIntegerField(
+        default=3_600,
+        db_default=3_600,
+        validators=[MinValueValidator(1), MaxValueValidator(LONGEST_TTL_S)],
+        help_text="For so long people may decide; then it halts.",
     )
     digest = models.CharField(max_length=64, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)

@@ -23,6 +23,7 @@ TERMS = (
     "valid_until",
     "policy_table",
     "veto_s",
+    "confirmation",
     "waiver_reason",
     "waiver_expires_at",
 )
@@ -135,6 +136,7 @@ def _set(session: Session, agent: AgentIdentity, tool: Tool, entry: dict[str, An
         if "policy_table" in entry
         else None,
         veto_s=entry.get("veto_s", 0),
+        confirmation=entry.get("confirmation", False),
     )
     waiver = entry.get("waiver")
     if waiver is None:

@@ -10,8 +10,9 @@ from django.db import connection
 from approvals.models import ApprovalRequest
 from approvals.services import read_evidence
 from runs.actions import proposals
+from runs.answering import answer_handover
 from runs.models import Handover
-from runs.services import answer_handover, answer_input
+from runs.services import answer_input
 from tests.runs.company import Company, proposes, says
 from tests.runs.deeds import WORLD
 

@@ -16,12 +16,12 @@ from agentops.engine.events import Event
 from agentops.engine.fold import fold_all
 from agentops.engine.state import RunState
 from agentops.identifiers import new_id
+from runs.answering import answer_handover
 from runs.histories import load_history
 from runs.models import ENDED_STATES, Handover, Run, Step, ToolCall
 from runs.models import RunState as Shown
 from runs.projection import Projection, project, required_actions, run_row, run_state
 from runs.rebuild import rebuild_run
-from runs.services import answer_handover
 from tests.engine.histories import TERMS, Written, asked, decided, history, requested
 from tests.engine.simulation import Simulation, ended_runs
 from tests.replay.test_histories import HISTORIES

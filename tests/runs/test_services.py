@@ -11,6 +11,7 @@ from guardian.shortcuts import assign_perm
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
 from identities.models import AgentIdentity, User
 from runs import services
+from runs.answering import answer_handover
 from runs.models import Handover, Run
 from tests.runs.company import ISSUER, ORDER, SUBJECT, Company, proposes, says
 from tests.runs.deeds import meanwhile
@@ -226,19 +227,19 @@ def test_a_conversation_is_handed_over_and_answered(company: Company) -> None:
     run = company.run(proposes(REASON), says("Thank you."))
     handover = Handover.objects.get()
     assert run.required_actions == [{"type": "handover", "step": 1, "call": 1}]
-    services.answer_handover(actor=company.cast.alice, handover=handover, text="Give 10 %.")
+    answer_handover(actor=company.cast.alice, handover=handover, text="Give 10 %.")
     run = company.drive(run)
     assert (run.state, company.observations()) == ("completed", ["Give 10 %."])
     handover.refresh_from_db()
     assert handover.answered_by == company.cast.alice
     with pytest.raises(StateConflict):
-        services.answer_handover(actor=company.cast.alice, handover=handover, text="Give 20 %.")
+        answer_handover(actor=company.cast.alice, handover=handover, text="Give 20 %.")
 
 
 def test_an_outsider_answers_no_handover(company: Company) -> None:
     company.run(proposes(REASON), says("Thank you."))
     with pytest.raises(PolicyDenied):
-        services.answer_handover(actor=company.cast.charlie, handover=Handover.objects.get(), text="Hm.")
+        answer_handover(actor=company.cast.charlie, handover=Handover.objects.get(), text="Hm.")
 
 
 def test_a_handover_reaches_the_queue_though_the_stream_moved_meanwhile(company: Company) -> None:

@@ -13,12 +13,12 @@ from django.utils import timezone
 from approvals.models import ApprovalRequest
 from identities.models import AgentIdentity, User
 from runs.actions import executing
+from runs.answering import answer_handover
 from runs.evidence import UNREAD_WORDS
 from runs.held import count_held, read_held
 from runs.models import Handover, Run, ToolCall
 from runs.services import (
     add_message,
-    answer_handover,
     answer_input,
     cancel_run,
     kill_run,

@@ -92,6 +92,11 @@ class TermsForm(CapsForm):
         label="Seconds it is held for a veto",
         help_text="For so long a call that changes something waits before it goes out, and people may veto it.",
     )
+    confirmation = forms.BooleanField(
+        required=False,
+        label="The end user confirms each call",
+        help_text="Through the application that started the run; where people approve, they are asked after that.",
+    )
     valid_until = _moment(required=False, label="Valid until (UTC)")
     policy_table = forms.ModelChoiceField(
         queryset=DecisionTable.objects.none(),
@@ -117,6 +122,7 @@ class TermsForm(CapsForm):
             valid_until=values["valid_until"],
             policy_table=values["policy_table"].pk if values["policy_table"] else None,
             veto_s=values["veto_s"] or 0,
+            confirmation=values["confirmation"],
         )
 
 
@@ -141,6 +147,7 @@ def initial_of(grant: ToolGrant) -> dict[str, Any]:
         "over_caps": grant.over_caps,
         "approval_ttl_s": grant.approval_ttl_s,
         "veto_s": grant.veto_s,
+        "confirmation": grant.confirmation,
         "valid_until": end,
         "policy_table": grant.policy_table_id,
         **caps,

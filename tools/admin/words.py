@@ -89,7 +89,8 @@ def describe_terms(grant: ToolGrant, version: ToolVersion | None) -> str:
     if grant.decision == ToolGrant.Decision.DENY:
         return "may not be used"
     held = f"; held for {span(grant.veto_s)} before it goes out, for a veto" if grant.veto_s else ""
-    return _describe_uses(grant, version) + held
+    asked = "; the end user confirms each call first" if grant.confirmation else ""
+    return _describe_uses(grant, version) + held + asked
 
 
 def _describe_uses(grant: ToolGrant, version: ToolVersion | None) -> str:

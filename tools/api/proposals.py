@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from agentops.api.serializers import BodySerializer, Fields, NumberField, TextField, WordField
+from agentops.api.serializers import BodySerializer, Fields, FlagField, NumberField, TextField, WordField
 from agentops.errors import NotFound, StateConflict
 from identities.api.proposals.bodies import ProposalBody, let_propose
 from identities.api.views import find_agent
@@ -52,6 +52,10 @@ class GrantValues(BodySerializer):
         min_value=0,
         max_value=LONGEST_TTL_S,
         help_text="For so many seconds a call with an effect is held before it goes out, for people to veto it.",
+    )
+    confirmation = FlagField(
+        required=False,
+        help_text="The end user confirms each call, through the application that started the run.",
     )
 
 

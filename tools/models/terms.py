@@ -46,6 +46,11 @@ class ToolGrant(models.Model):
         db_default=0,
         help_text="For so many seconds a call with an effect is held before it goes out, for people to veto it.",
     )
+    confirmation = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="The end user confirms each call, through their application, before it goes out.",
+    )
     valid_until = models.DateTimeField(null=True, blank=True)
     policy_table = models.ForeignKey(
         "tools.DecisionTable",

@@ -32,6 +32,7 @@ class Terms:
     valid_until: datetime | None = None
     policy_table: UUID | None = None  # the decision table that is asked about every call
     veto_s: int = 0  # for so long a call with an effect is held, for people to veto it
+    confirmation: bool = False  # the end user confirms each call
 
     def values(self) -> dict[str, Any]:
         """Return the fields as a row holds them."""
@@ -43,6 +44,7 @@ class Terms:
             "valid_until": self.valid_until,
             "policy_table_id": self.policy_table,
             "veto_s": self.veto_s,
+            "confirmation": self.confirmation,
         }
 
     def bound_values(self) -> dict[str, Any]:
@@ -59,6 +61,7 @@ class Terms:
         facts = {**self.values(), "valid_until": end}
         table, veto_s = facts.pop("policy_table_id"), facts.pop("veto_s")
         said = {"policy_table": None if table is None else str(table), "veto_s": veto_s}
+        said["confirmation"] = facts.pop("confirmation")
         return {**facts, **{name: value for name, value in said.items() if value}}
 
 

@@ -11,6 +11,9 @@ from agentops.engine.events import Event
 from agentops.engine.loops import forget_proposals, note_success
 from agentops.engine.state import CallState, CallStatus, RunState
 
+# Where a call stands that may go out.
+_BEFORE = ("allowed", "confirmed", "approved", "held", "retrying", "deferred")
+
 
 def _pick(state: RunState, facts: Facts, *statuses: str) -> CallState:
     if state.phase != "calling" or facts["step"] != state.step_of(facts["call"]):
@@ -22,13 +25,13 @@ def _pick(state: RunState, facts: Facts, *statuses: str) -> CallState:
 
 
 def _call_allowed(state: RunState, facts: Facts, event: Event) -> RunState:
-    call = _pick(state, facts, "proposed", "approved", "allowed", "deferred", "waiting")
+    call = _pick(state, facts, "proposed", "confirmed", "approved", "allowed", "deferred", "waiting")
     allowed = _with_terms(call, facts, "allowed")
     return state.with_call(_hold(allowed, facts["held_until"], event) if "held_until" in facts else allowed)
 
 
 def _call_gated(state: RunState, facts: Facts, event: Event) -> RunState:
-    call = _pick(state, facts, "proposed", "allowed", "approved", "held", "retrying", "deferred")
+    call = _pick(state, facts, "proposed", *_BEFORE)
     asked = _with_terms(call, facts, "waiting")._replace(
         approval=facts["approval"], expires_at=facts["expires_at"]
     )
@@ -52,7 +55,7 @@ def _with_terms(call: CallState, facts: Facts, status: CallStatus) -> CallState:
 
 
 def _call_refused(state: RunState, facts: Facts, event: Event) -> RunState:
-    call = _pick(state, facts, "proposed", "allowed", "approved", "held", "waiting", "retrying", "deferred")
+    call = _pick(state, facts, "proposed", *_BEFORE, "waiting")
     return mark_entry(
         state.with_call(call._replace(status="refused", code=facts["code"], retry_at=None)), event
     )
@@ -60,7 +63,7 @@ def _call_refused(state: RunState, facts: Facts, event: Event) -> RunState:
 
 def _call_held(state: RunState, facts: Facts, event: Event) -> RunState:
     """A call that may go out waits, for people to veto it; told a later time, it has waited since the first."""
-    call = _pick(state, facts, "allowed", "approved", "held", "deferred")
+    call = _pick(state, facts, "allowed", "confirmed", "approved", "held", "deferred")
     return state.with_call(_hold(call, facts["held_until"], event))
 
 
@@ -84,13 +87,37 @@ def _approval_refused(state: RunState, facts: Facts, event: Event) -> RunState:
     return mark_entry(state.with_call(call._replace(status="refused", code=facts["code"])), event)
 
 
+def _confirmation_requested(state: RunState, facts: Facts, event: Event) -> RunState:
+    """The end user is asked; what people had approved was another call, or this one in another state."""
+    call = _pick(state, facts, "proposed", *_BEFORE)
+    asked = _with_terms(call, facts, "confirming")._replace(
+        confirmation=facts["confirmation"], approval="", expires_at=facts["expires_at"]
+    )
+    return state.with_call(asked)
+
+
+def _confirmation_given(state: RunState, facts: Facts, event: Event) -> RunState:
+    call = _pick(state, facts, "confirming")
+    return state.with_call(call._replace(status="confirmed", expires_at=""))
+
+
+def _confirmation_refused(state: RunState, facts: Facts, event: Event) -> RunState:
+    call = _pick(state, facts, "confirming")
+    return mark_entry(state.with_call(call._replace(status="refused", code=facts["code"])), event)
+
+
 def _call_edited(state: RunState, facts: Facts, event: Event) -> RunState:
     """A person wants it with other arguments: it is a proposal again, and whatever held for it is asked anew."""
     call = _pick(state, facts, "waiting")
     if call.attempts:
         raise ValueError("it was tried with other arguments")
     edited = call._replace(
-        status="proposed", args_digest=facts["args_digest"], edited=event.seq, approval="", expires_at=""
+        status="proposed",
+        args_digest=facts["args_digest"],
+        edited=event.seq,
+        approval="",
+        confirmation="",
+        expires_at="",
     )
     return mark_entry(forget_proposals(state).with_call(edited), event)
 
@@ -103,7 +130,7 @@ def _call_asked_back(state: RunState, facts: Facts, event: Event) -> RunState:
 
 
 def _attempt_started(state: RunState, facts: Facts, event: Event) -> RunState:
-    call = _pick(state, facts, "allowed", "approved", "held", "retrying", "deferred")
+    call = _pick(state, facts, *_BEFORE)
     if facts["attempt"] != call.attempts + 1:
         raise ValueError(f"attempt {facts['attempt']} cannot follow {call.attempts}")
     claims = call.claims + tuple((window, amount) for window, amount in facts["claims"])
@@ -130,7 +157,7 @@ def _attempt_failed(state: RunState, facts: Facts, event: Event) -> RunState:
 
 
 def _call_deferred(state: RunState, facts: Facts, event: Event) -> RunState:
-    call = _pick(state, facts, "allowed", "approved", "held", "retrying", "deferred")
+    call = _pick(state, facts, *_BEFORE)
     retry_at = datetime.fromisoformat(facts["retry_at"])
     return state.with_call(call._replace(status="deferred", code=facts["code"], retry_at=retry_at))
 
@@ -138,11 +165,7 @@ def _call_deferred(state: RunState, facts: Facts, event: Event) -> RunState:
 def _call_ended(status: CallStatus) -> Change:
     def change(state: RunState, facts: Facts, event: Event) -> RunState:
         # A replayed outcome was recorded under this key before: no attempt is made for it.
-        before = (
-            ("allowed", "approved", "held", "retrying", "deferred")
-            if facts.get("replayed")
-            else ("started", "unknown")
-        )
+        before = _BEFORE if facts.get("replayed") else ("started", "unknown")
         call = _pick(state, facts, *before)
         ended = state.with_call(call._replace(status=status, code=facts["code"], retry_at=None))
         if status == "succeeded" and not facts.get("replayed"):
@@ -179,6 +202,9 @@ CHANGES: dict[str, Change] = {
     e.CALL_REFUSED: _call_refused,
     e.CALL_HELD: _call_held,
     e.CALL_ASKED: _call_asked,
+    e.CONFIRMATION_REQUESTED: _confirmation_requested,
+    e.CONFIRMATION_GIVEN: _confirmation_given,
+    e.CONFIRMATION_REFUSED: _confirmation_refused,
     e.APPROVAL_GRANTED: _approval_granted,
     e.APPROVAL_REFUSED: _approval_refused,
     e.CALL_EDITED: _call_edited,

@@ -35,6 +35,12 @@ def _person_answered(state: RunState, facts: Facts, event: Event) -> RunState:
     return mark_entry(forget_proposals(answered)._replace(unread=True), event)
 
 
+def _handover_closed(state: RunState, facts: Facts, event: Event) -> RunState:
+    """The person to whom it was handed over has ended the conversation: nobody goes on with it."""
+    answered = _person_answered(state, facts, event)
+    return answered._replace(closed=event.seq)
+
+
 def _outcome_settled(state: RunState, facts: Facts, event: Event) -> RunState:
     call = state.call(facts["call"])
     # Once the run has ended nobody else finds out what became of a call in doubt.
@@ -74,6 +80,7 @@ CHANGES: dict[str, Change] = {
     e.MESSAGE_RECEIVED: _message_received,
     e.INPUT_RECEIVED: _person_answered,
     e.HANDOVER_ANSWERED: _person_answered,
+    e.HANDOVER_CLOSED: _handover_closed,
     e.OUTCOME_SETTLED: _outcome_settled,
     e.CALL_VETOED: _call_vetoed,
     e.RUN_PAUSED: _paused,

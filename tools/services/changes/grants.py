@@ -13,7 +13,16 @@ from tools.services.terms import Terms
 
 SET_GRANT, WAIVE = "grant.set", "grant.waive"
 GRANT = "tools.add_toolgrant"
-TERMS = ("decision", "caps", "over_caps", "approval_ttl_s", "valid_until", "policy_table_id", "veto_s")
+TERMS = (
+    "decision",
+    "caps",
+    "over_caps",
+    "approval_ttl_s",
+    "valid_until",
+    "policy_table_id",
+    "veto_s",
+    "confirmation",
+)
 
 Row = dict[str, Any]  # Any: columns
 
