@@ -1,8 +1,9 @@
-"""Requests for approval, their decisions, who stands in for whom, the rules about whose yes it takes, and batches."""
+"""Requests for approval, their decisions, who stands in for whom, the rules about whose yes it takes, batches, and notices."""
 
 from approvals.models.absences import Absence
 from approvals.models.batches import ApprovalBatch, BatchItem, OpenedRequest, SamplingRule, SavedView
 from approvals.models.capacity import ReviewCapacity
+from approvals.models.notices import MailPreference, Notice, NoticeChannel, NoticeDelivery
 from approvals.models.requests import ApprovalDecision, ApprovalParent, ApprovalRequest
 from approvals.models.rules import ApprovalRule, ApprovalStage, DenialReasons, StageGroup
 
@@ -16,6 +17,10 @@ __all__ = [
     "ApprovalStage",
     "BatchItem",
     "DenialReasons",
+    "MailPreference",
+    "Notice",
+    "NoticeChannel",
+    "NoticeDelivery",
     "OpenedRequest",
     "ReviewCapacity",
     "SamplingRule",

@@ -49,7 +49,7 @@ def _ask(
     if parts.scheme != "https" and not (allow_private and parts.scheme == "http"):
         raise NotFetched("not_https")
     deadline = time.monotonic() + TIME_S
-    backend = _Guarded(allow_private=allow_private, loopback_only=parts.scheme == "http")
+    backend = Guarded(allow_private=allow_private, loopback_only=parts.scheme == "http")
     try:
         with httpcore2.ConnectionPool(network_backend=backend) as pool:
             raw = _read(pool, url, headers, content, deadline)
@@ -85,7 +85,9 @@ def _read(
     return bytes(body)
 
 
-class _Guarded(httpcore2.SyncBackend):
+class Guarded(httpcore2.SyncBackend):
+    """Connects where `agentops.outgoing` lets us, and without TLS to this machine only."""
+
     def __init__(self, *, allow_private: bool, loopback_only: bool) -> None:
         super().__init__()
         self._allow_private = allow_private
