@@ -13,8 +13,8 @@ class ApprovalsConfig(AppConfig):
         from approvals.absences import DECLARE, carry_out_absence
         from approvals.gate import find_unrecorded
         from approvals.governing import SET_RULE, carry_out_rule
-        from approvals.sampling_rules import SET_SAMPLING, carry_out_sampling
         from approvals.notices.approving import register_kinds
+        from approvals.sampling_rules import SET_SAMPLING, carry_out_sampling
         from identities.changes import Verb, register_verb
 
         register_check(find_unrecorded)

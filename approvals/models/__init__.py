@@ -1,4 +1,4 @@
-"""Requests for approval, their decisions, who stands in for whom, the rules about whose yes it takes, batches, and notices."""
+"""Requests for approval, their decisions, who stands in for whom, rules, batches, and notices."""
 
 from approvals.models.absences import Absence
 from approvals.models.batches import ApprovalBatch, BatchItem, OpenedRequest, SamplingRule, SavedView

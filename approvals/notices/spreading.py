@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from approvals.deputies import is_about
-from approvals.models import Absence, ApprovalRequest, MailPreference, Notice, NoticeChannel, NoticeDelivery
+from approvals.models import Absence, ApprovalRequest, Notice, NoticeChannel, NoticeDelivery
 from approvals.notices.approving import ESCALATED, EXPIRING, FOR_WHO_DECIDES
 from approvals.notices.kinds import find_kind
 from approvals.notices.outbox import can_mail

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.utils import timezone
 from django.conf import LazySettings
+from django.utils import timezone
 
 from approvals.models import NoticeChannel, NoticeDelivery
 from approvals.notices import delivering, spreading

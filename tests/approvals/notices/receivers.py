@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+from asyncio import Server
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -90,7 +91,7 @@ class Mailbox:
         self.refuses = False
         self.port = 0
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  its name
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
         """Take a letter, or say that it is to be tried later."""
         if self.refuses:
             return "451 Try again later"
@@ -115,7 +116,7 @@ def post_office() -> Iterator[Mailbox]:
     controller = Controller(box, hostname="127.0.0.1", port=0)
     controller.start()
     try:
-        box.port = controller.server.sockets[0].getsockname()[1]
+        box.port = cast(Server, controller.server).sockets[0].getsockname()[1]
         yield box
     finally:
         controller.stop()
