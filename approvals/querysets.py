@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         ApprovalRequest,
         ApprovalRule,
         DenialReasons,
+        MailPreference,
         NoticeChannel,
         NoticeDelivery,
         ReviewCapacity,
@@ -144,3 +145,9 @@ class DeliveryQuerySet(models.QuerySet["NoticeDelivery"]):
         channels = apps.get_model("approvals", "NoticeChannel").objects.visible_to(user)
         own = Q(person=user) if is_known_person(user) else Q(pk__in=[])
         return self.filter(own | Q(channel__in=channels.values("pk")))
+
+
+class MailPreferenceQuerySet(models.QuerySet["MailPreference"]):
+    def visible_to(self, user: User) -> Self:
+        """Return one's own, superusers included: an address is nobody else's business."""
+        return self.filter(user=user) if is_known_person(user) else self.none()

@@ -108,12 +108,9 @@ def _escalate(request: ApprovalRequest, now: datetime) -> None:
     new = _climb(request, stage, request.stage_at or request.created_at, now)
     facts = {"stage": stage.place, "groups": new}
     record(request.pk, STREAM_KIND, Draft("approval.escalated", now, facts))
-    names = [
-        *Group.objects.filter(pk__in=[group for group in new if group])
-        .order_by("name")
-        .values_list("name", flat=True)
-    ]
-    announce([request], ESCALATED, now, {"asked": names, "due_at": str(due_at)})
+    asked = Group.objects.filter(pk__in=[group for group in new if group]).order_by("name")
+    told = {"asked": [*asked.values_list("name", flat=True)], "due_at": str(due_at)}
+    announce([request], ESCALATED, now, told)
     count_edit(request, now)
 
 

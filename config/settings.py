@@ -237,6 +237,8 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
         "ApprovalState": "approvals.models.ApprovalRequest.State",
         "ApprovalVerdict": "approvals.models.ApprovalDecision.Verdict",
         "DecisionVerdict": "approvals.api.serializers.VERDICTS",
+        "WebhookState": "approvals.models.NoticeChannel.State",
+        "DeliveryState": "approvals.models.NoticeDelivery.State",
         "BatchState": "approvals.models.ApprovalBatch.State",
         "BatchItemState": "approvals.models.BatchItem.State",
         "TermsDecision": "tools.models.ToolGrant.Decision",

@@ -8,7 +8,7 @@ class RunsConfig(AppConfig):
     verbose_name = "Runs"
 
     def ready(self) -> None:
-        """Register the checks of the system, of activation and of batches, the verbs of proposals, edits, and notices."""
+        """Register the checks of the system, of activation and of batches, verbs of proposals, edits, and notices."""
         from approvals.batches.checks import register_check
         from approvals.edits import register_subject
         from identities.activation import register_activation_check

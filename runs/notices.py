@@ -30,7 +30,8 @@ NOTICES = f""", notices AS (
     SELECT gen_random_uuid(), head.id || ':' || n.seq, fence.team_id, fence.application_id, k.told, head.id,
         jsonb_build_object('run', head.id, 'state', head.run ->> 'state', 'reason', head.run ->> 'reason',
             'agent', (SELECT i.slug FROM identities_agentidentity i WHERE i.id = fence.identity_id)), n.at
-    FROM head JOIN fence USING (id), jsonb_to_recordset(head.entries) AS n(seq int, kind text, facts text, at timestamptz)
+    FROM head JOIN fence USING (id),
+        jsonb_to_recordset(head.entries) AS n(seq int, kind text, facts text, at timestamptz)
         JOIN (VALUES {_ROWS}) AS k(kind, action, told)
             ON k.kind = n.kind AND k.action IN ('', n.facts::jsonb ->> 'action')
     WHERE EXISTS (SELECT FROM approvals_noticechannel c WHERE c.team_id = fence.team_id AND c.state = 'active'
@@ -46,12 +47,15 @@ def _tell_ended(facts: Facts) -> str:
 
 def register_kinds() -> None:
     """Let the story of a run be told."""
+    waits = "waits until those who review have room"
+    asks = "asks its user something and waits for the answer"
+    hands_over = "has passed its conversation to a person"
     for name, label, tell in (
         (ENDED, "a run has ended", _tell_ended),
-        (HELD_BACK, "a run waits to begin until reviewers have room", _tell("waits until those who review have room")),
-        (QUESTION_ASKED, "an agent asks its user something", _tell("asks its user something and waits for the answer")),
-        (HANDOVER_OPENED, "an agent passes a conversation to a person", _tell("has passed its conversation to a person")),
-    ):  # fmt: skip
+        (HELD_BACK, "a run waits to begin until reviewers have room", _tell(waits)),
+        (QUESTION_ASKED, "an agent asks its user something", _tell(asks)),
+        (HANDOVER_OPENED, "an agent passes a conversation to a person", _tell(hands_over)),
+    ):
         register_kind(Kind(name, label, tell, "admin:runs_run_change"))
 
 

@@ -2,6 +2,8 @@
 
 from approvals.admin import panels
 from approvals.admin.absences import AbsenceAdmin
+from approvals.admin.channels import NoticeChannelAdmin
+from approvals.admin.deliveries import MailPreferenceAdmin, NoticeDeliveryAdmin
 from approvals.admin.denials import DenialReasonsAdmin
 from approvals.admin.inbox import ApprovalRequestAdmin
 from approvals.admin.rules import ApprovalRuleAdmin
@@ -12,6 +14,9 @@ __all__ = [
     "ApprovalRequestAdmin",
     "ApprovalRuleAdmin",
     "DenialReasonsAdmin",
+    "MailPreferenceAdmin",
+    "NoticeChannelAdmin",
+    "NoticeDeliveryAdmin",
     "SamplingRuleAdmin",
     "panels",
 ]

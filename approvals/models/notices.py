@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from agentops.identifiers import new_id
 from approvals.models.requests import ApprovalRequest
-from approvals.querysets import DeliveryQuerySet, NoticeChannelQuerySet
+from approvals.querysets import DeliveryQuerySet, MailPreferenceQuerySet, NoticeChannelQuerySet
 from identities.models import Application, Team, User
 
 KIND_LENGTH = 40
@@ -90,6 +90,8 @@ class MailPreference(models.Model):
     )
     address = models.EmailField()
     kinds = _kinds()
+
+    objects = MailPreferenceQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"e-mail to {self.user}"

@@ -10,6 +10,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
@@ -204,6 +205,8 @@ def _find_faults(place: Place, team: Team) -> Iterator[str]:
     offered = offered_kinds(for_application=place.application is not None)
     if not place.kinds or set(place.kinds) - set(offered):
         yield f"kinds: at least one of {', '.join(offered)}"
+    if not settings.PUBLIC_URL:
+        yield "PUBLIC_URL: has to be set first, for notices lead there"
     if not _is_address(place.url, place.allow_private):
         yield "url: https, without user and fragment (http only to this machine, with allow_private)"
 

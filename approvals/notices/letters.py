@@ -28,9 +28,8 @@ def claim_letter(
 
     A letter that was begun stays as it is: what came since goes with the next.
     """
-    User.objects.select_for_update(no_key=True).get(
-        pk=delivery.person_id
-    )  # one letter of each is made at a time
+    person = User.objects.select_for_update(no_key=True).filter(pk=delivery.person_id)
+    person.get()  # one letter of each is made at a time
     due = free.filter(person=delivery.person_id, letter=delivery.letter)
     lines = list(due.select_related("notice", "person").order_by("created_at", "pk"))
     letter = delivery.letter or new_id()

@@ -19,7 +19,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agentops.ledger.models import Stream
-from approvals.models import ApprovalBatch, ApprovalRule, DenialReasons, ReviewCapacity, SamplingRule
+from approvals.models import (
+    ApprovalBatch,
+    ApprovalRule,
+    DenialReasons,
+    MailPreference,
+    ReviewCapacity,
+    SamplingRule,
+)
 from identities.changes import do_or_propose, set_rule
 from identities.models import ChangeRule
 from identities.services import add_issuer, suspend_agent
@@ -34,7 +41,9 @@ from tests.tools.tables import eligibility, make_table, publish
 from tests.verbs import (
     ASK,
     absence_of,
+    channel_of,
     delegation_to,
+    delivery_of,
     granted,
     key_of,
     key_set_of,
@@ -86,6 +95,11 @@ def user_terms(cast: Cast) -> UserTerms:
 
 ROWS: dict[str, Callable[[Cast], Model]] = {
     "approvals.absence": absence_of,
+    "approvals.noticechannel": channel_of,
+    "approvals.noticedelivery": delivery_of,
+    "approvals.mailpreference": lambda cast: MailPreference.objects.create(
+        user=cast.alice, address="alice@example.com", kinds=["approval.requested"]
+    ),
     "approvals.approvalrule": lambda cast: ApprovalRule.objects.create(
         team=cast.team, place=1, name="Two", stages=[{"needed": 2}], created_by=cast.alice
     ),
@@ -195,6 +209,8 @@ def test_the_api_tells_an_outsider_nothing(cast: Cast) -> None:
         person=cast.fiona, verdict="deny", created_at=timezone.now()
     )
     ids["absence_id"] = absence_of(cast)
+    ids["delivery_id"] = delivery = delivery_of(cast)
+    ids["webhook_id"] = delivery.channel
     ids["proposal_id"] = proposal(cast)
     ids["stop_id"] = stop(actor=cast.ada, scope="run", target=str(run.pk), reason="It is wrong.")
     version = publish(cast, make_table(cast, by=cast.ada), eligibility())

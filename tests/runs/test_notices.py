@@ -29,7 +29,10 @@ def test_an_application_is_told_that_its_run_has_ended(company: Company, receive
     assert event["data"]["url"].endswith(f"/runs/run/{run.pk}/change/")
 
 
-@pytest.mark.parametrize(("tool", "argument", "kind"), [("ask_user", "question", QUESTION_ASKED), ("hand_over", "reason", HANDOVER_OPENED)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("tool", "argument", "kind"),
+    [("ask_user", "question", QUESTION_ASKED), ("hand_over", "reason", HANDOVER_OPENED)],
+)
 def test_a_team_is_told_of_questions_and_of_conversations_that_are_passed_on(
     company: Company, receiver: Receiver, tool: str, argument: str, kind: str
 ) -> None:
