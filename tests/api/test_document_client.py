@@ -13,6 +13,7 @@ from guardian.shortcuts import assign_perm
 
 from agentops import database
 from approvals.capacity import set_review_capacity
+from approvals.models import NoticeDelivery
 from runs.campaigns import open_campaign
 from runs.models import Run
 from tests.api.conftest import Callers
