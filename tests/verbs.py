@@ -287,14 +287,14 @@ def place_of(**fields: Any) -> channels.Place:
     return channels.Place(**{**values, "kinds": ["approval.requested"], **fields})
 
 
-def channel_of(cast: Cast) -> NoticeChannel:
+def channel_of(cast: Cast, name: str = "ops") -> NoticeChannel:
     """Add a channel of the team."""
-    return channels.create_channel(actor=cast.ada, team=cast.team, place=place_of())[0]
+    return channels.create_channel(actor=cast.ada, team=cast.team, place=place_of(name=name))[0]
 
 
 def delivery_of(cast: Cast) -> NoticeDelivery:
     """Give up a message to a channel."""
-    delivery = channels.try_channel(actor=cast.ada, channel=channel_of(cast))
+    delivery = channels.try_channel(actor=cast.ada, channel=channel_of(cast, "dead"))
     NoticeDelivery.objects.filter(pk=delivery.pk).update(state="dead")
     return delivery
 

@@ -140,7 +140,9 @@ class MailPreferenceAdmin(GovernedAdmin):
         """Lead to the form."""
         return HttpResponseRedirect(self.page_url("changelist"))
 
-    history_view = change_view
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Lead to the form, too."""
+        return HttpResponseRedirect(self.page_url("changelist"))
 
     def _save(self, request: HttpRequest, values: dict[str, Any]) -> HttpResponse:
         kept = set_mail(actor=acting_person(request), address=values["address"], kinds=values["kinds"])

@@ -47,7 +47,7 @@ def deliver(delivery_id: UUID) -> str:
     if delivery is None:
         return ""
     if delivery.person is not None:
-        claimed = claim_letter(delivery, _free(now), now + LEASE)
+        claimed = claim_letter(delivery.person, delivery, _free(now), now + LEASE)
     else:
         claimed = [delivery] if _claim(delivery, now + LEASE) else []
     return _attempt(claimed, now + LEASE) if claimed else ""

@@ -22,15 +22,14 @@ from identities.models import User
 
 @transaction.atomic
 def claim_letter(
-    delivery: NoticeDelivery, free: QuerySet[NoticeDelivery], until: datetime
+    person: User, delivery: NoticeDelivery, free: QuerySet[NoticeDelivery], until: datetime
 ) -> list[NoticeDelivery]:
-    """Claim the letter that a delivery is in, or make one of all that is due to its person, and return its lines.
+    """Claim the letter that a delivery to somebody is in, or make one of all that is due to them; return its lines.
 
     A letter that was begun stays as it is: what came since goes with the next.
     """
-    person = User.objects.select_for_update(no_key=True).filter(pk=delivery.person_id)
-    person.get()  # one letter of each is made at a time
-    due = free.filter(person=delivery.person_id, letter=delivery.letter)
+    User.objects.select_for_update(no_key=True).get(pk=person.pk)  # one letter of each at a time
+    due = free.filter(person=person, letter=delivery.letter)
     lines = list(due.select_related("notice", "person").order_by("created_at", "pk"))
     letter = delivery.letter or new_id()
     mine = NoticeDelivery.objects.filter(pk__in=[line.pk for line in lines])

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
-from asyncio import Server
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, cast
+from typing import Any
 
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from standardwebhooks.webhooks import Webhook
 
@@ -112,11 +112,16 @@ class Mailbox:
 @contextmanager
 def post_office() -> Iterator[Mailbox]:
     """Run a mail server at a port of this machine."""
-    box = Mailbox()
-    controller = Controller(box, hostname="127.0.0.1", port=0)
-    controller.start()
+    box, loop = Mailbox(), asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    opening = loop.create_server(partial(SMTP, box, loop=loop), "127.0.0.1", 0)
+    server = asyncio.run_coroutine_threadsafe(opening, loop).result(10)
     try:
-        box.port = cast(Server, controller.server).sockets[0].getsockname()[1]
+        box.port = server.sockets[0].getsockname()[1]
         yield box
     finally:
-        controller.stop()
+        loop.call_soon_threadsafe(server.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()

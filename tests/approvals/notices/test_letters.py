@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.core.mail import EmailMessage
 from django.utils import timezone
 from guardian.shortcuts import remove_perm
 
@@ -26,7 +27,7 @@ from tests.approvals.notices.receivers import Mailbox
 from tests.approvals.test_quorum import approver, ask, refund, say
 from tests.cast import Cast
 from tests.factories import ApprovalRequestFactory
-from tests.runs.company import Company
+from tests.runs.company import ORDER, SUBJECT, Company
 
 __all__ = ["company", "refund"]
 
@@ -75,7 +76,7 @@ def test_it_holds_no_arguments_and_no_words_of_anybody(
 ) -> None:
     ask(company, DESK)
     told(mailbox)
-    for word in ("A-1", "Please help", "ann"):
+    for word in (ORDER["order_id"], SUBJECT, "Please help"):
         assert word not in mailbox.letters[0].as_string()
 
 
@@ -258,7 +259,7 @@ def test_a_letter_that_is_sent_again_is_the_same_letter(
     settings.NOTICES_MAIL_WINDOW_S = 0
     wants(approver(company, "dan"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(letters.EmailMessage, "send", _sends_and_dies(letters.EmailMessage.send))
+        patch.setattr(EmailMessage, "send", _sends_and_dies(EmailMessage.send))
         flood(company, 3)
         with pytest.raises(KeyboardInterrupt):
             deliver_all()
