@@ -329,7 +329,7 @@ CELERY_BEAT_SCHEDULE = {
 
 # Notices: by e-mail where there is a sender; at most one letter to a person in so many seconds; kept for so many days.
 MAIL_FROM = env.str("MAIL_FROM", default="")
-vars().update(env.email("EMAIL_URL", default="smtp://127.0.0.1:25"))
+vars().update(environ.Env.email_url_config(env.str("EMAIL_URL", default="") or "smtp://127.0.0.1:25"))
 EMAIL_TIMEOUT = 15
 NOTICES_MAIL_WINDOW_S = env.int("NOTICES_MAIL_WINDOW_S", default=300)
 NOTICES_KEPT_DAYS = env.int("NOTICES_KEPT_DAYS", default=30)
