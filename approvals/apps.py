@@ -14,11 +14,13 @@ class ApprovalsConfig(AppConfig):
         from approvals.confirmations.standing import find_unrecorded_confirmations
         from approvals.gate import find_unrecorded
         from approvals.governing import SET_RULE, carry_out_rule
+        from approvals.notices.approving import register_kinds
         from approvals.sampling_rules import SET_SAMPLING, carry_out_sampling
         from identities.changes import Verb, register_verb
 
         register_check(find_unrecorded)
         register_check(find_unrecorded_confirmations)
+        register_kinds()
         register_verb(Verb(SET_RULE, "Whose yes calls take", carry_out_rule))
         register_verb(Verb(SET_SAMPLING, "How many calls are opened before a batch", carry_out_sampling))
         register_verb(Verb(DECLARE, "Who stands in for whom", carry_out_absence))

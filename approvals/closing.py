@@ -11,6 +11,9 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.messages import send_after_commit
 from approvals.models import Absence, ApprovalDecision, ApprovalRequest
+from approvals.notices.approving import DECIDED as TOLD_DECIDED
+from approvals.notices.approving import EXPIRED as TOLD_EXPIRED
+from approvals.notices.outbox import announce
 from approvals.policies import MayDecide, may_decide
 from approvals.stages import STREAM_KIND
 from identities.models import User
@@ -91,3 +94,4 @@ def close(request: ApprovalRequest, state: str, now: datetime) -> None:
     request.decided_at = now
     request.save(update_fields=["state", "decided_at"])
     send_after_commit(request.wake_task, request.subject_ref)
+    announce([request], TOLD_EXPIRED if state == State.EXPIRED else TOLD_DECIDED, now)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
         Confirmation,
         ConfirmationHook,
         DenialReasons,
+        MailPreference,
+        NoticeChannel,
+        NoticeDelivery,
         ReviewCapacity,
         SamplingRule,
     )
@@ -145,3 +148,28 @@ class ApprovalBatchQuerySet(models.QuerySet["ApprovalBatch"]):
         if not is_known_person(user):
             return self.none()
         return self if user.is_superuser else self.filter(person=user)
+
+
+class NoticeChannelQuerySet(models.QuerySet["NoticeChannel"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the channels of a person's teams; an application's own."""
+        there = self.exclude(state="removed")
+        if user.is_authenticated and user.is_active and user.kind == "application":
+            return there.filter(application__service_account=user)
+        if not is_known_person(user):
+            return self.none()
+        return there if user.is_superuser else there.filter(team__members=user)
+
+
+class DeliveryQuerySet(models.QuerySet["NoticeDelivery"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the deliveries to channels that somebody may see, and those to themselves."""
+        channels = apps.get_model("approvals", "NoticeChannel").objects.visible_to(user)
+        own = Q(person=user) if is_known_person(user) else Q(pk__in=[])
+        return self.filter(own | Q(channel__in=channels.values("pk")))
+
+
+class MailPreferenceQuerySet(models.QuerySet["MailPreference"]):
+    def visible_to(self, user: User) -> Self:
+        """Return one's own, superusers included: an address is nobody else's business."""
+        return self.filter(user=user) if is_known_person(user) else self.none()

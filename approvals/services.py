@@ -24,6 +24,8 @@ from approvals.denials import find_preset
 from approvals.history import Edit, find_asked, read_edit, read_evidence_of, read_question, tell_edit
 from approvals.models import ApprovalDecision, ApprovalParent, ApprovalRequest, ApprovalRule, ApprovalStage
 from approvals.models.requests import Factor
+from approvals.notices.approving import REQUESTED, VOIDED
+from approvals.notices.outbox import announce
 from approvals.rules import asked_by, find_rule, tell
 from approvals.stages import STREAM_KIND, advance, open_stages
 from identities.models import AgentIdentity, User
@@ -89,6 +91,7 @@ def request_approval(
     facts = _facts_of(request, assessment, stages)
     draft = Draft("approval.requested", now, facts, dict(evidence), call.identity_id)
     record(request.id, STREAM_KIND, draft)
+    announce([request], REQUESTED, now)
     count_edit(request, now)
     return request
 
@@ -275,6 +278,8 @@ def _void(requests: QuerySet[ApprovalRequest], code: str, now: datetime) -> int:
     for request in voided:
         ApprovalRequest.objects.filter(pk=request.pk).update(state="voided", decided_at=now)
         record(request.id, STREAM_KIND, Draft("approval.voided", now, {"code": code}))
+        request.state = ApprovalRequest.State.VOIDED
+    announce(voided, VOIDED, now)
     return len(voided)
 
 

@@ -16,6 +16,8 @@ from django.db.models.functions import Coalesce
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from approvals.models import ApprovalDecision, ApprovalRequest, ApprovalRule, ApprovalStage, StageGroup
+from approvals.notices.approving import ESCALATED, STAGE_PASSED
+from approvals.notices.outbox import announce
 
 STREAM_KIND = "approval"
 # Where no rule says otherwise: one yes of whoever has the tool's calls to approve.
@@ -74,6 +76,7 @@ def advance(request: ApprovalRequest, now: datetime) -> bool:
         return True
     _climb(request, stages[1], now, now)
     record(request.pk, STREAM_KIND, Draft("approval.stage_passed", now, {"stage": stages[0].place}))
+    announce([request], STAGE_PASSED, now)
     return False
 
 
@@ -101,9 +104,13 @@ def _escalate(request: ApprovalRequest, now: datetime) -> None:
     from approvals.carrying import count_edit  # which goes on to the next stage here
 
     stage = ApprovalStage.objects.get(request=request, place=request.stage)
+    due_at = request.escalates_at
     new = _climb(request, stage, request.stage_at or request.created_at, now)
     facts = {"stage": stage.place, "groups": new}
     record(request.pk, STREAM_KIND, Draft("approval.escalated", now, facts))
+    asked = Group.objects.filter(pk__in=[group for group in new if group]).order_by("name")
+    told = {"asked": [*asked.values_list("name", flat=True)], "due_at": str(due_at)}
+    announce([request], ESCALATED, now, told)
     count_edit(request, now)
 
 

@@ -1,4 +1,4 @@
-"""Housekeeping of the gate."""
+"""Housekeeping of the gate, and its notices."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from agentops.messages import send_now
 from approvals.batches.deciding import WAKE_MANY, carry_on_unfinished
 from approvals.confirmations import telling
 from approvals.confirmations.asking import TELL, expire_confirmations
+from approvals.notices import delivering, outbox, spreading
+from approvals.notices.channels import DELIVER
 from approvals.services import expire_requests
 from approvals.stages import escalate_requests
 
 WAKE_LIFE_S = 60.0  # after that the sweeper has found the run
+SWEPT_LIFE_S = 10.0  # while workers are behind, the same is sent round again and again
 
 
 @shared_task(name="approvals.expire")
@@ -45,3 +48,32 @@ def tell_applications() -> int:
 def wake_many(task: str, *refs: str) -> int:
     """Wake each of those whose requests a batch has decided; return how many the broker took."""
     return sum(send_now(task, ref, expires_s=WAKE_LIFE_S) for ref in refs)
+
+
+@shared_task(name=outbox.SPREAD)
+def spread_notice(notice_id: str) -> int:
+    """Make a notice out to whom it concerns; return to how many now."""
+    due = spreading.spread(UUID(notice_id))
+    return sum(send_now(DELIVER, str(pk), queue="bulk", expires_s=SWEPT_LIFE_S) for pk in due)
+
+
+@shared_task(name=DELIVER)
+def deliver_notice(delivery_id: str) -> str:
+    """Send one message; return what became of it."""
+    return delivering.deliver(UUID(delivery_id))
+
+
+@shared_task(name="approvals.sweep_notices")
+def sweep_notices() -> int:
+    """Tell of what expires soon, make out what nobody has, and send round what is due; return how much."""
+    now = timezone.now()
+    outbox.announce_expiring(now=now)
+    made = sum(spread_notice(str(pk)) for pk in outbox.find_unspread(now))
+    due = delivering.find_due(timezone.now())
+    return made + sum(send_now(DELIVER, str(pk), queue="bulk", expires_s=SWEPT_LIFE_S) for pk in due)
+
+
+@shared_task(name="approvals.drop_notices")
+def drop_notices() -> int:
+    """Delete old notices; return how many rows."""
+    return outbox.drop_old(timezone.now())

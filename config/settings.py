@@ -238,6 +238,8 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
         "ApprovalState": "approvals.models.ApprovalRequest.State",
         "ApprovalVerdict": "approvals.models.ApprovalDecision.Verdict",
         "DecisionVerdict": "approvals.api.serializers.VERDICTS",
+        "WebhookState": "approvals.models.NoticeChannel.State",
+        "DeliveryState": "approvals.models.NoticeDelivery.State",
         "BatchState": "approvals.models.ApprovalBatch.State",
         "BatchItemState": "approvals.models.BatchItem.State",
         "TermsDecision": "tools.models.ToolGrant.Decision",
@@ -295,6 +297,8 @@ CELERY_BEAT_SCHEDULE = {
     "expire-extensions": {"task": "runs.expire_extensions", "schedule": 5.0, "options": {"expires": 10}},
     "tell-applications": {"task": "approvals.tell_applications", "schedule": 5.0, "options": {"expires": 10}},
     "expire-approvals": {"task": "approvals.expire", "schedule": 5.0, "options": {"expires": 10}},
+    "sweep-notices": {"task": "approvals.sweep_notices", "schedule": 2.0, "options": {"expires": 5}},
+    "drop-notices": {"task": "approvals.drop_notices", "schedule": crontab(hour="3", minute="37")},
     "tell-refused-sign-ins": {
         "task": "identities.tell_refusals",
         "schedule": 60.0,
@@ -325,6 +329,13 @@ CELERY_BEAT_SCHEDULE = {
     "trim-rows": {"task": "runs.trim", "schedule": crontab(hour="3", minute="17")},
     "drop-idempotent-answers": {"task": "api.drop_old_answers", "schedule": 3_600.0},
 }
+
+# Notices: by e-mail where there is a sender; at most one letter to a person in so many seconds; kept for so many days.
+MAIL_FROM = env.str("MAIL_FROM", default="")
+vars().update(environ.Env.email_url_config(env.str("EMAIL_URL", default="") or "smtp://127.0.0.1:25"))
+EMAIL_TIMEOUT = 15
+NOTICES_MAIL_WINDOW_S = env.int("NOTICES_MAIL_WINDOW_S", default=300)
+NOTICES_KEPT_DAYS = env.int("NOTICES_KEPT_DAYS", default=30)
 
 # The driver; LEASE_S is above, for it bounds transactions too.
 TIME_SLICE_S = env.float("TIME_SLICE_S", default=20.0)

@@ -38,6 +38,8 @@ ROLES: dict[str, frozenset[str]] = {
         {
             "approvals.add_absence",
             "approvals.add_approvalrule",
+            "approvals.add_noticechannel",
+            "approvals.change_noticechannel",
             "approvals.change_reviewcapacity",
             "identities.add_agentidentity",
             "identities.add_apikey",

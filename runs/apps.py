@@ -8,7 +8,7 @@ class RunsConfig(AppConfig):
     verbose_name = "Runs"
 
     def ready(self) -> None:
-        """Register the checks of the system, of activation and of batches, the verbs of proposals, and edits."""
+        """Register the checks of the system, of activation and of batches, verbs of proposals, edits, and notices."""
         from approvals.batches.checks import register_check
         from approvals.edits import register_subject
         from identities.activation import register_activation_check
@@ -16,10 +16,12 @@ class RunsConfig(AppConfig):
         from runs.actions.subjects import WAKE_TASK
         from runs.changes import register_verbs
         from runs.edits import reassess
+        from runs.notices import register_kinds
         from runs.preflight import refuse_unsafe_activation
         from runs.reassessing import find_impossible
 
         register_subject(WAKE_TASK, reassess)
         register_activation_check(refuse_unsafe_activation)
         register_verbs()
+        register_kinds()
         register_check(find_impossible)

@@ -1,6 +1,7 @@
 """The journal: how a driver writes. On the hot path nothing else does, but for the lease (`runs.lease_rows`).
 
-An append is one statement: fence on the lease, move the stream's head, add the entries, move the projections.
+An append is one statement: fence on the lease, move the stream's head, add the entries, move the projections, write
+what is to be told.
 Every branch selects from the fence and the head, so a driver that lost its lease, or whose idea of the
 stream is old, writes nothing at all. It waits for no lock: what it compares (standing, budgets) would be as
 old as the wait. Whoever has to wait does so before, in a statement of its own.
@@ -22,6 +23,7 @@ from agentops.ledger.entries import Draft, Head, SealedEntry, seal
 from agentops.ledger.store import Cursor, new_salt
 from runs import draws
 from runs.draws import Draw
+from runs.notices import NOTICES
 from runs.projection import Projection, RunRow
 from tools.standing import ACTORS_AS_SEEN, STANDING_AS_SEEN
 
@@ -81,7 +83,7 @@ WITH w AS MATERIALIZED ({writes}), fence AS (
         n.actor
     FROM head, jsonb_to_recordset(head.entries) AS n(seq int, kind text, facts text, content text,
         salt bytea, content_digest bytea, prev_hash bytea, hash bytea, at timestamptz, actor uuid)
-), {rows}{draw_writes}
+), {rows}{notices}{draw_writes}
 SELECT fence.id::text, CASE WHEN EXISTS (SELECT FROM unbound u WHERE u.id = fence.id) THEN 'budget_set'
     WHEN EXISTS (SELECT FROM changed c WHERE c.id = fence.id) THEN 'standing_changed'{says}
     WHEN moved.id IS NULL THEN 'head_moved' ELSE 'appended' END, {tells}
@@ -170,7 +172,9 @@ _WITH_DRAWS = {
 
 def _statement(parts: dict[str, str]) -> Prepared:
     return Prepared(
-        _APPEND_ENTRIES.format(writes=_WRITES, actors=_ACTORS, standing=_STANDING, rows=_ROWS, **parts)
+        _APPEND_ENTRIES.format(
+            writes=_WRITES, actors=_ACTORS, standing=_STANDING, rows=_ROWS, notices=NOTICES, **parts
+        )
     )
 
 

@@ -49,6 +49,8 @@ GOVERNING = (
     "add_budget",
     "add_absence",
     "add_approvalrule",
+    "add_noticechannel",
+    "change_noticechannel",
     "change_reviewcapacity",
     "control_run",
     "settle_outcome",

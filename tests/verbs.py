@@ -17,7 +17,8 @@ import tools.services
 from agentops.identifiers import new_id
 from approvals import absences, capacity, denials, sampling_rules
 from approvals import governing as governing_approvals
-from approvals.models import Absence
+from approvals.models import Absence, NoticeChannel, NoticeDelivery
+from approvals.notices import channels
 from identities import services as who
 from identities.changes import (
     activate,
@@ -280,6 +281,24 @@ def leave_of(cast: Cast) -> absences.Leave:
     return absences.Leave(cast.fiona, cast.bob, now, now + timedelta(days=1), "On leave.", team=cast.team)
 
 
+def place_of(**fields: Any) -> channels.Place:
+    """Describe a channel at which nobody answers."""
+    values = {"name": "ops", "kind": "webhook", "url": "http://127.0.0.1:9/hook", "allow_private": True}
+    return channels.Place(**{**values, "kinds": ["approval.requested"], **fields})
+
+
+def channel_of(cast: Cast, name: str = "ops") -> NoticeChannel:
+    """Add a channel of the team."""
+    return channels.create_channel(actor=cast.ada, team=cast.team, place=place_of(name=name))[0]
+
+
+def delivery_of(cast: Cast) -> NoticeDelivery:
+    """Give up a message to a channel."""
+    delivery = channels.try_channel(actor=cast.ada, channel=channel_of(cast, "dead"))
+    NoticeDelivery.objects.filter(pk=delivery.pk).update(state="dead")
+    return delivery
+
+
 def absence_of(cast: Cast) -> Absence:
     """Have Fiona say that she is away."""
     return absences.declare_absence(actor=cast.fiona, leave=leave_of(cast))
@@ -416,6 +435,13 @@ DEEDS: dict[str, Deed] = {
     ),
     "declare_absence": lambda c, a: absences.declare_absence(actor=a, leave=leave_of(c)),
     "end_absence": lambda c, a: absences.end_absence(actor=a, absence=absence_of(c)),
+    "create_channel": lambda c, a: channels.create_channel(actor=a, team=c.team, place=place_of()),
+    "rotate_channel": lambda c, a: channels.rotate_channel(actor=a, channel=channel_of(c)),
+    "enable_channel": lambda c, a: channels.enable_channel(actor=a, channel=channel_of(c)),
+    "disable_channel": lambda c, a: channels.disable_channel(actor=a, channel=channel_of(c)),
+    "remove_channel": lambda c, a: channels.remove_channel(actor=a, channel=channel_of(c)),
+    "try_channel": lambda c, a: channels.try_channel(actor=a, channel=channel_of(c)),
+    "send_again": lambda c, a: channels.send_again(actor=a, delivery=delivery_of(c)),
     "veto_call": lambda c, a: runs.veto_call(actor=a, run=run_of(c), step=1, call=1, reason="No."),
     "settle_outcome": lambda c, a: runs.settle_outcome(
         actor=a, run=run_of(c), step=1, call=1, happened=True, note="I looked."
@@ -442,6 +468,7 @@ def verbs() -> set[str]:
         denials,
         sampling_rules,
         absences,
+        channels,
         runs,
         campaigns,
         publishing,

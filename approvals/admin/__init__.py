@@ -2,6 +2,8 @@
 
 from approvals.admin import panels
 from approvals.admin.absences import AbsenceAdmin
+from approvals.admin.channels import NoticeChannelAdmin
+from approvals.admin.deliveries import MailPreferenceAdmin, NoticeDeliveryAdmin
 from approvals.admin.denials import DenialReasonsAdmin
 from approvals.admin.hooks import ConfirmationHookAdmin
 from approvals.admin.inbox import ApprovalRequestAdmin
@@ -14,6 +16,9 @@ __all__ = [
     "ApprovalRuleAdmin",
     "ConfirmationHookAdmin",
     "DenialReasonsAdmin",
+    "MailPreferenceAdmin",
+    "NoticeChannelAdmin",
+    "NoticeDeliveryAdmin",
     "SamplingRuleAdmin",
     "panels",
 ]

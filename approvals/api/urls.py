@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from django.urls import path
 
-from approvals.api import absences, batches, edits, proposals, views  # noqa: F401  says what may be proposed
+from approvals.api import absences, batches, edits, proposals, views, webhooks  # noqa: F401  says what may be proposed
+
+WEBHOOK = "webhooks/<uuid:webhook_id>"
 
 urlpatterns = [
     path("approval-groups", batches.Groups.as_view(), name="approval-groups"),
@@ -25,4 +27,17 @@ urlpatterns = [
     path("absences", absences.Absences.as_view(), name="absences"),
     path("absences/<uuid:absence_id>", absences.AbsenceDetail.as_view(), name="absence"),
     path("absences/<uuid:absence_id>/end", absences.AbsenceEnd.as_view(), name="absence-end"),
+    path("webhooks", webhooks.Webhooks.as_view(), name="webhooks"),
+    path(WEBHOOK, webhooks.Webhook.as_view(), name="webhook"),
+    path(f"{WEBHOOK}/rotate", webhooks.Rotation.as_view(), name="webhook-rotation"),
+    path(f"{WEBHOOK}/enable", webhooks.Enabling.as_view(), name="webhook-enabling"),
+    path(f"{WEBHOOK}/disable", webhooks.Disabling.as_view(), name="webhook-disabling"),
+    path(f"{WEBHOOK}/remove", webhooks.Removal.as_view(), name="webhook-removal"),
+    path(f"{WEBHOOK}/test", webhooks.Trial.as_view(), name="webhook-trial"),
+    path(f"{WEBHOOK}/deliveries", webhooks.Deliveries.as_view(), name="webhook-deliveries"),
+    path(
+        f"{WEBHOOK}/deliveries/<uuid:delivery_id>/send-again",
+        webhooks.Resending.as_view(),
+        name="webhook-resending",
+    ),
 ]

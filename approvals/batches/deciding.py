@@ -36,6 +36,8 @@ from approvals.models import (
     BatchItem,
     SamplingRule,
 )
+from approvals.notices.approving import DECIDED
+from approvals.notices.outbox import announce
 from approvals.stages import STREAM_KIND, advance
 from identities.models import User
 
@@ -186,6 +188,9 @@ def _decide_each(batch: ApprovalBatch, requests: Sequence[ApprovalRequest], now:
     state = "approved" if batch.verdict == APPROVE else "denied"
     ids = [request.pk for request in settled]
     ApprovalRequest.objects.filter(pk__in=ids).update(state=state, decided_at=now)
+    for request in settled:
+        request.state = state
+    announce(settled, DECIDED, now)
     _wake(settled)
     return {request.pk: request.state for request in requests} | dict.fromkeys(ids, state)
 

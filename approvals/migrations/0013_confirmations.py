@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('approvals', '0010_batches'),
+        ('approvals', '0011_final_requests'),
         ('identities', '0013_key_issuers'),
         ('tools', '0019_confirmation'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

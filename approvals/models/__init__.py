@@ -1,9 +1,10 @@
-"""Requests for approval, their decisions, who stands in for whom, the rules about whose yes it takes, and batches."""
+"""Requests for approval, their decisions, who stands in for whom, rules, batches, and notices."""
 
 from approvals.models.absences import Absence
 from approvals.models.batches import ApprovalBatch, BatchItem, OpenedRequest, SamplingRule, SavedView
 from approvals.models.capacity import ReviewCapacity
 from approvals.models.confirmations import Confirmation, ConfirmationHook
+from approvals.models.notices import MailPreference, Notice, NoticeChannel, NoticeDelivery
 from approvals.models.requests import ApprovalDecision, ApprovalParent, ApprovalRequest
 from approvals.models.rules import ApprovalRule, ApprovalStage, DenialReasons, StageGroup
 
@@ -19,6 +20,10 @@ __all__ = [
     "Confirmation",
     "ConfirmationHook",
     "DenialReasons",
+    "MailPreference",
+    "Notice",
+    "NoticeChannel",
+    "NoticeDelivery",
     "OpenedRequest",
     "ReviewCapacity",
     "SamplingRule",

@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 from django.http.request import validate_host
 
+from approvals.models import NoticeChannel
 from identities.sso.configuration import find_faults
 from runs.models import AgentVersion
 from runs.preflight.database import check_database
@@ -23,7 +24,7 @@ def check_installation() -> list[Finding]:
     """Return everything that stands against running this installation in production."""
     findings = [*check_keys(), *_check_web(), *_check_sign_on()]
     try:
-        return [*findings, *check_database(), *_check_published_versions()]
+        return [*findings, *check_database(), *_check_published_versions(), *_check_notices()]
     except DatabaseError:
         problem = "it cannot be reached, or has not been migrated"
         return [*findings, Finding("database_unusable", "DATABASE_URL", problem, "Start it and run migrate")]
@@ -55,6 +56,13 @@ def _check_web() -> Iterator[Finding]:
 def _check_sign_on() -> Iterator[Finding]:
     for fault in find_faults():
         yield Finding("single_sign_on", fault.setting, fault.problem, fault.remedy)
+
+
+def _check_notices() -> Iterator[Finding]:
+    is_told = bool(settings.MAIL_FROM) or NoticeChannel.objects.filter(state="active").exists()
+    if is_told and not settings.PUBLIC_URL:
+        problem = "people are told by e-mail or in channels, and the links would lead nowhere"
+        yield Finding("no_public_url", "PUBLIC_URL", problem, "Name the address at which people sign in")
 
 
 def _is_ours(address: SplitResult) -> bool:

@@ -25,7 +25,7 @@ from tests.api.live import serve_api
 from tests.cast import Cast
 from tests.factories import ApprovalRequestFactory, GrantFactory, RunFactory, ToolVersionFactory
 from tests.tools.tables import eligibility, make_table, publish
-from tests.verbs import absence_of, propose_budget
+from tests.verbs import absence_of, delivery_of, propose_budget
 
 pytestmark = [pytest.mark.api, pytest.mark.slow]
 
@@ -47,6 +47,8 @@ stop_id = "{stop}"
 campaign_id = "{campaign}"
 proposal_id = "{proposal}"
 absence_id = "{absence}"
+webhook_id = "{webhook}"
+delivery_id = "{delivery}"
 table_id = "{table}"
 batch_id = "{batch}"
 number = 1
@@ -91,6 +93,8 @@ def config(cast: Cast, version: AgentVersion, tmp_path: Path) -> Path:
             stop=stop.pk,
             campaign=campaign.pk,
             absence=absence_of(cast).pk,
+            webhook=(delivery := delivery_of(cast)).channel_id,
+            delivery=delivery.pk,
             proposal=propose_budget(cast, cast.alice).pk,
             batch=ApprovalBatch.objects.create(person=cast.bob, verdict="deny", created_at=timezone.now()).pk,
             table=publish(cast, make_table(cast), eligibility()).table_id,

@@ -13,6 +13,7 @@ from guardian.shortcuts import assign_perm
 
 from agentops import database
 from approvals.capacity import set_review_capacity
+from approvals.models import NoticeDelivery
 from runs.campaigns import open_campaign
 from runs.models import Run
 from tests.api.conftest import Callers
@@ -95,6 +96,7 @@ def test_the_document_is_enough(client: DocumentClient, company: Company, caller
     decide_by_table(story)
     undo(story, refunded)
     decide_together(story)
+    be_told(story)
     stop_agent(story)
     assert client.used == set(client.operations)
 
@@ -110,6 +112,32 @@ def be_away(story: Story) -> None:
     assert client.call(story.alice, "getAbsence", absence_id=made["id"]) == made
     assert list(client.pages(story.alice, "listAbsences", standing=True, limit=1)) == [made]
     assert client.call(story.alice, "endAbsence", absence_id=made["id"])["state"] == "ended"
+
+
+def be_told(story: Story) -> None:
+    """Have Alice add a webhook, at which nobody answers."""
+    client, application = story.client, story.company.cast.application
+    device = TOTPDevice.objects.get(user=story.company.cast.alice)
+    TOTPDevice.objects.update(last_t=-1)
+    client.call(story.alice, "stepUp", {"otp": current_code(device)})
+    body = {"application": application.slug, "name": "shop", "url": "http://127.0.0.1:9/hook",
+            "kinds": ["run.ended"], "allow_private": True}  # fmt: skip
+    made = client.call(story.alice, "createWebhook", body)
+    assert made["secret"].startswith("whsec_")
+    named = {"webhook_id": made["id"]}
+    assert client.call(story.alice, "rotateWebhookSecret", **named)["secret"] != made["secret"]
+    assert client.call(story.app, "getWebhook", **named)["host"] == "127.0.0.1"
+    assert [row["id"] for row in client.pages(story.app, "listWebhooks", limit=1)] == [made["id"]]
+    sent = client.call(story.app, "tryWebhook", **named)
+    NoticeDelivery.objects.filter(pk=sent["id"]).update(state="dead")
+    client.call(story.app, "sendWebhookAgain", delivery_id=sent["id"], **named)
+    assert [row["state"] for row in client.pages(story.app, "listWebhookDeliveries", **named)] == ["waiting"]
+    for verb, state in (
+        ("disableWebhook", "disabled"),
+        ("enableWebhook", "active"),
+        ("removeWebhook", "removed"),
+    ):
+        assert client.call(story.alice, verb, **named)["state"] == state
 
 
 def ask_and_approve(story: Story) -> str:

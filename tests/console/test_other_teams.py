@@ -19,7 +19,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agentops.ledger.models import Stream
-from approvals.models import ApprovalBatch, ApprovalRule, DenialReasons, ReviewCapacity, SamplingRule
+from approvals.models import (
+    ApprovalBatch,
+    ApprovalRule,
+    DenialReasons,
+    ReviewCapacity,
+    SamplingRule,
+)
 from identities.changes import do_or_propose, set_rule
 from identities.models import ChangeRule
 from identities.services import add_issuer, suspend_agent
@@ -34,7 +40,9 @@ from tests.tools.tables import eligibility, make_table, publish
 from tests.verbs import (
     ASK,
     absence_of,
+    channel_of,
     delegation_to,
+    delivery_of,
     granted,
     key_of,
     key_set_of,
@@ -51,6 +59,8 @@ from tools.services import set_user_terms
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
 # Belongs to the installation: what groups there are, what models cost, public keys. Nothing of a team's is in it.
 SHARED = {"auth.group", "runs.price", "identities.signingkey"}
+# A form about oneself, whoever asks for it.
+OWN = {"approvals.mailpreference"}
 
 
 def handover(cast: Cast) -> Handover:
@@ -86,6 +96,8 @@ def user_terms(cast: Cast) -> UserTerms:
 
 ROWS: dict[str, Callable[[Cast], Model]] = {
     "approvals.absence": absence_of,
+    "approvals.noticechannel": channel_of,
+    "approvals.noticedelivery": delivery_of,
     "approvals.approvalrule": lambda cast: ApprovalRule.objects.create(
         team=cast.team, place=1, name="Two", stages=[{"needed": 2}], created_by=cast.alice
     ),
@@ -132,7 +144,7 @@ ROWS: dict[str, Callable[[Cast], Model]] = {
 
 
 def test_every_page_has_a_line() -> None:
-    assert {model._meta.label_lower for model in admin.site._registry} == set(ROWS) | SHARED
+    assert {model._meta.label_lower for model in admin.site._registry} == set(ROWS) | SHARED | OWN
 
 
 def shows(client: Client, path: str, row: Model, **query: str) -> bool:
@@ -170,7 +182,7 @@ def test_an_outsider_who_stands_among_the_actions_moves_nothing(cast: Cast) -> N
     charlie = sign_in(cast.charlie)
     for model, page in admin.site._registry.items():
         label = model._meta.label_lower
-        if label in SHARED or not page.actions:
+        if label in SHARED | OWN or not page.actions:
             continue
         row = ROWS[label](cast)
         before = apps.get_model(label)._default_manager.filter(pk=row.pk).values().get()
@@ -195,6 +207,8 @@ def test_the_api_tells_an_outsider_nothing(cast: Cast) -> None:
         person=cast.fiona, verdict="deny", created_at=timezone.now()
     )
     ids["absence_id"] = absence_of(cast)
+    ids["delivery_id"] = delivery_of(cast)
+    ids["webhook_id"] = channel_of(cast)
     ids["proposal_id"] = proposal(cast)
     ids["stop_id"] = stop(actor=cast.ada, scope="run", target=str(run.pk), reason="It is wrong.")
     version = publish(cast, make_table(cast, by=cast.ada), eligibility())

@@ -28,6 +28,7 @@ UNASKED = {
     "create_agent", "open_campaign", "create_application", "create_team", "update_team",
     "create_tool", "add_version", "reset_breaker", "draft_version",
     "create_table", "save_table", "import_table", "retire_table",
+    "disable_channel", "try_channel", "send_again",
     "end_absence", "start_run", "resume_run", "add_message", "answer_input", "settle_outcome",
     "erase_run", "erase_principal",
     "withdraw", "set_rule",  # to loosen a rule waits for a second person, who is asked

@@ -29,6 +29,7 @@ COMPOSE_FILE = ROOT / "docker-compose.yml"
 SECRETS = (
     "app_password",
     "digest_key",
+    "email_url",
     "openai_api_key",
     "owner_password",
     "postgres_password",
@@ -37,7 +38,7 @@ SECRETS = (
     "secret_key_fallbacks",
     "staff_sso_client_secret",
 )
-LEFT_EMPTY = {"openai_api_key", "secret_key_fallbacks", "staff_sso_client_secret"}
+LEFT_EMPTY = {"email_url", "openai_api_key", "secret_key_fallbacks", "staff_sso_client_secret"}
 
 
 @pytest.fixture(scope="module")

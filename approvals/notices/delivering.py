@@ -1,0 +1,94 @@
+"""Delivering: each message at least once, under one id, on a schedule that gives a receiver a few days.
+
+A delivery is claimed for a while by a conditional update. Whoever is killed between sending and noting leaves it
+claimed: when that time is over it is sent again, under the same id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from random import uniform
+from uuid import UUID
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from approvals.models import NoticeDelivery
+from approvals.notices.channel_health import note_answered, note_failed
+from approvals.notices.letters import claim_letter, write_letter
+from approvals.notices.posting import NoPlace, NotPosted
+from approvals.notices.sending import send_to_channel
+
+# Seconds from one attempt to the next, as Standard Webhooks proposes; after the last one it is given up.
+DELAYS_S = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
+JITTER = 0.2  # of a delay, at most: what failed together is not tried again together
+LEASE = timedelta(seconds=60)  # longer than an attempt may take
+State = NoticeDelivery.State
+FINAL = {"410": State.DEAD, "channel_disabled": State.DEAD, "not_wanted": State.DROPPED}
+
+
+def find_due(now: datetime, limit: int = 50) -> list[UUID]:
+    """Return deliveries whose time has come: one of each channel and person, so that a slow one delays its own only."""
+    busy = NoticeDelivery.objects.filter(
+        channel=OuterRef("channel"), state=State.WAITING, lease_until__gt=now
+    )
+    due = _free(now).exclude(Exists(busy)).order_by("due_at")
+    first: dict[UUID, UUID] = {}
+    for pk, channel, person in due.values_list("pk", "channel", "person")[: limit * 20]:
+        first.setdefault(channel or person, pk)
+    return list(first.values())[:limit]
+
+
+def deliver(delivery_id: UUID) -> str:
+    """Send one message if it is due and nobody else has it; return what became of it, empty where nothing was done."""
+    now = timezone.now()
+    delivery = _free(now).select_related("notice", "channel", "person").filter(pk=delivery_id).first()
+    if delivery is None:
+        return ""
+    if delivery.person is not None:
+        claimed = claim_letter(delivery.person, delivery, _free(now), now + LEASE)
+    else:
+        claimed = [delivery] if _claim(delivery, now + LEASE) else []
+    return _attempt(claimed, now + LEASE) if claimed else ""
+
+
+def _free(now: datetime) -> QuerySet[NoticeDelivery]:
+    free = Q(lease_until=None) | Q(lease_until__lte=now)
+    return NoticeDelivery.objects.filter(free, state=State.WAITING, due_at__lte=now)
+
+
+def _claim(delivery: NoticeDelivery, until: datetime) -> bool:
+    row = NoticeDelivery.objects.filter(pk=delivery.pk, state=State.WAITING, lease_until=delivery.lease_until)
+    return bool(row.update(lease_until=until, attempts=F("attempts") + 1))
+
+
+def _attempt(claimed: Sequence[NoticeDelivery], lease: datetime) -> str:
+    """Send what was claimed, and note what became of it, unless its time was over and somebody else has it."""
+    first = claimed[0]
+    mine = NoticeDelivery.objects.filter(
+        pk__in=[each.pk for each in claimed], state=State.WAITING, lease_until=lease
+    )
+    try:
+        result = write_letter(claimed) if first.channel is None else send_to_channel(first, first.channel)
+    except NoPlace:
+        mine.update(lease_until=None, attempts=F("attempts") - 1)
+        return ""
+    except NotPosted as refusal:
+        _note_failure(first, mine, refusal.result)
+        return refusal.result
+    mine.update(state=State.SENT, last_result=result, lease_until=None, ended_at=timezone.now())
+    if first.channel is not None:
+        note_answered(first.channel)
+    return result
+
+
+def _note_failure(delivery: NoticeDelivery, mine: QuerySet[NoticeDelivery], result: str) -> None:
+    now, tried = timezone.now(), delivery.attempts  # attempts before this one
+    if delivery.channel is not None:
+        note_failed(delivery.channel, result, now)
+    if result in FINAL or tried >= len(DELAYS_S):
+        mine.update(state=FINAL.get(result, State.DEAD), last_result=result, lease_until=None, ended_at=now)
+        return
+    wait = DELAYS_S[tried] * uniform(1, 1 + JITTER)  # noqa: S311  spreads load, protects nothing
+    mine.update(due_at=now + timedelta(seconds=wait), last_result=result, lease_until=None)
