@@ -4,14 +4,18 @@ from approvals.admin import panels
 from approvals.admin.absences import AbsenceAdmin
 from approvals.admin.denials import DenialReasonsAdmin
 from approvals.admin.inbox import ApprovalRequestAdmin
+from approvals.admin.oversight import OversightRuleAdmin
 from approvals.admin.rules import ApprovalRuleAdmin
 from approvals.admin.sampling import SamplingRuleAdmin
+from approvals.admin.second_looks import SecondLookAdmin
 
 __all__ = [
     "AbsenceAdmin",
     "ApprovalRequestAdmin",
     "ApprovalRuleAdmin",
     "DenialReasonsAdmin",
+    "OversightRuleAdmin",
     "SamplingRuleAdmin",
+    "SecondLookAdmin",
     "panels",
 ]

@@ -13,6 +13,7 @@ from agentops.console.security_keys import offers_keys
 from approvals.denials import read_presets
 from approvals.history import read_edit, tell_edit
 from approvals.models import ApprovalDecision, ApprovalRequest
+from approvals.pace import read_rest_in_words
 from approvals.policies import may_decide
 from approvals.services import read_evidence, read_reasons
 from approvals.stages import read_stages
@@ -66,6 +67,7 @@ def decision_context(request: HttpRequest, user: User, asked: ApprovalRequest) -
             "stages": read_stages([asked])[asked.pk],
             "refusal": refusal.detail,
             "absence": refusal.absence,
+            "rest": read_rest_in_words(user, asked.team_id),
             "needs_code": not has_fresh_factor(acting_person(request)),
             "has_key": offers_keys(request),
             "presets": read_presets([asked.team_id])[asked.team_id],

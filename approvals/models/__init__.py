@@ -3,6 +3,7 @@
 from approvals.models.absences import Absence
 from approvals.models.batches import ApprovalBatch, BatchItem, OpenedRequest, SamplingRule, SavedView
 from approvals.models.capacity import ReviewCapacity
+from approvals.models.oversight import OversightRule, SecondLook
 from approvals.models.requests import ApprovalDecision, ApprovalParent, ApprovalRequest
 from approvals.models.rules import ApprovalRule, ApprovalStage, DenialReasons, StageGroup
 
@@ -17,8 +18,10 @@ __all__ = [
     "BatchItem",
     "DenialReasons",
     "OpenedRequest",
+    "OversightRule",
     "ReviewCapacity",
     "SamplingRule",
     "SavedView",
+    "SecondLook",
     "StageGroup",
 ]

@@ -40,6 +40,7 @@ WITHOUT_ADD = sorted(
         "approvals_approvalrule",
         "approvals_denialreasons",
         "approvals_reviewcapacity",
+        "approvals_oversightrule",
         "approvals_samplingrule",
     }
     - {"tools_decisiontable"}
