@@ -15,6 +15,7 @@ class ApprovalsConfig(AppConfig):
         from approvals.gate import find_unrecorded
         from approvals.governing import SET_RULE, carry_out_rule
         from approvals.notices.approving import register_kinds
+        from approvals.oversight_rules import SET_OVERSIGHT, carry_out_oversight
         from approvals.sampling_rules import SET_SAMPLING, carry_out_sampling
         from identities.changes import Verb, register_verb
 
@@ -23,4 +24,5 @@ class ApprovalsConfig(AppConfig):
         register_kinds()
         register_verb(Verb(SET_RULE, "Whose yes calls take", carry_out_rule))
         register_verb(Verb(SET_SAMPLING, "How many calls are opened before a batch", carry_out_sampling))
+        register_verb(Verb(SET_OVERSIGHT, "How deciders are watched over", carry_out_oversight))
         register_verb(Verb(DECLARE, "Who stands in for whom", carry_out_absence))

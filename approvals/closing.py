@@ -10,11 +10,13 @@ from agentops.errors import NotFound, PolicyDenied, StateConflict, ValidationFai
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.messages import send_after_commit
+from approvals.attention import Attention, read_attention
 from approvals.models import Absence, ApprovalDecision, ApprovalRequest
 from approvals.notices.approving import DECIDED as TOLD_DECIDED
 from approvals.notices.approving import EXPIRED as TOLD_EXPIRED
 from approvals.notices.outbox import announce
 from approvals.policies import MayDecide, may_decide
+from approvals.second_looks import draw_after, note_second_yes
 from approvals.stages import STREAM_KIND
 from identities.models import User
 
@@ -68,19 +70,28 @@ def note_decision(
     seat: MayDecide,
     *,
     by_edit: bool = False,
+    unfolded: int | None = None,
 ) -> None:
-    """Write a decision as a row and an entry; ``facts`` hold verdict, channel and the digest that was shown."""
+    """Write a decision as a row and an entry; ``facts`` hold verdict, channel and the digest that was shown.
+
+    ``unfolded``: how many parts of the page the person opened, where a browser says so.
+    """
     taken = _seat_of(seat.absence)
+    seen = Attention(None, None) if by_edit else read_attention(request, actor, now)
+    looked = {"opened_s": seen.opened_s, "to_read": seen.to_read, "unfolded": unfolded}
     ApprovalDecision.objects.create(
         request=request, decided_by=actor, decided_at=now, stage=request.stage, by_edit=by_edit,
         **{name: facts[name] for name in ("verdict", "channel", "digest", "preset") if name in facts}, **taken,
+        **looked,
     )  # fmt: skip
     told = {
         **facts,
         "stage": request.stage,
         **{name.removesuffix("_id"): str(pk) for name, pk in taken.items()},
+        **{name: number for name, number in looked.items() if number is not None},
     }
     record(request.pk, STREAM_KIND, Draft("approval.decided", now, told, content, actor.pk))
+    note_second_yes(request, actor, facts["verdict"], now)
 
 
 def _seat_of(absence: Absence | None) -> dict[str, UUID]:
@@ -93,5 +104,7 @@ def close(request: ApprovalRequest, state: str, now: datetime) -> None:
     request.state = state
     request.decided_at = now
     request.save(update_fields=["state", "decided_at"])
+    if state == State.APPROVED:
+        draw_after([request], now)
     send_after_commit(request.wake_task, request.subject_ref)
     announce([request], TOLD_EXPIRED if state == State.EXPIRED else TOLD_DECIDED, now)

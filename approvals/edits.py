@@ -22,6 +22,7 @@ from approvals.closing import check_open, check_words, close, lock_visible, note
 from approvals.history import Change, find_changes
 from approvals.models import ApprovalRequest, ApprovalRule
 from approvals.models.requests import Factor
+from approvals.pace import require_rested
 from approvals.rules import asked_by, find_rule
 from approvals.services import read_evidence, read_rules
 from approvals.stages import STREAM_KIND
@@ -166,6 +167,7 @@ def edit_call(
     with transaction.atomic():
         locked = lock_visible(actor, request.pk)
         seat = require_decider(actor, locked, second_factor=second_factor, signed=bool(signature))
+        require_rested(actor, locked.team_id)
         now = timezone.now()
         check_open(locked, digest, now)
         _check_rule(look, locked, reason, signed=bool(signature))

@@ -12,6 +12,7 @@ from approvals.deputies import is_deputy_of_a_part, is_left_to, may_stand_in, re
 from approvals.duties import has_part
 from approvals.seats import is_asked, is_free, may_approve
 from identities.querysets import is_known_person
+from identities.roles import is_auditor
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
         MailPreference,
         NoticeChannel,
         NoticeDelivery,
+        OversightRule,
         ReviewCapacity,
         SamplingRule,
+        SecondLook,
     )
     from identities.models import User
 
@@ -112,6 +115,32 @@ class ApprovalRuleQuerySet(StandingQuerySet["ApprovalRule"]):
 
 class SamplingRuleQuerySet(StandingQuerySet["SamplingRule"]):
     """How much of a crowd is opened."""
+
+
+class OversightRuleQuerySet(StandingQuerySet["OversightRule"]):
+    """How the people of a team are watched over."""
+
+
+class SecondLookQuerySet(models.QuerySet["SecondLook"]):
+    def visible_to(self, user: User) -> Self:
+        """Return those at requests that the person may see."""
+        requests = apps.get_model("approvals", "ApprovalRequest").objects.visible_to(user)
+        return self.filter(request__in=requests.values("pk"))
+
+    def open_to(self, user: User) -> Self:
+        """Return those that this person may take afterwards: of a call that they may approve and have no part in,
+        neither by deciding nor otherwise."""
+        if not is_known_person(user) or is_auditor(user):
+            return self.none()
+        requests = apps.get_model("approvals", "ApprovalRequest").objects
+        parents = apps.get_model("approvals", "ApprovalParent").objects.filter(request=OuterRef("pk"))
+        decisions = apps.get_model("approvals", "ApprovalDecision").objects.filter(request=OuterRef("pk"))
+        theirs = requests.filter(
+            may_approve(user),
+            ~Exists(parents.filter(has_part(user))),
+            ~Exists(decisions.filter(Q(decided_by=user) | Q(deputy_for=user))),
+        ).exclude(has_part(user))
+        return self.filter(request__in=theirs.values("pk"), seen_at=None, stage=None)
 
 
 class ReviewCapacityQuerySet(OfTeamQuerySet["ReviewCapacity"]):

@@ -26,7 +26,9 @@ from approvals.models import ApprovalDecision, ApprovalParent, ApprovalRequest, 
 from approvals.models.requests import Factor
 from approvals.notices.approving import REQUESTED, VOIDED
 from approvals.notices.outbox import announce
+from approvals.pace import require_rested
 from approvals.rules import asked_by, find_rule, tell
+from approvals.second_looks import draw_before, keep_before
 from approvals.stages import STREAM_KIND, advance, open_stages
 from identities.models import AgentIdentity, User
 from tools.assessment import Assessment
@@ -83,7 +85,10 @@ def request_approval(
     _void(ApprovalRequest.objects.filter(key=call.key), voids_as, now)
     rule = find_rule(read_rules(subject.team_id), asked_by(assessment))
     request = _write_request(assessment, subject, rule, before, edit, now)
-    stages = open_stages(request, rule, now)
+    drawn_by = draw_before(request, [reason.code for reason in assessment.decision.reasons])
+    stages = open_stages(request, rule, now, is_looked_at_twice=drawn_by is not None)
+    if drawn_by is not None:
+        keep_before(request, drawn_by, stages[-1].place, now)
     _keep_parents(request, subject.parents)
     if rule is not None:
         evidence = {**evidence, "rule": tell(rule)}
@@ -208,11 +213,13 @@ def decide(
     second_factor: bool,
     signature: Mapping[str, str] | None = None,
     preset: str = "",
+    unfolded: int | None = None,
 ) -> ApprovalRequest:
     """Record that a person approves or denies, and wake what waits for it.
 
     ``digest`` is what the person was shown; ``signature`` is what their key signed about it, if it was asked;
-    ``preset`` the code of one of the team's reasons to deny, whose words the agent is told before ``reason``.
+    ``preset`` the code of one of the team's reasons to deny, whose words the agent is told before ``reason``;
+    ``unfolded`` how many parts of the page they opened, where a browser says so.
     Raises NotFound for a request that is not theirs to see,
     PolicyDenied for one they may not decide, StateConflict when it is decided, expired or has changed.
     """
@@ -223,13 +230,15 @@ def decide(
             raise ValidationFailed("reason_missing", "say why: the rule for this call asks for it")
         chosen = find_preset(locked.team_id, preset) if preset else None
         seat = require_decider(actor, locked, second_factor=second_factor, signed=bool(signature))
+        if verdict == ApprovalDecision.Verdict.APPROVE:
+            require_rested(actor, locked.team_id)
         now = timezone.now()
         check_open(locked, digest, now)
         facts: dict[str, Any] = {"verdict": verdict, "channel": channel, "digest": digest}
         facts |= {"preset": chosen.code} if chosen else {}
         facts |= {"signature": dict(signature)} if signature else {}
         said = " ".join(filter(None, (chosen.words if chosen else "", reason)))
-        note_decision(locked, actor, now, facts, {"reason": said}, seat)
+        note_decision(locked, actor, now, facts, {"reason": said}, seat, unfolded=unfolded)
         if verdict == ApprovalDecision.Verdict.DENY:
             close(locked, "denied", now)
         elif advance(locked, now):

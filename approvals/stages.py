@@ -25,9 +25,15 @@ DEFAULT_STAGES: tuple[Mapping[str, Any], ...] = ({"needed": 1, "group": None, "e
 NOBODY = 0  # no group has this id: a group that is gone has no members
 
 
-def open_stages(request: ApprovalRequest, rule: ApprovalRule | None, now: datetime) -> list[ApprovalStage]:
-    """Write down what a rule asks of a request, and open the first of its stages, which are returned."""
+def open_stages(
+    request: ApprovalRequest, rule: ApprovalRule | None, now: datetime, *, is_looked_at_twice: bool = False
+) -> list[ApprovalStage]:
+    """Write down what a rule asks of a request, and open the first of its stages, which are returned.
+
+    ``is_looked_at_twice``: one more person is asked at the end, whoever they are.
+    """
     stages = DEFAULT_STAGES if rule is None else tuple(rule.stages)
+    stages += DEFAULT_STAGES if is_looked_at_twice else ()
     ids = _find_groups(stages)
     made = [
         ApprovalStage(request=request, place=place, needed=stage["needed"], ladder=_ladder(stage, ids))

@@ -11,9 +11,11 @@ class RunsConfig(AppConfig):
         """Register the checks of the system, of activation and of batches, verbs of proposals, edits, and notices."""
         from approvals.batches.checks import register_check
         from approvals.edits import register_subject
+        from approvals.likeness import register_outcomes
         from identities.activation import register_activation_check
         from runs import checks  # noqa: F401  registers them
         from runs.actions.subjects import WAKE_TASK
+        from runs.approved_outcomes import read_outcomes
         from runs.changes import register_verbs
         from runs.edits import reassess
         from runs.notices import register_kinds
@@ -24,4 +26,5 @@ class RunsConfig(AppConfig):
         register_activation_check(refuse_unsafe_activation)
         register_verbs()
         register_kinds()
+        register_outcomes(read_outcomes)
         register_check(find_impossible)

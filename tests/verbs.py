@@ -15,9 +15,9 @@ from guardian.shortcuts import assign_perm
 import identities.services
 import tools.services
 from agentops.identifiers import new_id
-from approvals import absences, capacity, denials, sampling_rules
+from approvals import absences, capacity, denials, oversight_rules, sampling_rules
 from approvals import governing as governing_approvals
-from approvals.models import Absence, NoticeChannel, NoticeDelivery
+from approvals.models import Absence, NoticeChannel, NoticeDelivery, OversightRule, SecondLook
 from approvals.notices import channels
 from identities import services as who
 from identities.changes import (
@@ -42,9 +42,11 @@ from runs.planner.prices import Price
 from tests.cast import Cast
 from tests.factories import (
     AgentVersionFactory,
+    ApprovalRequestFactory,
     GrantFactory,
     PersonFactory,
     PrincipalFactory,
+    ToolFactory,
     ToolVersionFactory,
 )
 from tests.tools.tables import eligibility
@@ -299,6 +301,19 @@ def delivery_of(cast: Cast) -> NoticeDelivery:
     return delivery
 
 
+def second_look_of(cast: Cast) -> SecondLook:
+    """Return a second look that Fiona may take, at a call that Alice's agent was let make."""
+    tool = ToolFactory.create(team=cast.team)
+    assign_perm("approve_calls", cast.fiona, tool)
+    version = ToolVersionFactory.create(tool=tool, irreversible=True)
+    request = ApprovalRequestFactory.create(identity=cast.agent, tool_version=version)
+    rule = OversightRule.objects.create(
+        team=cast.team, second_percent=10, seed="5" * 32, created_by=cast.alice
+    )
+    made: SecondLook = SecondLook.objects.create(request=request, rule=rule, drawn_at=timezone.now())
+    return made
+
+
 def absence_of(cast: Cast) -> Absence:
     """Have Fiona say that she is away."""
     return absences.declare_absence(actor=cast.fiona, leave=leave_of(cast))
@@ -433,6 +448,9 @@ DEEDS: dict[str, Deed] = {
     "set_sampling_rule": lambda c, a: sampling_rules.set_sampling_rule(
         actor=a, team=c.team, effect="reversible", sampling=sampling_rules.Sampling(5, 10)
     ),
+    "set_oversight_rule": lambda c, a: oversight_rules.set_oversight_rule(
+        actor=a, team=c.team, oversight=oversight_rules.Oversight(second_percent=10)
+    ),
     "declare_absence": lambda c, a: absences.declare_absence(actor=a, leave=leave_of(c)),
     "end_absence": lambda c, a: absences.end_absence(actor=a, absence=absence_of(c)),
     "create_channel": lambda c, a: channels.create_channel(actor=a, team=c.team, place=place_of()),
@@ -452,7 +470,7 @@ DEEDS: dict[str, Deed] = {
 NOBODYS = {"authenticate", "step_up", "create_first_superuser", "expire_grant", "confirm_person", "sign_on"}
 # Which call other verbs, in the name of who called them.
 NOBODYS |= {"do_or_propose", "carry_out", "append_to_run"}
-NOBODYS |= {"carry_out_rule", "carry_out_sampling", "carry_out_absence"}
+NOBODYS |= {"carry_out_rule", "carry_out_sampling", "carry_out_oversight", "carry_out_absence"}
 # Answered under a lock of the conversation, which only a run that was driven has.
 ELSEWHERE = {"answer_handover"}
 
@@ -467,6 +485,7 @@ def verbs() -> set[str]:
         capacity,
         denials,
         sampling_rules,
+        oversight_rules,
         absences,
         channels,
         runs,

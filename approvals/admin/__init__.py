@@ -7,8 +7,10 @@ from approvals.admin.deliveries import MailPreferenceAdmin, NoticeDeliveryAdmin
 from approvals.admin.denials import DenialReasonsAdmin
 from approvals.admin.hooks import ConfirmationHookAdmin
 from approvals.admin.inbox import ApprovalRequestAdmin
+from approvals.admin.oversight import OversightRuleAdmin
 from approvals.admin.rules import ApprovalRuleAdmin
 from approvals.admin.sampling import SamplingRuleAdmin
+from approvals.admin.second_looks import SecondLookAdmin
 
 __all__ = [
     "AbsenceAdmin",
@@ -19,6 +21,8 @@ __all__ = [
     "MailPreferenceAdmin",
     "NoticeChannelAdmin",
     "NoticeDeliveryAdmin",
+    "OversightRuleAdmin",
     "SamplingRuleAdmin",
+    "SecondLookAdmin",
     "panels",
 ]

@@ -9,11 +9,11 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from django.db.models import BooleanField, QuerySet
+from django.db.models import BooleanField, Exists, OuterRef, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
-from approvals.models import ApprovalRequest
+from approvals.models import ApprovalDecision, ApprovalRequest
 from tools.findings import DOUBTS
 from tools.models import Effect
 
@@ -40,6 +40,7 @@ class Filters:
     age: str = ""
     least: str = ""
     most: str = ""
+    by: str = ""
 
     @property
     def query(self) -> str:
@@ -63,6 +64,10 @@ class Filters:
             rows = rows.filter(amount__gte=Decimal(self.least))
         if self.most:
             rows = rows.filter(amount__lte=Decimal(self.most))
+        if self.by:
+            rows = rows.filter(
+                Exists(ApprovalDecision.objects.filter(request=OuterRef("pk"), decided_by__username=self.by))
+            )
         if self.age:
             rows = rows.filter(created_at__lte=timezone.now() - AGES[self.age][1])
         if self.doubt:
@@ -92,6 +97,7 @@ def read_filters(given: Mapping[str, str]) -> Filters:
         age=one_of("age", AGES),
         least=_read_amount(given.get("least", "")),
         most=_read_amount(given.get("most", "")),
+        by=given.get("by", "")[:150],
     )
 
 

@@ -34,6 +34,7 @@ from tools.admin.schema_form import ArgumentsForm
 STATUS: dict[type[AgentOpsError], int] = {
     NotFound: 404, StateConflict: 409, ValidationFailed: 422, PolicyDenied: 403,
 }  # fmt: skip
+MOST_PARTS = 1_000
 SAID = {
     ApprovalRequest.State.APPROVED: "You approved this request.",
     ApprovalRequest.State.DENIED: "You denied this request.",
@@ -219,7 +220,7 @@ class ApprovalRequestAdmin(TogetherPages):
         self, request: HttpRequest, asked: ApprovalRequest, extra: dict[str, Any], status: int
     ) -> HttpResponse:
         user = acting_person(request)
-        given = {f"given_{name}": request.POST.get(name, "") for name in ("reason", "preset")}
+        given = {f"given_{name}": request.POST.get(name, "") for name in ("reason", "preset", "unfolded")}
         extra = {**given, **extra}
         if request.headers.get("HX-Request"):
             context = {**decision_context(request, user, asked), **extra}
@@ -257,8 +258,14 @@ def _act(request: HttpRequest, asked: ApprovalRequest) -> ApprovalRequest:
     return decide(
         actor=person, request=asked, verdict=verdict, reason=words, digest=digest, channel=channel,
         second_factor=second_factor, signature=take_signature(request, f"{verdict}:{digest}"),
+        unfolded=_read_unfolded(request.POST.get("unfolded", "")),
         preset=request.POST.get("preset", "") if verdict == ApprovalDecision.Verdict.DENY else "",
     )  # fmt: skip
+
+
+def _read_unfolded(told: str) -> int | None:
+    """Return how many parts of the page the browser says were unfolded; it counts towards nothing but a figure."""
+    return min(MOST_PARTS, int(told)) if told.isascii() and told.isdigit() and len(told) < 9 else None
 
 
 def _status_of(error: AgentOpsError) -> int:

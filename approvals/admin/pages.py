@@ -12,7 +12,9 @@ from agentops.console.panels import panels_for
 from agentops.console.security_keys import offers_keys
 from approvals.denials import read_presets
 from approvals.history import read_edit, tell_edit
+from approvals.likeness import read_likeness
 from approvals.models import ApprovalDecision, ApprovalRequest
+from approvals.pace import read_rest_in_words
 from approvals.policies import may_decide
 from approvals.services import read_evidence, read_reasons
 from approvals.stages import read_stages
@@ -27,6 +29,8 @@ LIKE_IT = 50  # how many earlier requests of the same agent and tool are counted
 def request_context(request: HttpRequest, user: User, asked: ApprovalRequest) -> dict[str, Any]:
     """Return the context of the pane at the right: the statement, its grounds, and the decision."""
     evidence = read_evidence(asked)
+    likeness = read_likeness(user, asked)
+    is_odd = asked.state == ApprovalRequest.State.WAITING and bool(likeness.leaves)
     return {
         "asked": asked,
         "evidence": evidence or {},
@@ -35,6 +39,9 @@ def request_context(request: HttpRequest, user: User, asked: ApprovalRequest) ->
         "told": tell((evidence or {}).get("preview")),
         "newer": _find_newer(asked),
         "before": _decided_before(asked),
+        "likeness": likeness,
+        "argued_first": is_odd
+        and bool((evidence or {}).get("arguments")),  # what is odd about them comes first
         **after_context(request, asked),
         **decision_context(request, user, asked),
     }
@@ -66,6 +73,7 @@ def decision_context(request: HttpRequest, user: User, asked: ApprovalRequest) -
             "stages": read_stages([asked])[asked.pk],
             "refusal": refusal.detail,
             "absence": refusal.absence,
+            "rest": read_rest_in_words(user, asked.team_id),
             "needs_code": not has_fresh_factor(acting_person(request)),
             "has_key": offers_keys(request),
             "presets": read_presets([asked.team_id])[asked.team_id],

@@ -1,4 +1,4 @@
-"""Proposing whose yes calls take, and how many are opened before a batch."""
+"""Proposing whose yes calls take, how many are opened before a batch, and how deciders are watched over."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from approvals.governing import (
     read_ruling,
 )
 from approvals.models.requests import Factor
+from approvals.oversight_rules import LONGEST_S as LONGEST_REST_S
+from approvals.oversight_rules import MOST_APPROVALS, SET_OVERSIGHT, read_oversight
 from approvals.sampling_rules import EFFECTS, MOST_OPENED, SET_SAMPLING, read_sampling
 from identities.api.proposals.bodies import ProposalBody, let_propose
 from identities.changes import as_json
@@ -128,3 +130,39 @@ def read_sampling_rule(actor: User, body: Fields) -> Fields:
 
 
 let_propose(SamplingRuleProposal, read_sampling_rule)
+
+
+class OversightRuleSubject(BodySerializer):
+    team = TextField(min_length=1, max_length=50, help_text="The team's slug.")
+
+
+class OversightRuleValues(BodySerializer):
+    """The rule as a whole; `second_percent` null ends the one that stands: nobody has to rest, nothing is drawn."""
+
+    most = NumberField(required=False, allow_null=True, min_value=2, max_value=MOST_APPROVALS)
+    within_s = NumberField(required=False, allow_null=True, min_value=1, max_value=LONGEST_REST_S)
+    pause_s = NumberField(required=False, allow_null=True, min_value=1, max_value=LONGEST_REST_S)
+    second_percent = NumberField(min_value=0, max_value=100, allow_null=True)
+    second_below = TextField(
+        required=False, allow_null=True, min_length=1, max_length=40, help_text='A decimal, such as "50.00".'
+    )
+    currency = TextField(required=False, allow_blank=True, max_length=8)
+    before_effect = FlagField(required=False, help_text="The second person looks before the call goes out.")
+
+
+class OversightRuleProposal(ProposalBody):
+    """When people rest from approving, and what a second person looks at."""
+
+    verb = SET_OVERSIGHT
+    subject = OversightRuleSubject()
+    values = OversightRuleValues()
+
+
+def read_oversight_rule(actor: User, body: Fields) -> Fields:
+    """Return the arguments of `oversight_rule.set`."""
+    values = body["values"]
+    rule = None if values["second_percent"] is None else as_json(read_oversight(values).values())
+    return {"team": str(_find_team(actor, body).pk), "rule": rule}
+
+
+let_propose(OversightRuleProposal, read_oversight_rule)

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from agentops.console.second_factor import REQUIRED
@@ -23,6 +24,7 @@ from agentops.ledger.many import record_many
 from agentops.ledger.store import record
 from agentops.messages import send_after_commit
 from agentops.text import is_blank
+from approvals.attention import read_attentions
 from approvals.batches.checks import APPROVE, Exclusion, find_exclusions
 from approvals.batches.items import Became, digest_batch, list_batch, read_ready, save_items, weed
 from approvals.batches.preparing import find_unopened, lock_own, read_candidates
@@ -35,9 +37,12 @@ from approvals.models import (
     ApprovalStage,
     BatchItem,
     SamplingRule,
+    SecondLook,
 )
 from approvals.notices.approving import DECIDED
 from approvals.notices.outbox import announce
+from approvals.pace import require_rested
+from approvals.second_looks import draw_after, note_second_yes
 from approvals.stages import STREAM_KIND, advance
 from identities.models import User
 
@@ -97,6 +102,14 @@ def confirm_batch(
     if not ready:
         raise StateConflict("nothing_ready", "none of these can be decided together")
     _refuse_unopened(locked)
+    if locked.verdict == APPROVE:
+        for team in (
+            locked.items.filter(state=State.READY)
+            .values_list("request__team", flat=True)
+            .distinct()
+            .order_by()
+        ):
+            require_rested(actor, team)
     now = timezone.now()
     facts: dict[str, Any] = {
         "verdict": locked.verdict,
@@ -142,6 +155,15 @@ def _refuse_unopened(batch: ApprovalBatch) -> None:
         raise StateConflict("sample_not_opened", detail)
 
 
+def _require_rested(batch: ApprovalBatch) -> None:
+    """Refuse to approve calls of a team whose rule has this person rest."""
+    if batch.verdict != APPROVE:
+        return
+    ready = batch.items.filter(state=State.READY).order_by()
+    for team in ready.values_list("request__team", flat=True).distinct():
+        require_rested(batch.person, team)
+
+
 def carry_on(batch: ApprovalBatch) -> ApprovalBatch:
     """Decide what is still ready of a confirmed batch, piece by piece; one that is done, or not confirmed, stays."""
     while _decide_piece(batch.pk):
@@ -176,14 +198,17 @@ def _decide_piece(batch_id: UUID) -> bool:
 
 def _decide_each(batch: ApprovalBatch, requests: Sequence[ApprovalRequest], now: datetime) -> dict[UUID, str]:
     """Record the decision about each, whose rows are locked, and close those that it settles; return what they are."""
+    seen = read_attentions(requests, batch.person, now)
     ApprovalDecision.objects.bulk_create(
         ApprovalDecision(
             request=request, verdict=batch.verdict, decided_by=batch.person, channel=batch.channel,
             digest=request.digest, decided_at=now, stage=request.stage,
+            opened_s=seen[request.pk].opened_s, to_read=seen[request.pk].to_read,
         )
         for request in requests
     )  # fmt: skip
     record_many(STREAM_KIND, {request.pk: _draft(batch, request, now) for request in requests})
+    _note_second_looks(batch, requests, now)
     settled = _find_settled(batch, requests, now)
     state = "approved" if batch.verdict == APPROVE else "denied"
     ids = [request.pk for request in settled]
@@ -191,8 +216,19 @@ def _decide_each(batch: ApprovalBatch, requests: Sequence[ApprovalRequest], now:
     for request in settled:
         request.state = state
     announce(settled, DECIDED, now)
+    if batch.verdict == APPROVE:
+        draw_after(settled, now)
     _wake(settled)
     return {request.pk: request.state for request in requests} | dict.fromkeys(ids, state)
+
+
+def _note_second_looks(batch: ApprovalBatch, requests: Sequence[ApprovalRequest], now: datetime) -> None:
+    """Keep what is said by those of these decisions that are somebody's second look; they are few."""
+    drawn = SecondLook.objects.filter(request__in=requests, stage=F("request__stage"), seen_at=None)
+    looked_at = set(drawn.values_list("pk", flat=True))
+    for request in requests:
+        if request.pk in looked_at:
+            note_second_yes(request, batch.person, batch.verdict, now)
 
 
 def _draft(batch: ApprovalBatch, request: ApprovalRequest, now: datetime) -> Draft:

@@ -5,6 +5,7 @@ from approvals.models.batches import ApprovalBatch, BatchItem, OpenedRequest, Sa
 from approvals.models.capacity import ReviewCapacity
 from approvals.models.confirmations import Confirmation, ConfirmationHook
 from approvals.models.notices import MailPreference, Notice, NoticeChannel, NoticeDelivery
+from approvals.models.oversight import OversightRule, SecondLook
 from approvals.models.requests import ApprovalDecision, ApprovalParent, ApprovalRequest
 from approvals.models.rules import ApprovalRule, ApprovalStage, DenialReasons, StageGroup
 
@@ -25,8 +26,10 @@ __all__ = [
     "NoticeChannel",
     "NoticeDelivery",
     "OpenedRequest",
+    "OversightRule",
     "ReviewCapacity",
     "SamplingRule",
     "SavedView",
+    "SecondLook",
     "StageGroup",
 ]

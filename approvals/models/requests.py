@@ -200,6 +200,12 @@ class ApprovalDecision(models.Model):
     by_edit = models.BooleanField(
         default=False, db_default=False, help_text="Given by having edited the call into this one."
     )
+    # How it was looked at; empty where that is not known.
+    opened_s = models.PositiveIntegerField(null=True, help_text="Seconds since this person first opened it.")
+    to_read = models.PositiveIntegerField(null=True, help_text="Words that there were to read.")
+    unfolded = models.PositiveSmallIntegerField(
+        null=True, help_text="Parts of the page that were unfolded, as the browser says."
+    )
 
     class Meta:
         constraints: ClassVar = [
@@ -213,6 +219,10 @@ class ApprovalDecision(models.Model):
                 | Q(deputy_for__isnull=False, absence__isnull=False) & ~Q(deputy_for=F("decided_by")),
                 name="decision_for_somebody_else_by_absence",
             ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["decided_by", "-decided_at"], name="decision_latest_of_person"),
+            models.Index(fields=["-decided_at"], name="decision_latest"),
         ]
 
     def __str__(self) -> str:

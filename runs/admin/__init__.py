@@ -1,6 +1,6 @@
 """What agents are doing: runs, for whom, handovers, agent versions, budgets, prices, and the dashboard's panels."""
 
-from runs.admin import blast_radius, dashboard, related, tool_use
+from runs.admin import blast_radius, dashboard, family, related, tool_use
 from runs.admin.budgets import BudgetAdmin, PriceAdmin
 from runs.admin.campaigns import CampaignAdmin
 from runs.admin.capacity import ReviewCapacityAdmin
@@ -25,6 +25,7 @@ __all__ = [
     "StopAdmin",
     "blast_radius",
     "dashboard",
+    "family",
     "related",
     "tool_use",
 ]

@@ -27,9 +27,9 @@ RESULT_SCHEMA = {
 }
 
 
-def appoint_officer(agent: AgentIdentity) -> User:
-    """Give the team a person who approves the tool's calls."""
-    officer = User.objects.create(username="bench-officer")
+def appoint_officer(agent: AgentIdentity, *, is_staff: bool = False) -> User:
+    """Give the team a person who approves the tool's calls; ``is_staff``: who signs in to the console."""
+    officer = User.objects.create(username="bench-officer", is_staff=is_staff)
     officer.teams.add(agent.team)
     assign_perm("approve_calls", officer, Tool.objects.get(team=agent.team))
     return officer

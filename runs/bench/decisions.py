@@ -31,7 +31,7 @@ def measure_decisions(
     waiting = create_runs(application, agent, runs)
     with workers_for(Load(32, 0, 1, runs)):
         send(waiting)
-        _await_asked(waiting)
+        await_asked(waiting)
         for request in ApprovalRequest.objects.filter(state="waiting"):
             _approve(officer, request)
             time.sleep(PAUSE_S)
@@ -49,7 +49,8 @@ def measure_decisions(
     }
 
 
-def _await_asked(runs: list[UUID]) -> None:
+def await_asked(runs: list[UUID]) -> None:
+    """Wait until each of these waits for a person."""
     while Run.objects.filter(pk__in=runs).exclude(state="requires_action").exists():
         time.sleep(0.05)
     time.sleep(1.0)  # until the last one has been given back

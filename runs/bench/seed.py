@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import connection
 
+from approvals.models import ApprovalRequest
 from identities.models import AgentIdentity
 from runs.models import Run
 
@@ -64,3 +65,39 @@ def seed_steps(steps: int, agent: AgentIdentity, template: Run) -> None:
     with connection.cursor() as cursor:
         for statement in (*_STATEMENTS, _RUNS):
             cursor.execute(statement.format(seeded=_SEEDED), values)
+
+
+# As a run leaves them that waits for a person; the first goes on being the only one that can be decided.
+_ASKED = (
+    """INSERT INTO ledger_stream (id, kind, head_seq, head_hash)
+        SELECT seeded.id, 'approval', 1, s.head_hash FROM ledger_stream s, {seeded} WHERE s.id = %(request)s""",
+    """INSERT INTO ledger_entry (stream, seq, kind, facts, content, salt, content_digest, prev_hash, hash, at, actor)
+        SELECT seeded.id, 1, e.kind, e.facts, e.content, e.salt, e.content_digest, e.prev_hash, e.hash, e.at, e.actor
+        FROM ledger_entry e, {seeded} WHERE e.stream = %(request)s AND e.seq = 1""",
+    """INSERT INTO approvals_approvalrequest ({columns})
+        SELECT {values} FROM approvals_approvalrequest r, {seeded} WHERE r.id = %(request)s""",
+    """INSERT INTO approvals_approvalstage (request_id, place, needed, ladder)
+        SELECT seeded.id, s.place, s.needed, s.ladder
+        FROM approvals_approvalstage s, {seeded} WHERE s.request_id = %(request)s""",
+    """INSERT INTO approvals_stagegroup (request_id, place, group_id, opened_at)
+        SELECT seeded.id, s.place, s.group_id, s.opened_at
+        FROM approvals_stagegroup s, {seeded} WHERE s.request_id = %(request)s""",
+)
+_OWN = {"id": "seeded.id", "key": "seeded.id::text", "subject_ref": "seeded.id::text"}
+
+
+def seed_waiting(count: int, first: ApprovalRequest) -> None:
+    """Write so many requests that wait as one that exists does, each about a call of its own."""
+    columns = [str(field.column) for field in ApprovalRequest._meta.concrete_fields]
+    values: dict[str, Any] = {
+        "request": first.pk,
+        "runs": count,
+        "milliseconds": time.time_ns() // 1_000_000 + count,
+    }
+    parts = {
+        "columns": ", ".join(columns),
+        "values": ", ".join(_OWN.get(name, f"r.{name}") for name in columns),
+    }
+    with connection.cursor() as cursor:
+        for statement in _ASKED:
+            cursor.execute(statement.format(seeded=_SEEDED, **parts), values)

@@ -20,6 +20,7 @@ TRIGGERS = [
     ("approvals_stagegroup", "approvals_stagegroup_final"),
     ("approvals_absence", "approvals_absence_governed"),
     ("approvals_approvalrule", "approvals_approvalrule_governed"),
+    ("approvals_secondlook", "approvals_secondlook_final"),
 ]
 
 

@@ -13,7 +13,7 @@ from django.db import connection, models
 from django.utils import timezone
 
 from agentops.identifiers import new_id
-from approvals.models import Absence, ApprovalRule, SamplingRule
+from approvals.models import Absence, ApprovalRule, OversightRule, SamplingRule
 from identities.models import ChangeRule
 from runs.models import AgentVersion, Budget, Price
 from tests.cast import Cast
@@ -88,6 +88,18 @@ def make_sampling(cast: Cast) -> SamplingRule:
     )
 
 
+def make_oversight(cast: Cast) -> OversightRule:
+    return OversightRule.objects.create(
+        team=cast.team,
+        most=20,
+        within_s=600,
+        pause_s=900,
+        second_percent=10,
+        seed="5" * 32,
+        created_by=cast.alice,
+    )
+
+
 def make_absence(cast: Cast) -> Absence:
     """Make one that Fiona has declared herself; what is forged of it is said to be by Alice."""
     absence = absence_of(cast)
@@ -111,6 +123,7 @@ GOVERNED = (
         SamplingRule, make_sampling, {"ended_at": timezone.now(), "at_least": 1},
         {"effect": "irreversible", "at_least": 1},
     ),
+    Governed(OversightRule, make_oversight, {"ended_at": timezone.now(), "second_percent": 1}),
     Governed(Absence, make_absence, {"ends_at": timezone.now() + timedelta(days=20)}),
     Governed(UserTerms, make_user_terms, {"ended_at": timezone.now()}),
     Governed(

@@ -16,7 +16,8 @@ from django.utils import timezone
 from guardian.shortcuts import assign_perm
 
 from approvals.governing import Ruling, set_approval_rule
-from approvals.models import Absence, ApprovalRule, SamplingRule
+from approvals.models import Absence, ApprovalRule, OversightRule, SamplingRule
+from approvals.oversight_rules import Oversight, set_oversight_rule
 from identities.api.proposals.bodies import proposable_verbs
 from identities.changes import known_verbs, propose
 from identities.models import AgentIdentity, ApiKey, ChangeProposal, ChangeRule, User
@@ -328,6 +329,13 @@ def sampling(cast: Cast, tool: Tool) -> Body:
     }  # fmt: skip
 
 
+def watching(cast: Cast, tool: Tool) -> Body:
+    """Let a rule stand, and propose another in its place."""
+    set_oversight_rule(actor=cast.ada, team=cast.team, oversight=Oversight(second_percent=20))
+    values = {"most": 30, "within_s": 600, "pause_s": 900, "second_percent": 5}
+    return {"verb": "oversight_rule.set", "subject": {"team": "support"}, "values": values}
+
+
 def standing_in(cast: Cast, tool: Tool) -> Body:
     """Name a deputy for Fiona."""
     for person in (cast.fiona, cast.alice):
@@ -344,6 +352,7 @@ IN_FORCE: dict[str, tuple[Callable[[Cast, Tool], Body], Callable[[], object], ob
         ruling, lambda: ApprovalRule.objects.standing().get().stages, [{"needed": 1, "group": None, "escalate": []}],
     ),
     "sampling_rule.set": (sampling, lambda: SamplingRule.objects.standing().get().at_least, 5),
+    "oversight_rule.set": (watching, lambda: OversightRule.objects.standing().get().second_percent, 5),
     "absence.declare": (standing_in, lambda: Absence.objects.get().deputy.username, "alice"),
     "agent.activate": (acting, lambda: AgentIdentity.objects.get().state, "active"),
     "agent.hand_over": (owner, lambda: AgentIdentity.objects.get().owner.username, "fiona"),

@@ -21,6 +21,7 @@ LISTS = (
     "tools/decisiontable", "approvals/approvalrule", "approvals/denialreasons", "approvals/reviewcapacity",
     "approvals/samplingrule", "approvals/approvalrequest/together", "approvals/absence",
     "approvals/noticechannel", "approvals/noticedelivery", "approvals/mailpreference",
+    "approvals/oversightrule", "approvals/oversightrule/report", "approvals/secondlook",
 )  # fmt: skip
 FORMS = (
     "runs/run/add", "runs/stop/add", "identities/apikey/add", "identities/user/add", "tools/toolgrant/add",
@@ -29,6 +30,7 @@ FORMS = (
     "tools/decisiontable/add", "approvals/approvalrule/add", "approvals/denialreasons/add",
     "approvals/reviewcapacity/add", "approvals/samplingrule/add", "approvals/absence/add",
     "approvals/noticechannel/add",
+    "approvals/oversightrule/add",
 )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from approvals.models import (
     ApprovalBatch,
     ApprovalRule,
     DenialReasons,
+    OversightRule,
     ReviewCapacity,
     SamplingRule,
 )
@@ -48,6 +49,7 @@ from tests.verbs import (
     key_set_of,
     open_campaign,
     run_of,
+    second_look_of,
     secret_of,
     switch_of,
     table_of,
@@ -107,6 +109,10 @@ ROWS: dict[str, Callable[[Cast], Model]] = {
     "approvals.samplingrule": lambda cast: SamplingRule.objects.create(
         team=cast.team, effect="reversible", at_least=5, percent=10, seed="5" * 32, created_by=cast.alice
     ),
+    "approvals.oversightrule": lambda cast: OversightRule.objects.create(
+        team=cast.team, second_percent=10, seed="5" * 32, created_by=cast.alice
+    ),
+    "approvals.secondlook": second_look_of,
     "approvals.approvalrequest": lambda cast: ApprovalRequestFactory.create(identity=cast.agent),
     "approvals.reviewcapacity": lambda cast: ReviewCapacity.objects.create(
         team=cast.team, per_approver_hour=10, set_by=cast.alice, set_at=timezone.now()

@@ -41,6 +41,7 @@ WITHOUT_ADD = sorted(
         "approvals_denialreasons",
         "approvals_noticechannel",
         "approvals_reviewcapacity",
+        "approvals_oversightrule",
         "approvals_samplingrule",
     }
     - {"tools_decisiontable"}

@@ -38,7 +38,7 @@ MAY: dict[str, set[str]] = {
         "draft_version", "publish_version", "retire_version", "set_budget", "update_team", "set_approval_rule",
         "set_review_capacity",
         "set_denial_reasons",
-        "set_sampling_rule",
+        "set_sampling_rule", "set_oversight_rule",
         "declare_absence", "end_absence",
         "create_channel", "rotate_channel", "enable_channel", "disable_channel", "remove_channel", "try_channel",
         "send_again",

@@ -1,4 +1,4 @@
-"""``agentops bench steps``: a JSON object per load. ``growth``, ``decisions``: one in all; ``stops``: one per scope."""
+"""``agentops bench``: a JSON object per load of ``steps``, per scope of ``stops``, per page; else one in all."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand
 from runs.bench.company import appoint_officer, appoint_operator, create_company
 from runs.bench.decisions import measure_decisions
 from runs.bench.growth import LONG, measure_growth
+from runs.bench.pages import measure_pages
 from runs.bench.steps import RUNS, Load, measure
 from runs.bench.stops import STEPS, measure_stops
 
@@ -21,16 +22,17 @@ class Command(BaseCommand):
     help = "Measure durable, governed steps through Celery and the real driver, on a database that is thrown away."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("what", choices=["steps", "growth", "decisions", "stops"])
+        parser.add_argument("what", choices=["steps", "growth", "decisions", "stops", "pages"])
         parser.add_argument("--json", action="store_true", help="one JSON object per line, nothing else")
         parser.add_argument("--concurrency", default="1,8,32,128", help="runs at once, comma-separated")
         parser.add_argument("--latency-ms", default="0,500", help="latencies of the model, comma-separated")
         parser.add_argument("--steps", type=int, default=10, help="steps per run")
         parser.add_argument(
-            "--rows", type=int, default=1_000_000, help="growth: steps to fill the tables with"
+            "--rows", type=int, default=1_000_000, help="growth, pages: steps to fill the tables with"
         )
         parser.add_argument("--runs", type=int, help="runs per load (default: by concurrency)")
-        parser.add_argument("--rounds", type=int, default=10, help="stops: how often in each scope")
+        parser.add_argument("--rounds", type=int, default=10, help="stops, pages: how often for each")
+        parser.add_argument("--waiting", type=int, default=10_000, help="pages: requests that wait")
 
     def handle(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
         if options["what"] == "growth":
@@ -42,6 +44,8 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(measure_decisions(application, agent, officer, runs)))
         elif options["what"] == "stops":
             self._measure_stops(options["rounds"])
+        elif options["what"] == "pages":
+            self._measure_pages(options)
         else:
             self._measure_steps(options)
 
@@ -50,6 +54,13 @@ class Command(BaseCommand):
         for figures in measure_stops(agent, appoint_operator(), rounds):
             self.stdout.write(json.dumps(figures))
             self.stdout.flush()
+
+    def _measure_pages(self, options: dict[str, Any]) -> None:
+        application, agent = create_company(1, decision="REQUIRE_APPROVAL")
+        officer = appoint_officer(agent, is_staff=True)
+        sizes = options["rows"], options["waiting"], options["rounds"]
+        for figures in measure_pages(application, agent, officer, *sizes):
+            self.stdout.write(json.dumps(figures) if options["json"] else _line(figures))
 
     def _measure_steps(self, options: dict[str, Any]) -> None:
         application, agent = create_company(options["steps"])

@@ -119,6 +119,15 @@
     }
   });
 
+  // How much somebody unfolded before deciding is sent along: it is measured, and decides nothing.
+  document.addEventListener("click", (event) => {
+    const part = event.target.closest?.("#request summary")?.parentElement;
+    const told = document.querySelector("[data-unfolded]");
+    if (!part || !told || part.dataset.seen) return;
+    part.dataset.seen = "1";
+    told.value = Number(told.value || 0) + 1;
+  });
+
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-opens]")) showKeys();
   });

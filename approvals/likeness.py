@@ -1,0 +1,128 @@
+"""What requests like one got, and what is unusual about it among them: read once for both, in few statements.
+
+Alike are those of the same agent and tool with arguments of the same template; after them, what was asked on behalf of
+the same principal. Only what the viewer may see of it is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import connection
+
+from agentops.ledger.decoding import decode_members
+from approvals.batches.groups import name_groups
+from approvals.batches.outliers import Oddity, find_far_amounts, find_oddities, find_targets
+from approvals.batches.sealed import Pair, read_pairs
+from approvals.batches.templates import find_leaves
+from approvals.models import ApprovalDecision, ApprovalRequest
+from identities.models import User
+
+MOST_COMPARED = 100  # decided requests of the same agent and tool; the latest
+MOST_SHOWN = 5
+ENDED = ("approved", "denied", "expired", "edited", "asked")
+RELATED = ("tool", "tool_version", "identity", "principal")
+_SAID = """
+SELECT stream, actor, content FROM ledger_entry WHERE stream = ANY(%s) AND kind = 'approval.decided' ORDER BY seq
+"""
+
+Outcomes = Callable[[Sequence[ApprovalRequest]], Mapping[UUID, str]]
+_outcomes: list[Outcomes] = []
+
+
+def register_outcomes(read: Outcomes) -> None:
+    """Register who knows in words what became of approved calls, by request; for many in one statement."""
+    if read not in _outcomes:
+        _outcomes.append(read)
+
+
+@dataclass(frozen=True, slots=True)
+class Similar:
+    """A request like another one: who decided how, in which words, and what became of the call."""
+
+    request: ApprovalRequest
+    decision: ApprovalDecision | None
+    reason: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """``like``: of the same agent, tool and template; ``for_principal``: others of the same principal."""
+
+    like: Sequence[Similar]
+    for_principal: Sequence[Similar]
+    oddities: Sequence[Oddity]
+    compared: int
+
+    @property
+    def leaves(self) -> dict[str, str]:
+        """Return what is unusual about single arguments, by their path."""
+        return {oddity.leaf: oddity.words for oddity in self.oddities if oddity.leaf}
+
+
+def read_likeness(user: User, request: ApprovalRequest) -> Likeness:
+    """Return what requests like this one got, and what is unusual about it."""
+    ended = ApprovalRequest.objects.filter(state__in=ENDED, decided_at__isnull=False).exclude(pk=request.pk)
+    ended = ended.filter(pk__in=ApprovalRequest.objects.visible_to(user).values("pk")).select_related(
+        *RELATED
+    )
+    before = ended.filter(
+        identity=request.identity_id, tool=request.tool_id, created_at__lt=request.created_at
+    )
+    pairs = read_pairs(list(before.order_by("-created_at")[:MOST_COMPARED]))
+    own = read_pairs([request])[0]
+    like = find_like(own, pairs)
+    known = {pair[0].pk for pair in like}
+    of_principal = ended.filter(principal=request.principal_id).exclude(pk__in=known)
+    others = list(of_principal.order_by("-created_at")[:MOST_SHOWN])
+    shown = [pair[0] for pair in like[:MOST_SHOWN]]
+    told = {each.request.pk: each for each in _tell([*shown, *others])}
+    return Likeness(
+        [told[each.pk] for each in shown], [told[each.pk] for each in others], find_unusual(own, pairs), len(pairs)
+    )  # fmt: skip
+
+
+def find_like(own: Pair, pairs: Sequence[Pair]) -> list[Pair]:
+    """Return those whose arguments have the template of this one, in their order."""
+    names = name_groups([own, *pairs])
+    return [pair for pair in pairs if names[pair[0].pk] == names[own[0].pk]]
+
+
+def find_unusual(own: Pair, pairs: Sequence[Pair]) -> list[Oddity]:
+    """Return what is unusual about a request among these, the worst first. Pure."""
+    request, asked = own
+    usual = [each.amount for each, _ in pairs if each.currency == request.currency]
+    far = find_far_amounts([request.amount, *usual])[0]
+    decided = [find_leaves(each.arguments) for _, each in pairs if each is not None and not each.fault]
+    return find_oddities(
+        find_leaves(None if asked is None else asked.arguments), far, find_targets(decided),
+        asked.findings if asked else (), request.tool_version.amount_argument,
+    )  # fmt: skip
+
+
+def _tell(requests: Sequence[ApprovalRequest]) -> Iterable[Similar]:
+    ids = [request.pk for request in requests]
+    rows = (
+        ApprovalDecision.objects.filter(request__in=ids).select_related("decided_by").order_by("decided_at")
+    )
+    last = {row.request_id: row for row in rows}
+    words = _read_words(ids)
+    outcomes: dict[UUID, str] = {}
+    for read in _outcomes:
+        outcomes |= read(requests)
+    for request in requests:
+        decision = last.get(request.pk)
+        said = words.get((request.pk, decision.decided_by_id), "") if decision else ""
+        yield Similar(request, decision, said, outcomes.get(request.pk, ""))
+
+
+def _read_words(ids: Sequence[UUID]) -> dict[tuple[UUID, UUID], str]:
+    """Return the words of each who has decided, by request and person; those that were erased are absent."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SAID, [list(ids)])
+        rows = cursor.fetchall()
+    contents = {(stream, actor): decode_members(text, 2) for stream, actor, text in rows}
+    return {key: str(said.get("reason") or said.get("question") or "") for key, said in contents.items()}

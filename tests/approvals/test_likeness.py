@@ -1,0 +1,84 @@
+"""What requests like one got, and what is unusual about it: told on its page, in few statements."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from approvals.likeness import find_unusual, read_likeness
+from approvals.models import ApprovalRequest
+from tests.approvals.batching import decide, put_together
+from tests.approvals.crowd import ask_first, make_crowd
+from tests.approvals.test_services import decide as decide_alone
+from tests.console.visits import page_of, sign_in, text_of
+from tests.runs.company import Company
+from tests.runs.conftest import company
+from tools.models import ToolVersion
+
+__all__ = ["company"]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def asked(company: Company) -> ApprovalRequest:
+    """Return a request after twelve like it, of which Fiona denied one and approved the others."""
+    first = ask_first(company)
+    crowd = make_crowd(first, 12, lambda number: {"order_id": "A-1"})
+    decide_alone(crowd[0], company.cast.fiona, "deny", reason="No receipt.")
+    decide(company.cast.fiona, put_together(company.cast.fiona, crowd[1:]))
+    return make_crowd(first, 1, lambda _: {"order_id": "EVIL-9"})[0]
+
+
+def test_what_similar_ones_got(company: Company, asked: ApprovalRequest) -> None:
+    found = read_likeness(company.cast.fiona, asked)
+    assert found.compared == 12
+    assert {each.request.state for each in found.like} == {"approved"}
+    denied = ApprovalRequest.objects.get(state="denied")
+    told = [each for each in (*found.like, *found.for_principal) if each.request == denied]
+    assert not told or told[0].reason == "No receipt."
+    assert all(each.decision and each.decision.decided_by == company.cast.fiona for each in found.like)
+
+
+def test_a_target_that_was_never_seen_is_unusual_and_comes_first(
+    company: Company, asked: ApprovalRequest
+) -> None:
+    (oddity,) = read_likeness(company.cast.fiona, asked).oddities
+    assert (oddity.leaf, oddity.words) == ("order_id", "order_id was never seen in decided requests")
+    page = text_of(sign_in(company.cast.fiona).get(page_of("approvals_approvalrequest", "change", asked.pk)))
+    assert page.count("What the tool would be given") == 1
+    where = [
+        page.index(words)
+        for words in ("Unusual about this one", "What the tool would be given", "Why, in the")
+    ]
+    assert where == sorted(where)
+    assert "What similar requests got" in page
+
+
+def test_an_outsider_is_told_of_none(company: Company, asked: ApprovalRequest) -> None:
+    found = read_likeness(company.cast.charlie, asked)
+    assert (found.like, found.for_principal, found.compared) == ([], [], 0)
+
+
+def test_statements_do_not_grow(company: Company, asked: ApprovalRequest) -> None:
+    def count() -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as found:
+            read_likeness(company.cast.fiona, asked)
+        return len(found)
+
+    before = count()
+    ApprovalRequest.objects.filter(state="denied").update(created_at=asked.created_at)
+    assert count() == before <= 12
+
+
+@pytest.mark.parametrize(("amount", "is_far"), [("19.00", False), ("500", True), ("20", False)])
+def test_an_amount_beyond_the_usual(amount: str, is_far: bool) -> None:
+    version = ToolVersion(amount_argument="amount")
+    usual = [ApprovalRequest(amount=Decimal(20), currency="USD") for _ in range(8)]
+    own = ApprovalRequest(amount=Decimal(amount), currency="USD", tool_version=version)
+    found = find_unusual((own, None), [(each, None) for each in usual])
+    assert [oddity.code == "amount" for oddity in found] == [True] * is_far

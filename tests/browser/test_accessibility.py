@@ -1,0 +1,69 @@
+"""WCAG 2.2 AA as far as a machine can tell: axe finds nothing serious on any page, in either dress, at either width."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser.conftest import Open
+from tests.browser.platform import Demo
+from tests.browser.test_pages import FORMS, LISTS, first_of, run
+from tests.browser.visitor import NARROW, WIDE, Visitor
+
+__all__ = ["run"]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+GRAVE = ("serious", "critical")
+
+
+def find_faults(visitor: Visitor) -> list[str]:
+    """Return what is grave on the page that is shown, each with the rule and the first places."""
+    found: list[dict[str, Any]] = Axe().run(visitor.page, options=RULES).response["violations"]  # Any: JSON
+    grave = [fault for fault in found if fault["impact"] in GRAVE]
+    return [f"{fault['id']}: {[node['html'][:160] for node in fault['nodes'][:3]]}" for fault in grave]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_nothing_grave_on_any_page(
+    demo: Demo, visit: Open, run: str, size: tuple[int, int], scheme: Literal["light", "dark"]
+) -> None:
+    ada = visit("ada", size=size, scheme=scheme)
+    ada.go(f"/admin/runs/run/{run}/change/")
+    ada.page.locator("h1 .badge", has_text="requires action").wait_for()
+    objects = [address for listed in LISTS if (address := first_of(ada, listed))]
+    stream = f"/admin/ledger/stream/{run}"
+    others = ["/admin/", f"/admin/runs/run/{run}/change/", f"{stream}/change/", f"{stream}/1/"]
+    pages = [f"/admin/{path}/" for path in (*LISTS, *FORMS)] + objects + others
+    faults = []
+    for path in pages:
+        ada.go(path)
+        faults += [f"{path} {fault}" for fault in find_faults(ada)]
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_nothing_grave_where_somebody_decides(
+    visit: Open, run: str, size: tuple[int, int], scheme: Literal["light", "dark"]
+) -> None:
+    fiona = visit("fiona", size=size, scheme=scheme)
+    fiona.go("/admin/approvals/approvalrequest/")
+    fiona.page.locator("#decision").wait_for()
+    for part in fiona.page.locator("#request summary").all():
+        part.click()
+    faults = find_faults(fiona)
+    fiona.page.locator("#decision a.button", has_text="Edit").click()
+    fiona.page.locator("h1").first.wait_for()
+    faults += find_faults(fiona)
+    assert not faults, "\n".join(faults)
+
+
+def test_a_page_with_a_fault_is_found_out(visit: Open) -> None:
+    """The check can fail: a field without a name is found."""
+    fiona = visit("fiona")
+    fiona.go("/admin/")
+    fiona.page.evaluate("document.querySelector('h1').after(document.createElement('input'))")
+    assert any(fault.startswith("label:") for fault in find_faults(fiona))
