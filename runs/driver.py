@@ -31,6 +31,8 @@ from approvals.services import void_requests
 from runs import admission, escrow, lease_rows, summaries, turns
 from runs.actions import assessing, executing, gating, outcomes
 from runs.actions.refusals import give_caps_back
+from runs.changesets import applying, staging
+from runs.changesets.withdrawing import withdraw_changes
 from runs.erasure import are_words_erased
 from runs.gateway import taking
 from runs.interruptions import (
@@ -43,6 +45,7 @@ from runs.interruptions import (
     WindowMissing,
 )
 from runs.leases import leases, stopping
+from runs.models import ChangeSet
 from runs.session import Guard, Session, open_session, utc_now
 from runs.slots import slot, waiting_outside
 from runs.undoing import steps
@@ -204,7 +207,9 @@ def _carry_out_next(session: Session) -> bool:
 
 def _ask_planner(session: Session, command: c.AskPlanner) -> None:
     """Ask the run's planner; one outside has spoken already."""
-    if session.undo is not None:
+    if session.applying is not None:
+        applying.propose_items(session, session.applying, command.step)
+    elif session.undo is not None:
         steps.propose_next(session, session.undo, command.step)
     elif session.state.is_external:
         taking.take_up(session, command.step)
@@ -217,6 +222,7 @@ _EFFECTS: dict[type, Callable[[Session, Any], None]] = {
     c.SettleLostAnswer: lambda session, command: turns.settle_lost_answer(
         session, command.step, command.attempt
     ),
+    c.OfferChanges: lambda session, command: staging.offer_changes(session, command.items),
     c.AssessCalls: lambda session, command: assessing.assess_calls(session, command.calls),
     c.CallTools: lambda session, command: executing.call_tools(session, command.calls),
     c.SettleLostAttempt: lambda session, command: outcomes.settle_lost_attempt(session, command.call),
@@ -254,6 +260,7 @@ def _finish(session: Session, command: c.Finish) -> None:
     """End the run; its open approvals and what it holds of shared budgets end with it, in one transaction."""
     content = summaries.write_ending(session, command)
     waiting = any(call.approval for call in session.state.calls)
+    proposed = session.state.change_set and session.state.review != "settled"
     holds = session.state.drawn != type(session.state.drawn)()
     # A call that was to be tried again has surely had no effect, unless it is in doubt.
     idle = [call for call in session.state.open_calls if not call.in_doubt]
@@ -264,12 +271,13 @@ def _finish(session: Session, command: c.Finish) -> None:
         session.note_draw(command.event, facts, None, content)
     else:
         session.note(command.event, facts, content)
-    if not waiting:
+    if not waiting and not proposed:
         session.commit(returns)
         return
     with session.orm_write() as write:
         write(returns)
         void_requests(subject_ref=str(session.context.run_id), code="run_ended", now=session.now)
+        withdraw_changes(session.context.run_id, ChangeSet.State.VOIDED, "run_ended", session.now)
 
 
 def _keep_evidence(session: Session) -> None:

@@ -12,4 +12,5 @@ that mattered is an event of the run's ledger stream. Folding that stream again 
 # 5: a run may be external: an agent outside plans, and its calls arrive one by one.
 # 6: a call may be held, for people to veto it.
 # 7: a run may have to be admitted first; people may edit a call before they approve it, or ask the agent back.
-ENGINE_VERSION = 7
+# 8: a run may propose: what has an effect is staged as an item of a change set, which people review.
+ENGINE_VERSION = 8

@@ -66,6 +66,13 @@ class Admit:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferChanges:
+    """Put what the run has proposed before those who review it; so many items."""
+
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Nothing to do before ``until``; None waits for people. ``state`` is how the run shows meanwhile."""
 
@@ -97,6 +104,7 @@ Command = (
     | ReadBack
     | Park
     | Admit
+    | OfferChanges
     | Wait
     | Finish
     | Rest

@@ -12,6 +12,8 @@ INPUT_RECEIVED = "input.received"
 HANDOVER_ANSWERED = "handover.answered"
 OUTCOME_SETTLED = "outcome.settled"
 CALL_VETOED = "call.vetoed"
+CHANGES_SENT_BACK = "changes.sent_back"
+CHANGES_SETTLED = "changes.settled"
 RUN_PAUSED = "run.paused"
 RUN_UNPAUSED = "run.unpaused"
 CANCEL_REQUESTED = "run.cancel_requested"
@@ -28,6 +30,8 @@ CALL_GATED = "call.gated"
 CALL_REFUSED = "call.refused"
 CALL_HELD = "call.held"
 CALL_ASKED = "call.asked"
+CALL_STAGED = "call.staged"
+CHANGES_OFFERED = "changes.offered"
 APPROVAL_GRANTED = "approval.granted"
 APPROVAL_REFUSED = "approval.refused"
 CALL_EDITED = "call.edited"
@@ -67,6 +71,8 @@ INTENTS = frozenset(
         MODEL_REQUESTED,
         ATTEMPT_STARTED,
         CALL_GATED,
+        CALL_STAGED,
+        CHANGES_OFFERED,
         BUDGET_DRAWN,
         BUDGET_RETURNED,
         *ENDINGS,
@@ -82,6 +88,8 @@ BY_PEOPLE = frozenset(
         HANDOVER_ANSWERED,
         OUTCOME_SETTLED,
         CALL_VETOED,
+        CHANGES_SENT_BACK,
+        CHANGES_SETTLED,
         RUN_PAUSED,
         RUN_UNPAUSED,
         CANCEL_REQUESTED,

@@ -18,6 +18,7 @@ from agentops.engine.commands import (
     CallTools,
     Command,
     Finish,
+    OfferChanges,
     Park,
     ReadBack,
     SettleLostAnswer,
@@ -46,7 +47,9 @@ _OF_MODEL = frozenset((e.STEP_DECIDED, e.MODEL_FAILED))
 _OF_ATTEMPT = frozenset((e.ATTEMPT_FAILED, e.CALL_SUCCEEDED, e.CALL_FAILED, e.CALL_UNKNOWN))
 _OF_BUDGET = frozenset((e.BUDGET_DRAWN, e.BUDGET_EXHAUSTED))
 _OF_ADMISSION = frozenset((e.RUN_HELD_BACK, e.RUN_ADMITTED))
-_ASSESSED = frozenset((e.CALL_ALLOWED, e.CALL_GATED, e.CALL_REFUSED, e.CALL_ASKED, e.PLAN_FROZEN))
+_ASSESSED = frozenset(
+    (e.CALL_ALLOWED, e.CALL_GATED, e.CALL_REFUSED, e.CALL_ASKED, e.CALL_STAGED, e.PLAN_FROZEN)
+)
 _CALLED = frozenset(
     (
         e.ATTEMPT_STARTED,
@@ -181,6 +184,8 @@ def _leads_to(command: Command, event: Event, view: RunState) -> bool:
             return kind in _OF_ADMISSION
         case Wait(for_people=True):
             return kind == e.BUDGET_RETURNED
+        case OfferChanges(items):
+            return kind == e.CHANGES_OFFERED and facts["items"] == items
         case Finish(ending, reason, limit):
             recorded = (facts.get("reason", ""), facts.get("limit", limit))
             return kind == ending and recorded == (reason, limit)

@@ -17,6 +17,7 @@ from runs.actions.pinning import Pinned, pin_for_people
 from runs.actions.proposals import terms_of, where_of
 from runs.actions.refusals import give_caps_back, note_refused
 from runs.authority import heed_standing
+from runs.changesets import applying
 from runs.lookups.previewing import CHANGED
 from runs.lookups.resolving import content_of
 from runs.models import Run
@@ -44,6 +45,9 @@ def ask_people(
 
     ``pinned`` is what it changes, where that was read just now.
     """
+    if session.applying is not None:
+        applying.adopt_approval(session, call, assessment, pinned)
+        return
     session.commit()  # what has happened so far is evidence
     if session.state.unread:  # the user's last words, which the model had not read when it proposed this
         note_refused(session, call, "approval_voided", evidence.UNREAD_WORDS)
@@ -60,7 +64,7 @@ def ask_people(
     shown, edit_of = evidence.collect(session, call, bound) | words, edited_from(session, call)
     with session.orm_write() as write:
         request = request_approval(
-            assessment=bound, subject=_subject_of(session), evidence=shown, now=utc_now(), edit_of=edit_of,
+            assessment=bound, subject=subject_of(session), evidence=shown, now=utc_now(), edit_of=edit_of,
             voids_as=CHANGED if pinned.has_changed else ASKED_ANEW,
         )  # fmt: skip
         facts = {**terms_of(session, call, bound), "approval": str(request.id), **pinned.facts}
@@ -69,7 +73,8 @@ def ask_people(
         write([])
 
 
-def _subject_of(session: Session) -> Subject:
+def subject_of(session: Session) -> Subject:
+    """Return whose work a decision about this run's calls is about."""
     context = session.context
     return Subject(
         str(context.run_id), WAKE_TASK, context.team_id, context.principal_id, context.application_id,
