@@ -31,7 +31,10 @@ def note_turn(
     text: str = "",
     thought: str = "",
 ) -> None:
-    """Note the decision of a step: calls by number, or without any the final answer. ``planner`` stands for a model's name."""
+    """Note the decision of a step: calls by number, or without any the final answer.
+
+    ``planner`` stands for a model's name.
+    """
     asked = {"model": planner, "price_version": NO_PRICE}
     reserved = {"reserved_tokens": 0, "reserved_usd": "0", "max_completion_tokens": 0}
     session.note(e.MODEL_REQUESTED, {"step": step, "attempt": 1, **asked, **reserved})

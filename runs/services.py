@@ -85,7 +85,8 @@ def start_run(
         run = create_run(
             actor=actor, version=version, principal=principal, application=application, trace=trace,
             bounds=bounds, proof=_proof_of(application, proven), credential=credential, priority=priority, mode=mode,
-            needs_review=parent is None and needs_review(version, proposes=mode == RunMode.PROPOSE), ceilings=form.ceilings if form else None,
+            needs_review=parent is None and needs_review(version, proposes=mode == RunMode.PROPOSE),
+            ceilings=form.ceilings if form else None,
         )  # fmt: skip
         said = write_message(message, form)
         kept = {"form": form.as_content(message)} if form else None

@@ -20,7 +20,7 @@ from runs.api.words import (
     STATUS_REASONS,
     STEP_STATES,
 )
-from runs.models import Handover, Proof, Run, RunKind, RunState, Step, ToolCall
+from runs.models import Handover, Proof, Run, RunKind, RunMode, RunState, Step, ToolCall
 from tools.models import Effect
 
 Document = dict[str, Any]  # Any: a JSON document
@@ -38,13 +38,15 @@ class RequiredActionSerializer(serializers.Serializer[Any]):  # Any: a plain doc
     """What people have to do before the run goes on.
 
     approval: decide it. input: answer the agent's question. handover: take over the conversation.
-    outcome: find out whether a call took place.
+    outcome: find out whether a call took place. review: decide about the change set, whose id it is.
     """
 
-    type = serializers.ChoiceField(["approval", "input", "handover", "outcome"])
-    step = serializers.IntegerField()
-    call = serializers.IntegerField()
-    id = serializers.UUIDField(allow_null=True, help_text="The approval's id; null for the others.")
+    type = serializers.ChoiceField(["approval", "input", "handover", "outcome", "review"])
+    step = serializers.IntegerField(allow_null=True, help_text="Null for a review.")
+    call = serializers.IntegerField(allow_null=True, help_text="As above.")
+    id = serializers.UUIDField(
+        allow_null=True, help_text="The id of the approval, or of the change set; null for the others."
+    )
     expires_at = serializers.CharField(allow_null=True)
 
 
@@ -104,6 +106,12 @@ class RunSerializer(serializers.Serializer[Run]):
     )
     parent_run = serializers.UUIDField(
         source="parent_id", allow_null=True, help_text="The run on whose behalf this one acts."
+    )
+    mode = serializers.ChoiceField(RunMode.choices)
+    applies = serializers.UUIDField(
+        source="applies_id",
+        allow_null=True,
+        help_text="The run that proposed what this one carries out; its change set has this run's id.",
     )
     undoes = serializers.UUIDField(
         source="undoes_id", allow_null=True, help_text="The run whose effects this one undoes."

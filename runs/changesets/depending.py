@@ -23,7 +23,7 @@ PARAMETER = {
 
 
 def takes_dependencies(spec: ToolSpec) -> bool:
-    """Return whether a planner may say of a call what it depends on: of one that changes something, and no word of it."""
+    """Return whether a planner may say what a call depends on: it changes something, and has no such argument."""
     return spec.effect != "read" and DEPENDS_ON not in spec.input_schema.get("properties", {})
 
 

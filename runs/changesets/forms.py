@@ -116,13 +116,10 @@ def _find_forbidden_faults(form: RunForm, version: AgentVersion) -> list[str]:
 
 
 def _find_ceiling_faults(form: RunForm, version: AgentVersion) -> list[str]:
-    faults = []
-    for name, asked in asdict(form.ceilings).items():
-        if asked is None:
-            continue
-        most = getattr(version, f"max_{name}") or 0
-        if not 0 < asked <= most:
-            faults.append(
-                f"budget/{name}: more than 0, and at most the {most.normalize() if isinstance(most, Decimal) else most} that the agent has"
-            )
-    return faults
+    asked = {name: value for name, value in asdict(form.ceilings).items() if value is not None}
+    most = {name: getattr(version, f"max_{name}") or 0 for name in asked}
+    return [
+        f"budget/{name}: more than 0, and at most the {most[name]} that the agent has"
+        for name, value in asked.items()
+        if not 0 < value <= most[name]
+    ]

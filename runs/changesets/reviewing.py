@@ -51,6 +51,16 @@ class Verdict:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a reviewer says about an item, and how."""
+
+    verdict: str
+    reason: str
+    channel: str
+    second_factor: bool
+
+
 def lock_offered(actor: User, change_set: ChangeSet, digest: str) -> ChangeSet:
     """Lock a change set that somebody may see, as it was shown to them, and its run before it; raises AgentOpsError."""
     if not ChangeSet.objects.visible_to(actor).filter(pk=change_set.pk).exists():
@@ -114,35 +124,26 @@ def decide_items(
         require_reviewer(actor, list(items.values()))
         told: list[Verdict] = []
         for number in sorted(verdicts):  # what an item depends on is decided before it
-            said = {"verdict": verdicts[number], "reason": reason, "channel": channel}
-            told.append(_decide(actor, number, items, second_factor=second_factor, **said))
+            word = Word(verdicts[number], reason, channel, second_factor)
+            told.append(_decide(actor, number, items, word))
     return told
 
 
-def _decide(
-    actor: User,
-    number: int,
-    items: Mapping[int, ChangeItem],
-    *,
-    verdict: str,
-    second_factor: bool,
-    **said: str,
-) -> Verdict:
+def _decide(actor: User, number: int, items: Mapping[int, ChangeItem], word: Word) -> Verdict:
     item = items[number]
     try:
-        if verdict == "approve" and (cause := _find_refused(items, item)):
+        if word.verdict == "approve" and (cause := _find_refused(items, item)):
             raise StateConflict(
                 FALLEN, f"it depends on item {cause}, which is not approved: it falls with that"
             )
         with transaction.atomic():
-            decided = decide(
-                actor=actor, request=item.request, verdict=verdict, digest=item.request.digest,
-                second_factor=second_factor, **said,
+            item.request = decide(
+                actor=actor, request=item.request, verdict=word.verdict, reason=word.reason,
+                digest=item.request.digest, channel=word.channel, second_factor=word.second_factor,
             )  # fmt: skip
     except AgentOpsError as error:
-        return Verdict(number, verdict, False, error.code, error.detail)
-    item.request = decided
-    return Verdict(number, verdict, True)
+        return Verdict(number, word.verdict, False, error.code, error.detail)
+    return Verdict(number, word.verdict, True)
 
 
 def _find_refused(items: Mapping[int, ChangeItem], item: ChangeItem) -> int | None:
@@ -245,8 +246,7 @@ def _start(actor: User, change_set: ChangeSet, accepted: Sequence[ChangeItem]) -
         bounds=Bounds(proposed.parent, proposed.line, proposed.limits), proof=proposed.proof,
         applies=change_set, max_steps=2,
     )  # fmt: skip
-    facts = {"applies": plan.as_facts(), "applied_by": str(actor.pk), "repeat_limit": 0}
-    record_start(made, actor, "", "staff", **facts)
+    record_start(made, actor, "", "staff", applies=plan.as_facts(), applied_by=str(actor.pk), repeat_limit=0)
     send_after_commit(DRIVE, str(made.pk))
     return made
 

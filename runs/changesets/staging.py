@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from agentops.canonical import keyed_digest
 from agentops.engine import events as e
@@ -108,14 +109,14 @@ def offer_changes(session: Session, items: int) -> None:
     session.commit()
     found = ChangeSet.objects.filter(pk=session.state.change_set)
     with session.orm_write() as write:
-        digest = digest_items(session.state.change_set)
+        digest = digest_items(UUID(session.state.change_set))
         facts: dict[str, Any] = {"items": items, "change_set": session.state.change_set, "digest": digest}
         session.note(e.CHANGES_OFFERED, facts)
         found.update(state=ChangeSet.State.OFFERED, offered_at=session.now, digest=digest)
         write([])
 
 
-def digest_items(change_set: str) -> str:
+def digest_items(change_set: UUID) -> str:
     """Return the digest of all items of a change set: what a reviewer's page was made of."""
     items = ChangeItem.objects.filter(change_set=change_set).order_by("number")
     return keyed_digest([list(row) for row in items.values_list("number", "request__digest")])
