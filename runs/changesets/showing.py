@@ -16,7 +16,9 @@ from runs.changesets.reviewing import list_items
 from runs.models import ChangeItem, ChangeSet, Run, ToolCall
 from runs.words import read_first
 
-_SENT_BACK = "SELECT seq, content FROM ledger_entry WHERE stream = %s AND kind = %s AND content IS NOT NULL ORDER BY seq"
+_SENT_BACK = """
+SELECT seq, content FROM ledger_entry WHERE stream = %s AND kind = %s AND content IS NOT NULL ORDER BY seq
+"""
 
 Json = Any  # arguments, and what stands in the ledger
 

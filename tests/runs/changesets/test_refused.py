@@ -14,6 +14,7 @@ from agentops.engine.events import Event
 from agentops.engine.fold import UnfoldableEvent, fold
 from agentops.errors import NotFound, Permanent, PolicyDenied, StateConflict, ValidationFailed
 from approvals.models import ApprovalRequest
+from runs import services
 from runs.actions import assessing
 from runs.changesets import missing
 from runs.changesets.forms import Ceilings, RunForm
@@ -24,7 +25,7 @@ from runs.services import cancel_run
 from runs.session import read_state
 from tests.runs.changesets.proposing import MAIL, REFUND, carry_out, comment, prepare, propose, review
 from tests.runs.company import Company, proposes, says
-from tools.models import ToolGrant
+from tools.models import Tool
 
 ORDER_2 = ("refund", {"order_id": "A-2"})
 
@@ -32,16 +33,13 @@ ORDER_2 = ("refund", {"order_id": "A-2"})
 def test_a_run_that_proposes_cannot_start_an_attempt_even_if_nothing_were_staged(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rule that stages is taken away: the engine itself refuses the entry without which no effect is made."""
+    """The rules that stage and ask are taken away: the engine refuses the entry without which no effect is made."""
     company.expects_fault = company.is_mutant = True
     monkeypatch.setattr(assessing, "is_staged", lambda session, assessment: False)
+    monkeypatch.setattr(services, "limit_tools", lambda version, mode, form, limits: None)
     prepare(company)
     company.play(proposes(REFUND), says("Done."))
-    run = company.start(mode=RunMode.PROPOSE)
-    drive(run.pk)
-    ApprovalRequest.objects.filter(state="waiting").get()
-    company.decide()
-    company.drive(run)
+    drive(company.start(mode=RunMode.PROPOSE).pk)
     assert company.world.attempts == []
     assert any(UnfoldableEvent.__name__ in fault for fault in company.faults)
 
@@ -51,7 +49,7 @@ def test_what_is_forbidden_is_denied_by_policy(company: Company) -> None:
     made = propose(company, REFUND, MAIL, form=RunForm(forbidden=["irreversible"]))
     assert company.states(made.run)[1][0] == "refused"
     assert made.size == 1
-    assert "send_email" not in Run.objects.get(pk=made.run_id).limits
+    assert "send_email" not in (made.run.limits or {})
 
 
 @pytest.mark.parametrize(
@@ -153,7 +151,7 @@ def test_drift_of_the_terms_voids_an_item_and_the_others_go_on(company: Company)
 
 def test_a_denial_by_policy_is_one_as_ever(company: Company) -> None:
     prepare(company)
-    ToolGrant.objects.filter(tool__name="refund").update(decision="DENY")
+    company.grant(Tool.objects.get(name="refund"), "DENY")
     made = propose(company)
     assert [item.tool.name for item in made.item_rows.all()] == ["send_email"]
 
@@ -161,8 +159,8 @@ def test_a_denial_by_policy_is_one_as_ever(company: Company) -> None:
 def test_who_may_not_decide_can_do_nothing_with_it(company: Company) -> None:
     prepare(company)
     made = propose(company)
-    company.let_decide(made.item_rows.get(number=1).tool, company.cast.ada)  # who owns the agent
-    for person, kind in ((company.cast.ada, PolicyDenied), (company.cast.charlie, NotFound)):
+    company.let_decide(made.item_rows.get(number=1).tool, company.cast.alice)  # who owns the agent
+    for person, kind in ((company.cast.alice, PolicyDenied), (company.cast.charlie, NotFound)):
         for deed in (review, comment, carry_out):
             with pytest.raises(kind):
                 deed(company, made, actor=person)
