@@ -235,6 +235,8 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
     "ENUM_NAME_OVERRIDES": {
         "RunState": "runs.models.RunState",
         "RunKind": "runs.models.RunKind",
+        "RunMode": "runs.models.RunMode",
+        "ChangeSetState": "runs.models.ChangeSet.State",
         "ApprovalState": "approvals.models.ApprovalRequest.State",
         "ApprovalVerdict": "approvals.models.ApprovalDecision.Verdict",
         "DecisionVerdict": "approvals.api.serializers.VERDICTS",

@@ -63,10 +63,12 @@ class Crowd:
         return {"waiting": load.waiting, "under_way": self.under_way, "capacity": load.capacity}
 
 
-def needs_review(version: AgentVersion) -> bool:
+def needs_review(version: AgentVersion, *, proposes: bool = False) -> bool:
     """Return whether a run of this version would have to be admitted: it may ask people, and they are bounded."""
     if not is_bounded(version.identity.team_id):
         return False
+    if proposes:  # all that it wants to change is put before them
+        return True
     reaches = read_blast_radius(version.identity).tools
     return any(reach.terms.offered and reach.asks != "nobody" for reach in reaches)
 

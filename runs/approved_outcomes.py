@@ -12,15 +12,15 @@ from runs.models import ToolCall
 
 def read_outcomes(requests: Sequence[ApprovalRequest]) -> Mapping[UUID, str]:
     """Return in words what became of each approved call, by request, in one statement."""
-    runs = [request.subject_ref for request in requests if _is_run(request.subject_ref)]
+    runs = [run for request in requests if (run := _run_of(request.subject_ref))]
     approved = [request.pk for request in requests if request.state == ApprovalRequest.State.APPROVED]
     calls = ToolCall.objects.filter(run__in=runs, approval_id__in=approved)
-    return {approval: plain_word(state) for approval, state in calls.values_list("approval_id", "state")}
+    states = calls.values_list("approval_id", "state")
+    return {approval: plain_word(state) for approval, state in states if approval is not None}
 
 
-def _is_run(ref: str) -> bool:
+def _run_of(ref: str) -> UUID | None:
     try:
-        UUID(ref)
+        return UUID(ref)
     except ValueError:
-        return False
-    return True
+        return None

@@ -34,9 +34,11 @@ def find_undecided(session: Session, spec: ToolSpec, arguments: dict[str, Any]) 
     catalogue = session.version.catalogue
     names = {told["tool"] for told in spec.bound.values()} & catalogue.keys()
     deciding = {catalogue[name].id: name for name in names if catalogue[name].adapter == "decision"}
+    # What is applied was decided about in the run that proposed it.
+    run_id = session.applying.run if session.applying else session.context.run_id
     with borrowed() as connection, connection.cursor() as cursor:
         resolvers = {name: catalogue[name].resolvers for name in deciding.values()}
-        made = list(_read_made(cursor, session.context.run_id, deciding, resolvers))
+        made = list(_read_made(cursor, run_id, deciding, resolvers))
     return "; ".join(find_unbound(spec.bound, arguments, made))
 
 

@@ -32,6 +32,8 @@ from approvals.services import void_requests
 from runs import admission, escrow, extensions, lease_rows, summaries, turns
 from runs.actions import assessing, executing, gating, outcomes
 from runs.actions.refusals import give_caps_back
+from runs.changesets import applying, staging
+from runs.changesets.withdrawing import withdraw_changes
 from runs.erasure import are_words_erased
 from runs.gateway import taking
 from runs.interruptions import (
@@ -44,6 +46,7 @@ from runs.interruptions import (
     WindowMissing,
 )
 from runs.leases import leases, stopping
+from runs.models import ChangeSet
 from runs.session import Guard, Session, open_session, utc_now
 from runs.slots import slot, waiting_outside
 from runs.undoing import steps
@@ -205,7 +208,9 @@ def _carry_out_next(session: Session) -> bool:
 
 def _ask_planner(session: Session, command: c.AskPlanner) -> None:
     """Ask the run's planner; one outside has spoken already."""
-    if session.undo is not None:
+    if session.applying is not None:
+        applying.propose_items(session, session.applying, command.step)
+    elif session.undo is not None:
         steps.propose_next(session, session.undo, command.step)
     elif session.state.is_external:
         taking.take_up(session, command.step)
@@ -218,6 +223,7 @@ _EFFECTS: dict[type, Callable[[Session, Any], None]] = {
     c.SettleLostAnswer: lambda session, command: turns.settle_lost_answer(
         session, command.step, command.attempt
     ),
+    c.OfferChanges: lambda session, command: staging.offer_changes(session, command.items),
     c.AssessCalls: lambda session, command: assessing.assess_calls(session, command.calls),
     c.CallTools: lambda session, command: executing.call_tools(session, command.calls),
     c.SettleLostAttempt: lambda session, command: outcomes.settle_lost_attempt(session, command.call),
@@ -257,6 +263,7 @@ def _finish(session: Session, command: c.Finish) -> None:
     content = summaries.write_ending(session, command)
     waiting = any(call.approval or call.confirmation for call in session.state.calls)
     waiting = waiting or bool(session.state.extensible.asked)
+    proposed = session.state.change_set and session.state.review != "settled"
     holds = session.state.drawn != type(session.state.drawn)()
     # A call that was to be tried again has surely had no effect, unless it is in doubt.
     idle = [call for call in session.state.open_calls if not call.in_doubt]
@@ -267,7 +274,7 @@ def _finish(session: Session, command: c.Finish) -> None:
         session.note_draw(command.event, facts, None, content)
     else:
         session.note(command.event, facts, content)
-    if not waiting:
+    if not waiting and not proposed:
         session.commit(returns)
         return
     with session.orm_write() as write:
@@ -281,6 +288,7 @@ def _withdraw_questions(session: Session) -> None:
     void_requests(subject_ref=str(run), code="run_ended", now=now)
     void_confirmations(subject_ref=str(run), code="run_ended", now=now)
     extensions.void_extensions(run, now)
+    withdraw_changes(run, ChangeSet.State.VOIDED, "run_ended", now)
 
 
 def _keep_evidence(session: Session) -> None:

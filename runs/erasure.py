@@ -26,6 +26,7 @@ _STREAMS = """
 SELECT %(run)s::uuid
 UNION SELECT id FROM approvals_approvalrequest WHERE subject_ref = %(run)s::text
 UNION SELECT id FROM approvals_confirmation WHERE subject_ref = %(run)s::text
+UNION SELECT request_id FROM runs_change_item i JOIN runs_changeset s ON s.id = i.change_set_id WHERE s.run_id = %(run)s
 UNION SELECT stream FROM ledger_entry WHERE kind = 'outcome.late' AND facts ->> 'run' = %(run)s::text
 """
 # Conflicts with the lock of an erasure only: nobody else is kept waiting.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from agentops.engine import events as e
 from agentops.engine.budgets import FREE
 from runs.authority import heed_standing
@@ -24,13 +26,15 @@ def note_turn(
     session: Session,
     step: int,
     planner: str,
-    call: ProposedCall | None,
+    calls: Mapping[int, ProposedCall],
     *,
-    number: int = 1,
     text: str = "",
     thought: str = "",
 ) -> None:
-    """Note the decision of a step: a call, or without one the final answer. ``planner`` stands for a model's name."""
+    """Note the decision of a step: calls by number, or without any the final answer.
+
+    ``planner`` stands for a model's name.
+    """
     asked = {"model": planner, "price_version": NO_PRICE}
     reserved = {"reserved_tokens": 0, "reserved_usd": "0", "max_completion_tokens": 0}
     session.note(e.MODEL_REQUESTED, {"step": step, "attempt": 1, **asked, **reserved})
@@ -41,13 +45,13 @@ def note_turn(
         "response_id": "",
         "latency_ms": 0,
         "usage": NOTHING_USED,
-        "calls": [describe_call(number, call, session.version)] if call else [],
-        "final": call is None,
+        "calls": [describe_call(number, call, session.version) for number, call in calls.items()],
+        "final": not calls,
         "problem": None,
-        "size": len(call.raw_arguments) if call else len(text),
+        "size": sum(len(call.raw_arguments) for call in calls.values()) or len(text),
         "tokens": 0,
         "usd": "0",
         "estimated": False,
     }
-    calls = [keep_call(number, call)] if call else []
-    session.note(e.STEP_DECIDED, facts, {"thought": thought, "text": text, "refusal": None, "calls": calls})
+    kept = [keep_call(number, call) for number, call in calls.items()]
+    session.note(e.STEP_DECIDED, facts, {"thought": thought, "text": text, "refusal": None, "calls": kept})

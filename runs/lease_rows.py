@@ -19,7 +19,7 @@ ENDED = "('completed', 'halted', 'failed', 'cancelled', 'expired')"
 _CONTEXT = """
     r.id, r.team_id, r.identity_id, i.name, r.agent_version_id, r.principal_id, p.issuer, p.subject,
     r.application_id, r.started_by_id, r.trace_id, r.trace_flags, r.trace_state, r.proof, r.limits, r.line,
-    r.credential_id, r.undoes_id
+    r.credential_id, r.undoes_id, r.applies_id
 """
 # Whoever takes the lease also takes the bell: a ring after this moment is seen before the lease is given back.
 _LEASE = f"""
@@ -117,6 +117,7 @@ class RunContext:
     line: Any = ()  # Any: JSON
     credential_id: UUID | None = None
     undoes_id: UUID | None = None
+    applies_id: UUID | None = None
 
     def new_traceparent(self) -> str:
         """Return a W3C traceparent with a new span of the run's trace, under the flags that its caller chose."""

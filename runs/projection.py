@@ -159,7 +159,7 @@ def _call_changed(projection: Projection, event: Event, after: RunState) -> None
     row.state = call.status
     code = call.code if call.settled else facts.get("code") or ""
     row.code = code[:CODE_LIMIT] or row.code
-    if event.kind in (e.CALL_ALLOWED, e.CALL_GATED, e.CONFIRMATION_REQUESTED):
+    if event.kind in (e.CALL_ALLOWED, e.CALL_GATED, e.CONFIRMATION_REQUESTED, e.CALL_STAGED):
         row.tool_version_id, row.effect = facts["tool_version"], facts["effect"]
     elif event.kind == e.CALL_REFUSED:
         row.tool_version_id = facts.get("tool_version")
@@ -221,6 +221,8 @@ def required_actions(state: RunState) -> list[dict[str, Any]]:
             {"type": "outcome", "step": state.step_of(call.number), "call": call.number}
             for call in state.unsettled_outcomes
         ]
+    if state.is_under_review:
+        return [{"type": "review", "id": state.change_set}]
     if state.extensible.asked:
         ends = state.extensible.expires_at
         actions.append({"type": "extension", "id": state.extensible.asked, "expires_at": ends})
@@ -264,4 +266,6 @@ def run_state(state: RunState) -> str:
         state.step == 0 and state.working_since is None and not state.extensible.asked
     ):  # no driver has been there yet
         return "queued"
+    if state.is_under_review:
+        return "requires_action"
     return "requires_action" if state.requires_people and state.waits_for_people else "in_progress"

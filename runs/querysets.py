@@ -14,7 +14,15 @@ from identities.querysets import is_known_person
 
 if TYPE_CHECKING:
     from identities.models import User
-    from runs.models import AgentVersion, Campaign, Extension, Handover, Run, Stop  # noqa: F401  named in strings
+    from runs.models import (  # noqa: F401  named in strings
+        AgentVersion,
+        Campaign,
+        ChangeSet,
+        Extension,
+        Handover,
+        Run,
+        Stop,
+    )
 
 
 # No window is longer, and no driver that late.
@@ -42,6 +50,16 @@ class RunQuerySet(models.QuerySet["Run"]):
     def undoing(self, run: Run) -> Self:
         """Return the undos of a run, the first one first."""
         return self.filter(undoes=run).order_by("id")
+
+
+class ChangeSetQuerySet(models.QuerySet["ChangeSet"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the change sets of the runs that somebody may see."""
+        return self.filter(run__in=apps.get_model("runs", "Run").objects.visible_to(user).order_by())
+
+    def waiting(self) -> Self:
+        """Return what waits for review, the oldest first."""
+        return self.filter(state="offered").order_by("offered_at", "id")
 
 
 class AgentVersionQuerySet(models.QuerySet["AgentVersion"]):

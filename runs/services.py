@@ -27,8 +27,10 @@ from identities.oauth.issuers import ProvenUser
 from runs import lease_rows
 from runs.admission import needs_review
 from runs.bounds import bind
+from runs.changesets.forms import RunForm, check_form, limit_tools, write_message
+from runs.changesets.withdrawing import withdraw_changes
 from runs.evidence import USER_WROTE
-from runs.models import Priority, Proof, Run, RunKind
+from runs.models import ChangeSet, Priority, Proof, Run, RunKind, RunMode
 from runs.policies import may_control, may_start, may_start_version, may_veto
 from runs.starting import create_run, find_principal, published_version, record_start, refuse_stopped
 from runs.steering import write_by_person
@@ -52,12 +54,17 @@ def start_run(
     parent: Run | None = None,
     limits: Mapping[str, Any] | None = None,  # Any: JSON
     priority: Priority = Priority.NORMAL,
+    mode: RunMode = RunMode.ACT,
+    form: RunForm | None = None,
 ) -> Run:
     """Start a run of the agent's published version on behalf of a principal, in the caller's trace or a new one.
 
     ``credential``: the key with which it is started. ``proven``: what a token of the user's said that was verified.
     ``parent``: the run on whose behalf this one acts, and within whose authority. ``limits``: of the agent's tools
     only these, by name, on terms of their own. ``priority``: which begins first where people have too much to review.
+
+    ``mode``: whether what it decides is carried out, or staged for review. ``form``: by what it is measured, what it
+    must keep to and must not use, checked before anything starts.
 
     Raises PolicyDenied when the actor may not, StateConflict when the agent has nothing published or is not
     active, ValidationFailed for an empty or oversized message or limits that cannot be kept.
@@ -70,15 +77,21 @@ def start_run(
         may_start_version(version, application).enforce()
         principal = find_principal(agent, issuer, subject)
         refuse_stopped(principal, version)
+        if form is not None:
+            check_form(form, version)
+        limits = limit_tools(version, mode, form, limits)
         bounds = bind(
             actor=actor, agent=agent, version=version, principal=principal, parent=parent, limits=limits
         )
         run = create_run(
             actor=actor, version=version, principal=principal, application=application, trace=trace,
-            bounds=bounds, proof=_proof_of(application, proven), credential=credential, priority=priority,
-            needs_review=parent is None and needs_review(version),
+            bounds=bounds, proof=_proof_of(application, proven), credential=credential, priority=priority, mode=mode,
+            needs_review=parent is None and needs_review(version, proposes=mode == RunMode.PROPOSE),
+            ceilings=form.ceilings if form else None,
         )  # fmt: skip
-        record_start(run, actor, message, "application" if application else "staff")
+        said = write_message(message, form)
+        kept = {"form": form.as_content(message)} if form else None
+        record_start(run, actor, said, "application" if application else "staff", kept=kept)
         send_after_commit(DRIVE, str(run.pk))
     return run
 
@@ -161,6 +174,10 @@ def add_message(*, actor: User, run: Run, text: str) -> Run:
     _require_control(actor, run)
     if run.kind == RunKind.UNDO:
         raise StateConflict("is_an_undo", "nobody reads messages in an undo; nothing was changed")
+    if run.kind == RunKind.APPLY:
+        raise StateConflict(
+            "is_an_apply", "nobody reads messages while a change set is applied; nothing was changed"
+        )
     check_text(text)
     return append_to_run(
         actor, run, e.MESSAGE_RECEIVED, {"size": len(text)}, {"text": text}, void_approvals(run)
@@ -176,6 +193,7 @@ def void_approvals(run: Run) -> Duty:
     def void(cursor: Cursor, state: State) -> None:
         void_requests(subject_ref=str(run.pk), code=USER_WROTE, now=timezone.now())
         void_confirmations(subject_ref=str(run.pk), code=USER_WROTE, now=timezone.now())
+        withdraw_changes(run.pk, ChangeSet.State.SUPERSEDED, USER_WROTE, timezone.now())
 
     return void
 

@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import takewhile
@@ -24,9 +24,12 @@ from agentops.engine.fold import fold, fold_all, is_overtaken
 from agentops.engine.snapshots import UnreadableSnapshot, dump_state, load_state
 from agentops.engine.state import RunState
 from agentops.errors import AgentOpsError, StateConflict
+from agentops.identifiers import new_id, text_of
 from agentops.ledger.entries import Draft, Head, SealedEntry
 from agentops.ledger.store import Cursor, read_contents, read_entries, read_head
 from runs import group_commit, journal, lease_rows
+from runs.changesets.plans import ApplyPlan
+from runs.changesets.plans import read_plan as read_apply_plan
 from runs.draws import Draw
 from runs.interruptions import (
     BudgetSet,
@@ -122,11 +125,24 @@ class Session:
     # Heads that appends were to lead to: one whose answer was lost may have been written all the same.
     meant: list[Head] = field(default_factory=list)
     now: datetime = field(default_factory=utc_now)
+    drafted: str = field(default_factory=lambda: text_of(new_id()))
 
     @cached_property
     def version(self) -> VersionSpec:
         version = read_version(self.context.agent_version_id)
+        if self.applying is not None:  # nobody is there to plan, or to ask
+            return replace(version, plan="", may_ask_user=False, may_hand_over=False)
         return self.undo.narrow(version) if self.undo else version
+
+    @cached_property
+    def applying(self) -> ApplyPlan | None:
+        """Return what the run is to carry out of a change set, if that is what it is for."""
+        return read_apply_plan(self.context.run_id) if self.context.applies_id else None
+
+    @property
+    def change_set(self) -> str:
+        """Return the id of the change set that the run proposes: that which has begun, or the next one's."""
+        return self.state.change_set or self.drafted
 
     @cached_property
     def undo(self) -> UndoPlan | None:

@@ -18,7 +18,8 @@ from agentops.tracing import TraceContext
 from identities.models import AgentIdentity, ApiKey, Application, KillSwitch, Principal, User
 from runs import escrow
 from runs.bounds import Bounds, describe_bounds
-from runs.models import AgentVersion, Priority, Run, RunKind
+from runs.changesets.forms import Ceilings
+from runs.models import AgentVersion, ChangeSet, Priority, Run, RunKind, RunMode
 
 
 def published_version(agent: AgentIdentity) -> AgentVersion:
@@ -78,24 +79,34 @@ def create_run(
     credential: ApiKey | None = None,
     conversation: str = "",
     undoes: Run | None = None,
+    applies: ChangeSet | None = None,
+    mode: RunMode = RunMode.ACT,
     priority: Priority = Priority.NORMAL,
     needs_review: bool = False,
     max_steps: int | None = None,
+    ceilings: Ceilings | None = None,
 ) -> Run:
-    """Write a run's row; with a conversation's digest, that of a run which an agent outside plans."""
+    """Write a run's row; with a conversation's digest, that of a run which an agent outside plans.
+
+    One that applies a change set has the set's id, and acts for whoever started the run that proposed it.
+    """
     now, agent = timezone.now(), version.identity
+    by = applies.run.started_by_id if applies else actor.pk if actor.kind == User.Kind.PERSON else None
+    key = applies.run.credential_id if applies else credential.pk if credential else None
     return Run.objects.create(
-        id=new_id(),
+        id=applies.pk if applies else new_id(),
         team_id=agent.team_id,
         identity=agent,
         agent_version=version,
         principal=principal,
         application=application,
-        started_by=actor if actor.kind == User.Kind.PERSON else None,
-        credential=credential,
+        started_by_id=by,
+        credential_id=key,
         proof=proof,
-        kind=RunKind.UNDO if undoes else RunKind.EXTERNAL if conversation else RunKind.TASK,
+        kind=_kind_of(undoes, applies, conversation),
+        mode=mode,
         undoes=undoes,
+        applies=applies.run if applies else None,
         priority=priority,
         needs_review=needs_review,
         conversation=conversation,
@@ -109,11 +120,23 @@ def create_run(
         updated_at=now,
         expires_at=_first_end(now, version, agent, bounds.parent),
         wake_at=now,
-        max_steps=version.max_steps or 0 if max_steps is None else max_steps,
-        max_tokens=version.max_tokens or 0,
-        max_usd=version.max_usd or 0,
-        max_seconds=version.max_seconds or 0,
+        max_steps=max_steps or _ceiling(version, ceilings, "steps"),
+        max_tokens=_ceiling(version, ceilings, "tokens"),
+        max_usd=_ceiling(version, ceilings, "usd"),
+        max_seconds=_ceiling(version, ceilings, "seconds"),
     )
+
+
+def _ceiling(version: AgentVersion, ceilings: Ceilings | None, name: str) -> Any:  # Any: int or Decimal
+    """Return a limit of the run: its form's own, or that of its agent's version."""
+    own = getattr(ceilings, name) if ceilings else None
+    return own or getattr(version, f"max_{name}") or 0
+
+
+def _kind_of(undoes: Run | None, applies: ChangeSet | None, conversation: str) -> RunKind:
+    if undoes or applies:
+        return RunKind.UNDO if undoes else RunKind.APPLY
+    return RunKind.EXTERNAL if conversation else RunKind.TASK
 
 
 def _first_end(
@@ -135,9 +158,12 @@ def _extensions(run: Run) -> dict[str, int]:
 
 
 def record_start(
-    run: Run, actor: User, message: str, asserted_by: str, *, reason: str = "", **more: Any
+    run: Run, actor: User, message: str, asserted_by: str, *, reason: str = "", kept: Any = None, **more: Any
 ) -> None:  # Any: facts
-    """Write the first entry of a run's stream; ``asserted_by`` says who told us for whom it acts."""
+    """Write the first entry of a run's stream; ``asserted_by`` says who told us for whom it acts.
+
+    ``kept`` is what else is kept of what was said, as content that can be erased.
+    """
     with connection.cursor() as cursor:
         shared = escrow.limited_by(cursor, run.team_id, run.identity_id)
     facts: dict[str, Any] = {
@@ -163,8 +189,9 @@ def record_start(
         "repeat_limit": run.agent_version.repeat_limit,
         "size": len(message),
         **_extensions(run),
+        **({"mode": str(run.mode)} if run.mode == RunMode.PROPOSE else {}),
         **({"needs_review": True, "priority": run.priority} if run.needs_review else {}),
         **more,
     }
-    content = {"message": message, **({"reason": reason} if reason else {})}
+    content = {"message": message, **({"reason": reason} if reason else {}), **(kept or {})}
     record(run.pk, "run", Draft(e.RUN_STARTED, run.created_at, facts, content, actor.pk))

@@ -24,6 +24,8 @@ LANES: dict[str, Lane] = {
     **dict.fromkeys((e.CALL_EDITED, e.CALL_ASKED_BACK), "decided"),
     **dict.fromkeys((e.CONFIRMATION_REQUESTED, e.CONFIRMATION_GIVEN, e.CONFIRMATION_REFUSED), "decided"),
     **dict.fromkeys((e.HANDOVER_CLOSED, e.BUDGET_EXTENDED, e.EXTENSION_REFUSED), "decided"),
+    **dict.fromkeys((e.CALL_STAGED, e.CHANGES_OFFERED), "decided"),
+    **dict.fromkeys((e.CHANGES_SENT_BACK, e.CHANGES_SETTLED), "decided"),
     **dict.fromkeys((e.ATTEMPT_STARTED, e.CALL_SUCCEEDED, *e.OF_ESCROW), "executed"),
     **dict.fromkeys(
         (e.MODEL_FAILED, e.CALL_REFUSED, e.ATTEMPT_FAILED, e.CALL_DEFERRED, e.CALL_FAILED), "broke"
@@ -168,6 +170,12 @@ TITLES: dict[str, str | Callable[[Facts, str], str]] = {
         f"{tool}: confirmed by the end user, known by {PROOFS.get(facts['proof'], 'nothing on record')}"
     ),
     e.CONFIRMATION_REFUSED: lambda facts, tool: f"{tool}: not confirmed, {_words(facts['code'])}",
+    e.CALL_STAGED: lambda facts, tool: f"{tool}: staged as item {facts['item']} of the change set",
+    e.CHANGES_OFFERED: lambda facts, _: f"Its change set is put before reviewers: {facts['items']} items",
+    e.CHANGES_SENT_BACK: lambda facts, _: "A reviewer sends the change set back",
+    e.CHANGES_SETTLED: lambda facts, _: (
+        f"The change set is settled: {facts['accepted']} of {facts['items']} items are carried out"
+    ),
     e.APPROVAL_GRANTED: lambda _, tool: f"{tool}: approved by a person",
     e.APPROVAL_REFUSED: lambda facts, tool: f"{tool}: {_words(facts['verdict'])}, not approved",
     e.CALL_EDITED: _edited,

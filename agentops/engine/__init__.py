@@ -12,6 +12,7 @@ that mattered is an event of the run's ledger stream. Folding that stream again 
 # 5: a run may be external: an agent outside plans, and its calls arrive one by one.
 # 6: a call may be held, for people to veto it.
 # 7: a run may have to be admitted first; people may edit a call before they approve it, or ask the agent back.
-# 8: a run may ask for more at a limit of its own, the end user may have to confirm a call, and people may close a
-#    conversation that was handed over to them.
+# 8: a run may ask for more at a limit of its own, the end user may have to confirm a call, people may close a
+#    conversation that was handed over to them, and a run may propose: what has an effect is staged as an item of a
+#    change set, which people review.
 ENGINE_VERSION = 8

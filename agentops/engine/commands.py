@@ -73,6 +73,13 @@ class AskMore:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferChanges:
+    """Put what the run has proposed before those who review it; so many items."""
+
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Nothing to do before ``until``; None waits for people. ``state`` is how the run shows meanwhile."""
 
@@ -105,6 +112,7 @@ Command = (
     | Park
     | Admit
     | AskMore
+    | OfferChanges
     | Wait
     | Finish
     | Rest

@@ -14,6 +14,7 @@ from agentops.engine.commands import (
     CallTools,
     Command,
     Finish,
+    OfferChanges,
     Park,
     ReadBack,
     Rest,
@@ -80,6 +81,8 @@ def _heed_people(state: RunState, now: datetime) -> Command | None:
 
 
 def _carry_on(state: RunState, now: datetime, deadline: datetime) -> Command:
+    if state.phase == "answered" and state.staged and state.review != "settled":
+        return _put_to_review(state)
     if state.phase == "answered" and (state.engine >= OVERRUN_ANSWERS or not state.is_overspent):
         return Finish(e.RUN_COMPLETED, "")
     if state.exhausted or state.is_overspent:
@@ -92,6 +95,13 @@ def _carry_on(state: RunState, now: datetime, deadline: datetime) -> Command:
     if state.phase == "calling" and state.open_calls:
         return _next_for_calls(state, now, deadline)
     return _halting_outcome(state) or _ask(state, now, deadline)
+
+
+def _put_to_review(state: RunState) -> Command:
+    """What was proposed is put before people, and the run waits for them."""
+    if state.review == "offered":
+        return Wait(state.expires_at, "requires_action", for_people=True)
+    return OfferChanges(state.staged)
 
 
 def _serve(state: RunState, now: datetime, deadline: datetime) -> Command:

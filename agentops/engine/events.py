@@ -13,6 +13,8 @@ HANDOVER_ANSWERED = "handover.answered"
 HANDOVER_CLOSED = "handover.closed"
 OUTCOME_SETTLED = "outcome.settled"
 CALL_VETOED = "call.vetoed"
+CHANGES_SENT_BACK = "changes.sent_back"
+CHANGES_SETTLED = "changes.settled"
 RUN_PAUSED = "run.paused"
 RUN_UNPAUSED = "run.unpaused"
 CANCEL_REQUESTED = "run.cancel_requested"
@@ -34,6 +36,8 @@ CALL_ASKED = "call.asked"
 CONFIRMATION_REQUESTED = "confirmation.requested"
 CONFIRMATION_GIVEN = "confirmation.given"
 CONFIRMATION_REFUSED = "confirmation.refused"
+CALL_STAGED = "call.staged"
+CHANGES_OFFERED = "changes.offered"
 APPROVAL_GRANTED = "approval.granted"
 APPROVAL_REFUSED = "approval.refused"
 CALL_EDITED = "call.edited"
@@ -76,6 +80,8 @@ INTENTS = frozenset(
         CALL_GATED,
         CONFIRMATION_REQUESTED,
         LIMIT_REACHED,
+        CALL_STAGED,
+        CHANGES_OFFERED,
         BUDGET_DRAWN,
         BUDGET_RETURNED,
         *ENDINGS,
@@ -92,6 +98,8 @@ BY_PEOPLE = frozenset(
         HANDOVER_CLOSED,
         OUTCOME_SETTLED,
         CALL_VETOED,
+        CHANGES_SENT_BACK,
+        CHANGES_SETTLED,
         RUN_PAUSED,
         RUN_UNPAUSED,
         CANCEL_REQUESTED,

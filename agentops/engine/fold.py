@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from agentops.engine import ENGINE_VERSION
 from agentops.engine import events as e
-from agentops.engine.changes import Change, Facts, admission, budgets, calls, people, planner
+from agentops.engine.changes import Change, Facts, admission, budgets, calls, people, planner, staging
 from agentops.engine.events import Event
 from agentops.engine.state import ZERO, Drawn, Extensible, Limits, Mark, RunState
 from agentops.errors import StateConflict
@@ -74,6 +74,7 @@ def _start(event: Event) -> RunState:
         marks=(Mark(1, 0, event.facts.get("size", 0)),),
         admission="to_ask" if event.facts.get("needs_review") else "",
         idle_s=event.facts.get("idle_s", 0),
+        proposes=event.facts.get("mode") == "propose",
         heard_at=event.at if event.facts.get("idle_s") else None,
         extensible=Extensible(event.facts.get("extensions", 0)),
     )
@@ -117,6 +118,7 @@ _CHANGES: dict[str, Change] = {
     **people.CHANGES,
     **planner.CHANGES,
     **calls.CHANGES,
+    **staging.CHANGES,
     **budgets.CHANGES,
     **dict.fromkeys(e.ENDINGS, _ended),
 }

@@ -19,6 +19,7 @@ from agentops.engine.commands import (
     CallTools,
     Command,
     Finish,
+    OfferChanges,
     Park,
     ReadBack,
     SettleLostAnswer,
@@ -56,6 +57,7 @@ _ASSESSED = frozenset(
         e.CONFIRMATION_REQUESTED,
         e.CALL_REFUSED,
         e.CALL_ASKED,
+        e.CALL_STAGED,
         e.PLAN_FROZEN,
     )
 )
@@ -196,6 +198,8 @@ def _leads_to(command: Command, event: Event, view: RunState) -> bool:
             return kind == e.LIMIT_REACHED and facts["limit"] == limit
         case Wait(for_people=True):
             return kind == e.BUDGET_RETURNED
+        case OfferChanges(items):
+            return kind == e.CHANGES_OFFERED and facts["items"] == items
         case Finish(ending, reason, limit):
             recorded = (facts.get("reason", ""), facts.get("limit", limit))
             return kind == ending and recorded == (reason, limit)

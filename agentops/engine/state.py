@@ -39,6 +39,7 @@ CallStatus = Literal[
     "succeeded",
     "failed",
     "refused",
+    "staged",
 ]
 # Whoever acts has lost the right to: no other call of the run could fare better.
 LostAuthority = Literal[
@@ -69,6 +70,8 @@ StatusReason = Literal[
     "planner_error",
     "stuck",
 ]
+# How the change set of a run that proposes stands with those who review it.
+Review = Literal["offered", "settled"]
 # Which budget was reached; ``price``: what the model costs is not known.
 LimitReached = Literal[
     "steps", "tokens", "usd", "seconds", "shared_steps", "shared_tokens", "shared_usd", "price"
@@ -172,7 +175,7 @@ class CallState(NamedTuple):
         return self.status in WAITING_FOR_PEOPLE
 
 
-SETTLED = frozenset(("succeeded", "failed", "refused"))
+SETTLED = frozenset(("succeeded", "failed", "refused", "staged"))
 RUNNABLE = frozenset(("allowed", "confirmed", "approved", "held", "retrying", "deferred"))
 # Nothing goes on until people have acted; a held call goes out if they do not, and until then waits for them too.
 REQUIRING_PEOPLE = frozenset(("confirming", "waiting", "asked", "parked"))
@@ -263,11 +266,21 @@ class RunState(NamedTuple):
     closed: int = (
         0  # the seq of the entry with which a person has ended the conversation that was theirs to answer
     )
+    # Of a run that proposes: its present change set, how many items that has, and how its review stands.
+    proposes: bool = False
+    change_set: str = ""
+    staged: int = 0
+    review: Review | Literal[""] = ""
 
     @property
     def is_external(self) -> bool:
         """Whether an agent outside plans: its calls arrive one by one, and none waits for another to settle."""
         return self.idle_s > 0
+
+    @property
+    def is_under_review(self) -> bool:
+        """Whether the run has proposed what it can, and people have it before them."""
+        return self.phase == "answered" and self.review == "offered"
 
     @property
     def may_take(self) -> bool:
@@ -308,7 +321,7 @@ class RunState(NamedTuple):
 
         A write that is ready but stands behind one that waits for people waits for people too.
         """
-        if self.paused or self.admission == "held_back" or self.extensible.asked:
+        if self.paused or self.admission == "held_back" or self.extensible.asked or self.is_under_review:
             return True
         if self.is_external:  # whoever plans is awaited like a person
             return not self.may_take and all(call.waits_for_people for call in self.open_calls)

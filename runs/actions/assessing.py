@@ -16,6 +16,7 @@ from runs.actions.pinning import pin_for_people
 from runs.actions.proposals import assess_proposal, problem_detail, proposal, terms_of, where_of
 from runs.actions.refusals import note_denied, note_refused
 from runs.authority import heed_standing
+from runs.changesets.staging import is_staged, stage_call
 from runs.handovers import open_handover
 from runs.lookups.resolving import content_of
 from runs.session import Guard, Session, utc_now
@@ -56,6 +57,8 @@ def _assess_one(session: Session, call: CallState, spec: ToolSpec) -> None:
     assessment = assess_proposal(session, call, spec)
     if assessment.verdict == "DENY":
         note_denied(session, call, assessment)
+    elif is_staged(session, assessment):
+        stage_call(session, call, assessment)
     elif assessment.confirms and not assessment.replay:
         ask_user(session, call, assessment)
     elif assessment.verdict == "ALLOW" or assessment.replay:  # nobody is asked about what has been done

@@ -17,6 +17,7 @@ from runs.actions.proposals import terms_of, where_of
 from runs.actions.refusals import give_caps_back, note_refused
 from runs.actions.subjects import subject_of
 from runs.authority import heed_standing
+from runs.changesets import applying
 from runs.lookups.previewing import CHANGED
 from runs.lookups.resolving import content_of
 from runs.projection import REVIEW_CAPACITY
@@ -42,6 +43,9 @@ def ask_people(
 
     ``pinned`` is what it changes, where that was read just now.
     """
+    if session.applying is not None:
+        applying.adopt_approval(session, call, assessment, pinned)
+        return
     session.commit()  # what has happened so far is evidence
     if session.state.unread:  # the user's last words, which the model had not read when it proposed this
         note_refused(session, call, "approval_voided", evidence.UNREAD_WORDS)

@@ -22,6 +22,8 @@ def meant_of(session: Session, call: CallState, spec: ToolSpec) -> Meant | None:
     """Return what bears on whether the user meant the call; None where neither plan nor provenance is asked for."""
     if undone := undone_by(session, call):
         return Meant(_NONE, undoes=undone.key)
+    if session.applying is not None:
+        return Meant(_NONE, accepted=str(session.applying.run))
     planned, traced = bool(session.version.plan), bool(spec.declared.arguments)
     if not planned and not traced:
         return None

@@ -10,6 +10,8 @@ from agentops.engine.state import CallState
 from agentops.identifiers import text_of
 from runs.actions.meaning import meant_of, undone_by
 from runs.authority import find_ended_parent
+from runs.changesets.depending import take_out
+from runs.changesets.missing import find_missing
 from runs.decided import find_undecided
 from runs.gateway.delegated import is_taken_back
 from runs.lookups.calling import make_call
@@ -24,7 +26,10 @@ _GONE: dict[str, Any] = {"arguments": None, "problem_detail": "the proposal was 
 
 
 def key_of(session: Session, call: CallState) -> str:
-    """Return the idempotency key of a call: ``run:step:tool:call``."""
+    """Return the idempotency key of a call: ``run:step:tool:call``; of a staged one, of the run that is to make it."""
+    spec = session.version.catalogue.get(call.tool)
+    if session.state.proposes and spec is not None and spec.effect != "read":
+        return f"{session.change_set}:1:{call.tool}:{session.state.staged + 1}"
     return f"{text_of(session.context.run_id)}:{session.state.step_of(call.number)}:{call.tool}:{call.number}"
 
 
@@ -44,6 +49,12 @@ def proposal(session: Session, number: int) -> dict[str, Any]:
 def _find_call(content: Any, number: int) -> dict[str, Any]:  # Any: JSON
     calls = content.get("calls", ()) if isinstance(content, dict) else ()
     return next((call for call in calls if call["call"] == number), _GONE)
+
+
+def said_of(session: Session, call: CallState) -> Any:  # Any: JSON
+    """Return the arguments of the proposal itself, without what it says about other items of a change set."""
+    said, spec = proposal(session, call.number)["arguments"], session.version.catalogue.get(call.tool)
+    return take_out(spec, said) if session.state.proposes and spec is not None else said
 
 
 def read_arguments(session: Session, call: CallState, spec: ToolSpec) -> Any:  # Any: JSON
@@ -75,7 +86,7 @@ def call_of(session: Session, call: CallState, spec: ToolSpec, arguments: Any) -
 
 def assess_proposal(session: Session, call: CallState, spec: ToolSpec) -> Assessment:
     """Assess the recorded proposal of a call, as of now; the commit of the attempt compares what that rests on."""
-    said = proposal(session, call.number)["arguments"]
+    said = said_of(session, call)
     planned = call_of(session, call, spec, said)
     if not isinstance(said, dict):
         return refuse(planned, "arguments_erased", "what was proposed has been erased", "run")
@@ -89,6 +100,8 @@ def assess_proposal(session: Session, call: CallState, spec: ToolSpec) -> Assess
             return refuse(planned, found.code, found.detail, "tool")
         planned = replace(planned, arguments=found.arguments)
     arguments = planned.arguments
+    if missing := find_missing(session, call.number):
+        return refuse(planned, *missing, "run")
     if undecided := find_undecided(session, spec, arguments):
         return refuse(planned, CODE, undecided, "tool")
     # A key that nobody has used is looked for when the attempt is written; one of ours has to be looked up.

@@ -4,6 +4,7 @@ from runs.admin import blast_radius, dashboard, family, related, tool_use
 from runs.admin.budgets import BudgetAdmin, PriceAdmin
 from runs.admin.campaigns import CampaignAdmin
 from runs.admin.capacity import ReviewCapacityAdmin
+from runs.admin.changesets import ChangeSetAdmin
 from runs.admin.extensions import ExtensionAdmin
 from runs.admin.handovers import HandoverAdmin
 from runs.admin.principals import PrincipalAdmin
@@ -15,6 +16,7 @@ __all__ = [
     "AgentVersionAdmin",
     "BudgetAdmin",
     "CampaignAdmin",
+    "ChangeSetAdmin",
     "ExtensionAdmin",
     "HandoverAdmin",
     "KillSwitchAdmin",

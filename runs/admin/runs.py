@@ -29,9 +29,10 @@ from identities.policies import may_govern
 from runs.admin.held import held_view
 from runs.admin.looking import compare_view, prompt_view
 from runs.admin.pages import live_context, read_before, read_seen
+from runs.admin.start_form import StartForm, read_form
 from runs.answering import answer_handover
 from runs.erasure import ERASE, erase_run
-from runs.models import ENDED_STATES, Handover, Run
+from runs.models import ENDED_STATES, Handover, Run, RunMode
 from runs.policies import May, may_control, startable_by
 from runs.services import (
     answer_input,
@@ -61,13 +62,6 @@ def _permission_by(rule: Callable[[User, Run], May]) -> Callable[..., bool]:
         return rule(acting_person(request), obj).allowed
 
     return has_permission
-
-
-class StartForm(forms.Form):
-    """A task for an agent, in the starter's own name."""
-
-    agent = forms.ModelChoiceField(queryset=AgentIdentity.objects.none())
-    message = forms.CharField(widget=forms.Textarea(attrs={"rows": 4}), label="What is to be done")
 
 
 class AgentFilter(admin.SimpleListFilter):
@@ -281,6 +275,8 @@ class RunAdmin(GovernedAdmin):
             actor=person,
             agent=values["agent"],
             message=values["message"],
+            mode=RunMode(values["mode"]),
+            form=read_form(values),
             issuer=STAFF_ISSUER,
             subject=person.get_username(),
             application=None,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from rest_framework import serializers
 
 from agentops.api.serializers import BodySerializer, FlagField, NumberField, QuerySerializer, TextField
 from runs.answering import CLOSING
 from runs.api.words import PRIORITIES
-from runs.models import RunState
+from runs.models import RunMode, RunState
 
 
 class PrincipalBody(BodySerializer):
@@ -37,6 +39,29 @@ class ToolLimitBody(BodySerializer):
     over_caps = serializers.ChoiceField(["DENY", "REQUIRE_APPROVAL"], required=False)
 
 
+class CeilingsBody(BodySerializer):
+    """Limits of this run; each at most what its agent has."""
+
+    steps = NumberField(required=False, min_value=1, max_value=2**31 - 1)
+    tokens = NumberField(required=False, min_value=1, max_value=2**31 - 1)
+    usd = serializers.DecimalField(12, 4, required=False, min_value=Decimal("0.0001"))
+    seconds = NumberField(required=False, min_value=1, max_value=2**31 - 1)
+
+
+class RunFormBody(BodySerializer):
+    """By what the run is measured, what it has to keep to, and what it must not even propose."""
+
+    criteria = serializers.ListField(child=TextField(max_length=1_000), required=False, default=list)
+    constraints = serializers.ListField(child=TextField(max_length=1_000), required=False, default=list)
+    forbidden = serializers.ListField(
+        child=TextField(max_length=64),
+        required=False,
+        default=list,
+        help_text="Names of tools, or effect classes (reversible, irreversible): policy denies them.",
+    )
+    budget = CeilingsBody(required=False)
+
+
 class StartRunBody(BodySerializer):
     """A task for an agent.
 
@@ -62,6 +87,12 @@ class StartRunBody(BodySerializer):
         required=False,
         help_text="Which runs begin first where people have more to review than they can; by default normal.",
     )
+    mode = serializers.ChoiceField(
+        RunMode.choices,
+        required=False,
+        help_text="propose: what has an effect is staged, and people review all of it as one change set.",
+    )
+    form = RunFormBody(required=False)
     tool_limits = serializers.DictField(
         child=ToolLimitBody(),
         required=False,

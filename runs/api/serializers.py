@@ -21,7 +21,7 @@ from runs.api.words import (
     STEP_STATES,
 )
 from runs.conversation import Said, read_conversation, whose_turn
-from runs.models import Handover, Proof, Run, RunKind, RunState, Step, ToolCall
+from runs.models import Handover, Proof, Run, RunKind, RunMode, RunState, Step, ToolCall
 from tools.models import Effect
 
 Document = dict[str, Any]  # Any: a JSON document
@@ -40,14 +40,17 @@ class RequiredActionSerializer(serializers.Serializer[Any]):  # Any: a plain doc
 
     approval: decide it. input: answer the agent's question. handover: take over the conversation.
     outcome: find out whether a call took place. confirmation: have the end user confirm the call.
-    extension: decide whether the run may go on beyond its limit; it is of no step or call.
+    extension: decide whether the run may go on beyond its limit. review: decide about the change set, whose id it is.
     """
 
-    type = serializers.ChoiceField(["approval", "input", "handover", "outcome", "confirmation", "extension"])
-    step = serializers.IntegerField(allow_null=True)
-    call = serializers.IntegerField(allow_null=True)
+    type = serializers.ChoiceField(
+        ["approval", "input", "handover", "outcome", "confirmation", "extension", "review"]
+    )
+    step = serializers.IntegerField(allow_null=True, help_text="Null for an extension and a review.")
+    call = serializers.IntegerField(allow_null=True, help_text="As above.")
     id = serializers.UUIDField(
-        allow_null=True, help_text="Of the approval, the confirmation or the extension; null for the others."
+        allow_null=True,
+        help_text="Of the approval, the confirmation, the extension or the change set; null for the others.",
     )
     expires_at = serializers.CharField(allow_null=True)
 
@@ -108,6 +111,12 @@ class RunSerializer(serializers.Serializer[Run]):
     )
     parent_run = serializers.UUIDField(
         source="parent_id", allow_null=True, help_text="The run on whose behalf this one acts."
+    )
+    mode = serializers.ChoiceField(RunMode.choices)
+    applies = serializers.UUIDField(
+        source="applies_id",
+        allow_null=True,
+        help_text="The run that proposed what this one carries out; its change set has this run's id.",
     )
     undoes = serializers.UUIDField(
         source="undoes_id", allow_null=True, help_text="The run whose effects this one undoes."

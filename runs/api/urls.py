@@ -5,6 +5,7 @@ from django.urls import path
 from runs.api import (
     blast_radius,
     campaigns,
+    changesets,
     confirmations,
     controls,
     events,
@@ -21,6 +22,7 @@ from runs.api import (
 )
 
 RUN = "runs/<uuid:run_id>"
+CHANGE_SET = "change-sets/<uuid:change_set_id>"
 
 urlpatterns = [
     path("runs", views.Runs.as_view(), name="runs"),
@@ -65,6 +67,11 @@ urlpatterns = [
     ),
     path("campaigns", campaigns.Campaigns.as_view(), name="campaigns"),
     path("campaigns/<uuid:campaign_id>", campaigns.CampaignDetail.as_view(), name="campaign"),
+    path("change-sets", changesets.ChangeSets.as_view(), name="change-sets"),
+    path(CHANGE_SET, changesets.ChangeSetDetail.as_view(), name="change-set"),
+    path(f"{CHANGE_SET}/decision", changesets.ChangeSetDecision.as_view(), name="change-set-decision"),
+    path(f"{CHANGE_SET}/return", changesets.ChangeSetReturn.as_view(), name="change-set-return"),
+    path(f"{CHANGE_SET}/apply", changesets.ChangeSetApplication.as_view(), name="change-set-apply"),
     path("stops", stops.Stops.as_view(), name="stops"),
     path("stops/<uuid:stop_id>", stops.StopDetail.as_view(), name="stop"),
     path("tools/<uuid:tool_id>/metrics", tool_use.ToolMetrics.as_view(), name="tool-metrics"),

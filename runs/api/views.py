@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
@@ -23,7 +24,8 @@ from runs.api.contents import read_steps
 from runs.api.lookup import find_run, operation_on_run, show_run, visible_runs
 from runs.api.principals import principal_of, read_proof
 from runs.api.serializers import RunDetailSerializer, RunSerializer, StepSerializer, TraceSerializer
-from runs.models import Priority, Run, Step
+from runs.changesets.forms import Ceilings, RunForm
+from runs.models import Priority, Run, RunMode, Step
 from runs.services import start_run
 from runs.trace import read_totals, read_trace
 from runs.words import read_ending
@@ -92,12 +94,19 @@ class Runs(ListView):
                 parent=find_run(actor, body["parent_run"]) if "parent_run" in body else None,
                 limits=body.get("tool_limits"),
                 priority=Priority[body.get("priority", "normal").upper()],
+                mode=RunMode(body.get("mode", "act")),
+                form=_read_form(body["form"]) if "form" in body else None,
             )
             shown = show_run(run)
             return Answer(201, shown, shown["links"]["self"])
 
         operation = operation_on_run("runs", principal, unmarked=("subject_token",))
         return answer_once(request, operation, act, required=True)
+
+
+def _read_form(body: dict[str, Any]) -> RunForm:  # Any: checked JSON
+    lists = {name: body[name] for name in ("criteria", "constraints", "forbidden")}
+    return RunForm(**lists, ceilings=Ceilings(**body.get("budget", {})))
 
 
 class RunDetail(ApiView):

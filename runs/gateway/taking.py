@@ -16,7 +16,7 @@ def take_up(session: Session, step: int) -> None:
         return
     content = session.content_of(session.state.inbox[0]) or {}
     why = str(content.get("why") or "")
-    note_turn(session, step, EXTERNAL, _read(content), number=step, thought=why)
+    note_turn(session, step, EXTERNAL, {step: _read(content)}, thought=why)
 
 
 def _read(content: dict[str, Any]) -> ProposedCall:  # Any: JSON

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runs.changesets.depending import offer_dependencies, takes_dependencies
 from runs.lookups.calling import Unanswered
 from runs.lookups.listing import list_offered
 from runs.planner.messages import ToolSchema
@@ -13,6 +14,18 @@ from tools.resolvers.shown import show_schema
 
 def offer_tools(session: Session) -> tuple[ToolSchema, ...]:
     """Return all that the planner may call; what is listed for it is asked for again where it is too old."""
+    shown = _show_listed(session)
+    return tuple(_let_depend(session, each) for each in shown) if session.state.proposes else shown
+
+
+def _let_depend(session: Session, shown: ToolSchema) -> ToolSchema:
+    spec = session.version.catalogue.get(shown.name)
+    if spec is None or not takes_dependencies(spec):
+        return shown
+    return ToolSchema(shown.name, shown.description, offer_dependencies(shown.input_schema))
+
+
+def _show_listed(session: Session) -> tuple[ToolSchema, ...]:
     listed = {spec.name: spec for spec in session.version.catalogue.values() if _is_listed(spec)}
     if not listed:
         return session.version.schemas

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('identities', '0013_key_issuers'),
-        ('runs', '0019_completed_by_version'),
+        ('runs', '0020_change_sets'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -3,6 +3,7 @@
 from runs.models.asking import Extension, Handover
 from runs.models.budgets import Budget, BudgetWindow, Escrow
 from runs.models.campaigns import Campaign, CampaignItem
+from runs.models.changesets import ChangeItem, ChangeSet
 from runs.models.parts import KeptPart
 from runs.models.received import ReceivedCall
 from runs.models.runs import (
@@ -12,6 +13,7 @@ from runs.models.runs import (
     Proof,
     Run,
     RunKind,
+    RunMode,
     RunSnapshot,
     RunState,
     Step,
@@ -29,6 +31,8 @@ __all__ = [
     "BudgetWindow",
     "Campaign",
     "CampaignItem",
+    "ChangeItem",
+    "ChangeSet",
     "Escrow",
     "Extension",
     "Handover",
@@ -39,6 +43,7 @@ __all__ = [
     "ReceivedCall",
     "Run",
     "RunKind",
+    "RunMode",
     "RunSnapshot",
     "RunState",
     "Step",

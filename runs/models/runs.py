@@ -33,6 +33,12 @@ class RunKind(models.TextChoices):
     TASK = "task", "a task that was given to an agent of ours"
     EXTERNAL = "external", "the calls of an agent outside, in one conversation"
     UNDO = "undo", "what another run has done is undone"
+    APPLY = "apply", "what another run has proposed is carried out"
+
+
+class RunMode(models.TextChoices):
+    ACT = "act", "what it decides is carried out as it goes"
+    PROPOSE = "propose", "what has an effect is staged, and people review all of it at the end"
 
 
 class Proof(models.TextChoices):
@@ -90,6 +96,8 @@ class Run(models.Model):
     undoes = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, related_name="undos", db_index=False
     )
+    mode = models.CharField(max_length=8, choices=RunMode, default=RunMode.ACT, db_default=RunMode.ACT)
+    applies = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     line = models.JSONField(default=list, db_default=Value([], models.JSONField()))
     limits = models.JSONField(null=True)
     priority = models.PositiveSmallIntegerField(

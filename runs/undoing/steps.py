@@ -25,11 +25,11 @@ def propose_next(session: Session, plan: UndoPlan, step: int) -> None:
     effect = plan.of_step(step)
     if effect is None:
         session.commit()  # what is told rests on what is written
-        note_turn(session, step, UNDO, None, text=write_ending(session, plan))
+        note_turn(session, step, UNDO, {}, text=write_ending(session, plan))
     else:
         reason = (session.content_of(1) or {}).get("reason", "")
         why = f"Undoes {effect.tool} of step {effect.step} of run {effect.run}: {reason}"
-        note_turn(session, step, UNDO, _compensate(effect), thought=why)
+        note_turn(session, step, UNDO, {1: _compensate(effect)}, thought=why)
 
 
 def write_ending(session: Session, plan: UndoPlan) -> str:

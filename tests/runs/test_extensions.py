@@ -131,7 +131,7 @@ def test_the_time_that_people_take_is_no_working_time(company: Company, asking: 
 @pytest.mark.parametrize("limit", ["tokens", "usd"])
 def test_it_asks_for_tokens_and_money_too(company: Company, limit: str) -> None:
     company.add_reads()
-    small: dict[str, Any] = {"tokens": {"max_tokens": 100}, "usd": {"max_usd": "0.0001"}}[limit]
+    small: dict[str, Any] = {"max_tokens": 100} if limit == "tokens" else {"max_usd": "0.0001"}
     company.publish(max_extensions=1, extension_percent=100, **small)
     run = company.run(says("Done."))
     assert asked().limit == limit

@@ -47,6 +47,9 @@ class Meant:
     resolved: tuple[Resolved, ...] = ()
     said: Arguments | None = None  # before anything in them was looked up
     undoes: str = ""
+    accepted: str = (
+        ""  # the run that proposed it: there it was judged, and people have accepted just this call
+    )
     is_near: bool = (
         False  # the user's words have to do with the tool, though they do not ask for it as far as is known
     )
@@ -86,6 +89,11 @@ def judge(
     if meant.undoes:
         detail = (
             f"it undoes {meant.undoes}: its values are from the record of that call, no planner chose them"
+        )
+        return [Finding("ALLOW", "from_ledger", detail)]
+    if meant.accepted:
+        detail = (
+            f"run {meant.accepted} proposed it: it was judged by what that had read, and accepted as it is"
         )
         return [Finding("ALLOW", "from_ledger", detail)]
     deviation = _find_deviation(tool, arguments, meant)

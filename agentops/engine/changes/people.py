@@ -5,6 +5,7 @@ from __future__ import annotations
 from agentops.engine import events as e
 from agentops.engine.changes import Change, Facts
 from agentops.engine.changes.marks import mark_entry
+from agentops.engine.changes.staging import drop_stage
 from agentops.engine.events import Event
 from agentops.engine.loops import forget_proposals, note_success
 from agentops.engine.state import UNREAD_LIMIT, CallStatus, RunState
@@ -12,7 +13,7 @@ from agentops.engine.state import UNREAD_LIMIT, CallStatus, RunState
 
 def _message_received(state: RunState, facts: Facts, event: Event) -> RunState:
     phase = "ready" if state.phase == "answered" else state.phase
-    heard = forget_proposals(state)._replace(unread=True, phase=phase, said_until=event.seq)
+    heard = forget_proposals(drop_stage(state))._replace(unread=True, phase=phase, said_until=event.seq)
     return mark_entry(heard, event)
 
 

@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('approvals', '0013_confirmations'),
+        ('approvals', '0012_confirmations'),
         ('identities', '0013_key_issuers'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -65,7 +65,7 @@ DROP FUNCTION approvals_guard_second_look(), approvals_guard_oversight();
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('approvals', '0014_notices'),
+        ('approvals', '0013_notices'),
         ('identities', '0013_key_issuers'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -1,0 +1,190 @@
+"""Change sets: the queue of what agents have proposed, and the page on which one is reviewed and followed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from agentops.console.governed import GovernedAdmin
+from agentops.console.navigation import Destination, register_destination
+from agentops.console.second_factor import REQUIRED, accept_code
+from agentops.console.security_keys import offers_keys
+from agentops.console.templatetags.console import short
+from agentops.console.words import count
+from agentops.errors import AgentOpsError
+from approvals.models import ApprovalDecision
+from identities.acting import acting_person
+from identities.factors import has_fresh_factor
+from runs.changesets.reviewing import apply_changes, decide_items, require_reviewer, send_back
+from runs.changesets.showing import read_form, read_rounds, show_items
+from runs.models import ChangeSet, Run
+from tools.previews.wording import tell
+
+SHOWN = 50
+
+
+@admin.register(ChangeSet)
+class ChangeSetAdmin(GovernedAdmin):
+    """What waits for review, the oldest first; below, what was settled lately."""
+
+    actions = None
+    page_template = "runs/changeset.html"
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the queue."""
+        rows = ChangeSet.objects.visible_to(acting_person(request)).select_related(
+            "identity", "run__principal"
+        )
+        settled = rows.exclude(state__in=("draft", "offered")).order_by("-settled_at")
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Proposed changes",
+            "waiting": list(rows.waiting()[:SHOWN]),
+            "settled": list(settled.select_related("settled_by")[:10]),
+        }
+        return TemplateResponse(request, "runs/changesets.html", context)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show a change set (GET), or take a word about it (POST)."""
+        found = self.get_object(request, unquote(object_id))
+        if found is None or request.method != "POST":
+            return super().change_view(request, object_id, form_url, extra_context)
+        return self._take_word(request, found)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Lead to the ledger of the run that proposed it."""
+        found = self.get_object(request, unquote(object_id))
+        if found is None:
+            return self.refuse_unknown(request)
+        return HttpResponseRedirect(reverse("admin:ledger_stream_change", args=[found.run_id]))
+
+    def page_context(self, request: HttpRequest, subject: ChangeSet) -> dict[str, Any]:
+        """Add the items, what was asked for, and what this person may do."""
+        items = show_items(subject)
+        person = acting_person(request)
+        newer = ChangeSet.objects.filter(run=subject.run_id, version__gt=subject.version).order_by("-version")
+        return {
+            "title": f"{subject.identity} proposes {count(subject.size, 'change')}",
+            "change_set": subject,
+            "items": [{"item": item, "told": tell(item.evidence.get("preview"))} for item in items],
+            "form": read_form(subject.run),
+            "rounds": read_rounds(subject.run),
+            "newer": newer.first(),
+            "applying": Run.objects.filter(pk=subject.pk).first(),
+            "refusal": _refusal(lambda: require_reviewer(person, [item.row for item in items])),
+            "undecided": [item.number for item in items if item.row.request.state == "waiting"],
+            "approved": sum(item.row.request.state == "approved" and not item.falls_with for item in items),
+            "needs_code": not has_fresh_factor(person),
+            "has_key": offers_keys(request),
+            "problem": "",
+            "name": short(subject.pk),
+        }
+
+    def _take_word(self, request: HttpRequest, change_set: ChangeSet) -> HttpResponse:
+        if problem := accept_code(request):
+            return self._show_problem(request, change_set, problem, 403)
+        deeds = {"decide": self._decide, "send_back": self._send_back, "apply": self._apply}
+        deed = deeds.get(request.POST.get("act", ""), self._decide)
+        try:
+            deed(request, change_set)
+        except AgentOpsError as error:
+            status = 403 if error.code == REQUIRED else 409
+            problem = f"{(error.detail or error.code).rstrip('.')}. Nothing was changed."
+            return self._show_problem(request, change_set, problem, status)
+        return HttpResponseRedirect(self.page_url("change", change_set.pk))
+
+    def _show_problem(
+        self, request: HttpRequest, change_set: ChangeSet, problem: str, status: int
+    ) -> HttpResponse:
+        change_set.refresh_from_db()
+        answer = self.render_page(request, change_set, {"problem": problem})
+        answer.status_code = status
+        return answer
+
+    def _decide(self, request: HttpRequest, change_set: ChangeSet) -> None:
+        person, given = acting_person(request), request.POST
+        told = decide_items(
+            actor=person,
+            change_set=change_set,
+            digest=given.get("digest", ""),
+            verdicts=_read_verdicts(given),
+            reason=given.get("reason", "").strip(),
+            channel=ApprovalDecision.Channel.CONSOLE,
+            second_factor=has_fresh_factor(person),
+        )
+        if taken := [each for each in told if each.is_taken]:
+            messages.success(request, f"You decided about {count(len(taken), 'item')}.")
+        for each in told:
+            if not each.is_taken:
+                messages.warning(
+                    request, f"Item {each.item}: {each.detail or each.code}. It stays as it was."
+                )
+
+    def _send_back(self, request: HttpRequest, change_set: ChangeSet) -> None:
+        given = request.POST
+        comments = {
+            number: given.get(f"comment-{number or 'all'}", "") for number in range(change_set.size + 1)
+        }
+        send_back(
+            actor=acting_person(request),
+            change_set=change_set,
+            digest=given.get("digest", ""),
+            comments=comments,
+        )
+        messages.success(request, "Sent back: the agent reads your comments and proposes anew.")
+
+    def _apply(self, request: HttpRequest, change_set: ChangeSet) -> None:
+        given = request.POST
+        made = apply_changes(
+            actor=acting_person(request), change_set=change_set, digest=given.get("digest", "")
+        )
+        is_applied = made.state == ChangeSet.State.APPLIED
+        told = (
+            "What was approved is being carried out." if is_applied else "Declined: nothing is carried out."
+        )
+        messages.success(request, told)
+
+
+def _read_verdicts(given: Any) -> dict[int, str]:  # Any: a QueryDict
+    """Return the verdicts of a posted form, by item; what was left open is left out."""
+    verdicts = {}
+    for name, value in given.items():
+        number = name.removeprefix("item-")
+        if name.startswith("item-") and number.isascii() and number.isdecimal() and len(number) < 4 and value:
+            verdicts[int(number)] = value
+    return verdicts
+
+
+def _refusal(check: Callable[[], None]) -> str:
+    try:
+        check()
+    except AgentOpsError as error:
+        return error.detail or error.code
+    return ""
+
+
+def count_waiting(request: HttpRequest) -> int:
+    """Count the change sets that wait for review."""
+    return ChangeSet.objects.visible_to(acting_person(request)).waiting().order_by().count()
+
+
+register_destination(
+    Destination("Proposed changes", "admin:runs_changeset_changelist", order=15, waiting=count_waiting)
+)

@@ -1,0 +1,1 @@
+"""Change sets with real workers, and what holds for every partial acceptance."""
