@@ -40,8 +40,12 @@ def spread_notice(notice_id: str) -> int:
 
 @shared_task(name=DELIVER)
 def deliver_notice(delivery_id: str) -> str:
-    """Send one message; return what became of it."""
-    return delivering.deliver(UUID(delivery_id))
+    """Send one message, and see to the next one where that was taken; return what became of it."""
+    result = delivering.deliver(UUID(delivery_id))
+    following = delivering.find_next(UUID(delivery_id)) if result.startswith("2") else None
+    if following is not None:
+        send_now(DELIVER, str(following), queue="bulk", expires_s=SWEPT_LIFE_S)
+    return result
 
 
 @shared_task(name="approvals.sweep_notices")

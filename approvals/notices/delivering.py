@@ -33,11 +33,17 @@ def find_due(now: datetime, limit: int = 50) -> list[UUID]:
     busy = NoticeDelivery.objects.filter(
         channel=OuterRef("channel"), state=State.WAITING, lease_until__gt=now
     )
-    due = _free(now).exclude(Exists(busy)).order_by("due_at")
-    first: dict[UUID, UUID] = {}
-    for pk, channel, person in due.values_list("pk", "channel", "person")[: limit * 20]:
-        first.setdefault(channel or person, pk)
-    return list(first.values())[:limit]
+    due = _free(now).exclude(Exists(busy)).order_by("channel_id", "person_id", "due_at")
+    of_each = due.distinct("channel_id", "person_id").values("pk")
+    oldest = NoticeDelivery.objects.filter(pk__in=of_each).order_by("due_at")
+    return list(oldest.values_list("pk", flat=True)[:limit])
+
+
+def find_next(delivery_id: UUID) -> UUID | None:
+    """Return what is due next to the same channel: one that answers again gets what has waited, one by one."""
+    same = NoticeDelivery.objects.filter(pk=delivery_id, channel__isnull=False).values("channel")
+    following = _free(timezone.now()).filter(channel__in=same).order_by("due_at")
+    return following.values_list("pk", flat=True).first()
 
 
 def deliver(delivery_id: UUID) -> str:

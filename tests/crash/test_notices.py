@@ -34,7 +34,9 @@ def await_that(is_so: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def test_a_worker_is_killed_between_sending_and_noting(cast: Cast, receiver: Receiver, tmp_path: Path) -> None:
+def test_a_worker_is_killed_between_sending_and_noting(
+    cast: Cast, receiver: Receiver, tmp_path: Path
+) -> None:
     channel, secret = make_channel(cast, receiver.url)
     receiver.hangs = threading.Event()  # it has the message, and answers later
     with worker_stack(tmp_path) as stack:
