@@ -50,12 +50,12 @@ def deliver_notice(delivery_id: str) -> str:
 
 @shared_task(name="approvals.sweep_notices")
 def sweep_notices() -> int:
-    """Tell of what expires soon, make out what nobody has, and send round what is due; return how much."""
+    """Tell of what expires soon, and send round what nobody has made out, or is due; return how much."""
     now = timezone.now()
     outbox.announce_expiring(now=now)
-    made = sum(spread_notice(str(pk)) for pk in outbox.find_unspread(now))
-    due = delivering.find_due(timezone.now())
-    return made + sum(send_now(DELIVER, str(pk), queue="bulk", expires_s=SWEPT_LIFE_S) for pk in due)
+    late = [(outbox.SPREAD, pk) for pk in outbox.find_unspread(now)]
+    due = [(DELIVER, pk) for pk in delivering.find_due(now)]
+    return sum(send_now(task, str(pk), queue="bulk", expires_s=SWEPT_LIFE_S) for task, pk in (*late, *due))
 
 
 @shared_task(name="approvals.drop_notices")

@@ -6,6 +6,7 @@ claimed: when that time is over it is sent again, under the same id.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from random import uniform
@@ -25,6 +26,7 @@ DELAYS_S = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 JITTER = 0.2  # of a delay, at most: what failed together is not tried again together
 LEASE = timedelta(seconds=60)  # longer than an attempt may take
 State = NoticeDelivery.State
+logger = logging.getLogger(__name__)
 FINAL = {"410": State.DEAD, "channel_disabled": State.DEAD, "not_wanted": State.DROPPED}
 
 
@@ -83,6 +85,13 @@ def _attempt(claimed: Sequence[NoticeDelivery], lease: datetime) -> str:
     except NotPosted as refusal:
         _note_failure(first, mine, refusal.result)
         return refusal.result
+    except (
+        Exception
+    ) as error:  # a boundary: what is wrong with one message holds no other up, and ends some day
+        fault = type(error).__name__[:48]
+        logger.error("notice %s was not sent: %s", first.pk, fault)
+        _note_failure(first, mine, fault)
+        return fault
     mine.update(state=State.SENT, last_result=result, lease_until=None, ended_at=timezone.now())
     if first.channel is not None:
         note_answered(first.channel)

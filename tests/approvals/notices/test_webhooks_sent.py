@@ -10,11 +10,13 @@ from uuid import UUID
 import pytest
 from django.utils import timezone
 
+from agentops.errors import ValidationFailed
 from agentops.identifiers import new_id
 from approvals.models import ApprovalRequest, Notice, NoticeChannel, NoticeDelivery
-from approvals.notices import channel_health, delivering, outbox, posting, sending
+from approvals.notices import channel_health, delivering, kinds, outbox, posting, sending
 from approvals.notices.approving import REQUESTED
 from approvals.notices.channels import rotate_channel, send_again, try_channel
+from approvals.notices.kinds import Kind
 from approvals.notices.outbox import announce, tell_application
 from identities.services import revoke_application
 from tests.approvals.notices.conftest import deliver_all, make_channel, make_due, spread_all
@@ -79,16 +81,33 @@ def test_an_application_hears_of_its_own_requests_only(cast: Cast, receiver: Rec
     assert deliver_all() == ["204"]
 
 
-def test_an_application_is_told_what_somebody_here_wants_it_to_know(cast: Cast, receiver: Receiver) -> None:
+CONFIRM = Kind(
+    "shop.confirm", "a user is asked to confirm", lambda _: "Confirm it.", for_applications_only=True
+)
+
+
+def test_an_application_is_told_what_somebody_here_wants_it_to_know(
+    cast: Cast, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(kinds._known, CONFIRM.name, CONFIRM)
     _, secret = make_channel(cast, receiver.url, application=cast.application)
     for _ in range(2):
-        tell_application(cast.application, REQUESTED, {"confirmation": "42", "effect": "read"}, key="42")
-    NoticeDelivery.objects.all().delete()
-    Notice.objects.update(
-        facts={"agent": "a", "tool": "t", "effect": "read", "expires_at": "2026-11-29T17:00:00"}
-    )
+        tell_application(cast.application, CONFIRM.name, {"confirmation": "42"}, key="42")
     assert deliver_all() == ["204"]
-    assert receiver.posted[0].verify(secret)["type"] == REQUESTED
+    event = receiver.posted[0].verify(secret)
+    assert (event["type"], event["data"]["confirmation"]) == ("shop.confirm", "42")
+    with pytest.raises(ValidationFailed, match="kinds"):
+        make_channel(cast, receiver.url, name="team", kinds=[CONFIRM.name])
+
+
+def test_one_message_that_cannot_be_made_holds_no_other_up(cast: Cast, receiver: Receiver) -> None:
+    make_channel(cast, receiver.url)
+    asked(cast)
+    Notice.objects.update(facts={})
+    assert deliver_all() == ["KeyError"]
+    asked(cast)
+    assert deliver_all() == ["204"]
+    assert NoticeDelivery.objects.get(state="waiting").due_at > timezone.now()
 
 
 def test_a_failed_attempt_is_repeated_under_the_same_id(cast: Cast, receiver: Receiver) -> None:
