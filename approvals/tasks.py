@@ -59,18 +59,22 @@ def spread_notice(notice_id: str) -> int:
 
 @shared_task(name=DELIVER)
 def deliver_notice(delivery_id: str) -> str:
-    """Send one message; return what became of it."""
-    return delivering.deliver(UUID(delivery_id))
+    """Send one message, and see to the next one where that was taken; return what became of it."""
+    result = delivering.deliver(UUID(delivery_id))
+    following = delivering.find_next(UUID(delivery_id)) if result.startswith("2") else None
+    if following is not None:
+        send_now(DELIVER, str(following), queue="bulk", expires_s=SWEPT_LIFE_S)
+    return result
 
 
 @shared_task(name="approvals.sweep_notices")
 def sweep_notices() -> int:
-    """Tell of what expires soon, make out what nobody has, and send round what is due; return how much."""
+    """Tell of what expires soon, and send round what nobody has made out, or is due; return how much."""
     now = timezone.now()
     outbox.announce_expiring(now=now)
-    made = sum(spread_notice(str(pk)) for pk in outbox.find_unspread(now))
-    due = delivering.find_due(timezone.now())
-    return made + sum(send_now(DELIVER, str(pk), queue="bulk", expires_s=SWEPT_LIFE_S) for pk in due)
+    late = [(outbox.SPREAD, pk) for pk in outbox.find_unspread(now)]
+    due = [(DELIVER, pk) for pk in delivering.find_due(now)]
+    return sum(send_now(task, str(pk), queue="bulk", expires_s=SWEPT_LIFE_S) for task, pk in (*late, *due))
 
 
 @shared_task(name="approvals.drop_notices")

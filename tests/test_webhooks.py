@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from agentops import webhooks
 from agentops.webhooks import sign
+from tests.rewriting import rewrite
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 BODY = b'{"type":"approval.requested","data":{"name":"J\xc3\xb6rg"}}'
@@ -49,6 +51,15 @@ def test_two_secrets_may_sign_while_one_replaces_the_other() -> None:
 def test_nothing_of_it_can_be_another(changed: str, value: object) -> None:
     with pytest.raises(WebhookVerificationError):
         verify(signed(**{changed: value}))  # type: ignore[arg-type]  # one of three
+
+
+def test_without_the_body_in_it_a_signature_fits_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    rewrite(monkeypatch, webhooks, "sign", ".encode() + body", ".encode()")
+    mutant = webhooks.sign
+    assert mutant(SECRET, "m", 1, BODY) == mutant(SECRET, "m", 1, b"another")
+    now = int(datetime.now(tz=UTC).timestamp())
+    with pytest.raises(WebhookVerificationError):
+        verify(mutant(SECRET, "msg_1", now, BODY))
 
 
 @pytest.mark.parametrize("secret", ["", "secret", "whsec_ä", "whsec_!!"])

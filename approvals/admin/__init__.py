@@ -1,6 +1,6 @@
 """The approval inbox."""
 
-from approvals.admin import panels
+from approvals.admin import panels, stopped
 from approvals.admin.absences import AbsenceAdmin
 from approvals.admin.channels import NoticeChannelAdmin
 from approvals.admin.deliveries import MailPreferenceAdmin, NoticeDeliveryAdmin
@@ -25,4 +25,5 @@ __all__ = [
     "SamplingRuleAdmin",
     "SecondLookAdmin",
     "panels",
+    "stopped",
 ]

@@ -6,6 +6,7 @@ claimed: when that time is over it is sent again, under the same id.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from random import uniform
@@ -25,6 +26,7 @@ DELAYS_S = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 JITTER = 0.2  # of a delay, at most: what failed together is not tried again together
 LEASE = timedelta(seconds=60)  # longer than an attempt may take
 State = NoticeDelivery.State
+logger = logging.getLogger(__name__)
 FINAL = {"410": State.DEAD, "channel_disabled": State.DEAD, "not_wanted": State.DROPPED}
 
 
@@ -33,11 +35,17 @@ def find_due(now: datetime, limit: int = 50) -> list[UUID]:
     busy = NoticeDelivery.objects.filter(
         channel=OuterRef("channel"), state=State.WAITING, lease_until__gt=now
     )
-    due = _free(now).exclude(Exists(busy)).order_by("due_at")
-    first: dict[UUID, UUID] = {}
-    for pk, channel, person in due.values_list("pk", "channel", "person")[: limit * 20]:
-        first.setdefault(channel or person, pk)
-    return list(first.values())[:limit]
+    due = _free(now).exclude(Exists(busy)).order_by("channel_id", "person_id", "due_at")
+    of_each = due.distinct("channel_id", "person_id").values("pk")
+    oldest = NoticeDelivery.objects.filter(pk__in=of_each).order_by("due_at")
+    return list(oldest.values_list("pk", flat=True)[:limit])
+
+
+def find_next(delivery_id: UUID) -> UUID | None:
+    """Return what is due next to the same channel: one that answers again gets what has waited, one by one."""
+    same = NoticeDelivery.objects.filter(pk=delivery_id, channel__isnull=False).values("channel")
+    following = _free(timezone.now()).filter(channel__in=same).order_by("due_at")
+    return following.values_list("pk", flat=True).first()
 
 
 def deliver(delivery_id: UUID) -> str:
@@ -77,6 +85,13 @@ def _attempt(claimed: Sequence[NoticeDelivery], lease: datetime) -> str:
     except NotPosted as refusal:
         _note_failure(first, mine, refusal.result)
         return refusal.result
+    except (
+        Exception
+    ) as error:  # a boundary: what is wrong with one message holds no other up, and ends some day
+        fault = type(error).__name__[:48]
+        logger.error("notice %s was not sent: %s", first.pk, fault)
+        _note_failure(first, mine, fault)
+        return fault
     mine.update(state=State.SENT, last_result=result, lease_until=None, ended_at=timezone.now())
     if first.channel is not None:
         note_answered(first.channel)

@@ -18,6 +18,7 @@ from agentops.identifiers import new_id
 from agentops.messages import send_after_commit
 from approvals.models import ApprovalRequest, MailPreference, Notice, NoticeChannel, NoticeDelivery
 from approvals.notices.approving import EXPIRING
+from approvals.notices.kinds import find_kind
 from identities.models import Application
 
 SOON = timedelta(minutes=5)  # or half of the time there was, where that is less
@@ -31,7 +32,7 @@ def announce(
     requests: Sequence[ApprovalRequest], kind: str, now: datetime, more: Facts | None = None
 ) -> None:
     """Write down what has become of requests, in the caller's transaction; nothing where nobody wants to know."""
-    listened = _find_wanted(requests, kind)
+    listened = _find_wanted(requests, kind) if requests else ()
     wanted = [request for request in requests if request.pk in listened]
     if not wanted:
         return
@@ -57,18 +58,18 @@ def tell_application(
 
     ``body`` is what the receiver gets as ``data``: ids, codes and amounts, nothing personal or secret, for it is kept
     as it is; what else the application has to know it asks for with its own key. What has the same ``key`` is told
-    once.
+    once. Raises KeyError for a kind that nobody has registered.
     """
-    if (
-        _channels(kind)
-        .filter(Q(application=application) | Q(application=None, team=application.team_id))
-        .exists()
-    ):
-        made = Notice(
-            key=f"{kind}:{key or new_id()}", team_id=application.team_id, application=application, kind=kind,
-            subject=subject, facts=dict(body), at=timezone.now(),
-        )  # fmt: skip
-        _write([made])
+    whose = Q(application=application)
+    if not find_kind(kind).for_applications_only:
+        whose |= Q(application=None, team=application.team_id)
+    if not _channels(kind).filter(whose).exists():
+        return
+    made = Notice(
+        key=f"{kind}:{key or new_id()}", team_id=application.team_id, application=application, kind=kind,
+        subject=subject, facts=dict(body), at=timezone.now(),
+    )  # fmt: skip
+    _write([made])
 
 
 def _write(notices: Iterable[Notice]) -> None:

@@ -27,7 +27,8 @@ class _Opened:
 def send_to_channel(delivery: NoticeDelivery, channel: NoticeChannel) -> str:
     """Post a message and return the status; raises NotPosted, or NoPlace before anything was sent."""
     channel.refresh_from_db()
-    if channel.state != NoticeChannel.State.ACTIVE:
+    application = channel.application
+    if channel.state != NoticeChannel.State.ACTIVE or (application and application.state != "active"):
         raise NotPosted("channel_disabled")
     body = render(channel.kind, compose(delivery.notice, delivery.created_at.isoformat()))
     opened = _open(channel)

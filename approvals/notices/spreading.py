@@ -44,8 +44,9 @@ def spread(notice_id: UUID) -> list[UUID]:
 
 
 def _channels(notice: Notice) -> Iterable[NoticeChannel]:
-    """Return the team's channels, and those of the application whose run it is."""
-    whose = Q(application=notice.application_id) if notice.application_id else Q(pk__in=[])
+    """Return the team's channels, and those of the application whose run it is, unless it was revoked."""
+    of_application = Q(application=notice.application_id, application__state="active")
+    whose = of_application if notice.application_id else Q(pk__in=[])
     if not find_kind(notice.kind).for_applications_only:
         whose |= Q(application=None)
     active = NoticeChannel.objects.filter(team=notice.team_id, state="active", kinds__contains=[notice.kind])

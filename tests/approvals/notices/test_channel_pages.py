@@ -98,6 +98,19 @@ def test_what_was_given_up_is_seen_with_its_reason_and_sent_again(cast: Cast, re
     assert len(set(receiver.ids)) == 1
 
 
+def test_the_dashboard_says_what_does_not_arrive(cast: Cast, receiver: Receiver) -> None:
+    channel, _ = make_channel(cast, receiver.url)
+    alice, charlie = sign_in(cast.alice), sign_in(cast.charlie)
+    assert "do not arrive" not in alice.get("/admin/").content.decode()
+    receiver.statuses = [410]
+    act(alice, CHANNEL, "try_out", channel.pk)
+    deliver_all()
+    page = alice.get("/admin/").content.decode()
+    assert "Notices that do not arrive" in page
+    assert page_of(CHANNEL, "change", channel.pk) in page
+    assert "do not arrive" not in charlie.get("/admin/").content.decode()
+
+
 def test_a_channel_is_stopped_and_removed(cast: Cast) -> None:
     channel, alice = channel_of(cast), sign_in(cast.alice)
     act(alice, CHANNEL, "disable", channel.pk)

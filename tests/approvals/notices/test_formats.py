@@ -14,6 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from agentops.console.site import ConsoleSite
 from approvals.models import ApprovalDecision, ApprovalRequest, Notice
 from approvals.notices import formats
 from approvals.notices.approving import DECIDED, ESCALATED, EXPIRED, EXPIRING, REQUESTED, STAGE_PASSED, VOIDED
@@ -114,6 +115,15 @@ def test_without_one_line_a_letter_is_not_even_sent(monkeypatch: pytest.MonkeyPa
 
 def test_an_event_holds_codes_and_amounts_only() -> None:
     assert set(as_event(message())["data"]) == {*FACTS, "url"}
+
+
+@pytest.mark.django_db
+def test_without_the_consoles_door_the_link_would_lead_further(
+    cast: Cast, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ConsoleSite, "has_permission", lambda *_: True)
+    with pytest.raises(Exception, match=r"."):
+        test_the_link_decides_nothing_and_leads_to_the_sign_in(cast, settings, "get")
 
 
 @pytest.mark.django_db

@@ -5,16 +5,21 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 from django.utils import timezone
 
+from agentops.errors import ValidationFailed
+from agentops.identifiers import new_id
 from approvals.models import ApprovalRequest, Notice, NoticeChannel, NoticeDelivery
-from approvals.notices import channel_health, delivering, posting, sending
+from approvals.notices import channel_health, delivering, kinds, outbox, posting, sending
 from approvals.notices.approving import REQUESTED
 from approvals.notices.channels import rotate_channel, send_again, try_channel
+from approvals.notices.kinds import Kind
 from approvals.notices.outbox import announce, tell_application
-from tests.approvals.notices.conftest import deliver_all, make_channel, make_due
+from identities.services import revoke_application
+from tests.approvals.notices.conftest import deliver_all, make_channel, make_due, spread_all
 from tests.approvals.notices.receivers import Receiver, listening
 from tests.cast import Cast
 from tests.factories import ApprovalRequestFactory
@@ -76,16 +81,33 @@ def test_an_application_hears_of_its_own_requests_only(cast: Cast, receiver: Rec
     assert deliver_all() == ["204"]
 
 
-def test_an_application_is_told_what_somebody_here_wants_it_to_know(cast: Cast, receiver: Receiver) -> None:
+CONFIRM = Kind(
+    "shop.confirm", "a user is asked to confirm", lambda _: "Confirm it.", for_applications_only=True
+)
+
+
+def test_an_application_is_told_what_somebody_here_wants_it_to_know(
+    cast: Cast, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(kinds._known, CONFIRM.name, CONFIRM)
     _, secret = make_channel(cast, receiver.url, application=cast.application)
     for _ in range(2):
-        tell_application(cast.application, REQUESTED, {"confirmation": "42", "effect": "read"}, key="42")
-    NoticeDelivery.objects.all().delete()
-    Notice.objects.update(
-        facts={"agent": "a", "tool": "t", "effect": "read", "expires_at": "2026-11-29T17:00:00"}
-    )
+        tell_application(cast.application, CONFIRM.name, {"confirmation": "42"}, key="42")
     assert deliver_all() == ["204"]
-    assert receiver.posted[0].verify(secret)["type"] == REQUESTED
+    event = receiver.posted[0].verify(secret)
+    assert (event["type"], event["data"]["confirmation"]) == ("shop.confirm", "42")
+    with pytest.raises(ValidationFailed, match="kinds"):
+        make_channel(cast, receiver.url, name="team", kinds=[CONFIRM.name])
+
+
+def test_one_message_that_cannot_be_made_holds_no_other_up(cast: Cast, receiver: Receiver) -> None:
+    make_channel(cast, receiver.url)
+    asked(cast)
+    Notice.objects.update(facts={})
+    assert deliver_all() == ["KeyError"]
+    asked(cast)
+    assert deliver_all() == ["204"]
+    assert NoticeDelivery.objects.get(state="waiting").due_at > timezone.now()
 
 
 def test_a_failed_attempt_is_repeated_under_the_same_id(cast: Cast, receiver: Receiver) -> None:
@@ -228,6 +250,64 @@ def test_who_comes_late_writes_nothing_over_who_has_it_now(cast: Cast, receiver:
         patch.setattr(delivering, "send_to_channel", sends_slowly)
         deliver_all()
     assert states() == [("waiting", "")]
+
+
+def test_two_workers_send_one_message_once(cast: Cast, receiver: Receiver) -> None:
+    make_channel(cast, receiver.url)
+    asked(cast)
+    spread_all()
+    (due,) = delivering.find_due(timezone.now())
+
+    def sends_while_another_comes(delivery: NoticeDelivery, channel: NoticeChannel) -> str:
+        assert delivering.find_due(timezone.now()) == []
+        assert delivering.deliver(delivery.pk) == ""
+        return sending.send_to_channel(delivery, channel)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delivering, "send_to_channel", sends_while_another_comes)
+        assert delivering.deliver(due) == "204"
+    assert len(receiver.posted) == 1
+
+
+def test_without_the_claim_they_send_it_twice(
+    cast: Cast, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivering, "_claim", lambda *_: True)
+    with pytest.raises(AssertionError):
+        test_two_workers_send_one_message_once(cast, receiver)
+
+
+def test_without_a_key_what_happened_once_is_told_twice(
+    cast: Cast, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "_key_of", lambda *_: str(new_id()))
+    with pytest.raises(AssertionError):
+        test_what_happened_once_is_told_once(cast, receiver)
+
+
+def test_a_receiver_that_is_back_gets_what_has_waited(cast: Cast, receiver: Receiver) -> None:
+    make_channel(cast, receiver.url)
+    for _ in range(5):
+        asked(cast)
+    spread_all()
+    (first,) = delivering.find_due(timezone.now())
+    sent: list[UUID] = []
+    following: UUID | None = first
+    while following is not None:
+        assert delivering.deliver(following) == "204"
+        sent.append(following)
+        following = delivering.find_next(following)
+    assert len(receiver.posted) == len(set(sent)) == 5
+
+
+def test_an_application_that_was_revoked_is_told_nothing(cast: Cast, receiver: Receiver) -> None:
+    make_channel(cast, receiver.url, application=cast.application)
+    asked(cast)
+    spread_all()
+    revoke_application(actor=cast.ada, application=cast.application)
+    assert deliver_all() == ["channel_disabled"]
+    asked(cast)
+    assert deliver_all() == []
 
 
 def test_a_channel_can_be_tried(cast: Cast, receiver: Receiver) -> None:

@@ -1,0 +1,37 @@
+"""What the dashboard says of notices that do not arrive."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from agentops.console.panels import Panel, register_panel
+from approvals.models import NoticeChannel, NoticeDelivery
+from identities.acting import acting_person
+
+RECENT = timedelta(days=7)
+SHOWN = 5
+
+
+def read_stopped(request: HttpRequest, subject: Any) -> dict[str, Any] | None:
+    """Return the channels that stopped by themselves and what was given up lately; nothing where all is well."""
+    person = acting_person(request)
+    stopped = (
+        NoticeChannel.objects.visible_to(person).filter(state="disabled").exclude(disabled_because="by hand")
+    )
+    dead = NoticeDelivery.objects.visible_to(person).filter(
+        state="dead", ended_at__gt=timezone.now() - RECENT
+    )
+    shown, given_up = list(stopped.select_related("team")[:SHOWN]), dead.count()
+    return {"channels": shown, "given_up": given_up} if shown or given_up else None
+
+
+register_panel(
+    Panel(
+        "dashboard", "Notices that do not arrive", "approvals/stopped.html", read_stopped, 25,
+        url_name="admin:approvals_noticedelivery_changelist", size="third",
+    )
+)  # fmt: skip
