@@ -69,10 +69,8 @@ def read_likeness(user: User, request: ApprovalRequest) -> Likeness:
     ended = ended.filter(pk__in=ApprovalRequest.objects.visible_to(user).values("pk")).select_related(
         *RELATED
     )
-    before = ended.filter(
-        identity=request.identity_id, tool=request.tool_id, created_at__lt=request.created_at
-    )
-    pairs = read_pairs(list(before.order_by("-created_at")[:MOST_COMPARED]))
+    of_agent = ended.filter(identity=request.identity_id, tool=request.tool_id)
+    pairs = read_pairs(list(of_agent.order_by("-created_at")[:MOST_COMPARED]))
     own = read_pairs([request])[0]
     like = find_like(own, pairs)
     known = {pair[0].pk for pair in like}
