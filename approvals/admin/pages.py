@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.db.models import Count
 from django.http import HttpRequest
 
 from agentops.console.panels import panels_for
@@ -23,13 +22,11 @@ from identities.factors import has_fresh_factor
 from identities.models import User
 from tools.previews.wording import tell
 
-LIKE_IT = 50  # how many earlier requests of the same agent and tool are counted
-
 
 def request_context(request: HttpRequest, user: User, asked: ApprovalRequest) -> dict[str, Any]:
     """Return the context of the pane at the right: the statement, its grounds, and the decision."""
     evidence = read_evidence(asked)
-    likeness = read_likeness(user, asked)
+    likeness = read_likeness(asked, evidence)
     is_odd = asked.state == ApprovalRequest.State.WAITING and bool(likeness.leaves)
     return {
         "asked": asked,
@@ -38,7 +35,7 @@ def request_context(request: HttpRequest, user: User, asked: ApprovalRequest) ->
         "seen": [_readable(item) for item in (evidence or {}).get("evidence", ())],
         "told": tell((evidence or {}).get("preview")),
         "newer": _find_newer(asked),
-        "before": _decided_before(asked),
+        "before": dict(likeness.counted),
         "likeness": likeness,
         "argued_first": is_odd
         and bool((evidence or {}).get("arguments")),  # what is odd about them comes first
@@ -99,15 +96,3 @@ def _find_newer(asked: ApprovalRequest) -> ApprovalRequest | None:
     same = ApprovalRequest.objects.filter(subject_ref=asked.subject_ref, key=asked.key, team=asked.team_id)
     later = same.filter(created_at__gt=asked.created_at)
     return later.order_by("-created_at").first()
-
-
-def _decided_before(asked: ApprovalRequest) -> dict[str, int]:
-    """Return what became of the latest like requests, by state."""
-    earlier = ApprovalRequest.objects.filter(
-        identity_id=asked.identity_id, tool_id=asked.tool_id, created_at__lt=asked.created_at
-    ).exclude(state="waiting")
-    latest = earlier.order_by("-created_at").values("pk")[:LIKE_IT]
-    counted = (
-        ApprovalRequest.objects.filter(pk__in=latest).order_by().values_list("state").annotate(Count("pk"))
-    )
-    return dict(counted)
