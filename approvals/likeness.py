@@ -72,7 +72,8 @@ class Likeness:
 def read_likeness(request: ApprovalRequest, evidence: dict[str, Any] | None) -> Likeness:
     """Return what requests like this one got, and what is unusual about it.
 
-    ``evidence`` is what people are shown of it. Only those of the same tool are looked at: whoever may see the one may see the others.
+    ``evidence`` is what people are shown of it. Only those of the same tool are looked at: whoever may see the one may
+    see the others.
     """
     ended = ApprovalRequest.objects.filter(tool=request.tool_id, state__in=ENDED, decided_at__isnull=False)
     near = ended.filter(Q(identity=request.identity_id) | Q(principal=request.principal_id)).exclude(
