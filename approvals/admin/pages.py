@@ -61,13 +61,14 @@ def _readable(item: dict[str, Any]) -> dict[str, Any]:
 
 def decision_context(request: HttpRequest, user: User, asked: ApprovalRequest) -> dict[str, Any]:
     """Return the context of the decision: the form while it waits, who decided what when it does not."""
-    decisions = _read_decisions(asked)
     if asked.state == ApprovalRequest.State.WAITING:
+        stages = read_stages([asked])[asked.pk]
         refusal = may_decide(user, asked, second_factor=True)
         return {
             "asked": asked,
-            "decisions": decisions,
-            "stages": read_stages([asked])[asked.pk],
+            # What waits has been decided by nobody but those who said yes.
+            "decisions": _read_decisions(asked) if any(stage.given for stage in stages) else [],
+            "stages": stages,
             "refusal": refusal.detail,
             "absence": refusal.absence,
             "rest": read_rest_in_words(user, asked.team_id),
@@ -75,6 +76,7 @@ def decision_context(request: HttpRequest, user: User, asked: ApprovalRequest) -
             "has_key": offers_keys(request),
             "presets": read_presets([asked.team_id])[asked.team_id],
         }
+    decisions = _read_decisions(asked)
     followed_by = asked.followed_by.first() if asked.state in ("edited", "asked") else None
     edit = read_edit(asked.pk) if asked.state == "edited" else None
     return {

