@@ -1,26 +1,27 @@
 """What requests like one got, and what is unusual about it among them: read once for both, in few statements.
 
-Alike are those of the same agent and tool with arguments of the same template; after them, what was asked on behalf of
-the same principal. Only what the viewer may see of it is told.
+Alike are those of the same agent and tool with arguments of the same template; after them, what the tool was asked for
+on behalf of the same principal.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Q
 
 from agentops.ledger.decoding import decode_members
-from approvals.batches.groups import name_groups
 from approvals.batches.outliers import Oddity, find_far_amounts, find_oddities, find_targets
-from approvals.batches.sealed import Pair, read_pairs
-from approvals.batches.templates import find_leaves
+from approvals.batches.sealed import Asked, Pair, read_pairs
+from approvals.batches.templates import find_choices, find_leaves, shape_of
 from approvals.models import ApprovalDecision, ApprovalRequest
-from identities.models import User
 
-MOST_COMPARED = 100  # decided requests of the same agent and tool; the latest
+MOST_COMPARED = 100  # decided requests of the tool, of the same agent or principal; the latest
 MOST_SHOWN = 5
 ENDED = ("approved", "denied", "expired", "edited", "asked")
 RELATED = ("tool", "tool_version", "identity", "principal")
@@ -55,7 +56,12 @@ class Likeness:
     like: Sequence[Similar]
     for_principal: Sequence[Similar]
     oddities: Sequence[Oddity]
-    compared: int
+    counted: Mapping[str, int]
+
+    @property
+    def compared(self) -> int:
+        """Return with how many it was compared."""
+        return sum(self.counted.values())
 
     @property
     def leaves(self) -> dict[str, str]:
@@ -63,32 +69,40 @@ class Likeness:
         return {oddity.leaf: oddity.words for oddity in self.oddities if oddity.leaf}
 
 
-def read_likeness(user: User, request: ApprovalRequest) -> Likeness:
-    """Return what requests like this one got, and what is unusual about it."""
-    ended = ApprovalRequest.objects.filter(state__in=ENDED, decided_at__isnull=False).exclude(pk=request.pk)
-    ended = ended.filter(pk__in=ApprovalRequest.objects.visible_to(user).values("pk")).select_related(
-        *RELATED
+def read_likeness(request: ApprovalRequest, evidence: dict[str, Any] | None) -> Likeness:
+    """Return what requests like this one got, and what is unusual about it.
+
+    ``evidence`` is what people are shown of it. Only those of the same tool are looked at: whoever may see the one may
+    see the others.
+    """
+    ended = ApprovalRequest.objects.filter(tool=request.tool_id, state__in=ENDED, decided_at__isnull=False)
+    near = ended.filter(Q(identity=request.identity_id) | Q(principal=request.principal_id)).exclude(
+        pk=request.pk
     )
-    before = ended.filter(
-        identity=request.identity_id, tool=request.tool_id, created_at__lt=request.created_at
-    )
-    pairs = read_pairs(list(before.order_by("-created_at")[:MOST_COMPARED]))
-    own = read_pairs([request])[0]
-    like = find_like(own, pairs)
-    known = {pair[0].pk for pair in like}
-    of_principal = ended.filter(principal=request.principal_id).exclude(pk__in=known)
-    others = list(of_principal.order_by("-created_at")[:MOST_SHOWN])
-    shown = [pair[0] for pair in like[:MOST_SHOWN]]
-    told = {each.request.pk: each for each in _tell([*shown, *others])}
+    rows = near.order_by("-created_at").select_related(*RELATED)[:MOST_COMPARED]
+    own, pairs = (request, Asked({}, evidence)), read_pairs(list(rows))
+    of_agent = [pair for pair in pairs if pair[0].identity_id == request.identity_id]
+    like = find_like(own, of_agent)[:MOST_SHOWN]
+    known = {each.pk for each, _ in like}
+    others = [each for each, _ in pairs if each.principal_id == request.principal_id and each.pk not in known]
+    told = {each.request.pk: each for each in _tell([*(each for each, _ in like), *others[:MOST_SHOWN]])}
     return Likeness(
-        [told[each.pk] for each in shown], [told[each.pk] for each in others], find_unusual(own, pairs), len(pairs)
+        [told[each.pk] for each, _ in like], [told[each.pk] for each in others[:MOST_SHOWN]],
+        find_unusual(own, of_agent), Counter(each.state for each, _ in of_agent),
     )  # fmt: skip
 
 
 def find_like(own: Pair, pairs: Sequence[Pair]) -> list[Pair]:
     """Return those whose arguments have the template of this one, in their order."""
-    names = name_groups([own, *pairs])
-    return [pair for pair in pairs if names[pair[0].pk] == names[own[0].pk]]
+    template = _shape(own)
+    return [pair for pair in pairs if _shape(pair) == template]
+
+
+def _shape(pair: Pair) -> object:
+    request, asked = pair
+    return shape_of(
+        None if asked is None else asked.arguments, find_choices(request.tool_version.input_schema)
+    )
 
 
 def find_unusual(own: Pair, pairs: Sequence[Pair]) -> list[Oddity]:
@@ -104,6 +118,8 @@ def find_unusual(own: Pair, pairs: Sequence[Pair]) -> list[Oddity]:
 
 
 def _tell(requests: Sequence[ApprovalRequest]) -> Iterable[Similar]:
+    if not requests:
+        return
     ids = [request.pk for request in requests]
     rows = (
         ApprovalDecision.objects.filter(request__in=ids).select_related("decided_by").order_by("decided_at")

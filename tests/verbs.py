@@ -307,8 +307,8 @@ def second_look_of(cast: Cast) -> SecondLook:
     assign_perm("approve_calls", cast.fiona, tool)
     version = ToolVersionFactory.create(tool=tool, irreversible=True)
     request = ApprovalRequestFactory.create(identity=cast.agent, tool_version=version)
-    rule = OversightRule.objects.create(
-        team=cast.team, second_percent=10, seed="5" * 32, created_by=cast.alice
+    rule, _ = OversightRule.objects.standing().get_or_create(
+        team=cast.team, defaults={"second_percent": 10, "seed": "5" * 32, "created_by": cast.alice}
     )
     made: SecondLook = SecondLook.objects.create(request=request, rule=rule, drawn_at=timezone.now())
     return made

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.db.models import Count
 from django.http import HttpRequest
 
 from agentops.console.panels import panels_for
@@ -23,13 +22,11 @@ from identities.factors import has_fresh_factor
 from identities.models import User
 from tools.previews.wording import tell
 
-LIKE_IT = 50  # how many earlier requests of the same agent and tool are counted
-
 
 def request_context(request: HttpRequest, user: User, asked: ApprovalRequest) -> dict[str, Any]:
     """Return the context of the pane at the right: the statement, its grounds, and the decision."""
     evidence = read_evidence(asked)
-    likeness = read_likeness(user, asked)
+    likeness = read_likeness(asked, evidence)
     is_odd = asked.state == ApprovalRequest.State.WAITING and bool(likeness.leaves)
     return {
         "asked": asked,
@@ -38,7 +35,7 @@ def request_context(request: HttpRequest, user: User, asked: ApprovalRequest) ->
         "seen": [_readable(item) for item in (evidence or {}).get("evidence", ())],
         "told": tell((evidence or {}).get("preview")),
         "newer": _find_newer(asked),
-        "before": _decided_before(asked),
+        "before": dict(likeness.counted),
         "likeness": likeness,
         "argued_first": is_odd
         and bool((evidence or {}).get("arguments")),  # what is odd about them comes first
@@ -64,13 +61,14 @@ def _readable(item: dict[str, Any]) -> dict[str, Any]:
 
 def decision_context(request: HttpRequest, user: User, asked: ApprovalRequest) -> dict[str, Any]:
     """Return the context of the decision: the form while it waits, who decided what when it does not."""
-    decisions = _read_decisions(asked)
     if asked.state == ApprovalRequest.State.WAITING:
+        stages = read_stages([asked])[asked.pk]
         refusal = may_decide(user, asked, second_factor=True)
         return {
             "asked": asked,
-            "decisions": decisions,
-            "stages": read_stages([asked])[asked.pk],
+            # What waits has been decided by nobody but those who said yes.
+            "decisions": _read_decisions(asked) if any(stage.given for stage in stages) else [],
+            "stages": stages,
             "refusal": refusal.detail,
             "absence": refusal.absence,
             "rest": read_rest_in_words(user, asked.team_id),
@@ -78,6 +76,7 @@ def decision_context(request: HttpRequest, user: User, asked: ApprovalRequest) -
             "has_key": offers_keys(request),
             "presets": read_presets([asked.team_id])[asked.team_id],
         }
+    decisions = _read_decisions(asked)
     followed_by = asked.followed_by.first() if asked.state in ("edited", "asked") else None
     edit = read_edit(asked.pk) if asked.state == "edited" else None
     return {
@@ -99,15 +98,3 @@ def _find_newer(asked: ApprovalRequest) -> ApprovalRequest | None:
     same = ApprovalRequest.objects.filter(subject_ref=asked.subject_ref, key=asked.key, team=asked.team_id)
     later = same.filter(created_at__gt=asked.created_at)
     return later.order_by("-created_at").first()
-
-
-def _decided_before(asked: ApprovalRequest) -> dict[str, int]:
-    """Return what became of the latest like requests, by state."""
-    earlier = ApprovalRequest.objects.filter(
-        identity_id=asked.identity_id, tool_id=asked.tool_id, created_at__lt=asked.created_at
-    ).exclude(state="waiting")
-    latest = earlier.order_by("-created_at").values("pk")[:LIKE_IT]
-    counted = (
-        ApprovalRequest.objects.filter(pk__in=latest).order_by().values_list("state").annotate(Count("pk"))
-    )
-    return dict(counted)

@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from tests.browser.conftest import Open
 from tests.browser.platform import Demo
 from tests.browser.test_pages import FORMS, LISTS, first_of, run
+from tests.browser.test_story import open_request
 from tests.browser.visitor import NARROW, WIDE, Visitor
 
 __all__ = ["run"]
@@ -18,11 +19,36 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 GRAVE = ("serious", "critical")
 
 
+@pytest.fixture(scope="module")
+def subject(demo: Demo) -> str:
+    """Have something to decide; return on whose behalf."""
+    return demo.ask_refund("A-1036")[1]
+
+
 def find_faults(visitor: Visitor) -> list[str]:
     """Return what is grave on the page that is shown, each with the rule and the first places."""
+    before = len(visitor.complaints)
     found: list[dict[str, Any]] = Axe().run(visitor.page, options=RULES).response["violations"]  # Any: JSON
+    del visitor.complaints[before:]  # what axe tries itself, and our policy blocks, is no fault of the page
     grave = [fault for fault in found if fault["impact"] in GRAVE]
     return [f"{fault['id']}: {[node['html'][:160] for node in fault['nodes'][:3]]}" for fault in grave]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_nothing_grave_where_somebody_decides(
+    visit: Open, subject: str, size: tuple[int, int], scheme: Literal["light", "dark"]
+) -> None:
+    fiona = visit("fiona", size=size, scheme=scheme)
+    open_request(fiona, subject)
+    fiona.page.locator("#decision form").wait_for()
+    for part in fiona.page.locator("#request summary").all():
+        part.click()
+    faults = find_faults(fiona)
+    fiona.page.locator("#decision a.button", has_text="Edit").click()
+    fiona.page.locator("h1").first.wait_for()
+    faults += find_faults(fiona)
+    assert not faults, "\n".join(faults)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -41,23 +67,6 @@ def test_nothing_grave_on_any_page(
     for path in pages:
         ada.go(path)
         faults += [f"{path} {fault}" for fault in find_faults(ada)]
-    assert not faults, "\n".join(faults)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_nothing_grave_where_somebody_decides(
-    visit: Open, run: str, size: tuple[int, int], scheme: Literal["light", "dark"]
-) -> None:
-    fiona = visit("fiona", size=size, scheme=scheme)
-    fiona.go("/admin/approvals/approvalrequest/")
-    fiona.page.locator("#decision").wait_for()
-    for part in fiona.page.locator("#request summary").all():
-        part.click()
-    faults = find_faults(fiona)
-    fiona.page.locator("#decision a.button", has_text="Edit").click()
-    fiona.page.locator("h1").first.wait_for()
-    faults += find_faults(fiona)
     assert not faults, "\n".join(faults)
 
 

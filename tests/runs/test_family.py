@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 def make(cast: Cast, parent: Run | None = None, *, elsewhere: bool = False) -> Run:
     identity = AgentFactory.create(team=cast.other_team) if elsewhere else cast.agent
-    version = AgentVersionFactory.create(identity=identity, published=True)
+    version = identity.versions.first() or AgentVersionFactory.create(identity=identity, published=True)
     made: Run = RunFactory.create(agent_version=version, parent=parent)
     return made
 

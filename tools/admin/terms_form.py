@@ -51,6 +51,9 @@ class CapsForm(forms.Form):
             self.fields[f"{per}_amount"] = forms.DecimalField(
                 required=False, min_value=0, max_digits=16, decimal_places=4, label=f"Amount {words}"
             )
+        for name, field in self.fields.items():
+            if name.endswith(("_count", "_amount")):  # they stand in a table, without a label that is seen
+                field.widget.attrs["aria-label"] = str(field.label)
 
     def cap_rows(self) -> list[tuple[str, forms.BoundField | None, forms.BoundField]]:
         """Return the caps as rows: the period in words, the field of counts, the field of amounts."""
