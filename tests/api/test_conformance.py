@@ -24,6 +24,7 @@ from tests.api.conftest import Callers
 from tests.api.live import serve_api
 from tests.cast import Cast
 from tests.factories import ApprovalRequestFactory, GrantFactory, RunFactory, ToolVersionFactory
+from tests.factories.runs import change_set_of
 from tests.tools.tables import eligibility, make_table, publish
 from tests.verbs import absence_of, propose_budget
 
@@ -45,6 +46,7 @@ tool_id = "{tool}"
 handover_id = "{handover}"
 stop_id = "{stop}"
 campaign_id = "{campaign}"
+change_set_id = "{change_set}"
 proposal_id = "{proposal}"
 absence_id = "{absence}"
 table_id = "{table}"
@@ -90,6 +92,7 @@ def config(cast: Cast, version: AgentVersion, tmp_path: Path) -> Path:
             handover=handover.pk,
             stop=stop.pk,
             campaign=campaign.pk,
+            change_set=change_set_of(run).pk,
             absence=absence_of(cast).pk,
             proposal=propose_budget(cast, cast.alice).pk,
             batch=ApprovalBatch.objects.create(person=cast.bob, verdict="deny", created_at=timezone.now()).pk,

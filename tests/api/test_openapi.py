@@ -23,11 +23,13 @@ OPERATIONS = {
     "addMessage",
     "answerHandover",
     "answerInput",
+    "applyChangeSet",
     "askAgent",
     "cancelRun",
     "createTable",
     "decideApproval",
     "decideApprovalBatch",
+    "decideChangeSet",
     "declareAbsence",
     "editApproval",
     "endAbsence",
@@ -41,12 +43,13 @@ OPERATIONS = {
     "getApprovalBatch",
     "getBlastRadius",
     "getCampaign",
+    "getChangeSet",
     "getInstallationPreflight",
     "getPreflight",
     "getProposal",
+    "getReviewCapacity",
     "getRun",
     "getStop",
-    "getReviewCapacity",
     "getTable",
     "getTableVersion",
     "getTool",
@@ -60,6 +63,7 @@ OPERATIONS = {
     "listApprovalGroups",
     "listApprovals",
     "listCampaigns",
+    "listChangeSets",
     "listEvents",
     "listHandovers",
     "listProposals",
@@ -79,6 +83,7 @@ OPERATIONS = {
     "retireTable",
     "rollBackProposal",
     "saveTableDraft",
+    "sendBackChangeSet",
     "settleOutcome",
     "startRun",
     "stepUp",
@@ -148,6 +153,7 @@ def test_the_key_is_required_where_it_must_be() -> None:
         if parameter["name"] == "Idempotency-Key" and parameter.get("required")
     }
     deciding = {"decideApproval", "decideApprovalBatch", "editApproval", "askAgent"}
+    deciding |= {"decideChangeSet", "sendBackChangeSet", "applyChangeSet"}
     assert required == {"startRun", *deciding, "activateProposal", "rejectProposal"}
 
 

@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
-from runs.chaos.trap import Side, Verdict
 from runs.changesets.reviewing import apply_changes
+from runs.chaos.trap import Side, Verdict
 from runs.models import ChangeSet, Run, RunMode
 from runs.undoing.services import undo_run
 from tests.runs.changesets.proposing import comment, review
