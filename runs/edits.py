@@ -19,6 +19,7 @@ from runs import lease_rows
 from runs.actions.editing import note_edit
 from runs.actions.pinning import pin_for_people
 from runs.actions.proposals import assess_proposal
+from runs.models import ChangeSet
 from runs.session import Guard, Session, read_state
 
 NOBODY = UUID(int=0)
