@@ -19,6 +19,7 @@ from runs import lease_rows
 from runs.actions.editing import note_edit
 from runs.actions.pinning import pin_for_people
 from runs.actions.proposals import assess_proposal
+from runs.models import ChangeSet
 from runs.session import Guard, Session, read_state
 
 NOBODY = UUID(int=0)
@@ -41,6 +42,7 @@ def reassess(request: ApprovalRequest, arguments: dict[str, Any]) -> Reassessed:
 
     Raises StateConflict for a call that cannot be edited, saying what to do instead.
     """
+    _refuse_staged(request)
     session = _look_in(UUID(request.subject_ref))
     call = _find_call(session, request)
     shown = (read_evidence(request) or {}).get("arguments", {})
@@ -58,6 +60,13 @@ def reassess(request: ApprovalRequest, arguments: dict[str, Any]) -> Reassessed:
 
 def _asked(session: Session) -> dict[str, Any]:  # Any: JSON
     return {"lookups": [told for draft, _ in session.pending for told in draft.facts.get("lookups", ())]}
+
+
+def _refuse_staged(request: ApprovalRequest) -> None:
+    """An item of a change set is changed by the agent: what depends on it is then proposed anew, too."""
+    if ChangeSet.objects.filter(pk=request.subject_ref).exists():
+        detail = "it is an item of a change set: approve it, deny it, or send the set back with a comment"
+        raise StateConflict("is_staged", detail)
 
 
 def _look_in(run: UUID) -> Onlooker:

@@ -15,11 +15,11 @@ from uuid import UUID
 from django.utils import timezone
 
 from agentops.database import borrowed
-from agentops.engine.events import CALL_GATED
+from agentops.engine.events import CALL_GATED, CALL_STAGED
 from agentops.errors import ValidationFailed
 from approvals.batches.checks import Candidate, Exclusion
 from approvals.models import ApprovalRequest
-from runs.models import Run
+from runs.models import ChangeSet, Run
 from runs.versions import read_version
 from tools.assessment import alike_since, assess, digest_for_dedupe
 from tools.calls import Call
@@ -31,7 +31,7 @@ from tools.standings import read_standings
 # As of which state of its target people were asked about a call that shows one.
 _STATES = """
 SELECT facts ->> 'approval', facts -> 'state' FROM ledger_entry
-WHERE stream = ANY(%s) AND kind = %s AND facts ->> 'approval' = ANY(%s) AND facts ? 'state'
+WHERE stream = ANY(%s) AND kind = ANY(%s) AND facts ->> 'approval' = ANY(%s) AND facts ? 'state'
 """
 
 
@@ -81,7 +81,14 @@ def find_impossible(candidates: Sequence[Candidate]) -> dict[UUID, Exclusion]:
 def _read_runs(candidates: Sequence[Candidate]) -> dict[str, Behind]:
     refs = [ref for each in candidates if (ref := _read_id(each.request.subject_ref)) is not None]
     rows = Run.objects.filter(pk__in=refs).values_list(*Behind._fields)
-    return {str(row[0]): Behind(*row) for row in rows}
+    return {**_read_proposing(refs), **{str(row[0]): Behind(*row) for row in rows}}
+
+
+def _read_proposing(refs: Sequence[UUID]) -> dict[str, Behind]:
+    """Return the runs that proposed what is staged, by the change set that is to make it."""
+    behind = [f"run__{name}" for name in Behind._fields]
+    rows = ChangeSet.objects.filter(pk__in=refs, state="offered").values_list("pk", *behind)
+    return {str(row[0]): Behind(*row[1:]) for row in rows}
 
 
 def _read_id(text: str) -> UUID | None:
@@ -144,7 +151,7 @@ def _read_states(planned: Mapping[UUID, tuple[ApprovalRequest, Planned]]) -> dic
         return {}
     runs, ids = list({each.call.run_id for each in shown.values()}), [str(pk) for pk in shown]
     with borrowed() as connection:
-        return dict(connection.execute(_STATES, (runs, CALL_GATED, ids)).fetchall())
+        return dict(connection.execute(_STATES, (runs, [CALL_GATED, CALL_STAGED], ids)).fetchall())
 
 
 def _ask(each: Planned) -> Question:

@@ -25,6 +25,7 @@ from agentops.api.serializers import (
 )
 from agentops.api.views import ApiView, ListView
 from agentops.errors import NotFound
+from approvals.api.serializers import VERDICTS
 from approvals.models import ApprovalDecision, ApprovalRequest
 from identities.api.authentication import caller
 from identities.factors import has_fresh_factor
@@ -37,7 +38,6 @@ from runs.models import ChangeSet
 from runs.querysets import ChangeSetQuerySet
 from tools.models import Effect
 
-VERDICTS = ["approve", "deny"]
 DIGEST = "That of the change set as you were shown it."
 
 

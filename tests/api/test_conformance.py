@@ -24,6 +24,7 @@ from tests.api.conftest import Callers
 from tests.api.live import serve_api
 from tests.cast import Cast
 from tests.factories import ApprovalRequestFactory, GrantFactory, RunFactory, ToolVersionFactory
+from tests.factories.runs import change_set_of
 from tests.tools.tables import eligibility, make_table, publish
 from tests.verbs import absence_of, delivery_of, propose_budget
 
@@ -45,6 +46,7 @@ tool_id = "{tool}"
 handover_id = "{handover}"
 stop_id = "{stop}"
 campaign_id = "{campaign}"
+change_set_id = "{change_set}"
 proposal_id = "{proposal}"
 absence_id = "{absence}"
 webhook_id = "{webhook}"
@@ -92,6 +94,7 @@ def config(cast: Cast, version: AgentVersion, tmp_path: Path) -> Path:
             handover=handover.pk,
             stop=stop.pk,
             campaign=campaign.pk,
+            change_set=change_set_of(run).pk,
             absence=absence_of(cast).pk,
             webhook=(delivery := delivery_of(cast)).channel_id,
             delivery=delivery.pk,

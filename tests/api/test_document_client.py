@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -48,7 +49,7 @@ class Story:
         self.ada = callers.ada.bearer
         self.started = 0
 
-    def start(self, *turns: Turn) -> str:
+    def start(self, *turns: Turn, **more: Any) -> str:
         """Start a run through the API, and drive it until it waits."""
         self.company.play(*turns)
         self.started += 1
@@ -56,6 +57,7 @@ class Story:
             "agent": self.company.cast.agent.slug,
             "message": "Help me.",
             "principal": {"issuer": "https://shop.example", "subject": "customer-1"},
+            **more,
         }
         run: str = self.client.call(self.app, "startRun", body, Idempotency_Key=f"start-{self.started}")["id"]
         assert self.show(run)["state"] == "queued"
@@ -95,6 +97,7 @@ def test_the_document_is_enough(client: DocumentClient, company: Company, caller
     change(story)
     decide_by_table(story)
     undo(story, refunded)
+    propose_changes(story)
     decide_together(story)
     be_told(story)
     stop_agent(story)
@@ -277,6 +280,33 @@ def change(story: Story) -> None:
     assert client.call(story.alice, "withdrawProposal", {}, proposal_id=withdrawn)["state"] == "withdrawn"
     assert client.call(story.alice, "rollBackProposal", why, proposal_id=known)["done"] is True
     assert len(list(client.pages(story.alice, "listProposals", limit=3))) == 4
+
+
+def propose_changes(story: Story) -> None:
+    """Have a run propose, send it back once, deny what it proposes then, and decline the set."""
+    client = story.client
+    form = {"criteria": ["Paid back."], "forbidden": ["ship"], "budget": {"steps": 9}}
+    run = story.start(proposes(("refund", {"order_id": "P-1"})), says("So?"), mode="propose", form=form)
+    for verb in ("sendBackChangeSet", "decideChangeSet"):
+        (action,) = story.show(run)["required_actions"]
+        (listed,) = client.pages(story.fiona, "listChangeSets", state="offered", limit=1)
+        shown = client.call(story.fiona, "getChangeSet", change_set_id=action["id"])
+        assert (listed["id"], shown["form"]["criteria"]) == (action["id"], ["Paid back."])
+        place = {"change_set_id": action["id"], "Idempotency_Key": verb}
+        word = {"digest": shown["digest"]}
+        if verb == "sendBackChangeSet":
+            story.company.play(proposes(("refund", {"order_id": "P-2"})), says("And so?"))
+            sent = client.call(story.fiona, verb, word | {"comments": [{"comment": "P-2."}]}, **place)
+            assert sent["state"] == "superseded"
+            story.drive(run)
+            continue
+        denied = word | {"items": [{"item": 1, "verdict": "deny"}], "reason": "No."}
+        [told] = client.call(story.fiona, verb, denied, **place)["verdicts"]
+        assert told["is_taken"], told
+        place["Idempotency_Key"] = "apply"
+        assert client.call(story.fiona, "applyChangeSet", word, **place)["state"] == "declined"
+    story.drive(run)
+    assert story.show(run)["state"] == "completed"
 
 
 def undo(story: Story, run: str) -> None:

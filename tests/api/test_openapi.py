@@ -23,12 +23,14 @@ OPERATIONS = {
     "addMessage",
     "answerHandover",
     "answerInput",
+    "applyChangeSet",
     "askAgent",
     "cancelRun",
     "createTable",
     "createWebhook",
     "decideApproval",
     "decideApprovalBatch",
+    "decideChangeSet",
     "declareAbsence",
     "disableWebhook",
     "editApproval",
@@ -44,6 +46,7 @@ OPERATIONS = {
     "getApprovalBatch",
     "getBlastRadius",
     "getCampaign",
+    "getChangeSet",
     "getInstallationPreflight",
     "getPreflight",
     "getProposal",
@@ -64,6 +67,7 @@ OPERATIONS = {
     "listApprovalGroups",
     "listApprovals",
     "listCampaigns",
+    "listChangeSets",
     "listEvents",
     "listHandovers",
     "listProposals",
@@ -87,6 +91,7 @@ OPERATIONS = {
     "rollBackProposal",
     "rotateWebhookSecret",
     "saveTableDraft",
+    "sendBackChangeSet",
     "sendWebhookAgain",
     "settleOutcome",
     "startRun",
@@ -158,6 +163,7 @@ def test_the_key_is_required_where_it_must_be() -> None:
         if parameter["name"] == "Idempotency-Key" and parameter.get("required")
     }
     deciding = {"decideApproval", "decideApprovalBatch", "editApproval", "askAgent"}
+    deciding |= {"decideChangeSet", "sendBackChangeSet", "applyChangeSet"}
     assert required == {"startRun", *deciding, "activateProposal", "rejectProposal"}
 
 

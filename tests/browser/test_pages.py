@@ -17,7 +17,7 @@ LISTS = (
     "runs/price",
     "identities/agentidentity", "identities/application", "identities/apikey", "identities/user", "identities/team",
     "tools/tool", "tools/toolgrant", "tools/userterms", "ledger/stream", "runs/stop", "identities/killswitch",
-    "runs/campaign", "identities/changeproposal", "identities/changerule", "tools/toolserver",
+    "runs/campaign", "runs/changeset", "identities/changeproposal", "identities/changerule", "tools/toolserver",
     "tools/decisiontable", "approvals/approvalrule", "approvals/denialreasons", "approvals/reviewcapacity",
     "approvals/samplingrule", "approvals/approvalrequest/together", "approvals/absence",
     "approvals/noticechannel", "approvals/noticedelivery", "approvals/mailpreference",

@@ -36,6 +36,7 @@ from tests.api.caller import Caller, bearer_of
 from tests.cast import Cast
 from tests.console.visits import page_of, sign_in, text_of
 from tests.factories import AgentVersionFactory, ApprovalRequestFactory, BudgetFactory, PrincipalFactory
+from tests.factories.runs import change_set_of
 from tests.identities.test_roles import with_role
 from tests.tools.tables import eligibility, make_table, publish
 from tests.verbs import (
@@ -134,6 +135,7 @@ ROWS: dict[str, Callable[[Cast], Model]] = {
     "runs.agentversion": lambda cast: AgentVersionFactory.create(identity=cast.agent),
     "runs.budget": lambda cast: BudgetFactory.create(team=cast.team),
     "runs.campaign": lambda cast: open_campaign(cast, cast.ada),
+    "runs.changeset": lambda cast: change_set_of(run_of(cast)),
     "runs.handover": handover,
     "runs.run": run_of,
     "tools.decisiontable": lambda cast: table_of(cast).table,

@@ -27,6 +27,7 @@ from tests.factories import (
     RunFactory,
     ToolVersionFactory,
 )
+from tests.factories.runs import change_set_of
 
 MODELS = sorted(model._meta.label_lower.replace(".", "_") for model in admin.site._registry)
 # Their forms hand what they were given to a service.
@@ -59,6 +60,7 @@ def pages(cast: Cast) -> list[str]:
         "tools_toolgrant": GrantFactory.create(identity=cast.agent, tool=version.tool),
         "runs_agentversion": agent_version,
         "runs_run": RunFactory.create(agent_version=agent_version),
+        "runs_changeset": change_set_of(RunFactory.create(agent_version=agent_version)),
         "runs_budget": BudgetFactory.create(team=cast.team),
         "runs_price": PriceFactory.create(),
         "approvals_approvalrequest": ApprovalRequestFactory.create(identity=cast.agent, tool_version=version),

@@ -56,6 +56,8 @@ class History:
         if self.chance(0.1):
             kinds += [e.CANCEL_REQUESTED, e.RUN_KILLED]
         acts: list[Callable[[], None]] = [partial(self._act, kind) for kind in kinds]
+        if self.state.is_under_review:
+            acts += 4 * [partial(self._act, self.dice.choice((e.CHANGES_SENT_BACK, e.CHANGES_SETTLED)))]
         for call in self.state.open_calls:
             acts += 3 * self._answers(call)
         return acts

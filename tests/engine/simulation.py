@@ -124,6 +124,7 @@ class Simulation(History):
             "repeat_limit": world.repeat_limit,
             "size": 20,
             **({} if world.crowded is None else {"needs_review": True}),
+            **({"mode": "propose"} if world.proposes else {}),
         }
         self.append(Event(1, e.RUN_STARTED, facts, self.now))
 
@@ -280,6 +281,8 @@ class Simulation(History):
                 self.note(e.CALL_REFUSED, left, **where, code=call.problem or code)
             elif call.tool in e.BUILT_IN_TOOLS:
                 self.note(e.CALL_ASKED, left, **where, action=e.BUILT_IN_TOOLS[call.tool])
+            elif self.view.proposes and EFFECTS[call.tool] != "read":
+                self._stage(left, call)
             elif self.chance(0.3):
                 self._gate(left, call)
             else:
@@ -290,6 +293,19 @@ class Simulation(History):
         if EFFECTS[call.tool] == "read" or not self.chance(0.2):
             return {}
         return {"held_until": (self.now + timedelta(seconds=self.dice.choice((5, 600)))).isoformat()}
+
+    def _stage(self, command: Command, call: CallState) -> None:
+        self.commit()
+        item, where = self.view.staged + 1, {"step": self.view.step, "call": call.number}
+        change_set = self.view.change_set or f"set{len(self.events)}"
+        self.note(
+            e.CALL_STAGED, command, **where, **self._terms(call), item=item, change_set=change_set, size=9
+        )
+        self.commit()
+
+    def offer(self, command: c.OfferChanges) -> None:
+        self.note(e.CHANGES_OFFERED, command, items=command.items, change_set=self.view.change_set)
+        self.commit()
 
     def _gate(self, command: Command, call: CallState) -> None:
         self.commit()  # what has happened so far is evidence
@@ -393,6 +409,7 @@ class Simulation(History):
 
 _CARRY_OUT: dict[type, Callable[[Simulation, Any], None]] = {
     c.Admit: Simulation.admit,
+    c.OfferChanges: Simulation.offer,
     c.AskPlanner: Simulation.ask,
     c.SettleLostAnswer: Simulation.settle_answer,
     c.AssessCalls: Simulation.assess,

@@ -38,6 +38,7 @@ class World:
     trouble: float = 0.3
     final: float = 0.2
     tool_calls: int = 4
+    proposes: bool = False
     crowded: float | None = None  # how likely a run is held back; None: it asks nobody
 
 
@@ -55,5 +56,6 @@ worlds = st.builds(
     trouble=st.sampled_from([0.0, 0.3, 0.9]),
     final=st.sampled_from([0.0, 0.2, 0.6]),
     tool_calls=st.integers(1, 5),
+    proposes=st.sampled_from([False, False, True]),
     crowded=st.sampled_from([None, 0.0, 0.6]),
 )

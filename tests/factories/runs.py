@@ -9,7 +9,8 @@ from decimal import Decimal
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
-from runs.models import AgentVersion, Budget, Price, Run
+from agentops.identifiers import new_id
+from runs.models import AgentVersion, Budget, ChangeSet, Price, Run
 from tests.factories.declarations import (
     LazyAttribute,
     LazyFunction,
@@ -88,3 +89,13 @@ class BudgetFactory(DjangoModelFactory[Budget]):
     team = SubFactory(TeamFactory)
     window = "day"
     max_usd = Decimal("10")
+
+
+def change_set_of(run: Run) -> ChangeSet:
+    """Make a change set that waits for review, without items."""
+    now = timezone.now()
+    made: ChangeSet = ChangeSet.objects.create(
+        id=new_id(), run=run, team=run.team, identity=run.identity, version=1, state="offered", digest="0" * 64,
+        created_at=now, offered_at=now,
+    )  # fmt: skip
+    return made
