@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from agentops.api.serializers import BodySerializer, FlagField, NumberField, QuerySerializer, TextField
-from runs.answering import CLOSING
+from agentops.api.serializers import (
+    BodySerializer,
+    FlagField,
+    NumberField,
+    QuerySerializer,
+    TextField,
+    WordField,
+)
+from runs.answering import CLOSINGS
 from runs.api.words import PRIORITIES
 from runs.models import RunState
 
@@ -78,9 +85,7 @@ class MessageBody(BodySerializer):
 
 
 class ClosingBody(BodySerializer):
-    outcome = serializers.ChoiceField(
-        [(each.value, each.label) for each in CLOSING], help_text="How the conversation ended."
-    )
+    outcome = WordField(CLOSINGS, help_text="How the conversation ended.")
     text = TextField(min_length=1, help_text="The last word to the user; the run completes with it.")
 
 

@@ -21,13 +21,17 @@ REGENERATE = "python manage.py write_openapi"
 OPERATIONS = {
     "activateProposal",
     "addMessage",
+    "answerConfirmation",
     "answerHandover",
     "answerInput",
     "askAgent",
     "cancelRun",
+    "claimHandover",
+    "closeHandover",
     "createTable",
     "decideApproval",
     "decideApprovalBatch",
+    "decideExtension",
     "declareAbsence",
     "editApproval",
     "endAbsence",
@@ -41,6 +45,9 @@ OPERATIONS = {
     "getApprovalBatch",
     "getBlastRadius",
     "getCampaign",
+    "getConfirmation",
+    "getExtension",
+    "getHandover",
     "getInstallationPreflight",
     "getPreflight",
     "getProposal",
@@ -81,6 +88,9 @@ OPERATIONS = {
     "saveTableDraft",
     "settleOutcome",
     "startRun",
+    "listConfirmations",
+    "listExtensions",
+    "releaseHandover",
     "stepUp",
     "undoRun",
     "vetoCall",
@@ -148,6 +158,7 @@ def test_the_key_is_required_where_it_must_be() -> None:
         if parameter["name"] == "Idempotency-Key" and parameter.get("required")
     }
     deciding = {"decideApproval", "decideApprovalBatch", "editApproval", "askAgent"}
+    deciding |= {"answerConfirmation", "decideExtension"}
     assert required == {"startRun", *deciding, "activateProposal", "rejectProposal"}
 
 

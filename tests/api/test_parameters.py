@@ -24,7 +24,15 @@ def operations() -> list[Any]:
 def address(path: str) -> str:
     """Fill in places that lead nowhere: a query is refused before anything is looked up."""
     names = ("run_id", "approval_id", "agent_id", "tool_id", "handover_id", "stop_id", "campaign_id")
-    for name in (*names, "proposal_id", "table_id", "batch_id", "absence_id"):
+    for name in (
+        *names,
+        "proposal_id",
+        "table_id",
+        "batch_id",
+        "absence_id",
+        "confirmation_id",
+        "extension_id",
+    ):
         path = path.replace(f"{{{name}}}", str(new_id()))
     return path.replace("{step}", "1").replace("{call}", "1").replace("{number}", "1")
 

@@ -20,6 +20,7 @@ LISTS = (
     "runs/campaign", "identities/changeproposal", "identities/changerule", "tools/toolserver",
     "tools/decisiontable", "approvals/approvalrule", "approvals/denialreasons", "approvals/reviewcapacity",
     "approvals/samplingrule", "approvals/approvalrequest/together", "approvals/absence",
+    "approvals/confirmationhook", "runs/extension",
 )  # fmt: skip
 FORMS = (
     "runs/run/add", "runs/stop/add", "identities/apikey/add", "identities/user/add", "tools/toolgrant/add",
@@ -27,6 +28,7 @@ FORMS = (
     "second-factor", "password_change", "tools/toolserver/add",
     "tools/decisiontable/add", "approvals/approvalrule/add", "approvals/denialreasons/add",
     "approvals/reviewcapacity/add", "approvals/samplingrule/add", "approvals/absence/add",
+    "approvals/confirmationhook/add",
 )  # fmt: skip
 
 

@@ -38,6 +38,7 @@ WITHOUT_ADD = sorted(
     - {
         "approvals_absence",
         "approvals_approvalrule",
+        "approvals_confirmationhook",
         "approvals_denialreasons",
         "approvals_reviewcapacity",
         "approvals_samplingrule",
