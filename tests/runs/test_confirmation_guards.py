@@ -209,17 +209,18 @@ def test_each_guard_is_missed(company: Company, name: str, monkeypatch: pytest.M
     assert lets_through(company, ATTACKS[attack])
 
 
-def test_an_assessment_that_needs_it_yields_no_permit_without(
-    company: Company, monkeypatch: pytest.MonkeyPatch
+FORGETFUL = 'assessment.confirms and assessment.verdict != "DENY"'
+
+
+@pytest.mark.parametrize("has_permits", [True, False])
+def test_whoever_forgets_to_ask_gets_no_permit_either(
+    company: Company, monkeypatch: pytest.MonkeyPatch, has_permits: bool
 ) -> None:
-    """Whoever forgets to ask gets nothing from the permits either."""
     company.is_mutant = True
     rewrite(monkeypatch, assessing, "_assess_one", "assessment.confirms and not assessment.replay", "False")
-    changed = rewrite(
-        monkeypatch, gate, "require", 'assessment.confirms and assessment.verdict != "DENY"', "False"
-    )
-    monkeypatch.setattr(gate, "require", changed)
-    assert not lets_through(company, nothing)
-    rewrite(monkeypatch, permits, "issue_permit", "assessment.confirms and confirmation_id is None", "False")
-    monkeypatch.setattr(gate, "issue_permit", permits.issue_permit)
-    assert lets_through(company, nothing)
+    rewrite(monkeypatch, gate, "require", FORGETFUL, "False")
+    if not has_permits:
+        needed = "assessment.confirms and confirmation_id is None"
+        changed = rewrite(monkeypatch, permits, "issue_permit", needed, "False")
+        monkeypatch.setattr(gate, "issue_permit", changed)
+    assert lets_through(company, nothing) is not has_permits
