@@ -24,6 +24,7 @@ CLAIM = timedelta(minutes=30)
 STREAM_KIND = "handover"
 Outcome = Handover.Outcome
 CLOSING = (Outcome.RESOLVED, Outcome.DECLINED, Outcome.ELSEWHERE)
+CLOSINGS = [(str(each.value), str(each.label)) for each in CLOSING]
 
 
 def is_claimed(handover: Handover, now: datetime) -> bool:

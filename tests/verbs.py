@@ -17,6 +17,7 @@ import tools.services
 from agentops.identifiers import new_id
 from approvals import absences, capacity, denials, oversight_rules, sampling_rules
 from approvals import governing as governing_approvals
+from approvals.confirmations import hooks
 from approvals.models import Absence, NoticeChannel, NoticeDelivery, OversightRule, SecondLook
 from approvals.notices import channels
 from identities import services as who
@@ -34,11 +35,12 @@ from identities.changes import (
 from identities.factors import has_fresh_factor
 from identities.models import ApiKey, ChangeProposal, Credential, Delegation, KillSwitch, User
 from identities.services.credentials import new_client_secret
-from runs import budgeting, campaigns, erasure, pricing, publishing, stops
+from runs import answering, budgeting, campaigns, erasure, extensions, pricing, publishing, stops
 from runs import services as runs
 from runs.behaviour import behaviour_of
-from runs.models import AgentVersion, Campaign, Run
+from runs.models import AgentVersion, Campaign, Handover, Run
 from runs.planner.prices import Price
+from tests.asking import asked_extension
 from tests.cast import Cast
 from tests.factories import (
     AgentVersionFactory,
@@ -275,6 +277,27 @@ def table_of(cast: Cast) -> DecisionTableVersion:
     return what.save_table(actor=cast.ada, table=table, draft=what.TableDraft(eligibility()))
 
 
+def served_run(cast: Cast) -> Run:
+    """Start a run for a user of the application."""
+    version_of(cast, published=True, run_expires_after_s=60)
+    named = {"issuer": "https://shop.example", "subject": "customer-1", "application": cast.application}
+    actor = cast.application.service_account
+    return runs.start_run(actor=actor, agent=cast.agent, message="Do it.", **named)  # type: ignore[arg-type]  # as above
+
+
+def handover_of(cast: Cast) -> Handover:
+    """Have a conversation passed to people."""
+    run = served_run(cast)
+    made: Handover = Handover.objects.create(run=run, step=1, call=1, opened_at=timezone.now())
+    return made
+
+
+def remove_hook(cast: Cast, actor: User) -> object:
+    """Tell an application nothing more."""
+    hooks.set_confirmation_hook(actor=cast.ada, application=cast.application, url="https://shop.example/hook")
+    return hooks.remove_confirmation_hook(actor=actor, application=cast.application)
+
+
 def leave_of(cast: Cast) -> absences.Leave:
     """Have Fiona, who approves calls of a tool, be away; Bob approves others of the team."""
     for person in (cast.fiona, cast.bob):
@@ -460,6 +483,25 @@ DEEDS: dict[str, Deed] = {
     "remove_channel": lambda c, a: channels.remove_channel(actor=a, channel=channel_of(c)),
     "try_channel": lambda c, a: channels.try_channel(actor=a, channel=channel_of(c)),
     "send_again": lambda c, a: channels.send_again(actor=a, delivery=delivery_of(c)),
+    "claim_handover": lambda c, a: answering.claim_handover(actor=a, handover=handover_of(c)),
+    "release_handover": lambda c, a: answering.release_handover(actor=a, handover=handover_of(c)),
+    "answer_handover": lambda c, a: answering.answer_handover(actor=a, handover=handover_of(c), text="Yes."),
+    "close_handover": lambda c, a: answering.close_handover(
+        actor=a, handover=handover_of(c), outcome="resolved", text="Yes."
+    ),
+    "grant_extension": lambda c, a: extensions.grant_extension(
+        actor=a,
+        extension=asked_extension(c, served_run(c)),
+        more=extensions.More(steps=1),
+        second_factor=has_fresh_factor(a),
+    ),
+    "refuse_extension": lambda c, a: extensions.refuse_extension(
+        actor=a, extension=asked_extension(c, served_run(c)), reason="No.", second_factor=has_fresh_factor(a)
+    ),
+    "set_confirmation_hook": lambda c, a: hooks.set_confirmation_hook(
+        actor=a, application=c.application, url="https://shop.example/hook"
+    ),
+    "remove_confirmation_hook": remove_hook,
     "veto_call": lambda c, a: runs.veto_call(actor=a, run=run_of(c), step=1, call=1, reason="No."),
     "settle_outcome": lambda c, a: runs.settle_outcome(
         actor=a, run=run_of(c), step=1, call=1, happened=True, note="I looked."
@@ -471,8 +513,6 @@ NOBODYS = {"authenticate", "step_up", "create_first_superuser", "expire_grant", 
 # Which call other verbs, in the name of who called them.
 NOBODYS |= {"do_or_propose", "carry_out", "append_to_run"}
 NOBODYS |= {"carry_out_rule", "carry_out_sampling", "carry_out_oversight", "carry_out_absence"}
-# Answered under a lock of the conversation, which only a run that was driven has.
-ELSEWHERE = {"answer_handover"}
 
 
 def verbs() -> set[str]:
@@ -495,6 +535,9 @@ def verbs() -> set[str]:
         pricing,
         erasure,
         stops,
+        answering,
+        extensions,
+        hooks,
     ):
         found |= {
             name
@@ -502,7 +545,7 @@ def verbs() -> set[str]:
             if callable(function) and getattr(function, "__module__", "") == module.__name__
             and not name.startswith(("_", "may_")) and "actor" in getattr(function, "__annotations__", {})
         }  # fmt: skip
-    return found - NOBODYS - ELSEWHERE
+    return found - NOBODYS
 
 
 def _functions(module: ModuleType) -> set[str]:

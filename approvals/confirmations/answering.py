@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -44,9 +45,7 @@ def answer_confirmation(
         locked = _lock_visible(actor, confirmation)
         proof = prove_answer(actor, locked, proven, named)
         now = timezone.now()
-        _check_open(locked, digest)
-        if now >= locked.expires_at:
-            raise StateConflict("confirmation_expired", "the user was too late; the agent is told so")
+        _check_open(locked, digest, now)
         locked.proof = proof
         facts = {"digest": digest, "proof": str(proof)}
         record(
@@ -90,10 +89,12 @@ def _lock_visible(actor: User, confirmation: Confirmation) -> Confirmation:
     return locked
 
 
-def _check_open(confirmation: Confirmation, digest: str) -> None:
+def _check_open(confirmation: Confirmation, digest: str, now: datetime) -> None:
     if confirmation.state != Confirmation.State.WAITING:
         code = "confirmation_expired" if confirmation.state == "expired" else "confirmation_answered"
         raise StateConflict(code, f"this is {confirmation.state}; nothing was changed")
+    if now >= confirmation.expires_at:
+        raise StateConflict("confirmation_expired", "the user was too late; the agent is told so")
     if digest != confirmation.digest:
         raise StateConflict(
             "digest_changed", "the call is not the one that the user was shown; show it again"

@@ -6,8 +6,15 @@ from decimal import Decimal
 
 from rest_framework import serializers
 
-from agentops.api.serializers import BodySerializer, FlagField, NumberField, QuerySerializer, TextField
-from runs.answering import CLOSING
+from agentops.api.serializers import (
+    BodySerializer,
+    FlagField,
+    NumberField,
+    QuerySerializer,
+    TextField,
+    WordField,
+)
+from runs.answering import CLOSINGS
 from runs.api.words import PRIORITIES
 from runs.models import RunMode, RunState
 
@@ -109,9 +116,7 @@ class MessageBody(BodySerializer):
 
 
 class ClosingBody(BodySerializer):
-    outcome = serializers.ChoiceField(
-        [(each.value, each.label) for each in CLOSING], help_text="How the conversation ended."
-    )
+    outcome = WordField(CLOSINGS, help_text="How the conversation ended.")
     text = TextField(min_length=1, help_text="The last word to the user; the run completes with it.")
 
 

@@ -13,10 +13,10 @@ from agentops.identifiers import new_id, text_of
 from approvals.models import ApprovalRequest
 from approvals.services import request_approval
 from runs import evidence
-from runs.actions.subjects import subject_of
 from runs.actions.pinning import Pinned, pin_for_people
 from runs.actions.proposals import proposal, said_of, terms_of
 from runs.actions.refusals import note_refused
+from runs.actions.subjects import subject_of
 from runs.changesets.depending import MOST, find_same, find_targets, read_said
 from runs.lookups.resolving import content_of
 from runs.models import ChangeItem, ChangeSet

@@ -22,6 +22,7 @@ from runs.models import AgentVersion, Campaign, Handover, Run, Stop
 from tests.api.caller import Caller
 from tests.api.conftest import Callers
 from tests.api.live import serve_api
+from tests.asking import asked_confirmation, asked_extension
 from tests.cast import Cast
 from tests.factories import ApprovalRequestFactory, GrantFactory, RunFactory, ToolVersionFactory
 from tests.factories.runs import change_set_of
@@ -53,6 +54,8 @@ webhook_id = "{webhook}"
 delivery_id = "{delivery}"
 table_id = "{table}"
 batch_id = "{batch}"
+confirmation_id = "{confirmation}"
+extension_id = "{extension}"
 number = 1
 
 [checks.positive_data_acceptance]
@@ -100,6 +103,8 @@ def config(cast: Cast, version: AgentVersion, tmp_path: Path) -> Path:
             delivery=delivery.pk,
             proposal=propose_budget(cast, cast.alice).pk,
             batch=ApprovalBatch.objects.create(person=cast.bob, verdict="deny", created_at=timezone.now()).pk,
+            confirmation=asked_confirmation(cast, tool_version).pk,
+            extension=asked_extension(cast, run).pk,
             table=publish(cast, make_table(cast), eligibility()).table_id,
         )
     )

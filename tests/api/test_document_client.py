@@ -84,7 +84,8 @@ def test_the_document_is_enough(client: DocumentClient, company: Company, caller
     company.let_decide(company.add_tool("refund", grant="REQUIRE_APPROVAL", undo=undone).tool)
     company.add_tool("cancel", idempotency="none")
     company.add_tool("ship", function="cancel", grant_veto_s=600)
-    company.publish()
+    company.add_tool("reship", function="cancel", grant_confirmation=True)
+    company.publish(max_extensions=1, extension_percent=100, max_steps=5)
     story = Story(client, company, callers)
     refunded = ask_and_approve(story)
     ask_back_and_edit(story)
@@ -95,11 +96,13 @@ def test_the_document_is_enough(client: DocumentClient, company: Company, caller
     veto(story)
     look_around(story)
     change(story)
+    go_on(story)
     decide_by_table(story)
     undo(story, refunded)
     propose_changes(story)
     decide_together(story)
     be_told(story)
+    confirm(story)
     stop_agent(story)
     assert client.used == set(client.operations)
 
@@ -229,7 +232,48 @@ def steer(story: Story) -> None:
 def hand_over(story: Story) -> None:
     run = story.start(proposes(("hand_over", {"reason": "They want a discount."})), says("As you wish."))
     (handover,) = story.client.pages(story.alice, "listHandovers", open=True)
-    story.client.call(story.alice, "answerHandover", {"text": "10 percent."}, handover_id=handover["id"])
+    which = {"handover_id": handover["id"]}
+    assert story.client.call(story.alice, "claimHandover", **which)["claimed_by"] == "alice"
+    assert story.client.call(story.alice, "releaseHandover", **which)["claimed_by"] is None
+    assert story.client.call(story.alice, "getHandover", **which)["turn"] == "person"
+    story.client.call(story.alice, "answerHandover", {"text": "10 percent."}, **which)
+    story.drive(run)
+    assert story.show(run)["state"] == "completed"
+    run = story.start(proposes(("hand_over", {"reason": "They shout."})), says("Never."))
+    (handover,) = story.client.pages(story.alice, "listHandovers", open=True)
+    last = {"outcome": "declined", "text": "Not like this."}
+    assert (
+        story.client.call(story.alice, "closeHandover", last, handover_id=handover["id"])["outcome"]
+        == "declined"
+    )
+    story.drive(run)
+    assert story.show(run)["answer"] == "Not like this."
+
+
+def confirm(story: Story) -> None:
+    client, user = story.client, {"issuer": "https://shop.example", "subject": "customer-1"}
+    run = story.start(proposes(("reship", ORDER)), says("Sent again."))
+    (action,) = story.show(run)["required_actions"]
+    (asked,) = client.pages(story.app, "listConfirmations", state="waiting")
+    assert (action["type"], action["id"]) == ("confirmation", asked["id"])
+    shown = client.call(story.app, "getConfirmation", confirmation_id=asked["id"])
+    assert (shown["principal"], shown["shown"]["arguments"]) == (user, ORDER)
+    body = {"verdict": "confirm", "digest": shown["digest"], "principal": user}
+    which = {"confirmation_id": asked["id"], "Idempotency_Key": "confirm"}
+    assert client.call(story.app, "answerConfirmation", body, **which)["proof"] == "asserted"
+    story.drive(run)
+    assert story.show(run)["state"] == "completed"
+
+
+def go_on(story: Story) -> None:
+    client = story.client  # whose factor is fresh still, from the change before
+    reads = [proposes(("look_up", {"order_id": f"A-{number}"})) for number in range(6)]
+    run = story.start(*reads, says("Seen them all."))
+    (asked,) = client.pages(story.ada, "listExtensions", state="waiting")
+    assert client.call(story.ada, "getExtension", extension_id=asked["id"])["progress"]["done"] == []
+    which = {"extension_id": asked["id"], "Idempotency_Key": "go-on"}
+    body = {"verdict": "grant", "steps": 5, "reason": "Fine."}
+    assert client.call(story.ada, "decideExtension", body, **which)["granted"]["steps"] == 5
     story.drive(run)
     assert story.show(run)["state"] == "completed"
 

@@ -21,16 +21,20 @@ REGENERATE = "python manage.py write_openapi"
 OPERATIONS = {
     "activateProposal",
     "addMessage",
+    "answerConfirmation",
     "answerHandover",
     "answerInput",
     "applyChangeSet",
     "askAgent",
     "cancelRun",
+    "claimHandover",
+    "closeHandover",
     "createTable",
     "createWebhook",
     "decideApproval",
     "decideApprovalBatch",
     "decideChangeSet",
+    "decideExtension",
     "declareAbsence",
     "disableWebhook",
     "editApproval",
@@ -47,6 +51,9 @@ OPERATIONS = {
     "getBlastRadius",
     "getCampaign",
     "getChangeSet",
+    "getConfirmation",
+    "getExtension",
+    "getHandover",
     "getInstallationPreflight",
     "getPreflight",
     "getProposal",
@@ -95,6 +102,9 @@ OPERATIONS = {
     "sendWebhookAgain",
     "settleOutcome",
     "startRun",
+    "listConfirmations",
+    "listExtensions",
+    "releaseHandover",
     "stepUp",
     "tryWebhook",
     "undoRun",
@@ -163,7 +173,13 @@ def test_the_key_is_required_where_it_must_be() -> None:
         if parameter["name"] == "Idempotency-Key" and parameter.get("required")
     }
     deciding = {"decideApproval", "decideApprovalBatch", "editApproval", "askAgent"}
-    deciding |= {"decideChangeSet", "sendBackChangeSet", "applyChangeSet"}
+    deciding |= {
+        "decideChangeSet",
+        "sendBackChangeSet",
+        "applyChangeSet",
+        "answerConfirmation",
+        "decideExtension",
+    }
     assert required == {"startRun", *deciding, "activateProposal", "rejectProposal"}
 
 

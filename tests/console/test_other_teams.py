@@ -19,6 +19,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agentops.ledger.models import Stream
+from approvals.confirmations.hooks import set_confirmation_hook
 from approvals.models import (
     ApprovalBatch,
     ApprovalRule,
@@ -33,6 +34,7 @@ from identities.services import add_issuer, suspend_agent
 from runs.models import Handover
 from runs.stops import stop
 from tests.api.caller import Caller, bearer_of
+from tests.asking import asked_confirmation, asked_extension
 from tests.cast import Cast
 from tests.console.visits import page_of, sign_in, text_of
 from tests.factories import AgentVersionFactory, ApprovalRequestFactory, BudgetFactory, PrincipalFactory
@@ -69,6 +71,11 @@ OWN = {"approvals.mailpreference"}
 def handover(cast: Cast) -> Handover:
     made: Handover = Handover.objects.create(run=run_of(cast), step=1, call=1, opened_at=timezone.now())
     return made
+
+
+def hook_of(cast: Cast) -> Model:
+    url = "https://shop.example/hook"
+    return set_confirmation_hook(actor=cast.ada, application=cast.application, url=url)[0]
 
 
 def issuer(cast: Cast) -> Model:
@@ -114,6 +121,7 @@ ROWS: dict[str, Callable[[Cast], Model]] = {
         team=cast.team, second_percent=10, seed="5" * 32, created_by=cast.alice
     ),
     "approvals.secondlook": second_look_of,
+    "approvals.confirmationhook": hook_of,
     "approvals.approvalrequest": lambda cast: ApprovalRequestFactory.create(identity=cast.agent),
     "approvals.reviewcapacity": lambda cast: ReviewCapacity.objects.create(
         team=cast.team, per_approver_hour=10, set_by=cast.alice, set_at=timezone.now()
@@ -136,6 +144,7 @@ ROWS: dict[str, Callable[[Cast], Model]] = {
     "runs.budget": lambda cast: BudgetFactory.create(team=cast.team),
     "runs.campaign": lambda cast: open_campaign(cast, cast.ada),
     "runs.changeset": lambda cast: change_set_of(run_of(cast)),
+    "runs.extension": lambda cast: asked_extension(cast, run_of(cast)),
     "runs.handover": handover,
     "runs.run": run_of,
     "tools.decisiontable": lambda cast: table_of(cast).table,
@@ -217,6 +226,9 @@ def test_the_api_tells_an_outsider_nothing(cast: Cast) -> None:
     ids["absence_id"] = absence_of(cast)
     ids["delivery_id"] = delivery_of(cast)
     ids["webhook_id"] = channel_of(cast)
+    ids["handover_id"] = Handover.objects.get(run=run)
+    ids["extension_id"] = asked_extension(cast, run)
+    ids["confirmation_id"] = asked_confirmation(cast, asked.tool_version)
     ids["proposal_id"] = proposal(cast)
     ids["stop_id"] = stop(actor=cast.ada, scope="run", target=str(run.pk), reason="It is wrong.")
     version = publish(cast, make_table(cast, by=cast.ada), eligibility())

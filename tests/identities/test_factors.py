@@ -30,7 +30,7 @@ UNASKED = {
     "create_table", "save_table", "import_table", "retire_table",
     "disable_channel", "try_channel", "send_again",
     "end_absence", "start_run", "resume_run", "add_message", "answer_input", "settle_outcome",
-    "erase_run", "erase_principal",
+    "erase_run", "erase_principal", "claim_handover", "release_handover", "answer_handover", "close_handover",
     "withdraw", "set_rule",  # to loosen a rule waits for a second person, who is asked
 }  # fmt: skip
 

@@ -20,7 +20,10 @@ from tests.verbs import DEEDS, verbs
 # What each role may do in its own team. A verb that stands in no line is for superusers, and stands below.
 MAY: dict[str, set[str]] = {
     "auditor": set(),
-    "approver": {"settle_outcome", "veto_call"},
+    "approver": {
+        "settle_outcome", "veto_call", "grant_extension", "refuse_extension",
+        "claim_handover", "release_handover", "answer_handover", "close_handover",
+    },
     "tool owner": {
         "create_tool", "add_version", "quarantine_tool", "accept_tool", "retire_tool", "stop",
         "force_breaker_open", "lift_forced_breaker", "reset_breaker", "add_approver", "remove_approver",
@@ -39,7 +42,7 @@ MAY: dict[str, set[str]] = {
         "set_review_capacity",
         "set_denial_reasons",
         "set_sampling_rule", "set_oversight_rule",
-        "declare_absence", "end_absence",
+        "declare_absence", "end_absence", "set_confirmation_hook", "remove_confirmation_hook",
         "create_channel", "rotate_channel", "enable_channel", "disable_channel", "remove_channel", "try_channel",
         "send_again",
         "propose", "activate", "reject", "roll_back",  # what they may do themselves: here, a budget
@@ -49,7 +52,7 @@ MAY: dict[str, set[str]] = {
         "throw_switch", "lift_switch", "stop", "quarantine_tool",
         "force_breaker_open", "lift_forced_breaker", "reset_breaker",
         "pause_run", "resume_run", "cancel_run", "kill_run", "add_message", "answer_input", "settle_outcome",
-        "veto_call",
+        "veto_call", "claim_handover", "release_handover", "answer_handover", "close_handover",
     },
 }  # fmt: skip
 SUPERUSERS = {

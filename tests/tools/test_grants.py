@@ -173,6 +173,7 @@ ROW: dict[str, Any] = {
     "over_caps": "REQUIRE_APPROVAL",
     "approval_ttl_s": 601,
     "veto_s": 1,
+    "confirmation": True,
     "valid_until": timezone.now() + timedelta(days=999),
     "waived_version_digest": "e" * 64,
     "waiver_reason": "Nobody will notice.",
