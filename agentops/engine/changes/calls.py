@@ -131,7 +131,7 @@ def _call_asked_back(state: RunState, facts: Facts, event: Event) -> RunState:
 
 def _attempt_started(state: RunState, facts: Facts, event: Event) -> RunState:
     call = _pick(state, facts, *_BEFORE)
-    if state.proposes and facts["effect"] != "read":
+    if state.proposes and call.effect != "read":
         raise ValueError("a run that proposes has no effects of its own")
     if facts["attempt"] != call.attempts + 1:
         raise ValueError(f"attempt {facts['attempt']} cannot follow {call.attempts}")
