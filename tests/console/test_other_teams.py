@@ -206,7 +206,7 @@ def test_the_api_tells_an_outsider_nothing(cast: Cast) -> None:
     ids["absence_id"] = absence_of(cast)
     ids["handover_id"] = Handover.objects.get(run=run)
     ids["extension_id"] = asked_extension(cast, run)
-    ids["confirmation_id"] = asked_confirmation(cast, asked.tool_version)
+    ids["confirmation_id"] = asked_confirmation(cast, ToolVersionFactory.create(tool__team=cast.team))
     ids["proposal_id"] = proposal(cast)
     ids["stop_id"] = stop(actor=cast.ada, scope="run", target=str(run.pk), reason="It is wrong.")
     version = publish(cast, make_table(cast, by=cast.ada), eligibility())
