@@ -30,7 +30,13 @@ from tests.api.caller import Caller, bearer_of
 from tests.asking import asked_confirmation, asked_extension
 from tests.cast import Cast
 from tests.console.visits import page_of, sign_in, text_of
-from tests.factories import AgentVersionFactory, ApprovalRequestFactory, BudgetFactory, PrincipalFactory
+from tests.factories import (
+    AgentVersionFactory,
+    ApprovalRequestFactory,
+    BudgetFactory,
+    PrincipalFactory,
+    ToolVersionFactory,
+)
 from tests.identities.test_roles import with_role
 from tests.tools.tables import eligibility, make_table, publish
 from tests.verbs import (
