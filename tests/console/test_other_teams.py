@@ -37,7 +37,13 @@ from tests.api.caller import Caller, bearer_of
 from tests.asking import asked_confirmation, asked_extension
 from tests.cast import Cast
 from tests.console.visits import page_of, sign_in, text_of
-from tests.factories import AgentVersionFactory, ApprovalRequestFactory, BudgetFactory, PrincipalFactory
+from tests.factories import (
+    AgentVersionFactory,
+    ApprovalRequestFactory,
+    BudgetFactory,
+    PrincipalFactory,
+    ToolVersionFactory,
+)
 from tests.factories.runs import change_set_of
 from tests.identities.test_roles import with_role
 from tests.tools.tables import eligibility, make_table, publish
@@ -228,7 +234,7 @@ def test_the_api_tells_an_outsider_nothing(cast: Cast) -> None:
     ids["webhook_id"] = channel_of(cast)
     ids["handover_id"] = Handover.objects.get(run=run)
     ids["extension_id"] = asked_extension(cast, run)
-    ids["confirmation_id"] = asked_confirmation(cast, asked.tool_version)
+    ids["confirmation_id"] = asked_confirmation(cast, ToolVersionFactory.create(tool__team=cast.team))
     ids["proposal_id"] = proposal(cast)
     ids["stop_id"] = stop(actor=cast.ada, scope="run", target=str(run.pk), reason="It is wrong.")
     version = publish(cast, make_table(cast, by=cast.ada), eligibility())

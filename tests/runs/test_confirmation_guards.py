@@ -50,7 +50,7 @@ def distrust(company: Company, run: Run) -> None:
 
 def speak_as(**changes: Any) -> Attack:
     def attack(company: Company, run: Run) -> None:
-        actor = {"actor": company.cast.ada} if changes.get("staff") else {}
+        actor: dict[str, Any] = {"actor": company.cast.ada} if changes.get("staff") else {}
         given = {name: value for name, value in changes.items() if name != "staff"}
         answer(company, **actor, **given)
 

@@ -95,6 +95,7 @@ def policy_cases() -> Iterator[tuple[Ask, Standing]]:
         yield ASK, replace(GOOD, parents=(replace(PARENT, limits={"refund": bound}),))
     for effect in ("read", "reversible"):
         yield replace(ASK, effect=effect), granted(veto_s=60)
+        yield replace(ASK, effect=effect), granted(confirmation=True)
     yield replace(ASK, limits={}), GOOD
     yield ASK, replace(GOOD, parents=(PARENT,))
     yield ASK, replace(GOOD, parents=(replace(PARENT, grant=replace(GRANT, decision="REQUIRE_APPROVAL")),))
