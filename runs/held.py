@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from agentops.engine.events import CALL_ALLOWED, CALL_GATED, CALL_HELD, CONFIRMATION_REQUESTED
@@ -49,9 +50,9 @@ class HeldCall:
         return self.call.held_until
 
 
-def count_held(viewer: User) -> int:
-    """Return how many calls are held in the runs that somebody may see, up to ``SHOWN``."""
-    held: int = _held(viewer)[:SHOWN].count()
+def find_held(viewer: User) -> QuerySet[ToolCall]:
+    """Return the calls that are held in the runs that somebody may see, up to ``SHOWN``."""
+    held: QuerySet[ToolCall] = _held(viewer)[:SHOWN]
     return held
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from agentops.console.navigation import Destination, register_destination
@@ -18,9 +19,9 @@ TITLE = "Waiting for a decision"
 INBOX = "admin:approvals_approvalrequest_changelist"
 
 
-def count_waiting(request: HttpRequest) -> int:
-    """Count what this person could decide now."""
-    return ApprovalRequest.objects.decidable_by(acting_person(request)).count()
+def find_waiting(request: HttpRequest) -> QuerySet[ApprovalRequest]:
+    """Return what this person could decide now."""
+    return ApprovalRequest.objects.decidable_by(acting_person(request))
 
 
 def read_waiting(request: HttpRequest, subject: Any) -> dict[str, Any]:
@@ -42,7 +43,7 @@ def read_waiting_of(request: HttpRequest, subject: Any) -> dict[str, Any] | None
     return {"requests": shown, "decidable": set(), "total": waiting.count()} if shown else None
 
 
-register_destination(Destination("Inbox", INBOX, order=10, waiting=count_waiting))
+register_destination(Destination("Inbox", INBOX, order=10, waiting=find_waiting))
 register_streams("approval", ApprovalRequest.objects.visible_to)
 register_streams(BATCH_STREAM, ApprovalBatch.objects.visible_to)
 register_panel(

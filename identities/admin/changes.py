@@ -209,11 +209,10 @@ def lead_to_proposal(request: HttpRequest, proposal: ChangeProposal) -> HttpResp
     return HttpResponseRedirect(reverse("admin:identities_changeproposal_change", args=[proposal.pk]))
 
 
-def count_waiting(request: HttpRequest) -> int:
-    """Count what others proposed and this person may see."""
+def find_waiting(request: HttpRequest) -> QuerySet[ChangeProposal]:
+    """Return what others proposed and this person may see."""
     person = acting_person(request)
-    rows = ChangeProposal.objects.visible_to(person).waiting(timezone.now()).exclude(maker=person)
-    return rows.order_by().count()
+    return ChangeProposal.objects.visible_to(person).waiting(timezone.now()).exclude(maker=person)
 
 
 register_destination(
@@ -222,7 +221,7 @@ register_destination(
         "admin:identities_changeproposal_changelist",
         order=38,
         section="Govern",
-        waiting=count_waiting,
+        waiting=find_waiting,
     )
 )
 register_destination(

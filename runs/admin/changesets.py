@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -180,11 +181,11 @@ def _refusal(check: Callable[[], None]) -> str:
     return ""
 
 
-def count_waiting(request: HttpRequest) -> int:
-    """Count the change sets that wait for review."""
-    return ChangeSet.objects.visible_to(acting_person(request)).waiting().order_by().count()
+def find_waiting(request: HttpRequest) -> QuerySet[ChangeSet]:
+    """Return the change sets that wait for review."""
+    return ChangeSet.objects.visible_to(acting_person(request)).waiting()
 
 
 register_destination(
-    Destination("Proposed changes", "admin:runs_changeset_changelist", order=15, waiting=count_waiting)
+    Destination("Proposed changes", "admin:runs_changeset_changelist", order=15, waiting=find_waiting)
 )

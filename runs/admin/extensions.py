@@ -125,12 +125,12 @@ def _read_more(given: Mapping[str, str]) -> More:
     return More(steps, tokens, usd, seconds)
 
 
-def count_open(request: HttpRequest) -> int:
-    """Count the runs that wait for a decision."""
-    return Extension.objects.visible_to(acting_person(request)).open().order_by().count()
+def find_open(request: HttpRequest) -> QuerySet[Extension]:
+    """Return the runs that wait for a decision."""
+    return Extension.objects.visible_to(acting_person(request)).open()
 
 
 register_destination(
-    Destination("Asking to go on", "admin:runs_extension_changelist", order=28, waiting=count_open)
+    Destination("Asking to go on", "admin:runs_extension_changelist", order=28, waiting=find_open)
 )
 register_streams("handover", Handover.objects.visible_to)

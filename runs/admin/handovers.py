@@ -139,9 +139,9 @@ def _act(person: User, handover: Handover, given: Any) -> str:  # Any: a QueryDi
     raise ValidationFailed("unknown_answer", "this form is not complete; load the page again")
 
 
-def count_open(request: HttpRequest) -> int:
-    """Count the conversations that wait for a person."""
-    return Handover.objects.visible_to(acting_person(request)).open().order_by().count()
+def find_open(request: HttpRequest) -> QuerySet[Handover]:
+    """Return the conversations that wait for a person."""
+    return Handover.objects.visible_to(acting_person(request)).open()
 
 
-register_destination(Destination("Handovers", "admin:runs_handover_changelist", order=30, waiting=count_open))
+register_destination(Destination("Handovers", "admin:runs_handover_changelist", order=30, waiting=find_open))

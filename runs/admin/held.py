@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from agentops.console.navigation import Destination, register_destination
 from identities.acting import acting_person
-from runs.held import count_held, read_held
+from runs.held import find_held, read_held
+from runs.models import ToolCall
 
 
 def held_view(request: HttpRequest) -> HttpResponse:
@@ -17,8 +19,8 @@ def held_view(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "runs/held.html", {**context, "held": read_held(acting_person(request))})
 
 
-def _count(request: HttpRequest) -> int:
-    return count_held(acting_person(request))
+def _find(request: HttpRequest) -> QuerySet[ToolCall]:
+    return find_held(acting_person(request))
 
 
-register_destination(Destination("Held for a veto", "admin:runs_run_held", order=25, waiting=_count))
+register_destination(Destination("Held for a veto", "admin:runs_run_held", order=25, waiting=_find))

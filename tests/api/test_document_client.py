@@ -329,7 +329,7 @@ def change(story: Story) -> None:
 def propose_changes(story: Story) -> None:
     """Have a run propose, send it back once, deny what it proposes then, and decline the set."""
     client = story.client
-    form = {"criteria": ["Paid back."], "forbidden": ["ship"], "budget": {"steps": 9}}
+    form = {"criteria": ["Paid back."], "forbidden": ["ship"], "budget": {"steps": 5}}
     run = story.start(proposes(("refund", {"order_id": "P-1"})), says("So?"), mode="propose", form=form)
     for verb in ("sendBackChangeSet", "decideChangeSet"):
         (action,) = story.show(run)["required_actions"]

@@ -45,6 +45,8 @@ def test_an_application_starts_a_run_for_its_user(
     assert answer.body | {"created_at": 0, "updated_at": 0, "expires_at": 0, "links": 0, "trace_id": 0} == {
         "id": str(run.pk),
         "kind": "task",
+        "mode": "act",
+        "applies": None,
         "state": "queued",
         "status_reason": "",
         "status_detail": "",

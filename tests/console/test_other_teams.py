@@ -230,6 +230,7 @@ def test_the_api_tells_an_outsider_nothing(cast: Cast) -> None:
         person=cast.fiona, verdict="deny", created_at=timezone.now()
     )
     ids["absence_id"] = absence_of(cast)
+    ids["change_set_id"] = change_set_of(run)
     ids["delivery_id"] = delivery_of(cast)
     ids["webhook_id"] = channel_of(cast)
     ids["handover_id"] = Handover.objects.get(run=run)

@@ -156,7 +156,7 @@ def test_one_asks_for_oneself_unless_one_sets_terms(company: Company, refund: To
     named = {"issuer": "https://shop.example", "subject": "ann"}
     bobs = text_of(try_it_out(sign_in(company.cast.bob), refund.tool, GOOD, agent="refunds-agent", **named))
     assert f"X-Principal: {STAFF_ISSUER}|bob" in bobs
-    assert "ann" not in bobs.replace("anna", "")
+    assert "|ann" not in bobs
     alices = text_of(
         try_it_out(sign_in(company.cast.alice), refund.tool, GOOD, agent="refunds-agent", **named)
     )

@@ -147,6 +147,12 @@ def judging_cases() -> Iterator[tuple[str, Any, dict[str, Any], Meant]]:
     for text in ("https://x.example/9?a=8177", "https://x.example/9?b=8177"):
         yield "read", asking, {"q": text}, Meant(link)
     yield "reversible", judged.DECLARED, {"to": "DE00EVIL99998888"}, Meant(judged.sources(), {}, undoes="key")
+    yield (
+        "reversible",
+        judged.DECLARED,
+        {"to": "DE00EVIL99998888"},
+        Meant(judged.sources(), {}, accepted="run"),
+    )
     said = {"to": "Ann"}
     planned = {"send_money": Planned(2, {"to": "Ann"})}
     for before in (None, said, {"to": "Bob"}):
