@@ -15,7 +15,7 @@ from identities.models import AgentIdentity, User
 from runs.actions import executing
 from runs.answering import answer_handover
 from runs.evidence import UNREAD_WORDS
-from runs.held import count_held, read_held
+from runs.held import find_held, read_held
 from runs.models import Handover, Run, ToolCall
 from runs.services import (
     add_message,
@@ -80,7 +80,7 @@ def test_a_held_call_is_announced_and_waits(company: Company, held: Run) -> None
     assert "held_for_veto" in {reason["code"] for reason in allowed["reasons"]}
     [shown] = read_held(company.cast.alice)
     assert shown.statement == "do something to order “A-1”"
-    assert count_held(company.cast.alice) == 1
+    assert find_held(company.cast.alice).count() == 1
 
 
 def test_a_call_that_nobody_vetoes_goes_out_once_when_its_window_is_over(company: Company, held: Run) -> None:
