@@ -1,4 +1,4 @@
-"""Journeys of those who decide: two who have to, nobody who does, and whether the record of it holds."""
+"""Journeys of those who look over what was decided: whether the record holds, and how people decide."""
 
 from __future__ import annotations
 
@@ -9,58 +9,6 @@ from tests.browser.platform import Demo
 from tests.browser.test_story import open_request
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-# As much as nothing that another test decides about, so that nobody else waits for a second person.
-TWO = """
-from approvals.models import ApprovalRule
-from django.contrib.auth.models import Group
-from identities.models import Team, User
-Group.objects.get(name="finance").user_set.add(User.objects.get(username="ada"))
-ApprovalRule.objects.create(
-    team=Team.objects.get(slug="support"), place=1, name="Much money", min_amount="149", currency="USD",
-    stages=[{"needed": 2, "group": None, "escalate": []}], created_by=User.objects.get(username="ada"),
-)
-"""
-TOO_LATE = """
-from approvals.models import ApprovalRequest
-from django.utils import timezone
-ApprovalRequest.objects.filter(subject_ref="%s", state="waiting").update(expires_at=timezone.now())
-"""
-
-
-def test_two_people_say_yes_before_anything_happens(demo: Demo, visit: Open) -> None:
-    demo.manage("shell", "-c", TWO)
-    before = len(demo.effects())
-    _, subject = demo.ask_refund("A-1046")
-    fiona = visit("fiona")
-    open_request(fiona, subject)
-    fiona.sees("0 of 2 said yes")
-    fiona.page.click("[data-verdict=approve]")
-    fiona.sees("1 of 2 said yes")
-    fiona.sees("you have decided about this: it takes somebody else's yes")
-    fiona.take_picture("quorum")
-    assert len(demo.effects()) == before
-
-    ada = visit("ada")
-    open_request(ada, subject)
-    ada.sees("fiona approved this")
-    ada.page.click("[data-verdict=approve]")
-    ada.sees("You approved this")
-    ada.page.locator("#request-after", has_text="The call: succeeded").wait_for()
-    assert len(demo.effects()) == before + 1
-
-
-def test_nobody_answers_and_everybody_is_told(demo: Demo, visit: Open) -> None:
-    before = len(demo.effects())
-    run, subject = demo.ask_refund("A-1048")
-    fiona = visit("fiona")
-    open_request(fiona, subject)
-    fiona.sees("If nobody answers by")
-    demo.manage("shell", "-c", TOO_LATE % run)
-    fiona.sees("Nobody answered in time.")  # on the same page, by itself
-    fiona.sees("and Refunds agent was told so")
-    fiona.take_picture("expired")
-    assert len(demo.effects()) == before
 
 
 def test_the_record_of_it_is_verified(demo: Demo, visit: Open) -> None:

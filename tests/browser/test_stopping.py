@@ -15,7 +15,7 @@ STOP = "/admin/runs/stop/add/"
 
 def test_everything_is_exercised_stopped_and_lifted(demo: Demo, visit: Open) -> None:
     before = len(demo.effects())
-    run, _ = demo.ask_refund("A-1050")
+    run, _ = demo.ask_refund("A-1040")
     ada = visit("ada")
     ada.go(run_page(run))
     ada.page.locator("h1 .badge", has_text="requires action").wait_for()
