@@ -59,7 +59,9 @@ def stops_for(request: HttpRequest, at: str) -> list[Stop]:
 
 def count_rows(sets: Mapping[str, QuerySet[Any]]) -> dict[str, int]:
     """Count the rows of several sets in one statement: every page has the rail."""
-    names, counts, parameters = [], [], []
+    names: list[str] = []
+    counts: list[str] = []
+    parameters: list[Any] = []
     for name, rows in sets.items():
         try:
             sql, values = (rows if rows.query.is_sliced else rows.order_by()).query.sql_with_params()
