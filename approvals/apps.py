@@ -11,10 +11,12 @@ class ApprovalsConfig(AppConfig):
         """Have ``verify`` compare approvals with the ledger, and let proposals set rules."""
         from agentops.ledger.verification import register_check
         from approvals.absences import DECLARE, carry_out_absence
+        from approvals.confirmations.asking import NOTICE
         from approvals.confirmations.standing import find_unrecorded_confirmations
         from approvals.gate import find_unrecorded
         from approvals.governing import SET_RULE, carry_out_rule
         from approvals.notices.approving import register_kinds
+        from approvals.notices.kinds import register_kind
         from approvals.oversight_rules import SET_OVERSIGHT, carry_out_oversight
         from approvals.sampling_rules import SET_SAMPLING, carry_out_sampling
         from identities.changes import Verb, register_verb
@@ -22,6 +24,7 @@ class ApprovalsConfig(AppConfig):
         register_check(find_unrecorded)
         register_check(find_unrecorded_confirmations)
         register_kinds()
+        register_kind(NOTICE)
         register_verb(Verb(SET_RULE, "Whose yes calls take", carry_out_rule))
         register_verb(Verb(SET_SAMPLING, "How many calls are opened before a batch", carry_out_sampling))
         register_verb(Verb(SET_OVERSIGHT, "How deciders are watched over", carry_out_oversight))

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
         ApprovalRequest,
         ApprovalRule,
         Confirmation,
-        ConfirmationHook,
         DenialReasons,
         MailPreference,
         NoticeChannel,
@@ -161,14 +160,6 @@ class ConfirmationQuerySet(models.QuerySet["Confirmation"]):
         if not is_known_person(user):
             return self.none()
         return self if user.is_superuser else self.filter(team__members=user)
-
-
-class ConfirmationHookQuerySet(models.QuerySet["ConfirmationHook"]):
-    def visible_to(self, user: User) -> Self:
-        """Return those of the applications of a person's teams."""
-        if not is_known_person(user):
-            return self.none()
-        return self if user.is_superuser else self.filter(application__team__members=user)
 
 
 class ApprovalBatchQuerySet(models.QuerySet["ApprovalBatch"]):

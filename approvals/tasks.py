@@ -9,8 +9,7 @@ from django.utils import timezone
 
 from agentops.messages import send_now
 from approvals.batches.deciding import WAKE_MANY, carry_on_unfinished
-from approvals.confirmations import telling
-from approvals.confirmations.asking import TELL, expire_confirmations
+from approvals.confirmations.asking import expire_confirmations
 from approvals.notices import delivering, outbox, spreading
 from approvals.notices.channels import DELIVER
 from approvals.services import expire_requests
@@ -30,18 +29,6 @@ def expire() -> int:
         + escalate_requests(now=now)
         + carry_on_unfinished(now=now)
     )
-
-
-@shared_task(name=TELL)
-def tell_application(confirmation: str) -> bool:
-    """Tell an application that a user of its is asked something."""
-    return telling.tell_application(UUID(confirmation))
-
-
-@shared_task(name="approvals.tell_applications")
-def tell_applications() -> int:
-    """Tell what was not told, or not taken, when it was due."""
-    return telling.tell_due(now=timezone.now())
 
 
 @shared_task(name=WAKE_MANY)

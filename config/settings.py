@@ -303,7 +303,6 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "inte
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "runs.sweep", "schedule": 2.0, "options": {"expires": 10}},
     "expire-extensions": {"task": "runs.expire_extensions", "schedule": 5.0, "options": {"expires": 10}},
-    "tell-applications": {"task": "approvals.tell_applications", "schedule": 5.0, "options": {"expires": 10}},
     "expire-approvals": {"task": "approvals.expire", "schedule": 5.0, "options": {"expires": 10}},
     "sweep-notices": {"task": "approvals.sweep_notices", "schedule": 2.0, "options": {"expires": 5}},
     "drop-notices": {"task": "approvals.drop_notices", "schedule": crontab(hour="3", minute="37")},

@@ -17,7 +17,6 @@ import tools.services
 from agentops.identifiers import new_id
 from approvals import absences, capacity, denials, oversight_rules, sampling_rules
 from approvals import governing as governing_approvals
-from approvals.confirmations import hooks
 from approvals.models import Absence, NoticeChannel, NoticeDelivery, OversightRule, SecondLook
 from approvals.notices import channels
 from identities import services as who
@@ -292,12 +291,6 @@ def handover_of(cast: Cast) -> Handover:
     return made
 
 
-def remove_hook(cast: Cast, actor: User) -> object:
-    """Tell an application nothing more."""
-    hooks.set_confirmation_hook(actor=cast.ada, application=cast.application, url="https://shop.example/hook")
-    return hooks.remove_confirmation_hook(actor=actor, application=cast.application)
-
-
 def leave_of(cast: Cast) -> absences.Leave:
     """Have Fiona, who approves calls of a tool, be away; Bob approves others of the team."""
     for person in (cast.fiona, cast.bob):
@@ -498,10 +491,6 @@ DEEDS: dict[str, Deed] = {
     "refuse_extension": lambda c, a: extensions.refuse_extension(
         actor=a, extension=asked_extension(c, served_run(c)), reason="No.", second_factor=has_fresh_factor(a)
     ),
-    "set_confirmation_hook": lambda c, a: hooks.set_confirmation_hook(
-        actor=a, application=c.application, url="https://shop.example/hook"
-    ),
-    "remove_confirmation_hook": remove_hook,
     "veto_call": lambda c, a: runs.veto_call(actor=a, run=run_of(c), step=1, call=1, reason="No."),
     "settle_outcome": lambda c, a: runs.settle_outcome(
         actor=a, run=run_of(c), step=1, call=1, happened=True, note="I looked."
@@ -537,7 +526,6 @@ def verbs() -> set[str]:
         stops,
         answering,
         extensions,
-        hooks,
     ):
         found |= {
             name

@@ -5,7 +5,6 @@ from approvals.admin.absences import AbsenceAdmin
 from approvals.admin.channels import NoticeChannelAdmin
 from approvals.admin.deliveries import MailPreferenceAdmin, NoticeDeliveryAdmin
 from approvals.admin.denials import DenialReasonsAdmin
-from approvals.admin.hooks import ConfirmationHookAdmin
 from approvals.admin.inbox import ApprovalRequestAdmin
 from approvals.admin.oversight import OversightRuleAdmin
 from approvals.admin.rules import ApprovalRuleAdmin
@@ -16,7 +15,6 @@ __all__ = [
     "AbsenceAdmin",
     "ApprovalRequestAdmin",
     "ApprovalRuleAdmin",
-    "ConfirmationHookAdmin",
     "DenialReasonsAdmin",
     "MailPreferenceAdmin",
     "NoticeChannelAdmin",

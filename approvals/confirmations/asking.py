@@ -16,14 +16,21 @@ from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.messages import send_after_commit
-from approvals.models import Confirmation, ConfirmationHook
+from approvals.models import Confirmation
+from approvals.notices.kinds import Kind
+from approvals.notices.outbox import tell_application
 from approvals.services import ASKED_ANEW, Subject
 from tools.assessment import Assessment
 
 STREAM_KIND = "confirmation"
-TELL = "approvals.tell_application"
+REQUESTED = "confirmation.requested"
 # Where people decide after the user: their time to answer, and as long again until it goes out.
 WAITS_OF_PEOPLE = 2
+# Ids only: what the user is asked is fetched with the application's own key.
+NOTICE = Kind(
+    REQUESTED, "a user is asked to confirm a call",
+    lambda _: "A user of the application is asked to confirm a call.", for_applications_only=True,
+)  # fmt: skip
 
 
 def request_confirmation(
@@ -37,19 +44,22 @@ def request_confirmation(
     if subject.application_id is None:
         raise StateConflict("nobody_to_confirm", "no application can ask the end user")
     _void(Confirmation.objects.filter(key=call.key), ASKED_ANEW, now)
-    is_told = ConfirmationHook.objects.filter(application=subject.application_id, ended_at=None).exists()
     asked: Confirmation = Confirmation.objects.create(
         id=new_id(), team_id=subject.team_id, tool_id=call.spec.tool_id, tool_version_id=call.spec.id,
         identity_id=call.identity_id, principal_id=subject.principal_id, application_id=subject.application_id,
         subject_ref=subject.ref, wake_task=subject.wake_task, key=call.key, digest=assessment.digest,
         effect=call.spec.effect, amount=assessment.amount, currency=call.spec.currency, created_at=now,
         expires_at=now + timedelta(seconds=assessment.approval_ttl_s), good_for_s=_count_good_for(assessment),
-        tell_at=now if is_told else None,
     )  # fmt: skip
-    draft = Draft("confirmation.requested", now, _facts_of(asked), dict(shown), call.identity_id)
+    draft = Draft(REQUESTED, now, _facts_of(asked), dict(shown), call.identity_id)
     record(asked.pk, STREAM_KIND, draft)
-    if is_told:
-        send_after_commit(TELL, str(asked.pk))
+    told = {
+        "confirmation": str(asked.pk),
+        "run": asked.subject_ref,
+        "digest": asked.digest,
+        "expires_at": asked.expires_at.isoformat(),
+    }
+    tell_application(asked.application, REQUESTED, told, key=str(asked.pk))
     return asked
 
 
@@ -73,8 +83,8 @@ def _facts_of(asked: Confirmation) -> dict[str, Any]:  # Any: JSON
 
 def close_confirmation(asked: Confirmation, state: str, now: datetime) -> None:
     """Close what waits, and wake what waits for it once that is committed."""
-    asked.state, asked.decided_at, asked.tell_at = state, now, None
-    asked.save(update_fields=["state", "proof", "decided_at", "tell_at"])
+    asked.state, asked.decided_at = state, now
+    asked.save(update_fields=["state", "proof", "decided_at"])
     send_after_commit(asked.wake_task, asked.subject_ref)
 
 
@@ -103,6 +113,6 @@ def _void(asked: QuerySet[Confirmation], code: str, now: datetime) -> int:
     unused = asked.select_for_update().filter(state__in=("waiting", "confirmed"), consumed_at=None)
     voided = list(unused)
     for each in voided:
-        Confirmation.objects.filter(pk=each.pk).update(state="voided", decided_at=now, tell_at=None)
+        Confirmation.objects.filter(pk=each.pk).update(state="voided", decided_at=now)
         record(each.pk, STREAM_KIND, Draft("confirmation.voided", now, {"code": code}))
     return len(voided)

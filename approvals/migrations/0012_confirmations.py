@@ -1,8 +1,7 @@
-"""What end users are asked to confirm through their applications, and where those are told of it."""
+"""What end users are asked to confirm through their applications."""
 
 import agentops.identifiers
 import django.db.models.deletion
-from django.conf import settings
 from django.db import migrations, models
 
 
@@ -12,26 +11,9 @@ class Migration(migrations.Migration):
         ('approvals', '0011_final_requests'),
         ('identities', '0013_key_issuers'),
         ('tools', '0019_confirmation'),
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
-        migrations.CreateModel(
-            name='ConfirmationHook',
-            fields=[
-                ('application', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='confirmation_hook', serialize=False, to='identities.application')),
-                ('url', models.CharField(max_length=300)),
-                ('allow_private', models.BooleanField(default=False, help_text='It may be in a private network that the operator allows.')),
-                ('sealed_secret', models.TextField(editable=False)),
-                ('set_at', models.DateTimeField(editable=False)),
-                ('ended_at', models.DateTimeField(editable=False, help_text='Since when it is told nothing: its server answered 410.', null=True)),
-                ('set_by', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-            ],
-            options={
-                'ordering': ['application'],
-                'default_permissions': ('view',),
-            },
-        ),
         migrations.CreateModel(
             name='Confirmation',
             fields=[
@@ -50,9 +32,6 @@ class Migration(migrations.Migration):
                 ('good_for_s', models.PositiveIntegerField(help_text='For so long after the answer it may be used.')),
                 ('decided_at', models.DateTimeField(null=True)),
                 ('consumed_at', models.DateTimeField(null=True)),
-                ('tell_at', models.DateTimeField(null=True)),
-                ('tells', models.PositiveSmallIntegerField(default=0)),
-                ('told_at', models.DateTimeField(null=True)),
                 ('application', models.ForeignKey(help_text='Through which the user is asked.', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='identities.application')),
                 ('identity', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='identities.agentidentity')),
                 ('principal', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='identities.principal')),
@@ -63,7 +42,7 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-id'],
                 'default_permissions': ('view',),
-                'indexes': [models.Index(condition=models.Q(('state', 'waiting')), fields=['expires_at'], name='confirmation_waiting'), models.Index(condition=models.Q(('tell_at__isnull', False)), fields=['tell_at'], name='confirmation_to_tell')],
+                'indexes': [models.Index(condition=models.Q(('state', 'waiting')), fields=['expires_at'], name='confirmation_waiting')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('consumed_at', None), ('state', 'confirmed'), _connector='OR'), name='confirmation_consumed_only_when_given'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'confirmed'), _negated=True), models.Q(('decided_at__isnull', False), models.Q(('proof', ''), _negated=True)), _connector='OR'), name='confirmation_given_by_somebody_known'), models.UniqueConstraint(condition=models.Q(('state__in', ['waiting', 'confirmed'])), fields=('key',), name='confirmation_one_open_per_call')],
             },
         ),

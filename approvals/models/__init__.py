@@ -3,7 +3,7 @@
 from approvals.models.absences import Absence
 from approvals.models.batches import ApprovalBatch, BatchItem, OpenedRequest, SamplingRule, SavedView
 from approvals.models.capacity import ReviewCapacity
-from approvals.models.confirmations import Confirmation, ConfirmationHook
+from approvals.models.confirmations import Confirmation
 from approvals.models.notices import MailPreference, Notice, NoticeChannel, NoticeDelivery
 from approvals.models.oversight import OversightRule, SecondLook
 from approvals.models.requests import ApprovalDecision, ApprovalParent, ApprovalRequest
@@ -19,7 +19,6 @@ __all__ = [
     "ApprovalStage",
     "BatchItem",
     "Confirmation",
-    "ConfirmationHook",
     "DenialReasons",
     "MailPreference",
     "Notice",

@@ -1,4 +1,4 @@
-"""What end users are asked to confirm, and where their applications are told of it."""
+"""What end users are asked to confirm."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from django.db import models
 from django.db.models import Q
 
 from agentops.identifiers import new_id
-from approvals.querysets import ConfirmationHookQuerySet, ConfirmationQuerySet
-from identities.models import AgentIdentity, Application, Principal, Team, User
+from approvals.querysets import ConfirmationQuerySet
+from identities.models import AgentIdentity, Application, Principal, Team
 from tools.models import Tool, ToolVersion
 
 
@@ -54,10 +54,6 @@ class Confirmation(models.Model):
     good_for_s = models.PositiveIntegerField(help_text="For so long after the answer it may be used.")
     decided_at = models.DateTimeField(null=True)
     consumed_at = models.DateTimeField(null=True)
-    # The notice to the application: when it is due, how often it was tried, and when it was taken.
-    tell_at = models.DateTimeField(null=True)
-    tells = models.PositiveSmallIntegerField(default=0)
-    told_at = models.DateTimeField(null=True)
 
     objects = ConfirmationQuerySet.as_manager()
 
@@ -81,37 +77,7 @@ class Confirmation(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["expires_at"], name="confirmation_waiting", condition=Q(state="waiting")),
-            models.Index(fields=["tell_at"], name="confirmation_to_tell", condition=Q(tell_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
         return f"{self.identity} → {self.tool}, for {self.principal}"
-
-
-class ConfirmationHook(models.Model):
-    """Where an application is told, signed, that a user of its is asked something."""
-
-    sealed_fields: ClassVar = ("sealed_secret",)
-
-    application = models.OneToOneField(
-        Application, on_delete=models.PROTECT, primary_key=True, related_name="confirmation_hook"
-    )
-    url = models.CharField(max_length=300)
-    allow_private = models.BooleanField(
-        default=False, help_text="It may be in a private network that the operator allows."
-    )
-    sealed_secret = models.TextField(editable=False)
-    set_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", editable=False)
-    set_at = models.DateTimeField(editable=False)
-    ended_at = models.DateTimeField(
-        null=True, editable=False, help_text="Since when it is told nothing: its server answered 410."
-    )
-
-    objects = ConfirmationHookQuerySet.as_manager()
-
-    class Meta:
-        ordering: ClassVar = ["application"]
-        default_permissions = ("view",)
-
-    def __str__(self) -> str:
-        return f"{self.application} at {self.url}"

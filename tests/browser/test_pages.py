@@ -22,7 +22,7 @@ LISTS = (
     "approvals/samplingrule", "approvals/approvalrequest/together", "approvals/absence",
     "approvals/noticechannel", "approvals/noticedelivery", "approvals/mailpreference",
     "approvals/oversightrule", "approvals/oversightrule/report", "approvals/secondlook",
-    "approvals/confirmationhook", "runs/extension",
+    "runs/extension",
 )  # fmt: skip
 FORMS = (
     "runs/run/add", "runs/stop/add", "identities/apikey/add", "identities/user/add", "tools/toolgrant/add",
@@ -32,7 +32,6 @@ FORMS = (
     "approvals/reviewcapacity/add", "approvals/samplingrule/add", "approvals/absence/add",
     "approvals/noticechannel/add",
     "approvals/oversightrule/add",
-    "approvals/confirmationhook/add",
 )  # fmt: skip
 
 

@@ -19,7 +19,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agentops.ledger.models import Stream
-from approvals.confirmations.hooks import set_confirmation_hook
 from approvals.models import (
     ApprovalBatch,
     ApprovalRule,
@@ -79,11 +78,6 @@ def handover(cast: Cast) -> Handover:
     return made
 
 
-def hook_of(cast: Cast) -> Model:
-    url = "https://shop.example/hook"
-    return set_confirmation_hook(actor=cast.ada, application=cast.application, url=url)[0]
-
-
 def issuer(cast: Cast) -> Model:
     account = cast.application.service_account
     return add_issuer(actor=cast.ada, client=account, issuer="https://login.example", audience="shop")
@@ -127,7 +121,6 @@ ROWS: dict[str, Callable[[Cast], Model]] = {
         team=cast.team, second_percent=10, seed="5" * 32, created_by=cast.alice
     ),
     "approvals.secondlook": second_look_of,
-    "approvals.confirmationhook": hook_of,
     "approvals.approvalrequest": lambda cast: ApprovalRequestFactory.create(identity=cast.agent),
     "approvals.reviewcapacity": lambda cast: ReviewCapacity.objects.create(
         team=cast.team, per_approver_hour=10, set_by=cast.alice, set_at=timezone.now()

@@ -39,7 +39,6 @@ WITHOUT_ADD = sorted(
     - {
         "approvals_absence",
         "approvals_approvalrule",
-        "approvals_confirmationhook",
         "approvals_denialreasons",
         "approvals_noticechannel",
         "approvals_reviewcapacity",

@@ -42,7 +42,7 @@ MAY: dict[str, set[str]] = {
         "set_review_capacity",
         "set_denial_reasons",
         "set_sampling_rule", "set_oversight_rule",
-        "declare_absence", "end_absence", "set_confirmation_hook", "remove_confirmation_hook",
+        "declare_absence", "end_absence",
         "create_channel", "rotate_channel", "enable_channel", "disable_channel", "remove_channel", "try_channel",
         "send_again",
         "propose", "activate", "reject", "roll_back",  # what they may do themselves: here, a budget
