@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, cast
 
 from django import forms
@@ -15,7 +14,6 @@ from django.utils import timezone
 
 from agentops.console.actions import Confirmation, offered_when, perform
 from agentops.console.columns import moment_column
-from agentops.console.forms import serve_form
 from agentops.console.navigation import Destination, register_destination
 from approvals.admin.standing import StandingRuleAdmin
 from approvals.models import OversightRule
@@ -82,6 +80,8 @@ class OversightRuleAdmin(StandingRuleAdmin):
     list_title = "How deciders are watched over"
     ordering = ("-ended_at", "team")  # nulls, which are those in force, come first
     actions = ("end",)
+    rule_form = OversightForm
+    lead = "Who has to rest may still deny, and ask the agent; what waits is decided by others meanwhile."
 
     def get_urls(self) -> list[URLPattern]:
         """Add the address of the report."""
@@ -127,22 +127,7 @@ class OversightRuleAdmin(StandingRuleAdmin):
         }
         return {"facts": facts, "stream": subject.team_id}
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Set a rule; it takes the place of the one that stands."""
-        if not self.has_add_permission(request):
-            return self.refuse_unknown(request)
-        context = {
-            "title": self.list_title,
-            "button": "Set this rule",
-            "lead": "Who has to rest may still deny, and ask the agent; what waits is decided by others meanwhile.",
-            "back_url": self.page_url("changelist"),
-        }
-        make_form = partial(OversightForm, person=acting_person(request))
-        return serve_form(self, request, make_form, partial(self._set, request), context)
-
-    def _set(self, request: HttpRequest, values: dict[str, Any]) -> HttpResponse:
+    def set_rule(self, request: HttpRequest, values: dict[str, Any]) -> HttpResponse:
         person, team = acting_person(request), values.pop("team")
         row = do_or_propose(
             actor=person,

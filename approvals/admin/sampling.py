@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, cast
 
 from django import forms
@@ -12,7 +11,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from agentops.console.actions import Confirmation, offered_when, perform
 from agentops.console.columns import moment_column
-from agentops.console.forms import serve_form
 from agentops.console.navigation import Destination, register_destination
 from approvals.admin.standing import StandingRuleAdmin
 from approvals.models import SamplingRule
@@ -63,6 +61,11 @@ class SamplingRuleAdmin(StandingRuleAdmin):
     list_title = "How many calls are opened before a batch"
     ordering = ("-ended_at", "team", "effect")  # nulls, which are those in force, come first
     actions = ("end",)
+    rule_form = SamplingForm
+    lead = (
+        "Without a rule each request has to be opened by itself. Nothing is ever approved by itself: a"
+        " rule only says how much of a group has to be looked at one by one."
+    )
 
     @admin.display(description="what is opened")
     def what(self, rule: SamplingRule) -> str:
@@ -81,25 +84,7 @@ class SamplingRuleAdmin(StandingRuleAdmin):
         }
         return {"facts": facts, "stream": subject.team_id}
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Set a rule; it takes the place of the one that stands."""
-        if not self.has_add_permission(request):
-            return self.refuse_unknown(request)
-        context = {
-            "title": self.list_title,
-            "button": "Set this rule",
-            "lead": "Without a rule each request has to be opened by itself. Nothing is ever approved by itself: a"
-            " rule only says how much of a group has to be looked at one by one.",
-            "back_url": self.page_url("changelist"),
-        }
-        person = acting_person(request)
-        return serve_form(
-            self, request, partial(SamplingForm, person=person), partial(self._set, request), context
-        )
-
-    def _set(self, request: HttpRequest, values: dict[str, Any]) -> HttpResponse:
+    def set_rule(self, request: HttpRequest, values: dict[str, Any]) -> HttpResponse:
         person = acting_person(request)
         team, effect = values.pop("team"), values.pop("effect")
         row = do_or_propose(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
+from agentops.console.forms import serve_form
 from agentops.console.governed import GovernedAdmin
 from agentops.console.rights import holds_somewhere
 from agentops.console.templatetags.console import badge
@@ -22,6 +24,8 @@ class StandingRuleAdmin(GovernedAdmin):
 
     add_label = "Set a rule"
     page_template = "identities/facts.html"
+    rule_form: ClassVar[Any]  # a form that is made for a person
+    lead = ""
 
     @admin.display(description="state")
     def state_badge(self, rule: Any) -> SafeString:
@@ -45,3 +49,22 @@ class StandingRuleAdmin(GovernedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Load what the page names."""
         return super().get_queryset(request).select_related("team", "created_by")
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Set a rule; it takes the place of the one that stands."""
+        if not self.has_add_permission(request):
+            return self.refuse_unknown(request)
+        context = {
+            "title": self.list_title,
+            "button": "Set this rule",
+            "lead": self.lead,
+            "back_url": self.page_url("changelist"),
+        }
+        make_form = partial(self.rule_form, person=acting_person(request))
+        return serve_form(self, request, make_form, partial(self.set_rule, request), context)
+
+    def set_rule(self, request: HttpRequest, values: dict[str, Any]) -> HttpResponse:
+        """Set what the form says, or propose it; lead to where that is seen."""
+        raise NotImplementedError
