@@ -3,13 +3,14 @@
 ``--suite NAME`` runs the tests that carry the marker NAME; it is green only if one passed and none was skipped
 but for a reason that stands, word for word, in the ini option ``allowed_suite_skips``. Any other run tolerates those
 in ``allowed_skips``. Every other skip turns the run red, because a skipped test proves nothing. A test that is
-marked ``slow`` has to be in a suite.
+marked ``slow`` has to be in a suite. A suite's run does not import modules that never name it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
@@ -38,12 +39,29 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(SkipWatch(allowed, must_pass=bool(suite)), "agentops-skip-watch")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out modules that do not name the suite: most of a small suite's time would go to importing them."""
+    suite: str | None = config.getoption("suite")
+    if suite and collection_path.suffix == ".py" and not names(collection_path, suite):
+        return True
+    return None
+
+
+def names(module: Path, suite: str) -> bool:
+    """Whether a module's text names a suite, be it as a marker or not."""
+    return suite in module.read_text(encoding="utf-8")
+
+
 @pytest.hookimpl(tryfirst=True)  # before anything is deselected
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse tests that are too slow for the default run and in no suite: they would never run."""
+    """Refuse tests that would never run: too slow for the default run and in no suite, or not found by theirs."""
     forgotten = [item.nodeid for item in items if item.get_closest_marker("slow") and not suites_of(item)]
     if forgotten:
         raise pytest.UsageError(f"slow, but in no suite: {', '.join(forgotten)}")
+    pairs = {(item.path, suite) for item in items for suite in suites_of(item)}
+    hidden = [f"{path.name} ({suite})" for path, suite in sorted(pairs) if not names(path, suite)]
+    if hidden:
+        raise pytest.UsageError(f"in a suite that the module itself does not name: {', '.join(hidden)}")
 
 
 def suites_of(item: pytest.Item) -> list[str]:

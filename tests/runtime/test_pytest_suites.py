@@ -87,7 +87,8 @@ def test_skips_in_parallel_workers_count_as_much(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "exit_code", "says"),
     [
-        ([IN_SUITE + PASSES, FAILS], 0, "1 passed, 1 deselected"),
+        ([IN_SUITE + PASSES, FAILS], 0, "1 passed"),
+        ([IN_SUITE + PASSES, "# no crash\n" + FAILS], 0, "1 passed, 1 deselected"),
         ([IN_SUITE + FAILS], 1, "1 failed"),
         (
             [IN_SUITE + PASSES, IN_SUITE + SKIPS.format(reason="the data is absent")],
@@ -97,7 +98,7 @@ def test_skips_in_parallel_workers_count_as_much(tmp_path: Path) -> None:
         ([IN_SUITE + PASSES, IN_SUITE + SKIPS.format(reason="no registry")], 0, "allowed: no registry (1)"),
         ([IN_SUITE + SKIPS.format(reason="no registry")], 1, "no test of this suite passed"),
         ([IN_SUITE + SKIPS.format(reason="the data is absent")], 1, "no test of this suite passed"),
-        ([PASSES], 5, "1 deselected"),
+        ([PASSES], 5, "no tests ran"),
     ],
 )
 def test_a_suite_is_green_only_if_all_of_it_ran(
@@ -116,7 +117,7 @@ def test_an_unknown_suite_is_refused(tmp_path: Path) -> None:
     assert "invalid choice" in run.stderr
 
 
-@pytest.mark.parametrize("selection", [(), ("-m", "not slow"), ("-m", "slow"), ("--suite", "crash")])
+@pytest.mark.parametrize("selection", [(), ("-m", "not slow"), ("-m", "slow")])
 def test_a_slow_test_in_no_suite_is_refused_because_it_would_never_run(
     tmp_path: Path, selection: tuple[str, ...]
 ) -> None:
@@ -124,6 +125,16 @@ def test_a_slow_test_in_no_suite_is_refused_because_it_would_never_run(
 
     assert run.returncode == pytest.ExitCode.USAGE_ERROR, run.stdout
     assert "slow, but in no suite: test_1.py::test_passes" in run.stderr
+
+
+def test_a_test_in_a_suite_that_its_module_does_not_name_is_refused_because_its_suite_would_not_find_it(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "marks.py").write_text("import pytest\nmark = pytest.mark.crash\n")
+    run = run_pytest(tmp_path, ["from marks import mark\npytestmark = mark\n" + PASSES])
+
+    assert run.returncode == pytest.ExitCode.USAGE_ERROR, run.stdout
+    assert "does not name: test_0.py (crash)" in run.stderr
 
 
 def test_a_slow_test_in_a_suite_runs_with_it(tmp_path: Path) -> None:
