@@ -149,3 +149,10 @@ def test_every_suite_has_tests(suite: str) -> None:
     mark = re.compile(named, re.MULTILINE)
 
     assert any(mark.search(path.read_text()) for path in (ROOT / "tests").rglob("test_*.py"))
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_ci_runs_every_suite(suite: str) -> None:
+    script = (ROOT / ".ci" / "run").read_text()
+
+    assert re.search(rf"^(printf |    ).*(?<![\w-]){suite}(?![\w-])", script, re.MULTILINE)
