@@ -380,6 +380,7 @@ def decide_by_table(story: Story) -> None:
     assert client.call(story.alice, "getTable", table_id=table)["in_force"] == saved["number"]
     assert [each["id"] for each in client.pages(story.alice, "listTables", limit=1)] == [table]
     assert client.call(story.alice, "getTableVersion", **place)["state"] == "published"
+    assert client.call(story.alice, "foreseeTable", **place)["changed"] == 0
     client.call(story.ada, "retireTable", {"reason": "Over."}, **place)
     states = [each["state"] for each in client.pages(story.alice, "listTableVersions", table_id=table)]
     assert states == ["retired"]
@@ -417,3 +418,6 @@ def look_around(story: Story) -> None:
     for tool in client.pages(story.alice, "listTools", limit=1):
         assert client.call(story.alice, "getTool", tool_id=tool["id"]) == tool
         assert client.call(story.alice, "getToolMetrics", tool_id=tool["id"])["complete_since"] is None
+        client.call(story.ada, "operateBreaker", {"act": "reset"}, tool_id=tool["id"])
+        [reset, *_] = client.call(story.alice, "getBreaker", tool_id=tool["id"])["moves"]
+        assert (reset["what"], reset["by"]) == ("reset", "ada")
