@@ -26,6 +26,7 @@ OPERATIONS = {
     "answerInput",
     "applyChangeSet",
     "askAgent",
+    "beginKeyProof",
     "cancelRun",
     "claimHandover",
     "closeHandover",
