@@ -51,7 +51,7 @@ def _read_made(
         entries = _read_entries(cursor, run_id, [seq for row in rows for seq in row[:2] if seq])
         for decided, outcome, number in reversed(rows):
             proposal, (kind, result) = entries.get(decided), entries.get(outcome, ("", None))
-            call = _find_call(proposal, number)
+            call = find_proposed(proposal, number)
             if call and resolvers.get(name):
                 call["arguments"] = read_resolved(
                     cursor, run_id, (decided, outcome), number, call["arguments"]
@@ -71,7 +71,7 @@ def _read_entries(cursor: Cursor, run_id: UUID, seqs: Sequence[int]) -> Entries:
     return {seq: (kind, None if content is None else json.loads(content)) for seq, kind, content in rows}
 
 
-def _find_call(proposal: tuple[str, Any] | None, number: int) -> dict[str, Any] | None:  # Any: JSON
+def find_proposed(proposal: tuple[str, Any] | None, number: int) -> dict[str, Any] | None:  # Any: JSON
     """Return the recorded proposal of a call, or what a person made of it; None where that has no arguments."""
     kind, content = proposal or ("", None)
     if kind not in (e.STEP_DECIDED, e.CALL_EDITED) or not isinstance(content, dict):

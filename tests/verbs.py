@@ -499,6 +499,7 @@ DEEDS: dict[str, Deed] = {
 
 # Verbs of these modules that are nobody's right: who proves to be somebody, who is first, and what time takes away.
 NOBODYS = {"authenticate", "step_up", "create_first_superuser", "expire_grant", "confirm_person", "sign_on"}
+NOBODYS |= {"begin_key_proof", "step_up_by_key", "take_signed", "link_account"}
 # Which call other verbs, in the name of who called them.
 NOBODYS |= {"do_or_propose", "carry_out", "append_to_run"}
 NOBODYS |= {"carry_out_rule", "carry_out_sampling", "carry_out_oversight", "carry_out_absence"}

@@ -13,11 +13,10 @@ from django.views.decorators.http import require_POST
 from agentops.api.limits import count_request, read_policy
 from agentops.console.enrolment import add_key
 from agentops.console.second_factor import is_fresh, is_verified, must_enrol
-from agentops.console.security_keys import begin_proof, begin_registration, finish_proof
+from agentops.console.security_keys import LONGEST_SUBJECT, begin_proof, begin_registration, finish_proof
 from agentops.console.sessions import has_ended
 from agentops.errors import AgentOpsError, PolicyDenied, ValidationFailed
 
-LONGEST_SUBJECT = 200  # of what a proof is about
 LONGEST_BODY = 20_000
 
 

@@ -33,6 +33,7 @@ CEREMONY = "key_ceremony"  # the one that is under way in a session
 SIGNED = "key_signed"  # about what a key has signed last
 CEREMONY_S = 120
 NONCE = 16  # bytes
+LONGEST_SUBJECT = 200  # of what a proof is about
 _log = logging.getLogger(__name__)
 
 
@@ -103,31 +104,47 @@ def finish_registration(request: HttpRequest, user: AbstractUser, answer: Any) -
 
 def begin_proof(request: HttpRequest, user: AbstractUser, about: str = "") -> dict[str, Any]:  # Any: as above
     """Return what the browser asks a known key for; ``about`` is what the signature is to be about, if anything."""
+    options, state = ask_key(request, user, about)
+    _remember(request, "prove", state)
+    return options
+
+
+def finish_proof(request: HttpRequest, user: AbstractUser, answer: Any) -> None:  # Any: as above
+    """Open the window for decisions, and remember what was signed; raises PolicyDenied."""
+    state = _recall(request, "prove")
+    device = check_answer(request, user, state, answer)
+    remember_device(request, device)
+    note_confirmation(request)
+    if state["about"]:
+        request.session[SIGNED] = evidence_of(device, state, answer)
+
+
+def ask_key(
+    request: HttpRequest, user: AbstractUser, about: str
+) -> tuple[dict[str, Any], dict[str, Any]]:  # Any: as above
+    """Return what a known key is asked, and what the answer is to be checked with."""
     from agentops.console.key_helper import KeyHelper
 
     helper = KeyHelper(request, challenge=_challenge(secrets.token_bytes(NONCE), about))
     options, state = helper.authenticate_begin(user=user, require_user_verification=True)
-    _remember(request, "prove", {**state, "about": about})
-    return dict(options)
+    return dict(options), {**state, "about": about}
 
 
-def finish_proof(request: HttpRequest, user: AbstractUser, answer: Any) -> None:  # Any: as above
-    """Open the window for decisions, and remember what was signed; raises PolicyDenied.
+def check_answer(
+    request: HttpRequest, user: AbstractUser, state: dict[str, Any], answer: Any
+) -> Device:  # Any: as above
+    """Return the key that gave the answer; raises PolicyDenied.
 
     A counter that has not grown is refused: somebody has a copy of the key.
     """
     from agentops.console.key_helper import KeyHelper, refusing
 
-    state = _recall(request, "prove")
     with refusing(_log), transaction.atomic():
         list(keys_of(user).select_for_update())  # one after the other, or a copy could count along
-        device = KeyHelper(request).authenticate_complete(user=user, state=state, data=answer)
+        device: Device = KeyHelper(request).authenticate_complete(user=user, state=state, data=answer)
         if not device.confirmed or not device.user.is_active:
             raise PolicyDenied("key_refused", "this key counts no more")
-    remember_device(request, device)
-    note_confirmation(request)
-    if state["about"]:
-        request.session[SIGNED] = _evidence(device, state, answer)
+    return device
 
 
 def take_signature(request: HttpRequest, about: str) -> dict[str, str]:
@@ -141,7 +158,7 @@ def _challenge(nonce: bytes, about: str) -> bytes:
     return nonce + (hashlib.sha256(about.encode()).digest() if about else secrets.token_bytes(32))
 
 
-def _evidence(device: Any, state: dict[str, Any], answer: Any) -> dict[str, str]:  # Any: as above
+def evidence_of(device: Any, state: dict[str, Any], answer: Any) -> dict[str, str]:  # Any: as above
     """Return what it takes to verify the signature later, without this installation."""
     response = answer["response"]
     return {

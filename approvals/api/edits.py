@@ -23,7 +23,7 @@ from approvals.models import ApprovalDecision
 from approvals.models.requests import Factor
 from approvals.questions import ask_agent
 from approvals.stages import DEFAULT_STAGES
-from identities.api.authentication import caller
+from identities.api.authentication import caller, signature_of
 from identities.factors import has_fresh_factor
 
 SHOWN = "The digest of what you looked at."
@@ -139,6 +139,7 @@ class Edit(ApiView):
                 actor=caller(request), request=found, arguments=body["arguments"], digest=body["digest"],
                 edited=body["edited_digest"], reason=body["reason"], channel=ApprovalDecision.Channel.API,
                 second_factor=has_fresh_factor(caller(request)),
+                signature=signature_of(request, f"edit:{body['edited_digest']}"),
             )  # fmt: skip
             return Answer(200, render_row(DecidedSerializer, edited))
 

@@ -21,7 +21,7 @@ from approvals.denials import read_presets
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.services import decide
 from approvals.stages import read_stages
-from identities.api.authentication import caller
+from identities.api.authentication import caller, signature_of
 from identities.factors import has_fresh_factor
 from identities.models import User
 
@@ -66,7 +66,8 @@ class Decision(ApiView):
     def post(self, request: Request, approval_id: UUID) -> Response:
         """Approve or deny, as a person with a fresh second factor.
 
-        With an API key, open the window with `stepUp` first. Answers 409 when the request is decided or
+        With an API key, open the window with `stepUp` first; where a security key has to sign, `beginKeyProof` is told
+        what about: the verdict, a colon, and the digest. Answers 409 when the request is decided or
         expired, or when the call is not the one that the digest names.
         """
         read_key(request, required=True)
@@ -82,6 +83,7 @@ class Decision(ApiView):
                 digest=body["digest"],
                 channel=ApprovalDecision.Channel.API,
                 second_factor=has_fresh_factor(caller(request)),
+                signature=signature_of(request, f"{body['verdict']}:{body['digest']}"),
                 preset=body["preset"],
             )
             return Answer(200, render_row(DecidedSerializer, decided))

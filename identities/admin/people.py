@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -28,7 +29,10 @@ from identities.acting import acting_person
 from identities.factors import require_fresh_factor
 from identities.models import ProviderAccount, Team, User
 from identities.querysets import is_known_person
-from identities.services import create_person, update_person
+from identities.services import create_person, link_account, update_person
+from identities.services.sign_ons import Proven
+from identities.sso import linking
+from identities.sso.configuration import is_offered
 
 
 class RightsForm(forms.Form):
@@ -96,17 +100,48 @@ class PersonAdmin(GovernedAdmin):
         return request.user.is_active and request.user.is_superuser
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the form that changes rights."""
-        view = self.admin_site.admin_view(self.rights_view)
-        return [path("<uuid:pk>/rights/", view, name="identities_user_rights"), *super().get_urls()]
+        """Add the forms that change rights, and who one is at the provider."""
+        rights, link = (self.admin_site.admin_view(view) for view in (self.rights_view, self.link_view))
+        return [
+            path("<uuid:pk>/rights/", rights, name="identities_user_rights"),
+            path("link/", link, name="identities_user_link"),
+            *super().get_urls(),
+        ]
+
+    def link_view(self, request: HttpRequest) -> HttpResponse:
+        """Say whose account the provider named, and have it be the viewer's own."""
+        person = acting_person(request)
+        proven = linking.recall(request, person)
+        if proven is None:
+            messages.warning(request, "That took too long: begin again on your page.")
+            return HttpResponseRedirect(self.page_url("change", person.pk))
+        context = {
+            "title": "Sign on with your company account from now on?",
+            "button": "Yes, it is mine",
+            "back_url": self.page_url("change", person.pk),
+            "proven": proven,
+            "roles": sorted(proven.roles),
+            "person": person,
+        }
+        submit = partial(self._link, request, person, proven)
+        return serve_form(self, request, forms.Form, submit, context, "identities/link_account.html")
+
+    def _link(self, request: HttpRequest, person: User, proven: Proven, _: dict[str, Any]) -> HttpResponse:
+        linked = link_account(actor=person, proven=proven)
+        linking.forget(request)
+        update_session_auth_hash(request, linked)  # the password has ended, this session need not
+        messages.success(request, "From now on you sign on with your company account.")
+        return HttpResponseRedirect(self.page_url("change", person.pk))
 
     def page_context(self, request: HttpRequest, subject: User) -> dict[str, Any]:
         """Add teams, groups and the second factor."""
+        provider = ProviderAccount.objects.filter(user=subject).first()
         return {
             "title": subject.get_full_name() or subject.username,
             "teams": subject.teams.all(),
             "groups": subject.groups.all(),
-            "provider": ProviderAccount.objects.filter(user=subject).first(),
+            "provider": provider,
+            "may_link": provider is None and subject.pk == request.user.pk and is_offered(),
             "has_device": TOTPDevice.objects.filter(user=subject, confirmed=True).exists(),
             "keys": keys_of(subject),
             "may_change": self.has_add_permission(request),

@@ -14,11 +14,12 @@ from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.request import Request
 
 from agentops.console.second_factor import is_fresh, is_verified, second_factor_is_waived
+from agentops.console.security_keys import take_signature
 from agentops.console.sessions import has_ended
 from identities.models import ApiKey, User
 from identities.oauth.bearers import accept_bearer, still_counts
 from identities.oauth.tokens import AccessToken
-from identities.services import authenticate
+from identities.services import authenticate, take_signed
 
 REALM = 'Bearer realm="agentops"'
 
@@ -52,7 +53,7 @@ class ConsoleSessionAuthentication(SessionAuthentication):
     def authenticate(self, request: Request) -> tuple[User, None] | None:
         """Return the person, or None for a session that the console itself would not let in."""
         found = super().authenticate(request)
-        return (found[0], None) if found and _is_let_in(found[0], request._request) else None
+        return (found[0], None) if found and is_let_in(found[0], request._request) else None
 
 
 def caller(request: Request) -> User:
@@ -73,6 +74,13 @@ def _is_fresh(request: Request) -> bool:
         return is_fresh(request._request)
     until = request.auth.verified_until
     return (until is not None and timezone.now() < until) or second_factor_is_waived(request._request)
+
+
+def signature_of(request: Request, about: str) -> dict[str, str]:
+    """Return what the caller's security key has signed about just this, empty when it has not; it counts once."""
+    if isinstance(request.auth, ApiKey):
+        return take_signed(key=request.auth, about=about)
+    return {} if request.auth is not None else take_signature(request._request, about)
 
 
 def read_caller_again(request: Request) -> User | None:
@@ -97,10 +105,10 @@ def _read_session_again(request: Request) -> User | None:
     following.META, following.session = request.META, type(request.session)(request.session.session_key)
     following.user = get_user(following)
     OTPMiddleware(lambda _: HttpResponse())(following)
-    return following.user if _is_let_in(following.user, following) else None
+    return following.user if is_let_in(following.user, following) else None
 
 
-def _is_let_in(user: object, request: HttpRequest) -> TypeGuard[User]:
+def is_let_in(user: object, request: HttpRequest) -> TypeGuard[User]:
     """Return whether this is a person whom the console itself would let in with this session."""
     return isinstance(user, User) and user.is_staff and not has_ended(request) and has_second_factor(request)
 

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from agentops.api.serializers import BodySerializer, QuerySerializer, TextField
+from agentops.console.security_keys import LONGEST_SUBJECT
 from identities.models import AgentIdentity
 
 
@@ -37,7 +38,35 @@ class AgentQuery(QuerySerializer):
 
 
 class StepUpBody(BodySerializer):
-    otp = TextField(min_length=6, max_length=8, help_text="The code that the authenticator shows now.")
+    """One of the two: a code, or what a security key answered to `beginKeyProof`."""
+
+    otp = TextField(
+        required=False, min_length=6, max_length=8, help_text="The code that the authenticator shows now."
+    )
+    answer = serializers.DictField(
+        required=False, help_text="The key's assertion, as JSON (PublicKeyCredential.toJSON of WebAuthn)."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse neither and both."""
+        if len(attrs) != 1:
+            raise serializers.ValidationError("Give an otp, or an answer of a security key.", "one_of_two")
+        return attrs
+
+
+class KeyProofBody(BodySerializer):
+    """What the signature is to be about, where a decision asks for one; see `decideApproval`."""
+
+    about = TextField(
+        required=False, default="", allow_blank=True, max_length=LONGEST_SUBJECT,
+        help_text="`approve:` or `deny:` and the digest, `edit:` and the edited digest.",
+    )  # fmt: skip
+
+
+class KeyProofSerializer(serializers.Serializer[Any]):  # Any: a mapping
+    """What `navigator.credentials.get` takes as `publicKey`, as JSON."""
+
+    options = serializers.DictField()
 
 
 class StepUpSerializer(serializers.Serializer[Any]):  # Any: rendered from an ApiKey

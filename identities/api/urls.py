@@ -13,6 +13,7 @@ urlpatterns = [
     path("agents", views.Agents.as_view(), name="agents"),
     path("agents/<uuid:agent_id>", views.Agent.as_view(), name="agent"),
     path("step-up", views.StepUp.as_view(), name="step-up"),
+    path("step-up/key", views.KeyProof.as_view(), name="step-up-key"),
     path("proposals", proposals.Proposals.as_view(), name="proposals"),
     path(PROPOSAL, proposals.Proposal.as_view(), name="proposal"),
     path(f"{PROPOSAL}/activate", deeds.Activation.as_view(), name="proposal-activation"),

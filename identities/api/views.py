@@ -13,9 +13,16 @@ from agentops.api.serializers import read_body, read_query, render_row, render_r
 from agentops.api.views import ApiView, ListView
 from agentops.errors import NotFound, PolicyDenied
 from identities.api.authentication import caller
-from identities.api.serializers import AgentQuery, AgentSerializer, StepUpBody, StepUpSerializer
+from identities.api.serializers import (
+    AgentQuery,
+    AgentSerializer,
+    KeyProofBody,
+    KeyProofSerializer,
+    StepUpBody,
+    StepUpSerializer,
+)
 from identities.models import AgentIdentity, ApiKey, User
-from identities.services import step_up
+from identities.services import begin_key_proof, step_up, step_up_by_key
 
 
 class Agents(ListView):
@@ -49,11 +56,41 @@ class StepUp(ApiView):
 
     @extend_schema(operation_id="stepUp", tags=["approvals"], request=StepUpBody, responses=StepUpSerializer)
     def post(self, request: Request) -> Response:
-        """Open a window of at most 60 seconds in which this key may decide about approvals."""
-        if not isinstance(request.auth, ApiKey):
-            raise PolicyDenied("needs_api_key", "A session is verified in the console, not here.")
-        body = read_body(StepUpBody, request)
-        return Response(render_row(StepUpSerializer, step_up(key=request.auth, otp=body["otp"])))
+        """Open a window of at most 60 seconds in which this key may decide about approvals.
+
+        Give a code, or what a security key answered to `beginKeyProof`.
+        """
+        key, body = _key_of(request), read_body(StepUpBody, request)
+        if "answer" in body:
+            done = step_up_by_key(key=key, request=request._request, answer=body["answer"])
+        else:
+            done = step_up(key=key, otp=body["otp"])
+        return Response(render_row(StepUpSerializer, done))
+
+
+class KeyProof(ApiView):
+    """A security key that is to prove that its person is there."""
+
+    @extend_schema(
+        operation_id="beginKeyProof",
+        tags=["approvals"],
+        request=KeyProofBody,
+        responses=KeyProofSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        """Return what the caller's security key is to sign, within two minutes; `stepUp` takes the answer, once.
+
+        Keys answer for the one address that they were added at, in production `PUBLIC_URL`.
+        """
+        key, body = _key_of(request), read_body(KeyProofBody, request)
+        options = begin_key_proof(key=key, request=request._request, about=body["about"])
+        return Response(render_row(KeyProofSerializer, {"options": options}))
+
+
+def _key_of(request: Request) -> ApiKey:
+    if not isinstance(request.auth, ApiKey):
+        raise PolicyDenied("needs_api_key", "A session is verified in the console, not here.")
+    return request.auth
 
 
 def find_agent(user: User, **by: object) -> AgentIdentity:

@@ -33,6 +33,16 @@ class ApiKey(models.Model):
     verified_until = models.DateTimeField(
         null=True, blank=True, help_text="End of the window that a second factor opened for this key."
     )
+    ceremony = models.JSONField(
+        null=True,
+        editable=False,
+        help_text="What its person's security key was asked and has not answered yet.",
+    )
+    signed = models.JSONField(
+        null=True,
+        editable=False,
+        help_text="What the security key signed last, until it is used or the window ends.",
+    )
 
     class Meta:
         verbose_name = "API key"

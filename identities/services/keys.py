@@ -111,11 +111,18 @@ def step_up(*, key: ApiKey, otp: str) -> ApiKey:
     with transaction.atomic():
         refusal = _verify_code(key.user, otp)
         if refusal is None:
-            key.verified_until = timezone.now() + timedelta(seconds=settings.STEP_UP_WINDOW_S)
-            key.save(update_fields=["verified_until"])
-            _record(key, "key.verified", key.user_id, {})
+            note_verified(key, {})
     if refusal is not None:
         raise refusal
+    return key
+
+
+def note_verified(key: ApiKey, facts: Mapping[str, object], signed: dict[str, str] | None = None) -> ApiKey:
+    """Open the window of a key whose person has just given their second factor, in the caller's transaction."""
+    key.verified_until = timezone.now() + timedelta(seconds=settings.STEP_UP_WINDOW_S)
+    key.signed = signed
+    key.save(update_fields=["verified_until", "signed"])
+    _record(key, "key.verified", key.user_id, facts)
     return key
 
 

@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from django.db import transaction
+from django.utils import timezone
 
-from agentops.errors import PolicyDenied
+from agentops.errors import PolicyDenied, StateConflict
+from agentops.ledger.entries import Draft
+from agentops.ledger.store import record
 from agentops.rows import insert_row
+from identities.factors import require_fresh_factor
 from identities.models import ProviderAccount, Team, User
 from identities.roles import ROLES
 from identities.services.keys import end_api_keys_of
@@ -62,6 +66,48 @@ def sign_on(proven: Proven) -> User:
     if person is None or not proven.roles:
         raise PolicyDenied("no_role", "none of the groups gives a role")
     return person
+
+
+@transaction.atomic
+def link_account(*, actor: User, proven: Proven) -> User:
+    """Have the provider's account be the actor's own from now on: their roles follow its groups, their password ends.
+
+    Raises PolicyDenied `no_role`, and StateConflict: `linked_already`, `linked_elsewhere` where the provider's account
+    is somebody's here, `last_way_in` where nobody else could set things up while the provider is away.
+    """
+    require_fresh_factor(actor)
+    person = User.objects.select_for_update().get(pk=actor.pk, kind=User.Kind.PERSON)
+    _check_link(person, proven)
+    insert_row(ProviderAccount(user=person, issuer=proven.issuer, subject=proven.subject))
+    # Whoever leaves the company loses the way in there, and must not keep another one here.
+    person.set_unusable_password()
+    person.save(update_fields=["password"])
+    draft = Draft("person.linked", timezone.now(), {"issuer": proven.issuer}, actor=actor.id)
+    record(person.id, "person", draft)
+    _bring_into_line(person, proven)
+    return person
+
+
+def _check_link(person: User, proven: Proven) -> None:
+    if not person.is_active:
+        raise PolicyDenied("account_closed", "this account is closed")
+    if not proven.roles:
+        raise PolicyDenied(
+            "no_role", "none of the groups gives a role: with this account you would lose all rights"
+        )
+    if ProviderAccount.objects.filter(user=person).exists():
+        raise StateConflict("linked_already", "you sign on at the provider already")
+    if known_person(proven.issuer, proven.subject) is not None:
+        detail = "that account has one here: have one of the two closed, nobody acts as two people"
+        raise StateConflict("linked_elsewhere", detail)
+    if person.is_superuser and not _others_by_password(person):
+        raise StateConflict("last_way_in", "no other superuser could sign in while the provider is away")
+
+
+def _others_by_password(person: User) -> bool:
+    """Return whether another superuser has a password; the rows are locked, or two might leave at once."""
+    others = User.objects.select_for_update().filter(is_superuser=True, is_active=True, kind=User.Kind.PERSON)
+    return any(other.has_usable_password() for other in others.exclude(pk=person.pk).order_by("pk"))
 
 
 def _bring_into_line(person: User, proven: Proven) -> None:

@@ -33,6 +33,7 @@ class Ceremony:
     verifier: str
     next: str
     until: int
+    links: str = ""  # the id of whose account here the provider's is to be
 
     @property
     def challenge(self) -> str:
@@ -41,10 +42,10 @@ class Ceremony:
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def begin(request: HttpRequest, destination: str) -> Ceremony:
+def begin(request: HttpRequest, destination: str, links: str = "") -> Ceremony:
     """Begin anew; what was under way in this session counts no more."""
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
-    begun = Ceremony(state, nonce, verifier, destination, int(time.time()) + LASTS_S)
+    begun = Ceremony(state, nonce, verifier, destination, int(time.time()) + LASTS_S, links)
     request.session[KEY] = asdict(begun)
     return begun
 

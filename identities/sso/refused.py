@@ -10,6 +10,7 @@ WORDS = {
     "locked": "There were too many wrong attempts. Wait a quarter of an hour.",
     "misconfigured": "Signing on is not set up rightly here. Ask an administrator.",
     "no_role": "You are in no group that may use this console. Ask whoever manages your groups.",
+    "not_signed_in": "Sign in here first, as whose account it is to be.",
     "rate_limit": "Too many people sign on from where you are just now. Wait a minute.",
     "state": "This sign-on was not begun here, took too long, or was answered already.",
 }

@@ -17,12 +17,13 @@ from django.views.decorators.http import require_GET
 from agentops.api.limits import count_request, read_policy
 from agentops.console.sign_on import begin_signed_on, is_locked
 from agentops.errors import AgentOpsError
+from identities.api.authentication import is_let_in
 from identities.models import User
 from identities.oauth.claims import text_of
 from identities.oauth.compact import Claims, TokenRefused
 from identities.services.sign_ons import Proven, known_person, sign_on
 from identities.signins import record_refused_sign_on
-from identities.sso import ceremony
+from identities.sso import ceremony, linking
 from identities.sso.configuration import Configuration, find_faults, is_offered, read_configuration
 from identities.sso.id_tokens import groups_of, read_id_token
 from identities.sso.provider import find_provider, redeem_code
@@ -71,7 +72,8 @@ def _configuration() -> Configuration:
 
 def _begin(request: HttpRequest, configuration: Configuration) -> HttpResponse:
     provider = find_provider(configuration.issuer)
-    begun = ceremony.begin(request, _destination(request))
+    links = str(_signed_in(request).pk) if "link" in request.GET else ""
+    begun = ceremony.begin(request, _destination(request), links)
     asked = {
         "response_type": "code",
         "client_id": configuration.client_id,
@@ -101,6 +103,8 @@ def _finish(request: HttpRequest, configuration: Configuration) -> HttpResponse:
     person: User | None = None
     try:
         begun = ceremony.end(request)
+        if begun.links:
+            return _ask_to_link(request, configuration, begun)
         claims = _ask_provider(request, configuration, begun)
         person = known_person(configuration.issuer, text_of(claims, "sub", 255))
         if person is not None and is_locked(request, person.username):
@@ -112,6 +116,23 @@ def _finish(request: HttpRequest, configuration: Configuration) -> HttpResponse:
         raise _refuse(request, error.code, person) from None
     begin_signed_on(request, signed_on, configuration.issuer)
     return HttpResponseRedirect(f"{reverse('admin:login')}?{urlencode({'next': begun.next})}")
+
+
+def _ask_to_link(
+    request: HttpRequest, configuration: Configuration, begun: ceremony.Ceremony
+) -> HttpResponse:
+    """Lead to the page that says whose account the provider named; nobody is signed in by it."""
+    person = _signed_in(request)
+    if str(person.pk) != begun.links:
+        raise SignOnRefused("state")
+    linking.keep(request, person, _proven(configuration, _ask_provider(request, configuration, begun)))
+    return HttpResponseRedirect(reverse("admin:identities_user_link"))
+
+
+def _signed_in(request: HttpRequest) -> User:
+    if not is_let_in(request.user, request):
+        raise SignOnRefused("not_signed_in")
+    return request.user
 
 
 def _ask_provider(request: HttpRequest, configuration: Configuration, begun: ceremony.Ceremony) -> Claims:

@@ -22,9 +22,11 @@ from agentops.errors import AgentOpsError
 from approvals.models import ApprovalDecision
 from identities.acting import acting_person
 from identities.factors import has_fresh_factor
+from identities.models import User
 from runs.changesets.reviewing import apply_changes, decide_items, require_reviewer, send_back
 from runs.changesets.showing import read_form, read_rounds, show_items
 from runs.models import ChangeSet, Run
+from runs.undoing.services import may_undo
 from tools.previews.wording import tell
 
 SHOWN = 50
@@ -88,7 +90,7 @@ class ChangeSetAdmin(GovernedAdmin):
             "form": read_form(subject.run),
             "rounds": read_rounds(subject.run),
             "newer": newer.first(),
-            "applying": Run.objects.filter(pk=subject.pk).first(),
+            **_carried_out(person, subject),
             "refusal": _refusal(lambda: require_reviewer(person, [item.row for item in items])),
             "undecided": [item.number for item in items if item.row.request.state == "waiting"],
             "approved": sum(item.row.request.state == "approved" and not item.falls_with for item in items),
@@ -179,6 +181,14 @@ def _refusal(check: Callable[[], None]) -> str:
     except AgentOpsError as error:
         return error.detail or error.code
     return ""
+
+
+def _carried_out(person: User, subject: ChangeSet) -> dict[str, Any]:
+    """Return the run that carries it out, what has undone that, and whether this person may undo it."""
+    run = Run.objects.select_related("team").filter(pk=subject.pk).first()
+    if run is None or not run.has_ended:
+        return {"applying": run, "undos": (), "may_undo": False}
+    return {"applying": run, "undos": Run.objects.undoing(run), "may_undo": may_undo(person, run).allowed}
 
 
 def find_waiting(request: HttpRequest) -> QuerySet[ChangeSet]:

@@ -24,6 +24,8 @@ TEMPLATES = (
     (READER, "Reads only: every tool that reads, and no other"),
     (ASKER, "Acts with approval: reads freely, and asks a person for everything else"),
 )
+MOST_EXTENSIONS = 10  # as the document's schema and the database have it
+_COLUMNS = ("decision", "count:day", "amount:call", "amount:day", "confirmation")
 DECISIONS = (
     ("", "not given"),
     ("REQUIRE_APPROVAL", "ask a person every time"),
@@ -187,6 +189,12 @@ class ToolsStep(Step):
                         required=False, min_value=0, max_digits=16, decimal_places=4,
                         initial=caps.get(f"amount:{per}"), label=f"{tool.name}: {version.currency} a {per}",
                     )  # fmt: skip
+            if version.effect != "read":
+                self.fields[f"{tool.name}:confirmation"] = forms.BooleanField(
+                    required=False,
+                    initial=caps.get("confirmation", False),
+                    label=f"{tool.name}: the end user confirms each call",
+                )
 
         for field in self.fields.values():  # a cell of a table has no label beside it
             field.widget.attrs["aria-label"] = str(field.label)
@@ -229,6 +237,8 @@ class ToolsStep(Step):
                 grant: Document = {"decision": terms.decision}
                 if terms.caps:
                     grant["caps"] = [dict(cap) for cap in terms.caps]
+                if terms.confirmation:
+                    grant["confirmation"] = True
                 document["agents"][slug]["grants"][tool.name] = grant
                 document["versions"][slug]["catalogue"].append(tool.name)
 
@@ -242,7 +252,8 @@ class ToolsStep(Step):
             if value is not None:
                 plain = value if what == "count" else format(value, "f")
                 caps.setdefault(per, {"per": per})[what] = plain
-        return Terms(decision, tuple(caps.values()))
+        confirmation = bool(self.cleaned_data.get(f"{tool.name}:confirmation"))
+        return Terms(decision, tuple(caps.values()), confirmation=confirmation)
 
 
 class BudgetStep(Step):
@@ -255,6 +266,11 @@ class BudgetStep(Step):
     day_usd = forms.DecimalField(
         min_value=0, max_digits=10, decimal_places=2, initial="20.00", label="USD a day, of all its runs"
     )
+    max_extensions = forms.IntegerField(
+        min_value=0, max_value=MOST_EXTENSIONS, initial=0, required=False,
+        label="Times a run may ask to go on",
+        help_text="At a limit of its own it then asks a person for more, instead of halting.",
+    )  # fmt: skip
 
     def contribute(self, document: Document) -> None:
         """Add the ceilings of a run, and the budget that all runs share."""
@@ -264,6 +280,8 @@ class BudgetStep(Step):
             "max_usd": format(values["max_usd"], "f"),
             "max_steps": values["max_steps"],
         }
+        if values["max_extensions"]:
+            document["versions"][slug]["max_extensions"] = values["max_extensions"]
         team, usd = document["agents"][slug]["team"], format(values["day_usd"], "f")
         document["budgets"].append({"team": team, "agent": slug, "window": "day", "max_usd": usd})
 
@@ -282,7 +300,7 @@ STEPS: dict[str, tuple[str, type[Step]]] = {
 
 
 def _fields_of(tool: Tool) -> list[str]:
-    return [f"{tool.name}:{name}" for name in ("decision", "count:day", "amount:call", "amount:day")]
+    return [f"{tool.name}:{name}" for name in _COLUMNS]
 
 
 def copied_version(template: str) -> AgentVersion | None:
@@ -315,4 +333,4 @@ def _terms_of(grant: ToolGrant) -> tuple[str, dict[str, Any]]:
         for name in ("count", "amount")
         if cap.get(name)
     }
-    return grant.decision, caps
+    return grant.decision, {**caps, "confirmation": grant.confirmation}

@@ -20,6 +20,7 @@ from identities.admin.changes import or_propose
 from identities.policies import may_govern
 from runs.admin.preflight import preflight_view
 from runs.admin.provisioning import begin_view, provisioning_view
+from runs.admin.table_foresight import foresight_view
 from runs.admin.tool_use import tool_calls_view
 from runs.admin.try_it import try_view
 from runs.admin.what_if import what_if_view
@@ -93,6 +94,7 @@ class AgentVersionAdmin(GovernedAdmin):
             path("what-if/<uuid:agent_id>/", guarded(what_if_view), name="runs_what_if"),
             path("try/<uuid:tool_id>/", guarded(try_view), name="runs_try"),
             path("calls/<uuid:tool_id>/", guarded(tool_calls_view), name="runs_tool_calls"),
+            path("table/<uuid:version_id>/", guarded(foresight_view), name="runs_table_foresight"),
             *super().get_urls(),
         ]
 

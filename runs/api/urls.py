@@ -15,6 +15,7 @@ from runs.api import (
     proposals,  # noqa: F401  says what may be proposed
     reviewing,
     stops,
+    table_foresight,
     tool_use,
     undoing,
     views,
@@ -75,6 +76,11 @@ urlpatterns = [
     path("stops", stops.Stops.as_view(), name="stops"),
     path("stops/<uuid:stop_id>", stops.StopDetail.as_view(), name="stop"),
     path("tools/<uuid:tool_id>/metrics", tool_use.ToolMetrics.as_view(), name="tool-metrics"),
+    path(
+        "tables/<uuid:table_id>/versions/<int:number>/last-month",
+        table_foresight.LastMonth.as_view(),
+        name="table-last-month",
+    ),
     path("review-capacity", reviewing.ReviewLoads.as_view(), name="review-capacity"),
     path("preflight", preflight.InstallationPreflight.as_view(), name="installation-preflight"),
     path("agents/<uuid:agent_id>/what-if", what_if.WhatIf.as_view(), name="what-if"),

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import connection
 
 from agentops.runtime.processes import tied_argv
-from identities.models import AgentIdentity, Application
+from identities.models import AgentIdentity, ApiKey, Application
 from runs.bench.meter import Counters, cpu_ms, memory_kb, postmaster, read_counters, settle_statistics
 from runs.models import Run
 from runs.services import start_run
@@ -61,11 +61,14 @@ def measure(load: Load, application: Application, agent: AgentIdentity) -> dict[
     return {**figures, "memory_kb_per_run": round((most_kb - resting_kb) / load.concurrency)}
 
 
-def create_runs(application: Application, agent: AgentIdentity, count: int) -> list[UUID]:
+def create_runs(
+    application: Application, agent: AgentIdentity, count: int, key: ApiKey | None = None
+) -> list[UUID]:
+    """Start runs, with a key of the application where one is named."""
     created = [
         start_run(
             actor=application.service_account, agent=agent, message="Do nothing.", issuer="bench",
-            subject="nobody", application=application,
+            subject="nobody", application=application, credential=key,
         )
         for _ in range(count)
     ]  # fmt: skip

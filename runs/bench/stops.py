@@ -14,7 +14,7 @@ from django.db.models import Max, Q
 from django.utils import timezone
 
 from identities.models import AgentIdentity, Application, KillSwitch, User
-from identities.services import activate_agent, allow_start, create_application, lift_switch
+from identities.services import activate_agent, allow_start, create_application, issue_api_key, lift_switch
 from runs.bench.steps import Load, await_ended, create_runs, send, workers_for
 from runs.models import Run, ToolCall
 from runs.stops import stop
@@ -26,7 +26,7 @@ BUSY = Load(32, 0, STEPS, 32)
 CALLS_BEFORE = 200  # calls that are made before the click
 POLL_S = 0.02
 PATIENCE_S = 60.0
-SCOPES = ("run", "agent", "tool", "application", "principal", "provider", "everything")
+SCOPES = ("run", "agent", "tool", "application", "principal", "credential", "provider", "everything")
 # A tool that is stopped denies its calls, and its runs go on without.
 GOES_ON = ("tool",)
 
@@ -41,7 +41,8 @@ def measure_stops(agent: AgentIdentity, officer: User, rounds: int) -> Iterator[
 def _measure_one(scope: str, agent: AgentIdentity, officer: User) -> tuple[float, float, int]:
     """Return the ms from the click to the last effect and to the last run's end, and how many runs were going."""
     application = _client_of(agent, officer)
-    runs = create_runs(application, agent, BUSY.runs)
+    key, _ = issue_api_key(actor=officer, user=application.service_account, label="bench")
+    runs = create_runs(application, agent, BUSY.runs, key)
     send(runs)
     _await_calls(runs)
     concerned = runs[:1] if scope == "run" else runs
@@ -74,7 +75,8 @@ def _stopped(
     tool = Tool.objects.get(team=agent.team)
     targets = {
         "run": run and run.pk, "agent": agent.pk, "tool": tool.pk, "application": application.pk,
-        "principal": run and run.principal_id, "provider": "null", "everything": "",
+        "principal": run and run.principal_id, "credential": run and run.credential_id, "provider": "null",
+        "everything": "",
     }  # fmt: skip
     stop(actor=officer, scope=scope, target=str(targets[scope]), reason="To be measured.")
     yield

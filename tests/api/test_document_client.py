@@ -20,6 +20,9 @@ from runs.models import Run
 from tests.api.conftest import Callers
 from tests.api.document_client import DocumentClient, Json
 from tests.api.live import serve_api
+from tests.console.authenticator import SoftKey
+from tests.console.test_security_keys import add
+from tests.console.visits import sign_in
 from tests.factories import give_second_factor
 from tests.factories.identities import current_code
 from tests.runs.company import ORDER, Company, proposes, says
@@ -33,7 +36,7 @@ REFUND = ("refund", {**ORDER, "amount": "5.00"})
 @pytest.fixture
 def client(transactional_db: None) -> Iterator[DocumentClient]:
     with serve_api() as address:
-        made = DocumentClient(address)
+        made = DocumentClient(address.replace("127.0.0.1", "localhost"))  # security keys want a name
         yield made
         made.http.close()
     connection.close()
@@ -102,6 +105,7 @@ def test_the_document_is_enough(client: DocumentClient, company: Company, caller
     propose_changes(story)
     decide_together(story)
     be_told(story)
+    step_up_by_key(story)
     confirm(story)
     stop_agent(story)
     assert client.used == set(client.operations)
@@ -118,6 +122,15 @@ def be_away(story: Story) -> None:
     assert client.call(story.alice, "getAbsence", absence_id=made["id"]) == made
     assert list(client.pages(story.alice, "listAbsences", standing=True, limit=1)) == [made]
     assert client.call(story.alice, "endAbsence", absence_id=made["id"])["state"] == "ended"
+
+
+def step_up_by_key(story: Story) -> None:
+    """Have Fiona prove by her security key that she is there."""
+    key = SoftKey()
+    assert add(sign_in(story.company.cast.fiona), key).status_code == 200
+    key.domain, key.origin = "localhost", str(story.client.http.base_url).rstrip("/")
+    options = story.client.call(story.fiona, "beginKeyProof", {"about": "approve:nothing"})["options"]
+    assert story.client.call(story.fiona, "stepUp", {"answer": key.prove(options)})["verified_until"]
 
 
 def be_told(story: Story) -> None:
@@ -380,6 +393,7 @@ def decide_by_table(story: Story) -> None:
     assert client.call(story.alice, "getTable", table_id=table)["in_force"] == saved["number"]
     assert [each["id"] for each in client.pages(story.alice, "listTables", limit=1)] == [table]
     assert client.call(story.alice, "getTableVersion", **place)["state"] == "published"
+    assert client.call(story.alice, "foreseeTable", **place)["changed"] == 0
     client.call(story.ada, "retireTable", {"reason": "Over."}, **place)
     states = [each["state"] for each in client.pages(story.alice, "listTableVersions", table_id=table)]
     assert states == ["retired"]
@@ -417,3 +431,6 @@ def look_around(story: Story) -> None:
     for tool in client.pages(story.alice, "listTools", limit=1):
         assert client.call(story.alice, "getTool", tool_id=tool["id"]) == tool
         assert client.call(story.alice, "getToolMetrics", tool_id=tool["id"])["complete_since"] is None
+        client.call(story.ada, "operateBreaker", {"act": "reset"}, tool_id=tool["id"])
+        [reset, *_] = client.call(story.alice, "getBreaker", tool_id=tool["id"])["moves"]
+        assert (reset["what"], reset["by"]) == ("reset", "ada")

@@ -52,7 +52,7 @@ def _decide(call: Call) -> Outcome:
     if found is None:
         return fail(NO_DECISION, "No version of the decision table is in force.")
     try:
-        made = found.decider.decide(_read_inputs(found, call.arguments))
+        made = found.decider.decide(read_inputs(found, call.arguments))
     except (InvalidInputs, ContradictoryTable) as error:
         return fail(error.code, error.detail)
     outputs = write_answer(found.decider, list(made.values())[-1].value)
@@ -64,7 +64,7 @@ def _decide(call: Call) -> Outcome:
     return accept_value(call, {"outputs": outputs, **told, "trace": write_trace(made)})
 
 
-def _read_inputs(found: VersionInForce, arguments: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
-    """Return the arguments under the names of the inputs; what is no input stays, to be refused."""
+def read_inputs(found: VersionInForce, arguments: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
+    """Return a call's arguments under the names of the inputs; what is no input stays, to be refused."""
     names = {argument_name(each.name): each.name for each in found.decider.variables}
     return {names.get(name, name): value for name, value in arguments.items()}

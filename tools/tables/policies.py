@@ -72,20 +72,26 @@ def _ask(
     now: datetime,
 ) -> TableAnswer:
     assert grant.policy_table is not None  # noqa: S101  the caller has looked
-    found = None
     try:
         found = find_by_id(connection, grant.policy_table, now)
         if found is None:
             return TableAnswer("", "no version of the grant's decision table is in force", ())
+        return _decide(found, about, call)
+    except (ValidationFailed, StateConflict) as error:
+        return TableAnswer("", f"the grant's decision table decides nothing: {error.code}", ())
+
+
+def answer_about(found: VersionInForce, call: Call, amount: Decimal | None, at: datetime) -> TableAnswer:
+    """Return what a version says of a call that was made at a time, as it says of one that is made."""
+    return _decide(found, _describe(call, amount, at), call)
+
+
+def _decide(found: VersionInForce, about: Mapping[str, object], call: Call) -> TableAnswer:
+    try:
         made = found.decider.decide(_tell(found, about, call))
         return _read(found, list(made.values())[-1])
-    except (
-        ValidationFailed,
-        StateConflict,
-    ) as error:  # its inputs are not what it takes, or its rules contradict
-        name = (
-            f"decision table {found.slug} (version {found.number})" if found else "the grant's decision table"
-        )
+    except (ValidationFailed, StateConflict) as error:  # inputs that it does not take, rules that contradict
+        name = f"decision table {found.slug} (version {found.number})"
         return TableAnswer("", f"{name} decides nothing: {error.code}", ())
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
+
+from runs.admin import changesets
 from runs.models import ChangeSet, Run
-from tests.console.visits import page_of, sign_in, text_of
-from tests.runs.changesets.proposing import comment, prepare, propose
+from runs.policies import May
+from tests.console.visits import act, page_of, sign_in, text_of
+from tests.runs.changesets.proposing import carry_out, comment, prepare, propose, review
 from tests.runs.company import Company
 
 
@@ -62,3 +68,41 @@ def test_words_of_models_and_reviewers_are_no_markup(company: Company) -> None:
     fiona = sign_in(company.cast.fiona)
     for page in (page_of("runs_changeset", "change", made.pk), page_of("runs_changeset", "changelist")):
         assert bad not in fiona.get(page).content.decode()
+
+
+def test_what_was_carried_out_is_undone_from_its_page(company: Company) -> None:
+    back = {"kind": "compensable", "tool": "cancel", "arguments": {"order_id": "$arguments.order_id"}}
+    prepare(company, undo=back)
+    made = propose(company)
+    page = page_of("runs_changeset", "change", made.pk)
+    ada = sign_in(company.cast.ada)
+    assert "Undo what was carried out" not in text_of(ada.get(page))
+    review(company, made)
+    assert carry_out(company, made).state == "completed"
+    assert "Undo what was carried out" in text_of(ada.get(page))
+    asked = ada.post(page_of("runs_run", "changelist"), button_of(ada.get(page).content.decode()))
+    assert "refund (step 1): will be undone by cancel" in text_of(asked)
+    assert "send_email (step 1): not undone" in text_of(asked)
+    act(ada, "runs_run", "undo", made.pk)
+    undone = company.drive(Run.objects.get(undoes=made.pk))
+    assert (undone.state, company.world.attempts) == ("completed", ["refund", "send_email", "cancel"])
+    assert page_of("runs_run", "change", undone.pk) in ada.get(page).content.decode()
+
+
+def test_who_may_not_undo_runs_is_offered_no_button(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(company)
+    made = propose(company)
+    review(company, made)
+    carry_out(company, made)
+    fiona, page = sign_in(company.cast.fiona), page_of("runs_changeset", "change", made.pk)
+    assert "Undo what was carried out" not in text_of(fiona.get(page))
+    monkeypatch.setattr(changesets, "may_undo", lambda person, run: May(True, "", ""))
+    assert "Undo what was carried out" in text_of(fiona.get(page)), "the mutant shows it"
+
+
+def button_of(page: str) -> dict[str, str]:
+    """Return what the button to undo sends."""
+    form = page[page.rindex("<form", 0, page.index("Undo what was carried out")) :]
+    return dict(re.findall(r'name="(\w+)" value="([^"]*)"', form[: form.index("</form>")]))

@@ -93,6 +93,23 @@ def test_the_steps_lead_to_a_draft_that_begins(cast: Cast, answers: dict[str, di
     assert (agent.state, AgentVersion.objects.get(identity=agent).state) == ("active", "published")
 
 
+def test_the_end_user_confirms_and_runs_may_ask_to_go_on(
+    cast: Cast, answers: dict[str, dict[str, Any]]
+) -> None:
+    client = sign_in(cast.alice)
+    answers["tools"]["refund:confirmation"] = "on"
+    answers["budget"]["max_extensions"] = 2
+    fill_in(client, answers)
+    assert "look_up:confirmation" not in client.get(page("tools")).content.decode(), "reads change nothing"
+    review = client.get(page("review"))
+    client.post(page("review"), {"seen": review.context["seen"]})
+    agent = AgentIdentity.objects.get(slug="returns-agent")
+    confirmed = ToolGrant.objects.filter(identity=agent, confirmation=True)
+    assert [grant.tool.name for grant in confirmed] == ["refund"]
+    assert AgentVersion.objects.get(identity=agent).max_extensions == 2
+    assert apply_document(actor=cast.ada, text=review.context["document"], variables={}).is_empty
+
+
 def test_what_it_may_do_is_signed_by_a_second_person_first(
     answers: dict[str, dict[str, Any]], governed: Cast
 ) -> None:
