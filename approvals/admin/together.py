@@ -19,7 +19,7 @@ from agentops.console.second_factor import accept_code
 from agentops.console.security_keys import offers_keys, take_signature
 from agentops.errors import AgentOpsError, NotFound, PolicyDenied, StateConflict, ValidationFailed
 from approvals.batches.deciding import carry_on, decide_batch
-from approvals.batches.groups import Group, arrange, name_groups, read_decidable
+from approvals.batches.groups import MOST_GROUPED, Group, arrange, name_groups, read_decidable
 from approvals.batches.items import digest_batch
 from approvals.batches.preparing import leave_out, open_batch, prepare_batch, read_sample
 from approvals.batches.sealed import read_pairs
@@ -73,12 +73,13 @@ class TogetherPages(GovernedAdmin):
         return self._show_groups(request)
 
     def _show_groups(self, request: HttpRequest, problem: str = "", status: int = 200) -> HttpResponse:
-        pairs = load_names(read_decidable(acting_person(request)))
+        found = read_decidable(acting_person(request), most=MOST_GROUPED + 1)
+        pairs = load_names(found[:MOST_GROUPED])
         latest = ApprovalBatch.objects.filter(person=acting_person(request)).exclude(state="draft")
         shown = {
             "title": "Review together",
             "groups": [ShownGroup(group) for group in arrange(pairs)],
-            "waiting": len(pairs),
+            "most": MOST_GROUPED if len(found) > MOST_GROUPED else None,
             "batches": latest.order_by("-created_at")[:5],
             "problem": problem,
         }

@@ -11,9 +11,9 @@ from agentops.console.panels import Panel, register_panel
 from agentops.engine import events as e
 from approvals.models import ApprovalRequest
 from identities.acting import acting_person
-from identities.models import AgentIdentity
+from identities.models import AgentIdentity, User
 from runs.admin.spending import budgets_visible_to, list_spending
-from runs.grant_use import DAYS, read_use
+from runs.grant_use import DAYS, MOST_RUNS, read_use
 from runs.models import AgentVersion, Run, ToolCall
 from runs.policies import startable_by
 from runs.preflight import check_version
@@ -48,10 +48,9 @@ def read_runs(request: HttpRequest, subject: AgentIdentity) -> dict[str, Any]:
 def read_run_behind(request: HttpRequest, subject: ApprovalRequest) -> dict[str, Any] | None:
     """Return the run that asked, in its last lines, and what came of the call once it went out."""
     run_id = _as_id(subject.subject_ref)
-    run = Run.objects.visible_to(acting_person(request)).filter(pk=run_id).first() if run_id else None
+    run, call = _find_run(acting_person(request), run_id, subject.pk) if run_id else (None, None)
     if run is None:
         return None
-    call = ToolCall.objects.filter(run=run, approval_id=subject.pk).first()
     latest = read_last_items(run, limit=LINES_READ, contents=False)
     lines = [item for item in latest if item.kind not in e.OF_ESCROW]
     goes_on = subject.state in (ApprovalRequest.State.APPROVED, ApprovalRequest.State.EDITED)
@@ -60,9 +59,17 @@ def read_run_behind(request: HttpRequest, subject: ApprovalRequest) -> dict[str,
     return {"run": run, "call": call, "lines": lines[-LINES_SHOWN:], "moving": moving}
 
 
+def _find_run(user: User, run_id: UUID, approval: UUID) -> tuple[Run | None, ToolCall | None]:
+    """Return a run, unless this person may not see it, and the call of it that the approval is about."""
+    runs = Run.objects.visible_to(user).filter(pk=run_id)
+    calls = ToolCall.objects.filter(run__in=runs.values("pk"), approval_id=approval)
+    call = calls.select_related("run__identity").first()
+    return (runs.select_related("identity").first(), None) if call is None else (call.run, call)
+
+
 def read_grant_use(request: HttpRequest, subject: AgentIdentity) -> dict[str, Any]:
     """Return what of its grants an agent uses, the unused ones first."""
-    return {"uses": read_use(subject), "days": DAYS}
+    return {"uses": read_use([subject], newest=MOST_RUNS), "days": DAYS, "most": MOST_RUNS}
 
 
 def _as_id(text: str) -> UUID | None:

@@ -15,6 +15,7 @@ from tools.admin.words import describe_terms, latest_versions, may_run_without_p
 from tools.models import Tool, ToolGrant
 
 SHOWN = 5
+SEEN = "_open_breakers"
 GRANT = "tools.add_toolgrant"
 
 
@@ -39,15 +40,21 @@ def read_authority(request: HttpRequest, subject: AgentIdentity) -> dict[str, An
 
 
 def read_open_breakers(request: HttpRequest, subject: Any) -> dict[str, Any]:
-    """Return the tools that are not being called; Any: the dashboard has no subject."""
+    """Return the tools that are not being called, read once for the figure and the panel; Any: there is no subject."""
+    seen = vars(request).get(SEEN)
+    if seen is None:
+        seen = vars(request)[SEEN] = _read_stopped(request)
+    return {"tools": seen[:SHOWN], "more": len(seen) > SHOWN}
+
+
+def _read_stopped(request: HttpRequest) -> list[Tool]:
     stopped = Q(forced_open_at__isnull=False) | Q(breaker_state__state__in=("open", "half_open"))
     tools = (
         Tool.objects.visible_to(acting_person(request))
         .filter(stopped)
         .select_related("breaker_state", "forced_open_by")
     )
-    rows = list(tools[: SHOWN + 1])
-    return {"tools": rows[:SHOWN], "more": len(rows) > SHOWN}
+    return list(tools[: SHOWN + 1])
 
 
 def read_unended(request: HttpRequest, subject: Any) -> dict[str, Any] | None:
