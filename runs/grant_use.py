@@ -47,7 +47,15 @@ def read_use(
     """
     ids = [agent.pk for agent in agents]
     grants = ToolGrant.objects.permitting(AgentIdentity.objects.filter(pk__in=ids)).select_related("tool")
-    used = _read_calls(ids, timezone.now() - timedelta(days=days), newest)
+    return find_use(grants, days, newest)
+
+
+def find_use(grants: Iterable[ToolGrant], days: int = DAYS, newest: int | None = None) -> list[GrantUse]:
+    """Return how these grants are used, those used least first."""
+    grants = list(grants)
+    used = _read_calls(
+        list({grant.identity_id for grant in grants}), timezone.now() - timedelta(days=days), newest
+    )
     found = [GrantUse(grant, *used.get((grant.identity_id, grant.tool_id), ())) for grant in grants]
     return sorted(found, key=lambda use: (use.calls, use.grant.tool.name))
 

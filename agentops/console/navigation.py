@@ -12,7 +12,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
-
 MOST_COUNTED = 1_000  # of what waits: every page has the rail, and nobody needs to know more of it
 
 

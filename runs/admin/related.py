@@ -13,13 +13,16 @@ from approvals.models import ApprovalRequest
 from identities.acting import acting_person
 from identities.models import AgentIdentity, User
 from runs.admin.spending import budgets_visible_to, list_spending
-from runs.grant_use import DAYS, MOST_RUNS, read_use
+from runs.catalogues import read_versions
+from runs.grant_use import DAYS, MOST_RUNS, find_use
 from runs.models import AgentVersion, Run, ToolCall
 from runs.policies import startable_by
 from runs.preflight import check_version
 from runs.trace import read_last_items
+from tools.in_force import read_permitting
 
 RUNS_SHOWN = 8
+VERSIONS_SHOWN = 5
 LINES_SHOWN = 5
 LINES_READ = 50  # some tell of budgets only and are not shown
 SETTLED = ("succeeded", "failed", "refused", "parked", "unknown")
@@ -29,20 +32,24 @@ def read_runs(request: HttpRequest, subject: AgentIdentity) -> dict[str, Any]:
     """Return an agent's latest runs, its versions and its budgets."""
     user = acting_person(request)
     runs = Run.objects.visible_to(user).filter(identity=subject).select_related("principal", "agent_version")
-    versions = AgentVersion.objects.filter(identity=subject).order_by("-number")[:5]
-    published = AgentVersion.objects.filter(identity=subject, state="published").first()
+    versions = read_versions(subject)
+    published = next((version for version in versions if version.state == "published"), None)
     spending = list_spending(
         budgets_visible_to(user).filter(identity=subject).select_related("team", "identity"), 3
     )
     return {
         "agent": subject,
         "runs": list(runs[:RUNS_SHOWN]),
-        "versions": list(versions),
+        "versions": sorted(versions, key=lambda version: -version.number)[:VERSIONS_SHOWN],
         "published": published,
         "findings": check_version(published) if published else [],
-        "may_start": startable_by(user).filter(pk=subject.pk).exists(),
+        "may_start": _is_for_staff(published) and startable_by(user).filter(pk=subject.pk).exists(),
         "spending": spending,
     }
+
+
+def _is_for_staff(version: AgentVersion | None) -> bool:
+    return version is not None and version.principal_source == AgentVersion.PrincipalSource.STAFF
 
 
 def read_run_behind(request: HttpRequest, subject: ApprovalRequest) -> dict[str, Any] | None:
@@ -69,7 +76,7 @@ def _find_run(user: User, run_id: UUID, approval: UUID) -> tuple[Run | None, Too
 
 def read_grant_use(request: HttpRequest, subject: AgentIdentity) -> dict[str, Any]:
     """Return what of its grants an agent uses, the unused ones first."""
-    return {"uses": read_use([subject], newest=MOST_RUNS), "days": DAYS, "most": MOST_RUNS}
+    return {"uses": find_use(read_permitting(subject), newest=MOST_RUNS), "days": DAYS, "most": MOST_RUNS}
 
 
 def _as_id(text: str) -> UUID | None:

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from math import inf
 from uuid import UUID
 
+from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
 from agentops.engine.state import RECENT_LIMIT
 from identities.models import AgentIdentity
 from identities.querysets import is_known_person
+from runs.catalogues import read_catalogue
 from runs.models import EXTERNAL, AgentVersion, Price
 from runs.preflight.approvers import find_approvable
 from runs.preflight.findings import ONLY_BEFORE, OUT_OF_SERVICE, Finding
+from tools.in_force import read_grants
 from tools.models import Effect, Idempotency, Tool, ToolGrant, ToolVersion
-from tools.services.linting import find_blocking
+from tools.services.linting import find_blocking, find_errors
 
 SOURCE = AgentVersion.PrincipalSource
 LIMITS = {
@@ -38,8 +41,8 @@ class Standing:
 
 def check_version(version: AgentVersion) -> list[Finding]:
     """Return everything that is missing, in the order in which a person would set it up."""
-    catalogue = version.catalogue.select_related("tool").prefetch_related("lint_overrides")
-    tools = list(catalogue.order_by("tool__name", "number"))
+    tools = read_catalogue(version)
+    prefetch_related_objects([each for each in tools if find_errors(each)], "lint_overrides")
     standing = _read_standing(version.identity, tools)
     findings = [
         *_check_agent(version),
@@ -177,10 +180,8 @@ def _check_authority(
 
 
 def _read_standing(agent: AgentIdentity, tools: Sequence[ToolVersion]) -> Standing:
-    catalogue = [tool_version.tool for tool_version in tools]
-    active = ToolGrant.objects.filter(identity=agent, tool__in=catalogue, state=ToolGrant.State.ACTIVE)
-    grants = {grant.tool_id: grant for grant in active.select_related("tool")}
-    return Standing(grants, find_approvable(catalogue, agent))
+    grants = {grant.tool_id: grant for grant in read_grants(agent)}
+    return Standing(grants, find_approvable([each.tool for each in tools], agent))
 
 
 def _check_grant(grant: ToolGrant, tool_version: ToolVersion) -> Iterator[Finding]:

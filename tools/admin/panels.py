@@ -12,19 +12,18 @@ from identities.acting import acting_person
 from identities.models import AgentIdentity, Secret, SecretLease
 from identities.policies import may_govern
 from tools.admin.words import describe_terms, latest_versions, may_run_without_people
-from tools.models import Tool, ToolGrant
+from tools.in_force import read_grants
+from tools.models import Tool
 
 SHOWN = 5
+MOST_GRANTS = 100
 SEEN = "_open_breakers"
 GRANT = "tools.add_toolgrant"
 
 
 def read_authority(request: HttpRequest, subject: AgentIdentity) -> dict[str, Any]:
     """Return what an agent may do, the tools that a person is not asked for last."""
-    grants = ToolGrant.objects.filter(identity=subject, state="active").select_related(
-        "tool", "waived_by", "countersigned_by"
-    )
-    rows = list(grants.order_by("tool__name")[:100])
+    rows = read_grants(subject)[:MOST_GRANTS]
     latest = latest_versions([grant.tool for grant in rows])
     told = [
         {
