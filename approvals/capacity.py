@@ -44,6 +44,9 @@ _WAITING = """
 SELECT team_id, count(*) FROM approvals_approvalrequest
 WHERE team_id = ANY(%(teams)s) AND state = 'waiting' GROUP BY 1
 """
+_SIDES = f"""
+SELECT 'approvers', a.* FROM ({_APPROVERS}) AS a UNION ALL SELECT 'waiting', w.* FROM ({_WAITING}) AS w
+"""  # noqa: S608  constants
 _BOUNDS = """
 SELECT team_id, per_approver_hour FROM approvals_reviewcapacity WHERE team_id = ANY(%(teams)s) ORDER BY team_id
 """
@@ -71,10 +74,20 @@ def read_loads(cursor: Cursor, teams: Sequence[UUID], *, lock: bool = False) -> 
     bounds = count_by(cursor, f"{_BOUNDS} FOR NO KEY UPDATE" if lock else _BOUNDS, teams)
     if not bounds:
         return {}
-    approvers, waiting = count_by(cursor, _APPROVERS, teams), count_by(cursor, _WAITING, teams)
+    approvers, waiting = _read_sides(cursor, teams)
     return {
         team: ReviewLoad(each, approvers.get(team, 0), waiting.get(team, 0)) for team, each in bounds.items()
     }
+
+
+def _read_sides(cursor: Cursor, teams: Sequence[UUID]) -> tuple[dict[UUID, int], dict[UUID, int]]:
+    """Return how many people of each team could decide, and how many requests wait for them."""
+    cursor.execute(_SIDES, {"teams": list(teams)})
+    rows = cursor.fetchall()
+    approvers, waiting = (
+        {team: n for side, team, n in rows if side == each} for each in ("approvers", "waiting")
+    )
+    return approvers, waiting
 
 
 def count_by(cursor: Cursor, statement: str, teams: Sequence[UUID]) -> dict[UUID, int]:

@@ -6,56 +6,30 @@ A deputy is an approver already, of some tool of the request's team: nobody make
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from datetime import datetime
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from django.apps import apps
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from agentops.look_once import look_once
 from approvals.duties import has_part
 from approvals.seats import approves_in_team, is_asked, is_asked_in, is_free, may_approve
 from identities.roles import AUDITOR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from django.http import HttpRequest
-    from django.http.response import HttpResponseBase
+    from collections.abc import Iterable
 
     from approvals.models import Absence
     from identities.models import User
 
 
-# For whom people stand in, as a request that only looks has found it; None where each look is a fresh one.
-_seen: ContextVar[dict[UUID, list[Absence]] | None] = ContextVar("absences_seen", default=None)
-
-
-class LookOnce:
-    """Middleware: a request that changes nothing asks once for whom its person stands in; its page asks often."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self._get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer the request."""
-        token = _seen.set({} if request.method in ("GET", "HEAD") else None)
-        try:
-            return self._get_response(request)
-        finally:
-            _seen.reset(token)
-
-
 def read_absences(deputy: User, at: datetime | None = None) -> list[Absence]:
     """Return for whom somebody stands in at a time (now), the first that was declared first."""
-    seen = _seen.get()
-    if at is not None or seen is None:
+    if at is not None:
         return _read_absences(deputy, at)
-    if deputy.pk not in seen:
-        seen[deputy.pk] = _read_absences(deputy, at)
-    return seen[deputy.pk]
+    return look_once(("absences", deputy.pk), lambda: _read_absences(deputy, None))
 
 
 def _read_absences(deputy: User, at: datetime | None) -> list[Absence]:

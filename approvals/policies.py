@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Case, Q, QuerySet, Value, When
+from django.db.models import BooleanField, Case, ExpressionWrapper, Q, QuerySet, Value, When
 
 from agentops.console.second_factor import REQUIRED
 from approvals.deputies import is_deputy_of_a_part, is_left_to, may_stand_in, read_absences
@@ -37,7 +37,8 @@ def may_decide(
     if not actor.is_active or actor.kind != User.Kind.PERSON:
         return MayDecide(False, "not_a_person", "only people decide; service accounts never do")
     absences = read_absences(actor)
-    if not _is_approver(actor, request, absences):
+    is_approver, is_theirs = _read_rights(actor, request, absences)
+    if not is_approver:
         return MayDecide(False, "not_an_approver", "you were not given this tool's calls to approve")
     if is_auditor(actor):
         return MayDecide(False, "is_an_auditor", "an auditor sees, and decides about nothing")
@@ -45,7 +46,7 @@ def may_decide(
         return part
     seat = MayDecide(True)
     if request.state == ApprovalRequest.State.WAITING:
-        seat = _find_seat(actor, request, absences)
+        seat = _find_seat(actor, request, absences, is_theirs=is_theirs)
     if not seat.allowed:
         return seat
     if not second_factor:
@@ -55,15 +56,21 @@ def may_decide(
     return seat
 
 
-def _is_approver(actor: User, request: ApprovalRequest, absences: list[Absence]) -> bool:
-    """Whether the tool's calls are theirs to approve, or those of somebody whom they stand in for."""
+def _read_rights(actor: User, request: ApprovalRequest, absences: list[Absence]) -> tuple[bool, bool]:
+    """Return whether the tool's calls are theirs to approve, or those of somebody whom they stand in for; and whether
+    they are asked now, themselves."""
     theirs = may_approve(actor)
     for absence in absences:
         theirs |= is_left_to(absence)
-    return ApprovalRequest.objects.filter(theirs, pk=request.pk).exists()
+    asked = ExpressionWrapper(may_approve(actor) & Q(is_asked(actor)), BooleanField())
+    found = ApprovalRequest.objects.filter(theirs, pk=request.pk).annotate(is_theirs=asked)
+    is_theirs = found.values_list("is_theirs", flat=True).first()
+    return is_theirs is not None, bool(is_theirs)
 
 
-def _find_seat(actor: User, request: ApprovalRequest, absences: list[Absence]) -> MayDecide:
+def _find_seat(
+    actor: User, request: ApprovalRequest, absences: list[Absence], *, is_theirs: bool
+) -> MayDecide:
     """Return whose seat somebody takes: their own if it is asked now, else that of a colleague who is away."""
     given = list(request.decisions.filter(Q(decided_by=actor) | is_taken(actor)).select_related("decided_by"))
     if any(each.decided_by_id == actor.pk for each in given):
@@ -71,7 +78,6 @@ def _find_seat(actor: User, request: ApprovalRequest, absences: list[Absence]) -
             False, "decided_already", "you have decided about this: it takes somebody else's yes"
         )
     this = ApprovalRequest.objects.filter(pk=request.pk)
-    is_theirs = this.filter(may_approve(actor), is_asked(actor)).exists()
     taken = given[0] if given else None
     if is_theirs and taken is None:
         return MayDecide(True)

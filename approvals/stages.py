@@ -141,7 +141,11 @@ def read_stages(requests: Sequence[ApprovalRequest]) -> dict[UUID, list[StageSho
     stages = list(
         ApprovalStage.objects.filter(request__in=ids).annotate(given=Coalesce(Subquery(counted), 0))
     )
-    open_to = set(StageGroup.objects.filter(request__in=ids).values_list("request", "place", "group"))
+    has_more = any(
+        after_s for stage in stages for after_s, _ in stage.ladder
+    )  # else who is asked first is all
+    opened = StageGroup.objects.filter(request__in=ids).values_list("request", "place", "group")
+    open_to = set(opened) if has_more else set()
     groups = {group for stage in stages for _, group in stage.ladder if group}
     names = dict(Group.objects.filter(pk__in=groups).values_list("pk", "name")) if groups else {}
     present = {request.pk: request.stage for request in requests if request.state == "waiting"}

@@ -73,7 +73,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
     "agentops.console.hidden_characters.SpellOut",
-    "approvals.deputies.LookOnce",  # last: it and the view run in one thread
+    "agentops.look_once.LookOnce",  # last: it and the view run in one thread
 ]
 
 ROOT_URLCONF = "config.urls"

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Concat
 from django.utils import timezone
 
 from agentops.errors import ValidationFailed
 from identities.models import AgentIdentity
+from runs.catalogues import find_offered, read_catalogue
 from runs.models import AgentVersion, Budget
 from runs.worst_case import BlastRadius, ToolTerms, assess_worst_case
 from tools.calls import CREDENTIAL
 from tools.caps import Cap, parse_caps
-from tools.models import Tool, ToolGrant, ToolGroupObjectPermission, ToolUserObjectPermission, ToolVersion
+from tools.in_force import read_grants, read_latest, read_permitting
+from tools.models import (
+    Tool,
+    ToolGrant,
+    ToolGroupObjectPermission,
+    ToolUserObjectPermission,
+    ToolVersion,
+)
 
 APPROVES = "approve_calls"
 
@@ -26,12 +36,7 @@ def read_blast_radius(agent: AgentIdentity) -> BlastRadius:
     A tool is judged by the version that the published agent version offers, or else by its latest; by the newest
     agent version if none is published.
     """
-    version = (
-        AgentVersion.objects.filter(identity=agent)
-        .exclude(state="retired")
-        .order_by("-state", "-number")
-        .first()
-    )
+    version = find_offered(agent)
     budgets = Budget.objects.filter(Q(identity=agent) | Q(team=agent.team_id, identity=None))
     ceilings = budgets.exclude(max_usd=None).values_list("window", "max_usd")
     tools = sorted(_read_terms(agent, version), key=lambda terms: terms.tool)
@@ -41,10 +46,9 @@ def read_blast_radius(agent: AgentIdentity) -> BlastRadius:
 
 def _read_terms(agent: AgentIdentity, version: AgentVersion | None) -> Iterator[ToolTerms]:
     now = timezone.now()
-    in_force = ToolGrant.objects.permitting(AgentIdentity.objects.filter(pk=agent.pk)).select_related("tool")
-    grants = list(in_force.exclude(tool__state="retired").exclude(valid_until__lte=now))
-    offered = {each.tool_id: each for each in version.catalogue.all()} if version else {}
-    latest = _latest_versions(grant.tool_id for grant in grants)
+    grants = [grant for grant in read_permitting(agent) if _is_standing(grant, now)]
+    offered = {each.tool_id: each for each in read_catalogue(version)} if version else {}
+    latest = read_latest(grant.tool_id for grant in read_grants(agent))
     approvers = _read_approvers([grant.tool for grant in grants], agent)
     for grant in grants:
         tool, caps = offered.get(grant.tool_id) or latest.get(grant.tool_id), _readable_caps(grant)
@@ -65,9 +69,8 @@ def _read_terms(agent: AgentIdentity, version: AgentVersion | None) -> Iterator[
             )
 
 
-def _latest_versions(tools: Iterable[UUID]) -> dict[UUID, ToolVersion]:
-    rows = ToolVersion.objects.filter(tool__in=list(tools)).order_by("tool_id", "-number")
-    return {version.tool_id: version for version in rows.distinct("tool_id")}
+def _is_standing(grant: ToolGrant, now: datetime) -> bool:
+    return grant.tool.state != "retired" and (grant.valid_until is None or grant.valid_until > now)
 
 
 def _readable_caps(grant: ToolGrant) -> tuple[Cap, ...] | None:
@@ -89,9 +92,9 @@ def _read_approvers(tools: list[Tool], agent: AgentIdentity) -> dict[UUID, set[s
     found: dict[UUID, set[str]] = defaultdict(set)
     rows = {"content_object__in": tools, "permission__codename": APPROVES}
     people = ToolUserObjectPermission.objects.filter(**rows, user__is_active=True, user__kind="person")
-    for tool, name in people.exclude(user=agent.owner_id).values_list("content_object", "user__username"):
-        found[tool].add(name)
+    named = people.exclude(user=agent.owner_id).values_list("content_object", "user__username")
     groups = ToolGroupObjectPermission.objects.filter(**rows)
-    for tool, name in groups.values_list("content_object", "group__name"):
-        found[tool].add(f"group {name}")
+    as_groups = groups.values_list("content_object", Concat(Value("group "), F("group__name")))
+    for tool, name in named.union(as_groups):
+        found[tool].add(name)
     return found

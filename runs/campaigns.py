@@ -156,7 +156,7 @@ def _find_grants(team: Team, unused_days: int | None) -> list[ToolGrant]:
         permitting = ToolGrant.objects.permitting(agents).select_related("identity__team", "tool")
         found = list(permitting.order_by("identity__slug", "tool__name"))
     else:
-        found = [use.grant for agent in agents for use in read_use(agent, unused_days) if not use.calls]
+        found = [use.grant for use in read_use(agents, unused_days) if not use.calls]
     if not found:
         raise ValidationFailed("nothing_to_review", f"{team} has no such grants")
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -13,12 +14,17 @@ from identities.models import AgentIdentity
 from tools.models import ToolGrant
 
 DAYS = 30
+# Of an agent's newest runs, where somebody only looks: a page takes as long however many runs there have been.
+MOST_RUNS = 1_000
 # Calls that went out, or would have if a person had said yes: what a smaller set of grants would have denied.
 _USE = """
-SELECT v.tool_id, count(*), count(DISTINCT c.run_id), max(c.proposed_at)
-FROM tools_toolversion v JOIN runs_tool_call c ON c.tool_version_id = v.id AND c.proposed_at > %s
-    JOIN runs_run r ON r.id = c.run_id AND r.identity_id = %s
-WHERE v.tool_id = ANY(%s) GROUP BY 1
+SELECT agent.id, v.tool_id, count(*), count(DISTINCT c.run_id), max(c.proposed_at)
+FROM unnest(%(agents)s::uuid[]) AS agent(id)
+    CROSS JOIN LATERAL (
+        SELECT id FROM runs_run WHERE identity_id = agent.id ORDER BY id DESC LIMIT %(newest)s) AS r
+    JOIN runs_tool_call c ON c.run_id = r.id AND c.proposed_at > %(since)s
+    JOIN tools_toolversion v ON v.id = c.tool_version_id
+GROUP BY 1, 2
 """
 
 
@@ -32,17 +38,31 @@ class GrantUse:
     last_at: datetime | None = None
 
 
-def read_use(agent: AgentIdentity, days: int = DAYS) -> list[GrantUse]:
-    """Return the grants in force that permit something, those used least first."""
-    grants = ToolGrant.objects.permitting(AgentIdentity.objects.filter(pk=agent.pk)).select_related("tool")
-    used = _read_calls(agent, [grant.tool_id for grant in grants], timezone.now() - timedelta(days=days))
-    found = [GrantUse(grant, *used.get(grant.tool_id, ())) for grant in grants]
+def read_use(
+    agents: Iterable[AgentIdentity], days: int = DAYS, *, newest: int | None = None
+) -> list[GrantUse]:
+    """Return the grants in force that permit something to these agents, those used least first.
+
+    ``newest``: calls of so many of each agent's runs count, the newest; None: of all of them.
+    """
+    ids = [agent.pk for agent in agents]
+    grants = ToolGrant.objects.permitting(AgentIdentity.objects.filter(pk__in=ids)).select_related("tool")
+    return find_use(grants, days, newest)
+
+
+def find_use(grants: Iterable[ToolGrant], days: int = DAYS, newest: int | None = None) -> list[GrantUse]:
+    """Return how these grants are used, those used least first."""
+    grants = list(grants)
+    used = _read_calls(
+        list({grant.identity_id for grant in grants}), timezone.now() - timedelta(days=days), newest
+    )
+    found = [GrantUse(grant, *used.get((grant.identity_id, grant.tool_id), ())) for grant in grants]
     return sorted(found, key=lambda use: (use.calls, use.grant.tool.name))
 
 
 def _read_calls(
-    agent: AgentIdentity, tools: list[UUID], since: datetime
-) -> dict[UUID, tuple[int, int, datetime]]:
+    agents: list[UUID], since: datetime, newest: int | None
+) -> dict[tuple[UUID, UUID], tuple[int, int, datetime]]:
     with connection.cursor() as cursor:
-        cursor.execute(_USE, [since, agent.pk, tools])
-        return {tool: (calls, runs, last_at) for tool, calls, runs, last_at in cursor.fetchall()}
+        cursor.execute(_USE, {"agents": agents, "since": since, "newest": newest})
+        return {(agent, tool): (calls, runs, last) for agent, tool, calls, runs, last in cursor.fetchall()}

@@ -36,6 +36,8 @@ class Reviewing:
 def read_reviewing(rows: QuerySet[ReviewCapacity]) -> list[Reviewing]:
     """Return how teams stand whose people somebody has bounded, the fullest first."""
     teams = {row.team_id: row.team for row in rows.select_related("team")}
+    if not teams:
+        return []
     with connection.cursor() as cursor:
         crowds, held = read_crowds(cursor, list(teams)), count_held_back(cursor, list(teams))
     found = [Reviewing(teams[team], crowd, _name(held[team])) for team, crowd in crowds.items()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from django.contrib import messages
@@ -72,10 +73,11 @@ def offered_when(*states: str, danger: bool = False) -> Callable[[F], F]:
 def offered_buttons(page: GovernedAdmin, request: HttpRequest, subject: Any) -> list[ActionButton]:
     """Return the actions that fit the object's state and that this user may take on it."""
     buttons, state = [], page.action_state(subject)
+    holds = cache(lambda word: bool(getattr(page, f"has_{word}_permission")(request, subject)))
     for function, name, label in filter(None, page.get_actions(request).values()):
         fits = state in getattr(function, "offered_states", ())
         needed: Sequence[str] = getattr(function, "allowed_permissions", None) or ()
-        if fits and all(getattr(page, f"has_{word}_permission")(request, subject) for word in needed):
+        if fits and all(holds(word) for word in needed):
             buttons.append(ActionButton(name, str(label), getattr(function, "danger", False)))
     return buttons
 

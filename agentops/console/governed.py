@@ -126,21 +126,24 @@ class GovernedAdmin(StockAdmin):
         self, request: HttpRequest, subject: Any, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
         """Render the page about one object."""
+        own = self.page_context(request, subject)
+        if "action_buttons" not in own:
+            own["action_buttons"] = offered_buttons(self, request, subject)
+        if "panels" not in own:
+            own["panels"] = panels_for(self.opts.label_lower, request, subject)
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "original": subject,
             "title": str(subject),
             "action_url": self.page_url("changelist"),
-            "action_buttons": offered_buttons(self, request, subject),
-            "panels": panels_for(self.opts.label_lower, request, subject),
-            **self.page_context(request, subject),
+            **own,
             **(extra_context or {}),
         }
         return TemplateResponse(request, self.page_template, context)
 
     def page_context(self, request: HttpRequest, subject: Any) -> dict[str, Any]:
-        """Return what the page's template needs beside the object."""
+        """Return what the page's template needs beside the object; buttons and panels, too, where it has its own."""
         return {}
 
     def page_url(self, page: str, *args: object) -> str:

@@ -12,6 +12,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
+MOST_COUNTED = 1_000  # of what waits: every page has the rail, and nobody needs to know more of it
+
 
 @dataclass(frozen=True, slots=True)
 class Destination:
@@ -35,6 +37,11 @@ class Stop:
     waiting: int
     current: bool
 
+    @property
+    def told(self) -> str:
+        """Return how much waits, as it is shown."""
+        return f"{MOST_COUNTED:,}+" if self.waiting >= MOST_COUNTED else str(self.waiting)
+
 
 _destinations: dict[str, Destination] = {}
 
@@ -50,15 +57,20 @@ def stops_for(request: HttpRequest, at: str) -> list[Stop]:
     urls = {d: reverse(d.url_name) for d in ordered if d.shown is None or d.shown(request)}
     around = [url for d, url in urls.items() if (at == url if d.order == 0 else at.startswith(url))]
     here = max(around, key=len, default="")  # a page may lie below another one's address
-    waiting = count_rows({d.url_name: d.waiting(request) for d in urls if d.waiting is not None})
+    rows = {d.url_name: d.waiting(request) for d in urls if d.waiting is not None}
+    waiting = count_rows({name: _at_most(found) for name, found in rows.items()})
     return [
         Stop(d.label, url, d.section, waiting.get(d.url_name, 0), current=url == here)
         for d, url in urls.items()
     ]
 
 
+def _at_most(rows: QuerySet[Any]) -> QuerySet[Any]:
+    return rows if rows.query.is_sliced else rows.order_by().values("pk")[:MOST_COUNTED]
+
+
 def count_rows(sets: Mapping[str, QuerySet[Any]]) -> dict[str, int]:
-    """Count the rows of several sets in one statement: every page has the rail."""
+    """Count the rows of several sets in one statement."""
     names: list[str] = []
     counts: list[str] = []
     parameters: list[Any] = []

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
 from guardian.shortcuts import get_objects_for_user
+
+from agentops.look_once import look_once
 
 
 def holds_somewhere(user: Any, permission: str) -> bool:
@@ -14,4 +17,5 @@ def holds_somewhere(user: Any, permission: str) -> bool:
     """
     if user.has_perm(permission):
         return True
-    return bool(get_objects_for_user(user, permission, accept_global_perms=False).exists())
+    rows: QuerySet[Any] = get_objects_for_user(user, permission, accept_global_perms=False)
+    return look_once(("holds somewhere", user.pk, permission), rows.exists)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from agentops.ledger.models import Stream
 
@@ -26,7 +26,8 @@ def streams_visible_to(user: AbstractUser) -> QuerySet[Stream]:
         return Stream.objects.all()
     seen = Q(pk__in=[])
     for kind, visible in _kinds.items():
-        seen |= Q(kind=kind, pk__in=visible(user).values("pk"))
+        # Asked of each stream that is looked at, and not gathered first: there are as many as there were runs.
+        seen |= Q(Exists(visible(user).filter(pk=OuterRef("pk"))), kind=kind)
     return Stream.objects.filter(seen)
 
 

@@ -107,7 +107,7 @@ def find_entries(query: Query, visible: QuerySet[Stream], *, everything: bool) -
         return Found([], "That is no id and no username that is known here.")
     if not everything:
         sql, parameters = visible.order_by().values("pk").query.sql_with_params()
-        conditions.append(f"e.stream IN ({sql})")
+        conditions.append(f"EXISTS (SELECT FROM ({sql}) AS visible(id) WHERE visible.id = e.stream)")
         values.extend(parameters)
     statement = (
         f"SELECT {_COLUMNS} FROM ledger_entry e JOIN ledger_stream s ON s.id = e.stream"  # noqa: S608  constants

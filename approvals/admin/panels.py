@@ -28,10 +28,7 @@ def read_waiting(request: HttpRequest, subject: Any) -> dict[str, Any]:
     """Return the requests that have waited longest; Any: the dashboard has no subject."""
     user = acting_person(request)
     waiting = ApprovalRequest.objects.visible_to(user).filter(state="waiting").order_by("created_at")
-    shown = list(waiting.select_related("identity", "tool", "principal")[:SHOWN])
-    mine = ApprovalRequest.objects.decidable_by(user).filter(pk__in=[row.pk for row in shown])
-    decidable = set(mine.values_list("pk", flat=True))
-    return {"requests": shown, "decidable": decidable, "total": waiting.count()}
+    return _show(waiting)
 
 
 def read_waiting_of(request: HttpRequest, subject: Any) -> dict[str, Any] | None:
@@ -39,8 +36,14 @@ def read_waiting_of(request: HttpRequest, subject: Any) -> dict[str, Any] | None
     user = acting_person(request)
     about = {"identity" if subject._meta.model_name == "agentidentity" else "tool": subject}
     waiting = ApprovalRequest.objects.visible_to(user).filter(state="waiting", **about).order_by("created_at")
-    shown = list(waiting.select_related("identity", "tool", "principal")[:SHOWN])
-    return {"requests": shown, "decidable": set(), "total": waiting.count()} if shown else None
+    shown = _show(waiting)
+    return shown if shown["requests"] else None
+
+
+def _show(waiting: QuerySet[ApprovalRequest]) -> dict[str, Any]:  # Any: what the template takes
+    """Return the first of them; how many there are stands elsewhere, and takes as long as there are many."""
+    found = list(waiting.select_related("identity", "tool", "principal")[: SHOWN + 1])
+    return {"requests": found[:SHOWN], "more": len(found) > SHOWN}
 
 
 register_destination(Destination("Inbox", INBOX, order=10, waiting=find_waiting))

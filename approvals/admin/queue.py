@@ -91,7 +91,7 @@ def _find_shown(user: User, filters: Filters) -> list[UUID]:
 
     Whole rows, joined with all that they name, would be sorted by the ten thousand.
     """
-    seen = ApprovalRequest.objects.filter(pk__in=ApprovalRequest.objects.visible_to(user).values("pk"))
+    seen = ApprovalRequest.objects.visible_to(user)
     if filters.doubt:
         seen = seen.annotate(is_doubted=is_doubted())
     shown = filters.narrow(_in_tab(seen, filters.tab))

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -19,7 +20,7 @@ from agentops.console.second_factor import accept_code
 from agentops.console.security_keys import offers_keys, take_signature
 from agentops.errors import AgentOpsError, NotFound, PolicyDenied, StateConflict, ValidationFailed
 from approvals.batches.deciding import carry_on, decide_batch
-from approvals.batches.groups import Group, arrange, name_groups, read_decidable
+from approvals.batches.groups import MOST_GROUPED, Group, arrange, name_groups, read_decidable
 from approvals.batches.items import digest_batch
 from approvals.batches.preparing import leave_out, open_batch, prepare_batch, read_sample
 from approvals.batches.sealed import read_pairs
@@ -73,12 +74,13 @@ class TogetherPages(GovernedAdmin):
         return self._show_groups(request)
 
     def _show_groups(self, request: HttpRequest, problem: str = "", status: int = 200) -> HttpResponse:
-        pairs = load_names(read_decidable(acting_person(request)))
+        found = read_decidable(acting_person(request), most=MOST_GROUPED + 1)
+        pairs = load_names(found[:MOST_GROUPED])
         latest = ApprovalBatch.objects.filter(person=acting_person(request)).exclude(state="draft")
         shown = {
             "title": "Review together",
             "groups": [ShownGroup(group) for group in arrange(pairs)],
-            "waiting": len(pairs),
+            "most": MOST_GROUPED if len(found) > MOST_GROUPED else None,
             "batches": latest.order_by("-created_at")[:5],
             "problem": problem,
         }
@@ -200,9 +202,9 @@ def about_batch(verdict: str, digest: str) -> str:
 
 def load_names(pairs: Sequence[Any]) -> list[Any]:  # Any: pairs of a request and what was asked
     """Return the pairs with what a page names of each request loaded."""
-    rows = ApprovalRequest.objects.filter(pk__in=[request.pk for request, _ in pairs])
-    loaded = rows.select_related(*RELATED).in_bulk()
-    return [(loaded[request.pk], asked) for request, asked in pairs if request.pk in loaded]
+    # Thousands of requests name a few agents and tools: these are read once each, and not once with every request.
+    prefetch_related_objects([request for request, _ in pairs], *RELATED)
+    return list(pairs)
 
 
 def _read_chosen(request: HttpRequest, person: User) -> dict[UUID, str]:

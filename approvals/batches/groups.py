@@ -24,6 +24,7 @@ from identities.models import User
 from tools.models import Tool, ToolVersion
 
 MOST_ITEMS = 5_000  # of a batch, and of what is grouped at a time
+MOST_GROUPED = 500  # on a page that only looks: what was asked is read of each, and weighed
 MOST_REMEMBERED = 500  # decided requests, for what is seldom
 
 
@@ -65,12 +66,12 @@ class Group:
         return [(amount, currency) for currency, amount in sorted(total.items())]
 
 
-def read_decidable(user: User, *, tools: Iterable[UUID] | None = None) -> list[Pair]:
-    """Return what this person could decide now, oldest first, at most 5,000, each with what was asked."""
+def read_decidable(user: User, *, tools: Iterable[UUID] | None = None, most: int = MOST_ITEMS) -> list[Pair]:
+    """Return what this person could decide now, oldest first, at most so many, each with what was asked."""
     rows = ApprovalRequest.objects.decidable_by(user)
     if tools is not None:
         rows = rows.filter(tool__in=tools)
-    return read_pairs(list(rows.order_by("created_at")[:MOST_ITEMS]))
+    return read_pairs(list(rows.order_by("created_at")[:most]))
 
 
 def name_groups(pairs: Sequence[Pair]) -> dict[UUID, str]:

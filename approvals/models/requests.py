@@ -127,6 +127,8 @@ class ApprovalRequest(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["expires_at"], name="approval_waiting", condition=Q(state="waiting")),
+            models.Index(fields=["created_at"], name="approval_oldest", condition=Q(state="waiting")),
+            models.Index(fields=["-decided_at"], name="approval_latest", condition=~Q(state="waiting")),
             models.Index(
                 fields=["escalates_at"],
                 name="approval_escalates",

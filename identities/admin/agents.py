@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Max, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -21,6 +21,7 @@ from agentops.console.navigation import Destination, register_destination
 from agentops.console.panels import Panel, register_panel
 from agentops.console.rights import holds_somewhere
 from agentops.console.streams import register_streams
+from agentops.look_once import look_once
 from identities.acting import acting_person
 from identities.admin.agent_forms import AgentForm, RecertifyForm
 from identities.admin.changes import lead_to_proposal, or_propose
@@ -59,7 +60,8 @@ class AgentIdentityAdmin(GovernedAdmin):
         person = acting_person(request)
         if obj is not None:
             return may_stop_agent(person, obj).allowed
-        return person.owned_agents.exists() or holds_somewhere(person, OPERATE)
+        owns_one = look_once(("owns an agent", person.pk), person.owned_agents.exists)
+        return owns_one or holds_somewhere(person, OPERATE)
 
     def has_operate_permission(self, request: HttpRequest, obj: AgentIdentity | None = None) -> bool:
         """Whether this person may let the agent act, or some agent."""
@@ -169,22 +171,33 @@ class AgentIdentityAdmin(GovernedAdmin):
         granted = subject.agentidentityuserobjectpermission_set.filter(
             permission__codename="start_run", user__kind="application"
         )
-        starters = granted.select_related("user__application").order_by("user__application__slug")[:20]
-        keys = ApiKey.objects.filter(user__in=[row.user_id for row in starters], revoked_at=None)
-        used = dict(keys.order_by("last_used_at").values_list("user_id", "last_used_at"))
+        keys = ApiKey.objects.filter(user=OuterRef("user"), revoked_at=None).order_by()
+        last = keys.values("user").annotate(last=Max("last_used_at")).values("last")
+        starters = granted.select_related("user__application").annotate(last_used=Subquery(last))
         return {
-            "starters": [(row.user.application, used.get(row.user_id)) for row in starters],
+            "starters": [
+                (row.user.application, row.last_used)
+                for row in starters.order_by("user__application__slug")[:20]
+            ],
             "may_edit": self._may_edit(request, subject),
             "may_recertify": may_recertify(acting_person(request), subject).allowed,
         }
+
+
+def _says(condition: Q) -> ExpressionWrapper[Q]:
+    return ExpressionWrapper(condition, BooleanField())
 
 
 def load_forsaken(request: HttpRequest, subject: Any) -> dict[str, Any] | None:
     """Return the agents that somebody has to see to; Any: the dashboard has no subject."""
     agents = AgentIdentity.objects.visible_to(acting_person(request)).select_related("owner", "sponsor")
     soon = agents.filter(recertify_by__lte=timezone.now() + SOON).exclude(state="revoked")
-    left = list(agents.left_alone()[:SHOWN])
-    due = list(soon.order_by("recertify_by")[:SHOWN])
+    ids = (rows.values("pk")[:SHOWN] for rows in (agents.left_alone(), soon.order_by("recertify_by")))
+    is_left, is_due = (Q(pk__in=chosen) for chosen in ids)
+    found = agents.annotate(is_left=_says(is_left), is_due=_says(is_due)).filter(is_left | is_due)
+    rows: list[Any] = list(found.order_by("recertify_by"))  # Any: annotated
+    left = [agent for agent in rows if agent.is_left]
+    due = [agent for agent in rows if agent.is_due]
     return {"left": left, "due": due} if left or due else None
 
 

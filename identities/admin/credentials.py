@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -162,11 +162,13 @@ def load_locks(request: HttpRequest, _: Any) -> dict[str, Any] | None:  # Any: t
 def load_key_sets(request: HttpRequest, agent: Any) -> dict[str, Any]:  # Any: an agent or an application
     """Return the generations of a client's key set, and which one locks it."""
     account: User = agent.service_account
-    held = list(account.credentials.order_by("-generation")[:10])
+    locking = Exists(Credential.objects.locking().filter(pk=OuterRef("pk")))
+    rows = account.credentials.annotate(is_locking=locking).order_by("-is_locking", "-generation")
+    held: list[Any] = sorted(rows[:10], key=lambda credential: -credential.generation)  # Any: annotated
     now = timezone.now()
     return {
         "generations": [(credential, credential.state(now)) for credential in held],
-        "lock": account.credentials.locking().first(),
+        "lock": next((credential for credential in held if credential.is_locking), None),
     }
 
 

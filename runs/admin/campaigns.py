@@ -23,7 +23,7 @@ from identities.acting import acting_person
 from identities.models import Team, User
 from runs.admin.campaign_forms import CampaignForm, ItemForm
 from runs.campaigns import decide_item, may_review, open_campaign, present_grant
-from runs.grant_use import DAYS, GrantUse, read_use
+from runs.grant_use import DAYS, MOST_RUNS, GrantUse, read_use
 from runs.models import Campaign, CampaignItem
 from runs.shrinking import check_smaller, foresee_shrink
 from tools.admin.terms_form import initial_of
@@ -116,6 +116,7 @@ class CampaignAdmin(GovernedAdmin):
             "is_mine": is_mine,
             "open_ones": open_ones,
             "days": DAYS,
+            "most": MOST_RUNS,
         }
 
     def item_view(self, request: HttpRequest, item_id: UUID) -> HttpResponse:
@@ -189,9 +190,9 @@ def _initial(grant: ToolGrant) -> dict[str, Any]:
 
 
 def _read_uses(items: list[CampaignItem]) -> dict[tuple[UUID, UUID], GrantUse]:
-    """Return how much each grant is used, by agent and tool: one query for each agent of the campaign."""
+    """Return how much each grant is used, by agent and tool."""
     agents = {item.grant.identity_id: item.grant.identity for item in items}
-    uses = [use for agent in agents.values() for use in read_use(agent)]
+    uses = read_use(agents.values(), newest=MOST_RUNS)
     return {(use.grant.identity_id, use.grant.tool_id): use for use in uses}
 
 

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from agentops.console.navigation import count_rows
 from agentops.console.panels import Panel, register_panel
 from agentops.console.words import money
 from approvals.models import ApprovalRequest
@@ -52,16 +53,20 @@ class Figure:
 def read_figures(request: HttpRequest, subject: Any) -> dict[str, list[Figure]]:
     """Return the figures of the top row."""
     user = acting_person(request)
-    waiting = ApprovalRequest.objects.visible_to(user).filter(state="waiting").count()
-    handovers = Handover.objects.visible_to(user).open().order_by().count()
+    counted = count_rows(
+        {
+            "waiting": ApprovalRequest.objects.visible_to(user).filter(state="waiting").values("pk"),
+            "handovers": Handover.objects.visible_to(user).open().values("pk"),
+        }
+    )
     stopped = read_open_breakers(request, None)
     breakers = f"{len(stopped['tools'])}{'+' if stopped['more'] else ''}"
     return {
         "figures": [
-            Figure("waiting for a decision", str(waiting), reverse(INBOX), "waiting"),
+            Figure("waiting for a decision", str(counted.get("waiting", 0)), reverse(INBOX), "waiting"),
             *_run_figures(user),
             Figure("open breakers", breakers, reverse(TOOLS), "broken"),
-            Figure("handed over", str(handovers), reverse(HANDOVERS), "waiting"),
+            Figure("handed over", str(counted.get("handovers", 0)), reverse(HANDOVERS), "waiting"),
         ]
     }
 

@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet, Sum
-from django.db.models.functions import TruncDate
+from django.db.models import Count, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce, TruncDate
 
 from agentops.identifiers import first_id_at
 from identities.models import User
@@ -72,17 +72,17 @@ def weekly_usage(user: User, today: datetime, most: int) -> Week:
     """Return the busiest versions of the last seven days, and what each takes more of than the one before it."""
     first = today - timedelta(days=TREND_DAYS - 1)
     runs = runs_since(user, first)
-    oldest_read = runs.order_by("-pk").values_list("pk", flat=True)[MOST_READ : MOST_READ + 1].first()
-    if oldest_read is not None:
-        runs = runs.filter(pk__gt=oldest_read)
-    busiest = _busiest(runs, first.date(), most)
+    too_old = runs.order_by("-pk").values("pk")[MOST_READ : MOST_READ + 1]
+    read = runs.filter(pk__gte=Coalesce(Subquery(too_old), first_id_since(first)))
+    found = _add_up(read, first.date())
+    busiest = sorted(found, key=lambda usage: usage.runs, reverse=True)[:most]
     regressions = find_regressions([usage.version_id for usage in busiest]) if busiest else {}
     for usage in busiest:
         usage.regressions = regressions[usage.version_id]
-    return Week(busiest, oldest_read is not None)
+    return Week(busiest, sum(usage.runs for usage in found) > MOST_READ)
 
 
-def _busiest(runs: QuerySet[Run], first: date, most: int) -> list[Usage]:
+def _add_up(runs: QuerySet[Run], first: date) -> list[Usage]:
     found: dict[UUID, Usage] = {}
     for day in _by_day(runs):
         usage = found.setdefault(
@@ -96,7 +96,7 @@ def _busiest(runs: QuerySet[Run], first: date, most: int) -> list[Usage]:
             ),
         )
         _add_day(usage, day, first)
-    return sorted(found.values(), key=lambda usage: usage.runs, reverse=True)[:most]
+    return list(found.values())
 
 
 def _by_day(runs: QuerySet[Run]) -> Any:  # Any: rows of annotations

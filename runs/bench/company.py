@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from django.contrib.auth.models import Group
 from django.db import transaction
 from guardian.shortcuts import assign_perm
 
 from agentops.canonical import plain_digest
 from identities.changes import known_verbs, seconded, set_rule
 from identities.models import ALWAYS_TWO, AgentIdentity, Application, Team, User
+from identities.roles import AUDITOR
 from runs.models import AgentVersion, Budget, Price
 from tools.models import Tool, ToolGrant, ToolVersion
 
@@ -25,6 +27,17 @@ RESULT_SCHEMA = {
     "properties": {"ok": {"type": "boolean"}, "turn": {"type": "integer"}},
     "required": ["ok", "turn"],
 }
+
+
+def appoint_readers(agent: AgentIdentity) -> dict[str, User]:
+    """Give the console its readers: who approves the tool's calls, who looks at all of the team's, who may all."""
+    approver = appoint_officer(agent, is_staff=True)
+    approver.groups.add(Group.objects.get(name="approver"))
+    auditor = User.objects.create(username="bench-auditor", is_staff=True)
+    auditor.teams.add(agent.team)
+    auditor.groups.add(Group.objects.get(name=AUDITOR))
+    superuser = User.objects.create(username="bench-superuser", is_staff=True, is_superuser=True)
+    return {"approver": approver, "auditor": auditor, "superuser": superuser}
 
 
 def appoint_officer(agent: AgentIdentity, *, is_staff: bool = False) -> User:

@@ -6,10 +6,11 @@ import time
 from typing import Any
 
 from django.db import connection
+from django.db.models import Model
 
 from approvals.models import ApprovalRequest
 from identities.models import AgentIdentity
-from runs.models import Run
+from runs.models import Run, Step, ToolCall
 
 STEPS_PER_RUN = 10
 ENTRIES_PER_STEP = 5
@@ -67,15 +68,28 @@ def seed_steps(steps: int, agent: AgentIdentity, template: Run) -> None:
             cursor.execute(statement.format(seeded=_SEEDED), values)
 
 
-# As a run leaves them that waits for a person; the first goes on being the only one that can be decided.
+# As a run leaves them that waits for a person; the first goes on being the only one that can be decided. The run that
+# asks has an id of its own, beside its request's: both name a stream.
+_ASKING = "overlay(seeded.id::text placing '7001' from 15 for 4)::uuid"
 _ASKED = (
     """INSERT INTO ledger_stream (id, kind, head_seq, head_hash)
         SELECT seeded.id, 'approval', 1, s.head_hash FROM ledger_stream s, {seeded} WHERE s.id = %(request)s""",
+    """INSERT INTO ledger_stream (id, kind, head_seq, head_hash)
+        SELECT {asking}, 'run', s.head_seq, s.head_hash FROM ledger_stream s, {seeded} WHERE s.id = %(template)s""",
     """INSERT INTO ledger_entry (stream, seq, kind, facts, content, salt, content_digest, prev_hash, hash, at, actor)
         SELECT seeded.id, 1, e.kind, e.facts, e.content, e.salt, e.content_digest, e.prev_hash, e.hash, e.at, e.actor
         FROM ledger_entry e, {seeded} WHERE e.stream = %(request)s AND e.seq = 1""",
-    """INSERT INTO approvals_approvalrequest ({columns})
-        SELECT {values} FROM approvals_approvalrequest r, {seeded} WHERE r.id = %(request)s""",
+    """INSERT INTO ledger_entry (stream, seq, kind, facts, content, salt, content_digest, prev_hash, hash, at, actor)
+        SELECT {asking}, e.seq, e.kind, e.facts, e.content, e.salt, e.content_digest, e.prev_hash, e.hash, e.at,
+            e.actor
+        FROM ledger_entry e, {seeded} WHERE e.stream = %(template)s""",
+    """INSERT INTO runs_run ({run_columns}) SELECT {run_values} FROM runs_run r, {seeded} WHERE r.id = %(template)s""",
+    """INSERT INTO runs_step ({step_columns})
+        SELECT {step_values} FROM runs_step r, {seeded} WHERE r.run_id = %(template)s""",
+    """INSERT INTO runs_tool_call ({call_columns})
+        SELECT {call_values} FROM runs_tool_call r, {seeded} WHERE r.run_id = %(template)s""",
+    """INSERT INTO approvals_approvalrequest ({request_columns})
+        SELECT {request_values} FROM approvals_approvalrequest r, {seeded} WHERE r.id = %(request)s""",
     """INSERT INTO approvals_approvalstage (request_id, place, needed, ladder)
         SELECT seeded.id, s.place, s.needed, s.ladder
         FROM approvals_approvalstage s, {seeded} WHERE s.request_id = %(request)s""",
@@ -83,21 +97,43 @@ _ASKED = (
         SELECT seeded.id, s.place, s.group_id, s.opened_at
         FROM approvals_stagegroup s, {seeded} WHERE s.request_id = %(request)s""",
 )
-_OWN = {"id": "seeded.id", "key": "seeded.id::text", "subject_ref": "seeded.id::text"}
+# What a copy has of its own; everything else is as the first has it.
+_OWN: dict[str, tuple[type[Model], dict[str, str]]] = {
+    "run": (
+        Run,
+        {
+            "id": _ASKING,
+            "required_actions": "replace(r.required_actions::text, %(request)s::text, seeded.id::text)::jsonb",
+        },
+    ),
+    "step": (Step, {"run_id": _ASKING}),
+    "call": (ToolCall, {"run_id": _ASKING, "approval_id": "seeded.id"}),
+    "request": (
+        ApprovalRequest,
+        {"id": "seeded.id", "key": "seeded.id::text", "subject_ref": f"({_ASKING})::text"},
+    ),
+}
 
 
-def seed_waiting(count: int, first: ApprovalRequest) -> None:
-    """Write so many requests that wait as one that exists does, each about a call of its own."""
-    columns = [str(field.column) for field in ApprovalRequest._meta.concrete_fields]
+def seed_waiting(count: int, first: ApprovalRequest, asking: Run) -> None:
+    """Write so many runs that wait as one that exists does, each with a request about a call of its own."""
     values: dict[str, Any] = {
         "request": first.pk,
+        "template": asking.pk,
         "runs": count,
         "milliseconds": time.time_ns() // 1_000_000 + count,
     }
-    parts = {
-        "columns": ", ".join(columns),
-        "values": ", ".join(_OWN.get(name, f"r.{name}") for name in columns),
-    }
+    parts = {name: text for kind in _OWN for name, text in _copied(kind).items()}
     with connection.cursor() as cursor:
         for statement in _ASKED:
-            cursor.execute(statement.format(seeded=_SEEDED, **parts), values)
+            cursor.execute(statement.format(seeded=_SEEDED, asking=_ASKING, **parts), values)
+
+
+def _copied(kind: str) -> dict[str, str]:
+    """Return the columns of a table, and what a copy of a row has in them."""
+    model, own = _OWN[kind]
+    columns = [str(field.column) for field in model._meta.concrete_fields if field.column]
+    return {
+        f"{kind}_columns": ", ".join(columns),
+        f"{kind}_values": ", ".join(own.get(name, f"r.{name}") for name in columns),
+    }

@@ -65,7 +65,7 @@ class Run(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="runs")
-    identity = models.ForeignKey(AgentIdentity, on_delete=models.PROTECT, related_name="runs")
+    identity = models.ForeignKey(AgentIdentity, on_delete=models.PROTECT, related_name="runs", db_index=False)
     agent_version = models.ForeignKey(AgentVersion, on_delete=models.PROTECT, related_name="runs")
     principal = models.ForeignKey(Principal, on_delete=models.PROTECT, related_name="runs")
     application = models.ForeignKey(Application, on_delete=models.PROTECT, null=True, related_name="runs")
@@ -154,6 +154,7 @@ class Run(models.Model):
         indexes: ClassVar = [
             models.Index(Coalesce("lease_until", "wake_at"), name="run_due", condition=Q(ended_at=None)),
             models.Index(fields=["team", "-id"], name="run_by_team"),
+            models.Index(fields=["identity", "-id"], name="run_by_identity"),
             models.Index(
                 fields=["agent_version", "-id"],
                 name="run_completed_by_version",

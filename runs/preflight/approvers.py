@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from uuid import UUID
+
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -13,7 +16,14 @@ from tools.models import Tool, ToolGroupObjectPermission, ToolUserObjectPermissi
 CODENAME = "approve_calls"
 
 
-def able_approvers(tool: Tool, identity: AgentIdentity) -> QuerySet[User]:
+def find_approvable(tools: Iterable[Tool], identity: AgentIdentity) -> frozenset[UUID]:
+    """Return which of these tools have somebody who could decide about the agent's calls, in one statement."""
+    rows = Tool.objects.filter(pk__in=[tool.pk for tool in tools])
+    able = rows.filter(Exists(able_approvers(OuterRef(OuterRef("pk")), identity)))
+    return frozenset(able.values_list("pk", flat=True))
+
+
+def able_approvers(tool: Tool | OuterRef, identity: AgentIdentity) -> QuerySet[User]:
     """Return the people who could decide: active, given the right by a row, able to prove it is them.
 
     The agent's owner is none of them. Only the demo, which runs on loopback, does without a second factor.

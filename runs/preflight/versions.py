@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import inf
+from uuid import UUID
 
+from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
 from agentops.engine.state import RECENT_LIMIT
+from identities.models import AgentIdentity
 from identities.querysets import is_known_person
+from runs.catalogues import read_catalogue
 from runs.models import EXTERNAL, AgentVersion, Price
-from runs.preflight.approvers import able_approvers
+from runs.preflight.approvers import find_approvable
 from runs.preflight.findings import ONLY_BEFORE, OUT_OF_SERVICE, Finding
+from tools.in_force import read_grants
 from tools.models import Effect, Idempotency, Tool, ToolGrant, ToolVersion
-from tools.services.linting import find_blocking
+from tools.services.linting import find_blocking, find_errors
 
 SOURCE = AgentVersion.PrincipalSource
 LIMITS = {
@@ -24,9 +30,20 @@ LIMITS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How things stand with the tools of a catalogue, read for all of them at once: the agent's grants by tool, and
+    which tools have somebody who could approve their calls."""
+
+    grants: Mapping[UUID, ToolGrant]
+    approvable: frozenset[UUID]
+
+
 def check_version(version: AgentVersion) -> list[Finding]:
     """Return everything that is missing, in the order in which a person would set it up."""
-    tools = list(version.catalogue.select_related("tool").order_by("tool__name", "number"))
+    tools = read_catalogue(version)
+    prefetch_related_objects([each for each in tools if find_errors(each)], "lint_overrides")
+    standing = _read_standing(version.identity, tools)
     findings = [
         *_check_agent(version),
         *_check_limits(version),
@@ -37,7 +54,7 @@ def check_version(version: AgentVersion) -> list[Finding]:
     for tool_version in tools:
         findings += _check_declarations(tool_version)
         findings += _check_lint(tool_version)
-        findings += _check_authority(version, tool_version)
+        findings += _check_authority(version, tool_version, standing)
         findings += _check_lookups(tool_version, tools)
     return findings
 
@@ -141,9 +158,11 @@ def _check_lint(tool_version: ToolVersion) -> Iterator[Finding]:
         yield Finding("lint_errors", str(tool_version), f"it invites mistakes: {told}", remedy)
 
 
-def _check_authority(version: AgentVersion, tool_version: ToolVersion) -> Iterator[Finding]:
+def _check_authority(
+    version: AgentVersion, tool_version: ToolVersion, standing: Standing
+) -> Iterator[Finding]:
     agent, tool = version.identity, tool_version.tool
-    grant = ToolGrant.objects.filter(identity=agent, tool=tool, state=ToolGrant.State.ACTIVE).first()
+    grant = standing.grants.get(tool.pk)
     if grant is None:
         remedy = f"Grant {tool.name} to {agent.slug}, or take it out of the catalogue"
         yield Finding("no_grant", tool.name, "the agent has no grant for it", remedy)
@@ -151,13 +170,18 @@ def _check_authority(version: AgentVersion, tool_version: ToolVersion) -> Iterat
     yield from _check_grant(grant, tool_version)
     irreversible = tool_version.effect == Effect.IRREVERSIBLE
     asks_people = "REQUIRE_APPROVAL" in (grant.decision, grant.over_caps)
-    if (irreversible or asks_people) and not able_approvers(tool, agent).exists():
+    if (irreversible or asks_people) and tool.pk not in standing.approvable:
         problem = "its calls wait for approval, and there is nobody who could give it"
         remedy = (
             "Let an active person with a second factor, who does not own the agent, "
             f"approve calls of {tool.name}: themselves or through a group"
         )
         yield Finding("no_approver", tool.name, problem, remedy)
+
+
+def _read_standing(agent: AgentIdentity, tools: Sequence[ToolVersion]) -> Standing:
+    grants = {grant.tool_id: grant for grant in read_grants(agent)}
+    return Standing(grants, find_approvable([each.tool for each in tools], agent))
 
 
 def _check_grant(grant: ToolGrant, tool_version: ToolVersion) -> Iterator[Finding]:

@@ -11,7 +11,8 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from approvals.deputies import LookOnce, read_absences
+from agentops.look_once import LookOnce
+from approvals.deputies import read_absences
 from approvals.models import Absence
 from tests.cast import Cast
 

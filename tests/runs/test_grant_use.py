@@ -14,7 +14,7 @@ from tests.runs.company import ORDER, Company, proposes, says
 
 
 def used(company: Company, days: int = 30) -> list[tuple[str, int, int]]:
-    return [(use.grant.tool.name, use.calls, use.runs) for use in read_use(company.cast.agent, days)]
+    return [(use.grant.tool.name, use.calls, use.runs) for use in read_use([company.cast.agent], days)]
 
 
 def test_grants_are_told_by_how_much_they_are_used(company: Company) -> None:

@@ -12,18 +12,18 @@ from identities.acting import acting_person
 from identities.models import AgentIdentity, Secret, SecretLease
 from identities.policies import may_govern
 from tools.admin.words import describe_terms, latest_versions, may_run_without_people
-from tools.models import Tool, ToolGrant
+from tools.in_force import read_grants
+from tools.models import Tool
 
 SHOWN = 5
+MOST_GRANTS = 100
+SEEN = "_open_breakers"
 GRANT = "tools.add_toolgrant"
 
 
 def read_authority(request: HttpRequest, subject: AgentIdentity) -> dict[str, Any]:
     """Return what an agent may do, the tools that a person is not asked for last."""
-    grants = ToolGrant.objects.filter(identity=subject, state="active").select_related(
-        "tool", "waived_by", "countersigned_by"
-    )
-    rows = list(grants.order_by("tool__name")[:100])
+    rows = read_grants(subject)[:MOST_GRANTS]
     latest = latest_versions([grant.tool for grant in rows])
     told = [
         {
@@ -39,15 +39,21 @@ def read_authority(request: HttpRequest, subject: AgentIdentity) -> dict[str, An
 
 
 def read_open_breakers(request: HttpRequest, subject: Any) -> dict[str, Any]:
-    """Return the tools that are not being called; Any: the dashboard has no subject."""
+    """Return the tools that are not being called, read once for the figure and the panel; Any: there is no subject."""
+    seen = vars(request).get(SEEN)
+    if seen is None:
+        seen = vars(request)[SEEN] = _read_stopped(request)
+    return {"tools": seen[:SHOWN], "more": len(seen) > SHOWN}
+
+
+def _read_stopped(request: HttpRequest) -> list[Tool]:
     stopped = Q(forced_open_at__isnull=False) | Q(breaker_state__state__in=("open", "half_open"))
     tools = (
         Tool.objects.visible_to(acting_person(request))
         .filter(stopped)
         .select_related("breaker_state", "forced_open_by")
     )
-    rows = list(tools[: SHOWN + 1])
-    return {"tools": rows[:SHOWN], "more": len(rows) > SHOWN}
+    return list(tools[: SHOWN + 1])
 
 
 def read_unended(request: HttpRequest, subject: Any) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from typing import Any
 from agentops.console.words import count, money, span
 from agentops.errors import ValidationFailed
 from tools.caps import parse_caps
+from tools.in_force import read_latest
 from tools.models import Tool, ToolGrant, ToolVersion
 
 DEEPEST = 3
@@ -135,5 +136,4 @@ def may_run_without_people(grant: ToolGrant) -> bool:
 
 def latest_versions(tools: list[Tool]) -> dict[Any, ToolVersion]:
     """Return the newest version of each tool in one query; keys are the tools' ids."""
-    versions = ToolVersion.objects.filter(tool__in=tools).order_by("tool_id", "-number").distinct("tool_id")
-    return {version.tool_id: version for version in versions}
+    return read_latest(tool.pk for tool in tools)

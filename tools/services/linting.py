@@ -24,9 +24,14 @@ def examine_version(version: ToolVersion) -> list[Finding]:
     return examine(version.tool.name, definition_of(version), has_preview=_has_preview(version))
 
 
+def find_errors(version: ToolVersion) -> list[Finding]:
+    """Return the errors of a version, overridden ones included."""
+    return [finding for finding in examine_version(version) if finding.severity == "error"]
+
+
 def find_blocking(version: ToolVersion) -> list[Finding]:
     """Return the errors that nobody has overridden: they keep agents from being published with the version."""
-    errors = [finding for finding in examine_version(version) if finding.severity == "error"]
+    errors = find_errors(version)
     if not errors:
         return []
     overridden = {tuple(pair) for each in version.lint_overrides.all() for pair in each.findings}

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand
 from runs.bench.company import appoint_officer, appoint_operator, create_company
 from runs.bench.decisions import measure_decisions
 from runs.bench.growth import LONG, measure_growth
-from runs.bench.pages import measure_pages
+from runs.bench.pages import Size, measure_pages
 from runs.bench.steps import RUNS, Load, measure
 from runs.bench.stops import STEPS, measure_stops
 
@@ -57,9 +57,8 @@ class Command(BaseCommand):
 
     def _measure_pages(self, options: dict[str, Any]) -> None:
         application, agent = create_company(1, decision="REQUIRE_APPROVAL")
-        officer = appoint_officer(agent, is_staff=True)
-        sizes = options["rows"], options["waiting"], options["rounds"]
-        for figures in measure_pages(application, agent, officer, *sizes):
+        size = Size(options["rows"], options["waiting"], options["rounds"])
+        for figures in measure_pages(application, agent, size):
             self.stdout.write(json.dumps(figures) if options["json"] else _line(figures))
 
     def _measure_steps(self, options: dict[str, Any]) -> None:
