@@ -22,7 +22,13 @@ from identities.models import User
 
 REASON_LIMIT = 2_000
 State = ApprovalRequest.State
-DECIDED = {State.EDITED: "somebody has edited its call", State.ASKED: "somebody has asked the agent about it"}
+TOO_LATE = "nobody answered in time; if the agent still needs it, it asks anew"
+OVER = {
+    State.EDITED: "somebody has edited its call",
+    State.ASKED: "somebody has asked the agent about it",
+    State.EXPIRED: TOO_LATE,
+    State.VOIDED: "this request was withdrawn; if it is still wanted, people are asked anew",
+}
 
 
 def lock_visible(actor: User, request_id: UUID) -> ApprovalRequest:
@@ -47,10 +53,10 @@ def check_open(request: ApprovalRequest, digest: str, now: datetime) -> None:
     """Raise StateConflict unless it waits, and for the very call that the person was shown."""
     if request.state != State.WAITING:
         code = "approval_expired" if request.state == State.EXPIRED else "approval_decided"
-        told = DECIDED.get(State(request.state), f"this request is {request.state}")
+        told = OVER.get(State(request.state), f"this request is {request.state}")
         raise StateConflict(code, f"{told}; nothing was changed")
     if now >= request.expires_at:
-        raise StateConflict("approval_expired", "this request has expired; the agent was told so")
+        raise StateConflict("approval_expired", f"{TOO_LATE}; nothing was changed")
     if digest != request.digest:
         raise StateConflict("digest_changed", "the call has changed since you loaded it; look at it again")
 

@@ -18,8 +18,20 @@ Number = int | float | Decimal
 
 def draw_bar(used: Number, limit: Number | None, label: str) -> SafeString:
     """Draw how much of a limit is used; without a limit an empty track."""
-    share = min(Decimal(1), Decimal(used) / Decimal(limit)) if limit else Decimal(0)
-    level = "full" if share >= 1 else "high" if share >= NEARLY_USED_UP else "low"
+    share = _share_of(used, limit)
+    return _draw(share, "full" if share >= 1 else "high" if share >= NEARLY_USED_UP else "low", label)
+
+
+def draw_share(part: Number, whole: Number | None, label: str) -> SafeString:
+    """Draw a part of a whole, in one colour however large it is."""
+    return _draw(_share_of(part, whole), "low", label)
+
+
+def _share_of(part: Number, whole: Number | None) -> Decimal:
+    return min(Decimal(1), Decimal(part) / Decimal(whole)) if whole else Decimal(0)
+
+
+def _draw(share: Decimal, level: str, label: str) -> SafeString:
     return format_html(
         '<svg class="bar bar-{}" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">'
         '<rect class="bar-track" width="{}" height="{}" rx="4"/>'

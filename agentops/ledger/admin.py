@@ -17,6 +17,7 @@ from django.urls import URLPattern, path
 from agentops.console.governed import GovernedAdmin
 from agentops.console.navigation import Destination, register_destination
 from agentops.console.streams import known_kinds, streams_visible_to
+from agentops.console.words import count
 from agentops.ledger.models import Stream
 from agentops.ledger.search import ENTRIES_PER_PAGE, Query, find_entries, read_entry, read_page
 from agentops.ledger.verification import verify_streams
@@ -120,9 +121,8 @@ class StreamAdmin(GovernedAdmin):
         with connection.cursor() as cursor:
             report = verify_streams(cursor, streams)
         if not report.faults:
-            messages.success(
-                request, f"Verified: {report.entries:,} entries in {report.streams:,} streams, none altered."
-            )
+            entries, streams_told = count(report.entries, "entry", "entries"), count(report.streams, "stream")
+            messages.success(request, f"Verified: {entries} in {streams_told}, none altered.")
         for fault in report.faults[:20]:
             messages.error(request, f"Stream {fault.stream}, entry {fault.seq}: {fault.code}. {fault.detail}")
 

@@ -212,9 +212,9 @@ class ApprovalRequestAdmin(TogetherPages):
         status = _status_of(error)
         present = self.get_object(request, str(asked.pk)) or asked
         stale = isinstance(error, StateConflict)
-        return self._render_decision(
-            request, present, {"problem": error.detail or error.code, "stale": stale}, status
-        )
+        told = {"problem": error.detail or error.code, "stale": stale}
+        told["is_too_late"] = error.code == "approval_expired"
+        return self._render_decision(request, present, told, status)
 
     def _render_decision(
         self, request: HttpRequest, asked: ApprovalRequest, extra: dict[str, Any], status: int

@@ -139,6 +139,12 @@ class ApprovalRequest(models.Model):
     def __str__(self) -> str:
         return f"{self.identity} → {self.tool}"
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more comes of it: it was not approved, or the call that it covers has gone out."""
+        may_come = self.state in (self.State.WAITING, self.State.APPROVED)
+        return not may_come or self.consumed_at is not None
+
 
 class ApprovalParent(models.Model):
     """A run that the asking one acts for, the nearest first: its fields are those of the request itself.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
@@ -18,14 +19,14 @@ from agentops.console.words import money
 from approvals.models import ApprovalRequest
 from identities.acting import acting_person
 from identities.models import User
+from runs.admin.filters import PARKED
 from runs.admin.pages import read_questions
 from runs.admin.spending import budgets_visible_to, list_spending, window_starts
 from runs.admin.usage import BROKEN, MOST_READ, TREND_DAYS, first_id_since, runs_since, weekly_usage
-from runs.models import UNSETTLED, Handover, Run
+from runs.models import Handover, Run
 from tools.admin.panels import read_open_breakers
 
 GOING = ("queued", "in_progress", "requires_action", "paused", "cancelling")
-PARKED = Q(required_actions__contains=UNSETTLED)
 SHOWN = 4
 
 INBOX = "admin:approvals_approvalrequest_changelist"
@@ -63,9 +64,14 @@ def read_figures(request: HttpRequest, subject: Any) -> dict[str, list[Figure]]:
     breakers = f"{len(stopped['tools'])}{'+' if stopped['more'] else ''}"
     return {
         "figures": [
-            Figure("waiting for a decision", str(counted.get("waiting", 0)), reverse(INBOX), "waiting"),
+            Figure(
+                "waiting for a decision",
+                str(counted.get("waiting", 0)),
+                f"{reverse(INBOX)}?tab=waiting",
+                "waiting",
+            ),
             *_run_figures(user),
-            Figure("open breakers", breakers, reverse(TOOLS), "broken"),
+            Figure("open breakers", breakers, f"{reverse(TOOLS)}?breaker=stopped", "broken"),
             Figure("handed over", str(counted.get("handovers", 0)), reverse(HANDOVERS), "waiting"),
         ]
     }
@@ -89,7 +95,6 @@ def _run_figures(user: User) -> list[Figure]:
         )
     )
     broken = today["broken"] + going["parked"]
-    since = {"state__in": ",".join(BROKEN), "created_at__gte": midnight.isoformat()}
     return [
         Figure(
             "runs going",
@@ -101,12 +106,16 @@ def _run_figures(user: User) -> list[Figure]:
         Figure(
             "broken today",
             str(broken),
-            f"{reverse(RUNS)}?{urlencode(since)}",
+            f"{reverse(RUNS)}?broken=today",
             "broken",
             f"of {today['started']} started",
         ),
-        Figure("spent today", money(today["spent"] or Decimal(0)), reverse(BUDGETS), "plain"),
+        Figure("spent today", money(today["spent"] or Decimal(0)), _runs_since(midnight), "plain"),
     ]
+
+
+def _runs_since(moment: datetime) -> str:
+    return f"{reverse(RUNS)}?{urlencode({'created_at__gte': moment.isoformat()})}"
 
 
 def read_broken(request: HttpRequest, subject: Any) -> dict[str, list[Run]]:
@@ -129,7 +138,8 @@ def read_agents(request: HttpRequest, subject: Any) -> dict[str, Any]:
     today = window_starts(timezone.now())["day"]
     week = weekly_usage(acting_person(request), today, SHOWN)
     most = MOST_READ if week.is_cut else 0
-    return {"rows": week.rows, "days": TREND_DAYS, "most": most, "broken": ",".join(BROKEN)}
+    since = urlencode({"created_at__gte": week.since.isoformat()})
+    return {"rows": week.rows, "days": TREND_DAYS, "most": most, "broken": ",".join(BROKEN), "since": since}
 
 
 def read_handovers(request: HttpRequest, subject: Any) -> dict[str, Any]:

@@ -24,8 +24,9 @@ from agentops.console.streams import register_streams
 from agentops.console.templatetags.console import short
 from agentops.errors import AgentOpsError, NotFound, ValidationFailed
 from identities.acting import acting_person
-from identities.models import STAFF_ISSUER, AgentIdentity, User
+from identities.models import STAFF_ISSUER, User
 from identities.policies import may_govern
+from runs.admin.filters import AgentFilter, BrokenFilter
 from runs.admin.held import held_view
 from runs.admin.looking import compare_view, prompt_view
 from runs.admin.pages import live_context, read_before, read_seen
@@ -48,7 +49,6 @@ from runs.undoing.foresight import FORECAST, tell
 from runs.undoing.services import foresee_undo, may_undo, undo_run
 
 GOING = ("queued", "in_progress", "requires_action")
-MOST_AGENTS = 100
 UNDO = "Undo what this run has done, the latest effect first?"
 MOST_UNDONE = 5  # runs whose effects are told before somebody says yes
 
@@ -62,22 +62,6 @@ def _permission_by(rule: Callable[[User, Run], May]) -> Callable[..., bool]:
         return rule(acting_person(request), obj).allowed
 
     return has_permission
-
-
-class AgentFilter(admin.SimpleListFilter):
-    """Narrow by agent; the choices come from the agents, because looking for them in the runs would cost a scan."""
-
-    title = "agent"
-    parameter_name = "agent"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the viewer's agents."""
-        agents = AgentIdentity.objects.visible_to(acting_person(request))
-        return list(agents.values_list("slug", "name")[:MOST_AGENTS])
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Run]) -> QuerySet[Run]:
-        """Return the chosen agent's runs."""
-        return queryset.filter(identity__slug=self.value()) if self.value() else queryset
 
 
 @admin.register(Run)
@@ -95,7 +79,7 @@ class RunAdmin(GovernedAdmin):
         money_column("usd", "cost"),
         moment_column("created_at", "started"),
     )
-    list_filter = ("state", AgentFilter)
+    list_filter = ("state", AgentFilter, BrokenFilter)
     list_select_related = ("identity", "principal", "agent_version")
     search_fields = ("=id", "=trace_id", "identity__name", "principal__subject")
     ordering = ("-id",)

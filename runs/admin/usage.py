@@ -38,6 +38,13 @@ class Usage:
     daily: list[Decimal] = field(default_factory=lambda: [Decimal(0)] * TREND_DAYS)
     daily_steps: list[float] = field(default_factory=lambda: [0.0] * TREND_DAYS)
     regressions: list[Regression] = field(default_factory=list)
+    first: date = date.min  # of the days
+
+    @property
+    def by_day(self) -> list[tuple[date, Decimal, float]]:
+        """Return the days with what a run cost and how many steps it took: the numbers behind the lines."""
+        days = (self.first + timedelta(days=number) for number in range(TREND_DAYS))
+        return list(zip(days, self.daily, self.daily_steps, strict=True))
 
     @property
     def per_run(self) -> Decimal:
@@ -66,6 +73,7 @@ class Week:
 
     rows: list[Usage]
     is_cut: bool
+    since: datetime
 
 
 def weekly_usage(user: User, today: datetime, most: int) -> Week:
@@ -79,7 +87,7 @@ def weekly_usage(user: User, today: datetime, most: int) -> Week:
     regressions = find_regressions([usage.version_id for usage in busiest]) if busiest else {}
     for usage in busiest:
         usage.regressions = regressions[usage.version_id]
-    return Week(busiest, sum(usage.runs for usage in found) > MOST_READ)
+    return Week(busiest, sum(usage.runs for usage in found) > MOST_READ, first)
 
 
 def _add_up(runs: QuerySet[Run], first: date) -> list[Usage]:
@@ -93,6 +101,7 @@ def _add_up(runs: QuerySet[Run], first: date) -> list[Usage]:
                 day["identity__slug"],
                 day["identity__name"],
                 day["agent_version__number"],
+                first=first,
             ),
         )
         _add_day(usage, day, first)

@@ -181,7 +181,7 @@ class TestDeciding:
         with time_machine.travel(waiting.expires_at, tick=False):
             response = decide(sign_in(cast.fiona), waiting)
         assert (response.status_code, state_of(waiting)) == (409, "waiting")
-        assert "expired" in text_of(response)
+        assert "Nobody answered in time" in text_of(response)
 
     @pytest.mark.parametrize("verdict", ["", "yes", "approved"])
     def test_a_verdict_that_is_none_is_refused(

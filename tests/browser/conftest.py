@@ -9,9 +9,15 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.platform import Demo, live_demo
-from tests.browser.visitor import Visitor, chromium
+from tests.browser.visitor import Visitor, chromium, pictures
 
 Open = Callable[..., Visitor]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say where the pictures are, if any were taken."""
+    if pictures.cache_info().currsize:
+        terminalreporter.write_line(f"pictures: {pictures()}")
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ from agentops.demo.shop.seed import load_seed
 from agentops.runtime import application
 from agentops.runtime.ports import LOOPBACK, free_ports
 from agentops.runtime.services import Stack, temporary_stack
+from tests.browser.scripts import Script, refund_of_line
 
 ISSUER = "https://shop.example"
 KETTLE = "A-1042"  # the order of the demo's first story
@@ -55,18 +56,20 @@ class Demo:
     key: str
     people: dict[str, Person]
     stack: Stack
-    asked: set[str] = field(default_factory=set)
+    asked: set[tuple[str, int]] = field(default_factory=set)
 
-    def ask_refund(self, order: str) -> tuple[str, str]:
-        """Start a run that asks for the money of an order's first line back; return its id and its subject.
+    def ask_refund(self, order: str, line: int = 0) -> tuple[str, str]:
+        """Start a run that asks for the money of a line of an order back; return its id and its subject.
 
-        Each order serves once: the same refund proposed again is refused as a duplicate.
+        Each line serves once: the same refund proposed again is refused as a duplicate.
         """
-        assert order not in self.asked, f"another test asked for the money of {order} back"
-        self.asked.add(order)
+        assert (order, line) not in self.asked, f"another test asked for the money of {order}, {line} back"
+        self.asked.add((order, line))
         seed = load_seed()
         customer = seed["customers"][seed["orders"][order]["customer_id"]]
-        thing = seed["orders"][order]["lines"][0]["name"].lower()
+        thing = seed["orders"][order]["lines"][line]["name"].lower()
+        if line:
+            self.play(f"line_{line}_of_{order}", refund_of_line(order, line, thing))
         message = (
             f"Hello, this is {customer['name']} ({customer['email']}). The {thing} from my order {order} arrived "
             "broken. I would like my money back for it, please."
@@ -81,15 +84,39 @@ class Demo:
             "principal": {"issuer": ISSUER, "subject": subject},
             **more,
         }
+        return str(self._post("runs", body)["id"])
+
+    def cancel(self, run: str) -> None:
+        """Take a run back as the shop's website does; what it asked people is void."""
+        self._post(f"runs/{run}/cancel", {"reason": "The customer has found it."})
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
         headers = {
             "Authorization": f"Bearer {self.key}",
             "Content-Type": "application/json",
             "Idempotency-Key": str(uuid4()),
         }
-        data = json.dumps(body).encode()
-        address = f"{self.url}/api/v1/runs"
-        request = urllib.request.Request(address, data=data, headers=headers, method="POST")  # noqa: S310  loopback
-        return str(_answer_of(request)["id"])
+        data, address = json.dumps(body).encode(), f"{self.url}/api/v1/{path}"
+        return _answer_of(urllib.request.Request(address, data=data, headers=headers, method="POST"))  # noqa: S310  loopback
+
+    def play(self, name: str, script: Script) -> None:
+        """Have the scripted planner play this too; of several that fit, it plays the first by name."""
+        address = self.stack.variables["OPENAI_BASE_URL"].replace("/v1", f"/scripts/{name}")
+        data, headers = json.dumps(script).encode(), {"Content-Type": "application/json"}
+        _answer_of(urllib.request.Request(address, data=data, headers=headers, method="PUT"))  # noqa: S310  loopback
+
+    def await_request(self, run: str, patience_s: float = 60.0) -> str:
+        """Wait until a run asks people; return the id of its request, whatever has become of that."""
+        headers = {"Authorization": f"Bearer {self.key}"}
+        address = f"{self.url}/api/v1/approvals?limit=100"
+        deadline = time.monotonic() + patience_s
+        while True:
+            asked = _answer_of(urllib.request.Request(address, headers=headers))["data"]  # noqa: S310  loopback
+            found = [str(each["id"]) for each in asked if each["subject_ref"] == run]
+            if found:
+                return found[0]
+            assert time.monotonic() < deadline, f"run {run} has asked nobody"
+            time.sleep(0.2)
 
     def effects(self) -> list[dict[str, Any]]:  # Any: JSON of the shop
         """Return what has been done to the shop."""

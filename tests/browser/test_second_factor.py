@@ -99,8 +99,8 @@ def test_a_security_key_is_added_signs_in_and_signs_a_decision(demo: Demo, visit
     demo.manage("shell", "-c", f"{FORGIVE}; {FORGET}")
 
 
-def test_a_decision_asks_for_a_fresh_code_in_place(demo: Demo, visit: Open) -> None:
-    fiona = demo.people["fiona"]
+def test_a_refund_is_approved_with_a_fresh_code_in_place(demo: Demo, visit: Open) -> None:
+    fiona, before = demo.people["fiona"], len(demo.effects())
     _, subject = demo.ask_refund("A-1035")
     window = visit(url=demo.strict_url)
     demo.manage("shell", "-c", FORGIVE)  # a code counts once, and another test may have used this period's
@@ -108,14 +108,16 @@ def test_a_decision_asks_for_a_fresh_code_in_place(demo: Demo, visit: Open) -> N
     window.sees("waiting for a decision")
     demo.manage("shell", "-c", AGE_SESSIONS)
     open_request(window, subject)
-    window.page.fill("#reason", "No photo.")
+    window.page.fill("#reason", "The photo shows it.")
     window.page.fill("#code", "000000")
-    window.page.click("[data-verdict=deny]")
+    window.page.click("[data-verdict=approve]")
     window.sees("That code is not right")
     demo.manage("shell", "-c", FORGIVE)
-    assert window.page.input_value("#reason") == "No photo."
+    assert window.page.input_value("#reason") == "The photo shows it."
+    assert len(demo.effects()) == before
     window.page.fill("#code", fiona.code(ahead=1))
     window.page.keyboard.press("Enter")  # nothing was chosen by key: the focus goes to a button, no more
     window.sees("That code is not right")
-    window.page.click("[data-verdict=deny]")
-    window.sees("You denied this")
+    window.page.click("[data-verdict=approve]")
+    window.sees("You approved this")
+    demo.await_effects(before + 1)

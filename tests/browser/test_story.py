@@ -17,6 +17,10 @@ def run_page(run: str) -> str:
     return f"/admin/runs/run/{run}/change/"
 
 
+def request_page(asked: str) -> str:
+    return f"{INBOX}{asked}/change/"
+
+
 def open_request(visitor: Visitor, subject: str) -> None:
     """Wait in the inbox until somebody's request appears, and open it."""
     visitor.go(INBOX)

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -17,14 +18,17 @@ from tests.browser.platform import Person
 PATIENCE_MS = 60_000  # how long a page may take to show what it must; it decides no test that passes
 ROOT = Path(__file__).resolve().parent.parent.parent
 WIDE, NARROW = (1280, 800), (375, 800)
+# What the README shows; AGENTOPS_SCREENSHOTS=docs writes these anew, smaller than the others.
+IN_README, OF_README = ("dashboard", "inbox", "run", "changeset", "together"), (1120, 700)
 BENIGN = re.compile(
     r"responded with a status of (403|409|422)"
 )  # the browser logs each answer that is no success
 
 
+@cache
 def pictures() -> Path:
-    """Return where pictures go: ``docs/img`` when AGENTOPS_SCREENSHOTS=docs, else ``artifacts/browser``."""
-    folder = ROOT / ("docs/img" if os.environ.get("AGENTOPS_SCREENSHOTS") == "docs" else "artifacts/browser")
+    """Return where pictures go."""
+    folder = ROOT / "artifacts/browser"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -90,7 +94,12 @@ class Visitor:
         return int(self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
 
     def take_picture(self, name: str, height: int = WIDE[1]) -> None:
-        """Keep a picture of the page's first ``height`` pixels."""
-        self.page.set_viewport_size({"width": WIDE[0], "height": height})
-        self.page.screenshot(path=pictures() / f"{name}.png")
+        """Keep a picture of the page's first ``height`` pixels, and one for the README if it shows this."""
+        self._take(pictures() / f"{name}.png", WIDE[0], height)
+        if name in IN_README and os.environ.get("AGENTOPS_SCREENSHOTS") == "docs":
+            self._take(ROOT / "docs/img" / f"{name}.png", *OF_README)
+
+    def _take(self, path: Path, width: int, height: int) -> None:
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.page.screenshot(path=path)
         self.page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})

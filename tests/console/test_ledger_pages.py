@@ -207,7 +207,7 @@ def tamper(stream: UUID) -> None:
 class TestVerification:
     def test_an_unaltered_stream_is_said_to_be_so(self, cast: Cast, story: UUID) -> None:
         page = sign_in(cast.bob).post(reverse("admin:ledger_stream_verify", args=[story]), follow=True)
-        assert "Verified: 2 entries in 1 streams, none altered." in text_of(page)
+        assert "Verified: 2 entries in 1 stream, none altered." in text_of(page)
 
     def test_an_altered_entry_is_named(self, cast: Cast, story: UUID) -> None:
         tamper(story)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q
 from django.http import HttpRequest
 
 from agentops.console.panels import Panel, register_panel
 from identities.acting import acting_person
 from identities.models import AgentIdentity, Secret, SecretLease
 from identities.policies import may_govern
+from tools.admin.filters import STOPPED
 from tools.admin.words import describe_terms, latest_versions, may_run_without_people
 from tools.in_force import read_grants
 from tools.models import Tool
@@ -47,10 +47,9 @@ def read_open_breakers(request: HttpRequest, subject: Any) -> dict[str, Any]:
 
 
 def _read_stopped(request: HttpRequest) -> list[Tool]:
-    stopped = Q(forced_open_at__isnull=False) | Q(breaker_state__state__in=("open", "half_open"))
     tools = (
         Tool.objects.visible_to(acting_person(request))
-        .filter(stopped)
+        .filter(STOPPED)
         .select_related("breaker_state", "forced_open_by")
     )
     return list(tools[: SHOWN + 1])

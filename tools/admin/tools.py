@@ -23,6 +23,7 @@ from agentops.errors import StateConflict
 from identities.acting import acting_person
 from identities.models import User
 from identities.policies import may_govern
+from tools.admin.filters import BreakerFilter
 from tools.admin.tool_parts import newest_version, read_moves, read_versions
 from tools.admin.words import MEANWHILE, describe_schema
 from tools.execution import breaker, count_places
@@ -51,7 +52,7 @@ class ToolAdmin(GovernedAdmin):
 
     page_template = "tools/tool.html"
     list_display = ("name", state_column(), "breaker_badge", "team", moment_column("created_at", "created"))
-    list_filter = ("state", ("team", admin.RelatedOnlyFieldListFilter))
+    list_filter = ("state", BreakerFilter, ("team", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("team", "breaker_state")
     search_fields = ("name",)
     actions = ("force_open", "lift", "reset", "quarantine", "accept", "override")

@@ -164,6 +164,12 @@ def bar(used: Any, limit: Any, label: str) -> SafeString:  # Any: int, float or 
 
 
 @register.simple_tag
+def share(part: Any, whole: Any, label: str) -> SafeString:  # Any: as above
+    """Draw a part of a whole: all of it is no fault."""
+    return pictures.draw_share(part, whole, label)
+
+
+@register.simple_tag
 def strip(spans: Sequence[tuple[float, float, str]], label: str) -> SafeString:
     """Draw stretches of a time line."""
     return pictures.draw_spans(spans, label)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -61,18 +63,41 @@ class TestDashboard:
             assert words in outside
         assert "stopped_tool" not in outside
 
-    def test_every_number_leads_to_its_rows(self, cast: Cast) -> None:
+    def test_every_number_leads_to_just_its_rows(self, cast: Cast) -> None:
         client = sign_in(cast.bob)
         version = AgentVersionFactory.create(identity=cast.agent, published=True)
-        failed = RunFactory.create(agent_version=version, state="failed")
-        done = RunFactory.create(agent_version=version, principal=failed.principal, state="completed")
-        figures = client.get("/admin/").context["panels"][0].context["figures"]
-        for figure in figures:
-            assert client.get(figure.url).status_code == 200
-        broken = next(figure for figure in figures if figure.label == "broken today")
-        page = client.get(broken.url).content.decode()
-        assert str(failed.pk) in page
-        assert str(done.pk) not in page
+        parked = [{"type": "outcome", "step": 1, "call": 1}]
+        for state, needs in (
+            ("failed", []),
+            ("completed", []),
+            ("requires_action", parked),
+            ("halted", parked),
+        ):
+            RunFactory.create(agent_version=version, state=state, required_actions=needs)
+        tool = ToolFactory.create(team=cast.team, forced_open_at=timezone.now(), forced_open_by=cast.alice)
+        ToolFactory.create(team=cast.team)
+        panels = client.get("/admin/").context["panels"]
+        figures = {figure.label: figure for figure in panels[0].context["figures"]}
+        rows = {label: client.get(figure.url).context.get("cl") for label, figure in figures.items()}
+        assert figures["broken today"].value == "3"
+        for label in ("runs going", "broken today", "open breakers"):
+            assert rows[label].result_count == int(figures[label].value), label
+        assert list(rows["open breakers"].result_list) == [tool]
+        assert rows["spent today"].result_count == 4
+        for label in ("waiting for a decision", "handed over"):
+            assert client.get(figures[label].url).status_code == 200
+
+    def test_numbers_of_a_week_lead_to_that_weeks_runs_and_lines_to_their_numbers(self, cast: Cast) -> None:
+        version = AgentVersionFactory.create(identity=cast.agent, published=True)
+        RunFactory.create(agent_version=version, state="completed", usd=Decimal("1.5"), steps=3)
+        client = sign_in(cast.bob)
+        page = client.get("/admin/").content.decode()
+        links = re.findall(r'href="(/admin/runs/run/\?agent_version=[^"]*)">(\d+)<', page)
+        assert len(links) == 3
+        for address, number in links:
+            assert "created_at__gte=" in address
+            assert client.get(html.unescape(address)).context["cl"].result_count == int(number)
+        assert re.findall(r'<td class="number">(1.50 ?|3.0)</td>', page) == ["1.50", "3.0", "3.0"]
 
     def test_it_costs_the_same_however_much_there_is(self, cast: Cast) -> None:
         client = sign_in(cast.bob)
