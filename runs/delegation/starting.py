@@ -66,7 +66,7 @@ def start_child(parent_id: UUID, state: RunState, handed: Handed) -> tuple[Run, 
     child = create_run(
         actor=parent.identity, version=version, principal=principal, application=parent.application,
         trace=continue_trace(handed.traceparent, parent.trace_state), bounds=bounds, proof=parent.proof, mode=mode,
-        priority=Priority(parent.priority), ceilings=Ceilings(share.steps, share.tokens, share.usd, share.seconds), origin=origin,
+        priority=Priority(parent.priority), ceilings=Ceilings(*share), origin=origin,
     )  # fmt: skip
     place = {"step": handed.step, "call": handed.call}
     words = write_task(parent.identity.name, handed.arguments)
