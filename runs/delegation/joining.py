@@ -17,7 +17,7 @@ from runs.session import Session
 from runs.slots import waiting_outside
 
 NOT_NEEDED = "not_needed"
-WHY = "the others of its step have settled it: not needed any more"
+WHY = "not needed any more: the others of its step have settled it, or too few are left for a quorum"
 
 
 def call_off(session: Session, numbers: Sequence[int]) -> None:

@@ -17,12 +17,18 @@ SELECT seq, kind, facts, content FROM ledger_entry WHERE stream = %s AND kind = 
 
 def judge_answer(child: UUID, version: UUID, texts: Iterable[str]) -> dict[str, bool]:
     """Return, as facts, whether a child has read anything of a stranger's, and whether its answer may leave."""
-    catalogue, read = read_version(version).catalogue, RunSources()
-    with borrowed() as connection:
-        rows = connection.execute(_QUERY, (child, list(KINDS))).fetchall()
-    for seq, kind, facts, content in rows:
-        read.add((seq, kind, facts, None if content is None else json.loads(content)), catalogue)
+    read = read_all(child, version)
     return {
         "tainted": read.sources.has_untrusted,
         "sensitive": bool(read.sources.carried(texts)),
     }
+
+
+def read_all(run: UUID, version: UUID) -> RunSources:
+    """Return all that a run of a version has been told and has read, labelled."""
+    catalogue, read = read_version(version).catalogue, RunSources()
+    with borrowed() as connection:
+        rows = connection.execute(_QUERY, (run, list(KINDS))).fetchall()
+    for seq, kind, facts, content in rows:
+        read.add((seq, kind, facts, None if content is None else json.loads(content)), catalogue)
+    return read
