@@ -348,6 +348,9 @@ NOTICES_KEPT_DAYS = env.int("NOTICES_KEPT_DAYS", default=30)
 TIME_SLICE_S = env.float("TIME_SLICE_S", default=20.0)
 DRIVER_SLOTS = env.int("DRIVER_SLOTS", default=2)
 SWEEP_BATCH = env.int("SWEEP_BATCH", default=200)
+# Children of one run that are going at a time, and all runs that come of one, itself included.
+DELEGATION_FAN_OUT = env.int("DELEGATION_FAN_OUT", default=8)
+DELEGATION_TREE = env.int("DELEGATION_TREE", default=32)
 
 # The gateway: a conversation without a call for so long is complete, and so long an answer is waited for.
 GATEWAY_IDLE_S = env.int("GATEWAY_IDLE_S", default=900)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from agentops.errors import PolicyDenied, StateConflict
 from identities.models import DEEPEST, AgentIdentity, Principal, User
@@ -41,8 +42,22 @@ def bind(
     kept = None if limits is None else _check(version, limits)
     if parent is None:
         return Bounds(limits=kept)
-    held = Run.objects.select_for_update(no_key=True, of=("self",)).get(pk=parent.pk)
-    _check_parent(actor, held, agent, principal)
+    held = hold_parent(parent.pk)
+    may_control(actor, held).enforce()
+    return bind_to(held, agent, principal, kept)
+
+
+def hold_parent(parent_id: UUID) -> Run:
+    """Return a run that another is to act for, held until the commit."""
+    return Run.objects.select_for_update(no_key=True, of=("self",)).get(pk=parent_id)
+
+
+def bind_to(held: Run, agent: AgentIdentity, principal: Principal, kept: dict[str, Any] | None) -> Bounds:
+    """Return the bounds of a run that is to act for one that is held, with the limits that it keeps (any JSON).
+
+    Raises PolicyDenied or StateConflict for a parent that it may not act for.
+    """
+    _check_parent(held, agent, principal)
     line = [_link(held), *held.line]
     if any(link["identity"] == str(agent.pk) for link in line):
         raise PolicyDenied("delegation_cycle", "an agent does not act on behalf of itself")
@@ -64,10 +79,7 @@ def _check(version: AgentVersion, limits: Mapping[str, Any]) -> dict[str, Any]: 
     return check_limits(limits, versions)
 
 
-def _check_parent(actor: User, parent: Run, agent: AgentIdentity, principal: Principal) -> None:
-    may = may_control(actor, parent)
-    if not may.allowed:
-        raise PolicyDenied(may.code, may.detail)
+def _check_parent(parent: Run, agent: AgentIdentity, principal: Principal) -> None:
     if parent.has_ended:
         raise StateConflict("parent_ended", f"the run that it would act for is {parent.state}")
     if parent.team_id != agent.team_id:

@@ -30,10 +30,12 @@ from agentops.ledger.store import record
 from approvals.confirmations.asking import void_confirmations
 from approvals.services import void_requests
 from runs import admission, escrow, extensions, lease_rows, summaries, turns
-from runs.actions import assessing, executing, gating, outcomes
+from runs.actions import assessing, gating, outcomes
 from runs.actions.refusals import give_caps_back
 from runs.changesets import applying, staging
 from runs.changesets.withdrawing import withdraw_changes
+from runs.delegation import answering, calling, joining
+from runs.delegation.waking import wake_family
 from runs.erasure import are_words_erased
 from runs.gateway import taking
 from runs.interruptions import (
@@ -192,6 +194,7 @@ def _carry_out_next(session: Session) -> bool:
     session.confirm_lease()
     session.read_clock()
     gating.heed_decisions(session)
+    answering.heed_children(session)
     command = next_command(session.state, session.now, session.idle_ms)
     if isinstance(command, c.Wait):
         return _wait(session, command)
@@ -225,7 +228,8 @@ _EFFECTS: dict[type, Callable[[Session, Any], None]] = {
     ),
     c.OfferChanges: lambda session, command: staging.offer_changes(session, command.items),
     c.AssessCalls: lambda session, command: assessing.assess_calls(session, command.calls),
-    c.CallTools: lambda session, command: executing.call_tools(session, command.calls),
+    c.CallTools: lambda session, command: calling.call_tools(session, command.calls),
+    c.CallOff: lambda session, command: joining.call_off(session, command.calls),
     c.SettleLostAttempt: lambda session, command: outcomes.settle_lost_attempt(session, command.call),
     c.ReadBack: lambda session, command: outcomes.read_back(session, command.call),
     c.Park: lambda session, command: outcomes.park(session, command.call),
@@ -276,10 +280,11 @@ def _finish(session: Session, command: c.Finish) -> None:
         session.note(command.event, facts, content)
     if not waiting and not proposed:
         session.commit(returns)
-        return
-    with session.orm_write() as write:
-        write(returns)
-        _withdraw_questions(session)
+    else:
+        with session.orm_write() as write:
+            write(returns)
+            _withdraw_questions(session)
+    wake_family(session)
 
 
 def _withdraw_questions(session: Session) -> None:

@@ -19,7 +19,7 @@ ENDED = "('completed', 'halted', 'failed', 'cancelled', 'expired')"
 _CONTEXT = """
     r.id, r.team_id, r.identity_id, i.name, r.agent_version_id, r.principal_id, p.issuer, p.subject,
     r.application_id, r.started_by_id, r.trace_id, r.trace_flags, r.trace_state, r.proof, r.limits, r.line,
-    r.credential_id, r.undoes_id, r.applies_id
+    r.credential_id, r.undoes_id, r.applies_id, r.delegated_call
 """
 # Whoever takes the lease also takes the bell: a ring after this moment is seen before the lease is given back.
 _LEASE = f"""
@@ -93,6 +93,13 @@ SELECT r.id FROM runs_run r JOIN runs_run p ON p.id = r.parent_id
 WHERE r.parent_id IS NOT NULL AND r.ended_at IS NULL AND r.lease_until IS NULL AND p.ended_at IS NOT NULL
 LIMIT %s
 """
+# A run that rests while a child has ended that one of its calls waits for.
+_CHILD_ENDED = """
+SELECT p.id FROM runs_run p JOIN runs_run c ON c.parent_id = p.id
+JOIN runs_tool_call t ON t.run_id = p.id AND t.step = c.delegated_step AND t.number = c.delegated_call
+WHERE p.ended_at IS NULL AND p.lease_until IS NULL AND c.parent_id IS NOT NULL AND c.delegated_call IS NOT NULL
+    AND c.ended_at IS NOT NULL AND t.state = 'delegated' LIMIT %s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,7 @@ class RunContext:
     credential_id: UUID | None = None
     undoes_id: UUID | None = None
     applies_id: UUID | None = None
+    delegated_call: int | None = None  # of a child: by which call of its parent it was started
 
     def new_traceparent(self) -> str:
         """Return a W3C traceparent with a new span of the run's trace, under the flags that its caller chose."""
@@ -215,7 +223,7 @@ def find_due(cursor: Cursor, limit: int) -> list[UUID]:
     """Return the runs that somebody should drive: due, abandoned, or decided without being told."""
     cursor.execute(_DUE, (limit,))
     due = [row[0] for row in cursor.fetchall()]
-    for statement in (_DECIDED, _ANSWERED, _ORPHANED):
+    for statement in (_DECIDED, _ANSWERED, _ORPHANED, _CHILD_ENDED):
         cursor.execute(statement, (limit,))
         due += [row[0] for row in cursor.fetchall()]
     return list(dict.fromkeys(due))

@@ -114,7 +114,12 @@ Duty = Callable[[Cursor, State], None]
 
 
 def append_to_run(
-    actor: User, run: Run, kind: str, facts: dict[str, Any], content: Any = None, duty: Duty | None = None
+    actor: User | AgentIdentity,
+    run: Run,
+    kind: str,
+    facts: dict[str, Any],
+    content: Any = None,
+    duty: Duty | None = None,
 ) -> Run:
     """Append a person's event to a run, with its duty; make it due, and ring its driver.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agentops.database import borrowed
 from agentops.engine import events as e
 from tools.calls import ToolSpec
-from tools.provenance.labels import Label, Leaf, label_leaves, leaves_of
+from tools.provenance.labels import Label, Leaf, bound_labels, label_leaves, leaves_of
 from tools.provenance.sources import Sources
 from tools.resolvers.declaration import Path
 from tools.resolvers.matching import Candidate, read_candidates
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SAID = {e.RUN_STARTED: "message", e.MESSAGE_RECEIVED: "text", e.INPUT_RECEIVED: "text"}
 _LET_THROUGH = (e.CALL_ALLOWED, e.CALL_GATED, e.CONFIRMATION_REQUESTED)
 _LOOKED_UP = (*_LET_THROUGH, e.CALL_REFUSED)
-_KINDS = (*SAID, e.HANDOVER_ANSWERED, e.STEP_DECIDED, e.CALL_EDITED, e.CALL_SUCCEEDED, *_LOOKED_UP)
+KINDS = (*SAID, e.HANDOVER_ANSWERED, e.STEP_DECIDED, e.CALL_EDITED, e.CALL_SUCCEEDED, *_LOOKED_UP)
 _QUERY = """
 SELECT seq, kind, facts, content FROM ledger_entry WHERE stream = %s AND seq > %s AND seq <= %s AND kind = ANY(%s)
 ORDER BY seq
@@ -64,6 +64,8 @@ class RunSources:
         if kind == e.STEP_DECIDED:
             self.tools |= {(facts["step"], call["call"]): call["tool"] for call in facts["calls"]}
             self._note_asked(facts["step"], (content or {}).get("calls", ()), catalogue)
+        elif kind == e.RUN_STARTED and "delegation" in facts:
+            self._take_over(seq, content or {})
         elif kind in SAID:
             self._hear(seq, str((content or {}).get(SAID[kind], "")))
         elif kind == e.HANDOVER_ANSWERED:
@@ -83,6 +85,14 @@ class RunSources:
         elif kind == e.CALL_REFUSED and content:
             self._take_up(facts["step"], content.get("candidates", ()))
         self.seq = seq
+
+    def _take_over(self, seq: int, content: Mapping[str, Any]) -> None:  # Any: JSON
+        """Of a task that another agent handed over, none of the words is the user's: they are as they were there."""
+        for text in content.get("heard", ()):
+            self._hear(seq, text)
+        for each in content.get("given", ()):
+            label = Label(each["source"], each["sensitive"])
+            self.sources.read([Leaf(each["text"], label, "the task that it was given")])
 
     def _hear(self, seq: int, text: str) -> None:
         self.words.append((seq, text))
@@ -123,7 +133,11 @@ class RunSources:
         """A tool that the version does not know any more has no labels: everything of it is a stranger's."""
         tool = self.tools.get((facts["step"], facts["call"]), "")
         rules = catalogue[tool].declared.results if tool in catalogue else ()
-        return label_leaves(value, rules, f"{tool or 'a tool'} in step {facts['step']}")
+        leaves = label_leaves(value, rules, f"{tool or 'a tool'} in step {facts['step']}")
+        if "tainted" not in facts:
+            return leaves
+        # A child's answer is believed no more than what it had read, and leaves no more freely.
+        return bound_labels(leaves, tainted=facts["tainted"], sensitive=facts["sensitive"])
 
 
 def find_written(edit: Mapping[str, Any]) -> list[str]:  # Any: JSON
@@ -149,7 +163,7 @@ def _read_written(session: Session, after: int) -> Iterator[Told]:
     if after >= session.head.seq:
         return
     with borrowed() as connection:
-        asked = (session.context.run_id, after, session.head.seq, list(_KINDS))
+        asked = (session.context.run_id, after, session.head.seq, list(KINDS))
         rows = connection.execute(_QUERY, asked).fetchall()
     for seq, kind, facts, content in rows:
         yield seq, kind, facts, None if content is None else json.loads(content)
@@ -157,5 +171,5 @@ def _read_written(session: Session, after: int) -> Iterator[Told]:
 
 def _read_pending(session: Session) -> Iterator[Told]:
     for draft, state in session.pending:
-        if draft.kind in _KINDS:
+        if draft.kind in KINDS:
             yield state.seq, draft.kind, draft.facts, draft.content

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 from django.utils import timezone
@@ -67,9 +69,20 @@ def _hold(principal: Principal) -> bool:
         return cursor.fetchone() is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Of a child that a call of its parent's starts: who started the parent, which call, the digest of the task."""
+
+    started_by: UUID | None
+    credential: UUID | None
+    step: int
+    call: int
+    task_digest: str
+
+
 def create_run(
     *,
-    actor: User,
+    actor: User | AgentIdentity,
     version: AgentVersion,
     principal: Principal,
     application: Application | None,
@@ -85,14 +98,14 @@ def create_run(
     needs_review: bool = False,
     max_steps: int | None = None,
     ceilings: Ceilings | None = None,
+    origin: Origin | None = None,
 ) -> Run:
     """Write a run's row; with a conversation's digest, that of a run which an agent outside plans.
 
     One that applies a change set has the set's id, and acts for whoever started the run that proposed it.
     """
     now, agent = timezone.now(), version.identity
-    by = applies.run.started_by_id if applies else actor.pk if actor.kind == User.Kind.PERSON else None
-    key = applies.run.credential_id if applies else credential.pk if credential else None
+    by, key = _started_by(actor, credential, applies, origin)
     return Run.objects.create(
         id=applies.pk if applies else new_id(),
         team_id=agent.team_id,
@@ -111,6 +124,9 @@ def create_run(
         needs_review=needs_review,
         conversation=conversation,
         parent=bounds.parent,
+        delegated_step=origin.step if origin else None,
+        delegated_call=origin.call if origin else None,
+        task_digest=origin.task_digest if origin else "",
         line=bounds.line,
         limits=bounds.limits,
         trace_id=trace.trace_id,
@@ -127,10 +143,22 @@ def create_run(
     )
 
 
+def _started_by(
+    actor: User | AgentIdentity, credential: ApiKey | None, applies: ChangeSet | None, origin: Origin | None
+) -> tuple[UUID | None, UUID | None]:
+    """Return which person, and with which key, is behind the run; of one that another caused, who is behind that."""
+    if origin:
+        return origin.started_by, origin.credential
+    if applies:
+        return applies.run.started_by_id, applies.run.credential_id
+    is_person = isinstance(actor, User) and actor.kind == User.Kind.PERSON
+    return actor.pk if is_person else None, credential.pk if credential else None
+
+
 def _ceiling(version: AgentVersion, ceilings: Ceilings | None, name: str) -> Any:  # Any: int or Decimal
     """Return a limit of the run: its form's own, or that of its agent's version."""
     own = getattr(ceilings, name) if ceilings else None
-    return own or getattr(version, f"max_{name}") or 0
+    return (getattr(version, f"max_{name}") or 0) if own is None else own
 
 
 def _kind_of(undoes: Run | None, applies: ChangeSet | None, conversation: str) -> RunKind:
@@ -152,13 +180,21 @@ def _first_end(
 
 
 def _extensions(run: Run) -> dict[str, int]:
-    """Return, as a fact, how often a run may ask to go on; undos and the runs of agents outside never do."""
-    often = run.agent_version.max_extensions if run.kind == RunKind.TASK else 0
+    """Return, as a fact, how often a run may ask to go on; undos, children and agents outside never do."""
+    is_own = run.kind == RunKind.TASK and run.delegated_call is None
+    often = run.agent_version.max_extensions if is_own else 0
     return {"extensions": often} if often else {}
 
 
 def record_start(
-    run: Run, actor: User, message: str, asserted_by: str, *, reason: str = "", kept: Any = None, **more: Any
+    run: Run,
+    actor: User | AgentIdentity,
+    message: str,
+    asserted_by: str,
+    *,
+    reason: str = "",
+    kept: Any = None,
+    **more: Any,
 ) -> None:  # Any: facts
     """Write the first entry of a run's stream; ``asserted_by`` says who told us for whom it acts.
 

@@ -26,7 +26,9 @@ LANES: dict[str, Lane] = {
     **dict.fromkeys((e.HANDOVER_CLOSED, e.BUDGET_EXTENDED, e.EXTENSION_REFUSED), "decided"),
     **dict.fromkeys((e.CALL_STAGED, e.CHANGES_OFFERED), "decided"),
     **dict.fromkeys((e.CHANGES_SENT_BACK, e.CHANGES_SETTLED), "decided"),
-    **dict.fromkeys((e.ATTEMPT_STARTED, e.CALL_SUCCEEDED, *e.OF_ESCROW), "executed"),
+    **dict.fromkeys(
+        (e.ATTEMPT_STARTED, e.CALL_DELEGATED, e.CALLED_OFF, e.CALL_SUCCEEDED, *e.OF_ESCROW), "executed"
+    ),
     **dict.fromkeys(
         (e.MODEL_FAILED, e.CALL_REFUSED, e.ATTEMPT_FAILED, e.CALL_DEFERRED, e.CALL_FAILED), "broke"
     ),
@@ -187,6 +189,8 @@ TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     e.CALL_DEFERRED: lambda facts, tool: (
         f"{tool}: waits, {'all its places are taken' if facts['code'] == 'no_place' else 'its circuit is open'}"
     ),
+    e.CALL_DELEGATED: lambda _, tool: f"{tool}: given to another agent, as a run of its own",
+    e.CALLED_OFF: lambda _, tool: f"{tool}: not needed any more, its run is told to stop",
     e.CALL_SUCCEEDED: _succeeded,
     e.CALL_FAILED: lambda facts, tool: f"{tool}: failed, {_words(facts['code'])}",
     e.CALL_UNKNOWN: lambda facts, tool: f"{tool}: nobody knows whether it happened, {_words(facts['code'])}",

@@ -150,7 +150,7 @@ def _request(
 
 def _time_left(session: Session) -> float:
     """Return how long the model may take: a call that outlasts the run's deadline is of no use."""
-    left = session.state.limits.seconds - session.state.spent.worked_ms / 1000
+    left = session.state.limits.seconds - session.state.used.worked_ms / 1000
     longest: float = settings.MODEL_TIMEOUT_S
     return max(1.0, min(longest, left))
 

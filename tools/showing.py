@@ -34,7 +34,13 @@ class Shown:
 
 def show_request(call: Call) -> Shown:
     """Return what would be sent for a call, secrets masked."""
-    show = {"http": _show_http, "mcp": _show_mcp, "python": _show_python, "decision": _show_decision}
+    show = {
+        "http": _show_http,
+        "mcp": _show_mcp,
+        "python": _show_python,
+        "decision": _show_decision,
+        "agent": _show_agent,
+    }
     known = show.get(call.spec.adapter)
     if known is None:
         return Shown(fault=f"the adapter {call.spec.adapter} was added here: what it sends only it knows")
@@ -117,6 +123,11 @@ def _show_python(call: Call) -> Shown:
 def _show_decision(call: Call) -> Shown:
     table = call.spec.config.get("table", "")
     return Shown(line=f"the decision table {table} is asked", body=_cut(_pretty(call.arguments)))
+
+
+def _show_agent(call: Call) -> Shown:
+    agent = call.spec.config.get("agent", "")
+    return Shown(line=f"the agent {agent} is given this task", body=_cut(_pretty(call.arguments)))
 
 
 def _pretty(value: Any) -> str:  # Any: JSON

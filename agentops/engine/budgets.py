@@ -95,8 +95,9 @@ def plan_reservation(
     ``prompt_tokens`` is an upper bound of the prompt. With what is spent so far the reservation never
     exceeds a limit of the run, nor what it holds of shared budgets.
     """
-    tokens_left = state.limits.tokens - state.spent.tokens
-    usd_left = state.limits.usd - state.spent.usd
+    committed = state.committed
+    tokens_left = state.limits.tokens - committed.tokens
+    usd_left = state.limits.usd - committed.usd
     room = {
         "": completion_tokens,
         "tokens": tokens_left - prompt_tokens,
@@ -146,11 +147,13 @@ def plan_draw(state: RunState, wanted: Reservation, calls: int) -> Amount:
 
     Of a unit that no shared budget limits it holds nothing. One call's worth is always within the limits.
     """
-    held, limits, spent = state.drawn, state.limits, state.spent
+    held, limits, spent, committed = state.drawn, state.limits, state.spent, state.committed
     return Amount(
-        0 if held.steps is None else min(state.next_step + calls - 1, limits.steps) - spent.steps,
-        0 if held.tokens is None else min(calls * wanted.tokens, limits.tokens - spent.tokens),
-        Decimal(0) if held.usd is None else min(calls * wanted.usd, limits.usd - spent.usd),
+        0
+        if held.steps is None
+        else min(state.next_step + calls - 1 - spent.steps, limits.steps - committed.steps),
+        0 if held.tokens is None else min(calls * wanted.tokens, limits.tokens - committed.tokens),
+        Decimal(0) if held.usd is None else min(calls * wanted.usd, limits.usd - committed.usd),
     )
 
 

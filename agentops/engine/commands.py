@@ -40,6 +40,13 @@ class CallTools:
 
 
 @dataclass(frozen=True, slots=True)
+class CallOff:
+    """These delegations are not needed any more: the others of their step have settled what they are for."""
+
+    calls: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SettleLostAttempt:
     """An attempt was started and its outcome was lost: it is unknown."""
 
@@ -107,6 +114,7 @@ Command = (
     | SettleLostAnswer
     | AssessCalls
     | CallTools
+    | CallOff
     | SettleLostAttempt
     | ReadBack
     | Park

@@ -11,6 +11,7 @@ from agentops.engine.commands import (
     AskMore,
     AskPlanner,
     AssessCalls,
+    CallOff,
     CallTools,
     Command,
     Finish,
@@ -22,6 +23,7 @@ from agentops.engine.commands import (
     SettleLostAttempt,
     Wait,
 )
+from agentops.engine.joins import find_surplus
 from agentops.engine.loops import is_stuck
 from agentops.engine.state import CallState, CallStatus, LimitReached, LostAuthority, RunState
 
@@ -46,7 +48,7 @@ def next_command(state: RunState, now: datetime, idle_ms: int = 0) -> Command:
 
 def find_deadline(state: RunState, now: datetime, idle_ms: int) -> datetime:
     """Return when the run's working time is used up, should nothing happen until then."""
-    left_ms = state.limits.seconds * 1000 - state.spent.worked_ms
+    left_ms = state.limits.seconds * 1000 - state.used.worked_ms
     return (state.working_since or now) + timedelta(milliseconds=left_ms + idle_ms)
 
 
@@ -86,7 +88,7 @@ def _carry_on(state: RunState, now: datetime, deadline: datetime) -> Command:
     if state.phase == "answered" and (state.engine >= OVERRUN_ANSWERS or not state.is_overspent):
         return Finish(e.RUN_COMPLETED, "")
     if state.exhausted or state.is_overspent:
-        over: LimitReached = "tokens" if state.spent.tokens > state.limits.tokens else "usd"
+        over: LimitReached = "tokens" if state.used.tokens > state.limits.tokens else "usd"
         return _stop_at(state, state.exhausted) if state.exhausted else _halt_at(over)
     if state.is_external:
         return _serve(state, now, deadline)
@@ -166,7 +168,7 @@ def _ask(state: RunState, now: datetime, deadline: datetime) -> Command:
         return Wait(min(state.retry_at, state.expires_at), "in_progress", for_people=False)
     if retrying:
         return AskPlanner(state.step, state.model_attempt + 1)
-    if state.spent.steps >= state.limits.steps:
+    if state.committed.steps >= state.limits.steps:
         return _stop_at(state, "steps")
     return AskPlanner(state.next_step, 1)
 
@@ -177,6 +179,8 @@ def _next_for_calls(state: RunState, now: datetime, deadline: datetime) -> Comma
         return AssessCalls(proposed)
     if any(call.status == "parked" and call.on_unknown == "halt" for call in state.calls):
         return Finish(e.RUN_HALTED, "outcome_unknown")
+    if surplus := find_surplus(state):
+        return CallOff(surplus)
     unknown = _first_due(state, "unknown", now)
     if unknown:
         return ReadBack(unknown.number)

@@ -45,6 +45,8 @@ CALL_ASKED_BACK = "call.asked_back"
 ATTEMPT_STARTED = "attempt.started"
 ATTEMPT_FAILED = "attempt.failed"
 CALL_DEFERRED = "call.deferred"
+CALL_DELEGATED = "call.delegated"
+CALLED_OFF = "call.called_off"
 CALL_SUCCEEDED = "call.succeeded"
 CALL_FAILED = "call.failed"
 CALL_UNKNOWN = "call.unknown"
@@ -77,6 +79,7 @@ INTENTS = frozenset(
         RUN_ADMITTED,
         MODEL_REQUESTED,
         ATTEMPT_STARTED,
+        CALL_DELEGATED,
         CALL_GATED,
         CONFIRMATION_REQUESTED,
         LIMIT_REACHED,

@@ -16,6 +16,7 @@ from agentops.engine.commands import (
     AskMore,
     AskPlanner,
     AssessCalls,
+    CallOff,
     CallTools,
     Command,
     Finish,
@@ -114,7 +115,7 @@ class _Reader:
 
     def _is_decided(self, event: Event) -> bool:
         """Whether a driver was told to do this, rather than the world or people having answered."""
-        if event.kind in _VERDICTS:
+        if event.kind in _VERDICTS or self._is_of_child(event):
             return False
         if event.kind in _OF_MODEL:
             return bool(event.facts.get("code") == LOST)
@@ -123,6 +124,12 @@ class _Reader:
             return True
         _check_follow_up(call, event)
         return call.status == "unknown" or event.facts["code"] == LOST
+
+    def _is_of_child(self, event: Event) -> bool:
+        """Whether this tells of a child run: it began with the attempt that stands before, or has ended."""
+        if event.kind not in _OF_ATTEMPT:
+            return event.kind == e.CALL_DELEGATED
+        return self.views[-1].call(event.facts["call"]).status == "delegated"
 
     def _attempt_of(self, event: Event) -> CallState | None:
         """Return the call of which an attempt ends here, if one does."""
@@ -186,6 +193,8 @@ def _leads_to(command: Command, event: Event, view: RunState) -> bool:
             return kind in _ASSESSED and facts.get("call") in calls
         case CallTools(calls):
             return kind in _CALLED and facts["call"] in calls and _may_go_out(view.call(facts["call"]), calls)
+        case CallOff(calls):
+            return kind in (e.CALLED_OFF, e.CALL_REFUSED) and facts["call"] in calls
         case SettleLostAttempt(call):
             return kind in _OF_ATTEMPT and (facts["call"], facts["code"]) == (call, LOST)
         case ReadBack(call):

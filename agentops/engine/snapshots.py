@@ -10,6 +10,7 @@ from agentops.engine.state import (
     CallState,
     Drawn,
     Extensible,
+    Join,
     Limits,
     Mark,
     Planned,
@@ -18,7 +19,7 @@ from agentops.engine.state import (
     Spent,
 )
 
-Part = TypeVar("Part", RunState, Limits, Spent, Drawn, Extensible, CallState, Proposed, Mark, Planned)
+Part = TypeVar("Part", RunState, Limits, Spent, Drawn, Extensible, Join, CallState, Proposed, Mark, Planned)
 
 
 class UnreadableSnapshot(ValueError):
@@ -56,8 +57,9 @@ def _load(data: Any) -> RunState:
         RunState,
         {
             **data,
-            "limits": _make(Limits, {**limits, "usd": Decimal(limits["usd"])}),
+            "limits": _load_limits(limits),
             "spent": _load_spent(data["spent"]),
+            "passed_on": _load_spent(data["passed_on"]),
             "unshared": _load_spent(data["unshared"]),
             "drawn": _make(Drawn, {**drawn, "usd": _amount(drawn["usd"]), "until": _time(drawn["until"])}),
             "extensible": _make(Extensible, data["extensible"]),
@@ -84,6 +86,10 @@ def _make(kind: type[Part], values: dict[str, Any]) -> Part:
     return kind(**values)
 
 
+def _load_limits(data: dict[str, Any]) -> Limits:
+    return _make(Limits, {**data, "usd": Decimal(data["usd"])})
+
+
 def _load_spent(data: dict[str, Any]) -> Spent:
     return _make(Spent, {**data, "usd": Decimal(data["usd"])})
 
@@ -91,7 +97,9 @@ def _load_spent(data: dict[str, Any]) -> Spent:
 def _load_call(data: dict[str, Any]) -> CallState:
     claims = tuple((window, amount) for window, amount in data["claims"])
     times = {name: _time(data[name]) for name in ("retry_at", "held_since")}
-    return _make(CallState, {**data, **times, "claims": claims})
+    share = data["share"] and _load_limits(data["share"])
+    joined = {"join": _make(Join, data["join"]), "share": share}
+    return _make(CallState, {**data, **times, **joined, "claims": claims})
 
 
 def _amount(value: str | None) -> Decimal | None:

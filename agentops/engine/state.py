@@ -31,6 +31,7 @@ CallStatus = Literal[
     "held",
     "asked",
     "started",
+    "delegated",
     "retrying",
     "deferred",
     "unknown",
@@ -103,6 +104,16 @@ class Spent(NamedTuple):
     usd: Decimal = ZERO
     worked_ms: int = 0
 
+    def __add__(self, other: object) -> Spent:
+        if not isinstance(other, Spent):
+            return NotImplemented
+        return Spent(
+            self.steps + other.steps,
+            self.tokens + other.tokens,
+            self.usd + other.usd,
+            self.worked_ms + other.worked_ms,
+        )
+
     def __sub__(self, other: Spent) -> Spent:
         return Spent(
             self.steps - other.steps,
@@ -127,6 +138,18 @@ class Drawn(NamedTuple):
     def units(self) -> list[str]:
         """Return which of steps, tokens and usd a shared budget limits."""
         return [name for name in ("steps", "tokens", "usd") if getattr(self, name) is not None]
+
+
+class Join(NamedTuple):
+    """Which delegations of a step belong together, and how many of their children have to have succeeded.
+
+    ``policy``: ``all`` waits for each of them, ``any`` for the first that ends, however it does, ``quorum`` for so many
+    that succeed. Once that is certain, one way or the other, the rest is called off.
+    """
+
+    group: str = ""
+    policy: str = "all"
+    needed: int = 1
 
 
 class CallState(NamedTuple):
@@ -157,6 +180,13 @@ class CallState(NamedTuple):
     held_since: datetime | None = None  # since when people may veto it; it is due at ``retry_at``
     confirmation: str = ""  # by which the end user is asked, or has said yes
     edited: int = 0  # the seq of the entry that holds its arguments, where a person has edited them
+    # Of a delegation: what it is joined with, its child, what of the run's limits that has as its own until it ends,
+    # whether it was told that its answer is not needed any more, and how long it has worked.
+    join: Join = Join()
+    child: str = ""
+    share: Limits | None = None
+    called_off: bool = False
+    child_ms: int = 0
 
     @property
     def signature(self) -> str:
@@ -179,7 +209,8 @@ SETTLED = frozenset(("succeeded", "failed", "refused", "staged"))
 RUNNABLE = frozenset(("allowed", "confirmed", "approved", "held", "retrying", "deferred"))
 # Nothing goes on until people have acted; a held call goes out if they do not, and until then waits for them too.
 REQUIRING_PEOPLE = frozenset(("confirming", "waiting", "asked", "parked"))
-WAITING_FOR_PEOPLE = REQUIRING_PEOPLE | {"held"}
+# How long a child takes is not known either: its own working time is counted, and charged when it ends.
+WAITING_FOR_PEOPLE = REQUIRING_PEOPLE | {"held", "delegated"}
 
 
 class Proposed(NamedTuple):
@@ -230,6 +261,7 @@ class RunState(NamedTuple):
     ending: str = ""
     reason: StatusReason | Literal[""] = ""
     spent: Spent = Spent()
+    passed_on: Spent = Spent()  # what its children have used of its limits, those that have ended
     drawn: Drawn = Drawn()
     unshared: Spent = Spent()  # what it had spent before any shared budget bound it
     reserved_tokens: int = 0
@@ -336,7 +368,26 @@ class RunState(NamedTuple):
     @property
     def is_overspent(self) -> bool:
         """Whether the run is beyond a limit: only a provider that takes more than it was allowed gets it there."""
-        return self.spent.tokens > self.limits.tokens or self.spent.usd > self.limits.usd
+        used = self.used
+        return used.tokens > self.limits.tokens or used.usd > self.limits.usd
+
+    @property
+    def used(self) -> Spent:
+        """Return what is gone of the run's limits: what it has spent itself, and what its children have."""
+        return self.spent + self.passed_on
+
+    @property
+    def committed(self) -> Spent:
+        """Return what the run itself cannot have any more: what is gone, and what children have that are going."""
+        lent = [call.share for call in self.calls if call.status == "delegated" and call.share]
+        used = self.used
+        if not lent:
+            return used
+        return used._replace(
+            steps=used.steps + sum(share.steps for share in lent),
+            tokens=used.tokens + sum(share.tokens for share in lent),
+            usd=used.usd + sum(share.usd for share in lent),
+        )
 
     @property
     def shared_spent(self) -> Spent:

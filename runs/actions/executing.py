@@ -64,7 +64,7 @@ def call_tools(session: Session, numbers: Sequence[int]) -> None:
     ready: list[Ready] = []
     try:
         for number in numbers[:1] if session.one_by_one else numbers:
-            if (found := _make_ready(session, number)) is not None:
+            if (found := make_ready(session, number)) is not None:
                 ready.append(found)
         if not ready:
             return
@@ -88,13 +88,18 @@ def _commit_attempts(session: Session, ready: Sequence[Ready]) -> None:
     # In the order of their tools: two runs that take caps of the same tools must not wait for each other.
     ordered = sorted(ready, key=lambda item: item.assessment.call.spec.tool_id)
     for item in ready:
-        _note_attempt(session, item)
-    session.premises = [premise for item in ready if (premise := _premise_of(item.assessment))]
+        note_attempt(session, item)
+    session.premises = premises_of(ready)
     try:
-        session.commit([guard for item in ordered for guard in _guards(session, item)])
+        session.commit([guard for item in ordered for guard in guards_of(session, item)])
     except GuardRefused:
         session.one_by_one = len(ready) > 1  # together they may ask for more than is left
         raise
+
+
+def premises_of(ready: Sequence[Ready]) -> list[Premise]:
+    """Return what the calls rest on, as the commit of their attempts compares it."""
+    return [premise for item in ready if (premise := _premise_of(item.assessment))]
 
 
 def _premise_of(assessment: Assessment) -> Premise | None:
@@ -105,7 +110,7 @@ def _premise_of(assessment: Assessment) -> Premise | None:
     return Premise(call.spec.tool_id, answer.text, call.key if is_unknown else None)
 
 
-def _make_ready(session: Session, number: int) -> Ready | None:
+def make_ready(session: Session, number: int) -> Ready | None:
     """Return the call with its permit and admission, or None after noting why it may not go out."""
     call = session.state.call(number)
     spec = session.version.catalogue[call.tool]
@@ -171,7 +176,7 @@ def _heed_void(session: Session, call: CallState, pinned: Pinned, error: StateCo
     note_refused(session, call, error.code, words or error.detail)
 
 
-def _guards(session: Session, item: Ready) -> list[Guard]:
+def guards_of(session: Session, item: Ready) -> list[Guard]:
     """Return what must hold in the very transaction that commits the attempt."""
     assessment, call = item.assessment, item.assessment.call
     guards: list[Guard] = []
@@ -208,7 +213,8 @@ def _approval_guard(item: Ready) -> list[Guard]:
     return [consume]
 
 
-def _note_attempt(session: Session, item: Ready) -> None:
+def note_attempt(session: Session, item: Ready) -> None:
+    """Note that a call goes out, with all that the attempt rests on."""
     call, assessment = session.state.call(item.number), item.assessment
     facts = {
         **where_of(session, call),

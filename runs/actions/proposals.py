@@ -20,6 +20,7 @@ from runs.session import Session, utc_now
 from tools.assessment import Assessment, assess, refuse
 from tools.bindings import CODE
 from tools.calls import Call, ToolSpec
+from tools.delegation import ADAPTER, read_terms
 from tools.standing import Answer
 
 _GONE: dict[str, Any] = {"arguments": None, "problem_detail": "the proposal was erased"}
@@ -134,6 +135,14 @@ def reasons_of(assessment: Assessment) -> list[dict[str, str]]:
     return [{"source": r.source, "code": r.code, "detail": r.detail} for r in assessment.decision.reasons]
 
 
+def join_of(spec: ToolSpec) -> dict[str, Any]:
+    """Return, as a fact, with what a task given to another agent is joined; nothing where each is by itself."""
+    if spec.adapter != ADAPTER:
+        return {}
+    join = read_terms(spec.name, spec.config).join
+    return {"join": list(join)} if join[0] else {}
+
+
 def terms_of(session: Session, call: CallState, assessment: Assessment) -> dict[str, Any]:
     """Return the facts of an assessed call: the terms that it runs under, and why."""
     spec = assessment.call.spec
@@ -152,5 +161,6 @@ def terms_of(session: Session, call: CallState, assessment: Assessment) -> dict[
         "reasons": reasons_of(assessment),
         "grant": str(assessment.grant_id),
         "digest": assessment.digest,
+        **join_of(spec),
         **facts_of(session, call.number),
     }

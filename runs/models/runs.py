@@ -90,6 +90,10 @@ class Run(models.Model):
     parent = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, related_name="children", db_index=False
     )
+    # Of a child that a call of its parent's has started: which call, and the digest of the task that it was given.
+    delegated_step = models.PositiveIntegerField(null=True)
+    delegated_call = models.PositiveSmallIntegerField(null=True)
+    task_digest = models.CharField(max_length=64, blank=True, db_default="")
     # Of a run that an agent outside plans: the digest of what its client calls the conversation.
     kind = models.CharField(max_length=8, choices=RunKind, default=RunKind.TASK, db_default=RunKind.TASK)
     conversation = models.CharField(max_length=64, blank=True, db_default="")
@@ -180,6 +184,12 @@ class Run(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["undoes"], condition=Q(undoes__isnull=False, ended_at=None), name="run_one_open_undo"
+            ),
+            # Whatever a driver does twice, one call has one child.
+            models.UniqueConstraint(
+                fields=["parent", "delegated_step", "delegated_call"],
+                condition=Q(delegated_call__isnull=False),
+                name="run_one_child_of_a_call",
             ),
         ]
 

@@ -32,7 +32,8 @@ from agentops.engine.commands import Command
 from agentops.engine.decide import LOST, next_command
 from agentops.engine.events import INTENTS, Event
 from agentops.engine.fold import fold, is_overtaken
-from agentops.engine.state import CallState, RunState
+from agentops.engine.shares import find_lacking
+from agentops.engine.state import CallState, Limits, RunState
 from agentops.engine.trouble import JITTER_UNITS, decide_follow_up
 from tests.engine.people import History
 from tests.engine.world import EFFECTS, IDEMPOTENCY, LIFE, RATES, START, TOOLS, Facts, World, worlds
@@ -146,6 +147,7 @@ class Simulation(History):
     def _carry_out_next(self) -> None:
         self.pass_time(50)
         self._heed_verdicts()
+        self._heed_children()
         command = next_command(self.view, self.now, self.idle_ms)
         _CARRY_OUT[type(command)](self, command)
         if self.chance(0.05):  # the end of a time slice
@@ -168,6 +170,20 @@ class Simulation(History):
             elif verdict:
                 self.note(e.APPROVAL_REFUSED, **where, code="denied_by_human")
 
+    def _heed_children(self) -> None:
+        """Let children end as they may, within what they were given."""
+        for call in self.view.calls:
+            if call.status != "delegated" or call.share is None or not self.chance(0.4):
+                continue
+            used = {
+                "steps": self.dice.randint(0, call.share.steps),
+                "tokens": self.dice.randint(0, call.share.tokens),
+                "usd": str(call.share.usd),
+                "worked_ms": self.dice.randint(0, call.share.seconds * 1000),
+            }
+            kind, code = self.dice.choice(((e.CALL_SUCCEEDED, "ok"), (e.CALL_FAILED, "child_halted")))
+            self._note_outcome(kind, call.number, code=code, size=9, used=used, child=call.child)
+
     def wait(self, command: c.Wait) -> None:
         unused = count_unused(self.view)
         if command.for_people and unused != Amount(0, 0, Decimal(0)):
@@ -176,7 +192,9 @@ class Simulation(History):
         self.commit()
         assert command.until is not None
         assert command.until > self.now, "a wait until a time that is past would spin"
-        if self.acts and self.chance(0.7):
+        if any(call.status == "delegated" for call in self.view.calls):
+            self.now = min(self.now + timedelta(seconds=self.dice.randint(0, 30)), command.until)
+        elif self.acts and self.chance(0.7):
             self.now = min(self.now + timedelta(seconds=self.dice.randint(0, 30)), command.until)
             self.let_people_act()
         else:
@@ -325,9 +343,48 @@ class Simulation(History):
             "backoff_cap_ms": 30_000,
             "on_unknown": call.on_unknown if known else self.dice.choice(("wait", "halt")),
             "on_breaker_open": call.on_breaker_open if known else self.dice.choice(("wait", "skip", "halt")),
+            **self._join(call),
         }
 
+    def _join(self, call: CallState) -> Facts:
+        joins = ([], ["all", "any", 1], ["all", "quorum", 1], ["all", "quorum", 2])
+        join = joins[self.view.step % 4]  # of a tool, once
+        return {"join": join} if join and call.tool == "ask_agent" else {}
+
     def call(self, command: c.CallTools) -> None:
+        """Give tasks to other agents; or, where there is none, make the calls."""
+        tasks = [each for each in command.calls if self.view.call(each).tool == "ask_agent"]
+        for number in tasks:
+            self._delegate(command, number)
+        if not tasks:
+            self._call(command)
+
+    def _delegate(self, command: c.CallTools, number: int) -> None:
+        if not self._may_go_out(command, number):
+            return
+        still = c.CallTools(tuple(each for each in command.calls if self.view.call(each).may_run))
+        where: Facts = {"step": self.view.step, "call": number}
+        share = Limits(
+            self.dice.randint(1, 3), self.dice.randint(1, 5_000), Decimal(self.dice.randint(0, 20)) / 100, 5
+        )
+        if find_lacking(self.view, share):
+            self.note(e.CALL_REFUSED, still, **where, code="share_too_large")
+            return
+        self.note(e.ATTEMPT_STARTED, still, **where, claims=[], attempt=self.view.call(number).attempts + 1)
+        given = {**share._asdict(), "usd": str(share.usd)}
+        self.note(e.CALL_DELEGATED, **where, child=f"r{len(self.events)}", share=given)
+        self.commit()
+
+    def call_off(self, command: c.CallOff) -> None:
+        for place, number in enumerate(command.calls):
+            left, where = c.CallOff(command.calls[place:]), {"step": self.view.step, "call": number}
+            if self.view.call(number).status == "delegated":
+                self.note(e.CALLED_OFF, left, **where)
+            else:
+                self.note(e.CALL_REFUSED, left, **where, code="not_needed")
+        self.commit()
+
+    def _call(self, command: c.CallTools) -> None:
         started = [number for number in command.calls if self._may_go_out(command, number)]
         together = c.CallTools(tuple(started))
         for number in started:
@@ -414,6 +471,7 @@ _CARRY_OUT: dict[type, Callable[[Simulation, Any], None]] = {
     c.SettleLostAnswer: Simulation.settle_answer,
     c.AssessCalls: Simulation.assess,
     c.CallTools: Simulation.call,
+    c.CallOff: Simulation.call_off,
     c.SettleLostAttempt: Simulation.lose_attempt,
     c.ReadBack: Simulation.read_back,
     c.Park: Simulation.park,

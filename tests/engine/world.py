@@ -15,9 +15,9 @@ from agentops.engine.budgets import Rates
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LIFE = timedelta(hours=1)
 RATES = Rates(Decimal(3), Decimal(15))
-TOOLS = ("look_up", "refund", "cancel", "ask_user", "hand_over")
+TOOLS = ("look_up", "refund", "cancel", "ask_agent", "ask_user", "hand_over")
 IDEMPOTENCY = ("honours_key", "read_back", "none")
-EFFECTS = {"look_up": "read", "refund": "irreversible", "cancel": "reversible"}
+EFFECTS = {"look_up": "read", "refund": "irreversible", "cancel": "reversible", "ask_agent": "read"}
 
 Facts = dict[str, Any]  # Any: JSON
 

@@ -107,7 +107,7 @@ def test_who_may_veto(company: Company, held: Run) -> None:
 @pytest.mark.parametrize(
     ("module", "function", "line", "mutant"),
     [
-        (executing, "_make_ready", "if held := hold_facts(call, assessment, utc_now()):", "if held := {}:"),
+        (executing, "make_ready", "if held := hold_facts(call, assessment, utc_now()):", "if held := {}:"),
         (assessment, "_assess_valid", "veto_s=find_veto_window(spec.effect, standing),", "veto_s=0,"),
     ],
 )
@@ -128,7 +128,7 @@ def test_without_heeding_the_users_words_it_goes_out(
 ) -> None:
     company.is_mutant = True
     line = "if call.held_since and not call.attempts and session.state.unread:"
-    rewrite(monkeypatch, executing, "_make_ready", line, "if False:")
+    rewrite(monkeypatch, executing, "make_ready", line, "if False:")
     add_message(actor=client(company), run=held, text="No, wait!")
     with once_over(held):
         company.drive(held)
@@ -140,6 +140,6 @@ def test_where_only_what_is_held_heeds_them_it_goes_out_later(
 ) -> None:
     company.is_mutant = True
     line = "call.held_since and not call.attempts and session.state.unread"
-    rewrite(monkeypatch, executing, "_make_ready", line, 'call.status == "held" and session.state.unread')
+    rewrite(monkeypatch, executing, "make_ready", line, 'call.status == "held" and session.state.unread')
     write_while_it_waits_for_its_tool(company)
     assert len(company.world.effects) == 1

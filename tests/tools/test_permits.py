@@ -301,7 +301,7 @@ def test_only_execution_releases_credentials_and_only_a_request_shows_one() -> N
 def test_only_the_gate_issues_permits_and_only_permits_makes_them() -> None:
     assert files_that_call("issue_permit") == {"approvals/gate.py"}
     assert files_that_call("Permit") == {"tools/permits.py"}
-    assert files_that_call("use_permit") == {"tools/execution.py"}
+    assert files_that_call("use_permit") == {"tools/execution.py", "runs/delegation/calling.py"}
     assert files_that_call("Assessment") == {"tools/assessment.py"}
 
 
@@ -312,5 +312,6 @@ def test_only_the_driver_executes() -> None:
     assert calls == {
         "runs/actions/executing.py",
         "runs/actions/outcomes.py",
+        "runs/delegation/calling.py",  # gives back what it was admitted for
         "runs/lookups/calling.py",
     }

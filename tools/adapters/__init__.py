@@ -10,6 +10,7 @@ from typing import cast
 from tools.adapters.base import Adapter, AdapterOptions
 
 BUILT_IN = {
+    "agent": "tools.adapters.agent.AgentAdapter",
     "decision": "tools.adapters.decision.DecisionAdapter",
     "http": "tools.adapters.http.HttpAdapter",
     "mcp": "tools.adapters.mcp.McpAdapter",

@@ -30,6 +30,10 @@ class Index:
         self._places: dict[int, int | array[int]] = {}
         self._amounts: dict[Decimal, str] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        return not self._texts
+
     def add(self, text: str, where: str) -> None:
         """Add a plain text, unless it is known."""
         if text in self._texts:

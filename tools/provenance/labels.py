@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 # ``user``: the end user's own words. ``trusted``: kept by people of the house. ``untrusted``: a stranger may have
@@ -41,6 +41,13 @@ def label_leaves(value: Any, rules: Rules, origin: str) -> Iterator[Leaf]:  # An
     """
     for path, text in leaves_of(value):
         yield Leaf(text, label_at(path, rules), origin)
+
+
+def bound_labels(leaves: Iterable[Leaf], *, tainted: bool, sensitive: bool) -> Iterator[Leaf]:
+    """Yield leaves under labels that are no milder than what they were made of: strangers' words, or secrets."""
+    for leaf in leaves:
+        source: Source = "untrusted" if tainted else leaf.label.source
+        yield replace(leaf, label=Label(source, sensitive or leaf.label.sensitive))
 
 
 def label_at(path: tuple[str, ...], rules: Rules) -> Label:

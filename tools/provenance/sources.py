@@ -85,6 +85,11 @@ class Sources:
         """Return what some texts hold of what may not leave to just anybody, or an empty string."""
         return self._secrets.find_in(payload)
 
+    @property
+    def has_untrusted(self) -> bool:
+        """Whether anything was read that a stranger may have written."""
+        return not self._leaves["untrusted"].is_empty
+
     def _best(self, find: Callable[[Index], str | None]) -> Origin:
         if find(self._words) is not None:
             return USER

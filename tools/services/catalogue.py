@@ -19,6 +19,7 @@ from identities.policies import require
 from identities.services.signing_keys import ensure_signing_key
 from tools.calls import AUDIENCE
 from tools.models import Tool, ToolVersion
+from tools.services.agent_faults import find_agent_faults
 from tools.services.audiences import find_audience_faults
 from tools.services.changes import describe_version
 from tools.services.credentials import find_credential_faults
@@ -66,6 +67,7 @@ def add_version(*, actor: User, tool: Tool, definition: ToolDefinition) -> ToolV
         *find_audience_faults(locked.team, definition),
         *find_server_faults(locked.team, definition),
         *find_table_faults(locked.team, definition),
+        *find_agent_faults(locked.team, definition),
         *find_undo_faults(locked, definition),
         *find_resolver_faults(locked, definition),
         *find_preview_faults(locked, definition),

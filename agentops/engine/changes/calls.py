@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from agentops.engine import events as e
 from agentops.engine.changes import Change, Facts
 from agentops.engine.changes.marks import mark_entry
 from agentops.engine.events import Event
 from agentops.engine.loops import forget_proposals, note_success
-from agentops.engine.state import CallState, CallStatus, RunState
+from agentops.engine.state import CallState, CallStatus, Join, Limits, RunState, Spent
 
 # Where a call stands that may go out.
 _BEFORE = ("allowed", "confirmed", "approved", "held", "retrying", "deferred")
@@ -51,6 +52,7 @@ def _with_terms(call: CallState, facts: Facts, status: CallStatus) -> CallState:
         on_breaker_open=facts["on_breaker_open"],
         retry_at=None,
         held_since=None,
+        join=Join(*facts["join"]) if "join" in facts else Join(),
     )
 
 
@@ -140,6 +142,27 @@ def _attempt_started(state: RunState, facts: Facts, event: Event) -> RunState:
     return _count_planned(state, call).with_call(started)
 
 
+def _call_delegated(state: RunState, facts: Facts, event: Event) -> RunState:
+    """A child run was started with the attempt: the call waits for it, and a share of the limits is the child's."""
+    call, share = _pick(state, facts, "started"), facts["share"]
+    lent = Limits(share["steps"], share["tokens"], Decimal(share["usd"]), share["seconds"])
+    return state.with_call(call._replace(status="delegated", child=facts["child"], share=lent))
+
+
+def _called_off(state: RunState, facts: Facts, event: Event) -> RunState:
+    call = _pick(state, facts, "delegated")
+    return state.with_call(call._replace(called_off=True))
+
+
+def _settle_share(state: RunState, call: CallState, used: Facts) -> RunState:
+    """Charge what a child has used; of children side by side the time of the one that took longest counts."""
+    longest = max((each.child_ms for each in state.calls), default=0)
+    worked_ms = max(0, used["worked_ms"] - longest)
+    charged = Spent(used["steps"], used["tokens"], Decimal(used["usd"]), worked_ms)
+    ended = call._replace(child_ms=used["worked_ms"], share=None)
+    return state._replace(passed_on=state.passed_on + charged).with_call(ended)
+
+
 def _count_planned(state: RunState, call: CallState) -> RunState:
     """Count a call against the plan with its first attempt: tried again it is the same call."""
     if call.attempts or not state.planned(call.tool):
@@ -167,8 +190,11 @@ def _call_deferred(state: RunState, facts: Facts, event: Event) -> RunState:
 def _call_ended(status: CallStatus) -> Change:
     def change(state: RunState, facts: Facts, event: Event) -> RunState:
         # A replayed outcome was recorded under this key before: no attempt is made for it.
-        before = _BEFORE if facts.get("replayed") else ("started", "unknown")
+        before = _BEFORE if facts.get("replayed") else ("started", "unknown", "delegated")
         call = _pick(state, facts, *before)
+        if call.status == "delegated":
+            state = _settle_share(state, call, facts["used"])
+            call = state.call(call.number)
         ended = state.with_call(call._replace(status=status, code=facts["code"], retry_at=None))
         if status == "succeeded" and not facts.get("replayed"):
             ended = note_success(ended, call)
@@ -212,6 +238,8 @@ CHANGES: dict[str, Change] = {
     e.CALL_EDITED: _call_edited,
     e.CALL_ASKED_BACK: _call_asked_back,
     e.ATTEMPT_STARTED: _attempt_started,
+    e.CALL_DELEGATED: _call_delegated,
+    e.CALLED_OFF: _called_off,
     e.ATTEMPT_FAILED: _attempt_failed,
     e.CALL_DEFERRED: _call_deferred,
     e.CALL_SUCCEEDED: _call_ended("succeeded"),

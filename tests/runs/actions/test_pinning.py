@@ -399,7 +399,7 @@ def test_what_is_signed_holds_the_call_and_the_state(company: Company, waiting: 
 
 def before_it_goes_out(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[Session], object]) -> None:
     """Have something happen once, just before a driver sees whether its call may go out."""
-    real, done = executing._make_ready, list[int]()
+    real, done = executing.make_ready, list[int]()
 
     def make_ready(session: Session, number: int) -> executing.Ready | None:
         if not done:
@@ -407,7 +407,7 @@ def before_it_goes_out(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[Ses
             meanwhile(session)
         return real(session, number)
 
-    monkeypatch.setattr(executing, "_make_ready", make_ready)
+    monkeypatch.setattr(executing, "make_ready", make_ready)
 
 
 def test_an_edited_call_that_is_asked_about_anew_stays_an_edited_one(

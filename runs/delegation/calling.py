@@ -1,0 +1,88 @@
+"""Making the calls of a step, those that give another agent a task among them: each child is started with its attempt.
+
+The attempt, the child and the note that the call waits for it are one transaction. So a driver that dies leaves a
+child that its parent knows, or none; and another driver finds the call still to be made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agentops.engine import events as e
+from agentops.engine.decide import LOST_AUTHORITY
+from agentops.engine.state import Limits
+from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
+from runs.actions import executing
+from runs.actions.executing import Ready
+from runs.actions.proposals import where_of
+from runs.actions.refusals import note_refused
+from runs.delegation.starting import Handed, start_child
+from runs.delegation.tasks import write_evidence
+from runs.models import Run
+from runs.session import Session
+from tools.delegation import ADAPTER, read_terms
+from tools.execution import give_back, leave_place
+from tools.permits import use_permit
+
+OUTSIDE = "an agent outside gives no tasks to agents of the house; start a run of that agent instead"
+
+
+def call_tools(session: Session, numbers: Sequence[int]) -> None:
+    """Give the tasks of a step to other agents; or, where there is none, make its calls."""
+    tasks = [number for number in numbers if _is_task(session, number)]
+    for number in tasks:
+        _delegate(session, number)
+    if not tasks:
+        executing.call_tools(session, numbers)
+
+
+def _is_task(session: Session, number: int) -> bool:
+    return session.version.catalogue[session.state.call(number).tool].adapter == ADAPTER
+
+
+def _delegate(session: Session, number: int) -> None:
+    ready = executing.make_ready(session, number)
+    if ready is None:
+        return
+    try:
+        _start(session, ready)
+    finally:  # the breaker is asked, for an operator may have forced it open; no child says anything about it
+        leave_place(ready.place)
+        give_back(ready.assessment.call.spec, ready.admission)
+
+
+def _start(session: Session, ready: Ready) -> None:
+    call, planned = session.state.call(ready.number), ready.assessment.call
+    if session.state.is_external:
+        note_refused(session, call, "outside_agent", OUTSIDE)
+        return
+    use_permit(ready.permit, ready.assessment)
+    terms = read_terms(planned.spec.name, planned.spec.config)
+    evidence = write_evidence(session, planned.arguments)
+    place = where_of(session, call)
+    handed = Handed(
+        place["step"], place["call"], terms, planned.arguments, evidence, session.context.new_traceparent()
+    )
+    try:
+        with session.orm_write() as write:
+            child, share = start_child(session.context.run_id, session.state, handed)
+            _note_child(session, ready, child, share)
+            session.premises = executing.premises_of([ready])
+            write(executing.guards_of(session, ready))
+    except (PolicyDenied, StateConflict, ValidationFailed) as refusal:
+        # Of the agent that was to be called; words that mean the run's own would end the run.
+        code = "agent_stopped" if refusal.code in LOST_AUTHORITY else refusal.code
+        note_refused(session, call, code, refusal.detail)
+
+
+def _note_child(session: Session, ready: Ready, child: Run, share: Limits) -> None:
+    executing.note_attempt(session, ready)
+    session.note(
+        e.CALL_DELEGATED,
+        {
+            **where_of(session, session.state.call(ready.number)),
+            "child": str(child.pk),
+            "identity": str(child.identity_id),
+            "share": {**share._asdict(), "usd": str(share.usd)},
+        },
+    )

@@ -1,0 +1,104 @@
+"""Several tasks in one step: side by side, joined by what people said of the tool, the rest called off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from runs.delegation import joining
+from runs.models import Run
+from runs.services import cancel_run
+from tests.rewriting import rewrite
+from tests.runs.company import Company
+from tests.runs.delegation.conftest import House
+
+ASKS = [("ask_researcher", {"topic": topic}) for topic in ("colours", "sizes", "shapes")]
+
+
+def ask_all(company: Company, **join: Any) -> tuple[House, Run, list[Run]]:
+    house = House(company)
+    house.hire("researcher")
+    house.add_delegation(**({"join": join} if join else {}))
+    run = house.ask(*ASKS)
+    return house, run, house.children(run)
+
+
+def test_tasks_of_one_step_are_done_side_by_side_and_all_are_waited_for(company: Company) -> None:
+    house, run, children = ask_all(company)
+    assert len(children) == 3
+    for child in children:
+        house.answer(child)
+        company.play()
+        assert company.drive(run).state == "in_progress" or child is children[-1]
+    assert [state for state, _ in company.states(run)] == ["succeeded"] * 3
+
+
+@pytest.mark.parametrize(
+    ("join", "answers", "stopped"),
+    [
+        ({"policy": "first_success"}, 1, 2),
+        ({"policy": "quorum", "needed": 2}, 2, 1),
+    ],
+)
+def test_so_many_answers_are_enough_and_the_rest_is_called_off(
+    company: Company, join: dict[str, Any], answers: int, stopped: int
+) -> None:
+    house, run, children = ask_all(company, **join)
+    for child in children[:answers]:
+        house.answer(child)
+    company.drive(run)
+    for child in children[answers:]:
+        child.refresh_from_db()
+        assert child.state == "cancelling"
+        company.drive(child)
+    house.finish(run)
+    expected = [("succeeded", "ok")] * answers + [("failed", "not_needed")] * stopped
+    assert (run.state, company.states(run)) == ("completed", expected)
+
+
+def test_any_is_content_with_the_first_that_ends(company: Company) -> None:
+    house, run, children = ask_all(company, policy="any")
+    cancel_run(actor=company.cast.alice, run=children[0])
+    company.drive(children[0])
+    company.drive(run)
+    for child in children[1:]:
+        company.drive(child)
+    house.finish(run)
+    codes = [("failed", "child_cancelled"), *[("failed", "not_needed")] * 2]
+    assert company.states(run) == codes
+
+
+def test_a_quorum_that_cannot_come_about_any_more_is_not_waited_for(company: Company) -> None:
+    house, run, children = ask_all(company, policy="quorum", needed=3)
+    cancel_run(actor=company.cast.alice, run=children[0])
+    company.drive(children[0])
+    company.drive(run)
+    assert {Run.objects.get(pk=child.pk).state for child in children[1:]} == {"cancelling"}
+    for child in children[1:]:
+        company.drive(child)
+    house.finish(run)
+
+
+def test_what_was_called_off_is_charged_like_the_rest(company: Company) -> None:
+    house, run, children = ask_all(company, policy="first_success")
+    house.answer(children[0])
+    company.drive(run)
+    for child in children[1:]:
+        company.drive(child)
+    house.finish(run)
+    (ended, *rest) = company.facts(run, "call.succeeded") + company.facts(run, "call.failed")
+    assert ended["used"]["tokens"] > 0
+    assert [facts["used"]["tokens"] for facts in rest] == [0, 0]
+
+
+def test_without_calling_off_the_rest_goes_on(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mutant: what is not needed is noted, and nobody tells the child."""
+    company.is_mutant = True
+    rewrite(
+        monkeypatch, joining, "call_off", "_cancel(session.context.identity_id, UUID(call.child))", "pass"
+    )
+    house, run, children = ask_all(company, policy="first_success")
+    house.answer(children[0])
+    company.drive(run)
+    assert {Run.objects.get(pk=child.pk).state for child in children[1:]} == {"queued"}
