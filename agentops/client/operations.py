@@ -212,7 +212,8 @@ class AsyncOperations(Protocol):
     ) -> t.Decided:
         """Approve or deny, as a person with a fresh second factor.
 
-        With an API key, open the window with `stepUp` first. Answers 409 when the request is decided or
+        With an API key, open the window with `stepUp` first; where a security key has to sign, `beginKeyProof` is told
+        what about: the verdict, a colon, and the digest. Answers 409 when the request is decided or
         expired, or when the call is not the one that the digest names.
         """
 
@@ -848,9 +849,24 @@ class AsyncOperations(Protocol):
         self,
         **body: Unpack[t.StepUpBody],
     ) -> t.StepUp:
-        """Open a window of at most 60 seconds in which this key may decide about approvals."""
+        """Open a window of at most 60 seconds in which this key may decide about approvals.
+
+        Give a code, or what a security key answered to `beginKeyProof`.
+        """
 
         answer: t.StepUp = await self._answer(Call("POST", "/api/v1/step-up", body=body))
+        return answer
+
+    async def begin_key_proof(
+        self,
+        **body: Unpack[t.KeyProofBody],
+    ) -> t.KeyProof:
+        """Return what the caller's security key is to sign, within two minutes; `stepUp` takes the answer, once.
+
+        Keys answer for the one address that they were added at, in production `PUBLIC_URL`.
+        """
+
+        answer: t.KeyProof = await self._answer(Call("POST", "/api/v1/step-up/key", body=body))
         return answer
 
     async def make_stop(
@@ -987,6 +1003,20 @@ class AsyncOperations(Protocol):
         answer: t.Document = await self._answer(Call("GET", Call.path("/api/v1/tables/{table_id}/versions/{number}/dmn", table_id, number)))
         return answer
 
+    async def foresee_table(
+        self,
+        number: int,
+        table_id: str,
+        /,
+    ) -> t.TableForesight:
+        """Decide the recorded calls of the last 30 days again by a version, a draft as a rule. For people only.
+
+        422 for a draft that is no table yet.
+        """
+
+        answer: t.TableForesight = await self._answer(Call("GET", Call.path("/api/v1/tables/{table_id}/versions/{number}/last-month", table_id, number)))
+        return answer
+
     async def publish_table(
         self,
         number: int,
@@ -1040,6 +1070,32 @@ class AsyncOperations(Protocol):
         """Return a tool."""
 
         answer: t.Tool = await self._answer(Call("GET", Call.path("/api/v1/tools/{tool_id}", tool_id)))
+        return answer
+
+    async def get_breaker(
+        self,
+        tool_id: str,
+        /,
+    ) -> t.BreakerHistory:
+        """Return the breaker of a tool with its last 30 days. For people only."""
+
+        answer: t.BreakerHistory = await self._answer(Call("GET", Call.path("/api/v1/tools/{tool_id}/breaker", tool_id)))
+        return answer
+
+    async def operate_breaker(
+        self,
+        tool_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.BreakerBody],
+    ) -> t.BreakerHistory:
+        """Force the breaker open, lift that again, or reset the automatic one. Lifting takes a fresh second factor.
+
+        409 `breaker_forced_open` and `breaker_not_forced` where it stands so already.
+        """
+
+        answer: t.BreakerHistory = await self._answer(Call("POST", Call.path("/api/v1/tools/{tool_id}/breaker", tool_id), key=idempotency_key or new_key(), body=body))
         return answer
 
     async def get_tool_metrics(
@@ -1373,7 +1429,8 @@ class Operations(Protocol):
     ) -> t.Decided:
         """Approve or deny, as a person with a fresh second factor.
 
-        With an API key, open the window with `stepUp` first. Answers 409 when the request is decided or
+        With an API key, open the window with `stepUp` first; where a security key has to sign, `beginKeyProof` is told
+        what about: the verdict, a colon, and the digest. Answers 409 when the request is decided or
         expired, or when the call is not the one that the digest names.
         """
 
@@ -2009,9 +2066,24 @@ class Operations(Protocol):
         self,
         **body: Unpack[t.StepUpBody],
     ) -> t.StepUp:
-        """Open a window of at most 60 seconds in which this key may decide about approvals."""
+        """Open a window of at most 60 seconds in which this key may decide about approvals.
+
+        Give a code, or what a security key answered to `beginKeyProof`.
+        """
 
         answer: t.StepUp = self._answer(Call("POST", "/api/v1/step-up", body=body))
+        return answer
+
+    def begin_key_proof(
+        self,
+        **body: Unpack[t.KeyProofBody],
+    ) -> t.KeyProof:
+        """Return what the caller's security key is to sign, within two minutes; `stepUp` takes the answer, once.
+
+        Keys answer for the one address that they were added at, in production `PUBLIC_URL`.
+        """
+
+        answer: t.KeyProof = self._answer(Call("POST", "/api/v1/step-up/key", body=body))
         return answer
 
     def make_stop(
@@ -2148,6 +2220,20 @@ class Operations(Protocol):
         answer: t.Document = self._answer(Call("GET", Call.path("/api/v1/tables/{table_id}/versions/{number}/dmn", table_id, number)))
         return answer
 
+    def foresee_table(
+        self,
+        number: int,
+        table_id: str,
+        /,
+    ) -> t.TableForesight:
+        """Decide the recorded calls of the last 30 days again by a version, a draft as a rule. For people only.
+
+        422 for a draft that is no table yet.
+        """
+
+        answer: t.TableForesight = self._answer(Call("GET", Call.path("/api/v1/tables/{table_id}/versions/{number}/last-month", table_id, number)))
+        return answer
+
     def publish_table(
         self,
         number: int,
@@ -2201,6 +2287,32 @@ class Operations(Protocol):
         """Return a tool."""
 
         answer: t.Tool = self._answer(Call("GET", Call.path("/api/v1/tools/{tool_id}", tool_id)))
+        return answer
+
+    def get_breaker(
+        self,
+        tool_id: str,
+        /,
+    ) -> t.BreakerHistory:
+        """Return the breaker of a tool with its last 30 days. For people only."""
+
+        answer: t.BreakerHistory = self._answer(Call("GET", Call.path("/api/v1/tools/{tool_id}/breaker", tool_id)))
+        return answer
+
+    def operate_breaker(
+        self,
+        tool_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.BreakerBody],
+    ) -> t.BreakerHistory:
+        """Force the breaker open, lift that again, or reset the automatic one. Lifting takes a fresh second factor.
+
+        409 `breaker_forced_open` and `breaker_not_forced` where it stands so already.
+        """
+
+        answer: t.BreakerHistory = self._answer(Call("POST", Call.path("/api/v1/tools/{tool_id}/breaker", tool_id), key=idempotency_key or new_key(), body=body))
         return answer
 
     def get_tool_metrics(

@@ -45,6 +45,9 @@ class AbsenceSubject(TypedDict):
     deputy: str
 
 
+ActEnum: TypeAlias = "Literal[\"force_open\", \"lift\", \"reset\"]"
+
+
 class ActivationProposal(TypedDict):
     """That an agent acts."""
 
@@ -289,7 +292,42 @@ class Breaker(TypedDict):
     reason: str
 
 
+class BreakerBody(TypedDict):
+    """What is to be done to a breaker. To force it open takes a reason; the record keeps it."""
+
+    act: ActEnum
+    reason: NotRequired[str]
+
+
+class BreakerHistory(TypedDict):
+    """A breaker as it stands, its moves since `since`, the newest first, and when no calls went out."""
+
+    breaker: Breaker
+    since: str
+    openings: int
+    moves: list[BreakerMove]
+    stretches: list[BreakerStretch]
+
+
+class BreakerMove(TypedDict):
+    """One move; `by` is empty where the breaker moved by itself, and `before` where a person moved it."""
+
+    at: str
+    what: WhatEnum
+    before: str
+    reason: str
+    by: str
+
+
 BreakerStateEnum: TypeAlias = "Literal[\"closed\", \"open\", \"half_open\", \"forced_open\"]"
+
+
+class BreakerStretch(TypedDict):
+    """A time in which no calls went out."""
+
+    since: str
+    until: str
+    why: WhyEnum
 
 
 class Budget(TypedDict):
@@ -333,7 +371,7 @@ class CallCounts(TypedDict):
     week: int
 
 
-CallState: TypeAlias = "Literal[\"proposed\", \"allowed\", \"confirming\", \"confirmed\", \"waiting\", \"approved\", \"held\", \"asked\", \"started\", \"retrying\", \"deferred\", \"unknown\", \"parking\", \"parked\", \"succeeded\", \"failed\", \"refused\", \"staged\"]"
+CallState: TypeAlias = "Literal[\"proposed\", \"allowed\", \"confirming\", \"confirmed\", \"waiting\", \"approved\", \"held\", \"asked\", \"started\", \"delegated\", \"retrying\", \"deferred\", \"unknown\", \"parking\", \"parked\", \"succeeded\", \"failed\", \"refused\", \"staged\"]"
 
 
 class Campaign(TypedDict):
@@ -494,6 +532,17 @@ class ChangeSetPage(TypedDict):
 
 
 ChangeSetState: TypeAlias = "Literal[\"draft\", \"offered\", \"applied\", \"declined\", \"superseded\", \"voided\"]"
+
+
+class ChangedDecision(TypedDict):
+    """A call about which the table would have said something else."""
+
+    run_id: str
+    step: int
+    tool: str
+    at: str
+    before: str
+    after: str
 
 
 ChannelEnum: TypeAlias = "Literal[\"console\", \"api\", \"terminal\"]"
@@ -782,7 +831,7 @@ class Event(TypedDict):
     content: Any
 
 
-EventKind: TypeAlias = "Literal[\"run.started\", \"run.held_back\", \"run.admitted\", \"call.received\", \"message.received\", \"input.received\", \"handover.answered\", \"handover.closed\", \"outcome.settled\", \"call.vetoed\", \"run.paused\", \"run.unpaused\", \"run.cancel_requested\", \"run.killed\", \"plan.frozen\", \"model.requested\", \"step.decided\", \"model.failed\", \"call.allowed\", \"call.gated\", \"call.refused\", \"call.held\", \"call.asked\", \"confirmation.requested\", \"confirmation.given\", \"confirmation.refused\", \"approval.granted\", \"approval.refused\", \"call.edited\", \"call.asked_back\", \"attempt.started\", \"attempt.failed\", \"call.deferred\", \"call.succeeded\", \"call.failed\", \"call.unknown\", \"call.parked\", \"call.staged\", \"changes.offered\", \"changes.sent_back\", \"changes.settled\", \"budget.bound\", \"budget.drawn\", \"budget.returned\", \"budget.exhausted\", \"run.limit_reached\", \"budget.extended\", \"budget.extension_refused\", \"authority.lost\", \"run.completed\", \"run.halted\", \"run.failed\", \"run.cancelled\", \"run.expired\"]"
+EventKind: TypeAlias = "Literal[\"run.started\", \"run.held_back\", \"run.admitted\", \"call.received\", \"message.received\", \"input.received\", \"handover.answered\", \"handover.closed\", \"outcome.settled\", \"call.vetoed\", \"run.paused\", \"run.unpaused\", \"run.cancel_requested\", \"run.killed\", \"plan.frozen\", \"model.requested\", \"step.decided\", \"model.failed\", \"call.allowed\", \"call.gated\", \"call.refused\", \"call.held\", \"call.asked\", \"confirmation.requested\", \"confirmation.given\", \"confirmation.refused\", \"approval.granted\", \"approval.refused\", \"call.edited\", \"call.asked_back\", \"attempt.started\", \"call.delegated\", \"call.called_off\", \"attempt.failed\", \"call.deferred\", \"call.succeeded\", \"call.failed\", \"call.unknown\", \"call.parked\", \"call.staged\", \"changes.offered\", \"changes.sent_back\", \"changes.settled\", \"budget.bound\", \"budget.drawn\", \"budget.returned\", \"budget.exhausted\", \"run.limit_reached\", \"budget.extended\", \"budget.extension_refused\", \"authority.lost\", \"run.completed\", \"run.halted\", \"run.failed\", \"run.cancelled\", \"run.expired\"]"
 
 
 class EventPage(TypedDict):
@@ -1037,6 +1086,18 @@ class ItemsDecisionBody(TypedDict):
     digest: str
     items: list[ItemVerdictBody]
     reason: NotRequired[str]
+
+
+class KeyProof(TypedDict):
+    """What `navigator.credentials.get` takes as `publicKey`, as JSON."""
+
+    options: dict[str, Any]
+
+
+class KeyProofBody(TypedDict):
+    """What the signature is to be about, where a decision asks for one; see `decideApproval`."""
+
+    about: NotRequired[str]
 
 
 LaneEnum: TypeAlias = "Literal[\"decided\", \"executed\", \"broke\"]"
@@ -1715,9 +1776,10 @@ class StepUp(TypedDict):
 
 
 class StepUpBody(TypedDict):
-    """A request body; a member that it does not know is refused, since it would be silently ignored."""
+    """One of the two: a code, or what a security key answered to `beginKeyProof`."""
 
-    otp: str
+    otp: NotRequired[str]
+    answer: NotRequired[dict[str, Any]]
 
 
 class Stop(TypedDict):
@@ -1759,6 +1821,26 @@ class TableDetail(TypedDict):
     name: str
     created_at: str
     in_force: int | None
+
+
+class TableForesight(TypedDict):
+    """The recorded calls of the last days, decided again; what a run would have done next nobody knows."""
+
+    days: int
+    calls: int
+    unknown: int
+    changed: int
+    moves: list[TableMove]
+    listed: list[ChangedDecision]
+    is_cut: bool
+
+
+class TableMove(TypedDict):
+    """How often one answer would have become another."""
+
+    before: str
+    after: str
+    calls: int
 
 
 class TablePage(TypedDict):
@@ -2150,6 +2232,9 @@ class WebhookWithSecret(TypedDict):
     secret: NotRequired[str | None]
 
 
+WhatEnum: TypeAlias = "Literal[\"open\", \"closed\", \"forced_open\", \"lifted\", \"reset\"]"
+
+
 class WhatIfBody(TypedDict):
     """A call that nobody makes."""
 
@@ -2162,6 +2247,9 @@ class WhyBody(TypedDict):
     """A request body; a member that it does not know is refused, since it would be silently ignored."""
 
     reason: NotRequired[str]
+
+
+WhyEnum: TypeAlias = "Literal[\"open\", \"forced_open\"]"
 
 
 WindowEnum: TypeAlias = "Literal[\"hour\", \"day\", \"month\"]"

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("identities", "0013_key_issuers"),
-        ("runs", "0021_asking"),
+        ("runs", "0022_delegation"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
