@@ -255,6 +255,8 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
         "ProposalState": "identities.models.ChangeProposal.State",
         "AgentState": "identities.models.AgentIdentity.State",
         "ToolState": "tools.models.Tool.State",
+        "ScopeEnum": "runs.models.Stop.Scope",
+        "SwitchScope": "identities.models.KillSwitch.Scope",
         "TableVersionState": "tools.models.DecisionTableVersion.State",
         "Effect": "tools.models.Effect",
         "CampaignState": "runs.models.Campaign.State",

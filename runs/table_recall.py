@@ -20,25 +20,33 @@ from tools.models import DecisionTable
 
 Json = Any  # what the ledger's content holds
 
-_COLUMNS = """c.run_id, c.step, c.number, c.proposed_at, c.tool_version_id, c.state, c.code,
-    c.decided_seq, c.outcome_seq, i.id, i.name, p.issuer, p.subject, decided.kind, decided.content, outcome.content"""
-_FROM = """FROM tools_tool t JOIN tools_toolversion v ON v.tool_id = t.id
-    JOIN runs_tool_call c ON c.tool_version_id = v.id AND c.proposed_at > %(since)s
-    JOIN runs_run r ON r.id = c.run_id JOIN identities_agentidentity i ON i.id = r.identity_id
-    JOIN identities_principal p ON p.id = r.principal_id
-    LEFT JOIN ledger_entry decided ON decided.stream = c.run_id AND decided.seq = c.decided_seq
-    LEFT JOIN ledger_entry outcome ON outcome.stream = c.run_id AND outcome.seq = c.outcome_seq"""
-_LAST = "ORDER BY c.proposed_at DESC, c.run_id DESC, c.step DESC, c.number DESC LIMIT %(most)s"
-_ASKED = f"""
-SELECT {_COLUMNS} {_FROM}
-WHERE t.team_id = %(team)s AND v.adapter = 'decision' AND v.config ->> 'table' = %(slug)s
-    AND c.state IN ('succeeded', 'failed') {_LAST}
+# The newest calls of each version are a range of the index ``call_by_tool``; only of those is the ledger read.
+_PICKED = """
+WITH picked AS MATERIALIZED (
+    SELECT c.*, i.id AS agent, i.name, p.issuer, p.subject FROM (
+        SELECT v.id, v.tool_id FROM tools_tool t JOIN tools_toolversion v ON v.tool_id = t.id WHERE {versions}) AS v
+    CROSS JOIN LATERAL (
+        SELECT c.*, r.identity_id, r.principal_id FROM runs_tool_call c JOIN runs_run r ON r.id = c.run_id
+        WHERE c.tool_version_id = v.id AND c.proposed_at > %(since)s AND {calls}
+        ORDER BY c.proposed_at DESC LIMIT %(most)s) AS c
+    JOIN identities_agentidentity i ON i.id = c.identity_id JOIN identities_principal p ON p.id = c.principal_id
+    ORDER BY c.proposed_at DESC, c.run_id DESC, c.step DESC, c.number DESC LIMIT %(most)s)
+SELECT c.run_id, c.step, c.number, c.proposed_at, c.tool_version_id, c.state, c.code, c.decided_seq, c.outcome_seq,
+    c.agent, c.name, c.issuer, c.subject, decided.kind, decided.content, outcome.content
+FROM picked c
+LEFT JOIN ledger_entry decided ON decided.stream = c.run_id AND decided.seq = c.decided_seq
+LEFT JOIN ledger_entry outcome ON outcome.stream = c.run_id AND outcome.seq = c.outcome_seq
 """
-_JUDGED = f"""
-SELECT {_COLUMNS} {_FROM}
-WHERE EXISTS (SELECT FROM tools_toolgrant g WHERE g.policy_table_id = %(table)s AND g.state = 'active'
-    AND g.tool_id = t.id AND g.identity_id = r.identity_id) {_LAST}
-"""  # noqa: S608  constants only
+_ASKED = _PICKED.format(
+    versions="t.team_id = %(team)s AND v.adapter = 'decision' AND v.config ->> 'table' = %(slug)s",
+    calls="c.state IN ('succeeded', 'failed')",
+)
+_GRANTS = "SELECT {column} FROM tools_toolgrant WHERE policy_table_id = %(table)s AND state = 'active'"
+_JUDGED = _PICKED.format(
+    versions=f"t.id IN ({_GRANTS.format(column='tool_id')})",
+    calls="c.code <> 'invalid_arguments' AND (v.tool_id, r.identity_id) IN "  # of those no table is asked
+    f"({_GRANTS.format(column='tool_id, identity_id')})",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from identities.api import views
+from identities.api import lifecycle, switches, views
 from identities.api.proposals import agents, rules  # noqa: F401  say what may be proposed
 from identities.api.proposals import deciding as deeds
 from identities.api.proposals import views as proposals
@@ -12,6 +12,13 @@ PROPOSAL = "proposals/<uuid:proposal_id>"
 urlpatterns = [
     path("agents", views.Agents.as_view(), name="agents"),
     path("agents/<uuid:agent_id>", views.Agent.as_view(), name="agent"),
+    path("agents/<uuid:agent_id>/activate", lifecycle.ActivateAgent.as_view(), name="agent-activation"),
+    path("agents/<uuid:agent_id>/revoke", lifecycle.RevokeAgent.as_view(), name="agent-revocation"),
+    path(
+        "agents/<uuid:agent_id>/recertify", lifecycle.RecertifyAgent.as_view(), name="agent-recertification"
+    ),
+    path("switches", switches.Switches.as_view(), name="switches"),
+    path("switches/<uuid:switch_id>/lift", switches.LiftSwitch.as_view(), name="switch-lifting"),
     path("step-up", views.StepUp.as_view(), name="step-up"),
     path("step-up/key", views.KeyProof.as_view(), name="step-up-key"),
     path("proposals", proposals.Proposals.as_view(), name="proposals"),

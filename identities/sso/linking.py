@@ -17,14 +17,12 @@ from identities.services.sign_ons import Proven
 
 KEY = "to_link"
 LASTS_S = 600
+SETS = ("roles", "teams", "governed_teams")  # of what is proven; JSON knows lists only
 
 
 def keep(request: HttpRequest, person: User, proven: Proven) -> None:
     """Keep what the provider said, for this session and this person."""
-    kept = {
-        name: sorted(value) if isinstance(value, frozenset) else value
-        for name, value in asdict(proven).items()
-    }
+    kept = {**asdict(proven), **{name: sorted(getattr(proven, name)) for name in SETS}}
     request.session[KEY] = {"person": str(person.pk), "until": time.time() + LASTS_S, "proven": kept}
 
 
@@ -33,11 +31,9 @@ def recall(request: HttpRequest, person: User) -> Proven | None:
     found: dict[str, Any] = request.session.get(KEY, {})  # Any: JSON
     if found.get("person") != str(person.pk) or time.time() > found["until"]:
         return None
-    read = {
-        name: frozenset(value) if isinstance(value, list) else value
-        for name, value in found["proven"].items()
-    }
-    return Proven(**read)
+    kept = found["proven"]
+    sets = {name: frozenset(kept[name]) for name in SETS}
+    return Proven(issuer=kept["issuer"], subject=kept["subject"], name=kept["name"], **sets)
 
 
 def forget(request: HttpRequest) -> None:

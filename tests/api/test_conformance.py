@@ -27,7 +27,7 @@ from tests.cast import Cast
 from tests.factories import ApprovalRequestFactory, GrantFactory, RunFactory, ToolVersionFactory
 from tests.factories.runs import change_set_of
 from tests.tools.tables import eligibility, make_table, publish
-from tests.verbs import absence_of, delivery_of, propose_budget
+from tests.verbs import absence_of, delivery_of, propose_budget, switch_of
 
 pytestmark = [pytest.mark.api, pytest.mark.slow]
 
@@ -56,6 +56,7 @@ table_id = "{table}"
 batch_id = "{batch}"
 confirmation_id = "{confirmation}"
 extension_id = "{extension}"
+switch_id = "{switch}"
 number = 1
 
 [checks.positive_data_acceptance]
@@ -105,6 +106,7 @@ def config(cast: Cast, version: AgentVersion, tmp_path: Path) -> Path:
             batch=ApprovalBatch.objects.create(person=cast.bob, verdict="deny", created_at=timezone.now()).pk,
             confirmation=asked_confirmation(cast, tool_version).pk,
             extension=asked_extension(cast, run).pk,
+            switch=switch_of(cast).pk,
             table=publish(cast, make_table(cast), eligibility()).table_id,
         )
     )

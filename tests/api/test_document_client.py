@@ -408,6 +408,28 @@ def stop_agent(story: Story) -> None:
     story.drive(run)
     receipt = client.call(story.alice, "getStop", stop_id=made["id"])["receipt"]
     assert (receipt["runs"], receipt["now"]) == ([run], {"halted": 1})
+    begin_again(story, agent["id"])
+
+
+def begin_again(story: Story, agent: str) -> None:
+    """Have Ada look at the agent and let it act, lift a switch, accept a tool, and end the agent for good."""
+    client, tool = story.client, story.company.versions[0].tool
+    TOTPDevice.objects.update(last_t=-1)
+    client.call(
+        story.ada, "stepUp", {"otp": current_code(TOTPDevice.objects.get(user=story.company.cast.ada))}
+    )
+    looked = {"recertify_by": (timezone.now() + timedelta(days=90)).isoformat(), "looked_at": "Its runs."}
+    client.call(story.ada, "recertifyAgent", looked, agent_id=agent)
+    assert client.call(story.ada, "activateAgent", {}, agent_id=agent)["state"] == "active"
+    for scope, target in (("everything", ""), ("tool", str(tool.pk))):
+        body = {"scope": scope, "target": target, "reason": "An audit."}
+        client.call(story.ada, "makeStop", body, Idempotency_Key=scope)
+    [switch] = client.pages(story.ada, "listSwitches", thrown=True, limit=1)
+    client.call(story.ada, "liftSwitch", {"reason": "Over."}, switch_id=switch["id"])
+    assert (
+        client.call(story.ada, "acceptTool", {"reason": "Over."}, tool_id=str(tool.pk))["state"] == "active"
+    )
+    assert client.call(story.ada, "revokeAgent", {"reason": "Over."}, agent_id=agent)["state"] == "revoked"
 
 
 def look_around(story: Story) -> None:

@@ -19,6 +19,8 @@ KEPT = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
 REGENERATE = "python manage.py write_openapi"
 
 OPERATIONS = {
+    "acceptTool",
+    "activateAgent",
     "activateProposal",
     "addMessage",
     "answerConfirmation",
@@ -83,6 +85,8 @@ OPERATIONS = {
     "listProposals",
     "listRuns",
     "listSteps",
+    "liftSwitch",
+    "listSwitches",
     "listTables",
     "listTableVersions",
     "listTools",
@@ -95,10 +99,12 @@ OPERATIONS = {
     "previewEdit",
     "proposeChange",
     "publishTable",
+    "recertifyAgent",
     "rejectProposal",
     "removeWebhook",
     "resumeRun",
     "retireTable",
+    "revokeAgent",
     "rollBackProposal",
     "rotateWebhookSecret",
     "saveTableDraft",

@@ -73,8 +73,8 @@ def test_calls_of_grants_are_judged_by_the_rules_of_then(company: Company) -> No
 def test_when_each_version_decided_is_what_the_database_says(company: Company) -> None:
     guarded, now = guard(company, RULES), timezone.now()
     publish(company.cast, guarded, RULES, effective_from=now + timedelta(hours=1))
-    ends = {"effective_from": now + timedelta(hours=2), "effective_until": now + timedelta(hours=3)}
-    publish(company.cast, guarded, RULES, **ends)
+    begin, end = now + timedelta(hours=2), now + timedelta(hours=3)
+    publish(company.cast, guarded, RULES, effective_from=begin, effective_until=end)
     history = table_foresight._History(guarded)
     for minutes in range(-60, 300, 20):
         moment = now + timedelta(minutes=minutes)

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from agentops.api.serializers import QuerySerializer, render_row
+from agentops.api.serializers import BodySerializer, QuerySerializer, TextField, render_row
 from tools.calls import AUDIENCE
 from tools.lint import Finding
 from tools.mirror import ShownBreaker, look_at_breaker, recall_breaker
@@ -99,6 +99,12 @@ class ToolSerializer(serializers.Serializer[Tool]):
     def get_breaker(self, tool: Tool) -> Document:
         shown = look_at_breaker(tool) if self.context.get("alone") else recall_breaker(tool)
         return render_row(BreakerSerializer, shown)
+
+
+class AcceptToolBody(BodySerializer):
+    """Why it may be called again; the record keeps it."""
+
+    reason = TextField(max_length=500)
 
 
 class ToolQuery(QuerySerializer):

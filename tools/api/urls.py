@@ -14,6 +14,7 @@ VERSION = "tables/<uuid:table_id>/versions/<int:number>"
 urlpatterns = [
     path("tools", views.Tools.as_view(), name="tools"),
     path("tools/<uuid:tool_id>", views.ToolDetail.as_view(), name="tool"),
+    path("tools/<uuid:tool_id>/accept", views.AcceptTool.as_view(), name="tool-acceptance"),
     path("tools/<uuid:tool_id>/breaker", breakers.ToolBreaker.as_view(), name="tool-breaker"),
     path("tables", tables.Tables.as_view(), name="tables"),
     path("tables/<uuid:table_id>", tables.Table.as_view(), name="table"),

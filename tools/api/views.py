@@ -10,13 +10,16 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agentops.api.serializers import read_query, render_row, render_rows
+from agentops.api.idempotency import Answer, Operation, answer_once
+from agentops.api.openapi import IDEMPOTENCY_KEY
+from agentops.api.serializers import read_body, read_query, render_row, render_rows
 from agentops.api.views import ApiView, ListView
 from agentops.errors import NotFound
 from identities.api.authentication import caller
 from identities.models import User
-from tools.api.serializers import ToolQuery, ToolSerializer
+from tools.api.serializers import AcceptToolBody, ToolQuery, ToolSerializer
 from tools.models import Tool, ToolVersion
+from tools.services import accept_tool
 from tools.services.linting import with_previews
 
 
@@ -38,10 +41,36 @@ class ToolDetail(ApiView):
     @extend_schema(operation_id="getTool", tags=["tools"], responses=ToolSerializer)
     def get(self, request: Request, tool_id: UUID) -> Response:
         """Return a tool."""
-        tool = _visible_tools(caller(request)).filter(pk=tool_id).first()
-        if tool is None:
-            raise NotFound("unknown_tool", "There is no such tool, or it is not for you to know.")
-        return Response(render_row(ToolSerializer, tool, alone=True))
+        return Response(render_row(ToolSerializer, _find(caller(request), tool_id), alone=True))
+
+
+class AcceptTool(ApiView):
+    """A quarantined tool that is to be called again."""
+
+    @extend_schema(
+        operation_id="acceptTool",
+        tags=["tools"],
+        parameters=[IDEMPOTENCY_KEY],
+        request=AcceptToolBody,
+        responses=ToolSerializer,
+    )
+    def post(self, request: Request, tool_id: UUID) -> Response:
+        """Put a tool back into service that was stopped; a description that has changed is accepted in the console."""
+        actor, body = caller(request), read_body(AcceptToolBody, request)
+        tool = _find(actor, tool_id)
+
+        def act() -> Answer:
+            accept_tool(actor=actor, tool=tool, reason=body["reason"])
+            return Answer(200, render_row(ToolSerializer, _find(actor, tool_id), alone=True))
+
+        return answer_once(request, Operation(request.path), act)
+
+
+def _find(user: User, tool_id: UUID) -> Tool:
+    tool = _visible_tools(user).filter(pk=tool_id).first()
+    if tool is None:
+        raise NotFound("unknown_tool", "There is no such tool, or it is not for you to know.")
+    return tool
 
 
 def _visible_tools(user: User) -> QuerySet[Tool]:

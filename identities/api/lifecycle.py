@@ -1,0 +1,97 @@
+"""What operators do to an agent, besides stopping it: let it act again, look at it again, end it for good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agentops.api.idempotency import Answer, Operation, answer_once
+from agentops.api.openapi import IDEMPOTENCY_KEY
+from agentops.api.serializers import BodySerializer, TextField, read_body, render_row
+from agentops.api.views import ApiView
+from identities.api.authentication import caller
+from identities.api.serializers import AgentSerializer
+from identities.api.views import find_agent
+from identities.models import AgentIdentity
+from identities.services import activate_agent, recertify_agent, revoke_agent
+
+
+class ActivateAgentBody(BodySerializer):
+    """Nothing has to be said."""
+
+
+class RevokeAgentBody(BodySerializer):
+    """Why; the record keeps it."""
+
+    reason = TextField(max_length=1_000)
+
+
+class RecertifyAgentBody(BodySerializer):
+    """What was looked at, and when somebody has to look again."""
+
+    recertify_by = serializers.DateTimeField(help_text="Within a year.")
+    looked_at = TextField(max_length=2_000, help_text="The record keeps it.")
+
+
+class ActivateAgent(ApiView):
+    """An agent that is to act, for the first time or again."""
+
+    @extend_schema(
+        operation_id="activateAgent",
+        tags=["agents"],
+        parameters=[IDEMPOTENCY_KEY],
+        request=ActivateAgentBody,
+        responses=AgentSerializer,
+    )
+    def post(self, request: Request, agent_id: UUID) -> Response:
+        """Let an agent act; takes a fresh second factor, and where a rule says so a proposal (`agent.activate`)."""
+        actor, _ = caller(request), read_body(ActivateAgentBody, request)
+        agent = find_agent(actor, pk=agent_id)
+        return _answer(request, lambda: activate_agent(actor=actor, agent=agent))
+
+
+class RevokeAgent(ApiView):
+    """An agent that is to act no more."""
+
+    @extend_schema(
+        operation_id="revokeAgent",
+        tags=["agents"],
+        parameters=[IDEMPOTENCY_KEY],
+        request=RevokeAgentBody,
+        responses=AgentSerializer,
+    )
+    def post(self, request: Request, agent_id: UUID) -> Response:
+        """End an agent for good, its account, keys and leases with it; takes a fresh second factor."""
+        actor, body = caller(request), read_body(RevokeAgentBody, request)
+        agent = find_agent(actor, pk=agent_id)
+        return _answer(request, lambda: revoke_agent(actor=actor, agent=agent, reason=body["reason"]))
+
+
+class RecertifyAgent(ApiView):
+    """An agent that somebody has looked at again."""
+
+    @extend_schema(
+        operation_id="recertifyAgent",
+        tags=["agents"],
+        parameters=[IDEMPOTENCY_KEY],
+        request=RecertifyAgentBody,
+        responses=AgentSerializer,
+    )
+    def post(self, request: Request, agent_id: UUID) -> Response:
+        """Say that an agent is still wanted; its owner cannot, and one that is suspended stays so."""
+        actor, body = caller(request), read_body(RecertifyAgentBody, request)
+        agent = find_agent(actor, pk=agent_id)
+        return _answer(request, lambda: recertify_agent(actor=actor, agent=agent, **body))
+
+
+def _answer(request: Request, act: Callable[[], AgentIdentity]) -> Response:
+    def shown() -> Answer:
+        changed = act()
+        return Answer(200, render_row(AgentSerializer, find_agent(caller(request), pk=changed.pk)))
+
+    return answer_once(request, Operation(request.path), shown)
