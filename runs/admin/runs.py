@@ -10,7 +10,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -24,7 +24,7 @@ from agentops.console.streams import register_streams
 from agentops.console.templatetags.console import short
 from agentops.errors import AgentOpsError, NotFound, ValidationFailed
 from identities.acting import acting_person
-from identities.models import STAFF_ISSUER, User
+from identities.models import STAFF_ISSUER, AgentIdentity, Principal, User
 from identities.policies import may_govern
 from runs.admin.filters import AgentFilter, BrokenFilter
 from runs.admin.held import held_view
@@ -206,6 +206,17 @@ class RunAdmin(GovernedAdmin):
         related = "identity", "agent_version", "principal", "application", "started_by", "team"
         return super().get_queryset(request).select_related(*related)
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find by id, or by names that are looked up first: there are far fewer agents and users than runs."""
+        for word in search_term.split():
+            agents = AgentIdentity.objects.filter(name__icontains=word)
+            users = Principal.objects.filter(subject__icontains=word)
+            named = Q(identity__in=agents.values("pk")) | Q(principal__in=users.values("pk"))
+            queryset = queryset.filter(named | Q(trace_id=word) | Q(pk__in=_ids_in(word)))
+        return queryset, False
+
     def change_view(
         self,
         request: HttpRequest,
@@ -306,6 +317,13 @@ class RunAdmin(GovernedAdmin):
                 f"Noted: the call {'happened' if happened else 'did not happen'}. The run goes on with that."
             )
         raise ValidationFailed("unknown_answer", "say whether it happened")
+
+
+def _ids_in(word: str) -> list[UUID]:
+    try:
+        return [UUID(word)]
+    except ValueError:
+        return []
 
 
 def _place(given: Any) -> tuple[int, int]:

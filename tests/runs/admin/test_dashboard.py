@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from approvals.models import ReviewCapacity
 from runs.models import BudgetWindow, Handover
 from tests.cast import Cast
 from tests.console.visits import count_queries, page_of, sign_in, text_of
@@ -119,6 +120,19 @@ class TestDashboard:
         one = count_queries(client, "/admin/")
         fill(9)
         assert count_queries(client, "/admin/") == one
+
+
+def test_it_stays_within_its_statements_with_every_panel_at_work(cast: Cast) -> None:
+    version = AgentVersionFactory.create(identity=cast.agent, published=True)
+    run = RunFactory.create(agent_version=version, state="requires_action")
+    Handover.objects.create(run=run, step=1, call=1, opened_at=timezone.now())
+    ApprovalRequestFactory.create(identity=cast.agent, principal=run.principal, subject_ref=str(run.pk))
+    BudgetFactory.create(team=cast.team)
+    ToolFactory.create(team=cast.team, forced_open_at=timezone.now(), forced_open_by=cast.ada)
+    ReviewCapacity.objects.create(team=cast.team, per_approver_hour=1, set_by=cast.ada, set_at=timezone.now())
+    client = sign_in(cast.bob)
+    assert "Reviewers, fullest first" in text_of(client.get("/admin/"))
+    assert count_queries(client, "/admin/") <= 30
 
 
 def test_a_budgets_page_says_its_limits_and_what_is_used(cast: Cast) -> None:
