@@ -347,7 +347,7 @@ class Simulation(History):
         }
 
     def _join(self, call: CallState) -> Facts:
-        joins = ([], ["all", "any", 1], ["all", "quorum", 1], ["all", "quorum", 2])
+        joins: tuple[list[Any], ...] = ([], ["all", "any", 1], ["all", "quorum", 1], ["all", "quorum", 2])
         join = joins[self.view.step % 4]  # of a tool, once
         return {"join": join} if join and call.tool == "ask_agent" else {}
 

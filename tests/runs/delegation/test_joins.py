@@ -19,7 +19,7 @@ ASKS = [("ask_researcher", {"topic": topic}) for topic in ("colours", "sizes", "
 def ask_all(company: Company, **join: Any) -> tuple[House, Run, list[Run]]:
     house = House(company)
     house.hire("researcher")
-    house.add_delegation(**({"join": join} if join else {}))
+    house.add_delegation(join=join or {"policy": "all"})
     run = house.ask(*ASKS)
     return house, run, house.children(run)
 
