@@ -16,7 +16,7 @@ from runs.session import read_state
 from tests.rewriting import rewrite
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.delegation.conftest import House
-from tests.runs.planner.provider import Conversation
+from tests.runs.planner.provider import Conversation, Turn
 
 pytestmark = [pytest.mark.delegation, pytest.mark.slow]
 
@@ -44,16 +44,16 @@ def open_house(company: Company, dice: random.Random) -> House:
     return house
 
 
-def drive_all(company: Company, root: Run) -> list[Run]:
+def drive_all(company: Company, root: Run, dice: random.Random) -> list[Run]:
     """Drive the tree, whoever is due, until nobody goes on; return its runs."""
     for _ in range(MOST_DRIVES):
-        going = list(
-            Run.objects.filter(trace_id=root.trace_id, ended_at=None, wake_at__isnull=False).order_by("?")
+        going = Run.objects.filter(trace_id=root.trace_id, ended_at=None, wake_at__isnull=False).order_by(
+            "id"
         )
-        due = [run for run in going if run.wake_at < run.expires_at]
+        due = [run for run in going if run.wake_at and run.wake_at < run.expires_at]
         if not due:
             break
-        company.drive(due[0])
+        company.drive(dice.choice(due))
     return list(Run.objects.filter(trace_id=root.trace_id).order_by("id"))
 
 
@@ -90,7 +90,7 @@ def check(runs: list[Run], settings: Settings) -> None:
         assert str(run.identity_id) not in line
 
 
-def wild(dice: random.Random, final: float) -> object:
+def wild(dice: random.Random, final: float) -> Turn:
     """Play a planner that asks for whatever comes to its mind; ``final`` is how likely it comes to an end."""
 
     def answer(conversation: Conversation) -> None:
@@ -114,7 +114,7 @@ def test_no_run_of_a_tree_has_more_than_those_above_it(
     dice = random.Random(seed)
     open_house(company, dice)
     company.play(wild(dice, 0.3))
-    check(drive_all(company, company.start()), settings)
+    check(drive_all(company, company.start(), dice), settings)
 
 
 def test_planners_that_never_stop_are_stopped(company: Company, settings: Settings) -> None:
@@ -122,7 +122,7 @@ def test_planners_that_never_stop_are_stopped(company: Company, settings: Settin
     settings.DELEGATION_TREE = 10
     open_house(company, dice)
     company.play(wild(dice, 0.0))
-    runs = drive_all(company, company.start())
+    runs = drive_all(company, company.start(), dice)
     check(runs, settings)
     assert runs[0].state in ("halted", "completed")
 
@@ -137,6 +137,6 @@ def test_without_looking_at_what_is_left_the_suite_would_fail(
     house.hire("a", max_steps=1_000)
     house.add_delegation("a", share={"steps": 900, "tokens": 90_000, "usd": "1.9", "seconds": 30})
     company.play(proposes(("ask_a", {"topic": "x"}), ("ask_a", {"topic": "y"})), says("Done."))
-    runs = drive_all(company, company.start())
+    runs = drive_all(company, company.start(), random.Random(0))
     with pytest.raises(AssertionError):
         check(runs, settings)
