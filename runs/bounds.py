@@ -39,7 +39,7 @@ def bind(
     Raises PolicyDenied or StateConflict for a parent that it may not act for, ValidationFailed for limits that
     cannot be kept.
     """
-    kept = None if limits is None else _check(version, limits)
+    kept = check_own(version, limits)
     if parent is None:
         return Bounds(limits=kept)
     held = hold_parent(parent.pk)
@@ -74,7 +74,10 @@ def describe_bounds(run: Run) -> dict[str, Any]:  # Any: JSON
     return {**facts, "tool_limits": run.limits} if run.limits is not None else facts
 
 
-def _check(version: AgentVersion, limits: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
+def check_own(version: AgentVersion, limits: Mapping[str, Any] | None) -> dict[str, Any] | None:  # Any: JSON
+    """Return limits as a run of a version keeps them; raises ValidationFailed for those that cannot be kept."""
+    if limits is None:
+        return None
     versions = {found.tool.name: found for found in version.catalogue.select_related("tool")}
     return check_limits(limits, versions)
 

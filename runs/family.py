@@ -39,6 +39,12 @@ class Member:
     is_this: bool
 
     @property
+    def asks(self) -> list[str]:
+        """Return the requests about which people have to decide before the run goes on."""
+        actions = self.run.required_actions if self.run else ()
+        return [action["id"] for action in actions if action["type"] == "approval"]
+
+    @property
     def indent(self) -> range:
         """Return something to repeat once for each level."""
         return range(self.depth)

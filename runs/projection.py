@@ -235,6 +235,8 @@ def required_actions(state: RunState) -> list[dict[str, Any]]:
             actions.append({**asked, **where, "expires_at": call.expires_at})
         elif call.status == "asked":
             actions.append({"type": call.code, **where})
+        elif call.status == "delegated":
+            actions.append({"type": "run", "id": call.child, **where})
         elif call.status == "parked":
             actions.append({"type": "outcome", **where})
     return actions

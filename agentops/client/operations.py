@@ -84,6 +84,19 @@ class AsyncOperations(Protocol):
         answer: t.Agent = await self._answer(Call("GET", Call.path("/api/v1/agents/{agent_id}", agent_id)))
         return answer
 
+    async def activate_agent(
+        self,
+        agent_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.ActivateAgentBody],
+    ) -> t.Agent:
+        """Let an agent act; takes a fresh second factor, and where a rule says so a proposal (`agent.activate`)."""
+
+        answer: t.Agent = await self._answer(Call("POST", Call.path("/api/v1/agents/{agent_id}/activate", agent_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
     async def get_blast_radius(
         self,
         agent_id: str,
@@ -104,6 +117,32 @@ class AsyncOperations(Protocol):
         """Check a version, the newest unless one is named: every guardrail that is missing, with its remedy."""
 
         answer: t.Preflight = await self._answer(Call("GET", Call.path("/api/v1/agents/{agent_id}/preflight", agent_id), query={"version": version}))
+        return answer
+
+    async def recertify_agent(
+        self,
+        agent_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.RecertifyAgentBody],
+    ) -> t.Agent:
+        """Say that an agent is still wanted; its owner cannot, and one that is suspended stays so."""
+
+        answer: t.Agent = await self._answer(Call("POST", Call.path("/api/v1/agents/{agent_id}/recertify", agent_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    async def revoke_agent(
+        self,
+        agent_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.RevokeAgentBody],
+    ) -> t.Agent:
+        """End an agent for good, its account, keys and leases with it; takes a fresh second factor."""
+
+        answer: t.Agent = await self._answer(Call("POST", Call.path("/api/v1/agents/{agent_id}/revoke", agent_id), key=idempotency_key or new_key(), body=body))
         return answer
 
     async def foresee_call(
@@ -890,6 +929,34 @@ class AsyncOperations(Protocol):
         answer: t.Stop = await self._answer(Call("GET", Call.path("/api/v1/stops/{stop_id}", stop_id)))
         return answer
 
+    async def list_switches(
+        self,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+        thrown: bool | None = None,
+    ) -> t.SwitchPage:
+        """List kill switches, newest first. For people only."""
+
+        answer: t.SwitchPage = await self._answer(Call("GET", "/api/v1/switches", query={"cursor": cursor, "limit": limit, "thrown": thrown}))
+        return answer
+
+    async def lift_switch(
+        self,
+        switch_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.LiftBody],
+    ) -> t.Switch:
+        """Let new work begin again; runs that were halted stay so. Takes a fresh second factor.
+
+        409 `switch_lifted`, and `key_revoked` for that of a key.
+        """
+
+        answer: t.Switch = await self._answer(Call("POST", Call.path("/api/v1/switches/{switch_id}/lift", switch_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
     async def list_tables(
         self,
         *,
@@ -1070,6 +1137,19 @@ class AsyncOperations(Protocol):
         """Return a tool."""
 
         answer: t.Tool = await self._answer(Call("GET", Call.path("/api/v1/tools/{tool_id}", tool_id)))
+        return answer
+
+    async def accept_tool(
+        self,
+        tool_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.AcceptToolBody],
+    ) -> t.Tool:
+        """Put a tool back into service that was stopped; a description that has changed is accepted in the console."""
+
+        answer: t.Tool = await self._answer(Call("POST", Call.path("/api/v1/tools/{tool_id}/accept", tool_id), key=idempotency_key or new_key(), body=body))
         return answer
 
     async def get_breaker(
@@ -1301,6 +1381,19 @@ class Operations(Protocol):
         answer: t.Agent = self._answer(Call("GET", Call.path("/api/v1/agents/{agent_id}", agent_id)))
         return answer
 
+    def activate_agent(
+        self,
+        agent_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.ActivateAgentBody],
+    ) -> t.Agent:
+        """Let an agent act; takes a fresh second factor, and where a rule says so a proposal (`agent.activate`)."""
+
+        answer: t.Agent = self._answer(Call("POST", Call.path("/api/v1/agents/{agent_id}/activate", agent_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
     def get_blast_radius(
         self,
         agent_id: str,
@@ -1321,6 +1414,32 @@ class Operations(Protocol):
         """Check a version, the newest unless one is named: every guardrail that is missing, with its remedy."""
 
         answer: t.Preflight = self._answer(Call("GET", Call.path("/api/v1/agents/{agent_id}/preflight", agent_id), query={"version": version}))
+        return answer
+
+    def recertify_agent(
+        self,
+        agent_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.RecertifyAgentBody],
+    ) -> t.Agent:
+        """Say that an agent is still wanted; its owner cannot, and one that is suspended stays so."""
+
+        answer: t.Agent = self._answer(Call("POST", Call.path("/api/v1/agents/{agent_id}/recertify", agent_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    def revoke_agent(
+        self,
+        agent_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.RevokeAgentBody],
+    ) -> t.Agent:
+        """End an agent for good, its account, keys and leases with it; takes a fresh second factor."""
+
+        answer: t.Agent = self._answer(Call("POST", Call.path("/api/v1/agents/{agent_id}/revoke", agent_id), key=idempotency_key or new_key(), body=body))
         return answer
 
     def foresee_call(
@@ -2107,6 +2226,34 @@ class Operations(Protocol):
         answer: t.Stop = self._answer(Call("GET", Call.path("/api/v1/stops/{stop_id}", stop_id)))
         return answer
 
+    def list_switches(
+        self,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+        thrown: bool | None = None,
+    ) -> t.SwitchPage:
+        """List kill switches, newest first. For people only."""
+
+        answer: t.SwitchPage = self._answer(Call("GET", "/api/v1/switches", query={"cursor": cursor, "limit": limit, "thrown": thrown}))
+        return answer
+
+    def lift_switch(
+        self,
+        switch_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.LiftBody],
+    ) -> t.Switch:
+        """Let new work begin again; runs that were halted stay so. Takes a fresh second factor.
+
+        409 `switch_lifted`, and `key_revoked` for that of a key.
+        """
+
+        answer: t.Switch = self._answer(Call("POST", Call.path("/api/v1/switches/{switch_id}/lift", switch_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
     def list_tables(
         self,
         *,
@@ -2287,6 +2434,19 @@ class Operations(Protocol):
         """Return a tool."""
 
         answer: t.Tool = self._answer(Call("GET", Call.path("/api/v1/tools/{tool_id}", tool_id)))
+        return answer
+
+    def accept_tool(
+        self,
+        tool_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.AcceptToolBody],
+    ) -> t.Tool:
+        """Put a tool back into service that was stopped; a description that has changed is accepted in the console."""
+
+        answer: t.Tool = self._answer(Call("POST", Call.path("/api/v1/tools/{tool_id}/accept", tool_id), key=idempotency_key or new_key(), body=body))
         return answer
 
     def get_breaker(

@@ -45,7 +45,18 @@ class AbsenceSubject(TypedDict):
     deputy: str
 
 
+class AcceptToolBody(TypedDict):
+    """Why it may be called again; the record keeps it."""
+
+    reason: str
+
+
 ActEnum: TypeAlias = "Literal[\"force_open\", \"lift\", \"reset\"]"
+
+
+class ActivateAgentBody(TypedDict):
+    """Nothing has to be said."""
+
 
 
 class ActivationProposal(TypedDict):
@@ -1124,6 +1135,12 @@ class LeaveFields(TypedDict):
     group: NotRequired[str | None]
 
 
+class LiftBody(TypedDict):
+    """Why; the record keeps it."""
+
+    reason: str
+
+
 LimitReached: TypeAlias = "Literal[\"steps\", \"tokens\", \"usd\", \"seconds\", \"shared_steps\", \"shared_tokens\", \"shared_usd\", \"price\"]"
 
 
@@ -1484,6 +1501,13 @@ class Receipt(TypedDict):
     runs: list[str]
 
 
+class RecertifyAgentBody(TypedDict):
+    """What was looked at, and when somebody has to look again."""
+
+    recertify_by: str
+    looked_at: str
+
+
 class RejectionBody(TypedDict):
     """A request body; a member that it does not know is refused, since it would be silently ignored."""
 
@@ -1491,11 +1515,12 @@ class RejectionBody(TypedDict):
 
 
 class RequiredAction(TypedDict):
-    """What people have to do before the run goes on.
+    """What has to be done before the run goes on, by people or, of a child, by another agent.
 
     approval: decide it. input: answer the agent's question. handover: take over the conversation.
     outcome: find out whether a call took place. confirmation: have the end user confirm the call.
     extension: decide whether the run may go on beyond its limit. review: decide about the change set, whose id it is.
+    run: nothing; the call waits for this child, which may wait for people itself.
     """
 
     type: TypeEnum
@@ -1513,6 +1538,12 @@ class RetireBody(TypedDict):
 
 class ReviewLoad(TypedDict):
     data: list[TeamReview]
+
+
+class RevokeAgentBody(TypedDict):
+    """Why; the record keeps it."""
+
+    reason: str
 
 
 class RolledBack(TypedDict):
@@ -1800,6 +1831,27 @@ class StopBody(TypedDict):
     target: NotRequired[str]
     reason: str
     drill: NotRequired[bool]
+
+
+class Switch(TypedDict):
+    """What is stopped: `target` is the id of an end user or a key, a model provider's name, or nothing."""
+
+    id: str
+    scope: SwitchScope
+    target: str
+    thrown_at: str
+    thrown_by: str
+    lifted_at: str | None
+    lifted_by: NotRequired[str | None]
+
+
+class SwitchPage(TypedDict):
+    data: list[Switch]
+    has_more: bool
+    next_cursor: str | None
+
+
+SwitchScope: TypeAlias = "Literal[\"everything\", \"principal\", \"provider\", \"credential\"]"
 
 
 class Table(TypedDict):
@@ -2094,7 +2146,7 @@ class TraceTotals(TypedDict):
 TurnEnum: TypeAlias = "Literal[\"person\", \"user\", \"agent\", \"nobody\"]"
 
 
-TypeEnum: TypeAlias = "Literal[\"approval\", \"input\", \"handover\", \"outcome\", \"confirmation\", \"extension\", \"review\"]"
+TypeEnum: TypeAlias = "Literal[\"approval\", \"input\", \"handover\", \"outcome\", \"confirmation\", \"extension\", \"review\", \"run\"]"
 
 
 class UndoBody(TypedDict):

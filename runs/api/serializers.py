@@ -36,21 +36,22 @@ class PrincipalSerializer(serializers.Serializer[Any]):  # Any: a Principal
 
 
 class RequiredActionSerializer(serializers.Serializer[Any]):  # Any: a plain document
-    """What people have to do before the run goes on.
+    """What has to be done before the run goes on, by people or, of a child, by another agent.
 
     approval: decide it. input: answer the agent's question. handover: take over the conversation.
     outcome: find out whether a call took place. confirmation: have the end user confirm the call.
     extension: decide whether the run may go on beyond its limit. review: decide about the change set, whose id it is.
+    run: nothing; the call waits for this child, which may wait for people itself.
     """
 
     type = serializers.ChoiceField(
-        ["approval", "input", "handover", "outcome", "confirmation", "extension", "review"]
+        ["approval", "input", "handover", "outcome", "confirmation", "extension", "review", "run"]
     )
     step = serializers.IntegerField(allow_null=True, help_text="Null for an extension and a review.")
     call = serializers.IntegerField(allow_null=True, help_text="As above.")
     id = serializers.UUIDField(
         allow_null=True,
-        help_text="Of the approval, the confirmation, the extension or the change set; null for the others.",
+        help_text="Of the approval, the confirmation, the extension, the change set or the child; null for the others.",
     )
     expires_at = serializers.CharField(allow_null=True)
 

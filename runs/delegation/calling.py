@@ -28,12 +28,15 @@ OUTSIDE = "an agent outside gives no tasks to agents of the house; start a run o
 
 
 def call_tools(session: Session, numbers: Sequence[int]) -> None:
-    """Give the tasks of a step to other agents; or, where there is none, make its calls."""
-    tasks = [number for number in numbers if _is_task(session, number)]
-    for number in tasks:
-        _delegate(session, number)
-    if not tasks:
+    """Give the first task of a step to another agent; or, where there is none, make its calls.
+
+    One at a time: what becomes of it may settle what the others are for.
+    """
+    task = next((number for number in numbers if _is_task(session, number)), None)
+    if task is None:
         executing.call_tools(session, numbers)
+    else:
+        _delegate(session, task)
 
 
 def _is_task(session: Session, number: int) -> bool:

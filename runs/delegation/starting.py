@@ -16,7 +16,7 @@ from agentops.errors import PolicyDenied, StateConflict
 from agentops.messages import send_after_commit
 from agentops.tracing import continue_trace
 from identities.models import AgentIdentity
-from runs.bounds import bind_to, hold_parent
+from runs.bounds import bind_to, check_own, hold_parent
 from runs.changesets.forms import Ceilings, limit_tools
 from runs.delegation.tasks import digest_task, write_task
 from runs.models import AgentVersion, Priority, Run, RunMode
@@ -57,7 +57,7 @@ def start_child(parent_id: UUID, state: RunState, handed: Handed) -> tuple[Run, 
     principal = find_principal(agent, parent.principal.issuer, parent.principal.subject)
     refuse_stopped(principal, version)
     mode = RunMode(parent.mode)
-    bounds = bind_to(parent, agent, principal, limit_tools(version, mode, None, None))
+    bounds = bind_to(parent, agent, principal, check_own(version, limit_tools(version, mode, None, None)))
     digest = digest_task(handed.arguments)
     _refuse_round(parent, digest)
     _refuse_crowd(parent)

@@ -30,7 +30,7 @@ TERMS = (
 
 
 def apply_agents(session: Session) -> None:
-    """Create or change agents, then their grants. A new agent is activated, unless a state (draft) is stated.
+    """Create or change agents. A new agent is activated, unless a state (draft) is stated.
 
     What an operator did in between stands: without ``state`` a suspended agent stays suspended.
     """
@@ -41,7 +41,13 @@ def apply_agents(session: Session) -> None:
                 agent = _create(session, slug, entry)
             else:
                 session.changed("agent", slug, _update(session, agent, entry))
+
+
+def apply_grants(session: Session) -> None:
+    """Give the agents their grants, of tools that call agents too."""
+    for slug, entry in session.section("agents").items():
         if entry.get("state") != AgentIdentity.State.REVOKED:
+            agent = AgentIdentity.objects.get(slug=slug)
             _apply_grants(session, agent, entry.get("grants", {}))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.contrib.auth.models import Group
@@ -11,6 +11,7 @@ from agentops.rows import Changes
 from identities.models import User
 from runs.provisioning.session import Session, at
 from runs.provisioning.user_terms import apply_user_terms
+from tools.delegation import ADAPTER
 from tools.models import Tool, ToolGroupObjectPermission, ToolUserObjectPermission, ToolVersion
 from tools.services import (
     ToolDefinition,
@@ -32,10 +33,23 @@ DEFINING = frozenset(ToolDefinition.__dataclass_fields__)
 
 
 def apply_tools(session: Session) -> None:
-    """Create tools and add versions where the definition differs from the latest."""
+    """Create tools and add versions where the definition differs from the latest, but for those that call agents."""
+    _apply(session, {name: entry for name, entry in _tools(session) if entry["adapter"] != ADAPTER})
+
+
+def apply_agent_tools(session: Session) -> None:
+    """Do so for the tools that call agents, which are there by now."""
+    _apply(session, {name: entry for name, entry in _tools(session) if entry["adapter"] == ADAPTER})
+
+
+def _tools(session: Session) -> Iterable[tuple[str, dict[str, Any]]]:
+    return session.section("tools").items()
+
+
+def _apply(session: Session, entries: dict[str, dict[str, Any]]) -> None:
     # What looks up for others, shows what they change, or undoes them comes first: a definition is checked against
     # the tool that it names.
-    for name, entry in sorted(session.section("tools").items(), key=lambda item: _rank(item[1])):
+    for name, entry in sorted(entries.items(), key=lambda item: _rank(item[1])):
         with at(f"tools/{name}"):
             team = session.team(entry["team"])
             tool = Tool.objects.filter(team=team, name=name).first()

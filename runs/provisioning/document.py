@@ -17,11 +17,11 @@ from agentops.ledger.store import record
 from agentops.strict_yaml import read_yaml
 from identities.changes import seconded
 from identities.models import User
-from runs.provisioning.agents import apply_agents
+from runs.provisioning.agents import apply_agents, apply_grants
 from runs.provisioning.applications import apply_applications, apply_resources
 from runs.provisioning.approval_rules import apply_approval_rules
 from runs.provisioning.capacity import apply_review_capacity
-from runs.provisioning.catalogue import apply_tools
+from runs.provisioning.catalogue import apply_agent_tools, apply_tools
 from runs.provisioning.checking import check_document
 from runs.provisioning.denial_reasons import apply_denial_reasons
 from runs.provisioning.money import apply_budgets, apply_prices
@@ -45,6 +45,8 @@ SECTIONS = (
     apply_tools,
     apply_prices,
     apply_agents,
+    apply_agent_tools,
+    apply_grants,
     apply_versions,
     apply_applications,
     apply_budgets,

@@ -36,6 +36,18 @@ LEFT JOIN runs_tool_call c ON c.run_id = r.id AND c.step = e.step
 LEFT JOIN {_RECORD}
 WHERE r.undoes_id = %s ORDER BY r.id, e.step
 """  # noqa: S608  constants only
+# What came of the tasks that a run gave to other agents, and of those that these gave away.
+_PASSED_ON = """
+WITH RECURSIVE tree AS (
+    SELECT id, delegated_step AS step, delegated_call AS call FROM runs_run
+    WHERE parent_id = %s AND delegated_call IS NOT NULL
+    UNION ALL SELECT r.id, tree.step, tree.call FROM runs_run r JOIN tree ON r.parent_id = tree.id
+)
+SELECT tree.step, tree.call, c.tool_name, count(*), array_agg(DISTINCT tree.id)
+FROM tree JOIN tools_effectrecord f ON f.stream_id = tree.id AND f.state <> 'failed'
+JOIN runs_tool_call c ON c.run_id = %s AND c.step = tree.step AND c.number = tree.call
+GROUP BY 1, 2, 3 ORDER BY 1 DESC, 2 DESC
+"""
 SETTLED = ("failed", "refused", "parked", "succeeded")
 UNDECIDED = "the undo ended before somebody had decided"
 UNFINISHED = "the undo ended before that went out"
@@ -77,6 +89,17 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
+class PassedOn:
+    """A call that gave another agent a task of which effects came, and the runs that made them."""
+
+    step: int
+    call: int
+    tool: str
+    effects: int
+    runs: Sequence[UUID]
+
+
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """What is recorded of a call: None for what was erased, or never there."""
 
@@ -99,6 +122,11 @@ def _effect(
     run: UUID, step: int, call: int, tool: str, version: UUID, decided: int, outcome: int | None, state: str
 ) -> Effect:
     return Effect(run, step, call, tool, version, decided, outcome, is_sure=state == "succeeded")
+
+
+def read_passed_on(cursor: Cursor, run: UUID) -> list[PassedOn]:
+    """Return the tasks that a run gave away and of which effects came, the latest first."""
+    return [PassedOn(*row) for row in cursor.execute(_PASSED_ON, (run, run)).fetchall()]
 
 
 def read_tried(cursor: Cursor, run: UUID, *, ending: UUID | None = None) -> dict[Place, Tried]:

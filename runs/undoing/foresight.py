@@ -11,9 +11,11 @@ from agentops.database import borrowed
 from agentops.errors import ValidationFailed
 from runs.undoing.effects import (
     Effect,
+    PassedOn,
     Recorded,
     Tried,
     read_effects,
+    read_passed_on,
     read_recorded,
     read_specs,
     read_tried,
@@ -62,10 +64,19 @@ def foresee(run: UUID, team: UUID, *, ending: UUID | None = None) -> list[Forese
     undoing = read_latest(team, [str(spec.undo["tool"]) for spec in specs.values() if spec.undo])
     with borrowed() as connection, connection.cursor() as cursor:
         recorded = read_recorded(cursor, effects, specs)
-    return [
+        passed_on = read_passed_on(cursor, run)
+    own = [
         _foresee(each, tried.get(each.place), specs[each.version], recorded[each.place], undoing)
         for each in effects
     ]
+    return [*own, *map(_name_passed_on, passed_on)]
+
+
+def _name_passed_on(task: PassedOn) -> Foreseen:
+    """What other agents did with a task is undone by itself: their grants and their records are their own."""
+    runs = ", ".join(map(str, task.runs))
+    why = f"it was another agent's task, and {task.effects} effects came of it: undo these runs by themselves, {runs}"
+    return Foreseen(task.step, task.call, task.tool, "cannot", why=why)
 
 
 def _foresee(

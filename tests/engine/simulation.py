@@ -347,30 +347,29 @@ class Simulation(History):
         }
 
     def _join(self, call: CallState) -> Facts:
-        joins = ([], ["all", "any", 1], ["all", "quorum", 1], ["all", "quorum", 2])
+        joins: tuple[list[Any], ...] = ([], ["all", "any", 1], ["all", "quorum", 1], ["all", "quorum", 2])
         join = joins[self.view.step % 4]  # of a tool, once
         return {"join": join} if join and call.tool == "ask_agent" else {}
 
     def call(self, command: c.CallTools) -> None:
-        """Give tasks to other agents; or, where there is none, make the calls."""
-        tasks = [each for each in command.calls if self.view.call(each).tool == "ask_agent"]
-        for number in tasks:
-            self._delegate(command, number)
-        if not tasks:
+        """Give one task to another agent; or, where there is none, make the calls."""
+        task = next((each for each in command.calls if self.view.call(each).tool == "ask_agent"), None)
+        if task is None:
             self._call(command)
+        else:
+            self._delegate(command, task)
 
     def _delegate(self, command: c.CallTools, number: int) -> None:
         if not self._may_go_out(command, number):
             return
-        still = c.CallTools(tuple(each for each in command.calls if self.view.call(each).may_run))
         where: Facts = {"step": self.view.step, "call": number}
         share = Limits(
             self.dice.randint(1, 3), self.dice.randint(1, 5_000), Decimal(self.dice.randint(0, 20)) / 100, 5
         )
         if find_lacking(self.view, share):
-            self.note(e.CALL_REFUSED, still, **where, code="share_too_large")
+            self.note(e.CALL_REFUSED, command, **where, code="share_too_large")
             return
-        self.note(e.ATTEMPT_STARTED, still, **where, claims=[], attempt=self.view.call(number).attempts + 1)
+        self.note(e.ATTEMPT_STARTED, command, **where, claims=[], attempt=self.view.call(number).attempts + 1)
         given = {**share._asdict(), "usd": str(share.usd)}
         self.note(e.CALL_DELEGATED, **where, child=f"r{len(self.events)}", share=given)
         self.commit()

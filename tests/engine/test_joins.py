@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,11 +19,11 @@ LIMITS = Limits(10, 1_000, Decimal(1), 60)
 SHARE = Limits(4, 400, Decimal("0.4"), 30)
 
 
-def state_of(*calls: CallState, **more: object) -> RunState:
+def state_of(*calls: CallState, **more: Any) -> RunState:
     return RunState(LIMITS, START + timedelta(hours=1), phase="calling", calls=calls)._replace(**more)
 
 
-def call(number: int, status: CallStatus, join: Join = Join(), **more: object) -> CallState:  # noqa: B008  immutable
+def call(number: int, status: CallStatus, join: Join = Join(), **more: Any) -> CallState:  # noqa: B008  immutable
     child = "c" if status in ("delegated", "succeeded", "failed") else ""
     share = SHARE if status == "delegated" else None
     return CallState(number, "ask", "d", status, join=join, child=child, share=share)._replace(**more)

@@ -9,6 +9,7 @@ import pytest
 from guardian.shortcuts import assign_perm
 
 from identities.models import AgentIdentity
+from runs import tasks
 from runs.models import Run
 from tests.factories import AgentFactory, AgentVersionFactory, GrantFactory
 from tests.runs.company import Company, proposes, says
@@ -73,6 +74,19 @@ class House:
         """Drive the parent on, to its answer."""
         self.company.play(says(text))
         return self.company.drive(run)
+
+
+def collect_swept(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let the sweeper go round once; return the runs that it sends."""
+    sent: list[str] = []
+
+    def note(task: str, run_id: str, **_: object) -> bool:
+        sent.append(run_id)
+        return True
+
+    monkeypatch.setattr(tasks, "send_now", note)
+    tasks.sweep()
+    return sent
 
 
 @pytest.fixture

@@ -9,12 +9,11 @@ from django.db import connection
 
 from agentops.engine import events as e
 from agentops.engine.state import RunState
-from runs import tasks
 from runs.models import Run
 from runs.services import cancel_run, kill_run
 from runs.session import read_state
 from tests.runs.company import Company
-from tests.runs.delegation.conftest import SHARE, House
+from tests.runs.delegation.conftest import SHARE, House, collect_swept
 
 ASK = ("ask_researcher", {"topic": "colours"})
 
@@ -104,9 +103,7 @@ def test_the_parent_of_a_lost_message_is_swept(house: House, monkeypatch: pytest
     (child,) = house.children(run)
     house.answer(child)
     Run.objects.filter(pk=run.pk).update(wake_at=run.expires_at)
-    sent: list[str] = []
-    monkeypatch.setattr(tasks, "send_now", lambda task, run_id, **_: sent.append(run_id) or True)
-    tasks.sweep()
+    sent = collect_swept(monkeypatch)
     assert str(run.pk) in sent
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from runs.delegation import joining
 from runs.models import Run
@@ -19,7 +20,7 @@ ASKS = [("ask_researcher", {"topic": topic}) for topic in ("colours", "sizes", "
 def ask_all(company: Company, **join: Any) -> tuple[House, Run, list[Run]]:
     house = House(company)
     house.hire("researcher")
-    house.add_delegation(**({"join": join} if join else {}))
+    house.add_delegation(join=join or {"policy": "all"})
     run = house.ask(*ASKS)
     return house, run, house.children(run)
 
@@ -78,6 +79,15 @@ def test_a_quorum_that_cannot_come_about_any_more_is_not_waited_for(company: Com
     for child in children[1:]:
         company.drive(child)
     house.finish(run)
+
+
+def test_who_is_given_nothing_counts_and_the_next_is_not_asked_in_vain(
+    company: Company, settings: Settings
+) -> None:
+    settings.DELEGATION_FAN_OUT = 1
+    _, run, children = ask_all(company, policy="quorum", needed=3)
+    assert company.states(run)[1:] == [("refused", "too_many_children"), ("refused", "not_needed")]
+    assert Run.objects.get(pk=children[0].pk).state == "cancelling"
 
 
 def test_what_was_called_off_is_charged_like_the_rest(company: Company) -> None:
