@@ -27,9 +27,19 @@ def tone_of(word: str) -> str:
     return TONES.get(word, "plain")
 
 
+# Names of fields that say nothing to who has not read the source.
+NAMED = {
+    "approval_ttl_s": "seconds people have to answer",
+    "over_caps": "beyond its caps",
+    "policy_table_id": "table asked about every call",
+    "run_expires_after_s": "seconds after which a run expires",
+    "veto_s": "seconds held for a veto",
+}
+
+
 def plain_word(code: str) -> str:
     """Return a code as a person would write it: ``requires_action`` becomes "requires action"."""
-    return code.replace("_", " ").replace(".", " ").strip()
+    return NAMED.get(code) or code.replace("_", " ").replace(".", " ").strip()
 
 
 def span(seconds: float) -> str:

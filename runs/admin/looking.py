@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin
-from django.http import Http404, HttpRequest, HttpResponse
+from django.contrib import admin, messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 
 from agentops.errors import NotFound
 from identities.acting import acting_person
@@ -47,7 +48,8 @@ def compare_view(request: HttpRequest) -> HttpResponse:
     named = request.GET.get("other", "")
     other = _find(request, _id(named)) if named else find_earlier(one)
     if other is None:
-        raise Http404("the agent has no earlier run")
+        messages.info(request, "This is the agent's first run: there is none before it to compare with.")
+        return HttpResponseRedirect(reverse("admin:runs_run_change", args=[one.pk]))
     comparison = compare_runs(one, other)
     return _render(request, "runs/compare.html", {"title": "Two runs", "comparison": comparison})
 

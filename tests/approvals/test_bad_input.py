@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -28,7 +29,8 @@ def deny(waiting: ApprovalRequest, fiona: Client) -> None:
 
 
 def withdraw(waiting: ApprovalRequest, fiona: Client) -> None:
-    assert void_request(waiting.pk, code="run_cancelled", now=timezone.now())
+    with transaction.atomic():
+        assert void_request(waiting.pk, code="run_cancelled", now=timezone.now())
 
 
 def let_expire(waiting: ApprovalRequest, fiona: Client) -> None:
@@ -100,6 +102,7 @@ def test_a_deputy_of_the_requester_is_told_to_ask_a_colleague(
     company: Company, waiting: ApprovalRequest
 ) -> None:
     fiona = company.cast.fiona
+    company.let_decide(waiting.tool, company.cast.alice)
     away(company.cast.alice, fiona)  # Alice owns the agent
     client = sign_in(fiona)
     words = "you are the deputy of alice, who has a part in this; ask a colleague"

@@ -84,3 +84,8 @@ def test_every_state_has_one_tone(word: str, tone: str) -> None:
 def test_no_word_has_two_tones() -> None:
     told = [word for listed in words._TONES.values() for word in listed.split()]
     assert len(told) == len(set(told))
+
+
+def test_a_code_is_told_as_a_person_would_write_it() -> None:
+    assert words.plain_word("requires_action") == "requires action"
+    assert words.plain_word("veto_s") == "seconds held for a veto"

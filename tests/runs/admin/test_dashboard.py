@@ -79,12 +79,12 @@ class TestDashboard:
         ToolFactory.create(team=cast.team)
         panels = client.get("/admin/").context["panels"]
         figures = {figure.label: figure for figure in panels[0].context["figures"]}
-        rows = {label: client.get(figure.url).context.get("cl") for label, figure in figures.items()}
+        shown = {label: client.get(figure.url).context for label, figure in figures.items()}
         assert figures["broken today"].value == "3"
         for label in ("runs going", "broken today", "open breakers"):
-            assert rows[label].result_count == int(figures[label].value), label
-        assert list(rows["open breakers"].result_list) == [tool]
-        assert rows["spent today"].result_count == 4
+            assert shown[label]["cl"].result_count == int(figures[label].value), label
+        assert list(shown["open breakers"]["cl"].result_list) == [tool]
+        assert shown["spent today"]["cl"].result_count == 4
         for label in ("waiting for a decision", "handed over"):
             assert client.get(figures[label].url).status_code == 200
 
@@ -98,7 +98,7 @@ class TestDashboard:
         for address, number in links:
             assert "created_at__gte=" in address
             assert client.get(html.unescape(address)).context["cl"].result_count == int(number)
-        assert re.findall(r'<td class="number">(1.50 ?|3.0)</td>', page) == ["1.50", "3.0", "3.0"]
+        assert re.findall(r'<td class="number">(1.50 ?|3.0)</td>', page) == ["1.50", "3.0"]
 
     def test_it_costs_the_same_however_much_there_is(self, cast: Cast) -> None:
         client = sign_in(cast.bob)

@@ -48,8 +48,10 @@ def test_an_outsider_sees_neither(company: Company, alice: Client, run: Run) -> 
 
 def test_no_such_step_or_run_is_no_fault(alice: Client, run: Run) -> None:
     compare = page_of("runs_run", "compare")
-    asked = [f"{compare}{query}" for query in ("", "?one=x", f"?one={run.pk}", f"?one={uuid4()}")]
-    assert [alice.get(address).status_code for address in (prompt_page(run, 9), *asked)] == [404] * 5
+    asked = [f"{compare}{query}" for query in ("", "?one=x", f"?one={uuid4()}")]
+    assert [alice.get(address).status_code for address in (prompt_page(run, 9), *asked)] == [404] * 4
+    first = alice.get(f"{compare}?one={run.pk}", follow=True)
+    assert "there is none before it to compare with" in text_of(first)
 
 
 def test_two_runs_stand_side_by_side(company: Company, alice: Client, run: Run) -> None:
