@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -66,12 +66,16 @@ class ReviewLoad:
         return self.per_approver_hour * self.approvers
 
 
-def read_loads(cursor: Cursor, teams: Sequence[UUID], *, lock: bool = False) -> dict[UUID, ReviewLoad]:
+def read_loads(
+    cursor: Cursor, teams: Sequence[UUID], *, lock: bool = False, bounds: Mapping[UUID, int] | None = None
+) -> dict[UUID, ReviewLoad]:
     """Return how the reviewers of teams are loaded; a team is absent of which nobody has said what it can bear.
 
-    ``lock``: until the transaction's end nobody else is told, so that two do not take the same room.
+    ``lock``: until the transaction's end nobody else is told, so that two do not take the same room. ``bounds`` are
+    those of the teams, where they were read before.
     """
-    bounds = count_by(cursor, f"{_BOUNDS} FOR NO KEY UPDATE" if lock else _BOUNDS, teams)
+    if bounds is None:
+        bounds = count_by(cursor, f"{_BOUNDS} FOR NO KEY UPDATE" if lock else _BOUNDS, teams)
     if not bounds:
         return {}
     approvers, waiting = _read_sides(cursor, teams)

@@ -13,6 +13,7 @@ from approvals.duties import PARTS
 from approvals.models import Absence, ApprovalParent, ApprovalRequest
 from approvals.models.requests import Factor
 from approvals.seats import is_asked, is_taken, may_approve
+from approvals.unready import is_unready
 from identities.models import User
 from identities.roles import is_auditor
 
@@ -37,7 +38,7 @@ def may_decide(
     if not actor.is_active or actor.kind != User.Kind.PERSON:
         return MayDecide(False, "not_a_person", "only people decide; service accounts never do")
     absences = read_absences(actor)
-    is_approver, is_theirs = _read_rights(actor, request, absences)
+    is_approver, is_theirs, is_drafted = _read_rights(actor, request, absences)
     if not is_approver:
         return MayDecide(False, "not_an_approver", "you were not given this tool's calls to approve")
     if is_auditor(actor):
@@ -45,6 +46,12 @@ def may_decide(
     if part := _find_part(actor, request) or _find_part_of_absent(request, absences):
         return part
     seat = MayDecide(True)
+    if is_drafted:
+        return MayDecide(
+            False,
+            "not_offered",
+            "the agent is still at work on what this is a part of: decide once it offers that",
+        )
     if request.state == ApprovalRequest.State.WAITING:
         seat = _find_seat(actor, request, absences, is_theirs=is_theirs)
     if not seat.allowed:
@@ -56,16 +63,17 @@ def may_decide(
     return seat
 
 
-def _read_rights(actor: User, request: ApprovalRequest, absences: list[Absence]) -> tuple[bool, bool]:
-    """Return whether the tool's calls are theirs to approve, or those of somebody whom they stand in for; and whether
-    they are asked now, themselves."""
+def _read_rights(actor: User, request: ApprovalRequest, absences: list[Absence]) -> tuple[bool, bool, bool]:
+    """Return whether the tool's calls are theirs to approve, or those of somebody whom they stand in for; whether they
+    are asked now, themselves; and whether nobody is asked yet."""
     theirs = may_approve(actor)
     for absence in absences:
         theirs |= is_left_to(absence)
     asked = ExpressionWrapper(may_approve(actor) & Q(is_asked(actor)), BooleanField())
-    found = ApprovalRequest.objects.filter(theirs, pk=request.pk).annotate(is_theirs=asked)
-    is_theirs = found.values_list("is_theirs", flat=True).first()
-    return is_theirs is not None, bool(is_theirs)
+    drafted = ExpressionWrapper(is_unready(), BooleanField())
+    found = ApprovalRequest.objects.filter(theirs, pk=request.pk)
+    told = found.annotate(is_theirs=asked, is_drafted=drafted).values_list("is_theirs", "is_drafted").first()
+    return (False, False, False) if told is None else (True, bool(told[0]), bool(told[1]))
 
 
 def _find_seat(

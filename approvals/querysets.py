@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Q
 from approvals.deputies import is_deputy_of_a_part, is_left_to, may_stand_in, read_absences
 from approvals.duties import has_part
 from approvals.seats import is_asked, is_free, may_approve
+from approvals.unready import is_unready
 from identities.querysets import is_known_person
 from identities.roles import is_auditor
 
@@ -56,6 +57,10 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
             seen |= is_left_to(absence)
         return self.filter(seen)
 
+    def put_to_people(self) -> Self:
+        """Return those that wait for people: what belongs to a draft is asked once that is finished."""
+        return self.filter(state="waiting").exclude(is_unready())
+
     def decidable_by(self, user: User, *, as_deputy: bool = True) -> Self:
         """Return the waiting requests whose tool the person was given to approve, themselves not involved.
 
@@ -69,7 +74,7 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
         seats = may_approve(user) & Q(is_asked(user)) & is_free(user)
         for absence in absences if as_deputy else ():
             seats |= may_stand_in(absence)
-        waiting = self.filter(seats, apart, state="waiting").exclude(has_part(user))
+        waiting = self.put_to_people().filter(seats, apart).exclude(has_part(user))
         if absences:
             waiting = waiting.exclude(is_deputy_of_a_part(absences))
         return waiting.exclude(decisions__decided_by=user)

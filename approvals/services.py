@@ -73,11 +73,13 @@ def request_approval(
     now: datetime,
     voids_as: str = ASKED_ANEW,
     edit_of: UUID | None = None,
+    is_draft: bool = False,
 ) -> ApprovalRequest:
     """Ask for a decision about exactly this call, in the caller's transaction.
 
     ``evidence`` is what a person will see; it is personal and kept as erasable content. ``voids_as`` is why an open
     request of the same call is void, ``edit_of`` the request that somebody edited into this one: that was their yes.
+    ``is_draft``: people are told of it later, by ``tell_requested``.
     """
     call = assessment.call
     edit = _find_edit(edit_of)
@@ -96,9 +98,15 @@ def request_approval(
     facts = _facts_of(request, assessment, stages)
     draft = Draft("approval.requested", now, facts, dict(evidence), call.identity_id)
     record(request.id, STREAM_KIND, draft)
-    announce([request], REQUESTED, now)
+    if not is_draft:
+        announce([request], REQUESTED, now)
     count_edit(request, now)
     return request
+
+
+def tell_requested(requests: Sequence[ApprovalRequest], now: datetime) -> None:
+    """Tell people of requests that were written as drafts, in the caller's transaction."""
+    announce(requests, REQUESTED, now)
 
 
 def _write_request(

@@ -8,7 +8,7 @@ runs that wait begin in the order of their turn. Nothing is ever decided for wan
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -73,9 +73,11 @@ def needs_review(version: AgentVersion, *, proposes: bool = False) -> bool:
     return any(reach.terms.offered and reach.asks != "nobody" for reach in reaches)
 
 
-def read_crowds(cursor: Cursor, teams: Sequence[UUID], *, lock: bool = False) -> dict[UUID, Crowd]:
+def read_crowds(
+    cursor: Cursor, teams: Sequence[UUID], *, lock: bool = False, bounds: Mapping[UUID, int] | None = None
+) -> dict[UUID, Crowd]:
     """Return how crowded it is before the reviewers of teams; absent are those that nobody has bounded."""
-    loads = read_loads(cursor, teams, lock=lock)
+    loads = read_loads(cursor, teams, lock=lock, bounds=bounds)
     under_way = count_by(cursor, _UNDER_WAY, list(loads)) if loads else {}
     return {team: Crowd(load, under_way.get(team, 0)) for team, load in loads.items()}
 

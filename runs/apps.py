@@ -12,11 +12,13 @@ class RunsConfig(AppConfig):
         from approvals.batches.checks import register_check
         from approvals.edits import register_subject
         from approvals.likeness import register_outcomes
+        from approvals.unready import register_unready
         from identities.activation import register_activation_check
         from runs import checks  # noqa: F401  registers them
         from runs.actions.subjects import WAKE_TASK
         from runs.approved_outcomes import read_outcomes
         from runs.changes import register_verbs
+        from runs.changesets.staging import find_drafts
         from runs.edits import reassess
         from runs.notices import register_kinds
         from runs.preflight import refuse_unsafe_activation
@@ -28,3 +30,4 @@ class RunsConfig(AppConfig):
         register_kinds()
         register_outcomes(read_outcomes)
         register_check(find_impossible)
+        register_unready(find_drafts)

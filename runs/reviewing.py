@@ -35,13 +35,17 @@ class Reviewing:
 
 def read_reviewing(rows: QuerySet[ReviewCapacity]) -> list[Reviewing]:
     """Return how teams stand whose people somebody has bounded, the fullest first."""
-    teams = {row.team_id: row.team for row in rows.select_related("team")}
+    found = list(rows.select_related("team"))
+    teams, bounds = (
+        {row.team_id: row.team for row in found},
+        {row.team_id: row.per_approver_hour for row in found},
+    )
     if not teams:
         return []
     with connection.cursor() as cursor:
-        crowds, held = read_crowds(cursor, list(teams)), count_held_back(cursor, list(teams))
-    found = [Reviewing(teams[team], crowd, _name(held[team])) for team, crowd in crowds.items()]
-    return sorted(found, key=lambda each: each.share, reverse=True)
+        crowds, held = read_crowds(cursor, list(teams), bounds=bounds), count_held_back(cursor, list(teams))
+    standing = [Reviewing(teams[team], crowd, _name(held[team])) for team, crowd in crowds.items()]
+    return sorted(standing, key=lambda each: each.share, reverse=True)
 
 
 def _name(held: dict[int, int]) -> dict[str, int]:

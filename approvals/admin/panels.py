@@ -27,16 +27,15 @@ def find_waiting(request: HttpRequest) -> QuerySet[ApprovalRequest]:
 def read_waiting(request: HttpRequest, subject: Any) -> dict[str, Any]:
     """Return the requests that have waited longest; Any: the dashboard has no subject."""
     user = acting_person(request)
-    waiting = ApprovalRequest.objects.visible_to(user).filter(state="waiting").order_by("created_at")
-    return _show(waiting)
+    return _show(ApprovalRequest.objects.visible_to(user).put_to_people().order_by("created_at"))
 
 
 def read_waiting_of(request: HttpRequest, subject: Any) -> dict[str, Any] | None:
     """Return what waits because of this agent or tool; nothing when nothing does."""
     user = acting_person(request)
     about = {"identity" if subject._meta.model_name == "agentidentity" else "tool": subject}
-    waiting = ApprovalRequest.objects.visible_to(user).filter(state="waiting", **about).order_by("created_at")
-    shown = _show(waiting)
+    waiting = ApprovalRequest.objects.visible_to(user).put_to_people().filter(**about)
+    shown = _show(waiting.order_by("created_at"))
     return shown if shown["requests"] else None
 
 

@@ -20,6 +20,7 @@ from approvals.admin.filters import (
     read_query,
 )
 from approvals.models import ApprovalRequest, SavedView
+from approvals.querysets import ApprovalRequestQuerySet
 from approvals.saved_views import read_views
 from identities.models import AgentIdentity, User
 from tools.models import Tool
@@ -124,7 +125,7 @@ def find_default(request: HttpRequest, views: list[SavedView]) -> str:
     return "" if request.GET else next((view.query for view in views if view.is_default), "")
 
 
-def _in_tab(visible: QuerySet[ApprovalRequest], tab: str) -> QuerySet[ApprovalRequest]:
+def _in_tab(visible: ApprovalRequestQuerySet, tab: str) -> QuerySet[ApprovalRequest]:
     if tab == "waiting":
-        return visible.filter(state="waiting").order_by("created_at")
+        return visible.put_to_people().order_by("created_at")
     return visible.filter(state__in=DECIDED).order_by("-decided_at")

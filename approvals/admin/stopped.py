@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
+from agentops.console.navigation import count_rows
 from agentops.console.panels import Panel, register_panel
 from approvals.models import NoticeChannel, NoticeDelivery
 from identities.acting import acting_person
@@ -25,8 +26,11 @@ def read_stopped(request: HttpRequest, subject: Any) -> dict[str, Any] | None:
     dead = NoticeDelivery.objects.visible_to(person).filter(
         state="dead", ended_at__gt=timezone.now() - RECENT
     )
-    shown, given_up = list(stopped.select_related("team")[:SHOWN]), dead.count()
-    return {"channels": shown, "given_up": given_up} if shown or given_up else None
+    counted = count_rows({"stopped": stopped.values("pk"), "dead": dead.values("pk")})
+    if not any(counted.values()):
+        return None
+    shown = list(stopped.select_related("team")[:SHOWN]) if counted.get("stopped") else []
+    return {"channels": shown, "given_up": counted.get("dead", 0)}
 
 
 register_panel(

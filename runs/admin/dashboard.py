@@ -56,7 +56,7 @@ def read_figures(request: HttpRequest, subject: Any) -> dict[str, list[Figure]]:
     user = acting_person(request)
     counted = count_rows(
         {
-            "waiting": ApprovalRequest.objects.visible_to(user).filter(state="waiting").values("pk"),
+            "waiting": ApprovalRequest.objects.visible_to(user).put_to_people().values("pk"),
             "handovers": Handover.objects.visible_to(user).open().values("pk"),
         }
     )

@@ -6,12 +6,15 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from django.db.models import CharField, QuerySet
+from django.db.models.functions import Cast
+
 from agentops.canonical import keyed_digest
 from agentops.engine import events as e
 from agentops.engine.state import CallState
 from agentops.identifiers import new_id, text_of
 from approvals.models import ApprovalRequest
-from approvals.services import request_approval
+from approvals.services import request_approval, tell_requested
 from runs import evidence
 from runs.actions.pinning import Pinned, pin_for_people
 from runs.actions.proposals import proposal, said_of, terms_of
@@ -62,7 +65,9 @@ def _stage(session: Session, call: CallState, pinned: Pinned, named: tuple[int, 
         change_set = _open(session)
         depends_on = sorted({*named, *find_same(targets, _read_targets(change_set))})
         subject = replace(subject_of(session), ref=str(change_set.pk))
-        request = request_approval(assessment=bound, subject=subject, evidence=shown, now=utc_now())
+        request = request_approval(
+            assessment=bound, subject=subject, evidence=shown, now=utc_now(), is_draft=True
+        )
         facts = {**terms_of(session, call, bound), **pinned.facts, **session.lookups.take_trail()}
         facts |= {"item": number, "change_set": str(change_set.pk), "approval": str(request.pk)}
         facts |= {"depends_on": depends_on, "size": len(str(content["arguments"]))}
@@ -113,7 +118,15 @@ def offer_changes(session: Session, items: int) -> None:
         facts: dict[str, Any] = {"items": items, "change_set": session.state.change_set, "digest": digest}
         session.note(e.CHANGES_OFFERED, facts)
         found.update(state=ChangeSet.State.OFFERED, offered_at=session.now, digest=digest)
+        waiting = ApprovalRequest.objects.filter(subject_ref=session.state.change_set, state="waiting")
+        tell_requested(list(waiting), session.now)
         write([])
+
+
+def find_drafts() -> QuerySet[ChangeSet, Any]:
+    """Return the references of the change sets that agents are still at work on, as requests name them."""
+    drafts = ChangeSet.objects.filter(state=ChangeSet.State.DRAFT)
+    return drafts.annotate(ref=Cast("pk", CharField())).values("ref")
 
 
 def digest_items(change_set: UUID) -> str:

@@ -15,9 +15,10 @@ from psycopg import sql
 
 from identities.changes import Change, open_proposal, propose
 from identities.models import ChangeProposal
+from runs.models import AgentVersion
 from tests.authority.governed import ADDITIONS, CHANGES, GOVERNED, REMOVALS, Governed, bulk_create, update
 from tests.cast import Cast
-from tests.factories import GrantFactory, ToolVersionFactory
+from tests.factories import AgentVersionFactory, GrantFactory, ToolVersionFactory
 from tools.models import ToolGrant
 from tools.services.changes import describe_grant
 from tools.services.terms import Terms
@@ -264,6 +265,56 @@ def test_a_shorter_window_for_a_veto_takes_two(
         assert not loosens
 
 
+@pytest.mark.parametrize(("before", "after"), [(True, False), (True, True), (False, True), (False, False)])
+def test_to_ask_the_end_user_no_more_takes_two(governed: Cast, before: bool, after: bool) -> None:
+    loosens = before and not after
+    tool = allow(governed, "ALLOW", confirmation=before)
+    present = ToolGrant.objects.get(tool=tool)
+    change = describe_grant(governed.agent, tool, Terms("ALLOW", confirmation=after), {}, present)
+    assert change.loosening == (("confirmation",) if loosens else ())
+    further = ToolGrant(
+        identity=governed.agent,
+        tool=tool,
+        version=2,
+        decision="ALLOW",
+        confirmation=after,
+        state="superseded",
+    )
+    try:
+        with transaction.atomic():
+            further.save(force_insert=True)
+    except ProgrammingError:
+        assert loosens
+    else:
+        assert not loosens
+
+
+@pytest.mark.parametrize(
+    ("changes", "loosens"),
+    [
+        ({"max_extensions": 1}, True),
+        ({"extension_percent": 51}, True),
+        ({"extension_percent": 49}, False),
+        ({}, False),
+    ],
+    ids=str,
+)
+def test_to_go_on_at_a_limit_more_often_takes_two(
+    governed: Cast, changes: dict[str, int], loosens: bool
+) -> None:
+    """Without anybody's signature, and past the services: the trigger alone."""
+    before = AgentVersionFactory.create(identity=governed.agent, published=True)
+    AgentVersion.objects.filter(pk=before.pk).update(state="retired")
+    draft = AgentVersionFactory.create(identity=governed.agent, **changes)
+    try:
+        with transaction.atomic():
+            AgentVersion.objects.filter(pk=draft.pk).update(state="published")
+    except ProgrammingError:
+        assert loosens
+    else:
+        assert not loosens
+
+
 @pytest.mark.parametrize(("caps", "is_kept"), CAPS, ids=str)
 def test_the_database_and_the_services_compare_caps_alike(
     governed: Cast, caps: list[dict[str, Any]], is_kept: bool
@@ -285,7 +336,8 @@ def test_the_database_and_the_services_compare_caps_alike(
 
 def allow(cast: Cast, decision: str, **terms: Any) -> Any:
     tool = ToolVersionFactory.create(tool__team=cast.team).tool
-    signed = Terms(decision, tuple(terms.get("caps", ())), veto_s=terms.get("veto_s", 0))
+    more = {"veto_s": terms.get("veto_s", 0), "confirmation": terms.get("confirmation", False)}
+    signed = Terms(decision, tuple(terms.get("caps", ())), **more)
     sign(cast, describe_grant(cast.agent, tool, signed, {}, None))
     GrantFactory.create(identity=cast.agent, tool=tool, decision=decision, **terms)
     return tool

@@ -1,0 +1,62 @@
+"""While an agent is at work on a change set nobody is asked about its items; once it is offered, everybody is."""
+
+from __future__ import annotations
+
+import pytest
+
+from agentops.errors import PolicyDenied
+from approvals import unready
+from approvals.models import ApprovalRequest
+from approvals.services import decide
+from runs.models import ChangeSet, RunMode
+from tests.console.visits import sign_in, text_of
+from tests.runs.changesets.proposing import MAIL, REFUND, prepare
+from tests.runs.company import Company, proposes, says
+
+INBOX = "/admin/approvals/approvalrequest/"
+
+
+@pytest.fixture
+def drafting(company: Company) -> ApprovalRequest:
+    """Return the request of an item whose set is not offered: the agent has staged it, and plans on."""
+    prepare(company)
+    company.play(proposes(REFUND), proposes(MAIL), says("That is what I propose."))
+    company.drive(company.start(mode=RunMode.PROPOSE))
+    ChangeSet.objects.update(state="draft")
+    company.is_mutant = True  # the set is put back past the ledger
+    first = ApprovalRequest.objects.order_by("created_at").first()
+    assert first is not None
+    return first
+
+
+def decide_first(company: Company, request: ApprovalRequest) -> None:
+    decide(
+        actor=company.cast.fiona, request=request, verdict="approve", reason="", digest=request.digest,
+        channel="api", second_factor=True,
+    )  # fmt: skip
+
+
+def test_nobody_finds_it_in_the_inbox(company: Company, drafting: ApprovalRequest) -> None:
+    fiona = company.cast.fiona
+    assert not ApprovalRequest.objects.decidable_by(fiona).exists()
+    assert "Nothing here" in text_of(sign_in(fiona).get(INBOX))
+    assert "0 waiting for a decision" in text_of(sign_in(fiona).get("/admin/"))
+
+
+def test_nobody_decides_it(company: Company, drafting: ApprovalRequest) -> None:
+    with pytest.raises(PolicyDenied) as refused:
+        decide_first(company, drafting)
+    assert refused.value.code == "not_offered"
+
+
+def test_offered_it_is_there(company: Company, drafting: ApprovalRequest) -> None:
+    ChangeSet.objects.update(state="offered")
+    assert ApprovalRequest.objects.decidable_by(company.cast.fiona).count() == 2
+
+
+def test_mutant_that_asks_at_once(
+    company: Company, drafting: ApprovalRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unready, "_finds", [])
+    assert ApprovalRequest.objects.decidable_by(company.cast.fiona).count() == 2
+    decide_first(company, drafting)
