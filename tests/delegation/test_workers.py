@@ -7,6 +7,7 @@ import random
 import time
 from collections import Counter
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ POINTS: list[tuple[Side, Verdict]] = list(product(("before", "after"), ("go", "d
 MOST_KILLS = 6
 
 
-def prepare(desk: Desk, children: int, **config: object) -> House:
+def prepare(desk: Desk, children: int, **config: Any) -> House:
     """Let supervisors give so many tasks at once, each of which comes to one effect."""
     house, company = House(desk.company), desk.company
     made = [version for version in company.versions if version.tool.name == "make_keep"]

@@ -118,6 +118,6 @@ def test_a_version_is_added_only_if_it_can_be_called(cast: Cast, change: dict[st
 
 def test_what_has_no_run_cannot_call_it() -> None:
     adapter = AgentAdapter(AdapterOptions())
-    outcome = adapter.invoke(None, timeout_s=1)  # type: ignore[arg-type]  it looks at nothing
+    outcome = adapter.invoke(None, timeout_s=1)  # type: ignore[arg-type]  # it looks at nothing
     assert (outcome.status, outcome.code, outcome.retryable) == ("failed", "not_allowed", False)
-    assert adapter.read_back(None, timeout_s=1) is None  # type: ignore[arg-type]  as above
+    assert adapter.read_back(None, timeout_s=1) is None  # type: ignore[arg-type]  # as above
