@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 from django.db import connection
+from fastapi.testclient import TestClient
+from standardwebhooks import Webhook
 
 from agentops import database
 from agentops.runtime.supervision import ROOT
@@ -59,3 +65,42 @@ def test_the_cron_job_waits_for_people_and_starts_nothing_twice(
     told = patient.communicate(timeout=120)[0]
     assert (told, patient.returncode) == ("7: completed: The money is on its way.\n", 0)
     assert Run.objects.count() == 1
+
+
+def sign(secret: str, body: bytes) -> dict[str, str]:
+    """Return the headers that a signed webhook comes with."""
+    now = datetime.now(UTC)
+    signature = Webhook(secret).sign("msg_1", now, body.decode())
+    return {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": signature,
+    }
+
+
+def test_the_backend_starts_runs_for_its_customers_and_is_told_how_they_end(
+    address: str, company: Company, callers: Callers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "whsec_" + b64encode(b"x" * 32).decode()
+    given = {"AGENTOPS_URL": address, "AGENTOPS_KEY": callers.app.bearer, "AGENTOPS_WEBHOOK_SECRET": secret}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    backend = run_path(str(EXAMPLES / "backend.py"))
+    company.play(says("It will be there on Monday."))
+    ann, eve = {"x-customer": "ann"}, {"x-customer": "eve"}
+    with TestClient(backend["app"]) as product:
+        wish = {"number": "1", "text": "Where is my kettle?"}
+        first, again = (product.post("/wishes", json=wish, headers=ann) for _ in range(2))
+        assert (first.status_code, first.json()["state"]) == (202, "queued")
+        run = first.json()["id"]
+        assert again.json()["id"] == run
+        company.drive(Run.objects.get())
+        shown = product.get(f"/wishes/{run}", headers=ann).json()
+        assert shown == {"state": "completed", "answer": "It will be there on Monday.", "asked": []}
+        assert product.get(f"/wishes/{run}", headers=eve).status_code == 404
+        assert product.get("/wishes/no-run", headers=ann).json()["code"] == "not_found"
+        body = json.dumps({"type": "run.completed"}).encode()
+        assert product.post("/platform", content=body, headers=sign(secret, body)).status_code == 204
+        forged = product.post("/platform", content=body + b" ", headers=sign(secret, body))
+        assert forged.status_code == 401
+        assert backend["app"].state.ended == [{"type": "run.completed"}]
