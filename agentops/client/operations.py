@@ -226,7 +226,7 @@ class AsyncOperations(Protocol):
         since: str | None = None,
         state: Literal["waiting", "approved", "denied", "expired", "voided", "edited", "asked"] | None = None,
     ) -> t.ApprovalPage:
-        """List requests for approval, newest first."""
+        """List requests for approval, newest first; those of a change set once that is offered."""
 
         answer: t.ApprovalPage = await self._answer(Call("GET", "/api/v1/approvals", query={"agent": agent, "cursor": cursor, "decidable": decidable, "limit": limit, "since": since, "state": state}))
         return answer
@@ -1523,7 +1523,7 @@ class Operations(Protocol):
         since: str | None = None,
         state: Literal["waiting", "approved", "denied", "expired", "voided", "edited", "asked"] | None = None,
     ) -> t.ApprovalPage:
-        """List requests for approval, newest first."""
+        """List requests for approval, newest first; those of a change set once that is offered."""
 
         answer: t.ApprovalPage = self._answer(Call("GET", "/api/v1/approvals", query={"agent": agent, "cursor": cursor, "decidable": decidable, "limit": limit, "since": since, "state": state}))
         return answer

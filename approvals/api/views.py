@@ -21,6 +21,7 @@ from approvals.denials import read_presets
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.services import decide
 from approvals.stages import read_stages
+from approvals.unready import is_unready
 from identities.api.authentication import caller, signature_of
 from identities.factors import has_fresh_factor
 from identities.models import User
@@ -33,9 +34,10 @@ class Approvals(ListView):
 
     @extend_schema(operation_id="listApprovals", tags=["approvals"], responses=ApprovalSerializer(many=True))
     def get(self, request: Request) -> Response:
-        """List requests for approval, newest first."""
+        """List requests for approval, newest first; those of a change set once that is offered."""
         filters = read_query(self.query, request)
-        rows, is_decidable = _visible(caller(request)), filters.pop("decidable", None)
+        rows = _visible(caller(request)).exclude(is_unready())
+        is_decidable = filters.pop("decidable", None)
         if is_decidable is not None:
             mine = Q(pk__in=ApprovalRequest.objects.decidable_by(caller(request)).values("pk"))
             rows = rows.filter(mine if is_decidable else ~mine)

@@ -9,6 +9,7 @@ from approvals import unready
 from approvals.models import ApprovalRequest
 from approvals.services import decide
 from runs.models import ChangeSet, RunMode
+from tests.api.caller import Caller, bearer_of
 from tests.console.visits import sign_in, text_of
 from tests.runs.changesets.proposing import MAIL, REFUND, prepare
 from tests.runs.company import Company, proposes, says
@@ -41,6 +42,13 @@ def test_nobody_finds_it_in_the_inbox(company: Company, drafting: ApprovalReques
     assert not ApprovalRequest.objects.decidable_by(fiona).exists()
     assert "Nothing here" in text_of(sign_in(fiona).get(INBOX))
     assert "0 waiting for a decision" in text_of(sign_in(fiona).get("/admin/"))
+
+
+def test_the_api_lists_it_once_it_is_offered(company: Company, drafting: ApprovalRequest) -> None:
+    caller = Caller(bearer_of(company.cast, company.cast.fiona))
+    assert caller.get("/approvals?state=waiting").body["data"] == []
+    ChangeSet.objects.update(state="offered")
+    assert len(caller.get("/approvals?state=waiting").body["data"]) == 2
 
 
 def test_nobody_decides_it(company: Company, drafting: ApprovalRequest) -> None:
