@@ -19,12 +19,11 @@ from django.utils import timezone
 from agentops.database import borrowed
 from agentops.errors import AgentOpsError
 from runs.table_recall import Recalled, recall_asked, recall_judged
-from tools.adapters.decision import NO_DECISION, read_inputs
 from tools.decisions.answers import write_answer
 from tools.decisions.deciding import compile_definition
 from tools.decisions.definitions import read_definition
 from tools.models import DecisionTable, DecisionTableVersion
-from tools.tables.in_force import VersionInForce
+from tools.tables.in_force import NO_DECISION, VersionInForce, read_inputs
 from tools.tables.policies import answer_about
 
 DAYS = 30

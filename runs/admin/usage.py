@@ -69,7 +69,7 @@ def runs_since(user: User, moment: datetime) -> QuerySet[Run]:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """The busiest versions; ``is_cut`` when there were more runs than are read, and only the newest count."""
+    """The busiest versions; ``is_cut`` when as many runs were read as ever are, and only the newest count."""
 
     rows: list[Usage]
     is_cut: bool
@@ -80,14 +80,14 @@ def weekly_usage(user: User, today: datetime, most: int) -> Week:
     """Return the busiest versions of the last seven days, and what each takes more of than the one before it."""
     first = today - timedelta(days=TREND_DAYS - 1)
     runs = runs_since(user, first)
-    too_old = runs.order_by("-pk").values("pk")[MOST_READ : MOST_READ + 1]
-    read = runs.filter(pk__gte=Coalesce(Subquery(too_old), first_id_since(first)))
+    oldest_read = runs.order_by("-pk").values("pk")[MOST_READ - 1 : MOST_READ]
+    read = runs.filter(pk__gte=Coalesce(Subquery(oldest_read), first_id_since(first)))
     found = _add_up(read, first.date())
     busiest = sorted(found, key=lambda usage: usage.runs, reverse=True)[:most]
     regressions = find_regressions([usage.version_id for usage in busiest]) if busiest else {}
     for usage in busiest:
         usage.regressions = regressions[usage.version_id]
-    return Week(busiest, sum(usage.runs for usage in found) > MOST_READ, first)
+    return Week(busiest, sum(usage.runs for usage in found) >= MOST_READ, first)
 
 
 def _add_up(runs: QuerySet[Run], first: date) -> list[Usage]:

@@ -24,6 +24,7 @@ from tests.rewriting import rewrite
 from tests.runs.company import Company
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("no_database_guards"),
     pytest.mark.approvals,

@@ -32,7 +32,7 @@ from tests.runs.company import ORDER, Company, proposes, says
 
 __all__ = ["company"]
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.approvals]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.approvals, pytest.mark.slow]
 
 
 def approver(company: Company, name: str, *groups: str) -> User:

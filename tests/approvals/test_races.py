@@ -30,7 +30,7 @@ from tools.permits import Permit
 
 __all__ = ["company"]
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.approvals]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.approvals, pytest.mark.slow]
 
 ROUNDS = 25
 

@@ -23,7 +23,7 @@ from tests.runs.company import Company
 
 __all__ = ["company", "refund"]
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.approvals]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.approvals, pytest.mark.slow]
 
 # --- stages ------------------------------------------------------------------------------------------------
 

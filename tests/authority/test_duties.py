@@ -30,7 +30,7 @@ from tests.factories.identities import PrincipalFactory
 from tests.rewriting import rewrite, rewrite_text
 from tests.runs.company import ORDER, proposes, says
 
-pytestmark = pytest.mark.authority
+pytestmark = [pytest.mark.authority, pytest.mark.slow]
 
 
 # --- parts, lines and doors --------------------------------------------------------------------------------

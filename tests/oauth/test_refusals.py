@@ -17,7 +17,7 @@ from tests.oauth.provider import Provider
 from tests.oauth.refusals import TABLE, Refusal
 from tests.oauth.world import World
 
-pytestmark = pytest.mark.tokens
+pytestmark = [pytest.mark.tokens, pytest.mark.slow]
 
 
 @pytest.fixture

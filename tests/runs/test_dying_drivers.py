@@ -127,7 +127,7 @@ def test_without_the_attempt_in_the_ledger_an_effect_is_made_twice(
     company.world.honours_keys = False
     company.play(proposes(("refund", ORDER)), says("Done."))
     run = company.start()
-    monkeypatch.setattr(executing, "_note_attempt", lambda session, item: None)
+    monkeypatch.setattr(executing, "note_attempt", lambda session, item: None)
     with monkeypatch.context() as patch:
         patch.setattr(executing, "note_outcome", crash)
         drive_and_crash(company, run)

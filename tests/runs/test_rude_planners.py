@@ -20,6 +20,8 @@ from tests.factories import BudgetFactory
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.planner.provider import Conversation, Turn, call, completion, reply
 
+pytestmark = [pytest.mark.rude, pytest.mark.slow]
+
 MEGABYTE = 1_000_000
 
 

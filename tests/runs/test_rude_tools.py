@@ -19,6 +19,8 @@ from tools.adapters.http import HttpAdapter
 from tools.models import EffectRecord
 from tools.outcomes import Outcome
 
+pytestmark = [pytest.mark.rude, pytest.mark.slow]
+
 MOST_ATTEMPTS = 2
 OUTPUT = {"type": "object", "properties": {"fine": {"type": "boolean"}}, "required": ["fine"]}
 FAR_TOO_LONG_S = 20.0

@@ -24,7 +24,7 @@ from tests.ledger import last_entry
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import meanwhile
 
-pytestmark = pytest.mark.revocation
+pytestmark = [pytest.mark.revocation, pytest.mark.slow]
 
 SCOPES = tuple(STOPPINGS)
 

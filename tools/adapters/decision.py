@@ -17,11 +17,8 @@ from tools.adapters.base import AdapterOptions, accept_value, measure
 from tools.calls import Call
 from tools.decisions.answers import write_answer, write_trace
 from tools.decisions.errors import ContradictoryTable, InvalidInputs
-from tools.decisions.schemas import argument_name
 from tools.outcomes import Outcome, fail
-from tools.tables.in_force import VersionInForce, find_for_tool
-
-NO_DECISION = "no_decision"
+from tools.tables.in_force import NO_DECISION, find_for_tool, read_inputs
 
 
 class DecisionAdapter:
@@ -62,9 +59,3 @@ def _decide(call: Call) -> Outcome:
         )
     told = {"table": found.slug, "version": found.number, "digest": found.digest}
     return accept_value(call, {"outputs": outputs, **told, "trace": write_trace(made)})
-
-
-def read_inputs(found: VersionInForce, arguments: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
-    """Return a call's arguments under the names of the inputs; what is no input stays, to be refused."""
-    names = {argument_name(each.name): each.name for each in found.decider.variables}
-    return {names.get(name, name): value for name, value in arguments.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,9 @@ from agentops.errors import StateConflict
 from tools.cache import BoundedCache
 from tools.decisions.deciding import Decider, compile_definition
 from tools.decisions.definitions import read_definition
+from tools.decisions.schemas import argument_name
+
+NO_DECISION = "no_decision"
 
 _deciders: BoundedCache[tuple[UUID, str], Decider] = BoundedCache(200)
 
@@ -74,3 +78,9 @@ def _compile(connection: psycopg.Connection[Any], version: UUID, digest: str) ->
     if plain_digest(definition) != digest:
         raise StateConflict("table_changed", "the rules of this table are not those that were published")
     return compile_definition(read_definition(definition))
+
+
+def read_inputs(found: VersionInForce, arguments: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
+    """Return a call's arguments under the names of the inputs; what is no input stays, to be refused."""
+    names = {argument_name(each.name): each.name for each in found.decider.variables}
+    return {names.get(name, name): value for name, value in arguments.items()}

@@ -30,7 +30,7 @@ from tools.adapters.mcp import contents
 from tools.models import Tool
 from tools.outcomes import Part
 
-pytestmark = pytest.mark.mcp
+pytestmark = [pytest.mark.mcp, pytest.mark.slow]
 
 MIXED = "test_multiple_content_types"
 TEXT = "test://static-text"

@@ -22,6 +22,8 @@ from tests.runs.company import ORDER
 from tests.runs.gateway.conftest import Outside
 from tests.runs.gateway.gateways import Gateway
 
+pytestmark = [pytest.mark.mcp, pytest.mark.slow]
+
 REFUND = {"order_id": "A-1", "amount": "5.00"}
 MODERN, LEGACY = "2026-07-28", "legacy"
 
