@@ -51,6 +51,7 @@ def test_approved_the_refund_is_made_and_told(data: Path) -> None:
     assert told.count("refund_payment: called") == told.count("refund_payment: done") == 1
     assert "completed: 4 steps, 3 calls" in told
     assert "will change    Paid back in all: 0.00 USD → 129.90 USD" in told
+    assert "will change    Order: delivered stays so" in told
     assert list(data.glob("beat-schedule*")), "without the scheduler nothing that nobody decides would expire"
 
 

@@ -203,7 +203,8 @@ class Command(BaseCommand):
     def _show_changes(self, preview: dict[str, Any] | None) -> None:  # Any: erasable JSON
         told = tell(preview)
         for row in told.rows if told else ():
-            self.stdout.write(f"  will change    {row.label}: {row.before} → {row.after}")
+            after = "stays so" if row.stays else f"→ {row.after}"
+            self.stdout.write(f"  will change    {row.label}: {row.before} {after}")
         for since in (told.since if told else None) or ():
             self.stdout.write(f"  shown before   {since.label}: {since.then}")
 
