@@ -166,9 +166,7 @@ class _History:
 
 
 def _begin(version: DecisionTableVersion) -> datetime:
-    published = version.published_at
-    assert published is not None  # noqa: S101  drafts are left out
-    return max(filter(None, (version.effective_from, published)))
+    return max(filter(None, (version.effective_from, version.published_at)))
 
 
 def _was_meant(version: DecisionTableVersion) -> bool:

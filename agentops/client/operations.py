@@ -90,7 +90,7 @@ class AsyncOperations(Protocol):
         /,
         *,
         idempotency_key: str | None = None,
-        **body: Unpack[t.ActivateAgentBody],
+        **body: Unpack[t.EmptyBody],
     ) -> t.Agent:
         """Let an agent act; takes a fresh second factor, and where a rule says so a proposal (`agent.activate`)."""
 
@@ -138,7 +138,7 @@ class AsyncOperations(Protocol):
         /,
         *,
         idempotency_key: str | None = None,
-        **body: Unpack[t.RevokeAgentBody],
+        **body: Unpack[t.ReasonBody],
     ) -> t.Agent:
         """End an agent for good, its account, keys and leases with it; takes a fresh second factor."""
 
@@ -947,7 +947,7 @@ class AsyncOperations(Protocol):
         /,
         *,
         idempotency_key: str | None = None,
-        **body: Unpack[t.LiftBody],
+        **body: Unpack[t.ReasonBody],
     ) -> t.Switch:
         """Let new work begin again; runs that were halted stay so. Takes a fresh second factor.
 
@@ -1387,7 +1387,7 @@ class Operations(Protocol):
         /,
         *,
         idempotency_key: str | None = None,
-        **body: Unpack[t.ActivateAgentBody],
+        **body: Unpack[t.EmptyBody],
     ) -> t.Agent:
         """Let an agent act; takes a fresh second factor, and where a rule says so a proposal (`agent.activate`)."""
 
@@ -1435,7 +1435,7 @@ class Operations(Protocol):
         /,
         *,
         idempotency_key: str | None = None,
-        **body: Unpack[t.RevokeAgentBody],
+        **body: Unpack[t.ReasonBody],
     ) -> t.Agent:
         """End an agent for good, its account, keys and leases with it; takes a fresh second factor."""
 
@@ -2244,7 +2244,7 @@ class Operations(Protocol):
         /,
         *,
         idempotency_key: str | None = None,
-        **body: Unpack[t.LiftBody],
+        **body: Unpack[t.ReasonBody],
     ) -> t.Switch:
         """Let new work begin again; runs that were halted stay so. Takes a fresh second factor.
 

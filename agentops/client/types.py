@@ -54,11 +54,6 @@ class AcceptToolBody(TypedDict):
 ActEnum: TypeAlias = "Literal[\"force_open\", \"lift\", \"reset\"]"
 
 
-class ActivateAgentBody(TypedDict):
-    """Nothing has to be said."""
-
-
-
 class ActivationProposal(TypedDict):
     """That an agent acts."""
 
@@ -1135,12 +1130,6 @@ class LeaveFields(TypedDict):
     group: NotRequired[str | None]
 
 
-class LiftBody(TypedDict):
-    """Why; the record keeps it."""
-
-    reason: str
-
-
 LimitReached: TypeAlias = "Literal[\"steps\", \"tokens\", \"usd\", \"seconds\", \"shared_steps\", \"shared_tokens\", \"shared_usd\", \"price\"]"
 
 
@@ -1487,6 +1476,12 @@ class Reason(TypedDict):
     detail: str
 
 
+class ReasonBody(TypedDict):
+    """Why; the record keeps it."""
+
+    reason: str
+
+
 class Receipt(TypedDict):
     """What the stop met. ``prevented`` grows as runs notice."""
 
@@ -1538,12 +1533,6 @@ class RetireBody(TypedDict):
 
 class ReviewLoad(TypedDict):
     data: list[TeamReview]
-
-
-class RevokeAgentBody(TypedDict):
-    """Why; the record keeps it."""
-
-    reason: str
 
 
 class RolledBack(TypedDict):

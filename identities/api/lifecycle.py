@@ -15,20 +15,11 @@ from agentops.api.openapi import IDEMPOTENCY_KEY
 from agentops.api.serializers import BodySerializer, TextField, read_body, render_row
 from agentops.api.views import ApiView
 from identities.api.authentication import caller
-from identities.api.serializers import AgentSerializer
+from identities.api.proposals.serializers import EmptyBody
+from identities.api.serializers import AgentSerializer, ReasonBody
 from identities.api.views import find_agent
 from identities.models import AgentIdentity
 from identities.services import activate_agent, recertify_agent, revoke_agent
-
-
-class ActivateAgentBody(BodySerializer):
-    """Nothing has to be said."""
-
-
-class RevokeAgentBody(BodySerializer):
-    """Why; the record keeps it."""
-
-    reason = TextField(max_length=1_000)
 
 
 class RecertifyAgentBody(BodySerializer):
@@ -45,12 +36,12 @@ class ActivateAgent(ApiView):
         operation_id="activateAgent",
         tags=["agents"],
         parameters=[IDEMPOTENCY_KEY],
-        request=ActivateAgentBody,
+        request=EmptyBody,
         responses=AgentSerializer,
     )
     def post(self, request: Request, agent_id: UUID) -> Response:
         """Let an agent act; takes a fresh second factor, and where a rule says so a proposal (`agent.activate`)."""
-        actor, _ = caller(request), read_body(ActivateAgentBody, request)
+        actor, _ = caller(request), read_body(EmptyBody, request)
         agent = find_agent(actor, pk=agent_id)
         return _answer(request, lambda: activate_agent(actor=actor, agent=agent))
 
@@ -62,12 +53,12 @@ class RevokeAgent(ApiView):
         operation_id="revokeAgent",
         tags=["agents"],
         parameters=[IDEMPOTENCY_KEY],
-        request=RevokeAgentBody,
+        request=ReasonBody,
         responses=AgentSerializer,
     )
     def post(self, request: Request, agent_id: UUID) -> Response:
         """End an agent for good, its account, keys and leases with it; takes a fresh second factor."""
-        actor, body = caller(request), read_body(RevokeAgentBody, request)
+        actor, body = caller(request), read_body(ReasonBody, request)
         agent = find_agent(actor, pk=agent_id)
         return _answer(request, lambda: revoke_agent(actor=actor, agent=agent, reason=body["reason"]))
 

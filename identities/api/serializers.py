@@ -54,6 +54,12 @@ class StepUpBody(BodySerializer):
         return attrs
 
 
+class ReasonBody(BodySerializer):
+    """Why; the record keeps it."""
+
+    reason = TextField(max_length=1_000)
+
+
 class KeyProofBody(BodySerializer):
     """What the signature is to be about, where a decision asks for one; see `decideApproval`."""
 

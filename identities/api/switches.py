@@ -13,9 +13,7 @@ from rest_framework.response import Response
 from agentops.api.idempotency import Answer, Operation, answer_once
 from agentops.api.openapi import IDEMPOTENCY_KEY
 from agentops.api.serializers import (
-    BodySerializer,
     QuerySerializer,
-    TextField,
     read_body,
     read_query,
     render_row,
@@ -24,6 +22,7 @@ from agentops.api.serializers import (
 from agentops.api.views import ApiView, ListView
 from agentops.errors import NotFound
 from identities.api.authentication import caller
+from identities.api.serializers import ReasonBody
 from identities.models import KillSwitch
 from identities.services import lift_switch
 
@@ -44,12 +43,6 @@ class SwitchQuery(QuerySerializer):
     thrown = serializers.BooleanField(
         required=False, help_text="True: those that stop something now; false: the others."
     )
-
-
-class LiftBody(BodySerializer):
-    """Why; the record keeps it."""
-
-    reason = TextField(max_length=1_000)
 
 
 class Switches(ListView):
@@ -74,7 +67,7 @@ class LiftSwitch(ApiView):
         operation_id="liftSwitch",
         tags=["stops"],
         parameters=[IDEMPOTENCY_KEY],
-        request=LiftBody,
+        request=ReasonBody,
         responses=SwitchSerializer,
     )
     def post(self, request: Request, switch_id: UUID) -> Response:
@@ -82,7 +75,7 @@ class LiftSwitch(ApiView):
 
         409 `switch_lifted`, and `key_revoked` for that of a key.
         """
-        actor, body = caller(request), read_body(LiftBody, request)
+        actor, body = caller(request), read_body(ReasonBody, request)
         switch = KillSwitch.objects.visible_to(actor).filter(pk=switch_id).first()
         if switch is None:
             raise NotFound("unknown_switch", "There is no such switch, or it is not for you to see.")

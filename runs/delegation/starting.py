@@ -21,10 +21,10 @@ from runs.changesets.forms import Ceilings, limit_tools
 from runs.delegation.tasks import digest_task, write_task
 from runs.models import AgentVersion, Priority, Run, RunMode
 from runs.policies import may_start_version
+from runs.services import DRIVE
 from runs.starting import Origin, create_run, find_principal, published_version, record_start, refuse_stopped
 from tools.delegation import Terms
 
-DRIVE = "runs.drive"
 # Down from the run that nobody started another for: what its tree holds, and what of this run is going.
 _COUNT = """
 WITH RECURSIVE tree AS (

@@ -11,9 +11,9 @@ from uuid import UUID
 from agentops.database import borrowed
 from agentops.messages import send_now
 from runs import lease_rows
+from runs.services import DRIVE
 from runs.session import Session
 
-DRIVE = "runs.drive"
 EXPIRES_S = 10.0  # the next sweeps find it
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import time
-import urllib.request
 from base64 import b32decode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
+import httpx2
 from django_otp.oath import TOTP
 
 from agentops.demo.shop.seed import load_seed
@@ -91,19 +90,13 @@ class Demo:
         self._post(f"runs/{run}/cancel", {"reason": "The customer has found it."})
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
-        headers = {
-            "Authorization": f"Bearer {self.key}",
-            "Content-Type": "application/json",
-            "Idempotency-Key": str(uuid4()),
-        }
-        data, address = json.dumps(body).encode(), f"{self.url}/api/v1/{path}"
-        return _answer_of(urllib.request.Request(address, data=data, headers=headers, method="POST"))  # noqa: S310  loopback
+        headers = {"Authorization": f"Bearer {self.key}", "Idempotency-Key": str(uuid4())}
+        return _answer_of("POST", f"{self.url}/api/v1/{path}", headers, body)
 
     def play(self, name: str, script: Script) -> None:
         """Have the scripted planner play this too; of several that fit, it plays the first by name."""
         address = self.stack.variables["OPENAI_BASE_URL"].replace("/v1", f"/scripts/{name}")
-        data, headers = json.dumps(script).encode(), {"Content-Type": "application/json"}
-        _answer_of(urllib.request.Request(address, data=data, headers=headers, method="PUT"))  # noqa: S310  loopback
+        _answer_of("PUT", address, body=script)
 
     def await_request(self, run: str, patience_s: float = 60.0) -> str:
         """Wait until a run asks people; return the id of its request, whatever has become of that."""
@@ -111,7 +104,7 @@ class Demo:
         address = f"{self.url}/api/v1/approvals?limit=100"
         deadline = time.monotonic() + patience_s
         while True:
-            asked = _answer_of(urllib.request.Request(address, headers=headers))["data"]  # noqa: S310  loopback
+            asked = _answer_of("GET", address, headers)["data"]
             found = [str(each["id"]) for each in asked if each["subject_ref"] == run]
             if found:
                 return found[0]
@@ -120,7 +113,7 @@ class Demo:
 
     def effects(self) -> list[dict[str, Any]]:  # Any: JSON of the shop
         """Return what has been done to the shop."""
-        effects: list[dict[str, Any]] = _answer_of(f"{self.shop_url}/effects")["effects"]
+        effects: list[dict[str, Any]] = _answer_of("GET", f"{self.shop_url}/effects")["effects"]
         return effects
 
     def await_effects(self, number: int, patience_s: float = 60.0) -> None:
@@ -135,9 +128,11 @@ class Demo:
         self.stack.run("manage", [sys.executable, "manage.py", *arguments])
 
 
-def _answer_of(request: urllib.request.Request | str) -> dict[str, Any]:  # Any: JSON
-    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310  loopback
-        answer: dict[str, Any] = json.load(response)
+def _answer_of(
+    method: str, address: str, headers: dict[str, str] | None = None, body: Any = None
+) -> dict[str, Any]:  # Any: JSON
+    answered = httpx2.request(method, address, headers=headers, json=body, timeout=10)
+    answer: dict[str, Any] = answered.raise_for_status().json()
     return answer
 
 

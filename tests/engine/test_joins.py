@@ -15,6 +15,7 @@ from agentops.engine.state import CallState, CallStatus, Join, Limits, RunState,
 from tests.engine.simulation import Simulation, ended_runs
 from tests.engine.world import START
 
+ALONE = Join()
 LIMITS = Limits(10, 1_000, Decimal(1), 60)
 SHARE = Limits(4, 400, Decimal("0.4"), 30)
 
@@ -23,7 +24,7 @@ def state_of(*calls: CallState, **more: Any) -> RunState:
     return RunState(LIMITS, START + timedelta(hours=1), phase="calling", calls=calls)._replace(**more)
 
 
-def call(number: int, status: CallStatus, join: Join = Join(), **more: Any) -> CallState:  # noqa: B008  immutable
+def call(number: int, status: CallStatus, join: Join = ALONE, **more: Any) -> CallState:
     child = "c" if status in ("delegated", "succeeded", "failed") else ""
     share = SHARE if status == "delegated" else None
     return CallState(number, "ask", "d", status, join=join, child=child, share=share)._replace(**more)

@@ -11,6 +11,7 @@ import pytest
 from agentops.errors import ValidationFailed
 from tests.cast import Cast
 from tests.factories import AgentFactory
+from tests.tools.execution import make_call, make_spec
 from tools.adapters.agent import AgentAdapter
 from tools.adapters.base import AdapterOptions
 from tools.delegation import find_faults, read_terms
@@ -117,7 +118,7 @@ def test_a_version_is_added_only_if_it_can_be_called(cast: Cast, change: dict[st
 
 
 def test_what_has_no_run_cannot_call_it() -> None:
-    adapter = AgentAdapter(AdapterOptions())
-    outcome = adapter.invoke(None, timeout_s=1)  # type: ignore[arg-type]  # it looks at nothing
+    adapter, call = AgentAdapter(AdapterOptions()), make_call(make_spec(adapter="agent", config=CONFIG))
+    outcome = adapter.invoke(call, timeout_s=1)
     assert (outcome.status, outcome.code, outcome.retryable) == ("failed", "not_allowed", False)
-    assert adapter.read_back(None, timeout_s=1) is None  # type: ignore[arg-type]  # as above
+    assert adapter.read_back(call, timeout_s=1) is None

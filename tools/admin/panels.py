@@ -7,8 +7,9 @@ from typing import Any
 from django.http import HttpRequest
 
 from agentops.console.panels import Panel, register_panel
+from agentops.look_once import look_once
 from identities.acting import acting_person
-from identities.models import AgentIdentity, Secret, SecretLease
+from identities.models import AgentIdentity, Secret, SecretLease, User
 from identities.policies import may_govern
 from tools.admin.filters import STOPPED
 from tools.admin.words import describe_terms, latest_versions, may_run_without_people
@@ -17,7 +18,6 @@ from tools.models import Tool
 
 SHOWN = 5
 MOST_GRANTS = 100
-SEEN = "_open_breakers"
 GRANT = "tools.add_toolgrant"
 
 
@@ -40,18 +40,13 @@ def read_authority(request: HttpRequest, subject: AgentIdentity) -> dict[str, An
 
 def read_open_breakers(request: HttpRequest, subject: Any) -> dict[str, Any]:
     """Return the tools that are not being called, read once for the figure and the panel; Any: there is no subject."""
-    seen = vars(request).get(SEEN)
-    if seen is None:
-        seen = vars(request)[SEEN] = _read_stopped(request)
+    user = acting_person(request)
+    seen = look_once(("stopped tools", user.pk), lambda: _read_stopped(user))
     return {"tools": seen[:SHOWN], "more": len(seen) > SHOWN}
 
 
-def _read_stopped(request: HttpRequest) -> list[Tool]:
-    tools = (
-        Tool.objects.visible_to(acting_person(request))
-        .filter(STOPPED)
-        .select_related("breaker_state", "forced_open_by")
-    )
+def _read_stopped(user: User) -> list[Tool]:
+    tools = Tool.objects.visible_to(user).filter(STOPPED).select_related("breaker_state", "forced_open_by")
     return list(tools[: SHOWN + 1])
 
 

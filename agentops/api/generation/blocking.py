@@ -32,5 +32,5 @@ def write_blocking(source: str) -> str:
     """Return the module with each word in its blocking form."""
     pattern = re.compile("|".join(map(re.escape, sorted(WORDS, key=len, reverse=True))))
     text = pattern.sub(lambda found: WORDS[found.group()], source)
-    first, rest = text.split("\n", 1)
-    return first.removesuffix('"""') + f" {NOTE}" + ('"""' if first.endswith('"""') else "") + "\n" + rest
+    first, rest = text.split('"""\n', 1)
+    return f'{first} {NOTE}"""\n{rest}'

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from agentops.api.generation.types import Json, docstring, type_of
+from agentops.api.generation.types import Json, docstring, is_typed_dict, type_of
 
 HEAD = '''"""A method for each operation of the API. Written from docs/openapi.yaml by ``write_openapi``: do not edit.
 
@@ -37,7 +37,7 @@ def write_operations(document: Json) -> str:
     halves = (("AsyncOperations", ", to be awaited", "async def"), ("Operations", "", "def"))
     return HEAD + "".join(
         CLASS.format(name=name, how=how, define=define)
-        + "".join(_method(path, verb, operation, define) for path, verb, operation in _operations(document))
+        + "".join(_method(*each, define, document) for each in _operations(document))
         for name, how, define in halves
     )
 
@@ -49,10 +49,12 @@ def _operations(document: Json) -> Iterator[tuple[str, str, Json]]:
                 yield path, verb, item[verb]
 
 
-def _method(path: str, verb: str, operation: Json, define: str) -> str:
+def _method(path: str, verb: str, operation: Json, define: str, document: Json) -> str:
     """Return the method: the path's parameters by position, the rest by name, the body's members among them."""
     name = re.sub(r"(?<!^)(?=[A-Z])", "_", operation["operationId"]).lower()
-    signature = ",\n        ".join(["self", *_parameters(operation)])
+    signature = ",\n        ".join(
+        ["self", *_parameters(operation, has_members=_has_members(operation, document))]
+    )
     call = ", ".join([json.dumps(verb.upper()), _address(path), *_sent(operation)])
     awaited = "await " if define.startswith("async") else ""
     answer = _answer(operation)
@@ -63,27 +65,26 @@ def _method(path: str, verb: str, operation: Json, define: str) -> str:
     )
 
 
-def _parameters(operation: Json) -> Iterator[str]:
+def _parameters(operation: Json, *, has_members: bool) -> Iterator[str]:
+    """Yield the parameters; the members of a body by name, and one that is one of several things as a whole."""
     given = operation.get("parameters", ())
     in_path = [each for each in given if each["in"] == "path"]
     yield from (f"{each['name']}: {type_of(each['schema'])}" for each in in_path)
     body = _body(operation)
-    is_one_of_many = body == "t.ProposalBody"
-    if is_one_of_many:
+    if body and not has_members:
         yield f"body: {body}"
-    if in_path or is_one_of_many:
+    if in_path or (body and not has_members):
         yield "/"
     named = [each for each in given if each["in"] == "query"]
     headers = _headers(operation)
     takes_key = any(each["name"] == "Idempotency-Key" for each in given)
-    unpacked = body and not is_one_of_many
     if named or headers or takes_key:
         yield "*"
     yield from (f"{each['name']}: {type_of(each['schema'])} | None = None" for each in named)
     yield from (f"{each}: str | None = None" for each in headers)
     if takes_key:
         yield "idempotency_key: str | None = None"
-    if unpacked:
+    if body and has_members:
         yield f"**body: Unpack[{body}]"
 
 
@@ -112,8 +113,21 @@ def _address(path: str) -> str:
 
 
 def _body(operation: Json) -> str:
-    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
-    return f"t.{type_of(content['schema'])}" if content else ""
+    schema = _schema_of_body(operation)
+    return f"t.{type_of(schema)}" if schema else ""
+
+
+def _schema_of_body(operation: Json) -> Json:
+    schema: Json = (
+        operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    )
+    return schema
+
+
+def _has_members(operation: Json, document: Json) -> bool:
+    """Whether a body is one TypedDict, whose members can be given by name."""
+    schema = _schema_of_body(operation)
+    return bool(schema) and is_typed_dict(document["components"]["schemas"][type_of(schema)])
 
 
 def _answer(operation: Json) -> str:

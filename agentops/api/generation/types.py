@@ -64,11 +64,16 @@ def _literal(words: list[Any]) -> str:
 
 
 def _definition(name: str, schema: Json) -> str:
-    if "properties" not in schema and schema.get("additionalProperties") is not False:
+    if not is_typed_dict(schema):
         return f"{name}: TypeAlias = {json.dumps(type_of(schema), ensure_ascii=False)}\n"
     fields = [_field(key, value, schema) for key, value in schema.get("properties", {}).items()]
     told = docstring(schema.get("description", ""), "    ")
     return f"class {name}(TypedDict):\n" + told + "".join(fields) + ("" if told or fields else "    pass\n")
+
+
+def is_typed_dict(schema: Json) -> bool:
+    """Whether an object's members are known, even that it has none."""
+    return "properties" in schema or schema.get("additionalProperties") is False
 
 
 def _field(key: str, schema: Json, whole: Json) -> str:
