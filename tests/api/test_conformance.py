@@ -141,7 +141,7 @@ def test_the_live_server_does_what_its_document_says(
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config)),
         *("run", f"{address}/api/v1/openapi.json"),
         *("--checks", "all", "--max-examples", str(EXAMPLES), "--seed", str(SEED)),
-        *("--phases", phases, "--no-color", "--request-timeout", "20"),
+        *("--phases", phases, "--no-color", "--request-timeout", "120"),
         *credential,
     ]
     finished = subprocess.run(
