@@ -231,9 +231,8 @@ def _may_be_sent(context: Context) -> bool:
 def _send_to(received: ReceivedCall, answer: Answer) -> types.InputRequiredResult:
     """Ask the client to show where people decide. That its user has seen it says nothing about what they decide."""
     state = signing.dumps([str(received.run_id), received.number], salt=_SALT)
-    shown = types.ElicitRequestURLParams(
-        message=answer.detail, url=answer.url, elicitation_id=str(answer.approval)
-    )
+    words = f"{answer.detail}\n\n{answer.shown.words}" if answer.shown else answer.detail
+    shown = types.ElicitRequestURLParams(message=words, url=answer.url, elicitation_id=str(answer.approval))
     asked = types.ElicitRequest(params=shown)
     return types.InputRequiredResult(input_requests={"approval": asked}, request_state=state)
 
@@ -278,6 +277,7 @@ def _problem(
 def _told(code: str, detail: str, answer: Answer | None = None) -> dict[str, Any]:  # Any: JSON
     told: dict[str, Any] = {"code": code, "detail": detail}  # Any: JSON
     told |= {"edited": dict(answer.edited)} if answer and answer.edited else {}
+    told |= answer.shown.told if answer and answer.shown else {}
     if answer is not None and answer.approval is not None:
         told |= {"approval_id": str(answer.approval), "url": answer.url}
     if answer is not None and not answer.is_settled:
