@@ -65,7 +65,8 @@ KEY = {
 
 ITEMS_SIGNED = """
 from agentops.ledger.models import Entry
-assert Entry.objects.filter(kind="approval.decided").latest("at").facts["signature"]["about"].endswith(":approve=1;deny=2")
+facts = Entry.objects.filter(kind="approval.decided").latest("at").facts
+assert facts["signature"]["about"].endswith(":approve=1;deny=2")
 """
 
 
