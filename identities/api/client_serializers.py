@@ -59,7 +59,7 @@ class ApiKeySerializer(serializers.Serializer[ApiKey]):
 
     id = serializers.UUIDField()
     key_id = serializers.CharField(help_text="The part of its text that may be told: `aok_<key_id>_…`.")
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # a member, not what a form calls the serializer
     state = serializers.SerializerMethodField(help_text="active, expired or revoked")
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField()
@@ -76,7 +76,9 @@ class IssuedApiKeySerializer(ApiKeySerializer):
 
 
 class IssueKeyBody(BodySerializer):
-    label = TextField(max_length=120, help_text="What for, so that others know what stops with it.")
+    label = TextField(  # type: ignore[assignment]  # as above
+        max_length=120, help_text="What for, so that others know what stops with it."
+    )
     expires_at = serializers.DateTimeField(required=False, default=None, allow_null=True, help_text=ENDS)
 
 

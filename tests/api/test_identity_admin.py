@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -36,7 +38,7 @@ def rosa(cast: Cast) -> Caller:
     return caller
 
 
-def new_agent(cast: Cast, caller: Caller, key: str = "", **changes: object) -> Answer:
+def new_agent(cast: Cast, caller: Caller, *, key: str = "", **changes: Any) -> Answer:  # Any: JSON
     body = {
         "team": cast.team.slug, "slug": "returns", "name": "Returns", "purpose": "Take things back.",
         "owner": "alice", **changes,
@@ -45,8 +47,7 @@ def new_agent(cast: Cast, caller: Caller, key: str = "", **changes: object) -> A
 
 
 def make_key() -> dict[str, object]:
-    made: dict[str, object] = ECKey.generate_key("P-256").as_dict(private=True)
-    return made
+    return {**ECKey.generate_key("P-256").as_dict(private=True)}
 
 
 def test_an_agent_is_made_as_a_draft_and_acts_once_activated(cast: Cast, rosa: Caller) -> None:
@@ -70,7 +71,10 @@ def test_an_agent_is_made_as_a_draft_and_acts_once_activated(cast: Cast, rosa: C
     ],
 )
 def test_an_agent_that_is_wrong_is_refused(
-    cast: Cast, rosa: Caller, change: dict[str, object], code: str
+    cast: Cast,
+    rosa: Caller,
+    change: dict[str, Any],
+    code: str,  # Any: as above
 ) -> None:
     assert new_agent(cast, rosa, **change).code == code
     assert not AgentIdentity.objects.filter(slug="returns").exists()
@@ -146,7 +150,7 @@ def test_a_key_set_that_is_wrong_is_refused(
     assert not Credential.objects.filter(owner=cast.agent.service_account).exists()
 
 
-SECRETS = {
+SECRETS: dict[str, Callable[[Cast], tuple[str, object]]] = {
     "key": lambda cast: (f"/applications/{cast.application.pk}/keys", {"label": "till"}),
     "secret": lambda cast: ("/key-sets", {"application": str(cast.application.pk)}),
 }
