@@ -66,12 +66,12 @@ class ApplicationKeys(ListView):
         request=IssueKeyBody,
         responses={201: IssuedApiKeySerializer},
     )
-    @sensitive_variables("plaintext")
     def post(self, request: Request, application_id: UUID) -> Response:
         """Issue a key to an application, and show its text, this once; takes a fresh second factor."""
         actor, body = caller(request), read_body(IssueKeyBody, request)
         account = find_application(actor, application_id).service_account
 
+        @sensitive_variables("plaintext")
         def act() -> Answer:
             made, plaintext = issue_api_key(actor=actor, user=account, **body)
             place = reverse("api:application-key", args=[application_id, made.pk])
@@ -128,7 +128,6 @@ class KeySets(ListView):
         request=IssueKeySetBody,
         responses={201: IssuedKeySetSerializer},
     )
-    @sensitive_variables("material")
     def post(self, request: Request) -> Response:
         """Give an agent or application its key set, or the next generation of it; takes a fresh second factor.
 
@@ -137,6 +136,7 @@ class KeySets(ListView):
         actor, body = caller(request), read_body(IssueKeySetBody, request)
         owner = _find_owner(actor, body)
 
+        @sensitive_variables("material", "shown")
         def act() -> Answer:
             material = client_key(body["public_key"]) if body["public_key"] else new_client_secret()
             issue = rotate_credential if has_key_set(owner) else issue_credential
@@ -203,6 +203,7 @@ def _find(user: User, key_set_id: UUID) -> Credential:
     return found
 
 
+@sensitive_variables()
 def _with(kind: type[serializers.Serializer[Any]], row: object, **secret: str | None) -> Body:
     return {**render_row(kind, row), **secret}
 
