@@ -30,7 +30,7 @@ from runs.bounds import bind
 from runs.changesets.forms import RunForm, check_form, limit_tools, write_message
 from runs.changesets.withdrawing import withdraw_changes
 from runs.evidence import USER_WROTE
-from runs.models import ChangeSet, Priority, Proof, Run, RunKind, RunMode
+from runs.models import AgentVersion, ChangeSet, Priority, Proof, Run, RunKind, RunMode
 from runs.policies import may_control, may_start, may_start_version, may_veto
 from runs.starting import create_run, find_principal, published_version, record_start, refuse_stopped
 from runs.steering import write_by_person
@@ -77,9 +77,7 @@ def start_run(
         may_start_version(version, application).enforce()
         principal = find_principal(agent, issuer, subject)
         refuse_stopped(principal, version)
-        if form is not None:
-            check_form(form, version)
-        limits = limit_tools(version, mode, form, limits)
+        limits = _limit(version, mode, form, limits)
         bounds = bind(
             actor=actor, agent=agent, version=version, principal=principal, parent=parent, limits=limits
         )
@@ -89,11 +87,25 @@ def start_run(
             needs_review=parent is None and needs_review(version, proposes=mode == RunMode.PROPOSE),
             ceilings=form.ceilings if form else None,
         )  # fmt: skip
-        said = write_message(message, form)
-        kept = {"form": form.as_content(message)} if form else None
-        record_start(run, actor, said, "application" if application else "staff", kept=kept)
-        send_after_commit(DRIVE, str(run.pk))
+        _tell(run, actor, message, form)
     return run
+
+
+def _limit(
+    version: AgentVersion, mode: RunMode, form: RunForm | None, limits: Mapping[str, Any] | None
+) -> Mapping[str, Any] | None:  # Any: JSON
+    """Return to which tools a run keeps, once its form has been found to fit the version."""
+    if form is not None:
+        check_form(form, version)
+    return limit_tools(version, mode, form, limits)
+
+
+def _tell(run: Run, actor: User, message: str, form: RunForm | None) -> None:
+    """Write what was asked as the first entry, and have a worker begin."""
+    kept = {"form": form.as_content(message)} if form else None
+    by = "application" if run.application_id else "staff"
+    record_start(run, actor, write_message(message, form), by, kept=kept)
+    send_after_commit(DRIVE, str(run.pk))
 
 
 def check_text(text: str) -> None:

@@ -104,43 +104,48 @@ def create_run(
 
     One that applies a change set has the set's id, and acts for whoever started the run that proposed it.
     """
-    now, agent = timezone.now(), version.identity
     by, key = _started_by(actor, credential, applies, origin)
     return Run.objects.create(
         id=applies.pk if applies else new_id(),
-        team_id=agent.team_id,
-        identity=agent,
-        agent_version=version,
-        principal=principal,
-        application=application,
-        started_by_id=by,
-        credential_id=key,
-        proof=proof,
-        kind=_kind_of(undoes, applies, conversation),
-        mode=mode,
-        undoes=undoes,
-        applies=applies.run if applies else None,
-        priority=priority,
-        needs_review=needs_review,
-        conversation=conversation,
-        parent=bounds.parent,
-        delegated_step=origin.step if origin else None,
-        delegated_call=origin.call if origin else None,
-        task_digest=origin.task_digest if origin else "",
-        line=bounds.line,
-        limits=bounds.limits,
-        trace_id=trace.trace_id,
-        trace_flags=trace.flags,
-        trace_state=trace.state,
-        created_at=now,
-        updated_at=now,
-        expires_at=_first_end(now, version, agent, bounds.parent),
-        wake_at=now,
-        max_steps=max_steps or _ceiling(version, ceilings, "steps"),
-        max_tokens=_ceiling(version, ceilings, "tokens"),
-        max_usd=_ceiling(version, ceilings, "usd"),
-        max_seconds=_ceiling(version, ceilings, "seconds"),
-    )
+        principal=principal, application=application, started_by_id=by, credential_id=key, proof=proof,
+        kind=_kind_of(undoes, applies, conversation), mode=mode, conversation=conversation,
+        undoes=undoes, applies=applies.run if applies else None, priority=priority, needs_review=needs_review,
+        trace_id=trace.trace_id, trace_flags=trace.flags, trace_state=trace.state,
+        **_agent_columns(version), **_place_columns(bounds, origin), **_time_columns(version, bounds.parent),
+        **_limit_columns(version, ceilings, max_steps),
+    )  # fmt: skip
+
+
+Columns = dict[str, Any]  # Any: values of a run's row
+
+
+def _agent_columns(version: AgentVersion) -> Columns:
+    agent = version.identity
+    return {"team_id": agent.team_id, "identity": agent, "agent_version": version}
+
+
+def _place_columns(bounds: Bounds, origin: Origin | None) -> Columns:
+    """Return within what it acts, and which call of its parent's it is the task of."""
+    return {
+        "parent": bounds.parent,
+        "line": bounds.line,
+        "limits": bounds.limits,
+        "delegated_step": origin.step if origin else None,
+        "delegated_call": origin.call if origin else None,
+        "task_digest": origin.task_digest if origin else "",
+    }
+
+
+def _time_columns(version: AgentVersion, parent: Run | None) -> Columns:
+    now = timezone.now()
+    end = _first_end(now, version, version.identity, parent)
+    return {"created_at": now, "updated_at": now, "wake_at": now, "expires_at": end}
+
+
+def _limit_columns(version: AgentVersion, ceilings: Ceilings | None, max_steps: int | None) -> Columns:
+    names = ("steps", "tokens", "usd", "seconds")
+    columns = {f"max_{name}": _ceiling(version, ceilings, name) for name in names}
+    return columns | ({"max_steps": max_steps} if max_steps else {})
 
 
 def _started_by(
@@ -200,16 +205,34 @@ def record_start(
 
     ``kept`` is what else is kept of what was said, as content that can be erased.
     """
+    facts = {
+        **_facts_of(run),
+        "asserted_by": asserted_by,
+        "shared": _read_shared(run),
+        "size": len(message),
+        **_extensions(run),
+        **({"mode": str(run.mode)} if run.mode == RunMode.PROPOSE else {}),
+        **({"needs_review": True, "priority": run.priority} if run.needs_review else {}),
+        **more,
+    }
+    content = {"message": message, **({"reason": reason} if reason else {}), **(kept or {})}
+    record(run.pk, "run", Draft(e.RUN_STARTED, run.created_at, facts, content, actor.pk))
+
+
+def _read_shared(run: Run) -> Any:  # Any: which budgets of others it draws on
     with connection.cursor() as cursor:
-        shared = escrow.limited_by(cursor, run.team_id, run.identity_id)
-    facts: dict[str, Any] = {
+        return escrow.limited_by(cursor, run.team_id, run.identity_id)
+
+
+def _facts_of(run: Run) -> dict[str, Any]:  # Any: JSON
+    """Return, as facts, who acts for whom, within what, and how far."""
+    return {
         "engine": ENGINE_VERSION,
         "agent_version": str(run.agent_version_id),
         "identity": str(run.identity_id),
         "principal": str(run.principal_id),
         "application": str(run.application_id) if run.application_id else None,
         "started_by": str(run.started_by_id) if run.started_by_id else None,
-        "asserted_by": asserted_by,
         "proof": str(run.proof),
         "credential": str(run.credential_id) if run.credential_id else None,
         **describe_bounds(run),
@@ -220,14 +243,6 @@ def record_start(
             "usd": str(run.max_usd),
             "seconds": run.max_seconds,
         },
-        "shared": shared,
         "expires_at": run.expires_at.isoformat(),
         "repeat_limit": run.agent_version.repeat_limit,
-        "size": len(message),
-        **_extensions(run),
-        **({"mode": str(run.mode)} if run.mode == RunMode.PROPOSE else {}),
-        **({"needs_review": True, "priority": run.priority} if run.needs_review else {}),
-        **more,
     }
-    content = {"message": message, **({"reason": reason} if reason else {}), **(kept or {})}
-    record(run.pk, "run", Draft(e.RUN_STARTED, run.created_at, facts, content, actor.pk))

@@ -32,7 +32,15 @@ from identities.changes import (
     withdraw,
 )
 from identities.factors import has_fresh_factor
-from identities.models import ApiKey, ChangeProposal, Credential, Delegation, KillSwitch, User
+from identities.models import (
+    ApiKey,
+    ChangeProposal,
+    Credential,
+    Delegation,
+    KillSwitch,
+    ProviderAccount,
+    User,
+)
 from identities.services.credentials import new_client_secret
 from runs import answering, budgeting, campaigns, erasure, extensions, pricing, publishing, stops
 from runs import services as runs
@@ -145,6 +153,12 @@ def issuer_for(cast: Cast, actor: User) -> Any:  # Any: as above
     """Believe an issuer."""
     account = cast.application.service_account
     return who.add_issuer(actor=actor, client=account, issuer="https://login.example", audience="shop")
+
+
+def linked(cast: Cast) -> User:
+    """Have Bob sign on at the provider."""
+    ProviderAccount.objects.create(user=cast.bob, issuer="https://id.example", subject="bob-1")
+    return cast.bob
 
 
 def change_person(cast: Cast, actor: User) -> object:
@@ -399,6 +413,7 @@ DEEDS: dict[str, Deed] = {
     "create_person": lambda c, a: who.create_person(actor=a, username="new", password=None),
     "set_password": lambda c, a: who.set_password(actor=a, person=c.bob, password="correct horse battery"),
     "update_person": change_person,
+    "unlink_account": lambda c, a: who.unlink_account(actor=a, person=linked(c)),
     "create_secret": lambda c, a: who.create_secret(actor=a, team=c.team, slug="new", **SETTINGS),
     "replace_secret": lambda c, a: who.replace_secret(actor=a, secret=secret_of(c), value="another value"),
     "retire_secret": lambda c, a: who.retire_secret(actor=a, secret=secret_of(c)),

@@ -74,6 +74,17 @@ class AsyncOperations(Protocol):
         answer: t.AgentPage = await self._answer(Call("GET", "/api/v1/agents", query={"cursor": cursor, "limit": limit, "slug": slug, "state": state}))
         return answer
 
+    async def create_agent(
+        self,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.CreateAgentBody],
+    ) -> t.Agent:
+        """Create an agent as a draft: it has no grants and no keys, and does not act before `activateAgent`."""
+
+        answer: t.Agent = await self._answer(Call("POST", "/api/v1/agents", key=idempotency_key or new_key(), body=body))
+        return answer
+
     async def get_agent(
         self,
         agent_id: str,
@@ -156,6 +167,129 @@ class AsyncOperations(Protocol):
         answer: t.Foresight = await self._answer(Call("POST", Call.path("/api/v1/agents/{agent_id}/what-if", agent_id), body=body))
         return answer
 
+    async def list_applications(
+        self,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+        slug: str | None = None,
+        state: Literal["active", "revoked"] | None = None,
+    ) -> t.ApplicationPage:
+        """List applications, newest first."""
+
+        answer: t.ApplicationPage = await self._answer(Call("GET", "/api/v1/applications", query={"cursor": cursor, "limit": limit, "slug": slug, "state": state}))
+        return answer
+
+    async def create_application(
+        self,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.CreateApplicationBody],
+    ) -> t.Application:
+        """Make an application with its account; it has no key yet, and may start nothing."""
+
+        answer: t.Application = await self._answer(Call("POST", "/api/v1/applications", key=idempotency_key or new_key(), body=body))
+        return answer
+
+    async def get_application(
+        self,
+        application_id: str,
+        /,
+    ) -> t.Application:
+        """Return an application."""
+
+        answer: t.Application = await self._answer(Call("GET", Call.path("/api/v1/applications/{application_id}", application_id)))
+        return answer
+
+    async def allow_start(
+        self,
+        application_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.StartBody],
+    ) -> t.StartRight:
+        """Let an application start runs of an agent of its team; takes a fresh second factor."""
+
+        answer: t.StartRight = await self._answer(Call("POST", Call.path("/api/v1/applications/{application_id}/allow-start", application_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    async def forbid_start(
+        self,
+        application_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.StartBody],
+    ) -> t.StartRight:
+        """Take the right to start an agent's runs back; takes a fresh second factor."""
+
+        answer: t.StartRight = await self._answer(Call("POST", Call.path("/api/v1/applications/{application_id}/forbid-start", application_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    async def list_application_keys(
+        self,
+        application_id: str,
+        /,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> t.ApiKeyPage:
+        """List an application's keys, newest first."""
+
+        answer: t.ApiKeyPage = await self._answer(Call("GET", Call.path("/api/v1/applications/{application_id}/keys", application_id), query={"cursor": cursor, "limit": limit}))
+        return answer
+
+    async def issue_application_key(
+        self,
+        application_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.IssueKeyBody],
+    ) -> t.IssuedApiKey:
+        """Issue a key to an application, and show its text, this once; takes a fresh second factor."""
+
+        answer: t.IssuedApiKey = await self._answer(Call("POST", Call.path("/api/v1/applications/{application_id}/keys", application_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    async def get_application_key(
+        self,
+        api_key_id: str,
+        application_id: str,
+        /,
+    ) -> t.ApiKey:
+        """Return a key, without its text."""
+
+        answer: t.ApiKey = await self._answer(Call("GET", Call.path("/api/v1/applications/{application_id}/keys/{api_key_id}", application_id, api_key_id)))
+        return answer
+
+    async def revoke_application_key(
+        self,
+        api_key_id: str,
+        application_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+    ) -> t.ApiKey:
+        """Stop an application's key at once; takes a fresh second factor. Doing it twice is fine."""
+
+        answer: t.ApiKey = await self._answer(Call("POST", Call.path("/api/v1/applications/{application_id}/keys/{api_key_id}/revoke", application_id, api_key_id), key=idempotency_key or new_key()))
+        return answer
+
+    async def revoke_application(
+        self,
+        application_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.ReasonBody],
+    ) -> t.Application:
+        """Close an application for good, its keys and tokens with it; takes a fresh second factor."""
+
+        answer: t.Application = await self._answer(Call("POST", Call.path("/api/v1/applications/{application_id}/revoke", application_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
     async def open_approval_batch(
         self,
         *,
@@ -188,7 +322,8 @@ class AsyncOperations(Protocol):
         """Decide all that is ready, as the batch's person with a fresh second factor; each is checked once more.
 
         Answers 409 when the list is not the one that the digest names, or when too little of it was opened. Asked
-        again, it goes on where it was interrupted, and returns the batch as it stands then.
+        again, it goes on where it was interrupted, and returns the batch as it stands then. A security key signs
+        the list where `beginKeyProof` was told `batch-`, the verdict, a colon, and the digest.
         """
 
         answer: t.Batch = await self._answer(Call("POST", Call.path("/api/v1/approval-batches/{batch_id}/decision", batch_id), key=idempotency_key or new_key(), body=body))
@@ -378,7 +513,8 @@ class AsyncOperations(Protocol):
         """Approve or deny items, as a person with a fresh second factor.
 
         Answers 409 when the set is not under review any more, or is not the one that the digest names. An item that
-        could not be decided says why; the others are.
+        could not be decided says why; the others are. A security key signs the items where `beginKeyProof` was told
+        `changes:`, the digest, and the items in order: `:approve=1,3;deny=2`.
         """
 
         answer: t.Verdicts = await self._answer(Call("POST", Call.path("/api/v1/change-sets/{change_set_id}/decision", change_set_id), key=idempotency_key or new_key(), body=body))
@@ -546,6 +682,55 @@ class AsyncOperations(Protocol):
         """Let others have a conversation that you have claimed."""
 
         answer: t.AnsweredHandover = await self._answer(Call("POST", Call.path("/api/v1/handovers/{handover_id}/release", handover_id), key=idempotency_key or new_key()))
+        return answer
+
+    async def list_key_sets(
+        self,
+        *,
+        agent: str | None = None,
+        application: str | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> t.KeySetPage:
+        """List generations of key sets, newest first."""
+
+        answer: t.KeySetPage = await self._answer(Call("GET", "/api/v1/key-sets", query={"agent": agent, "application": application, "cursor": cursor, "limit": limit}))
+        return answer
+
+    async def issue_key_set(
+        self,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.IssueKeySetBody],
+    ) -> t.IssuedKeySet:
+        """Give an agent or application its key set, or the next generation of it; takes a fresh second factor.
+
+        The generation before works until this one is used, and for an hour at most. A private key is refused.
+        """
+
+        answer: t.IssuedKeySet = await self._answer(Call("POST", "/api/v1/key-sets", key=idempotency_key or new_key(), body=body))
+        return answer
+
+    async def get_key_set(
+        self,
+        key_set_id: str,
+        /,
+    ) -> t.KeySet:
+        """Return a generation of a key set."""
+
+        answer: t.KeySet = await self._answer(Call("GET", Call.path("/api/v1/key-sets/{key_set_id}", key_set_id)))
+        return answer
+
+    async def revoke_key_set(
+        self,
+        key_set_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+    ) -> t.KeySet:
+        """Stop a generation at once: whoever has it gets no more tokens. Takes a fresh second factor."""
+
+        answer: t.KeySet = await self._answer(Call("POST", Call.path("/api/v1/key-sets/{key_set_id}/revoke", key_set_id), key=idempotency_key or new_key()))
         return answer
 
     async def get_installation_preflight(
@@ -1371,6 +1556,17 @@ class Operations(Protocol):
         answer: t.AgentPage = self._answer(Call("GET", "/api/v1/agents", query={"cursor": cursor, "limit": limit, "slug": slug, "state": state}))
         return answer
 
+    def create_agent(
+        self,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.CreateAgentBody],
+    ) -> t.Agent:
+        """Create an agent as a draft: it has no grants and no keys, and does not act before `activateAgent`."""
+
+        answer: t.Agent = self._answer(Call("POST", "/api/v1/agents", key=idempotency_key or new_key(), body=body))
+        return answer
+
     def get_agent(
         self,
         agent_id: str,
@@ -1453,6 +1649,129 @@ class Operations(Protocol):
         answer: t.Foresight = self._answer(Call("POST", Call.path("/api/v1/agents/{agent_id}/what-if", agent_id), body=body))
         return answer
 
+    def list_applications(
+        self,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+        slug: str | None = None,
+        state: Literal["active", "revoked"] | None = None,
+    ) -> t.ApplicationPage:
+        """List applications, newest first."""
+
+        answer: t.ApplicationPage = self._answer(Call("GET", "/api/v1/applications", query={"cursor": cursor, "limit": limit, "slug": slug, "state": state}))
+        return answer
+
+    def create_application(
+        self,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.CreateApplicationBody],
+    ) -> t.Application:
+        """Make an application with its account; it has no key yet, and may start nothing."""
+
+        answer: t.Application = self._answer(Call("POST", "/api/v1/applications", key=idempotency_key or new_key(), body=body))
+        return answer
+
+    def get_application(
+        self,
+        application_id: str,
+        /,
+    ) -> t.Application:
+        """Return an application."""
+
+        answer: t.Application = self._answer(Call("GET", Call.path("/api/v1/applications/{application_id}", application_id)))
+        return answer
+
+    def allow_start(
+        self,
+        application_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.StartBody],
+    ) -> t.StartRight:
+        """Let an application start runs of an agent of its team; takes a fresh second factor."""
+
+        answer: t.StartRight = self._answer(Call("POST", Call.path("/api/v1/applications/{application_id}/allow-start", application_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    def forbid_start(
+        self,
+        application_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.StartBody],
+    ) -> t.StartRight:
+        """Take the right to start an agent's runs back; takes a fresh second factor."""
+
+        answer: t.StartRight = self._answer(Call("POST", Call.path("/api/v1/applications/{application_id}/forbid-start", application_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    def list_application_keys(
+        self,
+        application_id: str,
+        /,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> t.ApiKeyPage:
+        """List an application's keys, newest first."""
+
+        answer: t.ApiKeyPage = self._answer(Call("GET", Call.path("/api/v1/applications/{application_id}/keys", application_id), query={"cursor": cursor, "limit": limit}))
+        return answer
+
+    def issue_application_key(
+        self,
+        application_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.IssueKeyBody],
+    ) -> t.IssuedApiKey:
+        """Issue a key to an application, and show its text, this once; takes a fresh second factor."""
+
+        answer: t.IssuedApiKey = self._answer(Call("POST", Call.path("/api/v1/applications/{application_id}/keys", application_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    def get_application_key(
+        self,
+        api_key_id: str,
+        application_id: str,
+        /,
+    ) -> t.ApiKey:
+        """Return a key, without its text."""
+
+        answer: t.ApiKey = self._answer(Call("GET", Call.path("/api/v1/applications/{application_id}/keys/{api_key_id}", application_id, api_key_id)))
+        return answer
+
+    def revoke_application_key(
+        self,
+        api_key_id: str,
+        application_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+    ) -> t.ApiKey:
+        """Stop an application's key at once; takes a fresh second factor. Doing it twice is fine."""
+
+        answer: t.ApiKey = self._answer(Call("POST", Call.path("/api/v1/applications/{application_id}/keys/{api_key_id}/revoke", application_id, api_key_id), key=idempotency_key or new_key()))
+        return answer
+
+    def revoke_application(
+        self,
+        application_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.ReasonBody],
+    ) -> t.Application:
+        """Close an application for good, its keys and tokens with it; takes a fresh second factor."""
+
+        answer: t.Application = self._answer(Call("POST", Call.path("/api/v1/applications/{application_id}/revoke", application_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
     def open_approval_batch(
         self,
         *,
@@ -1485,7 +1804,8 @@ class Operations(Protocol):
         """Decide all that is ready, as the batch's person with a fresh second factor; each is checked once more.
 
         Answers 409 when the list is not the one that the digest names, or when too little of it was opened. Asked
-        again, it goes on where it was interrupted, and returns the batch as it stands then.
+        again, it goes on where it was interrupted, and returns the batch as it stands then. A security key signs
+        the list where `beginKeyProof` was told `batch-`, the verdict, a colon, and the digest.
         """
 
         answer: t.Batch = self._answer(Call("POST", Call.path("/api/v1/approval-batches/{batch_id}/decision", batch_id), key=idempotency_key or new_key(), body=body))
@@ -1675,7 +1995,8 @@ class Operations(Protocol):
         """Approve or deny items, as a person with a fresh second factor.
 
         Answers 409 when the set is not under review any more, or is not the one that the digest names. An item that
-        could not be decided says why; the others are.
+        could not be decided says why; the others are. A security key signs the items where `beginKeyProof` was told
+        `changes:`, the digest, and the items in order: `:approve=1,3;deny=2`.
         """
 
         answer: t.Verdicts = self._answer(Call("POST", Call.path("/api/v1/change-sets/{change_set_id}/decision", change_set_id), key=idempotency_key or new_key(), body=body))
@@ -1843,6 +2164,55 @@ class Operations(Protocol):
         """Let others have a conversation that you have claimed."""
 
         answer: t.AnsweredHandover = self._answer(Call("POST", Call.path("/api/v1/handovers/{handover_id}/release", handover_id), key=idempotency_key or new_key()))
+        return answer
+
+    def list_key_sets(
+        self,
+        *,
+        agent: str | None = None,
+        application: str | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> t.KeySetPage:
+        """List generations of key sets, newest first."""
+
+        answer: t.KeySetPage = self._answer(Call("GET", "/api/v1/key-sets", query={"agent": agent, "application": application, "cursor": cursor, "limit": limit}))
+        return answer
+
+    def issue_key_set(
+        self,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.IssueKeySetBody],
+    ) -> t.IssuedKeySet:
+        """Give an agent or application its key set, or the next generation of it; takes a fresh second factor.
+
+        The generation before works until this one is used, and for an hour at most. A private key is refused.
+        """
+
+        answer: t.IssuedKeySet = self._answer(Call("POST", "/api/v1/key-sets", key=idempotency_key or new_key(), body=body))
+        return answer
+
+    def get_key_set(
+        self,
+        key_set_id: str,
+        /,
+    ) -> t.KeySet:
+        """Return a generation of a key set."""
+
+        answer: t.KeySet = self._answer(Call("GET", Call.path("/api/v1/key-sets/{key_set_id}", key_set_id)))
+        return answer
+
+    def revoke_key_set(
+        self,
+        key_set_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+    ) -> t.KeySet:
+        """Stop a generation at once: whoever has it gets no more tokens. Takes a fresh second factor."""
+
+        answer: t.KeySet = self._answer(Call("POST", Call.path("/api/v1/key-sets/{key_set_id}/revoke", key_set_id), key=idempotency_key or new_key()))
         return answer
 
     def get_installation_preflight(

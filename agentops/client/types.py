@@ -144,6 +144,46 @@ class AnsweredHandover(TypedDict):
     outcome: HandoverOutcome | BlankEnum
 
 
+class ApiKey(TypedDict):
+    """A key of an application. Its text is not shown again: only a hash is kept."""
+
+    id: str
+    key_id: str
+    label: str
+    state: str
+    created_at: str
+    expires_at: str
+    last_used_at: str | None
+
+
+class ApiKeyPage(TypedDict):
+    data: list[ApiKey]
+    has_more: bool
+    next_cursor: str | None
+
+
+class Application(TypedDict):
+    """A client of the API: the product that starts runs for its users."""
+
+    id: str
+    slug: str
+    name: str
+    team: str
+    state: ApplicationStateEnum
+    may_assert_users: bool
+    audience: str | None
+    created_at: str
+
+
+class ApplicationPage(TypedDict):
+    data: list[Application]
+    has_more: bool
+    next_cursor: str | None
+
+
+ApplicationStateEnum: TypeAlias = "Literal[\"active\", \"revoked\"]"
+
+
 class ApplyBody(TypedDict):
     """A request body; a member that it does not know is refused, since it would be silently ignored."""
 
@@ -670,6 +710,28 @@ class Counts(TypedDict):
     month: int | None
 
 
+class CreateAgentBody(TypedDict):
+    """Who is to act, what for, and who answers for it."""
+
+    team: str
+    slug: str
+    name: str
+    purpose: str
+    owner: str
+    sponsor: NotRequired[str | None]
+    expires_at: NotRequired[str | None]
+    recertify_by: NotRequired[str | None]
+
+
+class CreateApplicationBody(TypedDict):
+    """A request body; a member that it does not know is refused, since it would be silently ignored."""
+
+    team: str
+    slug: str
+    name: str
+    may_assert_users: NotRequired[bool]
+
+
 class CreateTableBody(TypedDict):
     """A new table."""
 
@@ -1051,6 +1113,51 @@ class InstallationPreflight(TypedDict):
     findings: list[Finding]
 
 
+class IssueKeyBody(TypedDict):
+    """A request body; a member that it does not know is refused, since it would be silently ignored."""
+
+    label: str
+    expires_at: NotRequired[str | None]
+
+
+class IssueKeySetBody(TypedDict):
+    """Whose, and by what it is to prove itself."""
+
+    agent: NotRequired[str]
+    application: NotRequired[str]
+    public_key: NotRequired[dict[str, Any] | None]
+    expires_at: NotRequired[str | None]
+
+
+class IssuedApiKey(TypedDict):
+    """A key and its text."""
+
+    id: str
+    key_id: str
+    label: str
+    state: str
+    created_at: str
+    expires_at: str
+    last_used_at: str | None
+    key: NotRequired[str | None]
+
+
+class IssuedKeySet(TypedDict):
+    """A generation, and its secret where one was made."""
+
+    id: str
+    client_id: str
+    generation: int
+    state: str
+    method: MethodEnum
+    key_id: str
+    created_at: str
+    expires_at: str
+    first_used_at: str | None
+    misused_at: str | None
+    secret: NotRequired[str | None]
+
+
 class Item(TypedDict):
     """One request of a batch: whether it may be decided with the others, and what became of it."""
 
@@ -1104,6 +1211,27 @@ class KeyProofBody(TypedDict):
     """What the signature is to be about, where a decision asks for one; see `decideApproval`."""
 
     about: NotRequired[str]
+
+
+class KeySet(TypedDict):
+    """One generation of the key set of an agent or an application, for the token endpoint."""
+
+    id: str
+    client_id: str
+    generation: int
+    state: str
+    method: MethodEnum
+    key_id: str
+    created_at: str
+    expires_at: str
+    first_used_at: str | None
+    misused_at: str | None
+
+
+class KeySetPage(TypedDict):
+    data: list[KeySet]
+    has_more: bool
+    next_cursor: str | None
 
 
 LaneEnum: TypeAlias = "Literal[\"decided\", \"executed\", \"broke\"]"
@@ -1210,6 +1338,9 @@ class MessageBody(TypedDict):
     """A request body; a member that it does not know is refused, since it would be silently ignored."""
 
     text: str
+
+
+MethodEnum: TypeAlias = "Literal[\"client_secret\", \"private_key_jwt\"]"
 
 
 class ModelSpend(TypedDict):
@@ -1741,6 +1872,19 @@ class StageBody(TypedDict):
     needed: int
     group: NotRequired[str | None]
     escalate: NotRequired[list[RungBody]]
+
+
+class StartBody(TypedDict):
+    """Which agent's runs."""
+
+    agent: str
+
+
+class StartRight(TypedDict):
+    """Whether an application may start an agent's runs."""
+
+    agent: str
+    may_start: bool
 
 
 class StartRunBody(TypedDict):

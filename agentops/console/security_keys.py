@@ -33,7 +33,7 @@ CEREMONY = "key_ceremony"  # the one that is under way in a session
 SIGNED = "key_signed"  # about what a key has signed last
 CEREMONY_S = 120
 NONCE = 16  # bytes
-LONGEST_SUBJECT = 200  # of what a proof is about
+LONGEST_SUBJECT = 300  # of what a proof is about: a digest, and a word about each of 50 items
 _log = logging.getLogger(__name__)
 
 

@@ -21,7 +21,7 @@ from agentops.console.security_keys import offers_keys, take_signature
 from agentops.errors import AgentOpsError, NotFound, PolicyDenied, StateConflict, ValidationFailed
 from approvals.batches.deciding import carry_on, decide_batch
 from approvals.batches.groups import MOST_GROUPED, Group, arrange, name_groups, read_decidable
-from approvals.batches.items import digest_batch
+from approvals.batches.items import about_batch, digest_batch
 from approvals.batches.preparing import leave_out, open_batch, prepare_batch, read_sample
 from approvals.batches.sealed import read_pairs
 from approvals.models import ApprovalBatch, ApprovalDecision, ApprovalRequest, BatchItem
@@ -193,11 +193,6 @@ class TogetherPages(GovernedAdmin):
     ) -> TemplateResponse:
         everything = {**self.admin_site.each_context(request), "opts": self.opts, **shown}
         return TemplateResponse(request, template, everything, status=status)
-
-
-def about_batch(verdict: str, digest: str) -> str:
-    """Return what a security key is asked to sign about a batch: never what it signs about one request."""
-    return f"batch-{verdict}:{digest}"
 
 
 def load_names(pairs: Sequence[Any]) -> list[Any]:  # Any: pairs of a request and what was asked

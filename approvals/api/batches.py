@@ -27,10 +27,10 @@ from approvals.api.batch_serializers import (
 )
 from approvals.batches.deciding import carry_on, confirm_batch
 from approvals.batches.groups import arrange, read_decidable
-from approvals.batches.items import digest_batch, read_ready
+from approvals.batches.items import about_batch, digest_batch, read_ready
 from approvals.batches.preparing import open_batch, prepare_batch, read_sample
 from approvals.models import ApprovalBatch, ApprovalDecision, ApprovalRequest
-from identities.api.authentication import caller
+from identities.api.authentication import caller, signature_of
 from identities.factors import has_fresh_factor
 from identities.models import User
 
@@ -123,7 +123,8 @@ class BatchDecision(ApiView):
         """Decide all that is ready, as the batch's person with a fresh second factor; each is checked once more.
 
         Answers 409 when the list is not the one that the digest names, or when too little of it was opened. Asked
-        again, it goes on where it was interrupted, and returns the batch as it stands then.
+        again, it goes on where it was interrupted, and returns the batch as it stands then. A security key signs
+        the list where `beginKeyProof` was told `batch-`, the verdict, a colon, and the digest.
         """
         read_key(request, required=True)
         batch = find_batch(caller(request), batch_id)
@@ -137,6 +138,7 @@ class BatchDecision(ApiView):
                 reason=body["reason"],
                 channel=ApprovalDecision.Channel.API,
                 second_factor=has_fresh_factor(caller(request)),
+                signature=signature_of(request, about_batch(batch.verdict, body["digest"])),
             )
             return Answer(200, {"batch": str(batch.pk)})
 

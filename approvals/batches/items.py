@@ -61,6 +61,11 @@ def digest_batch(batch: ApprovalBatch, ready: Iterable[tuple[UUID, str]]) -> str
     return hashlib.sha256(canonical_json(list_batch(batch, ready))).hexdigest()
 
 
+def about_batch(verdict: str, digest: str) -> str:
+    """Return what a security key is asked to sign about a batch: never what it signs about one request."""
+    return f"batch-{verdict}:{digest}"
+
+
 def list_batch(batch: ApprovalBatch, ready: Iterable[tuple[UUID, str]]) -> dict[str, object]:
     """Return what is signed, as JSON."""
     listed = sorted([str(request), digest] for request, digest in ready)

@@ -28,7 +28,7 @@ from identities.admin.holders import choose_holder, holder_choices
 from identities.clients import stream_of
 from identities.models import Credential, User
 from identities.services import issue_credential, revoke_credential, rotate_credential
-from identities.services.credentials import Material, client_key, new_client_secret
+from identities.services.credentials import Material, client_key, has_key_set, new_client_secret
 
 
 class KeySetForm(forms.Form):
@@ -109,8 +109,7 @@ class CredentialAdmin(GovernedAdmin):
     def _issue(self, request: HttpRequest, values: dict[str, Any]) -> HttpResponse:
         person = acting_person(request)
         owner, material = choose_holder(person, values["holder"]), _read_material(values["public_key"])
-        current = Credential.objects.filter(owner=owner, superseded_at=None, revoked_at=None)
-        issue = rotate_credential if current.exists() else issue_credential
+        issue = rotate_credential if has_key_set(owner) else issue_credential
         end = timezone.now() + timedelta(days=values["days"])
         credential = issue(actor=person, owner=owner, material=material, expires_at=end)
         context = {

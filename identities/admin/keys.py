@@ -67,11 +67,11 @@ class ApiKeyAdmin(GovernedAdmin):
     @admin.display(description="state")
     def state_badge(self, key: ApiKey) -> SafeString:
         """Say whether the key works."""
-        return badge(state_of(key))
+        return badge(key.state(timezone.now()))
 
     def action_state(self, subject: ApiKey) -> str:
         """Offer to revoke what still works."""
-        return state_of(subject)
+        return subject.state(timezone.now())
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Load what the page names."""
@@ -81,7 +81,7 @@ class ApiKeyAdmin(GovernedAdmin):
         """Add the application that holds the key, if it is one's, and the stream that tells of the key."""
         holder = Application.objects.filter(service_account=subject.user_id).first()
         return {
-            "state": state_of(subject),
+            "state": subject.state(timezone.now()),
             "application": holder,
             "stream": holder.pk if holder else subject.user_id,
         }
@@ -143,13 +143,6 @@ class ApiKeyAdmin(GovernedAdmin):
                 "Revoke this key? Whatever uses it stops working at once.", "revoked", reason="none"
             ),
         )
-
-
-def state_of(key: ApiKey) -> str:
-    """Return whether a key works: active, expired or revoked."""
-    if key.revoked_at is not None:
-        return "revoked"
-    return "expired" if key.expires_at <= timezone.now() else "active"
 
 
 def _served_by(person: User) -> QuerySet[Application]:

@@ -29,7 +29,7 @@ from identities.acting import acting_person
 from identities.factors import require_fresh_factor
 from identities.models import ProviderAccount, Team, User
 from identities.querysets import is_known_person
-from identities.services import create_person, link_account, update_person
+from identities.services import create_person, link_account, set_password, unlink_account, update_person
 from identities.services.sign_ons import Proven
 from identities.sso import linking
 from identities.sso.configuration import is_offered
@@ -57,6 +57,14 @@ class PersonForm(RightsForm):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}), label="First password"
     )
     field_order = ("username", "password", "staff", "superuser", "groups")
+
+
+class PasswordForm(forms.Form):
+    """Another way in."""
+
+    password = forms.CharField(
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}), label="New password"
+    )
 
 
 class ChangeForm(RightsForm):
@@ -101,10 +109,12 @@ class PersonAdmin(GovernedAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         """Add the forms that change rights, and who one is at the provider."""
-        rights, link = (self.admin_site.admin_view(view) for view in (self.rights_view, self.link_view))
+        guarded = self.admin_site.admin_view
         return [
-            path("<uuid:pk>/rights/", rights, name="identities_user_rights"),
-            path("link/", link, name="identities_user_link"),
+            path("<uuid:pk>/rights/", guarded(self.rights_view), name="identities_user_rights"),
+            path("<uuid:pk>/password/", guarded(self.password_view), name="identities_user_password"),
+            path("<uuid:pk>/unlink/", guarded(self.unlink_view), name="identities_user_unlink"),
+            path("link/", guarded(self.link_view), name="identities_user_link"),
             *super().get_urls(),
         ]
 
@@ -133,6 +143,49 @@ class PersonAdmin(GovernedAdmin):
         messages.success(request, "From now on you sign on with your company account.")
         return HttpResponseRedirect(self.page_url("change", person.pk))
 
+    def unlink_view(self, request: HttpRequest, pk: object) -> HttpResponse:
+        """Ask whether the provider's account is to be this person's no longer."""
+        found = self.get_object(request, str(pk))
+        if found is None or not self._may_unlink(request, found):
+            return self.refuse_unknown(request)
+        context = {
+            "title": f"Take back that {found} signs on at the provider?",
+            "button": "Take it back",
+            "back_url": self.page_url("change", found.pk),
+            "lead": "The roles that its groups gave end at once, and so do all sessions and API keys of this account. "
+            "A superuser gives it rights and a password anew. Whoever signs on with that company account then is "
+            "somebody else here.",
+        }
+        return serve_form(self, request, forms.Form, partial(self._unlink, request, found), context)
+
+    def _may_unlink(self, request: HttpRequest, person: User) -> bool:
+        is_theirs = person.pk == acting_person(request).pk
+        linked = ProviderAccount.objects.filter(user=person).exists()
+        return linked and (is_theirs or self.has_add_permission(request))
+
+    def _unlink(self, request: HttpRequest, person: User, _: dict[str, Any]) -> HttpResponse:
+        unlink_account(actor=acting_person(request), person=person)
+        messages.success(request, f"{person} signs on at the provider no longer, and has no way in here yet.")
+        return HttpResponseRedirect(self.page_url("change", person.pk))
+
+    def password_view(self, request: HttpRequest, pk: object) -> HttpResponse:
+        """Give an account another way in."""
+        found = self.get_object(request, str(pk))
+        if found is None or not self.has_add_permission(request):
+            return self.refuse_unknown(request)
+        context = {
+            "title": f"New password of {found}",
+            "button": "Set it",
+            "back_url": self.page_url("change", found.pk),
+            "lead": "All sessions of this account end. The second factor stays.",
+        }
+        return serve_form(self, request, PasswordForm, partial(self._set_password, request, found), context)
+
+    def _set_password(self, request: HttpRequest, person: User, values: dict[str, Any]) -> HttpResponse:
+        set_password(actor=acting_person(request), person=person, password=values["password"])
+        messages.success(request, f"{person} has another password.")
+        return HttpResponseRedirect(self.page_url("change", person.pk))
+
     def page_context(self, request: HttpRequest, subject: User) -> dict[str, Any]:
         """Add teams, groups and the second factor."""
         provider = ProviderAccount.objects.filter(user=subject).first()
@@ -145,6 +198,7 @@ class PersonAdmin(GovernedAdmin):
             "has_device": TOTPDevice.objects.filter(user=subject, confirmed=True).exists(),
             "keys": keys_of(subject),
             "may_change": self.has_add_permission(request),
+            "may_unlink": provider is not None and self._may_unlink(request, subject),
         }
 
     def action_state(self, subject: User) -> str:

@@ -32,6 +32,25 @@ class AgentSerializer(serializers.Serializer[AgentIdentity]):
     created_at = serializers.DateTimeField()
 
 
+class CreateAgentBody(BodySerializer):
+    """Who is to act, what for, and who answers for it."""
+
+    team = TextField(min_length=1, max_length=50, help_text="The team's slug.")
+    slug = serializers.SlugField(max_length=50)
+    name = TextField(max_length=120)
+    purpose = TextField(max_length=2_000)
+    owner = TextField(max_length=150, help_text="The username of an active person of the team.")
+    sponsor = TextField(
+        required=False, default=None, allow_null=True, max_length=150,
+        help_text="Another one, who answers for it when the owner has left.",
+    )  # fmt: skip
+    expires_at = serializers.DateTimeField(required=False, default=None, allow_null=True)
+    recertify_by = serializers.DateTimeField(
+        required=False, default=None, allow_null=True,
+        help_text="Until when somebody has to look at it again, or it is suspended.",
+    )  # fmt: skip
+
+
 class AgentQuery(QuerySerializer):
     slug = serializers.SlugField(required=False)
     state = serializers.ChoiceField(AgentIdentity.State.choices, required=False)
@@ -65,7 +84,9 @@ class KeyProofBody(BodySerializer):
 
     about = TextField(
         required=False, default="", allow_blank=True, max_length=LONGEST_SUBJECT,
-        help_text="`approve:` or `deny:` and the digest, `edit:` and the edited digest.",
+        help_text="`approve:` or `deny:` and the digest, `edit:` and the edited digest; of a batch `batch-approve:` "
+        "or `batch-deny:` and its digest; of a change set `changes:`, its digest, and the items: "
+        "`:approve=1,3;deny=2`.",
     )  # fmt: skip
 
 

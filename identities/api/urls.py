@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from django.urls import path
 
-from identities.api import lifecycle, switches, views
+from identities.api import applications, keys, lifecycle, switches, views
 from identities.api.proposals import agents, rules  # noqa: F401  say what may be proposed
 from identities.api.proposals import deciding as deeds
 from identities.api.proposals import views as proposals
 
+APPLICATION = "applications/<uuid:application_id>"
 PROPOSAL = "proposals/<uuid:proposal_id>"
 
 urlpatterns = [
@@ -17,6 +18,21 @@ urlpatterns = [
     path(
         "agents/<uuid:agent_id>/recertify", lifecycle.RecertifyAgent.as_view(), name="agent-recertification"
     ),
+    path("applications", applications.Applications.as_view(), name="applications"),
+    path(APPLICATION, applications.ApplicationDetail.as_view(), name="application"),
+    path(f"{APPLICATION}/revoke", applications.RevokeApplication.as_view(), name="application-revocation"),
+    path(f"{APPLICATION}/allow-start", applications.AllowStart.as_view(), name="start-allowance"),
+    path(f"{APPLICATION}/forbid-start", applications.ForbidStart.as_view(), name="start-prohibition"),
+    path(f"{APPLICATION}/keys", keys.ApplicationKeys.as_view(), name="application-keys"),
+    path(f"{APPLICATION}/keys/<uuid:api_key_id>", keys.ApplicationKey.as_view(), name="application-key"),
+    path(
+        f"{APPLICATION}/keys/<uuid:api_key_id>/revoke",
+        keys.RevokeApplicationKey.as_view(),
+        name="application-key-revocation",
+    ),
+    path("key-sets", keys.KeySets.as_view(), name="key-sets"),
+    path("key-sets/<uuid:key_set_id>", keys.KeySet.as_view(), name="key-set"),
+    path("key-sets/<uuid:key_set_id>/revoke", keys.RevokeKeySet.as_view(), name="key-set-revocation"),
     path("switches", switches.Switches.as_view(), name="switches"),
     path("switches/<uuid:switch_id>/lift", switches.LiftSwitch.as_view(), name="switch-lifting"),
     path("step-up", views.StepUp.as_view(), name="step-up"),

@@ -5,10 +5,13 @@ from __future__ import annotations
 from functools import partial
 from uuid import UUID
 
+from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agentops.api.idempotency import Answer, Operation, answer_once
+from agentops.api.openapi import IDEMPOTENCY_KEY
 from agentops.api.serializers import read_body, read_query, render_row, render_rows
 from agentops.api.views import ApiView, ListView
 from agentops.errors import NotFound, PolicyDenied
@@ -16,13 +19,14 @@ from identities.api.authentication import caller
 from identities.api.serializers import (
     AgentQuery,
     AgentSerializer,
+    CreateAgentBody,
     KeyProofBody,
     KeyProofSerializer,
     StepUpBody,
     StepUpSerializer,
 )
-from identities.models import AgentIdentity, ApiKey, User
-from identities.services import begin_key_proof, step_up, step_up_by_key
+from identities.models import AgentIdentity, ApiKey, Team, User
+from identities.services import begin_key_proof, create_agent, step_up, step_up_by_key
 
 
 class Agents(ListView):
@@ -40,6 +44,25 @@ class Agents(ListView):
             .select_related("team", "sponsor")
         )
         return self.answer_page(request, rows, partial(render_rows, AgentSerializer))
+
+    @extend_schema(
+        operation_id="createAgent",
+        tags=["agents"],
+        parameters=[IDEMPOTENCY_KEY],
+        request=CreateAgentBody,
+        responses={201: AgentSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Create an agent as a draft: it has no grants and no keys, and does not act before `activateAgent`."""
+        actor, body = caller(request), read_body(CreateAgentBody, request)
+        team = find_team(actor, body.pop("team"))
+        named = {role: find_member(team, body[role]) for role in ("owner", "sponsor") if body[role]}
+
+        def act() -> Answer:
+            made = create_agent(actor=actor, team=team, **(body | named))
+            return Answer(201, render_row(AgentSerializer, made), reverse("api:agent", args=[made.pk]))
+
+        return answer_once(request, Operation(request.path), act)
 
 
 class Agent(ApiView):
@@ -91,6 +114,23 @@ def _key_of(request: Request) -> ApiKey:
     if not isinstance(request.auth, ApiKey):
         raise PolicyDenied("needs_api_key", "A session is verified in the console, not here.")
     return request.auth
+
+
+def find_team(user: User, slug: str) -> Team:
+    """Return a team of the caller's by its slug; raises NotFound."""
+    found = Team.objects.visible_to(user).filter(slug=slug).first()
+    if found is None:
+        raise NotFound("unknown_team", "There is no such team, or you are not on it.")
+    return found
+
+
+def find_member(team: Team, username: str) -> User:
+    """Return an active person of a team; raises NotFound."""
+    people = User.objects.filter(kind=User.Kind.PERSON, is_active=True, teams=team)
+    found = people.filter(username=username).first()
+    if found is None:
+        raise NotFound("unknown_person", "There is no such person in the agent's team.")
+    return found
 
 
 def find_agent(user: User, **by: object) -> AgentIdentity:

@@ -19,7 +19,7 @@ from identities.services.kill_switches import lift_switch, stop_api_key, throw_s
 from identities.services.people import create_first_superuser, create_person, set_password, update_person
 from identities.services.recertification import recertify_agent
 from identities.services.secrets import create_secret, replace_secret, retire_secret
-from identities.services.sign_ons import link_account, sign_on
+from identities.services.sign_ons import link_account, sign_on, unlink_account
 from identities.services.signing_keys import revoke_signing_key, rotate_signing_key
 from identities.services.teams import create_team, set_members, update_team
 
@@ -65,6 +65,7 @@ __all__ = [
     "suspend_agent",
     "take_signed",
     "throw_switch",
+    "unlink_account",
     "update_agent",
     "update_application",
     "update_person",

@@ -60,6 +60,11 @@ def client_key(jwk: Mapping[str, Any]) -> Material:  # Any: JSON that somebody s
     return Material(Method.PRIVATE_KEY_JWT, key_id, key.thumbprint(), public)
 
 
+def has_key_set(owner: User) -> bool:
+    """Return whether there is a generation that the next one would follow."""
+    return _current(owner).exists()
+
+
 @transaction.atomic
 def issue_credential(
     *, actor: User, owner: User, material: Material, expires_at: datetime | None = None

@@ -17,7 +17,7 @@ from agentops.messages import send_after_commit
 from agentops.rows import Changes, insert_row, update_row
 from identities.accounts import record_bootstrap
 from identities.factors import require_fresh_factor
-from identities.models import User
+from identities.models import ProviderAccount, User
 from identities.policies import require
 from identities.roles import check_roles
 
@@ -116,10 +116,15 @@ def set_rights(
 
 @transaction.atomic
 def set_password(*, actor: User, person: User, password: str) -> None:
-    """Set a person's password; raises ValidationFailed for a weak one."""
+    """Set a person's password, which ends their sessions; raises ValidationFailed for a weak one.
+
+    Raises StateConflict `signs_on_elsewhere`: whoever leaves the company must not keep a way in here.
+    """
     require(actor, "identities.change_user", None)
     require_fresh_factor(actor)
     locked = User.objects.select_for_update().get(pk=person.pk, kind=User.Kind.PERSON)
+    if ProviderAccount.objects.filter(user=locked).exists():
+        raise StateConflict("signs_on_elsewhere", "they sign on at the provider: take that back first")
     _set_password(locked, password)
     locked.save(update_fields=["password"])
     _record(locked, "person.password_set", {}, actor)

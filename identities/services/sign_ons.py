@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -16,6 +17,8 @@ from agentops.ledger.store import record
 from agentops.rows import insert_row
 from identities.factors import require_fresh_factor
 from identities.models import ProviderAccount, Team, User
+from identities.policies import require
+from identities.querysets import is_known_person
 from identities.roles import ROLES
 from identities.services.keys import end_api_keys_of
 from identities.services.people import insert_person, set_rights
@@ -88,6 +91,49 @@ def link_account(*, actor: User, proven: Proven) -> User:
     return person
 
 
+@transaction.atomic
+def unlink_account(*, actor: User, person: User) -> User:
+    """Have the provider's account be this person's no longer, as themselves or as who changes people's rights.
+
+    What its groups gave ends with it, with all sessions and API keys: nobody gets in before a superuser has given
+    them rights and a password. Who signs on with that account from now on is somebody else here. Raises StateConflict:
+    `not_linked`, and `last_way_in` where no other superuser could get in.
+    """
+    if not (is_known_person(actor) and actor.pk == person.pk):
+        require(actor, "identities.change_user", None)
+    require_fresh_factor(actor)
+    locked = User.objects.select_for_update().get(pk=person.pk, kind=User.Kind.PERSON)
+    linked = ProviderAccount.objects.filter(user=locked).first()
+    if linked is None:
+        raise StateConflict("not_linked", "this account does not sign on at the provider")
+    if locked.is_superuser and not _others_get_in(locked):
+        raise StateConflict("last_way_in", "no other superuser could get in, and give the rights back")
+    linked.delete()
+    record(
+        locked.id,
+        "person",
+        Draft("person.unlinked", timezone.now(), {"issuer": linked.issuer}, actor=actor.id),
+    )
+    _take_rights(locked, actor)
+    return locked
+
+
+def _take_rights(person: User, actor: User) -> None:
+    cause = {"by": "unlinking"}
+    kept = sorted(set(person.groups.values_list("name", flat=True)) - ROLES.keys())
+    set_rights(
+        person, active=person.is_active, staff=False, superuser=False, groups=kept, facts=cause, actor=actor
+    )
+    _end_access(person, cause)
+
+
+def _others_get_in(person: User) -> bool:
+    """Return whether another superuser has some way in; the rows are locked, or two might leave at once."""
+    others = _other_superusers(person)
+    linked = ProviderAccount.objects.filter(user__in=others).exists()
+    return linked or any(other.has_usable_password() for other in others)
+
+
 def _check_link(person: User, proven: Proven) -> None:
     if not person.is_active:
         raise PolicyDenied("account_closed", "this account is closed")
@@ -106,8 +152,12 @@ def _check_link(person: User, proven: Proven) -> None:
 
 def _others_by_password(person: User) -> bool:
     """Return whether another superuser has a password; the rows are locked, or two might leave at once."""
+    return any(other.has_usable_password() for other in _other_superusers(person))
+
+
+def _other_superusers(person: User) -> list[User]:
     others = User.objects.select_for_update().filter(is_superuser=True, is_active=True, kind=User.Kind.PERSON)
-    return any(other.has_usable_password() for other in others.exclude(pk=person.pk).order_by("pk"))
+    return list(others.exclude(pk=person.pk).order_by("pk"))
 
 
 def _bring_into_line(person: User, proven: Proven) -> None:
@@ -126,15 +176,15 @@ def _bring_into_line(person: User, proven: Proven) -> None:
         actor=None,
     )
     if changes and not is_staff:
-        _end_access(person, proven)
+        _end_access(person, proven.cause)
     _set_teams(person, proven)
 
 
-def _end_access(person: User, proven: Proven) -> None:
+def _end_access(person: User, cause: Mapping[str, str]) -> None:
     # Sessions are bound to the password's hash: with a new one, which nobody knows, all of them end.
     person.set_unusable_password()
     person.save(update_fields=["password"])
-    end_api_keys_of(person, proven.cause)
+    end_api_keys_of(person, cause)
 
 
 def _set_teams(person: User, proven: Proven) -> None:

@@ -15,16 +15,17 @@ from django.urls import reverse
 from agentops.console.governed import GovernedAdmin
 from agentops.console.navigation import Destination, register_destination
 from agentops.console.second_factor import REQUIRED, accept_code
-from agentops.console.security_keys import offers_keys
+from agentops.console.security_keys import offers_keys, take_signature
 from agentops.console.templatetags.console import short
 from agentops.console.words import count
 from agentops.errors import AgentOpsError
 from approvals.models import ApprovalDecision
+from approvals.models.requests import Factor
 from identities.acting import acting_person
 from identities.factors import has_fresh_factor
 from identities.models import User
-from runs.changesets.reviewing import apply_changes, decide_items, require_reviewer, send_back
-from runs.changesets.showing import read_form, read_rounds, show_items
+from runs.changesets.reviewing import about_items, apply_changes, decide_items, require_reviewer, send_back
+from runs.changesets.showing import ShownItem, read_form, read_rounds, show_items
 from runs.models import ChangeSet, Run
 from runs.undoing.services import may_undo
 from tools.previews.wording import tell
@@ -94,7 +95,7 @@ class ChangeSetAdmin(GovernedAdmin):
             "refusal": _refusal(lambda: require_reviewer(person, [item.row for item in items])),
             "undecided": [item.number for item in items if item.row.request.state == "waiting"],
             "approved": sum(item.row.request.state == "approved" and not item.falls_with for item in items),
-            "needs_code": not has_fresh_factor(person),
+            "needs_code": not has_fresh_factor(person) or any(map(_waits_for_key, items)),
             "has_key": offers_keys(request),
             "problem": "",
             "name": short(subject.pk),
@@ -123,14 +124,16 @@ class ChangeSetAdmin(GovernedAdmin):
 
     def _decide(self, request: HttpRequest, change_set: ChangeSet) -> None:
         person, given = acting_person(request), request.POST
+        digest, verdicts = given.get("digest", ""), _read_verdicts(given)
         told = decide_items(
             actor=person,
             change_set=change_set,
-            digest=given.get("digest", ""),
-            verdicts=_read_verdicts(given),
+            digest=digest,
+            verdicts=verdicts,
             reason=given.get("reason", "").strip(),
             channel=ApprovalDecision.Channel.CONSOLE,
             second_factor=has_fresh_factor(person),
+            signature=take_signature(request, about_items(digest, verdicts)),
         )
         if taken := [each for each in told if each.is_taken]:
             messages.success(request, f"You decided about {count(len(taken), 'item')}.")
@@ -163,6 +166,10 @@ class ChangeSetAdmin(GovernedAdmin):
             "What was approved is being carried out." if is_applied else "Declined: nothing is carried out."
         )
         messages.success(request, told)
+
+
+def _waits_for_key(item: ShownItem) -> bool:
+    return item.row.request.state == "waiting" and item.row.request.factor == Factor.KEY
 
 
 def _read_verdicts(given: Any) -> dict[int, str]:  # Any: a QueryDict

@@ -27,12 +27,12 @@ from agentops.api.views import ApiView, ListView
 from agentops.errors import NotFound
 from approvals.api.serializers import VERDICTS
 from approvals.models import ApprovalDecision, ApprovalRequest
-from identities.api.authentication import caller
+from identities.api.authentication import caller, signature_of
 from identities.factors import has_fresh_factor
 from identities.models import User
 from runs.api.serializers import ANYTHING
 from runs.changesets.depending import MOST
-from runs.changesets.reviewing import apply_changes, decide_items, send_back
+from runs.changesets.reviewing import about_items, apply_changes, decide_items, send_back
 from runs.changesets.showing import ShownItem, read_form, show_items
 from runs.models import ChangeSet
 from runs.querysets import ChangeSetQuerySet
@@ -204,20 +204,23 @@ class ChangeSetDecision(ApiView):
         """Approve or deny items, as a person with a fresh second factor.
 
         Answers 409 when the set is not under review any more, or is not the one that the digest names. An item that
-        could not be decided says why; the others are.
+        could not be decided says why; the others are. A security key signs the items where `beginKeyProof` was told
+        `changes:`, the digest, and the items in order: `:approve=1,3;deny=2`.
         """
         read_key(request, required=True)
         actor, found, body = _read(request, change_set_id, ItemsDecisionBody)
+        verdicts = {each["item"]: each["verdict"] for each in body["items"]}
 
         def act() -> Answer:
             told = decide_items(
                 actor=actor,
                 change_set=found,
                 digest=body["digest"],
-                verdicts={each["item"]: each["verdict"] for each in body["items"]},
+                verdicts=verdicts,
                 reason=body["reason"],
                 channel=ApprovalDecision.Channel.API,
                 second_factor=has_fresh_factor(actor),
+                signature=signature_of(request, about_items(body["digest"], verdicts)),
             )
             return Answer(200, render_row(VerdictsSerializer, {"verdicts": told}))
 

@@ -82,8 +82,6 @@ class Runs(ListView):
         def act() -> Answer:
             run = start_run(
                 actor=actor,
-                agent=find_agent(actor, slug=body["agent"]),
-                message=body["message"],
                 issuer=principal[0],
                 subject=principal[1],
                 application=actor.application if actor.kind == User.Kind.APPLICATION else None,
@@ -91,17 +89,28 @@ class Runs(ListView):
                 tracestate=self.trace.state,
                 credential=request.auth if isinstance(request.auth, ApiKey) else None,
                 proven=proven,
-                parent=find_run(actor, body["parent_run"]) if "parent_run" in body else None,
-                limits=body.get("tool_limits"),
-                priority=Priority[body.get("priority", "normal").upper()],
-                mode=RunMode(body.get("mode", "act")),
-                form=_read_form(body["form"]) if "form" in body else None,
+                **_read_task(actor, body),
             )
             shown = show_run(run)
             return Answer(201, shown, shown["links"]["self"])
 
         operation = operation_on_run("runs", principal, unmarked=("subject_token",))
         return answer_once(request, operation, act, required=True)
+
+
+def _read_task(
+    actor: User, body: dict[str, Any]
+) -> dict[str, Any]:  # Any: checked JSON; arguments of `start_run`
+    """Return what is to be done, by whom, and within what."""
+    return {
+        "agent": find_agent(actor, slug=body["agent"]),
+        "message": body["message"],
+        "parent": find_run(actor, body["parent_run"]) if "parent_run" in body else None,
+        "limits": body.get("tool_limits"),
+        "priority": Priority[body.get("priority", "normal").upper()],
+        "mode": RunMode(body.get("mode", "act")),
+        "form": _read_form(body["form"]) if "form" in body else None,
+    }
 
 
 def _read_form(body: dict[str, Any]) -> RunForm:  # Any: checked JSON

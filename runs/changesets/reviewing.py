@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,6 +60,7 @@ class Word:
     reason: str
     channel: str
     second_factor: bool
+    signature: Mapping[str, str]
 
 
 def lock_offered(actor: User, change_set: ChangeSet, digest: str) -> ChangeSet:
@@ -99,6 +101,18 @@ def require_reviewer(actor: User, items: Sequence[ChangeItem]) -> None:
     )
 
 
+def about_items(digest: str, verdicts: Mapping[int, str]) -> str:
+    """Return what a security key signs about items: the change set as it was shown, and the word about each.
+
+    Written like ``changes:<digest>:approve=1,3;deny=2``, so that anybody can read from the record what was signed.
+    """
+    said: dict[str, list[str]] = defaultdict(list)
+    for number in sorted(verdicts):
+        said[verdicts[number]].append(str(number))
+    words = ";".join(f"{verdict}={','.join(said[verdict])}" for verdict in sorted(said))
+    return f"changes:{digest}:{words}"
+
+
 def decide_items(
     *,
     actor: User,
@@ -108,11 +122,13 @@ def decide_items(
     reason: str,
     channel: str,
     second_factor: bool,
+    signature: Mapping[str, str] | None = None,
 ) -> list[Verdict]:
     """Approve or deny items of a change set, each by the rules of its own request; what is not taken is named.
 
-    ``digest`` is what the person was shown. Raises NotFound, StateConflict for a set that is not under review any
-    more or has changed, PolicyDenied for somebody who may decide about none of it, ValidationFailed.
+    ``digest`` is what the person was shown, ``signature`` what their key signed about these items
+    (``about_items``). Raises NotFound, StateConflict for a set that is not under review any more or has changed,
+    PolicyDenied for somebody who may decide about none of it, ValidationFailed.
     """
     if not verdicts:
         raise ValidationFailed("nothing_chosen", "choose what to approve and what to deny")
@@ -124,7 +140,7 @@ def decide_items(
         require_reviewer(actor, list(items.values()))
         told: list[Verdict] = []
         for number in sorted(verdicts):  # what an item depends on is decided before it
-            word = Word(verdicts[number], reason, channel, second_factor)
+            word = Word(verdicts[number], reason, channel, second_factor, signature or {})
             told.append(_decide(actor, number, items, word))
     return told
 
@@ -140,6 +156,7 @@ def _decide(actor: User, number: int, items: Mapping[int, ChangeItem], word: Wor
             item.request = decide(
                 actor=actor, request=item.request, verdict=word.verdict, reason=word.reason,
                 digest=item.request.digest, channel=word.channel, second_factor=word.second_factor,
+                signature=word.signature,
             )  # fmt: skip
     except AgentOpsError as error:
         return Verdict(number, word.verdict, False, error.code, error.detail)

@@ -21,6 +21,8 @@ from identities.oauth.scopes import CALL_TOOLS
 
 PATH = "/mcp"
 PARSE_ERROR = -32700
+LOG_LEVEL = "io.modelcontextprotocol/logLevel"
+CALLS = ("tools/call", "resources/read", "prompts/get")
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _LACKING = frozenset(("scope", "no_user", "another_agent", "not_an_agent"))
 
@@ -46,7 +48,8 @@ def mount_gateway(application: ASGI3Application) -> ASGI3Application:
         except _Refused as refusal:
             await _refuse(refusal, send)
             return
-        await _serve(scope, caller, _replay(body, receive), send, streams=_wants_progress(asked))
+        streams = await asyncio.to_thread(_wants_stream, asked, caller)
+        await _serve(scope, caller, _replay(body, receive), send, streams=streams)
 
     return routed
 
@@ -97,12 +100,21 @@ async def _read(receive: ASGIReceiveCallable) -> tuple[bytes, Any]:  # Any: JSON
         raise _Refused(400, str(error)) from None
 
 
-def _wants_progress(asked: Any) -> bool:  # Any: JSON
+def _wants_stream(asked: Any, caller: Delegate) -> bool:  # Any: JSON
     """Return whether the answer has to be a stream: only then can anything be told before the end."""
     try:
-        return asked["params"]["_meta"]["progressToken"] is not None
-    except (KeyError, TypeError, IndexError):
-        return False
+        told = asked["params"]["_meta"]
+        return told.get("progressToken") is not None or LOG_LEVEL in told or _kept(asked, caller)
+    except (KeyError, TypeError, IndexError, AttributeError):
+        return _kept(asked, caller)
+
+
+def _kept(asked: Any, caller: Delegate) -> bool:  # Any: as above
+    """Return whether the client has set a level before, for a request that may have something to tell."""
+    from runs.gateway.logs import read_level
+
+    is_call = isinstance(asked, dict) and asked.get("method") in CALLS
+    return is_call and bool(read_level(caller))
 
 
 async def _serve(

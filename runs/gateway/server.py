@@ -5,22 +5,32 @@ Protocol 2026-07-28 and those before it, as the SDK speaks them; nothing is reme
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from typing import Any
 
 import mcp_types as types
-import orjson
-from django.core import signing
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
 from agentops.errors import AgentOpsError, ValidationFailed
 from identities.oauth.bearers import Delegate
+from runs.gateway import receipts
 from runs.gateway.answers import Answer
-from runs.gateway.blocks import write_blocks
+from runs.gateway.asking import (
+    find_open,
+    lead,
+    may_be_asked,
+    put_forms,
+    read_responses,
+    read_state,
+    take_call,
+    write_arguments,
+)
+from runs.gateway.completing import complete, find_reader
+from runs.gateway.logs import asked_level, keep_level
 from runs.gateway.mcp_tasks import describe_task, serve_tasks, speaks_tasks
 from runs.gateway.offering import list_tools
 from runs.gateway.progress import narrate
@@ -34,7 +44,8 @@ from runs.gateway.readable import (
     write_contents,
     write_messages,
 )
-from runs.gateway.receiving import Foreign, find_received, receive_call
+from runs.gateway.receiving import Foreign
+from runs.gateway.telling import describe_problem, tell_problem, tell_result
 from runs.gateway.waiting import ask_database, wait_for_answer
 from runs.models import ReceivedCall
 from tools.calls import ToolSpec
@@ -47,16 +58,12 @@ Page = types.PaginatedRequestParams | None  # all is on the first one
 CALLER = "agentops.caller"  # in the request's scope
 # What a client may say of a call, beside what MCP itself has.
 CONVERSATION, KEY, WHY = "io.agentops/conversation", "io.agentops/key", "io.agentops/why"
-PROBLEM, RUN, CALL = "io.agentops/problem", "io.agentops/run", "io.agentops/call"
-EDITED = "io.agentops/edited"
 INSTRUCTIONS = (
     "Every call is checked, recorded and carried out on behalf of the user whose token you present. A result with "
     "the code approval_required, confirmation_required or in_progress is no failure: make the very same call again "
     f"later to learn how it ended. Name a call that changes something by _meta {KEY!r}, so that it is never made twice."
 )
-_SALT = "agentops.gateway"
-STATE_AGE_S = 86_400
-RETRY_AFTER_S = 30
+INPUT_REQUIRED = "input_required"
 
 
 @cache
@@ -72,8 +79,11 @@ def gateway_server() -> Server[Any]:  # Any: nothing lives as long as the server
         on_read_resource=_read_resource,
         on_list_prompts=_list_prompts,
         on_get_prompt=_get_prompt,
+        on_completion=_complete,
     )
-    serve_tasks(server, _caller, _tell)
+    serve_tasks(server, _caller, tell_result)
+    # Not in the constructor, which warns of it: revisions before 2026-07-28 have it, and so do their clients.
+    server.add_request_handler("logging/setLevel", types.SetLevelRequestParams, _set_level)
     return server
 
 
@@ -88,7 +98,8 @@ async def _list_resources(context: Context, params: Page) -> types.ListResources
 
 
 async def _list_templates(context: Context, params: Page) -> types.ListResourceTemplatesResult:
-    return types.ListResourceTemplatesResult(resource_templates=describe_templates(await _granted(context)))
+    granted = describe_templates(await _granted(context))
+    return types.ListResourceTemplatesResult(resource_templates=[*granted, receipts.TEMPLATE])
 
 
 async def _list_prompts(context: Context, params: Page) -> types.ListPromptsResult:
@@ -97,19 +108,50 @@ async def _list_prompts(context: Context, params: Page) -> types.ListPromptsResu
 
 async def _read_resource(
     context: Context, params: types.ReadResourceRequestParams
-) -> types.ReadResourceResult:
-    uri = str(params.uri)
+) -> types.ReadResourceResult | types.InputRequiredResult:
+    uri, caller = str(params.uri), _caller(context)
+    if receipt := await ask_database(lambda: receipts.read_receipt(caller, uri)):
+        return receipt
     spec, arguments = choose_resource(await _granted(context), uri)
-    answer = await _read(context, spec, arguments, params.meta)
+    answer = await _read(context, spec, arguments, params)
+    if isinstance(answer, types.InputRequiredResult):
+        return answer
     return types.ReadResourceResult(contents=write_contents(uri, answer.value, answer.parts))
 
 
-async def _get_prompt(context: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
+async def _get_prompt(
+    context: Context, params: types.GetPromptRequestParams
+) -> types.GetPromptResult | types.InputRequiredResult:
     spec = choose_prompt(await _granted(context), params.name)
-    answer = await _read(context, spec, dict(params.arguments or {}), params.meta)
+    answer = await _read(context, spec, dict(params.arguments or {}), params)
+    if isinstance(answer, types.InputRequiredResult):
+        return answer
     return types.GetPromptResult(
         description=spec.description, messages=write_messages(answer.value, answer.parts)
     )
+
+
+async def _complete(context: Context, params: types.CompleteRequestParams) -> types.CompleteResult:
+    caller, asked = _caller(context), params.argument
+    spec = find_reader(await _granted(context), params.ref, asked.name)
+    return types.CompleteResult(
+        completion=await ask_database(lambda: complete(caller, spec, asked.name, asked.value))
+    )
+
+
+async def _set_level(context: Context, params: types.SetLevelRequestParams) -> types.EmptyResult:
+    caller = _caller(context)
+    try:
+        await asyncio.to_thread(keep_level, caller, params.level)
+    except AgentOpsError as error:
+        raise MCPError(types.INTERNAL_ERROR, f"{error.code}: {error.detail}") from None
+    return types.EmptyResult()
+
+
+async def _teller(context: Context, received: ReceivedCall, tool: str) -> Callable[[], Awaitable[None]]:
+    """Return what tells the client of a call's progress, as far as it has asked for any."""
+    level = await asyncio.to_thread(asked_level, context, _caller(context))
+    return narrate(context, received, tool, level)
 
 
 async def _granted(context: Context) -> list[ToolSpec]:
@@ -121,20 +163,20 @@ async def _granted(context: Context) -> list[ToolSpec]:
 
 
 async def _read(
-    context: Context, spec: ToolSpec, arguments: dict[str, Any], meta: Any
-) -> Answer:  # Any: JSON
+    context: Context, spec: ToolSpec, arguments: dict[str, Any], params: types.InputResponseRequestParams
+) -> Answer | types.InputRequiredResult:  # Any: JSON
     """Make a call that reads, as every call is made; raises MCPError for whatever is no result of it."""
-    caller = _caller(context)
     try:
-        foreign = _foreign(spec.name, arguments, meta)
-        received, is_new = await ask_database(lambda: receive_call(caller=caller, foreign=foreign))
+        foreign = _foreign(spec.name, arguments, params.meta)
+        received, foreign, is_new = await _take(context, foreign, params)
     except AgentOpsError as error:
         raise MCPError(types.INVALID_REQUEST, f"{error.code}: {error.detail}") from None
-    answer = await wait_for_answer(
-        received, for_people=not is_new, tell=narrate(context, received, spec.name)
-    )
+    tell = await _teller(context, received, spec.name)
+    answer = await wait_for_answer(received, for_people=not is_new, tell=tell)
+    if forms := await _find_forms(context, foreign, answer):
+        return put_forms(received, foreign, forms)
     if not answer.has_blocks:
-        told = _told(answer.code, answer.detail or str(answer.value), answer)
+        told = describe_problem(answer.code, answer.detail or str(answer.value), answer)
         raise MCPError(types.INVALID_REQUEST, f"{told['code']}: {told['detail']}", told)
     return answer
 
@@ -163,25 +205,41 @@ def _describe_arguments(spec: ToolSpec) -> dict[str, Any]:  # Any: JSON Schema
 async def _call_tool(
     context: Context, params: types.CallToolRequestParams
 ) -> Any:  # Any: a result of MCP's own, or, as JSON, the task in its place
-    caller = _caller(context)
     try:
         foreign = _foreign(params.name, params.arguments, params.meta)
-        if params.request_state is not None:
-            received, is_new = (
-                await ask_database(lambda: _resume(caller, foreign, params.request_state or "")),
-                False,
-            )
-        else:
-            received, is_new = await ask_database(lambda: receive_call(caller=caller, foreign=foreign))
+        received, foreign, is_new = await _take(context, foreign, params)
     except AgentOpsError as error:
-        return _problem(error.code, error.detail)
-    tell = narrate(context, received, foreign.tool)
+        return tell_problem(error.code, error.detail)
+    tell = await _teller(context, received, foreign.tool)
     answer = await wait_for_answer(received, for_people=not is_new, tell=tell)
     if not answer.is_settled and speaks_tasks(context):
         return {"resultType": "task", **describe_task(received, answer)}
-    if answer.approval and is_new and _may_be_sent(context):
-        return _send_to(received, answer)
-    return _tell(received, answer)
+    if is_new and (elsewhere := lead(context, received, foreign, answer)):
+        return elsewhere
+    if forms := await _find_forms(context, foreign, answer):
+        return put_forms(received, foreign, forms)
+    return tell_result(received, answer)
+
+
+async def _take(
+    context: Context, foreign: Foreign, params: types.InputResponseRequestParams
+) -> tuple[ReceivedCall, Foreign, bool]:
+    """Return the call that a request makes or comes back about, as it is made now, and whether it is new."""
+    caller, asked, answers = _caller(context), read_state(params.request_state), {}
+    if params.input_responses and (asked is None or asked.is_form):
+        answers = read_responses(await _find_spec(context, foreign.tool), params.input_responses)
+    return await ask_database(lambda: take_call(caller, foreign, asked, answers))
+
+
+async def _find_forms(context: Context, foreign: Foreign, answer: Answer) -> Mapping[str, Any]:
+    """Return what the tool wants to be told first, where the client can ask its user; Any: JSON Schemas."""
+    if answer.code != INPUT_REQUIRED or not may_be_asked(context):
+        return {}
+    return find_open(answer, await _find_spec(context, foreign.tool))
+
+
+async def _find_spec(context: Context, tool: str) -> ToolSpec | None:
+    return next((spec for spec in await _granted(context) if spec.name == tool), None)
 
 
 def _caller(context: Context) -> Delegate:
@@ -195,7 +253,7 @@ def _foreign(
     meta: Meta = told or {}
     return Foreign(
         tool=tool,
-        arguments=orjson.dumps(arguments or {}, option=orjson.OPT_SORT_KEYS).decode(),
+        arguments=write_arguments(arguments),
         conversation=_text(meta, CONVERSATION),
         key=_text(meta, KEY),
         why=_text(meta, WHY),
@@ -209,77 +267,3 @@ def _text(meta: Meta, name: str) -> str:
     if not isinstance(value, str):
         raise ValidationFailed("bad_meta", f"_meta {name} is a text")
     return value
-
-
-def _resume(caller: Delegate, foreign: Foreign, state: str) -> ReceivedCall:
-    """Return the call that a sealed state names, for the same caller and the same call only."""
-    try:
-        run_id, number = signing.loads(state, salt=_SALT, max_age=STATE_AGE_S)
-    except (signing.BadSignature, ValueError, TypeError):
-        raise MCPError(
-            types.INVALID_PARAMS, "bad_request_state: this state is not ours, or too old"
-        ) from None
-    return find_received(caller=caller, foreign=foreign, run_id=run_id, number=number)
-
-
-def _may_be_sent(context: Context) -> bool:
-    """Return whether the client can show its user an address."""
-    capabilities = context.session.client_capabilities
-    return bool(capabilities and capabilities.elicitation and capabilities.elicitation.url)
-
-
-def _send_to(received: ReceivedCall, answer: Answer) -> types.InputRequiredResult:
-    """Ask the client to show where people decide. That its user has seen it says nothing about what they decide."""
-    state = signing.dumps([str(received.run_id), received.number], salt=_SALT)
-    words = f"{answer.detail}\n\n{answer.shown.words}" if answer.shown else answer.detail
-    shown = types.ElicitRequestURLParams(message=words, url=answer.url, elicitation_id=str(answer.approval))
-    asked = types.ElicitRequest(params=shown)
-    return types.InputRequiredResult(input_requests={"approval": asked}, request_state=state)
-
-
-def _tell(received: ReceivedCall, answer: Answer) -> types.CallToolResult:
-    where: dict[str, Any] = {RUN: str(received.run_id), CALL: received.number}  # Any: JSON
-    where |= {EDITED: dict(answer.edited)} if answer.edited else {}
-    if answer.status != "succeeded":
-        return _problem(answer.code, answer.detail, answer, where)
-    value = answer.value
-    if answer.has_blocks:
-        blocks = [*_tell_edit(answer), *write_blocks(value, answer.parts)]
-        return types.CallToolResult(content=blocks, _meta=where)
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return types.CallToolResult(
-        content=[*_tell_edit(answer), types.TextContent(text=text)],
-        structured_content=value if isinstance(value, dict) else None,
-        _meta=where,
-    )
-
-
-def _tell_edit(answer: Answer) -> list[types.TextContent]:
-    """Return, before the result, that it is of other arguments than the agent's own."""
-    if answer.edited is None:
-        return []
-    told = json.dumps(answer.edited, ensure_ascii=False)
-    said = f"Edited by a person who reviews your calls. Do not repeat yours; this is of: {told}"
-    return [types.TextContent(text=said)]
-
-
-def _problem(
-    code: str, detail: str, answer: Answer | None = None, where: Mapping[str, Any] | None = None
-) -> types.CallToolResult:
-    told = _told(code, detail, answer)
-    return types.CallToolResult(
-        content=[types.TextContent(text=json.dumps(told, ensure_ascii=False))],
-        is_error=True,
-        _meta={**(where or {}), PROBLEM: told},
-    )
-
-
-def _told(code: str, detail: str, answer: Answer | None = None) -> dict[str, Any]:  # Any: JSON
-    told: dict[str, Any] = {"code": code, "detail": detail}  # Any: JSON
-    told |= {"edited": dict(answer.edited)} if answer and answer.edited else {}
-    told |= answer.shown.told if answer and answer.shown else {}
-    if answer is not None and answer.approval is not None:
-        told |= {"approval_id": str(answer.approval), "url": answer.url}
-    if answer is not None and not answer.is_settled:
-        told["retry_after"] = RETRY_AFTER_S
-    return told

@@ -27,7 +27,7 @@ from tests.cast import Cast
 from tests.factories import ApprovalRequestFactory, GrantFactory, RunFactory, ToolVersionFactory
 from tests.factories.runs import change_set_of
 from tests.tools.tables import eligibility, make_table, publish
-from tests.verbs import absence_of, delivery_of, propose_budget, switch_of
+from tests.verbs import absence_of, delivery_of, key_of, key_set_of, propose_budget, switch_of
 
 pytestmark = [pytest.mark.api, pytest.mark.slow]
 
@@ -57,6 +57,9 @@ batch_id = "{batch}"
 confirmation_id = "{confirmation}"
 extension_id = "{extension}"
 switch_id = "{switch}"
+application_id = "{application}"
+api_key_id = "{api_key}"
+key_set_id = "{key_set}"
 number = 1
 
 [checks.positive_data_acceptance]
@@ -107,6 +110,9 @@ def config(cast: Cast, version: AgentVersion, tmp_path: Path) -> Path:
             confirmation=asked_confirmation(cast, tool_version).pk,
             extension=asked_extension(cast, run).pk,
             switch=switch_of(cast).pk,
+            application=cast.application.pk,
+            api_key=key_of(cast).pk,
+            key_set=key_set_of(cast).pk,
             table=publish(cast, make_table(cast), eligibility()).table_id,
         )
     )

@@ -108,6 +108,7 @@ def test_the_document_is_enough(client: DocumentClient, company: Company, caller
     step_up_by_key(story)
     confirm(story)
     stop_agent(story)
+    set_up_another(story)
     assert client.used == set(client.operations)
 
 
@@ -397,6 +398,33 @@ def decide_by_table(story: Story) -> None:
     client.call(story.ada, "retireTable", {"reason": "Over."}, **place)
     states = [each["state"] for each in client.pages(story.alice, "listTableVersions", table_id=table)]
     assert states == ["retired"]
+
+
+def set_up_another(story: Story) -> None:
+    """Have Ada make an agent and an application that may start it, give them keys, and take all of it back."""
+    client, cast = story.client, story.company.cast
+    TOTPDevice.objects.update(last_t=-1)
+    client.call(story.ada, "stepUp", {"otp": current_code(TOTPDevice.objects.get(user=cast.ada))})
+    said = {"team": cast.team.slug, "slug": "returns", "name": "Returns"}
+    draft = client.call(story.ada, "createAgent", {**said, "purpose": "Take back.", "owner": "alice"})
+    made = client.call(story.ada, "createApplication", {**said, "slug": "till"})
+    place, right = {"application_id": made["id"]}, {"agent": draft["id"]}
+    assert client.call(story.ada, "getApplication", **place) == made
+    assert made in list(client.pages(story.ada, "listApplications", limit=1))
+    key = client.call(story.ada, "issueApplicationKey", {"label": "counter"}, **place)
+    for verb, listed in (("allowStart", [draft["id"]]), ("forbidStart", [])):
+        client.call(story.ada, verb, right, **place)
+        assert [row["id"] for row in client.pages(key["key"], "listAgents")] == listed
+    assert [row["id"] for row in client.pages(story.ada, "listApplicationKeys", **place)] == [key["id"]]
+    assert client.call(story.ada, "getApplicationKey", api_key_id=key["id"], **place)["label"] == "counter"
+    client.call(story.ada, "revokeApplicationKey", api_key_id=key["id"], **place)
+    known = client.call(story.ada, "issueKeySet", right)
+    which = {"key_set_id": known["id"]}
+    assert client.call(story.ada, "getKeySet", **which)["state"] == "current"
+    assert [row["id"] for row in client.pages(story.ada, "listKeySets", agent=draft["id"])] == [known["id"]]
+    assert client.call(story.ada, "revokeKeySet", **which)["state"] == "revoked"
+    client.call(story.ada, "revokeApplication", {"reason": "Over."}, **place)
+    TOTPDevice.objects.update(last_t=-1)
 
 
 def stop_agent(story: Story) -> None:

@@ -19,6 +19,21 @@ KEPT = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
 REGENERATE = "python manage.py write_openapi"
 
 OPERATIONS = {
+    "allowStart",
+    "createAgent",
+    "createApplication",
+    "forbidStart",
+    "getApplication",
+    "getApplicationKey",
+    "getKeySet",
+    "issueApplicationKey",
+    "issueKeySet",
+    "listApplicationKeys",
+    "listApplications",
+    "listKeySets",
+    "revokeApplication",
+    "revokeApplicationKey",
+    "revokeKeySet",
     "acceptTool",
     "activateAgent",
     "activateProposal",

@@ -25,7 +25,16 @@ def address(path: str) -> str:
     """Fill in places that lead nowhere: a query is refused before anything is looked up."""
     names = ("run_id", "approval_id", "agent_id", "tool_id", "handover_id", "stop_id", "campaign_id")
     more = ("proposal_id", "table_id", "batch_id", "absence_id", "webhook_id", "delivery_id", "change_set_id")
-    for name in (*names, *more, "confirmation_id", "extension_id", "switch_id"):
+    for name in (
+        *names,
+        *more,
+        "confirmation_id",
+        "extension_id",
+        "switch_id",
+        "application_id",
+        "api_key_id",
+        "key_set_id",
+    ):
         path = path.replace(f"{{{name}}}", str(new_id()))
     return path.replace("{step}", "1").replace("{call}", "1").replace("{number}", "1")
 

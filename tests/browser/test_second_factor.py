@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.conftest import Open
-from tests.browser.platform import Demo, Person, decode_secret
+from tests.browser.platform import LAMP, Demo, Person, decode_secret
 from tests.browser.test_story import open_request
+from tests.browser.visitor import Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -62,6 +63,32 @@ KEY = {
 }  # fmt: skip
 
 
+ITEMS_SIGNED = """
+from agentops.ledger.models import Entry
+facts = Entry.objects.filter(kind="approval.decided").latest("at").facts
+assert facts["signature"]["about"].endswith(":approve=1;deny=2")
+"""
+
+
+def sign_items(demo: Demo, window: Visitor) -> None:
+    """Decide about a change set with the key, for which the page writes down what is signed."""
+    demo.start_run(LAMP, "bruno.costa@example.com", mode="propose")
+    row = window.page.locator("#waiting a").first
+    for _ in range(60):
+        window.go("/admin/runs/changeset/")
+        if row.count():
+            break
+        window.page.wait_for_timeout(500)
+    demo.manage("shell", "-c", AGE_SESSIONS)
+    row.click()
+    window.page.check("[name=item-1][value=approve]")
+    window.page.check("[name=item-2][value=deny]")
+    window.page.fill("#reason", "The lamp stays.")
+    window.page.click("[data-verdict=items]")
+    window.sees("You decided about 2 items.")
+    demo.manage("shell", "-c", ITEMS_SIGNED)
+
+
 def test_a_security_key_is_added_signs_in_and_signs_a_decision(demo: Demo, visit: Open) -> None:
     fiona = demo.people["fiona"]
     named = demo.strict_url.replace("127.0.0.1", "localhost")  # browsers know no keys at bare addresses
@@ -89,6 +116,7 @@ def test_a_security_key_is_added_signs_in_and_signs_a_decision(demo: Demo, visit
     window.page.click("[data-verdict=deny]")
     window.sees("You denied this")
     demo.manage("shell", "-c", SIGNED)
+    sign_items(demo, window)
 
     window.go("/admin/identities/apikey/add/")
     demo.manage("shell", "-c", AGE_SESSIONS)

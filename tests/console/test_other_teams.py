@@ -222,6 +222,8 @@ def test_the_api_tells_an_outsider_nothing(cast: Cast) -> None:
     ids["batch_id"] = ApprovalBatch.objects.create(
         person=cast.fiona, verdict="deny", created_at=timezone.now()
     )
+    ids["application_id"], ids["key_set_id"] = cast.application, key_set_of(cast)
+    ids["api_key_id"] = key_of(cast)
     ids["absence_id"] = absence_of(cast)
     ids["change_set_id"] = change_set_of(run)
     ids["delivery_id"] = delivery_of(cast)

@@ -56,7 +56,7 @@ MAY: dict[str, set[str]] = {
     },
 }  # fmt: skip
 SUPERUSERS = {
-    "create_person", "update_person", "set_password", "create_group", "set_group_permissions",
+    "create_person", "update_person", "set_password", "unlink_account", "create_group", "set_group_permissions",
     "create_team", "set_members", "rotate_signing_key", "revoke_signing_key", "set_price", "set_rule",
 }  # fmt: skip
 # Given beside a role: to start runs agent by agent, to erase by who answers for the data. One withdraws one's own only.

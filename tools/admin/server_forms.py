@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django import forms
@@ -9,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
+from agentops.strict_json import MalformedJSON, parse_json
 from identities.models import Team
 from tools.models import Effect, ServerTool, ToolServer
 from tools.openapi.document import SIZE_LIMIT_BYTES
@@ -64,6 +66,22 @@ class TakeoverForm(forms.Form):
         help_text="Only if an error that it reports surely means that nothing was done.",
     )
 
+    asks = forms.CharField(
+        max_length=8_000, required=False, widget=forms.Textarea(attrs={"rows": 4}), label="What it may ask",
+        help_text="Forms that it asks to be filled in before it does anything, as JSON: their names, each with a JSON "
+        "Schema and a description. Empty: its questions are refused.",
+    )  # fmt: skip
+
+    def clean_asks(self) -> dict[str, Any]:
+        """Return the forms."""
+        try:
+            told = parse_json((self.cleaned_data["asks"].strip() or "{}").encode())
+        except MalformedJSON as error:
+            raise ValidationError(f"This is not JSON: {error}") from None
+        if not isinstance(told, dict):
+            raise ValidationError("This is a JSON object, of forms by their names.")
+        return told
+
 
 class OperationForm(TakeoverForm):
     """What a person decides about an operation of an interface."""
@@ -77,6 +95,11 @@ class OperationForm(TakeoverForm):
         max_length=64, required=False, help_text="The slug of a secret of the team, instead of the server's."
     )
     error_is_refusal = None  # type: ignore[assignment]  # how Django takes a field away: statuses say it
+    asks = None  # type: ignore[assignment]  # as above: operations ask nothing
+
+    def clean_asks(self) -> dict[str, Any]:
+        """Return no forms."""
+        return {}
 
 
 class DocumentForm(forms.Form):
@@ -118,6 +141,7 @@ def fill_in(row: ServerTool) -> dict[str, Any]:
         "seen": row.digest,
         "name": latest.tool.name,
         "error_is_refusal": latest.config.get("error_is_refusal", False),
+        "asks": json.dumps(latest.config["asks"], indent=2) if "asks" in latest.config else "",
         "credential": own if own != row.server.credential else "",
         **kept,
     }

@@ -18,6 +18,7 @@ from identities.models import Secret, Team, User
 from identities.policies import require
 from identities.services.signing_keys import ensure_signing_key
 from tools.adapters.mcp.definitions import tighten_effect
+from tools.adapters.mcp.forms import ANSWERS, add_answers, find_form_faults
 from tools.calls import AUDIENCE, CREDENTIAL
 from tools.models import ServerTool, Tool, ToolServer, ToolVersion
 from tools.services.audiences import header_of
@@ -55,6 +56,7 @@ class Takeover:
     statement: str = ""
     idempotency: str = "none"
     error_is_refusal: bool = False
+    asks: Mapping[str, Any] = field(default_factory=dict)  # Any: the forms that it may ask for, JSON Schemas
     description: str = ""
     credential: str = ""
     terms: Mapping[str, Any] = field(default_factory=dict)  # Any: further fields of ToolDefinition
@@ -175,13 +177,14 @@ def _define(row: ServerTool, takeover: Takeover) -> ToolDefinition:
             "invalid_tool", "a tool of an MCP server is described by it, and let in as it says"
         )
     told = row.described
-    marks = {"error_is_refusal": True} if takeover.error_is_refusal else {}
+    marks: dict[str, Any] = {"error_is_refusal": True} if takeover.error_is_refusal else {}
+    marks |= {"asks": dict(takeover.asks)} if takeover.asks else {}
     return ToolDefinition(
         description=told["description"],
         effect=tighten_effect(takeover.effect, told["annotations"]),
         idempotency=takeover.idempotency,
         adapter="mcp",
-        input_schema=told["input_schema"],
+        input_schema=_with_answers(told["input_schema"], takeover.asks),
         output_schema=told["output_schema"],
         statement=takeover.statement,
         config={**config_of(row.server), "tool": row.name, "digest": row.digest, **marks},
@@ -189,9 +192,19 @@ def _define(row: ServerTool, takeover: Takeover) -> ToolDefinition:
     )
 
 
+def _with_answers(schema: dict[str, Any], asks: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON Schemas
+    if not asks:
+        return schema
+    if faults := find_form_faults(asks):
+        raise ValidationFailed("invalid_tool", "; ".join(faults), problems=faults)
+    if ANSWERS in schema.get("properties", {}):
+        raise ValidationFailed("invalid_tool", f"it has an argument of its own that is called {ANSWERS}")
+    return add_answers(schema, asks)
+
+
 def _define_operation(row: ServerTool, takeover: Takeover) -> ToolDefinition:
     told, server = row.described, row.server
-    if takeover.error_is_refusal:
+    if takeover.error_is_refusal or takeover.asks:
         raise ValidationFailed(
             "invalid_tool", "what an error means says its status: nothing else is declared"
         )

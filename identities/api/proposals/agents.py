@@ -5,9 +5,8 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from agentops.api.serializers import BodySerializer, Fields, TextField
-from agentops.errors import NotFound
 from identities.api.proposals.bodies import ProposalBody, let_propose
-from identities.api.views import find_agent
+from identities.api.views import find_agent, find_member
 from identities.changes.activation import ACTIVATE
 from identities.changes.ownership import HAND_OVER, arguments_of, said_of
 from identities.models import User
@@ -44,10 +43,7 @@ class OwnerProposal(ProposalBody):
 def read_owner(actor: User, body: Fields) -> Fields:
     """Return the arguments of `agent.hand_over`; all else that is said of the agent stays."""
     agent = find_agent(actor, id=body["subject"]["agent"])
-    people = User.objects.filter(kind="person", is_active=True, teams=agent.team)
-    owner = people.filter(username=body["values"]["owner"]).first()
-    if owner is None:
-        raise NotFound("unknown_person", "There is no such person in the agent's team.")
+    owner = find_member(agent.team, body["values"]["owner"])
     return arguments_of(agent, {**said_of(agent), "owner": owner})
 
 

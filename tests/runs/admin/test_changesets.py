@@ -6,9 +6,13 @@ import re
 
 import pytest
 
+from approvals.governing import Ruling, set_approval_rule
 from runs.admin import changesets
+from runs.changesets.reviewing import about_items
 from runs.models import ChangeSet, Run
 from runs.policies import May
+from tests.console.authenticator import SoftKey
+from tests.console.test_security_keys import add, prove
 from tests.console.visits import act, page_of, sign_in, text_of
 from tests.runs.changesets.proposing import carry_out, comment, prepare, propose, review
 from tests.runs.company import Company
@@ -58,6 +62,22 @@ def test_a_stale_factor_and_an_owner_decide_nothing(company: Company) -> None:
     assert "You cannot decide about this" in text_of(owner.get(page))
     assert owner.post(page, {"act": "decide", "digest": made.digest, "item-1": "approve"}).status_code == 409
     assert ChangeSet.objects.get(pk=made.pk).state == "offered"
+
+
+def test_a_key_signs_the_set_and_the_word_about_each_item(company: Company) -> None:
+    prepare(company)
+    key, fiona = SoftKey(), sign_in(company.cast.fiona)
+    assert add(fiona, key).status_code == 200
+    ruling = Ruling("Changes", ({"needed": 1},), factor="key")
+    set_approval_rule(actor=company.cast.ada, team=company.cast.team, place=1, ruling=ruling)
+    made = propose(company)
+    page = page_of("runs_changeset", "change", made.pk)
+    assert f'data-about="changes:{made.digest}"' in fiona.get(page).content.decode()
+    word = {"act": "decide", "digest": made.digest, "item-1": "approve", "item-2": "deny", "reason": "No."}
+    prove(fiona, key, about_items(made.digest, {1: "approve", 2: "approve"}))
+    assert "this takes your security key" in text_of(fiona.post(page, word, follow=True))
+    prove(fiona, key, about_items(made.digest, {1: "approve", 2: "deny"}))
+    assert "You decided about 2 items." in text_of(fiona.post(page, word, follow=True))
 
 
 def test_words_of_models_and_reviewers_are_no_markup(company: Company) -> None:

@@ -71,12 +71,17 @@ TOOLS: dict[str, tuple[str, Schema]] = {
     "test_multiple_content_types": ("Says, shows and hands over.", takes()),
     "test_error_handling": ("Always fails.", takes()),
     "test_tool_with_progress": ("Takes a moment.", takes()),
+    "test_tool_with_logging": ("Is told of in a log.", takes()),
+    "test_reconnection": ("Answers on a stream.", takes()),
     "json_schema_2020_12_tool": ("Takes a person down.", PERSON),
     "test_custom_headers": (
         "Has an argument that travels in a header, too.",
         takes("region", region={"type": "string", "maxLength": 40, "x-mcp-header": "Region"}),
     ),
     "test_input_required_result_elicitation": ("Asks for more in the middle.", takes()),
+    "test_input_required_result_request_state": ("Asks, and remembers what for.", takes()),
+    "test_input_required_result_tampered_state": ("Asks, and remembers what for.", takes()),
+    "test_input_required_result_multi_round": ("Asks twice.", takes()),
     "greet": ("Greets.", takes("name", name={"type": "string"})),
     "slow_compute": ("Takes its time.", takes("seconds", seconds=SECONDS, label={"type": "string"})),
     "failing_job": ("Fails after a second.", takes()),
@@ -107,16 +112,49 @@ async def call_tool(
             return says(text, IMAGE, embedded("test://mixed", "application/json", json.dumps({"value": 123})))
         case "test_error_handling":
             return says(types.TextContent(text="This tool intentionally fails."), is_error=True)
-        case "test_input_required_result_elicitation":
-            schema: Schema = {"type": "object", "properties": {"name": {"type": "string"}}}
-            form = types.ElicitRequestFormParams(message="What is your name?", requested_schema=schema)
-            return types.InputRequiredResult(input_requests={"name": types.ElicitRequest(params=form)})
+        case name if name in ROUNDS:
+            return ask(name, params) or says(types.TextContent(text=f"state-ok: {params.request_state}"))
         case "slow_compute":
             await asyncio.sleep(min(arguments["seconds"], LONGEST_S))
         case "failing_job":
             await asyncio.sleep(1)
             return says(types.TextContent(text="It failed."), is_error=True)
     return says(types.TextContent(text=f"This is the text of {params.name} {arguments or ''}."))
+
+
+def form(**fields: str) -> Schema:
+    """Return the schema of a form, by the kinds of its fields."""
+    told = {name: {"type": kind} for name, kind in fields.items()}
+    return {"type": "object", "properties": told, "required": list(fields)}
+
+
+# What is asked, round by round, by the name of the form.
+ROUNDS: dict[str, list[tuple[str, Schema]]] = {
+    "test_input_required_result_elicitation": [("user_name", form(name="string"))],
+    "test_input_required_result_request_state": [("confirm", form(ok="boolean"))],
+    "test_input_required_result_tampered_state": [("confirm", form(ok="boolean"))],
+    "test_input_required_result_multi_round": [
+        ("step1", form(name="string")),
+        ("step2", form(color="string")),
+    ],
+    "test_input_required_result_prompt": [("user_context", form(context="string"))],
+}
+
+
+def ask(
+    name: str, params: types.InputResponseRequestParams, *, words: str = "A stranger asks."
+) -> types.InputRequiredResult | None:
+    """Return the question of the next round, None after the last; the state says which one is answered."""
+    rounds = ROUNDS[name]
+    done = int(params.request_state or 0)
+    if params.input_responses and rounds[done][0] in params.input_responses:
+        done += 1
+    if done == len(rounds):
+        return None
+    key, schema = rounds[done]
+    shown = types.ElicitRequestFormParams(message=words, requested_schema=schema)
+    asked: types.InputRequests = {key: types.ElicitRequest(params=shown)}
+    return types.InputRequiredResult(input_requests=asked, request_state=str(done))
 
 
 def says(*content: types.ContentBlock, is_error: bool = False) -> types.CallToolResult:
@@ -178,6 +216,7 @@ PROMPTS = [
         arguments=[argument("resourceUri")],
     ),
     types.Prompt(name="test_prompt_with_image", description="A picture."),
+    types.Prompt(name="test_input_required_result_prompt", description="Asks for its context."),
 ]
 
 
@@ -185,7 +224,11 @@ async def list_prompts(context: Context, params: Any) -> types.ListPromptsResult
     return types.ListPromptsResult(prompts=PROMPTS)
 
 
-async def get_prompt(context: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
+async def get_prompt(
+    context: Context, params: types.GetPromptRequestParams
+) -> types.GetPromptResult | types.InputRequiredResult:
+    if params.name in ROUNDS and (question := ask(params.name, params)):
+        return question
     given = params.arguments or {}
     content: list[types.ContentBlock] = [types.TextContent(text=f"Please look at {json.dumps(given)}.")]
     if params.name == "test_prompt_with_image":
@@ -211,3 +254,11 @@ def serve_fixtures() -> Iterator[str]:
     )
     with serve_app(server.streamable_http_app(stateless_http=True)) as url:
         yield url
+
+
+def declared() -> dict[str, dict[str, Schema]]:
+    """Return what the tools that ask may ask for, as a person declares it: in words of ours."""
+    return {
+        tool: {name: {**schema, "description": f"We need {name}."} for name, schema in rounds}
+        for tool, rounds in ROUNDS.items()
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from tests.runs.company import Company
@@ -19,19 +20,27 @@ TERMS: dict[str, Any] = {
 }  # Any: fields of a definition
 
 
-def take_over(company: Company, slug: str, definition: ServerDefinition, effect: str = "read") -> ToolServer:
-    """Take over all that a server lists and that can be taken over, and grant it; return the server."""
+def take_over(
+    company: Company, slug: str, definition: ServerDefinition, effect: str = "read",
+    asks: Mapping[str, Mapping[str, Any]] | None = None,
+) -> ToolServer:  # Any: as below  # fmt: skip
+    """Take over all that a server lists and that can be taken over, and grant it; return the server.
+
+    ``asks``: by the name of a tool, the forms that it may ask for.
+    """
     cast = company.cast
     server = create_server(actor=cast.alice, team=cast.team, slug=slug, definition=definition)
     assert refresh_server(actor=cast.alice, server=server).trouble == ""
     for row in ServerTool.objects.filter(server=server, faults=[]):
-        accept(company, row, effect)
+        accept(company, row, effect, (asks or {}).get(split_name(row.name)[1]))
     return server
 
 
-def accept(company: Company, row: ServerTool, effect: str) -> None:
+def accept(
+    company: Company, row: ServerTool, effect: str, asks: Mapping[str, Any] | None = None
+) -> None:  # Any: forms, as JSON Schemas
     """Take one tool over, as a person who has looked at it would."""
-    takeover = Takeover(plain_name(row.name), effect, terms=TERMS)
+    takeover = Takeover(plain_name(row.name), effect, asks=asks or {}, terms=TERMS)
     version = import_tool(actor=company.cast.alice, described=row, takeover=takeover, seen=row.digest)
     company.versions.append(version)
     company.grant(version.tool, "ALLOW")

@@ -24,7 +24,7 @@ from runs.actions import executing, proposals
 from runs.driver import drive
 from runs.gateway import conversations
 from runs.gateway.receiving import withdraw_call
-from runs.gateway.server import _tell
+from runs.gateway.telling import tell_result
 from runs.models import AgentVersion, ReceivedCall, Run
 from runs.services import add_message, kill_run
 from tests.ledger import kinds_of
@@ -333,7 +333,7 @@ def test_who_calls_is_told_that_their_call_was_edited(outside: Outside) -> None:
     outside.company.drive(outside.run)
     answer = outside.hear(asked)
     assert (answer.status, answer.edited) == ("succeeded", {"arguments": OTHER, "reason": "half"})
-    told = _tell(asked, answer)
+    told = tell_result(asked, answer)
     assert "Do not repeat yours" in str(told.content[0])
     assert (told.meta or {})["io.agentops/edited"]["arguments"] == OTHER
 

@@ -151,7 +151,7 @@ def test_resources_and_prompts_are_read_by_calls_like_all_others(showing: Gatewa
     assert {each.uri for each in resources.resources} == {TEXT, "test://static-binary"}
     assert {each.name for each in prompts.prompts} == {
         "test_simple_prompt", "test_prompt_with_arguments", "test_prompt_with_embedded_resource",
-        "test_prompt_with_image",
+        "test_prompt_with_image", "test_input_required_result_prompt",
     }  # fmt: skip
     assert not {each.name for each in tools.tools} & {each.name for each in prompts.prompts}
     assert [each.contents[0].text for each in read] == ["The static text.", '{"id": "7"}']

@@ -185,7 +185,7 @@ def test_a_state_of_another_caller_or_call_is_refused(gateway: Gateway, outside:
 
     gateway.ask(talk)
     run = Run.objects.get(kind="external")
-    state = signing.dumps([str(run.pk), 1], salt="agentops.gateway")
+    state = signing.dumps([str(run.pk), 1, {}, False], salt="agentops.gateway")
 
     def resume(token: str, arguments: Any, state: str) -> str:
         meta = {

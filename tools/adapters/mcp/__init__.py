@@ -4,7 +4,7 @@ Configuration, as an import writes it::
 
     {"server": "id of the server", "tool": "its name there", "digest": "of its description",
      "url": "https://shop.example/mcp", "allow_private": false, "audience": "…", "credential": "…",
-     "error_is_refusal": false, "response_limit_bytes": 1048576}
+     "error_is_refusal": false, "asks": {"name of a form": {"type": "object", …}}, "response_limit_bytes": 1048576}
 
 with `command` instead of `url` and what belongs to it for a server that is started here. Each attempt lists the
 server's tools first, and calls nothing if the tool's description has another digest than the one accepted.
@@ -20,7 +20,8 @@ large                                               adapter
 structured content that fits the schema; without    succeeded             succeeded                       works
 one a text, or blocks (see `contents`)
 a result that fits no schema or no protocol         failed                unknown                         fails
-a result that asks for more input                   failed                unknown                         fails
+a result that asks for what `asks` declares         failed                failed                          works
+a result that asks for anything else                failed                unknown                         fails
 isError                                             failed                unknown, or failed where        works
                                                                           `error_is_refusal`
 error -32601, -32602, -3202x: not begun             failed                failed                          works

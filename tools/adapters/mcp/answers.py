@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mcp_types import CallToolResult, EmbeddedResource, GetPromptResult, ReadResourceResult, TextContent
+from mcp_types import (
+    CallToolResult,
+    EmbeddedResource,
+    GetPromptResult,
+    InputRequiredResult,
+    ReadResourceResult,
+    TextContent,
+)
 from mcp_types.jsonrpc import (
     HEADER_MISMATCH,
     INVALID_PARAMS,
@@ -18,9 +25,11 @@ from mcp_types.jsonrpc import (
 from tools.adapters.base import accept_value
 from tools.adapters.http.answers import LOST, judge
 from tools.adapters.http.wire import Exchange
+from tools.adapters.mcp.asking import find_open
 from tools.adapters.mcp.config import Pinned
 from tools.adapters.mcp.contents import Block, read_blocks, read_messages
 from tools.adapters.mcp.conversation import Seen
+from tools.adapters.mcp.forms import ANSWERS, take_answers
 from tools.adapters.mcp.wire import Exchanges
 from tools.calls import Call
 from tools.outcomes import Outcome, Part, call_back, doubt, fail
@@ -90,6 +99,9 @@ def _judge_result(call: Call, pinned: Pinned, result: object) -> Outcome:
         return _accept(call, read_blocks(resources), limit)
     if isinstance(result, GetPromptResult):
         return _accept(call, read_messages(result.messages), limit)
+    if isinstance(result, InputRequiredResult) and (missing := _find_open(call, pinned, result)):
+        asked = fail("input_required", f"It asks before it does anything: {', '.join(missing)}.")
+        return replace(asked, value={ANSWERS: [*missing]})
     if not isinstance(result, CallToolResult):
         detail = "The server asks for more than the call's arguments, which nobody here gives it."
         return doubt(effect, "input_required", detail, retryable=False)
@@ -102,6 +114,11 @@ def _judge_result(call: Call, pinned: Pinned, result: object) -> Outcome:
     if len(result.content) == 1 and isinstance(result.content[0], TextContent):
         return accept_value(call, result.content[0].text, limit)
     return _accept(call, read_blocks(result.content), limit)
+
+
+def _find_open(call: Call, pinned: Pinned, result: InputRequiredResult) -> list[str]:
+    _, answers = take_answers(pinned.asks, call.arguments)
+    return find_open(pinned.asks, result, answers)
 
 
 def _accept(call: Call, read: tuple[list[Block], tuple[Part, ...]], limit_bytes: int) -> Outcome:

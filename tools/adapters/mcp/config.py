@@ -11,10 +11,11 @@ from tools.adapters.http.audience import find_audience_faults
 from tools.adapters.http.config import LARGEST_RESPONSE_LIMIT, find_address_faults
 from tools.adapters.http.origin import is_id
 from tools.adapters.mcp.definitions import LONGEST_NAME
+from tools.adapters.mcp.forms import find_form_faults
 from tools.calls import AUDIENCE, CREDENTIAL
 from tools.schemas import OUTPUT_LIMIT_BYTES
 
-ALWAYS = frozenset({"server", "tool", "digest", "error_is_refusal", "response_limit_bytes"})
+ALWAYS = frozenset({"server", "tool", "digest", "error_is_refusal", "asks", "response_limit_bytes"})
 OVER_HTTP = ALWAYS | {"url", "allow_private", AUDIENCE, CREDENTIAL}
 OVER_STDIO = ALWAYS | {"command"}
 
@@ -35,12 +36,16 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """One tool of a server, as it was accepted. `error_is_refusal`: its errors say that nothing was done."""
+    """One tool of a server, as it was accepted. `error_is_refusal`: its errors say that nothing was done.
+
+    `asks`: the forms that it may ask to be filled in before it does anything, by name.
+    """
 
     target: Target
     tool: str
     digest: str
     error_is_refusal: bool
+    asks: Mapping[str, Any]  # Any: JSON Schema nests
 
 
 def find_faults(
@@ -62,6 +67,12 @@ def find_faults(
     for name in ("allow_private", "error_is_refusal"):
         if type(config.get(name, False)) is not bool:
             faults.append(f"set {name} to true or false")
+    if "asks" in config:
+        faults += find_form_faults(config["asks"])
+    if "asks" in config and AUDIENCE in config:
+        faults.append(
+            "leave asks or audience out: a token is bound to arguments that the server sees as they are"
+        )
     if "command" in config:
         return faults + find_command_faults(config["command"], commands)
     faults += find_address_faults(config.get("url"))
@@ -84,4 +95,5 @@ def parse_pinned(config: Mapping[str, Any]) -> Pinned:
         allow_private=config.get("allow_private", False),
         limit_bytes=config.get("response_limit_bytes", OUTPUT_LIMIT_BYTES),
     )
-    return Pinned(target, config["tool"], config["digest"], config.get("error_is_refusal", False))
+    refuses, asks = config.get("error_is_refusal", False), config.get("asks", {})
+    return Pinned(target, config["tool"], config["digest"], refuses, asks)

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import anyio
 from mcp import MCPError
@@ -20,15 +20,17 @@ from mcp_types import (
     GetPromptResult,
     Implementation,
     InputRequiredResult,
+    InputResponses,
     ReadResourceResult,
-    RequestParamsMeta,
     Tool,
 )
 from mcp_types.jsonrpc import METHOD_NOT_FOUND
 
 import agentops
+from tools.adapters.mcp.asking import MOST_ROUNDS, respond
 from tools.adapters.mcp.config import Pinned
 from tools.adapters.mcp.definitions import ONLY_AS_TASK, Described
+from tools.adapters.mcp.forms import take_answers
 from tools.adapters.mcp.readable import (
     Kind,
     describe_prompt,
@@ -43,6 +45,7 @@ from tools.recall import Recall
 MOST_PAGES = 20
 MOST_TOOLS = 500
 
+Result = CallToolResult | ReadResourceResult | GetPromptResult | InputRequiredResult
 Transport = AbstractAsyncContextManager[TransportStreams]
 
 
@@ -56,7 +59,7 @@ class Seen:
 
     asked: bool = False
     changed: bool = False
-    result: CallToolResult | ReadResourceResult | GetPromptResult | InputRequiredResult | None = None
+    result: Result | None = None
     refusal: MCPError | None = None
     fault: str = ""
 
@@ -71,16 +74,33 @@ async def call_pinned(
         seen.changed = True
         return
     seen.asked = True
-    more = cast("RequestParamsMeta", meta)  # an open record
+    given, answers = take_answers(pinned.asks, arguments)
+    responses: InputResponses | None = None
+    state: str | None = None
+    for _ in range(MOST_ROUNDS):
+        more = {"meta": meta, "input_responses": responses, "request_state": state}
+        seen.result = await _call(client, kind, name, given, more)
+        if not isinstance(seen.result, InputRequiredResult):
+            return
+        responses, state = respond(seen.result, answers), seen.result.request_state
+        if responses is None:
+            return
+
+
+async def _call(
+    client: Client, kind: Kind, name: str, arguments: dict[str, Any], more: dict[str, Any]
+) -> Result:  # Any: JSON, and what goes with a call beside its arguments
     session = client.session  # the listing has told it which arguments go into headers, too
+    result: Result
     match kind:
         case "tool":
-            seen.result = await session.call_tool(name, arguments, meta=more, allow_input_required=True)
+            result = await session.call_tool(name, arguments, allow_input_required=True, **more)
         case "prompt":
-            seen.result = await session.get_prompt(name, arguments, meta=more, allow_input_required=True)
+            result = await session.get_prompt(name, arguments, allow_input_required=True, **more)
         case _:
             address = expand(name, arguments)
-            seen.result = await session.read_resource(address, meta=more, allow_input_required=True)
+            result = await session.read_resource(address, allow_input_required=True, **more)
+    return result
 
 
 async def list_tools(client: Client) -> list[Described]:

@@ -10,9 +10,19 @@
     return content;
   }
 
+  // What is chosen about the items of a list goes into what is signed, written as the server writes it.
+  function itemsOf(button) {
+    if (button.dataset.verdict !== "items") return "";
+    const said = {};
+    for (const [name, verdict] of new FormData(button.form)) {
+      if (name.startsWith("item-") && verdict) (said[verdict] ??= []).push(Number(name.slice(5)));
+    }
+    return ":" + Object.keys(said).sort().map((verdict) => `${verdict}=${said[verdict].sort((a, b) => a - b).join()}`).join(";");
+  }
+
   async function perform(button) {
     const {what, begin, finish, about} = button.dataset;
-    const options = await send(begin, {what, about: about || ""});
+    const options = await send(begin, {what, about: about ? about + itemsOf(button) : ""});
     const credential = what === "register"
       ? await navigator.credentials.create({publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options)})
       : await navigator.credentials.get({publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options)});
