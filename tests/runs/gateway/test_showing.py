@@ -12,8 +12,10 @@ from approvals.confirmations.answering import answer_confirmation
 from approvals.models import Confirmation
 from runs.gateway import showing
 from runs.gateway.answers import Answer
+from runs.gateway.asking import send_to
 from runs.gateway.mcp_tasks import describe_task
-from runs.gateway.server import _send_to, _tell
+from runs.gateway.receiving import Foreign
+from runs.gateway.telling import tell_result
 from runs.models import ReceivedCall
 from runs.services import kill_run
 from tests.rewriting import rewrite
@@ -42,7 +44,7 @@ def confirming(company: Company) -> Outside:
 
 
 def told(received: ReceivedCall, answer: Answer) -> dict[str, Any]:  # Any: JSON
-    result = _tell(received, answer)
+    result = tell_result(received, answer)
     assert result.is_error
     block: Any = result.content[0]  # Any: a text
     read: dict[str, Any] = json.loads(block.text)
@@ -124,7 +126,8 @@ def test_it_sees_before_and_after_in_a_result_a_task_and_at_the_address(gated: O
     heard = gated.hear(made)
     assert told(made, heard)["changes"] == CHANGES
     assert "Paid back: 0.00 USD → 5.00 USD" in describe_task(made, heard)["statusMessage"]
-    sent: Any = _send_to(made, heard).input_requests  # Any: of the SDK
+    foreign = Foreign("refund", json.dumps(REFUND))
+    sent: Any = send_to(made, foreign, heard).input_requests  # Any: of the SDK
     assert "Order: delivered → refunded" in sent["approval"].params.message
 
 
