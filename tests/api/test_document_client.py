@@ -30,6 +30,8 @@ from tests.runs.deeds import lose_request
 from tests.runs.planner.provider import Turn
 from tests.tools.tables import CASES, eligibility
 
+pytestmark = [pytest.mark.api, pytest.mark.slow]
+
 REFUND = ("refund", {**ORDER, "amount": "5.00"})
 
 

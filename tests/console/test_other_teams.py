@@ -66,6 +66,8 @@ from tests.verbs import (
 from tools.models import ToolServer, UserTerms
 from tools.services import set_user_terms
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
 # Belongs to the installation: what groups there are, what models cost, public keys. Nothing of a team's is in it.
 SHARED = {"auth.group", "runs.price", "identities.signingkey"}

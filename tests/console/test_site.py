@@ -29,6 +29,8 @@ from tests.factories import (
 )
 from tests.factories.runs import change_set_of
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 MODELS = sorted(model._meta.label_lower.replace(".", "_") for model in admin.site._registry)
 # Their forms hand what they were given to a service.
 BY_SERVICE = {"apikey", "changerule", "credential", "secret", "signingkey", "tokenissuer", "user"}

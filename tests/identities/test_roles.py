@@ -17,6 +17,8 @@ from tests.console.visits import page_of, sign_in, text_of
 from tests.factories import ApprovalRequestFactory, PersonFactory
 from tests.verbs import DEEDS, verbs
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 # What each role may do in its own team. A verb that stands in no line is for superusers, and stands below.
 MAY: dict[str, set[str]] = {
     "auditor": set(),
