@@ -37,7 +37,15 @@ BY_SERVICE = {"apikey", "changerule", "credential", "secret", "signingkey", "tok
 WITHOUT_ADD = sorted(
     set(MODELS)
     - {f"identities_{name}" for name in BY_SERVICE}
-    - {"runs_campaign", "runs_run", "runs_stop", "tools_toolgrant", "tools_toolserver", "tools_userterms"}
+    - {
+        "runs_campaign",
+        "runs_run",
+        "runs_schedule",
+        "runs_stop",
+        "tools_toolgrant",
+        "tools_toolserver",
+        "tools_userterms",
+    }
     - {
         "approvals_absence",
         "approvals_approvalrule",
