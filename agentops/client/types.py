@@ -932,6 +932,11 @@ class Foresight(TypedDict):
     reasons: list[Reason]
 
 
+class GivenBy(TypedDict):
+    step: int
+    call: int
+
+
 class GivenDecision(TypedDict):
     """What one person has said."""
 
@@ -1578,6 +1583,7 @@ class Run(TypedDict):
     principal: Principal
     proof: RunProof | BlankEnum
     parent_run: str | None
+    given_by: GivenBy | None
     mode: RunMode
     applies: str | None
     undoes: str | None
@@ -1611,6 +1617,7 @@ class RunDetail(TypedDict):
     principal: Principal
     proof: RunProof | BlankEnum
     parent_run: str | None
+    given_by: GivenBy | None
     mode: RunMode
     applies: str | None
     undoes: str | None
@@ -1627,6 +1634,7 @@ class RunDetail(TypedDict):
     answer: str | None
     summary: str | None
     undone_by: list[str]
+    children_used: UsedBelow
 
 
 class RunFormBody(TypedDict):
@@ -1646,6 +1654,7 @@ class RunLinks(TypedDict):
     steps: str
     events: str
     trace: str
+    children: str
     agent: str
 
 
@@ -2157,6 +2166,14 @@ class Usage(TypedDict):
 
 
 class Used(TypedDict):
+    steps: int
+    tokens: int
+    usd: str
+    seconds: float
+
+
+class UsedBelow(TypedDict):
+    runs: int
     steps: int
     tokens: int
     usd: str

@@ -80,6 +80,7 @@ OPERATIONS = {
     "listApprovals",
     "listCampaigns",
     "listChangeSets",
+    "listChildren",
     "listEvents",
     "listHandovers",
     "listProposals",
