@@ -927,6 +927,21 @@ class AsyncOperations(Protocol):
         answer: t.Run = await self._answer(Call("POST", Call.path("/api/v1/runs/{run_id}/cancel", run_id), key=idempotency_key or new_key(), body=body))
         return answer
 
+    async def list_children(
+        self,
+        run_id: str,
+        /,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> t.RunPage:
+        """List the children of a run that you may see, newest first: those to whom its calls gave tasks (`given_by`),
+        and those that an application started on its behalf.
+        """
+
+        answer: t.RunPage = await self._answer(Call("GET", Call.path("/api/v1/runs/{run_id}/children", run_id), query={"cursor": cursor, "limit": limit}))
+        return answer
+
     async def list_events(
         self,
         run_id: str,
@@ -2496,6 +2511,21 @@ class Operations(Protocol):
         """Stop the run as soon as no effect is under way. 409 when it has ended already."""
 
         answer: t.Run = self._answer(Call("POST", Call.path("/api/v1/runs/{run_id}/cancel", run_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    def list_children(
+        self,
+        run_id: str,
+        /,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> t.RunPage:
+        """List the children of a run that you may see, newest first: those to whom its calls gave tasks (`given_by`),
+        and those that an application started on its behalf.
+        """
+
+        answer: t.RunPage = self._answer(Call("GET", Call.path("/api/v1/runs/{run_id}/children", run_id), query={"cursor": cursor, "limit": limit}))
         return answer
 
     def list_events(

@@ -997,6 +997,11 @@ class Foresight(TypedDict):
     reasons: list[Reason]
 
 
+class GivenBy(TypedDict):
+    step: int
+    call: int
+
+
 class GivenDecision(TypedDict):
     """What one person has said."""
 
@@ -1715,6 +1720,7 @@ class Run(TypedDict):
     principal: Principal
     proof: RunProof | BlankEnum
     parent_run: str | None
+    given_by: GivenBy | None
     mode: RunMode
     applies: str | None
     undoes: str | None
@@ -1748,6 +1754,7 @@ class RunDetail(TypedDict):
     principal: Principal
     proof: RunProof | BlankEnum
     parent_run: str | None
+    given_by: GivenBy | None
     mode: RunMode
     applies: str | None
     undoes: str | None
@@ -1764,6 +1771,7 @@ class RunDetail(TypedDict):
     answer: str | None
     summary: str | None
     undone_by: list[str]
+    children_used: UsedBelow
 
 
 class RunFormBody(TypedDict):
@@ -1783,6 +1791,7 @@ class RunLinks(TypedDict):
     steps: str
     events: str
     trace: str
+    children: str
     agent: str
 
 
@@ -2374,6 +2383,14 @@ class Usage(TypedDict):
 
 
 class Used(TypedDict):
+    steps: int
+    tokens: int
+    usd: str
+    seconds: float
+
+
+class UsedBelow(TypedDict):
+    runs: int
     steps: int
     tokens: int
     usd: str

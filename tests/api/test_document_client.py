@@ -486,6 +486,8 @@ def begin_again(story: Story, agent: str) -> None:
 def look_around(story: Story) -> None:
     client = story.client
     assert len(list(client.pages(story.app, "listRuns", limit=2))) == story.started
+    run = next(iter(client.pages(story.app, "listRuns")))["id"]
+    assert list(client.pages(story.app, "listChildren", run_id=run)) == []
     (agent,) = client.pages(story.alice, "listAgents")
     assert client.call(story.alice, "getAgent", agent_id=agent["id"]) == agent
     client.call(story.alice, "getPreflight", agent_id=agent["id"])

@@ -102,6 +102,7 @@ OPERATIONS = {
     "listApprovals",
     "listCampaigns",
     "listChangeSets",
+    "listChildren",
     "listEvents",
     "listHandovers",
     "listProposals",
