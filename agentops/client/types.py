@@ -580,7 +580,7 @@ class CodeCounts(TypedDict):
     code: str
 
 
-CodeEnum: TypeAlias = "Literal[\"amount\", \"rare_target\", \"tainted\"]"
+CodeEnum: TypeAlias = "Literal[\"amount\", \"own_amount\", \"rare_target\", \"new_recipient\", \"tainted\"]"
 
 
 class Confirmation(TypedDict):

@@ -17,7 +17,13 @@ class OdditySerializer(serializers.Serializer[Any]):
     """One thing that is unusual about a request among its like."""
 
     code = serializers.ChoiceField(
-        [("amount", "amount"), ("rare_target", "rare target"), ("tainted", "tainted")]
+        [
+            ("amount", "amount"),
+            ("own_amount", "own amount"),
+            ("rare_target", "rare target"),
+            ("new_recipient", "new recipient"),
+            ("tainted", "tainted"),
+        ]
     )
     leaf = serializers.CharField(help_text="Which argument, empty where it is none.")
     words = serializers.CharField()
