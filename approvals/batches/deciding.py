@@ -42,6 +42,7 @@ from approvals.models import (
 from approvals.notices.approving import DECIDED
 from approvals.notices.outbox import announce
 from approvals.pace import require_rested
+from approvals.passing_on import pass_on
 from approvals.second_looks import draw_after, note_second_yes
 from approvals.stages import STREAM_KIND, advance
 from identities.models import User
@@ -290,6 +291,8 @@ def _finish(batch: ApprovalBatch, now: datetime) -> None:
     record(batch.pk, BATCH_STREAM, Draft("batch.finished", now, facts, actor=batch.person_id))
     batch.state, batch.done_at, batch.reason = ApprovalBatch.State.DONE, now, ""
     batch.save(update_fields=["state", "done_at", "reason"])
+    if batch.verdict == APPROVE:
+        pass_on(batch.person, now)
 
 
 def carry_on_unfinished(*, now: datetime) -> int:
