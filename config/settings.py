@@ -239,6 +239,7 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
         "ChangeSetState": "runs.models.ChangeSet.State",
         "ApprovalState": "approvals.models.ApprovalRequest.State",
         "ApprovalVerdict": "approvals.models.ApprovalDecision.Verdict",
+        "SecondLookVerdict": "approvals.models.SecondLook.Verdict",
         "DecisionVerdict": "approvals.api.serializers.VERDICTS",
         "WebhookState": "approvals.models.NoticeChannel.State",
         "DeliveryState": "approvals.models.NoticeDelivery.State",

@@ -1130,6 +1130,12 @@ class LeaveFields(TypedDict):
     group: NotRequired[str | None]
 
 
+class LeaveOutBody(TypedDict):
+    """Which requests are not decided with the others."""
+
+    approvals: list[str]
+
+
 LimitReached: TypeAlias = "Literal[\"steps\", \"tokens\", \"usd\", \"seconds\", \"shared_steps\", \"shared_tokens\", \"shared_usd\", \"price\"]"
 
 
@@ -1710,6 +1716,37 @@ class SamplingRuleValues(TypedDict):
 
 
 ScopeEnum: TypeAlias = "Literal[\"run\", \"agent\", \"tool\", \"application\", \"principal\", \"credential\", \"provider\", \"everything\"]"
+
+
+class SecondLook(TypedDict):
+    """That a second person looks at a request, and what they say of it."""
+
+    approval: str
+    team: str
+    agent: str
+    tool: str
+    before_effect: bool
+    drawn_at: str
+    verdict: SecondLookVerdict | NullEnum
+    seen_by: NotRequired[str | None]
+    seen_at: str | None
+    is_yours: bool
+
+
+class SecondLookBody(TypedDict):
+    """What you say of what was approved."""
+
+    verdict: SecondLookVerdict
+    reason: NotRequired[str]
+
+
+class SecondLookPage(TypedDict):
+    data: list[SecondLook]
+    has_more: bool
+    next_cursor: str | None
+
+
+SecondLookVerdict: TypeAlias = "Literal[\"agree\", \"disagree\"]"
 
 
 class SendBackBody(TypedDict):

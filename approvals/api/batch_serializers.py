@@ -68,6 +68,12 @@ class BatchBody(BodySerializer):
     approvals = serializers.ListField(child=ChosenBody(), min_length=1, max_length=MOST_ITEMS)
 
 
+class LeaveOutBody(BodySerializer):
+    """Which requests are not decided with the others."""
+
+    approvals = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=MOST_ITEMS)
+
+
 class BatchSerializer(serializers.Serializer[ApprovalBatch]):
     """Requests that one person decides about together."""
 

@@ -28,8 +28,9 @@ from approvals.attention import read_attentions
 from approvals.batches.checks import APPROVE, Exclusion, find_exclusions
 from approvals.batches.items import Became, digest_batch, list_batch, read_ready, save_items, weed
 from approvals.batches.preparing import find_unopened, lock_own, read_candidates
+from approvals.batches.seats import find_seats
 from approvals.carrying import count_edit
-from approvals.closing import REASON_LIMIT
+from approvals.closing import REASON_LIMIT, seat_of, tell_seat
 from approvals.models import (
     ApprovalBatch,
     ApprovalDecision,
@@ -200,15 +201,19 @@ def _decide_piece(batch_id: UUID) -> bool:
 def _decide_each(batch: ApprovalBatch, requests: Sequence[ApprovalRequest], now: datetime) -> dict[UUID, str]:
     """Record the decision about each, whose rows are locked, and close those that it settles; return what they are."""
     seen = read_attentions(requests, batch.person, now)
+    seats = find_seats(batch.person, [request.pk for request in requests])
+    taken = {request.pk: seat_of(seats.get(request.pk)) for request in requests}
     ApprovalDecision.objects.bulk_create(
         ApprovalDecision(
             request=request, verdict=batch.verdict, decided_by=batch.person, channel=batch.channel,
             digest=request.digest, decided_at=now, stage=request.stage,
-            opened_s=seen[request.pk].opened_s, to_read=seen[request.pk].to_read,
+            opened_s=seen[request.pk].opened_s, to_read=seen[request.pk].to_read, **taken[request.pk],
         )
         for request in requests
     )  # fmt: skip
-    record_many(STREAM_KIND, {request.pk: _draft(batch, request, now) for request in requests})
+    record_many(
+        STREAM_KIND, {request.pk: _draft(batch, request, taken[request.pk], now) for request in requests}
+    )
     _note_second_looks(batch, requests, now)
     settled = _find_settled(batch, requests, now)
     state = "approved" if batch.verdict == APPROVE else "denied"
@@ -232,13 +237,14 @@ def _note_second_looks(batch: ApprovalBatch, requests: Sequence[ApprovalRequest]
             note_second_yes(request, batch.person, batch.verdict, now)
 
 
-def _draft(batch: ApprovalBatch, request: ApprovalRequest, now: datetime) -> Draft:
+def _draft(batch: ApprovalBatch, request: ApprovalRequest, taken: Mapping[str, UUID], now: datetime) -> Draft:
     facts = {
         "verdict": batch.verdict,
         "channel": batch.channel,
         "digest": request.digest,
         "stage": request.stage,
         "batch": str(batch.pk),
+        **tell_seat(taken),
     }
     return Draft("approval.decided", now, facts, {"reason": batch.reason}, batch.person_id)
 
