@@ -23,6 +23,11 @@ class Migration(migrations.Migration):
                 name="approval_amounts",
             ),
         ),
+        migrations.AddField(
+            model_name="reviewcapacity",
+            name="full_since",
+            field=models.DateTimeField(editable=False, help_text="Since when runs have been held back, as far as that was told.", null=True),
+        ),
         migrations.CreateModel(
             name="PassedRequest",
             fields=[

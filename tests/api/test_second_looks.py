@@ -39,7 +39,12 @@ def test_who_may_see_the_request_sees_it_and_who_may_take_it_is_told(
     assert listed(callers, "bob", "?is_yours=true&state=open") == [str(look.pk)]
     assert listed(callers, "fiona", "?is_yours=true") == []
     (row,) = callers.bob.get("/second-looks").body["data"]
-    assert (row["before_effect"], row["verdict"], row["seen_by"], row["is_yours"]) == (False, None, None, True)
+    assert (row["before_effect"], row["verdict"], row["seen_by"], row["is_yours"]) == (
+        False,
+        None,
+        None,
+        True,
+    )
 
 
 def test_it_is_taken_once_by_a_second_person_and_on_the_record(callers: Callers, look: SecondLook) -> None:
