@@ -152,9 +152,9 @@ def play(desk: Desk, listed: Sequence[Rule], asked: Call, pressed: Press) -> Non
         for place, told in enumerate(listed, start=1):
             desk.write(place, told)
         request = desk.ask(asked)
-        place = choose(listed, asked)
-        counts = listed[place - 1] if place else EVERY
-        assert (request.rule.place if request.rule else None) == place
+        chosen = choose(listed, asked)
+        counts = listed[chosen - 1] if chosen else EVERY
+        assert (request.rule.place if request.rule else None) == chosen
         said = (read_evidence(request) or {}).get("rule")
         assert said == (f"rule {place}, Rule {place}: {counts.words}" if place else None)
         assert (request.factor, request.reason_required) == (counts.factor, counts.reason)
