@@ -156,7 +156,7 @@ def play(desk: Desk, listed: Sequence[Rule], asked: Call, pressed: Press) -> Non
         counts = listed[chosen - 1] if chosen else EVERY
         assert (request.rule.place if request.rule else None) == chosen
         said = (read_evidence(request) or {}).get("rule")
-        assert said == (f"rule {place}, Rule {place}: {counts.words}" if place else None)
+        assert said == (f"rule {chosen}, Rule {chosen}: {counts.words}" if chosen else None)
         assert (request.factor, request.reason_required) == (counts.factor, counts.reason)
         needed = ApprovalStage.objects.filter(request=request).values_list("needed", flat=True)
         assert list(needed) == [counts.needed]
