@@ -11,7 +11,7 @@ import psycopg
 import pytest
 import redis
 
-from agentops.runtime.service_urls import PLACEHOLDERS
+from agentops.runtime.service_urls import PLACEHOLDERS, with_database
 from agentops.runtime.services import temporary_stack
 from agentops.runtime.supervision import ROOT
 
@@ -83,6 +83,7 @@ def test_servers_that_do_not_start_end_the_run_with_the_reason(no_servers: str) 
 def test_a_failing_migration_ends_the_run_with_its_output() -> None:
     """On named servers, where every run migrates."""
     mine = {name: os.environ[name] for name in PLACEHOLDERS}
+    mine["DATABASE_OWNER_URL"] = with_database(mine["DATABASE_OWNER_URL"], "template1")
     run = run_pytest(ONE_TEST, **mine | {"LOG_LEVEL": "no such level"})
 
     assert run.returncode == pytest.ExitCode.USAGE_ERROR
