@@ -60,6 +60,9 @@ def erase_principal(*, actor: User, principal: Principal, reason: str) -> int:
     """
     _require_in_every_team(actor, principal)
     with transaction.atomic(), connection.cursor() as cursor:
+        forget_schedules(
+            principal
+        )  # before the person: whoever starts one has its row, and then the person's
         # FOR UPDATE keeps runs from starting for this person until the commit: see start_run.
         locked = Principal.objects.select_for_update().get(pk=principal.pk)
         _check_erasable(locked, reason)

@@ -81,7 +81,7 @@ def test_a_minutely_one_that_was_missed_for_ten_years_is_read_at_once() -> None:
 
 @given(
     st.sampled_from(["0 9 * * 1-5", "*/7 * * * *", "30 2 * * *", "15 0 1 * *", "0 */6 * * 0"]),
-    st.sampled_from(["UTC", BERLIN, "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe"]),
+    st.sampled_from(["UTC", BERLIN, "America/New_York", "Asia/Kathmandu", "Pacific/Auckland"]),
     st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1)),
 )
 def test_looking_back_finds_what_looking_ahead_has_found(cron: str, zone: str, moment: datetime) -> None:
