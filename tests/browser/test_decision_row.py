@@ -29,7 +29,12 @@ def lines(visitor: Visitor, width: int) -> int:
     """Return on how many lines the buttons stand in a window of this width: those of one line overlap in height."""
     visitor.page.set_viewport_size({"width": width, "height": 800})
     boxes = [box for button in visitor.page.locator(BUTTONS).all() if (box := button.bounding_box())]
+    panel = visitor.page.locator("#decision").bounding_box()
+    assert panel is not None
     assert len(boxes) == 4
+    assert all(
+        panel["x"] <= box["x"] and box["x"] + box["width"] <= panel["x"] + panel["width"] for box in boxes
+    )
     tops = sorted(box["y"] for box in boxes)
     least = min(box["height"] for box in boxes)
     return 1 + sum(later - earlier > least / 2 for earlier, later in pairwise(tops))
