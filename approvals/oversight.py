@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from statistics import median
-from typing import Any
+from typing import NamedTuple
+from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Q
 
 from approvals.considered import is_considered
 from approvals.models import ApprovalDecision, ApprovalRequest, SecondLook
@@ -18,15 +18,32 @@ from identities.models import User
 WINDOW = timedelta(days=28)
 WEEK = timedelta(days=7)
 MOST_READ = 5_000  # decisions, the latest; more tell nobody more
+
+
+class Given(NamedTuple):
+    """One decision, as far as it says how well people decide."""
+
+    name: str
+    verdict: str
+    opened_s: int | None
+    to_read: int | None
+    unfolded: int | None
+    effect: str
+    decided_at: datetime
+    request: UUID
+
+
 COLUMNS = (
-    "decided_by__username",
-    "verdict",
-    "opened_s",
-    "to_read",
-    "unfolded",
-    "request__effect",
-    "decided_at",
-)
+    "decided_by__username", "verdict", "opened_s", "to_read", "unfolded", "request__effect", "decided_at", "request_id",
+)  # fmt: skip
+
+
+class Said(NamedTuple):
+    """What a second person said of somebody's approval."""
+
+    name: str
+    verdict: str
+    request: UUID
 
 
 @dataclass(slots=True)
@@ -86,56 +103,57 @@ class Report:
 
 def read_report(user: User, now: datetime) -> Report:
     """Return how people have decided about what this person may see, in the last four weeks."""
+    rows, is_cut = read_given(user, now)
+    people: dict[str, Tally] = {}
+    weeks = [(now - WEEK * back, Tally(f"{back}")) for back in range(4, 0, -1)]
+    for given in rows:
+        _add(people.setdefault(given.name, Tally(given.name)), given)
+        _add(weeks[week_of(given, now) - 1][1], given)
+    for said in read_said(user, now):
+        if said.name in people:
+            people[said.name].agreed += said.verdict == "agree"
+            people[said.name].disagreed += said.verdict == "disagree"
+    ordered = sorted(people.values(), key=lambda tally: (-tally.decided, tally.name))
+    looks = SecondLook.objects.visible_to(user).filter(seen_at=None, stage=None).count()
+    return Report(ordered, weeks, is_cut, looks)
+
+
+def read_given(user: User, now: datetime) -> tuple[list[Given], bool]:
+    """Return the decisions of the last four weeks about what somebody may see, the latest first; and if there are more.
+
+    An edit that was carried on as a yes is its editor's one decision, and counted where they made it.
+    """
     requests = ApprovalRequest.objects.visible_to(user)
     given = ApprovalDecision.objects.filter(
         request__in=requests.values("pk"), decided_at__gt=now - WINDOW, by_edit=False
     )
     rows = list(given.order_by("-decided_at").values_list(*COLUMNS)[: MOST_READ + 1])
-    people: dict[str, Tally] = {}
-    weeks = [(now - WEEK * back, Tally(f"{back}")) for back in range(4, 0, -1)]
-    for name, *row in rows[:MOST_READ]:
-        _add(people.setdefault(name, Tally(name)), row)
-        week = min(3, int((now - row[-1]) / WEEK))
-        _add(weeks[3 - week][1], row)
-    _add_looks(people, user, now)
-    ordered = sorted(people.values(), key=lambda tally: (-tally.decided, tally.name))
-    looks = SecondLook.objects.visible_to(user).filter(seen_at=None, stage=None).count()
-    return Report(ordered, weeks, len(rows) > MOST_READ, looks)
+    return [Given(*row) for row in rows[:MOST_READ]], len(rows) > MOST_READ
 
 
-def _add(tally: Tally, row: Sequence[Any]) -> None:  # Any: columns
-    verdict, opened_s, to_read, unfolded, effect, _ = row
+def week_of(given: Given, now: datetime) -> int:
+    """Return in which of the four weeks it was given, from 1; the last is this one."""
+    return 4 - min(3, int((now - given.decided_at) / WEEK))
+
+
+def read_said(user: User, now: datetime) -> list[Said]:
+    """Return what second people said of whose approvals; of a stage of theirs, what those before them approved."""
+    looks = SecondLook.objects.visible_to(user).filter(~Q(verdict=""), seen_at__gt=now - WINDOW)
+    approved = looks.filter(request__decisions__verdict="approve").order_by("-seen_at")
+    columns = "request__decisions__decided_by__username", "verdict", "pk", "seen_by__username"
+    rows = approved.values_list(*columns)[:MOST_READ]
+    return [Said(name, verdict, request) for name, verdict, request, seen_by in rows if name != seen_by]
+
+
+def _add(tally: Tally, given: Given) -> None:
     tally.decided += 1
-    tally.unfolded += unfolded or 0
-    if opened_s is not None:
-        tally.open_s.append(opened_s)
-    if verdict != "approve":
+    tally.unfolded += given.unfolded or 0
+    if given.opened_s is not None:
+        tally.open_s.append(given.opened_s)
+    if given.verdict != "approve":
         return
     tally.approved += 1
-    tally.unopened += opened_s is None
-    considered = is_considered(opened_s, to_read, effect)
+    tally.unopened += given.opened_s is None
+    considered = is_considered(given.opened_s, given.to_read, given.effect)
     tally.measured += considered is not None
     tally.considered += bool(considered)
-
-
-def _add_looks(people: dict[str, Tally], user: User, now: datetime) -> None:
-    """Count what second people said of whose approvals; of a stage of theirs, what those before them approved."""
-    looks = SecondLook.objects.visible_to(user).filter(
-        ~Q(verdict=""), seen_at__gt=now - WINDOW, request__decisions__verdict="approve"
-    )
-    others = looks.exclude(request__decisions__decided_by=None).order_by()
-    counted = others.values_list("request__decisions__decided_by__username", "verdict", "seen_by__username")
-    by_name: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for name, verdict, seen_by, number in _count(counted):
-        if name != seen_by:
-            by_name[name][verdict] += number
-    for name, found in by_name.items():
-        if name in people:
-            people[name].agreed, people[name].disagreed = found["agree"], found["disagree"]
-
-
-def _count(
-    rows: Any,
-) -> Iterable[tuple[str, str, str, int]]:  # Any: a queryset of values, which the stubs cannot name
-    counted: Iterable[tuple[str, str, str, int]] = rows.annotate(number=Count("pk"))
-    return counted

@@ -13,6 +13,7 @@ from django.db.models import BooleanField, Exists, OuterRef, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
+from approvals.behind import WORDS
 from approvals.models import ApprovalDecision, ApprovalRequest
 from tools.findings import DOUBTS
 from tools.models import Effect
@@ -41,6 +42,9 @@ class Filters:
     least: str = ""
     most: str = ""
     by: str = ""
+    team: str = ""
+    said: str = ""  # what a number of the oversight report counts
+    week: str = ""
 
     @property
     def query(self) -> str:
@@ -64,7 +68,9 @@ class Filters:
             rows = rows.filter(amount__gte=Decimal(self.least))
         if self.most:
             rows = rows.filter(amount__lte=Decimal(self.most))
-        if self.by:
+        if self.team:
+            rows = rows.filter(team__slug=self.team)
+        if self.by and not self.said:
             rows = rows.filter(
                 Exists(ApprovalDecision.objects.filter(request=OuterRef("pk"), decided_by__username=self.by))
             )
@@ -98,6 +104,9 @@ def read_filters(given: Mapping[str, str]) -> Filters:
         least=_read_amount(given.get("least", "")),
         most=_read_amount(given.get("most", "")),
         by=given.get("by", "")[:150],
+        team=given.get("team", "")[:50],
+        said=one_of("said", WORDS),
+        week=one_of("week", ("1", "2", "3", "4")),
     )
 
 

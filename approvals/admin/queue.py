@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, QuerySet, Value
 from django.http import HttpRequest
+from django.utils import timezone
 
 from approvals.admin.filters import (
     AGES,
@@ -19,6 +20,7 @@ from approvals.admin.filters import (
     read_filters,
     read_query,
 )
+from approvals.behind import Behind, read_behind
 from approvals.models import ApprovalRequest, SavedView
 from approvals.querysets import ApprovalRequestQuerySet
 from approvals.saved_views import read_views
@@ -43,6 +45,7 @@ class Queue:
     agents: list[tuple[str, str]]
     tools: list[str]
     views: list[SavedView]
+    behind: Behind | None = None
 
     @property
     def tab(self) -> str:
@@ -74,7 +77,8 @@ def read_queue(request: HttpRequest, user: User, views: list[SavedView] | None =
     ``views`` are those that the person keeps, where they were read before.
     """
     filters = read_filters(request.GET.dict())
-    rows = _read_rows(user, _find_shown(user, filters))
+    behind = _find_behind(user, filters)
+    rows = _read_rows(user, _find_shown(user, filters, behind))
     agents, tools = _read_names(user)
     return Queue(
         requests=rows[:MOST_SHOWN],
@@ -84,10 +88,18 @@ def read_queue(request: HttpRequest, user: User, views: list[SavedView] | None =
         agents=agents,
         tools=tools,
         views=read_views(user) if views is None else views,
+        behind=behind,
     )
 
 
-def _find_shown(user: User, filters: Filters) -> list[UUID]:
+def _find_behind(user: User, filters: Filters) -> Behind | None:
+    """Return what is counted by the number of the oversight report that led here, if one did."""
+    if not filters.said:
+        return None
+    return read_behind(user, filters.said, by=filters.by, week=filters.week, now=timezone.now())
+
+
+def _find_shown(user: User, filters: Filters, behind: Behind | None) -> list[UUID]:
     """Return the ids of the first that are shown, and one more if there are more.
 
     Whole rows, joined with all that they name, would be sorted by the ten thousand.
@@ -95,7 +107,10 @@ def _find_shown(user: User, filters: Filters) -> list[UUID]:
     seen = ApprovalRequest.objects.visible_to(user)
     if filters.doubt:
         seen = seen.annotate(is_doubted=is_doubted())
-    shown = filters.narrow(_in_tab(seen, filters.tab))
+    if behind is None:
+        shown = filters.narrow(_in_tab(seen, filters.tab))
+    else:  # whatever has become of them since
+        shown = filters.narrow(seen.filter(pk__in=behind.requests).order_by("-created_at"))
     return list(shown.values_list("pk", flat=True)[: MOST_SHOWN + 1])
 
 

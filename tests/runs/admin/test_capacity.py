@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+
 import pytest
 from django.test import Client
 
 from approvals.capacity import set_review_capacity
 from approvals.models import ReviewCapacity
+from runs.models import Handover
 from tests.console.visits import Page, page_of, sign_in, text_of
 from tests.factories import ApprovalRequestFactory
-from tests.runs.company import Company
+from tests.runs.company import Company, proposes
 
 pytestmark = [pytest.mark.console, pytest.mark.slow]
 
@@ -78,3 +82,39 @@ def test_the_dashboard_says_who_has_too_much_before_them(company: Company) -> No
     assert "waits to begin" in text_of(client.get(page_of("runs_run", "change", run.pk)))
     chosen = "?status_reason=review_capacity&state__exact=queued"
     assert str(run.pk) in client.get(page_of("runs_run", "changelist") + chosen).content.decode()
+
+
+def test_each_number_of_the_reviewers_leads_to_its_rows_and_to_no_other_teams(company: Company) -> None:
+    client = sign_in(company.cast.ada)  # who sees every team's
+    refund = company.add_tool("refund", grant="REQUIRE_APPROVAL")
+    company.let_decide(refund.tool)
+    set_review_capacity(actor=company.cast.ada, team=company.cast.team, per_approver_hour=1)
+    mine = [ApprovalRequestFactory.create(identity=company.cast.agent, tool_version=refund) for _ in range(3)]
+    other = ApprovalRequestFactory.create(identity__team=company.cast.other_team)
+    run = company.drive(company.start())
+    page = client.get("/admin/").content.decode()
+    (waiting,) = re.findall(r'<a href="([^"]*team=support[^"]*)"><strong>3</strong></a>', page)
+    shown = client.get(unescape(waiting)).content.decode()
+    assert all(f'data-request="{each.pk}"' in shown for each in mine)
+    assert f'data-request="{other.pk}"' not in shown
+    (held,) = re.findall(r'href="([^"]*)">1 normal held back</a>', page)
+    assert [row.pk for row in client.get(unescape(held)).context["cl"].result_list] == [run.pk]
+    assert f"team__id__exact={company.cast.team.pk}" in held
+
+
+def test_the_figures_of_what_waits_lead_to_as_many(company: Company) -> None:
+    client = sign_in(company.cast.alice)
+    refund = company.add_tool("refund", grant="REQUIRE_APPROVAL")
+    for _ in range(3):
+        ApprovalRequestFactory.create(identity=company.cast.agent, tool_version=refund)
+    company.run(proposes(("hand_over", {"reason": "They want a discount."})))
+    figures = {
+        figure.label: figure for figure in client.get("/admin/").context["panels"][0].context["figures"]
+    }
+    waiting = client.get(figures["waiting for a decision"].url).content.decode()
+    assert figures["waiting for a decision"].value == "3"
+    assert len(set(re.findall(r'data-request="([^"]+)"', waiting))) == 3
+    assert figures["handed over"].value == "1"
+    (handover,) = Handover.objects.all()
+    handed_over = client.get(figures["handed over"].url).content.decode()
+    assert str(handover.pk) in handed_over
