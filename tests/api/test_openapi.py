@@ -133,6 +133,8 @@ OPERATIONS = {
     "stepUp",
     "tryWebhook",
     "undoRun",
+    "updateAgent",
+    "updateApplication",
     "vetoCall",
     "withdrawProposal",
 }
