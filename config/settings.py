@@ -304,6 +304,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.1}
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "runs.sweep", "schedule": 2.0, "options": {"expires": 10}},
+    "start-due": {"task": "runs.start_due", "schedule": 2.0, "options": {"expires": 10}},
     "expire-extensions": {"task": "runs.expire_extensions", "schedule": 5.0, "options": {"expires": 10}},
     "expire-approvals": {"task": "approvals.expire", "schedule": 5.0, "options": {"expires": 10}},
     "sweep-notices": {"task": "approvals.sweep_notices", "schedule": 2.0, "options": {"expires": 5}},

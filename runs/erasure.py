@@ -18,6 +18,7 @@ from identities.models import STAFF_ISSUER, Principal, Team, User
 from identities.policies import require
 from runs.models import Run
 from runs.parts import erase_parts
+from runs.schedules.forgetting import forget_schedules
 
 ERASE = "ledger.erase_content"
 
@@ -64,8 +65,9 @@ def erase_principal(*, actor: User, principal: Principal, reason: str) -> int:
         _check_erasable(locked, reason)
         runs = list(Run.objects.select_for_update().filter(principal=locked).order_by("pk"))
         counts = [_erase_words(cursor, run) for run in runs]
+        planned = [erase_contents(cursor, each) for each in forget_schedules(locked)]
         # Reasons of earlier erasures were written before anybody checked whether they name the person.
-        total = sum(counts) + erase_contents(cursor, locked.pk)
+        total = sum(counts) + sum(planned) + erase_contents(cursor, locked.pk)
         _pseudonymise(locked)
         _record_erasure(locked, runs, counts, actor, reason)
     return total

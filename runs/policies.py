@@ -13,7 +13,7 @@ from identities.models import STAFF_ISSUER, AgentIdentity, Application, User
 from identities.oauth.issuers import ProvenUser
 from identities.policies import may_govern
 from identities.querysets import is_known_person
-from runs.models import EXTERNAL, AgentVersion, Proof, Run
+from runs.models import EXTERNAL, AgentVersion, Proof, Run, Schedule
 
 SOURCE = AgentVersion.PrincipalSource
 START = "identities.start_run"
@@ -144,6 +144,16 @@ def may_answer(actor: User, run: Run) -> May:
     if actor.kind != User.Kind.PERSON:
         return May(False, "not_a_person", "only people answer what was handed over to people")
     return may_control(actor, run, ANSWER)
+
+
+def may_control_schedule(actor: User, schedule: Schedule) -> May:
+    """Return whether the actor may pause or end a schedule: its owner, or a colleague who may steer runs."""
+    if actor.is_active and schedule.owner_id == actor.pk:
+        return May(True)
+    if not Schedule.objects.visible_to(actor).filter(pk=schedule.pk).exists():
+        return May(False, "not_visible", "the schedule belongs to a team that you are not on")
+    decision = may_govern(actor, CONTROL, schedule.team)
+    return May(decision.allowed, "" if decision.allowed else "not_permitted", "; ".join(decision.reasons))
 
 
 def may_inspect_installation(user: User) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from django.apps import apps
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Extension,
         Handover,
         Run,
+        Schedule,
         Stop,
     )
 
@@ -116,3 +117,19 @@ class CampaignQuerySet(models.QuerySet["Campaign"]):
         if not is_known_person(user):
             return self.none()
         return self if user.is_superuser else self.filter(team__members=user)
+
+
+class ScheduleQuerySet(models.QuerySet["Schedule"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the schedules of a person's teams, or those that this application has set."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        if user.kind == "application":
+            return self.filter(owner=user)
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(team__members=user)
+
+    def due(self, now: datetime) -> Self:
+        """Return those whose time has come, the longest due first."""
+        return self.filter(state="active", starts_at__lte=now).order_by("starts_at", "id")

@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from agentops.engine.fold import fold
 from agentops.errors import NotFound
 from runs import journal
+from runs.changesets.rebuilding import rebuild_changes
 from runs.handovers import rebuild_handovers
 from runs.histories import read_history
 from runs.models import Run, Step, ToolCall
@@ -19,8 +20,8 @@ from runs.projection import Projection, project, run_row
 def rebuild_run(run_id: UUID) -> int:
     """Write the rows of a run, its steps and its calls anew; return how many entries they were built from.
 
-    The rows of effects and of conversations handed over are brought to where the stream says that they
-    stand; none is taken away. Drivers of the run wait meanwhile. Raises NotFound.
+    The rows of effects, of conversations handed over and of change sets are brought to where the stream says
+    that they stand; none is taken away. Drivers of the run wait meanwhile. Raises NotFound.
     """
     run = Run.objects.select_for_update().filter(pk=run_id).first()
     if run is None:
@@ -41,4 +42,5 @@ def rebuild_run(run_id: UUID) -> int:
     Run.objects.filter(pk=run_id).update(conversation=run.conversation, undoes=run.undoes_id, **wider)
     with connection.cursor() as cursor:
         rebuild_handovers(cursor, run_id)
+        rebuild_changes(cursor, run)
     return len(events)

@@ -16,6 +16,7 @@ from runs import admission, extensions, lease_rows, retention, withdrawals
 from runs.campaigns import close_due_campaigns
 from runs.driver import drive as drive_run
 from runs.leases import stopping
+from runs.schedules import firing as schedules
 
 WAKE_BATCH = 1_000
 # A few sweeps: while workers are behind, the same runs are sent again and again.
@@ -40,6 +41,12 @@ def sweep() -> int:
         if not send_now("runs.drive", str(run_id), expires_s=SWEPT_EXPIRES_S):
             break
     return len(due)
+
+
+@shared_task(name="runs.start_due")
+def start_due() -> int:
+    """Start the runs whose time has come; return how many began."""
+    return schedules.start_due(timezone.now())
 
 
 @shared_task(name="runs.trim")

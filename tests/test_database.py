@@ -16,6 +16,8 @@ from agentops.database import Prepared, borrowed, connection_parameters, discard
 from agentops.ledger.store import one_snapshot
 from config.connections import NOTICED, connect_options
 
+pytestmark = [pytest.mark.crash, pytest.mark.slow]
+
 SERVED_BY = "SELECT pg_backend_pid()"
 BOUND = "idle_in_transaction_session_timeout"
 

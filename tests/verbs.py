@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from types import ModuleType
@@ -45,8 +46,9 @@ from identities.services.credentials import new_client_secret
 from runs import answering, budgeting, campaigns, erasure, extensions, pricing, publishing, stops
 from runs import services as runs
 from runs.behaviour import behaviour_of
-from runs.models import AgentVersion, Campaign, Handover, Run
+from runs.models import AgentVersion, Campaign, Handover, Run, Schedule
 from runs.planner.prices import Price
+from runs.schedules import services as schedules
 from tests.asking import asked_extension
 from tests.cast import Cast
 from tests.factories import (
@@ -229,6 +231,26 @@ def start_run(cast: Cast, actor: User) -> Run:
     version_of(cast, published=True, principal_source="staff", run_expires_after_s=60)
     named = {"issuer": "agentops", "subject": actor.username, "application": None}
     return runs.start_run(actor=actor, agent=cast.agent, message="Do it.", **named)  # type: ignore[arg-type]  # as above
+
+
+REPORT = schedules.Task("Report", "Report what is open.", "0 9 * * *")
+
+
+def schedule_by(cast: Cast, actor: User) -> Schedule:
+    """Have the agent report every day, in one's own name."""
+    if not AgentVersion.objects.filter(identity=cast.agent, state="published").exists():
+        version_of(cast, published=True, principal_source="staff", run_expires_after_s=60)
+    return schedules.create_schedule(actor=actor, agent=cast.agent, task=REPORT)
+
+
+def schedule_of(cast: Cast) -> Schedule:
+    """Have Ada set a schedule."""
+    return schedule_by(cast, cast.ada)
+
+
+def paused(cast: Cast) -> Schedule:
+    """Have Ada pause her schedule."""
+    return schedules.pause_schedule(actor=cast.ada, schedule=schedule_of(cast))
 
 
 def price(cast: Cast, actor: User) -> object:
@@ -461,6 +483,13 @@ DEEDS: dict[str, Deed] = {
     ),
     "stop": stop_everything,
     "start_run": start_run,
+    "create_schedule": schedule_by,
+    "change_schedule": lambda c, a: schedules.change_schedule(
+        actor=a, schedule=schedule_of(c), task=replace(REPORT, cron="0 10 * * *")
+    ),
+    "pause_schedule": lambda c, a: schedules.pause_schedule(actor=a, schedule=schedule_of(c)),
+    "resume_schedule": lambda c, a: schedules.resume_schedule(actor=a, schedule=paused(c)),
+    "end_schedule": lambda c, a: schedules.end_schedule(actor=a, schedule=schedule_of(c)),
     "pause_run": lambda c, a: runs.pause_run(actor=a, run=run_of(c)),
     "resume_run": lambda c, a: runs.resume_run(actor=a, run=run_of(c, state="paused")),
     "cancel_run": lambda c, a: runs.cancel_run(actor=a, run=run_of(c)),
@@ -534,6 +563,7 @@ def verbs() -> set[str]:
         absences,
         channels,
         runs,
+        schedules,
         campaigns,
         publishing,
         budgeting,

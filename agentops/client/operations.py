@@ -1095,6 +1095,95 @@ class AsyncOperations(Protocol):
         answer: t.Run = await self._answer(Call("POST", Call.path("/api/v1/runs/{run_id}/undo", run_id), key=idempotency_key or new_key(), body=body))
         return answer
 
+    async def list_schedules(
+        self,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+        state: Literal["active", "paused", "ended"] | None = None,
+    ) -> t.SchedulePage:
+        """List schedules, newest first: those of a person's teams, or an application's own."""
+
+        answer: t.SchedulePage = await self._answer(Call("GET", "/api/v1/schedules", query={"cursor": cursor, "limit": limit, "state": state}))
+        return answer
+
+    async def create_schedule(
+        self,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.ScheduleBody],
+    ) -> t.Schedule:
+        """Have an agent given a task by the clock.
+
+        Each time it is as if the caller started it then: with the right, the key and the agent's version of then. What
+        is refused a few times in a row rests, and says why. 409 `name_taken`.
+        """
+
+        answer: t.Schedule = await self._answer(Call("POST", "/api/v1/schedules", key=idempotency_key or new_key(), body=body))
+        return answer
+
+    async def get_schedule(
+        self,
+        schedule_id: str,
+        /,
+    ) -> t.Schedule:
+        """Return a schedule: when it is due next, its last run, and why it rests."""
+
+        answer: t.Schedule = await self._answer(Call("GET", Call.path("/api/v1/schedules/{schedule_id}", schedule_id)))
+        return answer
+
+    async def change_schedule(
+        self,
+        schedule_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.TaskBody],
+    ) -> t.Schedule:
+        """Say anew what is done, and when: all of it. Only its owner may."""
+
+        answer: t.Schedule = await self._answer(Call("POST", Call.path("/api/v1/schedules/{schedule_id}/change", schedule_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    async def end_schedule(
+        self,
+        schedule_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.ControlBody],
+    ) -> t.Schedule:
+        """End it for good; what has begun goes on."""
+
+        answer: t.Schedule = await self._answer(Call("POST", Call.path("/api/v1/schedules/{schedule_id}/end", schedule_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    async def pause_schedule(
+        self,
+        schedule_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.ControlBody],
+    ) -> t.Schedule:
+        """Let nothing begin by it until its owner resumes it."""
+
+        answer: t.Schedule = await self._answer(Call("POST", Call.path("/api/v1/schedules/{schedule_id}/pause", schedule_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    async def resume_schedule(
+        self,
+        schedule_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.EmptyBody],
+    ) -> t.Schedule:
+        """Go on with its next time, with the key of this request. Only its owner may."""
+
+        answer: t.Schedule = await self._answer(Call("POST", Call.path("/api/v1/schedules/{schedule_id}/resume", schedule_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
     async def step_up(
         self,
         **body: Unpack[t.StepUpBody],
@@ -2601,6 +2690,95 @@ class Operations(Protocol):
         """
 
         answer: t.Run = self._answer(Call("POST", Call.path("/api/v1/runs/{run_id}/undo", run_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    def list_schedules(
+        self,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+        state: Literal["active", "paused", "ended"] | None = None,
+    ) -> t.SchedulePage:
+        """List schedules, newest first: those of a person's teams, or an application's own."""
+
+        answer: t.SchedulePage = self._answer(Call("GET", "/api/v1/schedules", query={"cursor": cursor, "limit": limit, "state": state}))
+        return answer
+
+    def create_schedule(
+        self,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.ScheduleBody],
+    ) -> t.Schedule:
+        """Have an agent given a task by the clock.
+
+        Each time it is as if the caller started it then: with the right, the key and the agent's version of then. What
+        is refused a few times in a row rests, and says why. 409 `name_taken`.
+        """
+
+        answer: t.Schedule = self._answer(Call("POST", "/api/v1/schedules", key=idempotency_key or new_key(), body=body))
+        return answer
+
+    def get_schedule(
+        self,
+        schedule_id: str,
+        /,
+    ) -> t.Schedule:
+        """Return a schedule: when it is due next, its last run, and why it rests."""
+
+        answer: t.Schedule = self._answer(Call("GET", Call.path("/api/v1/schedules/{schedule_id}", schedule_id)))
+        return answer
+
+    def change_schedule(
+        self,
+        schedule_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.TaskBody],
+    ) -> t.Schedule:
+        """Say anew what is done, and when: all of it. Only its owner may."""
+
+        answer: t.Schedule = self._answer(Call("POST", Call.path("/api/v1/schedules/{schedule_id}/change", schedule_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    def end_schedule(
+        self,
+        schedule_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.ControlBody],
+    ) -> t.Schedule:
+        """End it for good; what has begun goes on."""
+
+        answer: t.Schedule = self._answer(Call("POST", Call.path("/api/v1/schedules/{schedule_id}/end", schedule_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    def pause_schedule(
+        self,
+        schedule_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.ControlBody],
+    ) -> t.Schedule:
+        """Let nothing begin by it until its owner resumes it."""
+
+        answer: t.Schedule = self._answer(Call("POST", Call.path("/api/v1/schedules/{schedule_id}/pause", schedule_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    def resume_schedule(
+        self,
+        schedule_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.EmptyBody],
+    ) -> t.Schedule:
+        """Go on with its next time, with the key of this request. Only its owner may."""
+
+        answer: t.Schedule = self._answer(Call("POST", Call.path("/api/v1/schedules/{schedule_id}/resume", schedule_id), key=idempotency_key or new_key(), body=body))
         return answer
 
     def step_up(

@@ -495,6 +495,9 @@ class CaseBody(TypedDict):
     expect: Any
 
 
+CatchUpEnum: TypeAlias = "Literal[\"none\", \"last\", \"all\"]"
+
+
 class Ceilings(TypedDict):
     """What the terms leave room for."""
 
@@ -1388,6 +1391,9 @@ OutcomeCountsOutcomeEnum: TypeAlias = "Literal[\"succeeded\", \"failed\", \"unkn
 OverCapsEnum: TypeAlias = "Literal[\"DENY\", \"REQUIRE_APPROVAL\"]"
 
 
+OverlapEnum: TypeAlias = "Literal[\"skip\", \"wait\", \"allow\"]"
+
+
 class OversightRuleProposal(TypedDict):
     """When people rest from approving, and what a second person looks at."""
 
@@ -1840,6 +1846,58 @@ class SamplingRuleValues(TypedDict):
     currency: NotRequired[str]
 
 
+class Schedule(TypedDict):
+    """When which agent is given what, in whose name; `paused_for` is a code that says why it rests."""
+
+    id: str
+    name: str
+    agent: str
+    agent_version: str | None
+    owner: str
+    principal: Principal | None
+    message: str | None
+    cron: str
+    timezone: str
+    catch_up: CatchUpEnum
+    overlap: OverlapEnum
+    spread_s: int
+    mode: RunMode
+    priority: PriorityEnum
+    state: ScheduleStateEnum
+    paused_for: str
+    due_at: str
+    starts_at: str
+    refusals: int
+    last_run: str | None
+    created_at: str
+
+
+class ScheduleBody(TypedDict):
+    """A task for an agent by the clock. An application says for which user; a person sets it for themselves."""
+
+    name: str
+    message: str
+    cron: str
+    timezone: NotRequired[str]
+    catch_up: NotRequired[CatchUpEnum]
+    overlap: NotRequired[OverlapEnum]
+    spread_s: NotRequired[int]
+    mode: NotRequired[RunMode]
+    priority: NotRequired[PriorityEnum]
+    pinned: NotRequired[bool]
+    agent: str
+    principal: NotRequired[PrincipalBody]
+
+
+class SchedulePage(TypedDict):
+    data: list[Schedule]
+    has_more: bool
+    next_cursor: str | None
+
+
+ScheduleStateEnum: TypeAlias = "Literal[\"active\", \"paused\", \"ended\"]"
+
+
 ScopeEnum: TypeAlias = "Literal[\"run\", \"agent\", \"tool\", \"application\", \"principal\", \"credential\", \"provider\", \"everything\"]"
 
 
@@ -2098,6 +2156,21 @@ class TableVersionPage(TypedDict):
 
 
 TableVersionState: TypeAlias = "Literal[\"draft\", \"published\", \"retired\"]"
+
+
+class TaskBody(TypedDict):
+    """What is to be done, and when."""
+
+    name: str
+    message: str
+    cron: str
+    timezone: NotRequired[str]
+    catch_up: NotRequired[CatchUpEnum]
+    overlap: NotRequired[OverlapEnum]
+    spread_s: NotRequired[int]
+    mode: NotRequired[RunMode]
+    priority: NotRequired[PriorityEnum]
+    pinned: NotRequired[bool]
 
 
 class TeamReview(TypedDict):

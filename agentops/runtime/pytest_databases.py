@@ -7,12 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import psycopg
 from psycopg import sql
 
-from agentops.runtime import service_urls
+from agentops.runtime import pytest_schemas, service_urls
 from agentops.runtime.supervision import ROOT
 
 # Written by migrations and read by Django itself; Django's own flush would fill them again.
@@ -49,16 +50,28 @@ WHERE usename = current_user AND (datname = %(run)s OR starts_with(datname, %(ru
 """
 
 
-def create_migrated_template(owner_url: str, name: str) -> None:
+def create_migrated_template(owner_url: str, name: str, binaries: Path | None = None) -> None:
     """Copy the database that the URL names and migrate the copy, which nobody else connects to.
 
+    With the server's own programs at hand, what an earlier run of this source has migrated is read in instead.
     Raises RuntimeError with the reason when the copy or a migration fails.
     """
     try:
         copy_database(owner_url, service_urls.database_name(owner_url), name)
     except psycopg.Error as error:
         raise RuntimeError(f"the owner role cannot copy its database: {error}") from error
-    environment = {**os.environ, "DATABASE_OWNER_URL": service_urls.with_database(owner_url, name)}
+    url = service_urls.with_database(owner_url, name)
+    kept = pytest_schemas.path_of()
+    if binaries is not None and pytest_schemas.restore(binaries, url, kept):
+        return
+    migrate(url)
+    if binaries is not None:
+        pytest_schemas.keep(binaries, url, kept)
+
+
+def migrate(owner_url: str) -> None:
+    """Migrate a database; raises RuntimeError with the output when that fails."""
+    environment = {**os.environ, "DATABASE_OWNER_URL": owner_url}
     migration = subprocess.run(
         [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
         cwd=ROOT,

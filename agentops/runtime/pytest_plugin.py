@@ -53,6 +53,7 @@ def start_run(config: pytest.Config) -> None:
     config.add_cleanup(cleanup.close)
     external = service_urls.are_given(os.environ)
     template = os.environ[TEMPLATE] = f"agentops_test_{os.getpid()}"
+    binaries = None
     try:
         if not external:
             stack = cleanup.enter_context(temporary_stack(durable=False))
@@ -60,6 +61,7 @@ def start_run(config: pytest.Config) -> None:
             stack.start_valkey()
             os.environ.update(stack.environment())
             os.environ[pytest_databases.CLEANER_URL] = stack.superuser_url()
+            binaries = stack.postgres_binaries()
         for key in local_keys.NAMES:
             os.environ.setdefault(key, service_urls.PLACEHOLDERS[key])
         owner_url = os.environ["DATABASE_OWNER_URL"]
@@ -67,7 +69,7 @@ def start_run(config: pytest.Config) -> None:
             os.environ[pytest_databases.CLEANER_URL] = owner_url
             urls = {name: os.environ[name] for name in service_urls.NEEDED}
             cleanup.callback(pytest_databases.drop_databases, urls, template)
-        pytest_databases.create_migrated_template(owner_url, template)
+        pytest_databases.create_migrated_template(owner_url, template, binaries)
     except (RuntimeError, StackError) as error:
         raise pytest.UsageError(str(error)) from error
 

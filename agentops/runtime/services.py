@@ -60,9 +60,16 @@ class Stack(Supervisor):
 
     def superuser_url(self) -> str:
         """Return the URL of the role that made the others; nothing but tests connects as it."""
+        return self._started_postgres().url(postgres.SUPERUSER)
+
+    def postgres_binaries(self) -> Path:
+        """Return the directory with the programs that belong to the server, ``pg_dump`` and ``psql`` among them."""
+        return self._started_postgres().binaries
+
+    def _started_postgres(self) -> postgres.PostgresPlace:
         if self._postgres is None:
             raise StackError("PostgreSQL has not been started")
-        return self._postgres.url(postgres.SUPERUSER)
+        return self._postgres
 
     def start_postgres(self) -> Process:
         """Start PostgreSQL with both roles and the database; create the cluster the first time."""

@@ -9,6 +9,7 @@ from runs.admin.extensions import ExtensionAdmin
 from runs.admin.handovers import HandoverAdmin
 from runs.admin.principals import PrincipalAdmin
 from runs.admin.runs import RunAdmin
+from runs.admin.schedules import ScheduleAdmin
 from runs.admin.stops import KillSwitchAdmin, StopAdmin
 from runs.admin.versions import AgentVersionAdmin
 
@@ -24,6 +25,7 @@ __all__ = [
     "PrincipalAdmin",
     "ReviewCapacityAdmin",
     "RunAdmin",
+    "ScheduleAdmin",
     "StopAdmin",
     "blast_radius",
     "dashboard",

@@ -14,6 +14,7 @@ from runs.api import (
     preflight,
     proposals,  # noqa: F401  says what may be proposed
     reviewing,
+    schedules,
     stops,
     table_foresight,
     tool_use,
@@ -23,6 +24,7 @@ from runs.api import (
 )
 
 RUN = "runs/<uuid:run_id>"
+SCHEDULE = "schedules/<uuid:schedule_id>"
 CHANGE_SET = "change-sets/<uuid:change_set_id>"
 
 urlpatterns = [
@@ -73,6 +75,12 @@ urlpatterns = [
     path(f"{CHANGE_SET}/decision", changesets.ChangeSetDecision.as_view(), name="change-set-decision"),
     path(f"{CHANGE_SET}/return", changesets.ChangeSetReturn.as_view(), name="change-set-return"),
     path(f"{CHANGE_SET}/apply", changesets.ChangeSetApplication.as_view(), name="change-set-apply"),
+    path("schedules", schedules.Schedules.as_view(), name="schedules"),
+    path(SCHEDULE, schedules.ScheduleDetail.as_view(), name="schedule"),
+    path(f"{SCHEDULE}/change", schedules.ScheduleChange.as_view(), name="schedule-change"),
+    path(f"{SCHEDULE}/pause", schedules.SchedulePause.as_view(), name="schedule-pause"),
+    path(f"{SCHEDULE}/resume", schedules.ScheduleResume.as_view(), name="schedule-resume"),
+    path(f"{SCHEDULE}/end", schedules.ScheduleEnd.as_view(), name="schedule-end"),
     path("stops", stops.Stops.as_view(), name="stops"),
     path("stops/<uuid:stop_id>", stops.StopDetail.as_view(), name="stop"),
     path("tools/<uuid:tool_id>/metrics", tool_use.ToolMetrics.as_view(), name="tool-metrics"),

@@ -85,7 +85,7 @@ def _stopped(
         "tool": lambda: accept_tool(actor=officer, tool=tool),
     }
     undo.get(scope, lambda: None)()
-    for switch in KillSwitch.objects.thrown().exclude(scope="credential"):  # a key is stopped for good
+    for switch in KillSwitch.objects.thrown().exclude(scope="credential"):  # a key is revoked for good
         lift_switch(actor=officer, switch=switch, reason="Measured.")
 
 

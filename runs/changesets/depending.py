@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from agentops.canonical import keyed_digest
-from tools.calls import Call, ToolSpec
+from tools.calls import ToolSpec
 from tools.previews.reading import fill_in
 from tools.provenance.judging import texts_at
 
@@ -47,15 +47,15 @@ def read_said(spec: ToolSpec, arguments: Any, staged: int) -> tuple[int, ...] | 
     return tuple(said)
 
 
-def find_targets(call: Call) -> list[str]:
+def find_targets(spec: ToolSpec, arguments: Arguments) -> list[str]:
     """Return keyed digests of what a call is about: what its preview asks for, and each marked identifier."""
-    spec, preview = call.spec, call.spec.preview
-    asked = [["preview", preview.tool, fill_in(preview, call.arguments)]] if preview else []
+    preview = spec.preview
+    asked = [["preview", preview.tool, fill_in(preview, arguments)]] if preview else []
     named = [
         ["identifier", text]
         for path, kind in spec.declared.arguments
         if kind == "identifier"
-        for text in texts_at(call.arguments, path)
+        for text in texts_at(arguments, path)
     ]
     return [keyed_digest(each) for each in (*asked, *named)]
 

@@ -60,7 +60,7 @@ def _stage(session: Session, call: CallState, pinned: Pinned, named: tuple[int, 
         **pinned.words,
         "arguments": said_of(session, call),
     }
-    targets = find_targets(bound.call)
+    targets = find_targets(bound.call.spec, bound.call.arguments)
     with session.orm_write() as write:
         change_set = _open(session)
         depends_on = sorted({*named, *find_same(targets, _read_targets(change_set))})

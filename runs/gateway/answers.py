@@ -15,6 +15,7 @@ from django.utils import timezone
 from agentops.engine import events as e
 from agentops.ledger.store import read_contents_for_people, read_entries_for_people
 from runs.gateway.blocks import find_digests
+from runs.gateway.showing import Shown, show_waiting
 from runs.models import ReceivedCall, Run, ToolCall
 from runs.parts import read_parts
 
@@ -50,6 +51,7 @@ class Answer:
     has_blocks: bool = False
     edited: Mapping[str, Any] | None = None  # Any: JSON. The arguments that a person gave it, and why
     parts: Mapping[str, bytes] = field(default_factory=dict)
+    shown: Shown | None = None  # of a call that waits for a decision
 
     @property
     def is_settled(self) -> bool:
@@ -75,15 +77,19 @@ def read_answer(received: ReceivedCall) -> Answer:
     if ended.has_ended:
         return _never_made(ended, call)
     if call is not None and call.state == "waiting":
-        return Answer("waiting", None, "approval_required", _WORDS["approval_required"], call.approval_id)
+        return _wait_for("approval_required", call, call.approval_id)
     if call is not None and call.state == "confirming":
-        return Answer("waiting", None, "confirmation_required", _WORDS["confirmation_required"])
+        return _wait_for("confirmation_required", call)
     if call is not None and call.state == PARKED:
         return Answer("waiting", None, "outcome_unknown", _WORDS["outcome_unknown"])
     if call is not None and call.state == "held" and call.held_until is not None:
         until = call.held_until.isoformat(timespec="seconds")
         return Answer("working", None, "in_progress", _WORDS["held"].format(until))
     return Answer("working", None, "in_progress", _WORDS["in_progress"])
+
+
+def _wait_for(code: str, call: ToolCall, approval: UUID | None = None) -> Answer:
+    return Answer("waiting", None, code, _WORDS[code], approval, shown=show_waiting(call))
 
 
 def look(received: ReceivedCall) -> Answer:

@@ -68,13 +68,11 @@ def point_out(received: ReceivedCall, foreign: Foreign) -> types.InputRequiredRe
 
 def send_to(received: ReceivedCall, foreign: Foreign, answer: Answer) -> types.InputRequiredResult:
     """Ask the client to show where people decide. That its user has seen it says nothing about what they decide."""
-    shown = types.ElicitRequestURLParams(
-        message=answer.detail, url=answer.url, elicitation_id=str(answer.approval)
-    )
+    words = f"{answer.detail}\n\n{answer.shown.words}" if answer.shown else answer.detail
+    shown = types.ElicitRequestURLParams(message=words, url=answer.url, elicitation_id=str(answer.approval))
     asked: types.InputRequests = {"approval": types.ElicitRequest(params=shown)}
-    return types.InputRequiredResult(
-        input_requests=asked, request_state=_seal(received, foreign, is_form=False)
-    )
+    sealed = _seal(received, foreign, is_form=False)
+    return types.InputRequiredResult(input_requests=asked, request_state=sealed)
 
 
 def may_be_sent(context: Context) -> bool:

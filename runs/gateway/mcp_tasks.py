@@ -54,7 +54,8 @@ def describe_task(received: ReceivedCall, answer: Answer, result: Wire | None = 
         "ttlMs": None,  # it is part of the record
         "pollIntervalMs": POLL_INTERVAL_MS,
     }
-    message = {"statusMessage": f"{answer.code}: {answer.detail}"} if not answer.is_settled else {}
+    words = f"{answer.code}: {answer.detail}" + (f"\n\n{answer.shown.words}" if answer.shown else "")
+    message = {"statusMessage": words} if not answer.is_settled else {}
     return {**told, **message, **({"result": result} if status == "completed" else {})}
 
 

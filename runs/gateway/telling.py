@@ -60,6 +60,7 @@ def describe_problem(code: str, detail: str, answer: Answer | None = None) -> di
     """Return a problem as JSON: its code, its words, and where it goes on."""
     told: dict[str, Any] = {"code": code, "detail": detail}  # Any: JSON
     told |= {"edited": dict(answer.edited)} if answer and answer.edited else {}
+    told |= answer.shown.told if answer and answer.shown else {}
     if answer is not None and answer.approval is not None:
         told |= {"approval_id": str(answer.approval), "url": answer.url}
     if answer is not None and not answer.is_settled:

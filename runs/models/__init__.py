@@ -19,6 +19,7 @@ from runs.models.runs import (
     Step,
     ToolCall,
 )
+from runs.models.schedules import Schedule
 from runs.models.stops import Stop
 from runs.models.versions import EXTERNAL, AgentVersion, Price
 
@@ -46,6 +47,7 @@ __all__ = [
     "RunMode",
     "RunSnapshot",
     "RunState",
+    "Schedule",
     "Step",
     "Stop",
     "ToolCall",

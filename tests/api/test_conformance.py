@@ -27,7 +27,7 @@ from tests.cast import Cast
 from tests.factories import ApprovalRequestFactory, GrantFactory, RunFactory, ToolVersionFactory
 from tests.factories.runs import change_set_of
 from tests.tools.tables import eligibility, make_table, publish
-from tests.verbs import absence_of, delivery_of, key_of, key_set_of, propose_budget, switch_of
+from tests.verbs import absence_of, delivery_of, key_of, key_set_of, propose_budget, schedule_of, switch_of
 
 pytestmark = [pytest.mark.api, pytest.mark.slow]
 
@@ -48,6 +48,7 @@ handover_id = "{handover}"
 stop_id = "{stop}"
 campaign_id = "{campaign}"
 change_set_id = "{change_set}"
+schedule_id = "{schedule}"
 proposal_id = "{proposal}"
 absence_id = "{absence}"
 webhook_id = "{webhook}"
@@ -102,6 +103,7 @@ def config(cast: Cast, version: AgentVersion, tmp_path: Path) -> Path:
             stop=stop.pk,
             campaign=campaign.pk,
             change_set=change_set_of(run).pk,
+            schedule=schedule_of(cast).pk,
             absence=absence_of(cast).pk,
             webhook=(delivery := delivery_of(cast)).channel_id,
             delivery=delivery.pk,

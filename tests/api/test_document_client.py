@@ -30,6 +30,8 @@ from tests.runs.deeds import lose_request
 from tests.runs.planner.provider import Turn
 from tests.tools.tables import CASES, eligibility
 
+pytestmark = [pytest.mark.api, pytest.mark.slow]
+
 REFUND = ("refund", {**ORDER, "amount": "5.00"})
 
 
@@ -107,6 +109,7 @@ def test_the_document_is_enough(client: DocumentClient, company: Company, caller
     be_told(story)
     step_up_by_key(story)
     confirm(story)
+    plan(story)
     stop_agent(story)
     set_up_another(story)
     assert client.used == set(client.operations)
@@ -398,6 +401,26 @@ def decide_by_table(story: Story) -> None:
     client.call(story.ada, "retireTable", {"reason": "Over."}, **place)
     states = [each["state"] for each in client.pages(story.alice, "listTableVersions", table_id=table)]
     assert states == ["retired"]
+
+
+def plan(story: Story) -> None:
+    """Have the application plan a report for its user, change it, rest it, and end it."""
+    client = story.client
+    (agent,) = client.pages(story.alice, "listAgents")
+    task = {"name": "Report", "message": "Report what is open.", "cron": "0 9 * * 1-5"}
+    body = {
+        **task,
+        "agent": agent["slug"],
+        "principal": {"issuer": "https://shop.example", "subject": "customer-1"},
+    }
+    made = client.call(story.app, "createSchedule", body, Idempotency_Key="plan")
+    which = {"schedule_id": made["id"]}
+    changed = client.call(story.app, "changeSchedule", {**task, "timezone": "Europe/Berlin"}, **which)
+    assert changed["timezone"] == "Europe/Berlin"
+    for verb, state in (("pauseSchedule", "paused"), ("resumeSchedule", "active"), ("endSchedule", "ended")):
+        assert client.call(story.app, verb, {}, **which)["state"] == state
+    assert client.call(story.alice, "getSchedule", **which)["state"] == "ended"
+    assert [row["id"] for row in client.pages(story.app, "listSchedules", limit=1)] == [made["id"]]
 
 
 def set_up_another(story: Story) -> None:

@@ -20,6 +20,13 @@ REGENERATE = "python manage.py write_openapi"
 
 OPERATIONS = {
     "allowStart",
+    "changeSchedule",
+    "createSchedule",
+    "endSchedule",
+    "getSchedule",
+    "listSchedules",
+    "pauseSchedule",
+    "resumeSchedule",
     "createAgent",
     "createApplication",
     "forbidStart",
@@ -207,7 +214,7 @@ def test_the_key_is_required_where_it_must_be() -> None:
         "answerConfirmation",
         "decideExtension",
     }
-    assert required == {"startRun", *deciding, "activateProposal", "rejectProposal"}
+    assert required == {"startRun", "createSchedule", *deciding, "activateProposal", "rejectProposal"}
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ def address(path: str) -> str:
         "application_id",
         "api_key_id",
         "key_set_id",
+        "schedule_id",
     ):
         path = path.replace(f"{{{name}}}", str(new_id()))
     return path.replace("{step}", "1").replace("{call}", "1").replace("{number}", "1")

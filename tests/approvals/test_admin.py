@@ -23,6 +23,8 @@ from tests.factories.identities import current_code
 from tests.ledger import last_entry
 from tests.runs.company import Company, proposes
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 MODEL = "approvals_approvalrequest"
 INBOX = f"admin:{MODEL}_changelist"
 HTMX = {"HX-Request": "true"}

@@ -21,7 +21,7 @@ from tests.console.visits import page_of, sign_in, text_of
 from tests.runs.company import Company
 from tests.runs.previews import change_account, show_refunds, turns
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.console, pytest.mark.slow]
 
 
 def deny(waiting: ApprovalRequest, fiona: Client) -> None:

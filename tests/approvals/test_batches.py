@@ -44,7 +44,7 @@ from tests.runs.test_edits import HIGH, LOW, add_refund, edit
 from tools.services import force_breaker_open, quarantine_tool
 
 __all__ = ["company"]
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.console, pytest.mark.slow]
 
 Bend = Callable[[Company, ApprovalRequest], object]
 

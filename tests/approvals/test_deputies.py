@@ -30,7 +30,7 @@ from tests.runs.company import Company, proposes, says
 
 __all__ = ["company", "refund"]
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.approvals, pytest.mark.slow]
 
 HEADS = {"needed": 1, "group": "heads"}
 

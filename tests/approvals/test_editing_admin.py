@@ -19,6 +19,8 @@ from tests.runs.test_edits import HIGH, LOW, SCHEMA, add_refund, ask_for, needs
 from tools.admin.schema_form import ArgumentsForm, fill_form
 
 __all__ = ["company"]
+
+pytestmark = [pytest.mark.console, pytest.mark.slow]
 MODEL = "approvals_approvalrequest"
 
 

@@ -21,7 +21,7 @@ from tests.console.visits import count_queries, page_of, sign_in
 from tests.factories import ApprovalRequestFactory, ToolVersionFactory
 from tests.factories.permissions import let
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.console, pytest.mark.slow]
 
 INBOX = "admin:approvals_approvalrequest_changelist"
 REASONS = {"doubtful": ["from_untrusted"]}

@@ -29,7 +29,7 @@ from tools import execution, permits
 from tools.assessment import Assessment
 from tools.permits import Permit
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.approvals]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.approvals, pytest.mark.slow]
 
 SEED = 20261129
 PARTS = {

@@ -18,6 +18,8 @@ from tests.runs.previews import change_account, show_refunds, turns
 
 __all__ = ["company"]
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 MODEL = "approvals_approvalrequest"
 
 

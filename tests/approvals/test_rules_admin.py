@@ -19,7 +19,7 @@ from tests.factories import ToolVersionFactory
 MODEL = "approvals_approvalrule"
 SCRIPT = "<script>alert(1)</script>"
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.console, pytest.mark.slow]
 
 
 def send(client: Client, cast: Cast, **changes: str) -> Page:

@@ -287,6 +287,8 @@ def play(cast: Cast, people: list[User], drawn: Drawn) -> None:
             assert is_let_out(world.request) == model.lets_out
 
 
+@pytest.mark.approvals
+@pytest.mark.slow
 @SETTINGS
 @given(**EVERYTHING)
 def test_services_database_and_gate_agree_with_the_model(

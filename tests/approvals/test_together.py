@@ -22,7 +22,7 @@ from tests.runs.company import Company
 from tests.runs.conftest import company
 
 __all__ = ["company", "crowd"]
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.console, pytest.mark.slow]
 
 MODEL = "approvals_approvalrequest"
 TOGETHER = f"admin:{MODEL}_together"

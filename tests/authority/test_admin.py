@@ -12,7 +12,7 @@ from tests.console.visits import sign_in
 from tests.factories import ToolVersionFactory
 from tools.models import Tool, ToolGrant
 
-pytestmark = [pytest.mark.django_db, pytest.mark.authority]
+pytestmark = [pytest.mark.django_db, pytest.mark.authority, pytest.mark.slow]
 
 LIST = "admin:identities_changeproposal_changelist"
 

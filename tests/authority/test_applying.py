@@ -14,7 +14,7 @@ from runs.provisioning.demo import DOCUMENT, load_company
 from tests.factories import PersonFactory
 from tools.models import ToolGrant, UserTerms
 
-pytestmark = [pytest.mark.django_db, pytest.mark.authority]
+pytestmark = [pytest.mark.django_db, pytest.mark.authority, pytest.mark.slow]
 
 VARIABLES = {f"APPLY_PASSWORD_{name}": "correct-horse-battery" for name in ("ADA", "OSCAR", "FIONA", "VERA")}
 

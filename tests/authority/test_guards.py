@@ -23,7 +23,7 @@ from tools.models import ToolGrant
 from tools.services.changes import describe_grant
 from tools.services.terms import Terms
 
-pytestmark = [pytest.mark.django_db, pytest.mark.authority]
+pytestmark = [pytest.mark.django_db, pytest.mark.authority, pytest.mark.slow]
 
 Way = Callable[[Governed, models.Model], None]
 WAYS = [

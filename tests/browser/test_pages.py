@@ -22,7 +22,7 @@ LISTS = (
     "approvals/samplingrule", "approvals/approvalrequest/together", "approvals/absence",
     "approvals/noticechannel", "approvals/noticedelivery", "approvals/mailpreference",
     "approvals/oversightrule", "approvals/oversightrule/report", "approvals/secondlook",
-    "runs/extension",
+    "runs/extension", "runs/schedule",
 )  # fmt: skip
 FORMS = (
     "runs/run/add", "runs/stop/add", "identities/apikey/add", "identities/user/add", "tools/toolgrant/add",
@@ -31,7 +31,7 @@ FORMS = (
     "tools/decisiontable/add", "approvals/approvalrule/add", "approvals/denialreasons/add",
     "approvals/reviewcapacity/add", "approvals/samplingrule/add", "approvals/absence/add",
     "approvals/noticechannel/add",
-    "approvals/oversightrule/add",
+    "approvals/oversightrule/add", "runs/schedule/add",
 )  # fmt: skip
 
 

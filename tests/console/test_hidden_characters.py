@@ -24,6 +24,8 @@ from tests.runs.conftest import company
 
 __all__ = ["company"]
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 SPELL_OUT = "agentops.console.hidden_characters.SpellOut"
 REQUEST = "approvals_approvalrequest"
 FIELD = "<input[^>]*>"  # the label of a box that selects a row names it

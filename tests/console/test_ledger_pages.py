@@ -24,6 +24,8 @@ from agentops.ledger.store import erase_contents, record
 from tests.cast import Cast
 from tests.console.visits import Page, count_queries, sign_in, text_of
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 SEARCH = "/admin/ledger/stream/"
 NOON = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 SCRIPT = "<script>alert(1)</script>"

@@ -21,6 +21,8 @@ from tests.factories import PersonFactory, give_second_factor
 from tests.factories.identities import current_code
 from tests.ledger import kinds_of
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 PASSWORD = "correct horse battery"
 
 

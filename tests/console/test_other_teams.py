@@ -57,6 +57,7 @@ from tests.verbs import (
     key_set_of,
     open_campaign,
     run_of,
+    schedule_of,
     second_look_of,
     secret_of,
     switch_of,
@@ -65,6 +66,8 @@ from tests.verbs import (
 )
 from tools.models import ToolServer, UserTerms
 from tools.services import set_user_terms
+
+pytestmark = [pytest.mark.console, pytest.mark.slow]
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
 # Belongs to the installation: what groups there are, what models cost, public keys. Nothing of a team's is in it.
@@ -146,6 +149,7 @@ ROWS: dict[str, Callable[[Cast], Model]] = {
     "runs.extension": lambda cast: asked_extension(cast, run_of(cast)),
     "runs.handover": handover,
     "runs.run": run_of,
+    "runs.schedule": schedule_of,
     "tools.decisiontable": lambda cast: table_of(cast).table,
     "tools.toolserver": lambda cast: ToolServer.objects.create(
         team=cast.team, slug="shop", transport="http", url="https://shop.example/mcp"
@@ -225,6 +229,7 @@ def test_the_api_tells_an_outsider_nothing(cast: Cast) -> None:
     ids["application_id"], ids["key_set_id"] = cast.application, key_set_of(cast)
     ids["api_key_id"] = key_of(cast)
     ids["absence_id"] = absence_of(cast)
+    ids["schedule_id"] = schedule_of(cast)
     ids["change_set_id"] = change_set_of(run)
     ids["delivery_id"] = delivery_of(cast)
     ids["webhook_id"] = channel_of(cast)

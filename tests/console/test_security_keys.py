@@ -28,6 +28,8 @@ from tests.console.visits import ELSEWHERE, Page, page_of, sign_in, text_of
 from tests.factories import ApprovalRequestFactory
 from tests.ledger import kinds_of, last_entry
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 BEGIN, FINISH = "/admin/keys/begin/", "/admin/keys/finish/"
 
 

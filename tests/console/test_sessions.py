@@ -15,6 +15,8 @@ from tests.console.test_security_keys import BEGIN, send
 from tests.console.visits import sign_in
 from tests.factories import ApprovalRequestFactory
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 HOUR = 3_600
 
 

@@ -29,13 +29,23 @@ from tests.factories import (
 )
 from tests.factories.runs import change_set_of
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 MODELS = sorted(model._meta.label_lower.replace(".", "_") for model in admin.site._registry)
 # Their forms hand what they were given to a service.
 BY_SERVICE = {"apikey", "changerule", "credential", "secret", "signingkey", "tokenissuer", "user"}
 WITHOUT_ADD = sorted(
     set(MODELS)
     - {f"identities_{name}" for name in BY_SERVICE}
-    - {"runs_campaign", "runs_run", "runs_stop", "tools_toolgrant", "tools_toolserver", "tools_userterms"}
+    - {
+        "runs_campaign",
+        "runs_run",
+        "runs_schedule",
+        "runs_stop",
+        "tools_toolgrant",
+        "tools_toolserver",
+        "tools_userterms",
+    }
     - {
         "approvals_absence",
         "approvals_approvalrule",

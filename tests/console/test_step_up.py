@@ -13,6 +13,8 @@ from tests.cast import Cast
 from tests.console.visits import Page, act, page_of, sign_in, text_of
 from tests.factories.identities import current_code
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 AGENT, KEY = "identities_agentidentity", "identities_apikey"
 WANTED = "Confirm with your second factor"
 FIELD = 'name="code"'

@@ -25,6 +25,8 @@ from runs.provisioning.demo import load_company
 from runs.services import start_run
 from tests.demo.servers import running
 
+pytestmark = [pytest.mark.setup, pytest.mark.slow]
+
 SCRIPTS = load_scripts(SHIPPED)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from random import Random
 from typing import Any
@@ -13,7 +14,10 @@ from agentops.engine import events as e
 from agentops.engine.events import Event
 from agentops.engine.fold import fold
 from agentops.engine.state import CallState, RunState
-from tests.engine.world import START, World
+from tests.engine.world import START, Facts, World
+
+# The most that a person may grant at a time.
+MOST_MORE: Facts = {"steps": 3, "tokens": 5_000, "usd": "0.1", "seconds": 30}
 
 
 @dataclass
@@ -58,6 +62,8 @@ class History:
         acts: list[Callable[[], None]] = [partial(self._act, kind) for kind in kinds]
         if self.state.is_under_review:
             acts += 4 * [partial(self._act, self.dice.choice((e.CHANGES_SENT_BACK, e.CHANGES_SETTLED)))]
+        if self.state.extensible.asked:
+            acts += 4 * [self._extend, self._refuse_more]
         for call in self.state.open_calls:
             acts += 3 * self._answers(call)
         return acts
@@ -68,6 +74,9 @@ class History:
             others = () if call.attempts else ("edited",)
             verdict = self.dice.choice(("approved", "denied", "asked", *others))
             return [partial(self.verdicts.setdefault, call.approval, verdict)]  # type: ignore[list-item]  # its result is not used
+        if call.status == "confirming":
+            said = self.dice.choice(("confirmed", "confirmed", "denied_by_user", "confirmation_expired"))
+            return [partial(self.verdicts.setdefault, call.confirmation, said)]  # type: ignore[list-item]  # its result is not used
         if call.status == "asked":
             kind = e.INPUT_RECEIVED if call.code == "input" else e.HANDOVER_ANSWERED
             return [partial(self._act, kind, **where)]
@@ -76,6 +85,23 @@ class History:
         if call.status == "held":
             return [partial(self._act, e.CALL_VETOED, **where)]
         return []
+
+    def _extend(self) -> None:
+        """Let the run go on; what it may have more of a shared unit is reserved of it."""
+        usd, held = str(Decimal(self.dice.randint(1, 10)) / 100), self.state.drawn
+        more = {unit: self.dice.randint(1, MOST_MORE[unit]) for unit in ("steps", "tokens", "seconds")}
+        drawn = {
+            "steps": 0 if held.steps is None else more["steps"],
+            "tokens": 0 if held.tokens is None else more["tokens"],
+            "usd": "0" if held.usd is None else usd,
+        }
+        until = (self.now + timedelta(minutes=30)).isoformat()
+        asked = self.state.extensible.asked
+        self._act(e.BUDGET_EXTENDED, extension=asked, **more, usd=usd, drawn=drawn, until=until)
+
+    def _refuse_more(self) -> None:
+        code = self.dice.choice(("refused", "expired"))
+        self._act(e.EXTENSION_REFUSED, extension=self.state.extensible.asked, code=code)
 
     def _act(self, kind: str, **facts: Any) -> None:
         self.append(Event(len(self.events) + 1, kind, {"size": 9, **facts}, self.now))

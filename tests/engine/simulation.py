@@ -7,10 +7,9 @@ that breaks a property is made smaller.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from decimal import ROUND_UP, Decimal
-from itertools import takewhile
 from random import Random
 from typing import Any
 
@@ -30,19 +29,15 @@ from agentops.engine.budgets import (
 )
 from agentops.engine.commands import Command
 from agentops.engine.decide import LOST, next_command
-from agentops.engine.events import INTENTS, Event
-from agentops.engine.fold import fold, is_overtaken
+from agentops.engine.events import Event
 from agentops.engine.shares import find_lacking
-from agentops.engine.state import CallState, Limits, RunState
+from agentops.engine.state import CallState, Limits
 from agentops.engine.trouble import JITTER_UNITS, decide_follow_up
-from tests.engine.people import History
-from tests.engine.world import EFFECTS, IDEMPOTENCY, LIFE, RATES, START, TOOLS, Facts, World, worlds
+from tests.engine.asking import Asking
+from tests.engine.world import EFFECTS, LIFE, RATES, TOOLS, Facts, World, worlds
+from tests.engine.writing import Moved
 
 MOST_COMMANDS = 5_000
-
-
-class Moved(Exception):
-    """People added to the stream: the driver folds again and decides anew."""
 
 
 class Crash(Exception):
@@ -50,62 +45,10 @@ class Crash(Exception):
 
 
 @dataclass
-class Simulation(History):
+class Simulation(Asking):
     """One run: its history, and a driver with a view of its own."""
 
-    # What the driver knows, what it has not written yet, and which commands led to what it has written.
-    head: int = 0
-    pending: list[tuple[Event, Command | None]] = field(default_factory=list)
-    idle_ms: int = 0
-    due_at: datetime = START
-    decisions: list[Command] = field(default_factory=list)
     commands: int = 0
-
-    # --- the driver's writing ---------------------------------------------------------------------------
-
-    @property
-    def view(self) -> RunState:
-        """Return what the driver knows."""
-        state = self.states[self.head - 1]
-        for event, _ in self.pending:
-            state = fold(state, event)
-        return state
-
-    def note(self, kind: str, command: Command | None = None, **facts: Any) -> None:
-        """Keep an event to be written; ``command`` is what led to it, unless the world or people did."""
-        if self.idle_ms:
-            facts, self.idle_ms = {**facts, "idle_ms": self.idle_ms}, 0
-        seq = self.head + len(self.pending) + 1
-        self.pending.append((Event(seq, kind, facts, self.now), command))
-
-    def commit(self) -> None:
-        """Write what is pending, unless people have written meanwhile."""
-        if not self.pending:
-            return
-        if self.head != len(self.events):
-            raise Moved
-        for event, command in self.pending:
-            self.append(event)
-            self.decisions += [command] if command else []
-        self.head, self.pending = len(self.events), []
-
-    def rewind(self) -> None:
-        """Fold again; what has happened is kept, what was only intended is dropped."""
-        kept = list(takewhile(lambda item: item[0].kind not in INTENTS, self.pending))
-        self.idle_ms += sum(event.facts.get("idle_ms", 0) for event, _ in self.pending[len(kept) :])
-        self.head = len(self.events)
-        self.pending = []
-        for event, command in kept:
-            if not is_overtaken(self.view, event.kind, event.facts):
-                seq = self.head + len(self.pending) + 1
-                self.pending.append((event._replace(seq=seq), command))
-
-    def take_over(self) -> None:
-        """Begin a drive: fold, and see how long the run has waited for it."""
-        self.head, self.pending, self.idle_ms = len(self.events), [], 0
-        if self.state.working_since is not None:
-            since = max(self.due_at, self.state.working_since)
-            self.idle_ms = max(0, (self.now - since) // timedelta(milliseconds=1))
 
     # --- the drive --------------------------------------------------------------------------------------
 
@@ -126,6 +69,7 @@ class Simulation(History):
             "size": 20,
             **({} if world.crowded is None else {"needs_review": True}),
             **({"mode": "propose"} if world.proposes else {}),
+            **({"extensions": world.extensions} if world.extensions else {}),
         }
         self.append(Event(1, e.RUN_STARTED, facts, self.now))
 
@@ -146,7 +90,7 @@ class Simulation(History):
 
     def _carry_out_next(self) -> None:
         self.pass_time(50)
-        self._heed_verdicts()
+        self.heed_words()
         self._heed_children()
         command = next_command(self.view, self.now, self.idle_ms)
         _CARRY_OUT[type(command)](self, command)
@@ -155,20 +99,6 @@ class Simulation(History):
             self.due_at = self.now
             self.pass_time(5_000)
             self.take_over()
-
-    def _heed_verdicts(self) -> None:
-        for call in self.view.calls:
-            verdict = self.verdicts.get(call.approval) if call.status == "waiting" else None
-            where: dict[str, Any] = {"step": self.view.step, "call": call.number, "approval": call.approval}
-            if verdict == "approved":
-                self.note(e.APPROVAL_GRANTED, **where)
-            elif verdict == "asked":
-                self.note(e.CALL_ASKED_BACK, **where, size=9)
-            elif verdict == "edited":
-                digest = str(self.dice.randrange(1_000))
-                self.note(e.CALL_EDITED, **where, args_digest=digest, size=20)
-            elif verdict:
-                self.note(e.APPROVAL_REFUSED, **where, code="denied_by_human")
 
     def _heed_children(self) -> None:
         """Let children end as they may, within what they were given."""
@@ -301,10 +231,12 @@ class Simulation(History):
                 self.note(e.CALL_ASKED, left, **where, action=e.BUILT_IN_TOOLS[call.tool])
             elif self.view.proposes and EFFECTS[call.tool] != "read":
                 self._stage(left, call)
+            elif self.chance(0.25):
+                self.confirm(left, call)
             elif self.chance(0.3):
-                self._gate(left, call)
+                self.gate(left, call)
             else:
-                self.note(e.CALL_ALLOWED, left, **where, **self._terms(call), **self._hold(call))
+                self.note(e.CALL_ALLOWED, left, **where, **self.terms_of(call), **self._hold(call))
 
     def _hold(self, call: CallState) -> Facts:
         """Hold a write for people to veto it, now and then."""
@@ -317,39 +249,13 @@ class Simulation(History):
         item, where = self.view.staged + 1, {"step": self.view.step, "call": call.number}
         change_set = self.view.change_set or f"set{len(self.events)}"
         self.note(
-            e.CALL_STAGED, command, **where, **self._terms(call), item=item, change_set=change_set, size=9
+            e.CALL_STAGED, command, **where, **self.terms_of(call), item=item, change_set=change_set, size=9
         )
         self.commit()
 
     def offer(self, command: c.OfferChanges) -> None:
         self.note(e.CHANGES_OFFERED, command, items=command.items, change_set=self.view.change_set)
         self.commit()
-
-    def _gate(self, command: Command, call: CallState) -> None:
-        self.commit()  # what has happened so far is evidence
-        request = {"approval": f"a{len(self.events)}", "expires_at": (self.now + LIFE).isoformat()}
-        where = {"step": self.view.step, "call": call.number}
-        self.note(e.CALL_GATED, command, **where, **self._terms(call), **request)
-        self.commit()
-
-    def _terms(self, call: CallState) -> Facts:
-        known = bool(call.effect)  # a tool's version declares these once
-        return {
-            "tool_version": "v1",
-            "effect": EFFECTS[call.tool],
-            "idempotency": call.idempotency if known else self.dice.choice(IDEMPOTENCY),
-            "max_attempts": 3,
-            "backoff_base_ms": 500,
-            "backoff_cap_ms": 30_000,
-            "on_unknown": call.on_unknown if known else self.dice.choice(("wait", "halt")),
-            "on_breaker_open": call.on_breaker_open if known else self.dice.choice(("wait", "skip", "halt")),
-            **self._join(call),
-        }
-
-    def _join(self, call: CallState) -> Facts:
-        joins: tuple[list[Any], ...] = ([], ["all", "any", 1], ["all", "quorum", 1], ["all", "quorum", 2])
-        join = joins[self.view.step % 4]  # of a tool, once
-        return {"join": join} if join and call.tool == "ask_agent" else {}
 
     def call(self, command: c.CallTools) -> None:
         """Give one task to another agent; or, where there is none, make the calls."""
@@ -414,14 +320,20 @@ class Simulation(History):
         elif call.in_doubt:
             facts = {"code": "no_grant", "then": "park", "delay_ms": 0, "attempt": call.attempts}
             self.note(e.CALL_UNKNOWN, still, **where, **facts)
+        elif self._has_changed(call) and self.chance(0.3):
+            self.confirm(still, call)
         elif not call.approval and self.chance(0.3):
-            self._gate(still, call)
+            self.gate(still, call)
         elif not call.attempts and call.effect != "read" and self.chance(0.3):
             held_until = (self.now + timedelta(seconds=self.dice.choice((30, 600)))).isoformat()
             self.note(e.CALL_HELD, still, **where, held_until=held_until)
         else:
             self.note(e.CALL_REFUSED, still, **where, code=self.dice.choice(("circuit_open", "no_grant")))
         return False
+
+    def _has_changed(self, call: CallState) -> bool:
+        """Whether the end user may have to say it anew: they have not yet, or what they confirmed is another state."""
+        return not call.confirmation or call.status == "approved"
 
     def settle_attempt(self, number: int) -> None:
         """Let an attempt end as it may."""
@@ -465,6 +377,7 @@ class Simulation(History):
 
 _CARRY_OUT: dict[type, Callable[[Simulation, Any], None]] = {
     c.Admit: Simulation.admit,
+    c.AskMore: Simulation.ask_more,
     c.OfferChanges: Simulation.offer,
     c.AskPlanner: Simulation.ask,
     c.SettleLostAnswer: Simulation.settle_answer,

@@ -37,6 +37,7 @@ from tests.engine.world import LIFE, START
 
 COMMANDS = (
     c.Admit,
+    c.AskMore,
     c.AskPlanner,
     c.AssessCalls,
     c.CallTools,
@@ -67,10 +68,11 @@ def test_every_reachable_state_has_exactly_one_next_command(
 def test_a_run_that_is_driven_ends(run: Simulation) -> None:
     """Whatever planner, tools and people do, and however often drivers die: within a bounded number of commands."""
     assert run.state.has_ended
-    most_calls = run.world.steps * run.world.tool_calls
-    settling = 12 * most_calls + 4 * run.world.steps
+    steps, tokens = run.state.limits.steps, run.state.limits.tokens
+    most_calls = steps * run.world.tool_calls
+    settling = 12 * most_calls + 4 * steps
     deferrals = LIFE // timedelta(seconds=30)
-    lost = run.world.tokens // 16 + 1
+    lost = tokens // 16 + 1
     assert run.commands <= 50 * (1 + settling) + deferrals * most_calls + lost
     assert next_command(run.state, run.now) == c.Rest()
 

@@ -39,6 +39,7 @@ class World:
     final: float = 0.2
     tool_calls: int = 4
     proposes: bool = False
+    extensions: int = 0  # how often it may ask to go on at a limit of its own
     crowded: float | None = None  # how likely a run is held back; None: it asks nobody
 
 
@@ -57,5 +58,6 @@ worlds = st.builds(
     final=st.sampled_from([0.0, 0.2, 0.6]),
     tool_calls=st.integers(1, 5),
     proposes=st.sampled_from([False, False, True]),
+    extensions=st.sampled_from([0, 1, 3]),
     crowded=st.sampled_from([None, 0.0, 0.6]),
 )

@@ -16,6 +16,8 @@ from tests.console.visits import Page, act, count_queries, page_of, sign_in, tex
 from tests.factories import AgentFactory, ApplicationFactory, PersonFactory, TeamFactory
 from tests.ledger import last_entry
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 AGENT, APPLICATION, KEY, USER = (
     "identities_agentidentity", "identities_application", "identities_apikey", "identities_user",
 )  # fmt: skip

@@ -12,6 +12,8 @@ from tests.cast import Cast
 from tests.console.visits import Page, act, page_of, sign_in, text_of
 from tests.identities.secrets import VALUE, make_secret, value_of
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 SECRET = "identities_secret"
 
 

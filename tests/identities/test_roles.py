@@ -17,6 +17,8 @@ from tests.console.visits import page_of, sign_in, text_of
 from tests.factories import ApprovalRequestFactory, PersonFactory
 from tests.verbs import DEEDS, verbs
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 # What each role may do in its own team. A verb that stands in no line is for superusers, and stands below.
 MAY: dict[str, set[str]] = {
     "auditor": set(),
@@ -53,6 +55,7 @@ MAY: dict[str, set[str]] = {
         "force_breaker_open", "lift_forced_breaker", "reset_breaker",
         "pause_run", "resume_run", "cancel_run", "kill_run", "add_message", "answer_input", "settle_outcome",
         "veto_call", "claim_handover", "release_handover", "answer_handover", "close_handover",
+        "pause_schedule", "end_schedule",
     },
 }  # fmt: skip
 SUPERUSERS = {
@@ -61,6 +64,7 @@ SUPERUSERS = {
 }  # fmt: skip
 # Given beside a role: to start runs agent by agent, to erase by who answers for the data. One withdraws one's own only.
 BESIDE = {"start_run", "erase_run", "erase_principal", "withdraw"}
+BESIDE |= {"create_schedule", "change_schedule", "resume_schedule"}  # in one's own name
 
 
 def with_role(cast: Cast, role: str, name: str = "rosa") -> User:

@@ -14,6 +14,8 @@ from tests.ledger import last_entry
 from tests.oauth.clients import USER_ID, Caller, key_pair, user_id
 from tests.oauth.test_generations import rotate
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 CREDENTIAL, ISSUER, KEY, DELEGATION = (
     "identities_credential", "identities_tokenissuer", "identities_signingkey", "identities_delegation",
 )  # fmt: skip

@@ -6,7 +6,8 @@ from types import ModuleType
 
 import pytest
 
-from agentops.engine import decide, retry, trouble
+from agentops.engine import decide, fold, retry, trouble
+from agentops.engine.changes import budgets, calls
 from agentops.engine.fold import UnfoldableEvent
 from agentops.engine.probes import check_history
 from agentops.engine.replay import replay
@@ -29,6 +30,13 @@ ANY_WRITE = (
     "for w in writes:\n        if w.may_run and _is_due(state, w, now):\n            return (w.number,)",
 )
 
+YES_AT_ONCE = ('"confirming"', '"confirmed"')
+NO_IS_YES = ('status="refused"', 'status="confirmed"')
+UNASKED = (
+    "if writes and writes[0].may_run",
+    'if writes and (writes[0].may_run or writes[0].status == "confirming")',
+)
+
 # Those that the stream of an ordinary run shows, because it holds what was done in their place.
 SHOWN: dict[str, Mutation] = {
     "a lost attempt is repeated blindly": (decide, "_settle_losses", *BLINDLY),
@@ -48,6 +56,10 @@ SHOWN: dict[str, Mutation] = {
     "an expiry is ignored": (decide, "_heed_people", "if now >= state.expires_at:", "if False:"),
     "a kill is ignored": (decide, "_heed_people", "if state.killed:", "if False:"),
     "a cancellation is ignored": (decide, "_heed_people", "if state.cancelling:", "if False:"),
+    "a limit is not asked about": (decide, "_stop_at", "state.extensible.left", "False"),
+    "what was granted does not count": (budgets, "_budget_extended", 'limits.steps + facts["steps"]', "0"),
+    "an end user who is asked has confirmed": (calls, "_confirmation_requested", *YES_AT_ONCE),
+    "what an end user refused goes out": (calls, "_confirmation_refused", *NO_IS_YES),
     "retries need no jitter": (retry, "_delay", "jitter * ceiling", "ceiling"),
     "a wish to be left alone is ignored": (retry, "_delay", "retry_after_s or 0.0", "0.0"),
     "a refusal for good is retried": (retry, "_refuse_retry", "if not retryable:", "if False:"),
@@ -68,6 +80,13 @@ HIDDEN: dict[str, Mutation] = {
         "if False:",
     ),
     "waiting for a driver is working time": (decide, "find_deadline", "left_ms + idle_ms", "left_ms"),
+    "a call goes out before its end user has confirmed it": (decide, "_runnable", *UNASKED),
+    "a run at its limit does not wait for people": (
+        decide,
+        "_heed_people",
+        "if state.extensible.asked:",
+        "if False:",
+    ),
     "a pause is ignored": (decide, "_heed_people", "if state.paused:", "if False:"),
 }
 
@@ -93,9 +112,17 @@ def test_nobody_cries_wolf(check: str) -> None:
     assert notices(check) == []
 
 
+def mutate(monkeypatch: pytest.MonkeyPatch, mutation: Mutation) -> None:
+    """Rewrite a function, also where the fold has it at hand by the kind of event."""
+    before = getattr(mutation[0], mutation[1])
+    after = rewrite(monkeypatch, *mutation)
+    for kind in [kind for kind, change in fold._CHANGES.items() if change is before]:
+        monkeypatch.setitem(fold._CHANGES, kind, after)
+
+
 @pytest.mark.parametrize("mutation", SHOWN.values(), ids=SHOWN)
 def test_a_stream_shows_it(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
-    rewrite(monkeypatch, *mutation)
+    mutate(monkeypatch, mutation)
     assert notices("replay")
 
 
@@ -105,5 +132,5 @@ COMMANDS = {name: mutation for name, mutation in {**SHOWN, **HIDDEN}.items() if 
 
 @pytest.mark.parametrize("mutation", COMMANDS.values(), ids=COMMANDS)
 def test_a_kept_history_shows_it(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
-    rewrite(monkeypatch, *mutation)
+    mutate(monkeypatch, mutation)
     assert notices("probes")

@@ -41,6 +41,9 @@ UNION ALL SELECT 'step', ARRAY[number::text], to_jsonb(r) FROM runs_step r WHERE
 UNION ALL SELECT 'call', ARRAY[step::text, number::text], to_jsonb(r) FROM runs_tool_call r WHERE run_id = %(run)s
 UNION ALL SELECT 'effect', ARRAY[key], to_jsonb(r) FROM tools_effectrecord r WHERE stream_id = %(run)s
 UNION ALL SELECT 'handover', ARRAY[step::text, call::text], to_jsonb(r) FROM runs_handover r WHERE run_id = %(run)s
+UNION ALL SELECT 'change set', ARRAY[id::text], to_jsonb(r) - 'settled_at' FROM runs_changeset r WHERE run_id = %(run)s
+UNION ALL SELECT 'item', ARRAY[s.id::text, i.number::text], to_jsonb(i) FROM runs_change_item i
+    JOIN runs_changeset s ON s.id = i.change_set_id WHERE s.run_id = %(run)s
 ORDER BY 1, 2
 """
 

@@ -38,10 +38,16 @@ BEFORE = [
 ]
 
 
-def show_refunds(company: Company, **changes: Any) -> ToolVersion:
-    """Add a refund that waits for Fiona, and the read that shows what it changes; terms start with ``grant_``."""
+def show_refunds(
+    company: Company, *, provenance: dict[str, Any] | None = None, **changes: Any
+) -> ToolVersion:
+    """Add a refund that waits for Fiona, and the read that shows what it changes; terms start with ``grant_``.
+
+    ``provenance`` is the read's.
+    """
     takes = {"type": "object", "properties": {"order_id": {"type": "string"}}, "required": ["order_id"]}
-    company.add_tool("read_account", effect="read", input_schema=takes, output_schema=ANSWER)
+    read: dict[str, Any] = {"input_schema": takes, "output_schema": ANSWER, "provenance": provenance or {}}
+    company.add_tool("read_account", effect="read", **read)
     fields: dict[str, Any] = {
         "effect": "irreversible",
         "grant": "REQUIRE_APPROVAL",

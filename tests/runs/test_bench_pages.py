@@ -28,7 +28,8 @@ DAILY_OBJECTS = ("one of approval requests", "one of runs", "one of agent identi
 @pytest.fixture
 def asking(company: Company) -> tuple[Company, ApprovalRequest, Run]:
     """Have a run that waits for a person."""
-    tool = company.add_tool("refund", grant="REQUIRE_APPROVAL").tool
+    # A slow machine takes longer to visit all pages than people have to decide by default.
+    tool = company.add_tool("refund", grant="REQUIRE_APPROVAL", grant_approval_ttl_s=86_400).tool
     company.let_decide(tool)
     run = company.run(proposes(("refund", ORDER)))
     company.is_mutant = True  # the copies of it fit no seal

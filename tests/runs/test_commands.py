@@ -33,6 +33,8 @@ from tools.models import Tool
 from tools.services.catalogue import latest_version
 from tools.services.definition import definition_of
 
+pytestmark = [pytest.mark.setup, pytest.mark.slow]
+
 DOCUMENT_TEXT = "format: agentops/1\nteams: {desk: {name: Desk}}\n"
 
 

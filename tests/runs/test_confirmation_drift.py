@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from approvals.models import Confirmation
@@ -13,7 +15,7 @@ from tests.runs.previews import BEFORE, change_account, show_refunds, turns
 from tests.runs.test_confirmations import answer, asked
 from tests.runs.test_edits import edit
 
-TERMS = {"grant": "ALLOW", "effect": "reversible", "grant_confirmation": True}
+TERMS: dict[str, Any] = {"grant": "ALLOW", "effect": "reversible", "grant_confirmation": True}
 
 
 @pytest.fixture

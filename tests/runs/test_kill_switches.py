@@ -19,7 +19,7 @@ from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import meanwhile
 from tools import standing
 
-pytestmark = pytest.mark.revocation
+pytestmark = [pytest.mark.revocation, pytest.mark.slow]
 
 SCOPES = ("everything", "principal", "provider")
 

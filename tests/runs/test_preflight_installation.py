@@ -33,6 +33,8 @@ from tests.runs.guardrails import (
 )
 from tests.runs.production import LONG_KEYS, run_in_production
 
+pytestmark = [pytest.mark.setup, pytest.mark.slow]
+
 SEALING_KEY = LONG_KEYS["AGENTOPS_SEALING_KEYS"]
 
 

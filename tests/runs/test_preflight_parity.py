@@ -22,6 +22,8 @@ from tests.cast import Cast
 from tests.console.visits import Page, page_of, sign_in, text_of
 from tests.runs.guardrails import SPOILED, agents, change, lack_nothing, lose_fiona, make_whole_version
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 Said = list[tuple[str, str, str, str]]  # code, subject, problem, remedy
 # A document has no words for these: what it leaves out has its default.
 UNSPEAKABLE = {"no_budget", "no_expiry", "no_loop_detection"}

@@ -231,8 +231,8 @@ def test_looking_reads_no_more_rows_of_a_larger_table(
 def test_without_that_bound_every_call_is_read(
     tool: Tool, version: ToolVersion, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The mutant: the planner, who has no statistics of these rows, may sort them all."""
-    rewrite(monkeypatch, tool_use, "_read", "enable_sort = off", "enable_sort = on")
+    """The mutant: the calls are not read in the order of their index, so all are read and sorted."""
+    rewrite(monkeypatch, tool_use, "_read", "enable_sort = off", "enable_indexscan = off")
     monkeypatch.setattr(tool_use, "MOST_READ", 500)
     seed(run, version, 20_000)
     assert rows_touched(tool) == 20_000

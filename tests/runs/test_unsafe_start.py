@@ -13,6 +13,8 @@ from config.celery import check_start
 from runs import preflight
 from tests.runs.production import ROOT, production_environment, run_in_production
 
+pytestmark = [pytest.mark.crash, pytest.mark.slow]
+
 CELERY = ("-m", "celery", "-A", "config")
 WORKER = (*CELERY, "worker", "-P", "solo")
 ASGI = ("-c", "import config.asgi")

@@ -81,7 +81,9 @@ def test_servers_that_do_not_start_end_the_run_with_the_reason(no_servers: str) 
 
 
 def test_a_failing_migration_ends_the_run_with_its_output() -> None:
-    run = run_pytest(ONE_TEST, LOG_LEVEL="no such level")
+    """On named servers, where every run migrates."""
+    mine = {name: os.environ[name] for name in PLACEHOLDERS}
+    run = run_pytest(ONE_TEST, **mine | {"LOG_LEVEL": "no such level"})
 
     assert run.returncode == pytest.ExitCode.USAGE_ERROR
     assert "ERROR: migrate failed" in run.stderr

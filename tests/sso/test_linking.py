@@ -14,6 +14,8 @@ from tests.sso.conftest import Visitor
 from tests.sso.provider import IdentityProvider
 from tests.sso.test_sign_on import roles_of
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 LINK = "/admin/identities/user/link/"
 
 

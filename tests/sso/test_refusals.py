@@ -19,6 +19,8 @@ from tests.sso.bad_answers import TABLE, BadAnswer
 from tests.sso.conftest import Visitor, paula
 from tests.sso.provider import SECRET_WORDS, IdentityProvider
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 
 def reasons() -> list[str]:
     """Return why sign-ons were refused that proved nobody known."""

@@ -21,6 +21,8 @@ from tests.oauth.clients import key_pair
 from tests.sso.conftest import Visitor, paula
 from tests.sso.provider import IdentityProvider
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 FACTOR = "/admin/sign-in/factor/"
 
 

@@ -22,6 +22,8 @@ from tools.breaker import Breaker, BreakerSnapshot
 from tools.mirror import reconcile_breakers
 from tools.models import BreakerState, Tool, ToolGrant, ToolVersion
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 TOOL, GRANT = "tools_tool", "tools_toolgrant"
 SCRIPT = "<script>alert(1)</script>"
 

@@ -379,6 +379,8 @@ def strip(state: BreakerState) -> tuple[object, ...]:
     )
 
 
+@pytest.mark.rude
+@pytest.mark.slow
 def test_script_and_rules_agree(worker_redis: redis.Redis) -> None:
     machine = type("BoundAgreement", (Agreement,), {"client": worker_redis})
     case = machine.TestCase  # type: ignore[attr-defined]  # hypothesis adds it to each machine class

@@ -16,6 +16,8 @@ from tools.models import Tool, ToolGrant, UserTerms
 from tools.places import Place
 from tools.services import revoke_grant
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 TOOL = "tools_tool"
 
 

@@ -153,6 +153,8 @@ wide = st.fixed_dictionaries(
 verbs = st.sampled_from([None, ["create", "update"], ["open", "close", "archive"]])
 
 
+@pytest.mark.rude
+@pytest.mark.slow
 @given(wide, verbs, st.data())
 def test_the_narrow_tools_take_together_what_the_wide_one_takes(
     schema: dict[str, Any], chosen: list[str] | None, data: st.DataObject

@@ -265,6 +265,8 @@ def callees_of(function: str) -> set[tuple[str, str]]:
     }
 
 
+@pytest.mark.authority
+@pytest.mark.slow
 def test_only_execution_reaches_the_adapters() -> None:
     """Checking a tool's configuration looks at an adapter too, and calls nothing on it but ``check_config``."""
     wire_only = "tools/credentials/providers/oauth.py"
@@ -291,6 +293,8 @@ def test_only_execution_reaches_the_adapters() -> None:
     }
 
 
+@pytest.mark.authority
+@pytest.mark.slow
 def test_only_execution_releases_credentials_and_only_a_request_shows_one() -> None:
     assert files_that_call("with_credential") == {"tools/execution.py"}
     assert files_that_call("open_lease") == {"tools/credentials/leasing.py"}
@@ -298,6 +302,8 @@ def test_only_execution_releases_credentials_and_only_a_request_shows_one() -> N
     assert files_that_call("reveal") == set()
 
 
+@pytest.mark.authority
+@pytest.mark.slow
 def test_only_the_gate_issues_permits_and_only_permits_makes_them() -> None:
     assert files_that_call("issue_permit") == {"approvals/gate.py"}
     assert files_that_call("Permit") == {"tools/permits.py"}

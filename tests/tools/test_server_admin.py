@@ -16,7 +16,7 @@ from tests.tools.adapters.mcp.server import ToolsServer, serve_tools
 from tests.tools.openapi.documents import SHOP
 from tools.models import ServerTool, Tool, ToolServer
 
-pytestmark = [pytest.mark.mcp, pytest.mark.django_db]
+pytestmark = [pytest.mark.mcp, pytest.mark.django_db, pytest.mark.console, pytest.mark.slow]
 
 SERVER = "tools_toolserver"
 

@@ -15,7 +15,7 @@ from tests.tools.tables import eligibility, make_table, publish
 from tools.models import DecisionTable
 from tools.services.tables import export_table
 
-pytestmark = [pytest.mark.django_db, pytest.mark.dmn]
+pytestmark = [pytest.mark.django_db, pytest.mark.dmn, pytest.mark.console, pytest.mark.slow]
 TABLE = "tools_decisiontable"
 
 

@@ -16,7 +16,7 @@ from tests.cast import Cast
 from tests.console.visits import act, page_of, sign_in
 from tests.verbs import channel_of, delivery_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.console, pytest.mark.slow]
 CHANNEL, DELIVERY, MAIL = "approvals_noticechannel", "approvals_noticedelivery", "approvals_mailpreference"
 
 

@@ -31,7 +31,12 @@ from tests.runs.company import ORDER, SUBJECT, Company
 
 __all__ = ["company", "refund"]
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("mailbox", "refund")]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("mailbox", "refund"),
+    pytest.mark.approvals,
+    pytest.mark.slow,
+]
 DESK = {"needed": 1, "group": "desk"}
 LADDER = {**DESK, "escalate": [{"after_s": 300, "group": "heads"}, {"after_s": 600, "group": "board"}]}
 

@@ -29,7 +29,7 @@ from tests.runs.test_driver import crash, drive_and_crash
 from tests.runs.test_edits import edit
 from tools.models import Tool
 
-pytestmark = pytest.mark.approvals
+pytestmark = [pytest.mark.approvals, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from tests.runs.admin.pages import MODEL, SCRIPT, show
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import lose_reply
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 
 def answer(client: Client, run: Run, **form: object) -> Page:
     given = {"step": "1", "call": "1", "text": "An answer.", **form}

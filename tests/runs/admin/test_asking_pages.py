@@ -13,6 +13,8 @@ from tests.runs.admin.pages import SCRIPT, show
 from tests.runs.company import Company, proposes, says
 from tests.runs.test_extensions import look
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 CONVERSATION, EXTENSION = "runs_handover", "runs_extension"
 
 

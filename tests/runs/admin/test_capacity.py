@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from django.test import Client
 
 from approvals.capacity import set_review_capacity
@@ -9,6 +10,8 @@ from approvals.models import ReviewCapacity
 from tests.console.visits import Page, page_of, sign_in, text_of
 from tests.factories import ApprovalRequestFactory
 from tests.runs.company import Company
+
+pytestmark = [pytest.mark.console, pytest.mark.slow]
 
 MODEL = "approvals_reviewcapacity"
 

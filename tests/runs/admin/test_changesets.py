@@ -17,6 +17,8 @@ from tests.console.visits import act, page_of, sign_in, text_of
 from tests.runs.changesets.proposing import carry_out, comment, prepare, propose, review
 from tests.runs.company import Company
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 
 def test_what_waits_is_listed_reviewed_and_carried_out(company: Company) -> None:
     prepare(company)

@@ -26,6 +26,8 @@ from tests.factories import (
 from tests.runs.company import Company
 from tests.runs.test_regression import complete, version
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 
 class TestDashboard:
     def test_every_number_counts_what_the_viewer_may_see(self, company: Company, cast: Cast) -> None:

@@ -14,6 +14,8 @@ from tests.ledger import kinds_of, last_entry
 from tests.runs.admin.pages import MODEL, SCRIPT, show
 from tests.runs.company import Company, proposes, says
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 HELD = page_of(MODEL, "held")
 WHY = "The customer called."
 

@@ -11,6 +11,8 @@ from runs.models import Run
 from tests.console.visits import page_of, sign_in, text_of
 from tests.runs.company import ORDER, Company, proposes, says
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 SCRIPT = "<script>alert(1)</script>"
 
 

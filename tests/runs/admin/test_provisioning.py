@@ -22,6 +22,8 @@ from tests.ledger import kinds_of
 from tools.models import Tool, ToolGrant
 from tools.services import add_approver
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 STEPS = ("purpose", "template", "tools", "budget", "approvers")
 
 

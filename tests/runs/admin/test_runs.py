@@ -19,6 +19,8 @@ from tests.factories import (
 from tests.runs.admin.pages import MODEL, SCRIPT, show
 from tests.runs.company import ORDER, Company, proposes, says
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 
 class TestRunPage:
     def test_it_tells_request_decisions_effects_costs_and_answer(self, cast: Cast, finished: Run) -> None:

@@ -11,6 +11,8 @@ from tests.console.visits import page_of, sign_in, text_of
 from tests.runs.admin.pages import MODEL
 from tests.runs.company import Company
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 
 class TestStarting:
     @pytest.fixture(autouse=True)

@@ -16,6 +16,8 @@ from tests.ledger import kinds_of, last_entry
 from tests.runs.admin.pages import MODEL, show
 from tests.runs.company import Company
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 
 class TestSteering:
     @pytest.mark.parametrize(

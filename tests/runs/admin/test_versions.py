@@ -16,6 +16,8 @@ from tests.factories import (
 )
 from tests.runs.company import Company
 
+pytestmark = [pytest.mark.console, pytest.mark.slow]
+
 
 class TestVersions:
     def test_a_draft_says_what_it_lacks_and_what_to_do(self, cast: Cast) -> None:

@@ -27,6 +27,8 @@ from tests.runs.changesets.proposing import MAIL, REFUND, carry_out, comment, pr
 from tests.runs.company import Company, proposes, says
 from tools.models import Tool
 
+pytestmark = [pytest.mark.changesets, pytest.mark.slow]
+
 ORDER_2 = ("refund", {"order_id": "A-2"})
 
 

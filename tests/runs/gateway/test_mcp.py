@@ -76,7 +76,7 @@ def test_who_waits_is_told_for_what_and_asks_again(gateway: Gateway, outside: Ou
     first, second = gateway.ask(talk, mode=mode)
     told = json.loads(first.content[0].text)
     assert first.is_error
-    assert told.keys() == {"code", "detail", "approval_id", "url", "retry_after"}
+    assert told.keys() == {"code", "detail", "approval_id", "url", "retry_after", "statement"}
     assert (told["code"], told["approval_id"] in told["url"]) == ("approval_required", True)
     assert not second.is_error, second
     assert len(outside.company.world.effects) == 1
@@ -100,6 +100,7 @@ def test_a_client_that_can_show_an_address_is_sent_to_it_and_its_yes_approves_no
     [asked] = shown
     assert isinstance(asked, types.ElicitRequestURLParams)
     assert "/admin/approvals/" in asked.url
+    assert "A-1" in asked.message, "who is sent there sees what for"
     assert json.loads(result.content[0].text)["code"] == "approval_required"
     assert outside.company.world.effects == []
 

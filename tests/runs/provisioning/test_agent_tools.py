@@ -11,7 +11,7 @@ from identities.models import AgentIdentity, User
 from tests.runs.provisioning.document import apply, edited
 from tools.models import ToolGrant
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.setup, pytest.mark.slow]
 SHARE = {"steps": 2, "tokens": 500, "usd": "0.10", "seconds": 20}
 
 

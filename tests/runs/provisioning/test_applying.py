@@ -17,6 +17,8 @@ from runs.provisioning import apply_document
 from tests.runs.provisioning.document import BASE, END, VARIABLES, apply, changed, edited
 from tools.models import LintOverride, Tool, ToolVersion
 
+pytestmark = [pytest.mark.setup, pytest.mark.slow]
+
 
 def test_document_sets_everything_up(ada: User) -> None:
     apply(ada)

@@ -15,6 +15,8 @@ from identities.models import ChangeProposal, ChangeRule, User
 from runs.provisioning import apply_document
 from tests.runs.provisioning.document import BASE, VARIABLES
 
+pytestmark = [pytest.mark.setup, pytest.mark.slow]
+
 LARGE = {
     "name": "Large", "tool": "refund", "min_amount": "500.00", "currency": "USD", "reason_required": True,
     "stages": [

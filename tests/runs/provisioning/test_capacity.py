@@ -12,6 +12,8 @@ from runs.provisioning import apply_document
 from runs.provisioning.plan import Plan
 from tests.runs.provisioning.document import BASE, VARIABLES
 
+pytestmark = [pytest.mark.setup, pytest.mark.slow]
+
 
 def apply(ada: User, number: object, *, dry_run: bool = False) -> Plan:
     told = yaml.safe_load(BASE)

@@ -14,6 +14,8 @@ from identities.models import Team, User
 from runs.provisioning import apply_document
 from tests.runs.provisioning.document import BASE, VARIABLES
 
+pytestmark = [pytest.mark.setup, pytest.mark.slow]
+
 LATE = {"code": "too_late", "words": "It is past the 30 days."}
 
 

@@ -9,6 +9,8 @@ from identities.models import User
 from runs.models import Price
 from tests.runs.provisioning.document import apply, changed, edited
 
+pytestmark = [pytest.mark.setup, pytest.mark.slow]
+
 
 def test_a_budget_keeps_one_ceiling_at_least(ada: User) -> None:
     apply(ada)

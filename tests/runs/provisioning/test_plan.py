@@ -14,6 +14,8 @@ from runs.models import Budget
 from tests.runs.provisioning.document import END, apply, changed, edited, instruct, set_end
 from tools.models import ToolGrant
 
+pytestmark = [pytest.mark.setup, pytest.mark.slow]
+
 
 @pytest.mark.parametrize(
     ("edit", "expected"),

@@ -25,6 +25,8 @@ from tests.runs.provisioning.document import BASE, apply, changed, edited
 from tools.models import Tool, ToolGrant
 from tools.services import add_approver, approvers, catalogue, grants
 
+pytestmark = [pytest.mark.setup, pytest.mark.slow]
+
 
 @pytest.mark.parametrize(
     ("edit", "code"),

@@ -14,6 +14,8 @@ from runs.provisioning import apply_document
 from runs.provisioning.plan import Plan
 from tests.runs.provisioning.document import BASE, VARIABLES
 
+pytestmark = [pytest.mark.setup, pytest.mark.slow]
+
 FEW = {"at_least": 5, "percent": 10, "max_amount": "50.00", "currency": "USD"}
 MANY = {"at_least": 20, "percent": 50, "max_amount": "50.00", "currency": "USD"}
 

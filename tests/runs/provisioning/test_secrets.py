@@ -15,6 +15,8 @@ from runs.provisioning.plan import Plan
 from tests.cast import Cast
 from tools.models import ToolVersion
 
+pytestmark = [pytest.mark.setup, pytest.mark.slow]
+
 VALUE = "canary-of-a-document"
 CONFIG = {"method": "GET", "url": "https://shop.example/orders", "credential": "shop-key"}
 TOOL = {

@@ -13,7 +13,7 @@ from runs.provisioning import apply_document
 from tests.runs.provisioning.document import BASE, VARIABLES
 from tools.models import DecisionTableVersion, ToolGrant, ToolVersion
 
-pytestmark = pytest.mark.dmn
+pytestmark = [pytest.mark.dmn, pytest.mark.slow]
 BOUND = {"amount": {"tool": "eligibility", "output": "amount", "inputs": {"order_id": "order_id"}}}
 TABLE: dict[str, Any] = {
     "team": "desk",
