@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -82,7 +83,7 @@ def note_decision(
 
     ``unfolded``: how many parts of the page the person opened, where a browser says so.
     """
-    taken = _seat_of(seat.absence)
+    taken = seat_of(seat.absence)
     seen = Attention(None, None) if by_edit else read_attention(request, actor, now)
     looked = {"opened_s": seen.opened_s, "to_read": seen.to_read, "unfolded": unfolded}
     ApprovalDecision.objects.create(
@@ -93,16 +94,21 @@ def note_decision(
     told = {
         **facts,
         "stage": request.stage,
-        **{name.removesuffix("_id"): str(pk) for name, pk in taken.items()},
+        **tell_seat(taken),
         **{name: number for name, number in looked.items() if number is not None},
     }
     record(request.pk, STREAM_KIND, Draft("approval.decided", now, told, content, actor.pk))
     note_second_yes(request, actor, facts["verdict"], now)
 
 
-def _seat_of(absence: Absence | None) -> dict[str, UUID]:
+def seat_of(absence: Absence | None) -> dict[str, UUID]:
     """Return the columns that say for whom somebody decided; none where it was for themselves."""
     return {} if absence is None else {"deputy_for_id": absence.absent_id, "absence_id": absence.pk}
+
+
+def tell_seat(taken: Mapping[str, UUID]) -> dict[str, str]:
+    """Return the same as facts of the decision's entry."""
+    return {name.removesuffix("_id"): str(pk) for name, pk in taken.items()}
 
 
 def close(request: ApprovalRequest, state: str, now: datetime) -> None:

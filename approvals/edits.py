@@ -23,6 +23,7 @@ from approvals.history import Change, find_changes
 from approvals.models import ApprovalRequest, ApprovalRule
 from approvals.models.requests import Factor
 from approvals.pace import require_rested
+from approvals.passing_on import pass_on
 from approvals.rules import asked_by, find_rule
 from approvals.services import read_evidence, read_rules
 from approvals.stages import STREAM_KIND
@@ -181,6 +182,7 @@ def edit_call(
         }
         note_decision(locked, actor, now, facts, content, seat)
         close(locked, "edited", now)
+        pass_on(actor, now)
     return locked
 
 

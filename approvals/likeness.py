@@ -16,9 +16,10 @@ from django.db import connection
 from django.db.models import Q
 
 from agentops.ledger.decoding import decode_members
-from approvals.batches.outliers import Oddity, find_far_amounts, find_oddities, find_targets
+from approvals.batches.outliers import Oddity, find_far_amounts, find_oddities, find_targets, join_oddities
 from approvals.batches.sealed import Asked, Pair, read_pairs
 from approvals.batches.templates import find_choices, find_leaves, shape_of
+from approvals.batches.usual import find_beyond_own, find_new_recipients, gather_reached, read_own
 from approvals.models import ApprovalDecision, ApprovalRequest
 
 MOST_COMPARED = 100  # decided requests of the tool, of the same agent or principal; the latest
@@ -88,7 +89,8 @@ def read_likeness(request: ApprovalRequest, evidence: dict[str, Any] | None) -> 
     told = {each.request.pk: each for each in _tell([*(each for each, _ in like), *others[:MOST_SHOWN]])}
     return Likeness(
         [told[each.pk] for each, _ in like], [told[each.pk] for each in others[:MOST_SHOWN]],
-        find_unusual(own, of_agent), Counter(each.state for each, _ in of_agent),
+        join_oddities(find_unusual(own, of_agent), find_beyond_own(request, read_own([request]))),
+        Counter(each.state for each, _ in of_agent),
     )  # fmt: skip
 
 
@@ -108,13 +110,21 @@ def _shape(pair: Pair) -> object:
 def find_unusual(own: Pair, pairs: Sequence[Pair]) -> list[Oddity]:
     """Return what is unusual about a request among these, the worst first. Pure."""
     request, asked = own
-    usual = [each.amount for each, _ in pairs if each.currency == request.currency]
-    far = find_far_amounts([request.amount, *usual])[0]
+    amounts = [each.amount for each, _ in pairs if each.currency == request.currency]
+    far = find_far_amounts([request.amount, *amounts])[0]
     decided = [find_leaves(each.arguments) for _, each in pairs if each is not None and not each.fault]
-    return find_oddities(
-        find_leaves(None if asked is None else asked.arguments), far, find_targets(decided),
-        asked.findings if asked else (), request.tool_version.amount_argument,
-    )  # fmt: skip
+    leaves = find_leaves(None if asked is None else asked.arguments)
+    version = request.tool_version
+    usual = find_oddities(
+        leaves, far, find_targets(decided), asked.findings if asked else (), version.amount_argument
+    )
+    approved = [
+        find_leaves(each.arguments)
+        for past, each in pairs
+        if past.state == "approved" and each is not None and not each.fault
+    ]
+    reached = gather_reached(approved, version.provenance)
+    return join_oddities(usual, find_new_recipients(leaves, version.provenance, reached))
 
 
 def _tell(requests: Sequence[ApprovalRequest]) -> Iterable[Similar]:

@@ -45,11 +45,11 @@ def rest_by(rule: OversightRule, person: User, now: datetime) -> datetime | None
     """Return until when this person rests by a rule; None where they need not."""
     if rule.most is None or rule.within_s is None or rule.pause_s is None:
         return None
-    until = find_rest(_read_times(person, rule.most), rule.most, rule.within_s, rule.pause_s)
+    until = find_rest(read_times(person, rule.most), rule.most, rule.within_s, rule.pause_s)
     return until if until and until > now else None
 
 
-def _read_times(person: User, most: int) -> list[datetime]:
+def read_times(person: User, most: int) -> list[datetime]:
     """Return when this person last approved, in whichever team: they have one attention.
 
     What was decided in one piece of a batch is one act: how much of that is opened is the sampling rule's to say.

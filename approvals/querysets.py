@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         NoticeChannel,
         NoticeDelivery,
         OversightRule,
+        PassedRequest,
         ReviewCapacity,
         SamplingRule,
         SecondLook,
@@ -124,6 +125,17 @@ class SamplingRuleQuerySet(StandingQuerySet["SamplingRule"]):
 
 class OversightRuleQuerySet(StandingQuerySet["OversightRule"]):
     """How the people of a team are watched over."""
+
+
+class PassedRequestQuerySet(models.QuerySet["PassedRequest"]):
+    def visible_to(self, user: User) -> Self:
+        """Return those at requests that the person may see."""
+        requests = apps.get_model("approvals", "ApprovalRequest").objects.visible_to(user)
+        return self.filter(request__in=requests.values("pk"))
+
+    def standing(self, at: datetime) -> Self:
+        """Return those whose people rest at a time, of what waits still."""
+        return self.filter(until__gt=at, request__state="waiting")
 
 
 class SecondLookQuerySet(models.QuerySet["SecondLook"]):

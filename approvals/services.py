@@ -27,6 +27,7 @@ from approvals.models.requests import Factor
 from approvals.notices.approving import REQUESTED, VOIDED
 from approvals.notices.outbox import announce
 from approvals.pace import require_rested
+from approvals.passing_on import pass_on
 from approvals.rules import asked_by, find_rule, tell
 from approvals.second_looks import draw_before, keep_before
 from approvals.stages import STREAM_KIND, advance, open_stages
@@ -253,6 +254,8 @@ def decide(
             close(locked, "approved", now)
         else:
             count_edit(locked, now)  # its editor may be asked in the next stage
+        if verdict == ApprovalDecision.Verdict.APPROVE:
+            pass_on(actor, now)
     return locked
 
 

@@ -239,6 +239,7 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
         "ChangeSetState": "runs.models.ChangeSet.State",
         "ApprovalState": "approvals.models.ApprovalRequest.State",
         "ApprovalVerdict": "approvals.models.ApprovalDecision.Verdict",
+        "SecondLookVerdict": "approvals.models.SecondLook.Verdict",
         "DecisionVerdict": "approvals.api.serializers.VERDICTS",
         "WebhookState": "approvals.models.NoticeChannel.State",
         "DeliveryState": "approvals.models.NoticeDelivery.State",
@@ -305,6 +306,7 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "inte
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "runs.sweep", "schedule": 2.0, "options": {"expires": 10}},
     "start-due": {"task": "runs.start_due", "schedule": 2.0, "options": {"expires": 10}},
+    "tell-held-back": {"task": "runs.tell_held_back", "schedule": 10.0, "options": {"expires": 20}},
     "expire-extensions": {"task": "runs.expire_extensions", "schedule": 5.0, "options": {"expires": 10}},
     "expire-approvals": {"task": "approvals.expire", "schedule": 5.0, "options": {"expires": 10}},
     "sweep-notices": {"task": "approvals.sweep_notices", "schedule": 2.0, "options": {"expires": 5}},

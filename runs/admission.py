@@ -114,10 +114,15 @@ def is_crowded(team: UUID) -> bool:
     return crowd is not None and not crowd.room
 
 
+def find_waiting_teams(cursor: Cursor) -> list[UUID]:
+    """Return the teams of which a run is held back."""
+    cursor.execute(_TEAMS)
+    return [row[0] for row in cursor.fetchall()]
+
+
 def find_admissible(cursor: Cursor) -> list[UUID]:
     """Return the runs that were held back and may begin now, in the order of their turn."""
-    cursor.execute(_TEAMS)
-    teams = [row[0] for row in cursor.fetchall()]
+    teams = find_waiting_teams(cursor)
     crowds = read_crowds(cursor, teams) if teams else {}
     found: list[UUID] = []
     for team in teams:

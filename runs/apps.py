@@ -14,7 +14,10 @@ class RunsConfig(AppConfig):
         from approvals.likeness import register_outcomes
         from approvals.unready import register_unready
         from identities.activation import register_activation_check
-        from runs import checks  # noqa: F401  registers them
+        from runs import (
+            checks,  # noqa: F401  registers them
+            review_notices,
+        )
         from runs.actions.subjects import WAKE_TASK
         from runs.approved_outcomes import read_outcomes
         from runs.changes import register_verbs
@@ -28,6 +31,7 @@ class RunsConfig(AppConfig):
         register_activation_check(refuse_unsafe_activation)
         register_verbs()
         register_kinds()
+        review_notices.register_kinds()
         register_outcomes(read_outcomes)
         register_check(find_impossible)
         register_unready(find_drafts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID
 
 from django.db import connection
@@ -28,6 +29,29 @@ WITH RECURSIVE up AS (
 )
 SELECT id, depth, path FROM down ORDER BY path LIMIT %(most)s
 """
+# Down to those that nobody was given a task by; their number is bounded by that of a tree.
+_BELOW = """
+WITH RECURSIVE below AS (
+    SELECT id, steps, tokens, usd, worked_ms, 1 AS depth FROM runs_run
+    WHERE parent_id = %(run)s AND delegated_step IS NOT NULL
+    UNION ALL SELECT r.id, r.steps, r.tokens, r.usd, r.worked_ms, below.depth + 1
+    FROM runs_run r JOIN below ON r.parent_id = below.id
+    WHERE r.delegated_step IS NOT NULL AND below.depth < %(deepest)s
+)
+SELECT count(*), coalesce(sum(steps), 0), coalesce(sum(tokens), 0), coalesce(sum(usd), 0), coalesce(sum(worked_ms), 0)
+FROM below
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class UsedBelow:
+    """What the runs to which a run has given tasks have used by now, and those to which they have; times added up."""
+
+    runs: int
+    steps: int
+    tokens: int
+    usd: Decimal
+    worked_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +84,11 @@ def read_family(user: User, run: Run) -> Sequence[Member]:
     seen = Run.objects.visible_to(user).filter(pk__in=[pk for pk, _, _ in rows])
     shown = seen.distinct().select_related("identity").in_bulk()
     return [Member(shown.get(pk), depth, pk == run.pk) for pk, depth, _ in rows]
+
+
+def read_used_below(run: Run) -> UsedBelow:
+    """Return what the children of a run have used, and theirs."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BELOW, {"run": run.pk, "deepest": DEEPEST})
+        runs, steps, tokens, usd, worked_ms = cursor.fetchone()
+    return UsedBelow(runs, int(steps), int(tokens), Decimal(usd), int(worked_ms))

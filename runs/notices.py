@@ -10,16 +10,21 @@ from collections.abc import Callable
 
 from agentops.engine import events as e
 from approvals.notices.kinds import Facts, Kind, register_kind
+from runs.policies import VETO
 
 ENDED = "run.ended"
+PAGE = "admin:runs_run_change"
 HELD_BACK = "run.held_back"
 QUESTION_ASKED = "question.asked"
 HANDOVER_OPENED = "handover.opened"
+CALL_HELD = "call.held"
 
 # Kind of entry and, where it says one, what action it asks for → kind of notice.
 _TOLD = {
     **{(kind, ""): ENDED for kind in e.ENDINGS},
     (e.RUN_HELD_BACK, ""): HELD_BACK,
+    (e.CALL_ALLOWED, ""): CALL_HELD,
+    (e.CALL_HELD, ""): CALL_HELD,
     (e.CALL_ASKED, e.BUILT_IN_TOOLS[e.ASK_USER]): QUESTION_ASKED,
     (e.CALL_ASKED, e.BUILT_IN_TOOLS[e.HAND_OVER]): HANDOVER_OPENED,
 }
@@ -34,8 +39,11 @@ NOTICES = f""", notices AS (
         jsonb_to_recordset(head.entries) AS n(seq int, kind text, facts text, at timestamptz)
         JOIN (VALUES {_ROWS}) AS k(kind, action, told)
             ON k.kind = n.kind AND k.action IN ('', n.facts::jsonb ->> 'action')
+            AND (k.told <> '{CALL_HELD}' OR n.facts::jsonb ->> 'held_until' IS NOT NULL)
     WHERE EXISTS (SELECT FROM approvals_noticechannel c WHERE c.team_id = fence.team_id AND c.state = 'active'
         AND k.told = ANY (c.kinds) AND (c.application_id IS NULL OR c.application_id = fence.application_id))
+        OR EXISTS (SELECT FROM approvals_mailpreference p JOIN identities_team_members m USING (user_id)
+            WHERE m.team_id = fence.team_id AND k.told = ANY (p.kinds))
     ON CONFLICT (key) DO NOTHING
 )"""  # noqa: S608  constants
 
@@ -50,13 +58,16 @@ def register_kinds() -> None:
     waits = "waits until those who review have room"
     asks = "asks its user something and waits for the answer"
     hands_over = "has passed its conversation to a person"
+    label = "a call is held before it goes out, for a veto"
+    held = _tell("holds a call before it goes out: look at it, and veto it if it should not happen")
+    register_kind(Kind(CALL_HELD, label, held, PAGE, by_mail=True, permission=VETO))
     for name, label, tell in (
         (ENDED, "a run has ended", _tell_ended),
         (HELD_BACK, "a run waits to begin until reviewers have room", _tell(waits)),
         (QUESTION_ASKED, "an agent asks its user something", _tell(asks)),
         (HANDOVER_OPENED, "an agent passes a conversation to a person", _tell(hands_over)),
     ):
-        register_kind(Kind(name, label, tell, "admin:runs_run_change"))
+        register_kind(Kind(name, label, tell, PAGE))
 
 
 def _tell(what: str) -> Callable[[Facts], str]:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from agentops.database import borrowed
 from agentops.messages import send_after_commit, send_now
 from identities.models import KillSwitch
-from runs import admission, extensions, lease_rows, retention, withdrawals
+from runs import admission, extensions, lease_rows, retention, review_notices, withdrawals
 from runs.campaigns import close_due_campaigns
 from runs.driver import drive as drive_run
 from runs.leases import stopping
@@ -59,6 +59,12 @@ def trim() -> int:
 def expire_extensions() -> int:
     """Halt the runs at a limit that nobody has let go on in time; return how many."""
     return extensions.expire_extensions(now=timezone.now())
+
+
+@shared_task(name="runs.tell_held_back")
+def tell_held_back() -> int:
+    """Tell where runs have begun to wait until reviewers have room; return of how many teams."""
+    return review_notices.tell_held_back(now=timezone.now())
 
 
 @shared_task(name="runs.close_campaigns")

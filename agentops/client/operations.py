@@ -369,6 +369,22 @@ class AsyncOperations(Protocol):
         answer: t.ItemPage = await self._answer(Call("GET", Call.path("/api/v1/approval-batches/{batch_id}/items", batch_id), query={"cursor": cursor, "limit": limit, "state": state}))
         return answer
 
+    async def leave_out_of_approval_batch(
+        self,
+        batch_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.LeaveOutBody],
+    ) -> t.Batch:
+        """Take requests out of your batch while it is a draft; they go on waiting, and the digest of the list changes.
+
+        What was drawn of them has to be opened all the same. Answers 409 once the batch is confirmed.
+        """
+
+        answer: t.Batch = await self._answer(Call("POST", Call.path("/api/v1/approval-batches/{batch_id}/leave-out", batch_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
     async def list_approval_groups(
         self,
     ) -> t.ApprovalGroups:
@@ -953,6 +969,21 @@ class AsyncOperations(Protocol):
         answer: t.Run = await self._answer(Call("POST", Call.path("/api/v1/runs/{run_id}/cancel", run_id), key=idempotency_key or new_key(), body=body))
         return answer
 
+    async def list_children(
+        self,
+        run_id: str,
+        /,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> t.RunPage:
+        """List the children of a run that you may see, newest first: those to whom its calls gave tasks (`given_by`),
+        and those that an application started on its behalf.
+        """
+
+        answer: t.RunPage = await self._answer(Call("GET", Call.path("/api/v1/runs/{run_id}/children", run_id), query={"cursor": cursor, "limit": limit}))
+        return answer
+
     async def list_events(
         self,
         run_id: str,
@@ -1182,6 +1213,36 @@ class AsyncOperations(Protocol):
         """Go on with its next time, with the key of this request. Only its owner may."""
 
         answer: t.Schedule = await self._answer(Call("POST", Call.path("/api/v1/schedules/{schedule_id}/resume", schedule_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    async def list_second_looks(
+        self,
+        *,
+        cursor: str | None = None,
+        is_yours: bool | None = None,
+        limit: int | None = None,
+        state: Literal["open", "taken"] | None = None,
+    ) -> t.SecondLookPage:
+        """List second looks, of the newest requests first."""
+
+        answer: t.SecondLookPage = await self._answer(Call("GET", "/api/v1/second-looks", query={"cursor": cursor, "is_yours": is_yours, "limit": limit, "state": state}))
+        return answer
+
+    async def take_second_look(
+        self,
+        approval_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.SecondLookBody],
+    ) -> t.SecondLook:
+        """Say whether you would have approved it, too; it changes nothing about the call, and is kept for good.
+
+        For people who may approve such calls and have no part in this one, neither by deciding nor otherwise. What is
+        looked at before its effect is decided as every approval is (`decideApproval`).
+        """
+
+        answer: t.SecondLook = await self._answer(Call("POST", Call.path("/api/v1/second-looks/{approval_id}", approval_id), key=idempotency_key or new_key(), body=body))
         return answer
 
     async def step_up(
@@ -1966,6 +2027,22 @@ class Operations(Protocol):
         answer: t.ItemPage = self._answer(Call("GET", Call.path("/api/v1/approval-batches/{batch_id}/items", batch_id), query={"cursor": cursor, "limit": limit, "state": state}))
         return answer
 
+    def leave_out_of_approval_batch(
+        self,
+        batch_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.LeaveOutBody],
+    ) -> t.Batch:
+        """Take requests out of your batch while it is a draft; they go on waiting, and the digest of the list changes.
+
+        What was drawn of them has to be opened all the same. Answers 409 once the batch is confirmed.
+        """
+
+        answer: t.Batch = self._answer(Call("POST", Call.path("/api/v1/approval-batches/{batch_id}/leave-out", batch_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
     def list_approval_groups(
         self,
     ) -> t.ApprovalGroups:
@@ -2550,6 +2627,21 @@ class Operations(Protocol):
         answer: t.Run = self._answer(Call("POST", Call.path("/api/v1/runs/{run_id}/cancel", run_id), key=idempotency_key or new_key(), body=body))
         return answer
 
+    def list_children(
+        self,
+        run_id: str,
+        /,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> t.RunPage:
+        """List the children of a run that you may see, newest first: those to whom its calls gave tasks (`given_by`),
+        and those that an application started on its behalf.
+        """
+
+        answer: t.RunPage = self._answer(Call("GET", Call.path("/api/v1/runs/{run_id}/children", run_id), query={"cursor": cursor, "limit": limit}))
+        return answer
+
     def list_events(
         self,
         run_id: str,
@@ -2779,6 +2871,36 @@ class Operations(Protocol):
         """Go on with its next time, with the key of this request. Only its owner may."""
 
         answer: t.Schedule = self._answer(Call("POST", Call.path("/api/v1/schedules/{schedule_id}/resume", schedule_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    def list_second_looks(
+        self,
+        *,
+        cursor: str | None = None,
+        is_yours: bool | None = None,
+        limit: int | None = None,
+        state: Literal["open", "taken"] | None = None,
+    ) -> t.SecondLookPage:
+        """List second looks, of the newest requests first."""
+
+        answer: t.SecondLookPage = self._answer(Call("GET", "/api/v1/second-looks", query={"cursor": cursor, "is_yours": is_yours, "limit": limit, "state": state}))
+        return answer
+
+    def take_second_look(
+        self,
+        approval_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.SecondLookBody],
+    ) -> t.SecondLook:
+        """Say whether you would have approved it, too; it changes nothing about the call, and is kept for good.
+
+        For people who may approve such calls and have no part in this one, neither by deciding nor otherwise. What is
+        looked at before its effect is decided as every approval is (`decideApproval`).
+        """
+
+        answer: t.SecondLook = self._answer(Call("POST", Call.path("/api/v1/second-looks/{approval_id}", approval_id), key=idempotency_key or new_key(), body=body))
         return answer
 
     def step_up(

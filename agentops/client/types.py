@@ -623,7 +623,7 @@ class CodeCounts(TypedDict):
     code: str
 
 
-CodeEnum: TypeAlias = "Literal[\"amount\", \"rare_target\", \"tainted\"]"
+CodeEnum: TypeAlias = "Literal[\"amount\", \"own_amount\", \"rare_target\", \"new_recipient\", \"tainted\"]"
 
 
 class Confirmation(TypedDict):
@@ -997,6 +997,11 @@ class Foresight(TypedDict):
     reasons: list[Reason]
 
 
+class GivenBy(TypedDict):
+    step: int
+    call: int
+
+
 class GivenDecision(TypedDict):
     """What one person has said."""
 
@@ -1259,6 +1264,12 @@ class LeaveFields(TypedDict):
     team: NotRequired[str | None]
     tool: NotRequired[str | None]
     group: NotRequired[str | None]
+
+
+class LeaveOutBody(TypedDict):
+    """Which requests are not decided with the others."""
+
+    approvals: list[str]
 
 
 LimitReached: TypeAlias = "Literal[\"steps\", \"tokens\", \"usd\", \"seconds\", \"shared_steps\", \"shared_tokens\", \"shared_usd\", \"price\"]"
@@ -1715,6 +1726,7 @@ class Run(TypedDict):
     principal: Principal
     proof: RunProof | BlankEnum
     parent_run: str | None
+    given_by: GivenBy | None
     mode: RunMode
     applies: str | None
     undoes: str | None
@@ -1748,6 +1760,7 @@ class RunDetail(TypedDict):
     principal: Principal
     proof: RunProof | BlankEnum
     parent_run: str | None
+    given_by: GivenBy | None
     mode: RunMode
     applies: str | None
     undoes: str | None
@@ -1764,6 +1777,7 @@ class RunDetail(TypedDict):
     answer: str | None
     summary: str | None
     undone_by: list[str]
+    children_used: UsedBelow
 
 
 class RunFormBody(TypedDict):
@@ -1783,6 +1797,7 @@ class RunLinks(TypedDict):
     steps: str
     events: str
     trace: str
+    children: str
     agent: str
 
 
@@ -1899,6 +1914,37 @@ ScheduleStateEnum: TypeAlias = "Literal[\"active\", \"paused\", \"ended\"]"
 
 
 ScopeEnum: TypeAlias = "Literal[\"run\", \"agent\", \"tool\", \"application\", \"principal\", \"credential\", \"provider\", \"everything\"]"
+
+
+class SecondLook(TypedDict):
+    """That a second person looks at a request, and what they say of it."""
+
+    approval: str
+    team: str
+    agent: str
+    tool: str
+    before_effect: bool
+    drawn_at: str
+    verdict: SecondLookVerdict | NullEnum
+    seen_by: NotRequired[str | None]
+    seen_at: str | None
+    is_yours: bool
+
+
+class SecondLookBody(TypedDict):
+    """What you say of what was approved."""
+
+    verdict: SecondLookVerdict
+    reason: NotRequired[str]
+
+
+class SecondLookPage(TypedDict):
+    data: list[SecondLook]
+    has_more: bool
+    next_cursor: str | None
+
+
+SecondLookVerdict: TypeAlias = "Literal[\"agree\", \"disagree\"]"
 
 
 class SendBackBody(TypedDict):
@@ -2390,6 +2436,14 @@ class Usage(TypedDict):
 
 
 class Used(TypedDict):
+    steps: int
+    tokens: int
+    usd: str
+    seconds: float
+
+
+class UsedBelow(TypedDict):
+    runs: int
     steps: int
     tokens: int
     usd: str

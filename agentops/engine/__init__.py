@@ -16,4 +16,5 @@ that mattered is an event of the run's ledger stream. Folding that stream again 
 #    conversation that was handed over to them, and a run may propose: what has an effect is staged as an item of a
 #    change set, which people review.
 # 9: a call may give another agent a task, as a run of its own, for a share of what this one has left.
-ENGINE_VERSION = 9
+# 10: nobody is asked any longer about a task that is not needed any more.
+ENGINE_VERSION = 10

@@ -16,7 +16,7 @@ from agentops.console.actions import Confirmation, offered_when, perform
 from agentops.console.columns import moment_column
 from agentops.console.navigation import Destination, register_destination
 from approvals.admin.standing import StandingRuleAdmin
-from approvals.models import OversightRule
+from approvals.models import OversightRule, PassedRequest
 from approvals.oversight import read_report
 from approvals.oversight_rules import (
     LONGEST_S,
@@ -33,6 +33,7 @@ from identities.changes import do_or_propose
 from identities.models import ChangeProposal, Team, User
 
 PAGE = "admin:approvals_oversightrule_report"
+MOST_ALONE = 20
 
 
 class OversightForm(forms.Form):
@@ -98,6 +99,7 @@ class OversightRuleAdmin(StandingRuleAdmin):
             "title": "Oversight",
             "report": read_report(person, timezone.now()),
             "rules": [(rule, tell_rest_rule(rule), tell_second_rule(rule)) for rule in standing],
+            "alone": _read_alone(person),
             "may_set": self.has_add_permission(request),
         }
         return TemplateResponse(request, "approvals/oversight.html", context)
@@ -148,6 +150,13 @@ class OversightRuleAdmin(StandingRuleAdmin):
             request, lambda rule, _: set_oversight_rule(actor=person, team=rule.team, oversight=None)
         )
         return perform(self, request, queryset, act, asked)
+
+
+def _read_alone(person: User) -> QuerySet[PassedRequest]:
+    """Return what was left to nobody, the first to expire first."""
+    alone = PassedRequest.objects.visible_to(person).standing(timezone.now()).filter(to=[])
+    named = alone.select_related("person", "request__identity", "request__tool")
+    return named.order_by("request__expires_at")[:MOST_ALONE]
 
 
 register_destination(Destination("Oversight", PAGE, order=66, section="Govern"))

@@ -6,14 +6,16 @@ import json
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils import timezone
 
 from agentops.console.panels import panels_for
 from agentops.console.security_keys import offers_keys
 from approvals.denials import read_presets
 from approvals.history import read_edit, tell_edit
 from approvals.likeness import read_likeness
-from approvals.models import ApprovalDecision, ApprovalRequest
+from approvals.models import ApprovalDecision, ApprovalRequest, PassedRequest
 from approvals.pace import read_rest_in_words
+from approvals.passing_on import tell_others
 from approvals.policies import may_decide
 from approvals.services import read_evidence, read_reasons
 from approvals.stages import read_stages
@@ -71,7 +73,7 @@ def decision_context(request: HttpRequest, user: User, asked: ApprovalRequest) -
             "stages": stages,
             "refusal": refusal.detail,
             "absence": refusal.absence,
-            "rest": read_rest_in_words(user, asked.team_id),
+            **rest_context(user, asked),
             "needs_code": not has_fresh_factor(acting_person(request)),
             "has_key": offers_keys(request),
             "presets": read_presets([asked.team_id])[asked.team_id],
@@ -82,6 +84,18 @@ def decision_context(request: HttpRequest, user: User, asked: ApprovalRequest) -
     return {
         "asked": asked, "decisions": decisions, "followed_by": followed_by, "edit": tell_edit(edit) if edit else None
     }  # fmt: skip
+
+
+def rest_context(user: User, asked: ApprovalRequest) -> dict[str, Any]:
+    """Return whether this person rests and to whom the request is left then, and from whom it was passed on."""
+    now = timezone.now()
+    rest = read_rest_in_words(user, asked.team_id)
+    passed = PassedRequest.objects.filter(request=asked, until__gt=now).exclude(person=user)
+    return {
+        "rest": rest,
+        "left_to": tell_others(asked, user, now) if rest else "",
+        "passed": passed.select_related("person").order_by("at"),
+    }
 
 
 def _read_decisions(asked: ApprovalRequest) -> list[tuple[ApprovalDecision, str]]:

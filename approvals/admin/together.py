@@ -24,7 +24,8 @@ from approvals.batches.groups import MOST_GROUPED, Group, arrange, name_groups, 
 from approvals.batches.items import about_batch, digest_batch
 from approvals.batches.preparing import leave_out, open_batch, prepare_batch, read_sample
 from approvals.batches.sealed import read_pairs
-from approvals.models import ApprovalBatch, ApprovalDecision, ApprovalRequest, BatchItem
+from approvals.batches.seats import find_seats
+from approvals.models import Absence, ApprovalBatch, ApprovalDecision, ApprovalRequest, BatchItem
 from identities.acting import acting_person
 from identities.factors import has_fresh_factor
 from identities.models import User
@@ -177,6 +178,7 @@ class TogetherPages(GovernedAdmin):
         return {
             "groups": [ShownGroup(group) for group in groups],
             "sums": _add_up(groups),
+            "stood_in": _count_stood_in(batch, ready),
             "digest": digest,
             "about": about_batch(batch.verdict, digest),
             "sample": sample,
@@ -193,6 +195,12 @@ class TogetherPages(GovernedAdmin):
     ) -> TemplateResponse:
         everything = {**self.admin_site.each_context(request), "opts": self.opts, **shown}
         return TemplateResponse(request, template, everything, status=status)
+
+
+def _count_stood_in(batch: ApprovalBatch, ready: Sequence[BatchItem]) -> list[tuple[Absence, int]]:
+    """Return for whom who is away the person decides how many of these."""
+    seats = find_seats(batch.person, [item.request_id for item in ready]).values()
+    return Counter(absence for absence in seats if absence is not None).most_common()
 
 
 def load_names(pairs: Sequence[Any]) -> list[Any]:  # Any: pairs of a request and what was asked

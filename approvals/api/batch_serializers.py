@@ -17,7 +17,13 @@ class OdditySerializer(serializers.Serializer[Any]):
     """One thing that is unusual about a request among its like."""
 
     code = serializers.ChoiceField(
-        [("amount", "amount"), ("rare_target", "rare target"), ("tainted", "tainted")]
+        [
+            ("amount", "amount"),
+            ("own_amount", "own amount"),
+            ("rare_target", "rare target"),
+            ("new_recipient", "new recipient"),
+            ("tainted", "tainted"),
+        ]
     )
     leaf = serializers.CharField(help_text="Which argument, empty where it is none.")
     words = serializers.CharField()
@@ -60,6 +66,12 @@ class BatchBody(BodySerializer):
 
     verdict = WordField(ApprovalDecision.Verdict.choices)
     approvals = serializers.ListField(child=ChosenBody(), min_length=1, max_length=MOST_ITEMS)
+
+
+class LeaveOutBody(BodySerializer):
+    """Which requests are not decided with the others."""
+
+    approvals = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=MOST_ITEMS)
 
 
 class BatchSerializer(serializers.Serializer[ApprovalBatch]):

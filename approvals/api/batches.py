@@ -24,11 +24,12 @@ from approvals.api.batch_serializers import (
     GroupSerializer,
     ItemQuery,
     ItemSerializer,
+    LeaveOutBody,
 )
 from approvals.batches.deciding import carry_on, confirm_batch
 from approvals.batches.groups import arrange, read_decidable
 from approvals.batches.items import about_batch, digest_batch, read_ready
-from approvals.batches.preparing import open_batch, prepare_batch, read_sample
+from approvals.batches.preparing import leave_out, open_batch, prepare_batch, read_sample
 from approvals.models import ApprovalBatch, ApprovalDecision, ApprovalRequest
 from identities.api.authentication import caller, signature_of
 from identities.factors import has_fresh_factor
@@ -107,6 +108,30 @@ class Items(ListView):
         """List the requests of a batch: which are excluded and why, and what became of each."""
         rows = find_batch(caller(request), batch_id).items.filter(**read_query(self.query, request))
         return self.answer_page(request, rows, lambda found: render_rows(ItemSerializer, found))
+
+
+class LeftOut(ApiView):
+    """What is not to be decided with the others after all."""
+
+    @extend_schema(
+        operation_id="leaveOutOfApprovalBatch",
+        tags=["approvals"],
+        parameters=[IDEMPOTENCY_KEY],
+        request=LeaveOutBody,
+        responses=BatchSerializer,
+    )
+    def post(self, request: Request, batch_id: UUID) -> Response:
+        """Take requests out of your batch while it is a draft; they go on waiting, and the digest of the list changes.
+
+        What was drawn of them has to be opened all the same. Answers 409 once the batch is confirmed.
+        """
+        batch = find_batch(caller(request), batch_id)
+        out = read_body(LeaveOutBody, request)["approvals"]
+
+        def act() -> Answer:
+            return Answer(200, _render(leave_out(actor=caller(request), batch=batch, requests=out)))
+
+        return answer_once(request, Operation(f"approval-batches/{batch_id}/leave-out"), act)
 
 
 class BatchDecision(ApiView):

@@ -2,7 +2,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from approvals.api import absences, batches, edits, proposals, views, webhooks  # noqa: F401  says what may be proposed
+from approvals.api import (
+    absences,
+    batches,
+    edits,
+    proposals,  # noqa: F401  says what may be proposed
+    second_looks,
+    views,
+    webhooks,
+)
 
 WEBHOOK = "webhooks/<uuid:webhook_id>"
 
@@ -15,6 +23,15 @@ urlpatterns = [
         "approval-batches/<uuid:batch_id>/decision",
         batches.BatchDecision.as_view(),
         name="approval-batch-decision",
+    ),
+    path(
+        "approval-batches/<uuid:batch_id>/leave-out",
+        batches.LeftOut.as_view(),
+        name="approval-batch-left-out",
+    ),
+    path("second-looks", second_looks.SecondLooks.as_view(), name="second-looks"),
+    path(
+        "second-looks/<uuid:approval_id>", second_looks.SecondLookTaking.as_view(), name="second-look-taking"
     ),
     path("approvals", views.Approvals.as_view(), name="approvals"),
     path("approvals/<uuid:approval_id>", views.Approval.as_view(), name="approval"),

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from agentops.console.words import plain_word
 from approvals.batches.sealed import Asked, find_bent
+from approvals.batches.seats import find_seats
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.models.requests import Factor
 from approvals.policies import may_decide
@@ -112,12 +113,10 @@ def find_unsealed(each: Candidate) -> Exclusion | None:
 
 
 def find_not_theirs(actor: User, left: Sequence[Candidate]) -> Found:
-    """Refuse what this person may not decide: the same conditions as a single decision's, for all in one statement."""
+    """Refuse what this person may not decide, themselves or for who is away: as a single decision does, for all."""
     if is_auditor(actor):
         return _refuse(left, Exclusion("is_an_auditor", "an auditor sees, and decides about nothing"))
-    ids = [each.request.pk for each in left]
-    mine = ApprovalRequest.objects.decidable_by(actor, as_deputy=False)
-    theirs = set(mine.filter(pk__in=ids).values_list("pk", flat=True))
+    theirs = find_seats(actor, [each.request.pk for each in left])
     others = [each for each in left if each.request.pk not in theirs]
     told = _refuse(others, Exclusion("not_yours", "you may not decide about it; its own page says why"))
     return {**told, **dict(_explain(actor, others[:MOST_EXPLAINED]))}
@@ -128,9 +127,6 @@ def _explain(actor: User, others: Iterable[Candidate]) -> Iterator[tuple[UUID, E
         seat = may_decide(actor, each.request, second_factor=True)
         if not seat.allowed:
             yield each.request.pk, Exclusion(seat.code, seat.detail)
-        elif seat.absence is not None:
-            told = f"you decide it for {seat.absence.absent}, who is away: decide it on its own page"
-            yield each.request.pk, Exclusion("as_deputy", told)
 
 
 def _refuse(left: Iterable[Candidate], exclusion: Exclusion) -> dict[UUID, Exclusion]:

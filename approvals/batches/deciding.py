@@ -28,8 +28,9 @@ from approvals.attention import read_attentions
 from approvals.batches.checks import APPROVE, Exclusion, find_exclusions
 from approvals.batches.items import Became, digest_batch, list_batch, read_ready, save_items, weed
 from approvals.batches.preparing import find_unopened, lock_own, read_candidates
+from approvals.batches.seats import find_seats
 from approvals.carrying import count_edit
-from approvals.closing import REASON_LIMIT
+from approvals.closing import REASON_LIMIT, seat_of, tell_seat
 from approvals.models import (
     ApprovalBatch,
     ApprovalDecision,
@@ -42,6 +43,7 @@ from approvals.models import (
 from approvals.notices.approving import DECIDED
 from approvals.notices.outbox import announce
 from approvals.pace import require_rested
+from approvals.passing_on import pass_on
 from approvals.second_looks import draw_after, note_second_yes
 from approvals.stages import STREAM_KIND, advance
 from identities.models import User
@@ -199,15 +201,19 @@ def _decide_piece(batch_id: UUID) -> bool:
 def _decide_each(batch: ApprovalBatch, requests: Sequence[ApprovalRequest], now: datetime) -> dict[UUID, str]:
     """Record the decision about each, whose rows are locked, and close those that it settles; return what they are."""
     seen = read_attentions(requests, batch.person, now)
+    seats = find_seats(batch.person, [request.pk for request in requests])
+    taken = {request.pk: seat_of(seats.get(request.pk)) for request in requests}
     ApprovalDecision.objects.bulk_create(
         ApprovalDecision(
             request=request, verdict=batch.verdict, decided_by=batch.person, channel=batch.channel,
             digest=request.digest, decided_at=now, stage=request.stage,
-            opened_s=seen[request.pk].opened_s, to_read=seen[request.pk].to_read,
+            opened_s=seen[request.pk].opened_s, to_read=seen[request.pk].to_read, **taken[request.pk],
         )
         for request in requests
     )  # fmt: skip
-    record_many(STREAM_KIND, {request.pk: _draft(batch, request, now) for request in requests})
+    record_many(
+        STREAM_KIND, {request.pk: _draft(batch, request, taken[request.pk], now) for request in requests}
+    )
     _note_second_looks(batch, requests, now)
     settled = _find_settled(batch, requests, now)
     state = "approved" if batch.verdict == APPROVE else "denied"
@@ -231,13 +237,14 @@ def _note_second_looks(batch: ApprovalBatch, requests: Sequence[ApprovalRequest]
             note_second_yes(request, batch.person, batch.verdict, now)
 
 
-def _draft(batch: ApprovalBatch, request: ApprovalRequest, now: datetime) -> Draft:
+def _draft(batch: ApprovalBatch, request: ApprovalRequest, taken: Mapping[str, UUID], now: datetime) -> Draft:
     facts = {
         "verdict": batch.verdict,
         "channel": batch.channel,
         "digest": request.digest,
         "stage": request.stage,
         "batch": str(batch.pk),
+        **tell_seat(taken),
     }
     return Draft("approval.decided", now, facts, {"reason": batch.reason}, batch.person_id)
 
@@ -290,6 +297,8 @@ def _finish(batch: ApprovalBatch, now: datetime) -> None:
     record(batch.pk, BATCH_STREAM, Draft("batch.finished", now, facts, actor=batch.person_id))
     batch.state, batch.done_at, batch.reason = ApprovalBatch.State.DONE, now, ""
     batch.save(update_fields=["state", "done_at", "reason"])
+    if batch.verdict == APPROVE:
+        pass_on(batch.person, now)
 
 
 def carry_on_unfinished(*, now: datetime) -> int:

@@ -6,9 +6,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from approvals.batches.outliers import Oddity, find_far_amounts, find_oddities, find_targets, weigh
+from approvals.batches.outliers import (
+    Oddity,
+    find_far_amounts,
+    find_oddities,
+    find_targets,
+    join_oddities,
+    weigh,
+)
 from approvals.batches.sealed import Asked, Pair, read_asked, read_pairs
 from approvals.batches.templates import (
     Leaves,
@@ -18,6 +26,15 @@ from approvals.batches.templates import (
     find_template,
     name_group,
     shape_of,
+)
+from approvals.batches.usual import (
+    Own,
+    Reached,
+    Whose,
+    find_beyond_own,
+    find_new_recipients,
+    gather_reached,
+    read_own,
 )
 from approvals.models import ApprovalRequest
 from identities.models import User
@@ -92,36 +109,79 @@ def arrange(pairs: Sequence[Pair]) -> list[Group]:
     by_name: dict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
         by_name[named[pair[0].pk]].append(pair)
-    decided = _read_decided({request.tool_id for request, _ in pairs})
-    groups = [_build(name, found, decided) for name, found in by_name.items()]
+    past = Past(
+        _read_decided({request.tool_id for request, _ in pairs}), read_own(request for request, _ in pairs)
+    )
+    groups = [_build(name, found, past) for name, found in by_name.items()]
     return sorted(groups, key=lambda group: (-len(group.members), group.tool.name, group.name))
 
 
-def _read_decided(tools: Iterable[UUID]) -> Mapping[UUID, list[Leaves]]:
-    """Return the arguments of the latest requests that people decided, by tool."""
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One decided request: of which agent, with which arguments, and whether it was approved."""
+
+    identity: UUID
+    leaves: Leaves
+    is_approved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What was decided before: the latest of each tool, and how much was approved for whom."""
+
+    decided: Mapping[UUID, Sequence[Decided]]
+    own: Mapping[Whose, Own]
+
+    def reached_by(self, identity: UUID, tool: UUID, provenance: Mapping[str, Any]) -> Reached:  # Any: JSON
+        """Return whom this agent's approved calls of a tool reached."""
+        of_agent = (each for each in self.decided.get(tool, ()) if each.identity == identity)
+        return gather_reached((each.leaves for each in of_agent if each.is_approved), provenance)
+
+
+def _read_decided(tools: Iterable[UUID]) -> Mapping[UUID, list[Decided]]:
+    """Return the latest requests that people decided, by tool."""
     rows = ApprovalRequest.objects.filter(tool__in=tools, state__in=("approved", "denied"))
-    latest = list(rows.order_by("-decided_at").values_list("pk", "tool_id")[:MOST_REMEMBERED])
-    asked = read_asked(request for request, _ in latest)
-    found: dict[UUID, list[Leaves]] = defaultdict(list)
-    for request, tool in latest:
+    columns = "pk", "tool_id", "identity_id", "state"
+    latest = list(rows.order_by("-decided_at").values_list(*columns)[:MOST_REMEMBERED])
+    asked = read_asked(request for request, *_ in latest)
+    found: dict[UUID, list[Decided]] = defaultdict(list)
+    for request, tool, identity, state in latest:
         if request in asked and not asked[request].fault:
-            found[tool].append(find_leaves(asked[request].arguments))
+            leaves = find_leaves(asked[request].arguments)
+            found[tool].append(Decided(identity, leaves, state == "approved"))
     return found
 
 
-def _build(name: str, pairs: Sequence[Pair], decided: Mapping[UUID, list[Leaves]]) -> Group:
+def _build(name: str, pairs: Sequence[Pair], past: Past) -> Group:
     first = pairs[0][0]
     leaves = [find_leaves(None if asked is None else asked.arguments) for _, asked in pairs]
     far = find_far_amounts([request.amount for request, _ in pairs])
-    targets = find_targets(decided.get(first.tool_id, []))
+    targets = find_targets([each.leaves for each in past.decided.get(first.tool_id, ())])
     template = find_template(leaves)
     amount_leaf = first.tool_version.amount_argument
+    new = _find_new(pairs, leaves, past)
     members = [
         Member(
             request, asked, {path: own[path] for path in template.varying if path in own},
-            tuple(find_oddities(own, told, targets, asked.findings if asked else (), amount_leaf)),
+            tuple(join_oddities(
+                find_oddities(own, told, targets, asked.findings if asked else (), amount_leaf),
+                find_beyond_own(request, past.own), new.get(request.pk, ()),
+            )),
         )
         for (request, asked), own, told in zip(pairs, leaves, far, strict=True)
     ]  # fmt: skip
     members.sort(key=lambda member: (-weigh(member.oddities), member.request.created_at))
     return Group(name, first.tool, first.effect, template, tuple(members))
+
+
+def _find_new(pairs: Sequence[Pair], leaves: Sequence[Leaves], past: Past) -> dict[UUID, list[Oddity]]:
+    """Return who is reached for the first time by an agent; nobody where that is so of most of the group."""
+    provenance = pairs[0][0].tool_version.provenance
+    agents = {request.identity_id: request.tool_id for request, _ in pairs}
+    reached = {agent: past.reached_by(agent, tool, provenance) for agent, tool in agents.items()}
+    told = {
+        request.pk: find_new_recipients(own, provenance, reached[request.identity_id])
+        for (request, _), own in zip(pairs, leaves, strict=True)
+    }
+    new = {pk: oddities for pk, oddities in told.items() if oddities}
+    return new if len(new) * 2 <= len(pairs) else {}

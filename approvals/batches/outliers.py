@@ -87,6 +87,14 @@ def find_oddities(
     return sorted(found, key=lambda oddity: -oddity.weight)
 
 
+def join_oddities(*found: Sequence[Oddity]) -> list[Oddity]:
+    """Return what was found in several ways, the worst first; what is said of a recipient is said once."""
+    every = [oddity for each in found for oddity in each]
+    told = {oddity.leaf for oddity in every if oddity.code == "new_recipient"}
+    kept = [oddity for oddity in every if oddity.code != "rare_target" or oddity.leaf not in told]
+    return sorted(kept, key=lambda oddity: -oddity.weight)
+
+
 def _find_leaf(leaves: Leaves, words: str) -> str:
     """Return the leaf that a finding names, if its words begin with or hold one's path."""
     named = [path for path in leaves if path and path in words.replace("`", " ").split()]

@@ -173,11 +173,17 @@ def read_sample(batch: ApprovalBatch) -> Sequence[Any]:  # Any: items with an an
 
 @transaction.atomic
 def leave_out(*, actor: User, batch: ApprovalBatch, requests: Iterable[UUID]) -> ApprovalBatch:
-    """Take requests out of a batch that is not confirmed yet; what was drawn of them has to be opened all the same."""
+    """Take requests out of a batch that is not confirmed yet; what was drawn of them has to be opened all the same.
+
+    Raises NotFound where one is not in it, StateConflict once it is confirmed; nothing is changed then.
+    """
+    chosen = set(requests)
     locked = lock_own(actor, batch)
     if locked.state != ApprovalBatch.State.DRAFT:
         raise StateConflict("batch_confirmed", "this batch is confirmed; nothing was changed")
-    locked.items.filter(request__in=list(requests)).update(state=State.LEFT_OUT, code="", detail="")
+    if missing := chosen - set(locked.items.values_list("request_id", flat=True)):
+        raise NotFound("unknown_approval", f"not in this batch: {', '.join(sorted(map(str, missing))[:3])}")
+    locked.items.filter(request__in=chosen).update(state=State.LEFT_OUT, code="", detail="")
     return prepare_batch(locked)
 
 

@@ -5,7 +5,7 @@ from approvals.models.batches import ApprovalBatch, BatchItem, OpenedRequest, Sa
 from approvals.models.capacity import ReviewCapacity
 from approvals.models.confirmations import Confirmation
 from approvals.models.notices import MailPreference, Notice, NoticeChannel, NoticeDelivery
-from approvals.models.oversight import OversightRule, SecondLook
+from approvals.models.oversight import OversightRule, PassedRequest, SecondLook
 from approvals.models.requests import ApprovalDecision, ApprovalParent, ApprovalRequest
 from approvals.models.rules import ApprovalRule, ApprovalStage, DenialReasons, StageGroup
 
@@ -26,6 +26,7 @@ __all__ = [
     "NoticeDelivery",
     "OpenedRequest",
     "OversightRule",
+    "PassedRequest",
     "ReviewCapacity",
     "SamplingRule",
     "SavedView",

@@ -22,6 +22,9 @@ class ReviewCapacity(models.Model):
     )
     set_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", editable=False)
     set_at = models.DateTimeField(editable=False)
+    full_since = models.DateTimeField(
+        null=True, editable=False, help_text="Since when runs have been held back, as far as that was told."
+    )
 
     objects = ReviewCapacityQuerySet.as_manager()
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
 from agentops.identifiers import new_id
 from approvals.models.requests import ApprovalRequest
-from approvals.querysets import OversightRuleQuerySet, SecondLookQuerySet
+from approvals.querysets import OversightRuleQuerySet, PassedRequestQuerySet, SecondLookQuerySet
 from identities.models import Team, User
 
 
@@ -99,3 +100,27 @@ class SecondLook(models.Model):
 
     def __str__(self) -> str:
         return f"second look at {self.request_id}"
+
+
+class PassedRequest(models.Model):
+    """That somebody rests who could decide a request, and to whom it was left: to nobody, where nobody else may."""
+
+    pk = models.CompositePrimaryKey("request_id", "person_id")
+    request = models.ForeignKey(
+        ApprovalRequest, on_delete=models.PROTECT, related_name="passed_on", db_index=False
+    )
+    person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    to = ArrayField(models.UUIDField(), default=list)
+    until = models.DateTimeField(help_text="Until when they rest.")
+    at = models.DateTimeField()
+
+    objects = PassedRequestQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["at"]
+        indexes: ClassVar = [
+            models.Index(fields=["until"], name="passed_to_nobody", condition=Q(to=[])),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.request_id} while {self.person_id} rests"

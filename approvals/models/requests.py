@@ -130,6 +130,11 @@ class ApprovalRequest(models.Model):
             models.Index(fields=["created_at"], name="approval_oldest", condition=Q(state="waiting")),
             models.Index(fields=["-decided_at"], name="approval_latest", condition=~Q(state="waiting")),
             models.Index(
+                fields=["tool", "principal", "-decided_at"],
+                name="approval_amounts",
+                condition=Q(state="approved", amount__isnull=False),
+            ),
+            models.Index(
                 fields=["escalates_at"],
                 name="approval_escalates",
                 condition=Q(state="waiting", escalates_at__isnull=False),

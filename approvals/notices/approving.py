@@ -8,12 +8,15 @@ REQUESTED = "approval.requested"
 STAGE_PASSED = "approval.stage_passed"
 ESCALATED = "approval.escalated"
 EXPIRING = "approval.expiring"
+PASSED_ON = "approval.passed_on"
+LEFT_ALONE = "approval.left_alone"
 DECIDED = "approval.decided"
 EXPIRED = "approval.expired"
 VOIDED = "approval.voided"
 
 # Told to who can decide at that moment; the others tell how it ended.
-FOR_WHO_DECIDES = (REQUESTED, STAGE_PASSED, ESCALATED, EXPIRING)
+FOR_WHO_DECIDES = (REQUESTED, STAGE_PASSED, ESCALATED, EXPIRING, PASSED_ON)
+SETS_RULES = "approvals.add_approvalrule"  # who can say that others are asked too
 PAGE = "admin:approvals_approvalrequest_change"
 
 
@@ -48,6 +51,14 @@ def _tell_expiring(facts: Facts) -> str:
     )
 
 
+def _tell_passed_on(facts: Facts) -> str:
+    return f"Somebody who was asked rests from approving, so it is left to you: {_what(facts)}, until {_until(facts)}."
+
+
+def _tell_left_alone(facts: Facts) -> str:
+    return f"Who was asked rests from approving, and nobody else may decide it: {_what(facts)}, until {_until(facts)}."
+
+
 def _tell_decided(facts: Facts) -> str:
     told = {"edited": "Somebody edited the call", "asked": "Somebody asked the agent about it"}
     return f"{told.get(facts['state'], str(facts['state']).capitalize())}: {_what(facts)}."
@@ -68,8 +79,11 @@ def register_kinds() -> None:
         (STAGE_PASSED, "one stage has its people, the next is asked", _tell_stage),
         (ESCALATED, "nobody has answered in time, so others are asked too", _tell_escalated),
         (EXPIRING, "a request is about to expire", _tell_expiring),
+        (PASSED_ON, "somebody who was asked rests, so it is left to others", _tell_passed_on),
         (DECIDED, "a request is decided", _tell_decided),
         (EXPIRED, "a request has expired", _tell_expired),
         (VOIDED, "a request is no longer asked", _tell_voided),
     ):
         register_kind(Kind(name, label, tell, PAGE, by_mail=True))
+    label = "who was asked rests, and nobody else may decide"
+    register_kind(Kind(LEFT_ALONE, label, _tell_left_alone, PAGE, by_mail=True, permission=SETS_RULES))

@@ -18,6 +18,9 @@ class Kind:
     tell: Callable[[Facts], str]
     page: str = ""  # the name of an address that takes the subject's id; empty: the console's first page
     by_mail: bool = False
+    permission: str = (
+        ""  # told by mail to the people of the team who hold it; empty: to those whom its request concerns
+    )
     for_applications_only: bool = False
 
 

@@ -15,9 +15,11 @@ from agentops.identifiers import new_id
 from approvals.models import ApprovalRequest, MailPreference, NoticeDelivery
 from approvals.notices.approving import FOR_WHO_DECIDES
 from approvals.notices.formats import as_mail, compose
+from approvals.notices.kinds import find_kind
 from approvals.notices.outbox import can_mail
 from approvals.notices.posting import NotPosted
 from identities.models import User
+from identities.policies import may_govern
 
 
 @transaction.atomic
@@ -30,7 +32,7 @@ def claim_letter(
     """
     User.objects.select_for_update(no_key=True).get(pk=person.pk)  # one letter of each at a time
     due = free.filter(person=person, letter=delivery.letter)
-    lines = list(due.select_related("notice", "person").order_by("created_at", "pk"))
+    lines = list(due.select_related("notice__team", "person").order_by("created_at", "pk"))
     letter = delivery.letter or new_id()
     mine = NoticeDelivery.objects.filter(pk__in=[line.pk for line in lines])
     mine.update(letter=letter, lease_until=until, attempts=F("attempts") + 1)
@@ -72,7 +74,10 @@ def _drop_what_is_over(
         notice = line.notice
         if notice is None:
             return True
-        is_theirs = notice.request_id in (decidable if notice.kind in FOR_WHO_DECIDES else visible)
+        if permission := find_kind(notice.kind).permission:
+            is_theirs = may_govern(person, permission, notice.team).allowed
+        else:
+            is_theirs = notice.request_id in (decidable if notice.kind in FOR_WHO_DECIDES else visible)
         return is_theirs and notice.kind in kinds
 
     standing = [line for line in lines if stands(line)]

@@ -19,7 +19,7 @@ from agentops.messages import send_after_commit
 from approvals.models import ApprovalRequest, MailPreference, Notice, NoticeChannel, NoticeDelivery
 from approvals.notices.approving import EXPIRING
 from approvals.notices.kinds import find_kind
-from identities.models import Application
+from identities.models import Application, Team
 
 SOON = timedelta(minutes=5)  # or half of the time there was, where that is less
 SPREAD = "approvals.spread_notice"
@@ -70,6 +70,30 @@ def tell_application(
         subject=subject, facts=dict(body), at=timezone.now(),
     )  # fmt: skip
     _write([made])
+
+
+def tell_team(
+    team: Team, kind: str, facts: Mapping[str, Any], *, key: str, subject: UUID | None = None
+) -> None:
+    """Tell a team's channels, and its people who can do something about it, in the caller's transaction.
+
+    ``facts`` are codes and counts. What has the same ``key`` is told once. Raises KeyError for an unknown kind.
+    """
+    find_kind(kind)
+    by_mail = can_mail() and MailPreference.objects.filter(kinds__contains=[kind]).exists()
+    if by_mail or _channels(kind).filter(team=team, application=None).exists():
+        _write(
+            [
+                Notice(
+                    key=f"{kind}:{key}",
+                    team=team,
+                    kind=kind,
+                    subject=subject,
+                    facts=dict(facts),
+                    at=timezone.now(),
+                )
+            ]
+        )
 
 
 def _write(notices: Iterable[Notice]) -> None:

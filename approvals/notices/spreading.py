@@ -12,12 +12,13 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from approvals.deputies import is_about
-from approvals.models import Absence, ApprovalRequest, Notice, NoticeChannel, NoticeDelivery
-from approvals.notices.approving import ESCALATED, EXPIRING, FOR_WHO_DECIDES
-from approvals.notices.kinds import find_kind
+from approvals.models import Absence, ApprovalRequest, Notice, NoticeChannel, NoticeDelivery, PassedRequest
+from approvals.notices.approving import ESCALATED, EXPIRING, FOR_WHO_DECIDES, PASSED_ON
+from approvals.notices.kinds import Kind, find_kind
 from approvals.notices.outbox import can_mail
 from approvals.seats import CODENAME
 from identities.models import User
+from identities.policies import may_govern
 from tools.models import ToolGroupObjectPermission, ToolUserObjectPermission
 
 
@@ -62,12 +63,23 @@ def _due_at(person: User, now: datetime) -> datetime:
 
 
 def _people(notice: Notice, now: datetime) -> Iterator[User]:
-    request = notice.request
-    if request is None or not can_mail() or not find_kind(notice.kind).by_mail:
+    request, kind = notice.request, find_kind(notice.kind)
+    if not can_mail() or not kind.by_mail:
+        return
+    if kind.permission:
+        yield from _holders(notice, kind)
+        return
+    if request is None:
         return
     for person in _candidates(notice, request).filter(mail_preference__kinds__contains=[notice.kind]):
         if _concerns(notice, request, person, now):
             yield person
+
+
+def _holders(notice: Notice, kind: Kind) -> Iterator[User]:
+    """Return the people of the team who can do something about it, and want to be told."""
+    people = notice.team.members.filter(is_active=True, mail_preference__kinds__contains=[kind.name])
+    yield from (person for person in people if may_govern(person, kind.permission, notice.team).allowed)
 
 
 def _candidates(notice: Notice, request: ApprovalRequest) -> QuerySet[User]:
@@ -91,6 +103,8 @@ def _concerns(notice: Notice, request: ApprovalRequest, person: User, now: datet
         return row.visible_to(person).exists()
     if not row.decidable_by(person).exists() or is_away(person, request, now):
         return False
+    if notice.kind == PASSED_ON:
+        return not PassedRequest.objects.filter(request=request, person=person, until__gt=now).exists()
     return notice.kind != ESCALATED or not _was_told(notice, request, person)
 
 

@@ -21,8 +21,12 @@ LIMITS = frozenset(
         "repeat_limit",
         "max_extensions",
         "extension_percent",
+        "most",
     }
 )
+# The other way round: less of it, or none, asks less of people.
+FLOORS = frozenset({"veto_s", "within_s", "pause_s", "second_percent"})
+FLAGS = frozenset({"confirmation", "before_effect"})
 STRICTEST_PLAN_FIRST = ("planner", "words", "")
 STRICTEST_FIRST = ("revoked", "DENY", "REQUIRE_APPROVAL", "ALLOW_WITH_CAPS", "ALLOW")
 
@@ -35,10 +39,12 @@ def loosens(name: str, before: Any, after: Any) -> bool:  # Any: what the field 
         return STRICTEST_PLAN_FIRST.index(after) > STRICTEST_PLAN_FIRST.index(before or "")
     if name in ("decision", "over_caps", "off_plan"):
         return STRICTEST_FIRST.index(after) > STRICTEST_FIRST.index(before)
-    if name == "veto_s":
+    if name in FLOORS:
         return (after or 0) < (before or 0)
-    if name == "confirmation":
+    if name in FLAGS:
         return bool(before) and not after
+    if name == "second_below":  # none: whatever it moves
+        return after is not None and (before is None or Decimal(after) < Decimal(before))
     if name == "policy_table_id":
         return before is not None and after != before
     if name == "config.allow_private":

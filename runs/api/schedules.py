@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
+from django.urls import reverse
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -159,7 +160,7 @@ class Schedules(ListView):
                 principal=principal,
                 credential=_key_of(request),
             )
-            return Answer(201, _show(made))
+            return Answer(201, _show(made), reverse("api:schedule", args=[made.pk]))
 
         operation = Operation("schedules", principal, conceal=_without_words, restore=_with_words)
         return answer_once(request, operation, act, required=True)

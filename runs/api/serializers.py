@@ -9,7 +9,7 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from agentops.api.serializers import Fields, QuerySerializer, render_rows
+from agentops.api.serializers import Fields, QuerySerializer, render_row, render_rows
 from agentops.ledger.store import StoredEntry
 from runs.api.words import (
     CALL_STATES,
@@ -21,6 +21,7 @@ from runs.api.words import (
     STEP_STATES,
 )
 from runs.conversation import Said, read_conversation, whose_turn
+from runs.family import UsedBelow
 from runs.models import Handover, Proof, Run, RunKind, RunMode, RunState, Step, ToolCall
 from tools.models import Effect
 
@@ -73,6 +74,22 @@ class UsedSerializer(serializers.Serializer[Run]):
         return run.worked_ms / 1000
 
 
+class UsedBelowSerializer(serializers.Serializer[UsedBelow]):
+    runs = serializers.IntegerField(help_text="How many they are.")
+    steps = serializers.IntegerField()
+    tokens = serializers.IntegerField()
+    usd = serializers.DecimalField(16, 8)
+    seconds = serializers.SerializerMethodField(help_text="Working time of each, added up.")
+
+    def get_seconds(self, used: UsedBelow) -> float:
+        return used.worked_ms / 1000
+
+
+class GivenBySerializer(serializers.Serializer[Run]):
+    step = serializers.IntegerField(source="delegated_step")
+    call = serializers.IntegerField(source="delegated_call")
+
+
 class BudgetSerializer(serializers.Serializer[Run]):
     limits = LimitsSerializer(source="*")
     used = UsedSerializer(source="*")
@@ -83,6 +100,7 @@ class RunLinksSerializer(serializers.Serializer[Any]):  # Any: a plain document
     steps = serializers.CharField()
     events = serializers.CharField()
     trace = serializers.CharField()
+    children = serializers.CharField()
     agent = serializers.CharField()
 
 
@@ -113,6 +131,9 @@ class RunSerializer(serializers.Serializer[Run]):
     parent_run = serializers.UUIDField(
         source="parent_id", allow_null=True, help_text="The run on whose behalf this one acts."
     )
+    given_by = serializers.SerializerMethodField(
+        help_text="The call of that run which gave this one its task; null where none did."
+    )
     mode = serializers.ChoiceField(RunMode.choices)
     applies = serializers.UUIDField(
         source="applies_id",
@@ -137,9 +158,14 @@ class RunSerializer(serializers.Serializer[Run]):
     expires_at = serializers.DateTimeField()
     links = serializers.SerializerMethodField()
 
+    @extend_schema_field(GivenBySerializer(allow_null=True))
+    def get_given_by(self, run: Run) -> Fields | None:
+        return None if run.delegated_step is None else render_row(GivenBySerializer, run)
+
     @extend_schema_field(RunLinksSerializer)
     def get_links(self, run: Run) -> dict[str, str]:
         names = {"self": "run", "steps": "run-steps", "events": "run-events", "trace": "run-trace"}
+        names["children"] = "run-children"
         links = {member: reverse(f"api:{name}", args=[run.pk]) for member, name in names.items()}
         return {**links, "agent": reverse("api:agent", args=[run.identity_id])}
 
@@ -156,6 +182,14 @@ class RunDetailSerializer(RunSerializer):
     undone_by = serializers.SerializerMethodField(
         help_text="The undos of this run that you may see, the first one first; at most 100."
     )
+    children_used = serializers.SerializerMethodField(
+        help_text="What those have used by now to whom this run has given tasks, and those to whom they have. It is"
+        " not in `budget.used`, and counts against `budget.limits`."
+    )
+
+    @extend_schema_field(UsedBelowSerializer)
+    def get_children_used(self, run: Run) -> Fields:
+        return render_row(UsedBelowSerializer, self.context["used_below"])
 
     def get_answer(self, run: Run) -> str | None:
         return self._said("answer", run.state == "completed")

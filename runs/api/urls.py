@@ -31,6 +31,7 @@ urlpatterns = [
     path("runs", views.Runs.as_view(), name="runs"),
     path(RUN, views.RunDetail.as_view(), name="run"),
     path(f"{RUN}/steps", views.Steps.as_view(), name="run-steps"),
+    path(f"{RUN}/children", views.Children.as_view(), name="run-children"),
     path(f"{RUN}/trace", views.Trace.as_view(), name="run-trace"),
     path(f"{RUN}/events", events.Events.as_view(), name="run-events"),
     path(f"{RUN}/cancel", controls.Cancel.as_view(), name="run-cancel"),

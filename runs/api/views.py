@@ -25,6 +25,7 @@ from runs.api.lookup import find_run, operation_on_run, show_run, visible_runs
 from runs.api.principals import principal_of, read_proof
 from runs.api.serializers import RunDetailSerializer, RunSerializer, StepSerializer, TraceSerializer
 from runs.changesets.forms import Ceilings, RunForm
+from runs.family import read_used_below
 from runs.models import Priority, Run, RunMode, Step
 from runs.services import start_run
 from runs.trace import read_totals, read_trace
@@ -127,7 +128,20 @@ class RunDetail(ApiView):
         actor = caller(request)
         run = find_run(actor, run_id)
         undos = Run.objects.visible_to(actor).undoing(run).values_list("pk", flat=True)[:MOST_UNDOS]
-        return Response(render_row(RunDetailSerializer, run, ending=read_ending(run), undos=undos))
+        told = {"ending": read_ending(run), "undos": undos, "used_below": read_used_below(run)}
+        return Response(render_row(RunDetailSerializer, run, **told))
+
+
+class Children(ListView):
+    """The runs that act for a run."""
+
+    @extend_schema(operation_id="listChildren", tags=["runs"], responses=RunSerializer(many=True))
+    def get(self, request: Request, run_id: UUID) -> Response:
+        """List the children of a run that you may see, newest first: those to whom its calls gave tasks (`given_by`),
+        and those that an application started on its behalf."""
+        actor = caller(request)
+        rows = visible_runs(actor).filter(parent=find_run(actor, run_id))
+        return self.answer_page(request, rows, partial(render_rows, RunSerializer))
 
 
 class Steps(ListView):

@@ -1,4 +1,7 @@
-"""Calling off what is not needed any more: the others of its group have settled what it is for."""
+"""Calling off what is not needed any more: the others of its group have settled what it is for.
+
+Nobody is asked about it any longer.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,16 @@ from uuid import UUID
 
 from agentops.database import orm_section
 from agentops.engine import events as e
+from agentops.engine.state import CallState
 from agentops.errors import StateConflict
+from approvals.confirmations.asking import void_confirmation
+from approvals.services import void_request
 from identities.models import AgentIdentity
 from runs.actions.proposals import where_of
 from runs.actions.refusals import note_refused
 from runs.models import Run
 from runs.services import append_to_run
-from runs.session import Session
+from runs.session import Session, utc_now
 from runs.slots import waiting_outside
 
 NOT_NEEDED = "not_needed"
@@ -28,12 +34,28 @@ def call_off(session: Session, numbers: Sequence[int]) -> None:
     for number in numbers:
         call = session.state.call(number)
         if call.status != "delegated":
-            note_refused(session, call, NOT_NEEDED, WHY)
+            _withdraw(session, call)
             continue
         with waiting_outside(), orm_section():
             _cancel(session.context.identity_id, UUID(call.child))
         session.note(e.CALLED_OFF, {**where_of(session, call), "child": call.child})
     session.commit()
+
+
+def _withdraw(session: Session, call: CallState) -> None:
+    """Refuse what has not begun; that, and that nobody is asked about it any more, stand or fall together."""
+    if not call.approval and not call.confirmation:
+        note_refused(session, call, NOT_NEEDED, WHY)
+        return
+    session.commit()
+    with session.orm_write() as write:
+        now = utc_now()
+        if call.approval:
+            void_request(UUID(call.approval), code=NOT_NEEDED, now=now)
+        if call.confirmation:
+            void_confirmation(UUID(call.confirmation), code=NOT_NEEDED, now=now)
+        note_refused(session, call, NOT_NEEDED, WHY)
+        write([])
 
 
 def _cancel(by: UUID, child_id: UUID) -> None:

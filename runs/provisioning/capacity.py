@@ -9,17 +9,17 @@ from runs.provisioning.session import Session, at
 
 
 def apply_review_capacity(session: Session) -> None:
-    """Bound what the people of teams are asked; a team without the number keeps what it has."""
+    """Bound what the people of teams are asked, or where null is no more; a team without a word keeps what it has."""
     for slug, entry in session.section("teams").items():
-        if (number := entry.get("reviews_per_approver_hour")) is not None:
+        if "reviews_per_approver_hour" in entry:
             with at(f"teams/{slug}/reviews_per_approver_hour"):
-                _apply(session, session.team(slug), number)
+                _apply(session, session.team(slug), entry["reviews_per_approver_hour"])
 
 
-def _apply(session: Session, team: Team, number: int) -> None:
+def _apply(session: Session, team: Team, number: int | None) -> None:
     before = ReviewCapacity.objects.filter(team=team).values_list("per_approver_hour", flat=True).first()
     set_review_capacity(actor=session.actor, team=team, per_approver_hour=number)
-    if before is None:
+    if before is None and number is not None:
         session.created("review capacity", team.slug, {"per_approver_hour": number})
     else:
         session.changed(

@@ -25,6 +25,7 @@ from runs.provisioning.catalogue import apply_agent_tools, apply_tools
 from runs.provisioning.checking import check_document
 from runs.provisioning.denial_reasons import apply_denial_reasons
 from runs.provisioning.money import apply_budgets, apply_prices
+from runs.provisioning.oversight import apply_oversight_rules
 from runs.provisioning.people import apply_groups, apply_people, apply_teams
 from runs.provisioning.plan import Plan
 from runs.provisioning.sampling_rules import apply_sampling_rules
@@ -54,6 +55,7 @@ SECTIONS = (
     apply_review_capacity,
     apply_denial_reasons,
     apply_sampling_rules,
+    apply_oversight_rules,
 )
 ONE_AT_A_TIME = 4_726_001  # an advisory lock: two documents are never applied interleaved
 

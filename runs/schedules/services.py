@@ -132,16 +132,16 @@ def end_schedule(*, actor: User, schedule: Schedule, reason: str = "") -> Schedu
     return locked
 
 
-def pause(schedule: Schedule, code: str, actor: User | None = None, reason: str = "") -> None:
+def pause(schedule: Schedule, code: str, by: User | None = None, reason: str = "") -> None:
     """Pause a schedule whose row is locked, by a person or because of what became of its starts."""
     schedule.state, schedule.paused_for = Schedule.State.PAUSED, code[:64]
     schedule.save(update_fields=["state", "paused_for"])
-    _record(schedule, "schedule.paused", actor, {"code": code}, {"reason": reason} if reason else None)
+    _record(schedule, "schedule.paused", by, {"code": code}, {"reason": reason} if reason else None)
 
 
-def find_schedule(actor: User, schedule_id: Any) -> Schedule:  # Any: a UUID, or what an address says
+def find_schedule(viewer: User, schedule_id: Any) -> Schedule:  # Any: a UUID, or what an address says
     """Return a schedule that somebody may see; raises NotFound."""
-    rows = Schedule.objects.visible_to(actor).select_related("identity", "owner", "principal", "team")
+    rows = Schedule.objects.visible_to(viewer).select_related("identity", "owner", "principal", "team")
     found = rows.filter(pk=schedule_id).first()
     if found is None:
         raise NotFound("unknown_schedule", "There is no such schedule, or it is not for you to see.")

@@ -29,6 +29,7 @@ from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import lose_request
 from tests.runs.planner.provider import Turn
 from tests.tools.tables import CASES, eligibility
+from tests.verbs import second_look_of
 
 pytestmark = [pytest.mark.api, pytest.mark.slow]
 
@@ -106,6 +107,7 @@ def test_the_document_is_enough(client: DocumentClient, company: Company, caller
     undo(story, refunded)
     propose_changes(story)
     decide_together(story)
+    look_twice(story)
     be_told(story)
     step_up_by_key(story)
     confirm(story)
@@ -219,6 +221,10 @@ def decide_together(story: Story) -> None:
     chosen = [{"id": each["id"], "digest": each["digest"]} for each in group["approvals"]]
     assert [each["id"] for each in chosen] == [action["id"]]
     opened = client.call(story.fiona, "openApprovalBatch", {"verdict": "deny", "approvals": chosen})
+    out = {"approvals": [action["id"]]}
+    less = client.call(story.fiona, "leaveOutOfApprovalBatch", out, batch_id=opened["id"])
+    assert (less["ready"], less["left_out"]) == (0, 1)
+    opened = client.call(story.fiona, "openApprovalBatch", {"verdict": "deny", "approvals": chosen})
     batch = client.call(story.fiona, "getApprovalBatch", batch_id=opened["id"])
     assert (batch["ready"], batch["state"]) == (1, "draft")
     body = {"digest": batch["digest"], "reason": "No photo."}
@@ -229,6 +235,15 @@ def decide_together(story: Story) -> None:
     (item,) = client.pages(story.fiona, "listApprovalBatchItems", batch_id=batch["id"], state="decided")
     assert item["outcome"] == "denied"
     story.drive(run)
+
+
+def look_twice(story: Story) -> None:
+    """Have Fiona say that she would have approved it, too."""
+    look = second_look_of(story.company.cast)
+    (row,) = story.client.pages(story.fiona, "listSecondLooks", is_yours=True)
+    assert row["approval"] == str(look.pk)
+    said = story.client.call(story.fiona, "takeSecondLook", {"verdict": "agree"}, approval_id=row["approval"])
+    assert (said["verdict"], said["seen_by"]) == ("agree", "fiona")
 
 
 def steer(story: Story) -> None:
@@ -490,6 +505,8 @@ def begin_again(story: Story, agent: str) -> None:
 def look_around(story: Story) -> None:
     client = story.client
     assert len(list(client.pages(story.app, "listRuns", limit=2))) == story.started
+    run = next(iter(client.pages(story.app, "listRuns")))["id"]
+    assert list(client.pages(story.app, "listChildren", run_id=run)) == []
     (agent,) = client.pages(story.alice, "listAgents")
     assert client.call(story.alice, "getAgent", agent_id=agent["id"]) == agent
     client.call(story.alice, "getPreflight", agent_id=agent["id"])

@@ -56,6 +56,7 @@ def test_an_application_starts_a_run_for_its_user(
         "proof": "asserted",
         "priority": "normal",
         "parent_run": None,
+        "given_by": None,
         "undoes": None,
         "tool_limits": None,
         "required_actions": [],
@@ -207,7 +208,7 @@ def test_an_application_sees_only_what_it_started(callers: Callers, cast: Cast) 
     assert callers.app.get("/runs").body["data"] == []
 
 
-@pytest.mark.parametrize("path", ["", "/steps", "/trace", "/events"])
+@pytest.mark.parametrize("path", ["", "/steps", "/trace", "/events", "/children"])
 def test_outsiders_find_nothing_below_a_run(callers: Callers, run: Run, path: str) -> None:
     assert callers.charlie.get(f"/runs/{run.pk}{path}").status == 404
     assert callers.stranger.get(f"/runs/{run.pk}{path}").status == 401

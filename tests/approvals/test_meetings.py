@@ -85,13 +85,12 @@ def test_approved_with_others_it_does_not_go_out_for_another_state(company: Comp
     assert present().state == "waiting"
 
 
-def test_a_deputy_decides_one_by_one(company: Company, waiting: Run) -> None:
+def test_a_deputy_decides_them_together_too(company: Company, waiting: Run) -> None:
     bob, request = company.cast.bob, present()
     company.let_decide(company.add_tool("cancel", grant=None).tool, bob)
     declare_absence(actor=company.cast.fiona, leave=leave(company.cast.fiona, bob))
-    batch = put_together(bob, [request])
-    assert codes_of(batch) == {str(request.pk): "as_deputy"}
-    assert ApprovalRequest.objects.decidable_by(bob).get() == request
+    decide(bob, put_together(bob, [request]))
+    assert request.decisions.get().deputy_for == company.cast.fiona
 
 
 # --- edits -------------------------------------------------------------------------------------------------

@@ -82,6 +82,15 @@ def test_the_rest_of_a_group_is_not_needed_once_it_can_change_nothing(
     assert find_surplus(state_of(*calls)) == surplus
 
 
+@pytest.mark.parametrize("status", ["waiting", "confirming"])
+@pytest.mark.parametrize(("engine", "surplus"), [(9, ()), (10, (3,))])
+def test_what_somebody_is_asked_about_is_withdrawn_by_the_rules_that_the_run_pins(
+    status: CallStatus, engine: int, surplus: tuple[int, ...]
+) -> None:
+    calls = [call(1, "succeeded", QUORUM), call(2, "succeeded", QUORUM), call(3, status, QUORUM)]
+    assert find_surplus(state_of(*calls, engine=engine)) == surplus
+
+
 def test_nobody_is_called_off_twice_nor_for_another_group() -> None:
     other = Join("other", "quorum", 1)
     told = call(3, "delegated", QUORUM, called_off=True)

@@ -10,11 +10,13 @@ from django.db import connection
 from django.utils import timezone
 
 from agentops.errors import ValidationFailed
-from runs import table_foresight
+from runs import table_foresight, table_recall
+from runs.api import table_foresight as api_of_foresight
 from runs.models import Run
 from runs.table_foresight import Move, foresee_table
 from tests.api.conftest import Callers, callers, keys
 from tests.console.visits import page_of, sign_in, text_of
+from tests.rewriting import rewrite, rewrite_text
 from tests.runs.company import Company, proposes, says
 from tests.runs.test_decided import table
 from tests.runs.test_table_grants import RULES, guard, refund
@@ -144,3 +146,91 @@ def test_a_draft_that_is_none_yet_is_told_so(
         foresee_table(made)
     page = page_of("runs", "table_foresight", made.pk)
     assert "This is no table yet" in text_of(sign_in(company.cast.bob).get(page))
+
+
+# --- each rule taken away ----------------------------------------------------------------------------------
+
+SIXTY = eligibility(early="60")
+
+
+def test_without_its_days_all_that_ever_was_would_count(
+    company: Company, table: DecisionTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(company, 3)
+    made = draft(company, table, SIXTY)
+    monkeypatch.setattr(table_foresight, "DAYS", 0)
+    rewrite_text(monkeypatch, table_recall, "_ASKED", "c.proposed_at > %(since)s AND", "")
+    assert foresee_table(made).calls == 1
+
+
+def test_without_comparing_every_decision_would_be_another(
+    company: Company, table: DecisionTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(company, 20)
+    made = draft(company, table, SIXTY)
+    assert foresee_table(made).changed == 0
+    rewrite(monkeypatch, table_foresight, "_sum_up", "if each.before != each.after", "")
+    assert foresee_table(made).changed == 1
+
+
+def test_without_a_word_about_it_what_was_erased_would_be_no_call(
+    company: Company, table: DecisionTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    erased = ask(company, 4)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE ledger_entry SET content = NULL, salt = NULL WHERE stream = %s", [erased.pk])
+    made = draft(company, table, SIXTY)
+    assert foresee_table(made).unknown == 1
+    rewrite(monkeypatch, table_foresight, "_sum_up", "calls - len(found)", "0")
+    assert foresee_table(made).unknown == 0
+
+
+def test_without_the_versions_of_then_todays_would_have_decided(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guarded = guard(company, RULES)
+    refund(company, "150")
+    publish(company.cast, guarded, policy(("< 1000", "REQUIRE_APPROVAL")))
+    made = draft(company, guarded, policy(("< 1000", "ALLOW")))
+    assert foresee_table(made).moves == (Move("DENY", "ALLOW", 1),)
+    rewrite(
+        monkeypatch, table_foresight, "_decide_judged", "history.at(call.at)", "history.at(timezone.now())"
+    )
+    assert foresee_table(made).moves == (Move("REQUIRE_APPROVAL", "ALLOW", 1),)
+
+
+def test_without_its_end_a_version_that_was_retired_would_go_on_deciding(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guarded = guard(company, RULES)
+    retire_table(actor=company.cast.ada, version=guarded.versions.get(), reason="It has had its day.")
+    assert table_foresight._History(guarded).at(timezone.now()) is None
+    at = rewrite_method(monkeypatch, "is_over = each.retired_at is not None and", "is_over = False and")
+    assert at(table_foresight._History(guarded), timezone.now()) is not None
+
+
+def rewrite_method(monkeypatch: pytest.MonkeyPatch, old: str, new: str) -> Any:  # Any: the method, changed
+    """Change a passage of how the version of a moment is found."""
+    monkeypatch.setattr(table_foresight, "at", table_foresight._History.at, raising=False)
+    changed = rewrite(monkeypatch, table_foresight, "at", old, new)
+    monkeypatch.setattr(table_foresight._History, "at", changed)
+    return changed
+
+
+def test_without_looking_whose_it_is_strangers_would_be_told(
+    company: Company, table: DecisionTable, callers: Callers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = draft(company, table, SIXTY)
+    page = page_of("runs", "table_foresight", made.pk)
+    stranger = sign_in(company.cast.charlie)
+    assert stranger.get(page).status_code == 404
+    monkeypatch.setattr(
+        DecisionTableVersion.objects,
+        "visible_to",
+        lambda _: DecisionTableVersion.objects.all(),
+    )
+    assert stranger.get(page).status_code == 200
+    address = f"/tables/{table.pk}/versions/{made.number}/last-month"
+    assert callers.charlie.get(address).status == 404
+    monkeypatch.setattr(api_of_foresight, "find_version", lambda *_: made)
+    assert callers.charlie.get(address).status == 200

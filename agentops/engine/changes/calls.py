@@ -57,7 +57,7 @@ def _with_terms(call: CallState, facts: Facts, status: CallStatus) -> CallState:
 
 
 def _call_refused(state: RunState, facts: Facts, event: Event) -> RunState:
-    call = _pick(state, facts, "proposed", *_BEFORE, "waiting")
+    call = _pick(state, facts, "proposed", *_BEFORE, "waiting", "confirming")
     return mark_entry(
         state.with_call(call._replace(status="refused", code=facts["code"], retry_at=None)), event
     )

@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.core.exceptions import ObjectDoesNotExist
 from pytest_django import Settings
 
+from approvals.models import ApprovalRequest, Confirmation
 from runs.delegation import joining
 from runs.models import Run
 from runs.services import cancel_run
+from tests.factories import GrantFactory
+from tests.ledger import last_entry
 from tests.rewriting import rewrite
-from tests.runs.company import Company
+from tests.runs.company import ORDER, Company, proposes
 from tests.runs.delegation.conftest import House
+from tools.models import ToolGrant
 
 ASKS = [("ask_researcher", {"topic": topic}) for topic in ("colours", "sizes", "shapes")]
 
@@ -100,6 +105,88 @@ def test_what_was_called_off_is_charged_like_the_rest(company: Company) -> None:
     (ended, *rest) = company.facts(run, "call.succeeded") + company.facts(run, "call.failed")
     assert ended["used"]["tokens"] > 0
     assert [facts["used"]["tokens"] for facts in rest] == [0, 0]
+
+
+# --- what people are asked meanwhile -----------------------------------------------------------------------
+
+
+def ask_two(company: Company, confirmation: bool = False) -> tuple[House, Run, Run]:
+    """Have one of two researchers begin at once, and somebody be asked about the other; one answer is enough."""
+    house, join = House(company), {"policy": "first_success", "group": "opinions"}
+    house.hire("researcher")
+    house.add_delegation(join=join)
+    decision = "ALLOW" if confirmation else "REQUIRE_APPROVAL"
+    second = house.add_delegation(
+        name="ask_second", join=join, tool_grant=decision, tool_grant_confirmation=confirmation
+    )
+    company.let_decide(second.tool)
+    run = house.ask(ASKS[0], ("ask_second", {"topic": "sizes"}))
+    [child] = house.children(run)
+    return house, run, child
+
+
+def test_a_task_that_waits_for_a_person_is_withdrawn_once_it_is_not_needed(company: Company) -> None:
+    house, run, child = ask_two(company)
+    request = ApprovalRequest.objects.get()
+    house.answer(child)
+    house.finish(run)
+    assert (run.state, company.states(run)) == ("completed", [("succeeded", "ok"), ("refused", "not_needed")])
+    assert last_entry(request.pk).facts == {"code": "not_needed"}
+    with pytest.raises(ObjectDoesNotExist):
+        company.decide()
+    assert house.children(run) == [child]
+
+
+def test_so_is_one_that_waits_for_the_end_user(company: Company) -> None:
+    house, run, child = ask_two(company, confirmation=True)
+    assert company.states(run)[1] == ("confirming", "")
+    house.answer(child)
+    house.finish(run)
+    assert company.states(run) == [("succeeded", "ok"), ("refused", "not_needed")]
+    assert Confirmation.objects.get().state == "voided"
+
+
+def test_what_a_person_had_just_approved_is_withdrawn_too(company: Company) -> None:
+    house, run, child = ask_two(company)
+    house.answer(child)
+    request = company.decide()
+    house.finish(run)
+    assert company.states(run)[1] == ("refused", "not_needed")
+    request.refresh_from_db()
+    assert request.state == "voided"
+    assert house.children(run) == [child]
+
+
+def test_without_withdrawing_people_would_be_asked_on(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.is_mutant = True
+    rewrite(monkeypatch, joining, "_withdraw", "if not call.approval and not call.confirmation:", "if True:")
+    house, run, child = ask_two(company)
+    house.answer(child)
+    house.finish(run)
+    assert ApprovalRequest.objects.get().state == "waiting"
+
+
+def test_what_a_child_asks_people_for_is_withdrawn_with_it(company: Company) -> None:
+    house = House(company)
+    refund = company.add_tool("refund", grant="ALLOW")
+    company.let_decide(refund.tool)
+    worker = house.hire("researcher", refund)
+    ToolGrant.objects.filter(identity=worker).update(state="superseded")
+    GrantFactory.create(identity=worker, tool=refund.tool, decision="REQUIRE_APPROVAL")
+    house.add_delegation(join={"policy": "first_success"})
+    run = house.ask(*ASKS[:2])
+    asking, answering = house.children(run)
+    company.play(proposes(("refund", ORDER)))
+    assert company.drive(asking).state == "requires_action"
+    house.answer(answering)
+    company.drive(run)
+    assert company.drive(asking).state == "cancelled"
+    house.finish(run)
+    assert company.states(run) == [("failed", "not_needed"), ("succeeded", "ok")]
+    assert ApprovalRequest.objects.get().state == "voided"
+    assert company.world.effects == []
 
 
 def test_without_calling_off_the_rest_goes_on(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,10 +14,12 @@ from tests.runs.provisioning.document import BASE, VARIABLES
 
 pytestmark = [pytest.mark.setup, pytest.mark.slow]
 
+NOT_SAID = object()
 
-def apply(ada: User, number: object, *, dry_run: bool = False) -> Plan:
+
+def apply(ada: User, number: object = NOT_SAID, *, dry_run: bool = False) -> Plan:
     told = yaml.safe_load(BASE)
-    if number is not None:
+    if number is not NOT_SAID:
         told["teams"]["desk"]["reviews_per_approver_hour"] = number
     return apply_document(actor=ada, text=yaml.safe_dump(told), variables=VARIABLES, dry_run=dry_run)
 
@@ -32,7 +34,13 @@ def test_the_bound_is_set_once_changed_and_left_alone(ada: User) -> None:
     assert "review capacity" in str(apply(ada, 30, dry_run=True))
     assert standing() == 20
     apply(ada, 30)
-    assert (standing(), apply(ada, None).is_empty, standing()) == (30, True, 30)
+    assert (standing(), apply(ada).is_empty, standing()) == (30, True, 30)
+
+
+def test_null_takes_it_away(ada: User) -> None:
+    apply(ada, 20)
+    assert "per_approver_hour: 20 → (none)" in str(apply(ada, None))
+    assert (standing(), apply(ada, None).is_empty) == (None, True)
 
 
 @pytest.mark.parametrize("number", [0, -1, 1001, "20", 2.5, True])
