@@ -156,6 +156,19 @@ class AsyncOperations(Protocol):
         answer: t.Agent = await self._answer(Call("POST", Call.path("/api/v1/agents/{agent_id}/revoke", agent_id), key=idempotency_key or new_key(), body=body))
         return answer
 
+    async def update_agent(
+        self,
+        agent_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.UpdateAgentBody],
+    ) -> t.Agent:
+        """Change an agent's name, purpose, sponsor or end; takes a fresh second factor."""
+
+        answer: t.Agent = await self._answer(Call("POST", Call.path("/api/v1/agents/{agent_id}/update", agent_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
     async def foresee_call(
         self,
         agent_id: str,
@@ -288,6 +301,19 @@ class AsyncOperations(Protocol):
         """Close an application for good, its keys and tokens with it; takes a fresh second factor."""
 
         answer: t.Application = await self._answer(Call("POST", Call.path("/api/v1/applications/{application_id}/revoke", application_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    async def update_application(
+        self,
+        application_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.UpdateApplicationBody],
+    ) -> t.Application:
+        """Change an application's name, or whether it is trusted to say for whom it acts; takes a fresh factor."""
+
+        answer: t.Application = await self._answer(Call("POST", Call.path("/api/v1/applications/{application_id}/update", application_id), key=idempotency_key or new_key(), body=body))
         return answer
 
     async def open_approval_batch(
@@ -1788,6 +1814,19 @@ class Operations(Protocol):
         answer: t.Agent = self._answer(Call("POST", Call.path("/api/v1/agents/{agent_id}/revoke", agent_id), key=idempotency_key or new_key(), body=body))
         return answer
 
+    def update_agent(
+        self,
+        agent_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.UpdateAgentBody],
+    ) -> t.Agent:
+        """Change an agent's name, purpose, sponsor or end; takes a fresh second factor."""
+
+        answer: t.Agent = self._answer(Call("POST", Call.path("/api/v1/agents/{agent_id}/update", agent_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
     def foresee_call(
         self,
         agent_id: str,
@@ -1920,6 +1959,19 @@ class Operations(Protocol):
         """Close an application for good, its keys and tokens with it; takes a fresh second factor."""
 
         answer: t.Application = self._answer(Call("POST", Call.path("/api/v1/applications/{application_id}/revoke", application_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    def update_application(
+        self,
+        application_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.UpdateApplicationBody],
+    ) -> t.Application:
+        """Change an application's name, or whether it is trusted to say for whom it acts; takes a fresh factor."""
+
+        answer: t.Application = self._answer(Call("POST", Call.path("/api/v1/applications/{application_id}/update", application_id), key=idempotency_key or new_key(), body=body))
         return answer
 
     def open_approval_batch(

@@ -2410,6 +2410,22 @@ class UndoBody(TypedDict):
 UndoWord: TypeAlias = "Literal[\"will\", \"under_way\", \"done\", \"unsure\", \"cannot\"]"
 
 
+class UpdateAgentBody(TypedDict):
+    """What is to be said of an agent; what is left out stays. Another owner is proposed (`agent.hand_over`)."""
+
+    name: NotRequired[str]
+    purpose: NotRequired[str]
+    sponsor: NotRequired[str]
+    expires_at: NotRequired[str | None]
+
+
+class UpdateApplicationBody(TypedDict):
+    """What is to be said of an application; what is left out stays."""
+
+    name: NotRequired[str]
+    may_assert_users: NotRequired[bool]
+
+
 class Usage(TypedDict):
     input_tokens: int
     cached_tokens: int

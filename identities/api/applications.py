@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from agentops.api.idempotency import Answer, Operation, answer_once
 from agentops.api.openapi import IDEMPOTENCY_KEY
-from agentops.api.serializers import read_body, read_query, render_row, render_rows
+from agentops.api.serializers import Fields, read_body, read_query, render_row, render_rows
 from agentops.api.views import ApiView, ListView
 from agentops.errors import NotFound
 from identities.api.authentication import caller
@@ -22,11 +22,18 @@ from identities.api.client_serializers import (
     CreateApplicationBody,
     StartBody,
     StartRightSerializer,
+    UpdateApplicationBody,
 )
 from identities.api.serializers import ReasonBody
 from identities.api.views import find_agent, find_team
 from identities.models import Application, User
-from identities.services import allow_start, create_application, forbid_start, revoke_application
+from identities.services import (
+    allow_start,
+    create_application,
+    forbid_start,
+    revoke_application,
+    update_application,
+)
 
 SHOWN = ApplicationSerializer
 
@@ -69,6 +76,29 @@ class ApplicationDetail(ApiView):
     def get(self, request: Request, application_id: UUID) -> Response:
         """Return an application."""
         return Response(render_row(SHOWN, find_application(caller(request), application_id)))
+
+
+class UpdateApplication(ApiView):
+    """What is said about an application."""
+
+    @extend_schema(
+        operation_id="updateApplication",
+        tags=["applications"],
+        parameters=[IDEMPOTENCY_KEY],
+        request=UpdateApplicationBody,
+        responses=SHOWN,
+    )
+    def post(self, request: Request, application_id: UUID) -> Response:
+        """Change an application's name, or whether it is trusted to say for whom it acts; takes a fresh factor."""
+        actor, body = caller(request), read_body(UpdateApplicationBody, request)
+        found = find_application(actor, application_id)
+        stays: Fields = {"name": found.name, "may_assert_users": found.may_assert_users}
+
+        def act() -> Answer:
+            update_application(actor=actor, application=found, **(stays | body))
+            return Answer(200, render_row(SHOWN, find_application(actor, application_id)))
+
+        return answer_once(request, Operation(request.path), act)
 
 
 class RevokeApplication(ApiView):

@@ -41,6 +41,13 @@ class CreateApplicationBody(BodySerializer):
     )
 
 
+class UpdateApplicationBody(BodySerializer):
+    """What is to be said of an application; what is left out stays."""
+
+    name = TextField(required=False, max_length=120)
+    may_assert_users = FlagField(required=False)
+
+
 class StartBody(BodySerializer):
     """Which agent's runs."""
 

@@ -12,14 +12,14 @@ from rest_framework.response import Response
 
 from agentops.api.idempotency import Answer, Operation, answer_once
 from agentops.api.openapi import IDEMPOTENCY_KEY
-from agentops.api.serializers import BodySerializer, TextField, read_body, render_row
+from agentops.api.serializers import BodySerializer, Fields, TextField, read_body, render_row
 from agentops.api.views import ApiView
 from identities.api.authentication import caller
 from identities.api.proposals.serializers import EmptyBody
-from identities.api.serializers import AgentSerializer, ReasonBody
-from identities.api.views import find_agent
+from identities.api.serializers import AgentSerializer, ReasonBody, UpdateAgentBody
+from identities.api.views import find_agent, find_member
 from identities.models import AgentIdentity
-from identities.services import activate_agent, recertify_agent, revoke_agent
+from identities.services import activate_agent, recertify_agent, revoke_agent, update_agent
 
 
 class RecertifyAgentBody(BodySerializer):
@@ -27,6 +27,36 @@ class RecertifyAgentBody(BodySerializer):
 
     recertify_by = serializers.DateTimeField(help_text="Within a year.")
     looked_at = TextField(max_length=2_000, help_text="The record keeps it.")
+
+
+class UpdateAgent(ApiView):
+    """What is said about an agent."""
+
+    @extend_schema(
+        operation_id="updateAgent",
+        tags=["agents"],
+        parameters=[IDEMPOTENCY_KEY],
+        request=UpdateAgentBody,
+        responses=AgentSerializer,
+    )
+    def post(self, request: Request, agent_id: UUID) -> Response:
+        """Change an agent's name, purpose, sponsor or end; takes a fresh second factor."""
+        actor, body = caller(request), read_body(UpdateAgentBody, request)
+        agent = find_agent(actor, pk=agent_id)
+        stays: Fields = {
+            "name": agent.name,
+            "purpose": agent.purpose,
+            "owner": agent.owner,
+            "expires_at": agent.ends_at,
+        }
+        if "sponsor" in body:
+            body["sponsor"] = find_member(agent.team, body["sponsor"])
+
+        def act() -> AgentIdentity:
+            update_agent(actor=actor, agent=agent, **(stays | body))
+            return agent
+
+        return _answer(request, act)
 
 
 class ActivateAgent(ApiView):

@@ -51,6 +51,19 @@ class CreateAgentBody(BodySerializer):
     )  # fmt: skip
 
 
+class UpdateAgentBody(BodySerializer):
+    """What is to be said of an agent; what is left out stays. Another owner is proposed (`agent.hand_over`)."""
+
+    name = TextField(required=False, max_length=120)
+    purpose = TextField(required=False, max_length=2_000)
+    sponsor = TextField(
+        required=False, max_length=150, help_text="The username of another active person of the team."
+    )
+    expires_at = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="Null: no end of its own."
+    )
+
+
 class AgentQuery(QuerySerializer):
     slug = serializers.SlugField(required=False)
     state = serializers.ChoiceField(AgentIdentity.State.choices, required=False)

@@ -13,6 +13,7 @@ PROPOSAL = "proposals/<uuid:proposal_id>"
 urlpatterns = [
     path("agents", views.Agents.as_view(), name="agents"),
     path("agents/<uuid:agent_id>", views.Agent.as_view(), name="agent"),
+    path("agents/<uuid:agent_id>/update", lifecycle.UpdateAgent.as_view(), name="agent-update"),
     path("agents/<uuid:agent_id>/activate", lifecycle.ActivateAgent.as_view(), name="agent-activation"),
     path("agents/<uuid:agent_id>/revoke", lifecycle.RevokeAgent.as_view(), name="agent-revocation"),
     path(
@@ -21,6 +22,7 @@ urlpatterns = [
     path("applications", applications.Applications.as_view(), name="applications"),
     path(APPLICATION, applications.ApplicationDetail.as_view(), name="application"),
     path(f"{APPLICATION}/revoke", applications.RevokeApplication.as_view(), name="application-revocation"),
+    path(f"{APPLICATION}/update", applications.UpdateApplication.as_view(), name="application-update"),
     path(f"{APPLICATION}/allow-start", applications.AllowStart.as_view(), name="start-allowance"),
     path(f"{APPLICATION}/forbid-start", applications.ForbidStart.as_view(), name="start-prohibition"),
     path(f"{APPLICATION}/keys", keys.ApplicationKeys.as_view(), name="application-keys"),

@@ -110,7 +110,9 @@ async def _read_resource(
     context: Context, params: types.ReadResourceRequestParams
 ) -> types.ReadResourceResult | types.InputRequiredResult:
     uri, caller = str(params.uri), _caller(context)
-    if receipt := await ask_database(lambda: receipts.read_receipt(caller, uri)):
+    if uri.startswith(receipts.PREFIX) and (
+        receipt := await ask_database(lambda: receipts.read_receipt(caller, uri))
+    ):
         return receipt
     spec, arguments = choose_resource(await _granted(context), uri)
     answer = await _read(context, spec, arguments, params)

@@ -449,6 +449,10 @@ def set_up_another(story: Story) -> None:
     place, right = {"application_id": made["id"]}, {"agent": draft["id"]}
     assert client.call(story.ada, "getApplication", **place) == made
     assert made in list(client.pages(story.ada, "listApplications", limit=1))
+    changed = client.call(story.ada, "updateApplication", {"name": "Tills"}, **place)
+    assert changed == {**made, "name": "Tills"}
+    changed = client.call(story.ada, "updateAgent", {"purpose": "Take goods back."}, agent_id=draft["id"])
+    assert changed == {**draft, "purpose": "Take goods back."}
     key = client.call(story.ada, "issueApplicationKey", {"label": "counter"}, **place)
     for verb, listed in (("allowStart", [draft["id"]]), ("forbidStart", [])):
         client.call(story.ada, verb, right, **place)

@@ -60,6 +60,20 @@ def test_an_agent_is_made_as_a_draft_and_acts_once_activated(cast: Cast, rosa: C
     assert new_agent(cast, rosa).status == 409, "a name is taken once"
 
 
+def test_what_is_left_out_of_a_change_stays(cast: Cast, rosa: Caller) -> None:
+    end = (timezone.now() + timedelta(days=30)).replace(microsecond=0)
+    place = f"/agents/{cast.agent.pk}/update"
+    assert rosa.post(place, {"sponsor": "bob", "expires_at": end.isoformat()}).status == 200
+    before = AgentIdentity.objects.get(pk=cast.agent.pk)
+    assert (before.sponsor, before.ends_at, before.name) == (cast.bob, end, cast.agent.name)
+    changed = rosa.post(place, {"purpose": "Less."}).body
+    after = AgentIdentity.objects.get(pk=cast.agent.pk)
+    assert (changed["purpose"], after.purpose) == ("Less.", "Less.")
+    assert (after.sponsor, after.ends_at, after.owner) == (cast.bob, end, cast.agent.owner)
+    assert rosa.post(place, {"owner": "bob"}).code == "validation_failed"
+    assert rosa.post(place, {"sponsor": "charlie"}).code == "unknown_person"
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
@@ -183,6 +197,8 @@ def attempts(cast: Cast) -> dict[str, tuple[str, object]]:
     return {
         "agent": ("/agents", {"team": cast.team.slug, "slug": "x", "name": "X", "purpose": "X.", "owner": "alice"}),
         "application": ("/applications", {"team": cast.team.slug, "slug": "x", "name": "X"}),
+        "change": (f"/agents/{agent}/update", {"purpose": "All."}),
+        "trust": (f"{place}/update", {"may_assert_users": True}),
         "revoke": (f"{place}/revoke", {"reason": "So."}),
         "allow": (f"{place}/allow-start", {"agent": agent}),
         "forbid": (f"{place}/forbid-start", {"agent": agent}),

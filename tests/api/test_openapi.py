@@ -144,6 +144,8 @@ OPERATIONS = {
     "takeSecondLook",
     "tryWebhook",
     "undoRun",
+    "updateAgent",
+    "updateApplication",
     "vetoCall",
     "withdrawProposal",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -93,6 +94,31 @@ def test_an_outsider_sees_and_does_nothing(cast: Cast, running: ToolsServer) -> 
 
     assert (ToolServer.objects.get().state, Tool.objects.exists()) == ("active", False)
     assert "no such server" in text_of(charlie.get(page_of(SERVER, "change", server.pk), follow=True))
+
+
+def test_what_a_tool_may_ask_is_declared_with_it_and_shown_again(cast: Cast, running: ToolsServer) -> None:
+    alice = sign_in(cast.alice)
+    place = {"team": cast.team.pk, "slug": "shop", "transport": "http", "url": running.url}
+    alice.post(page_of(SERVER, "add"), {**place, "allow_private": "on"})
+    server = ToolServer.objects.get()
+    act(alice, SERVER, "refresh", server.pk)
+    row = ServerTool.objects.get(name="note")
+    address = page_of(SERVER, "import", server.pk, row.pk)
+    form = {"name": "note", "effect": "read", "idempotency": "none", "statement": "", "seen": row.digest}
+    for wrong, told in (
+        ("{", "This is not JSON"),
+        ("[]", "JSON object"),
+        ('{"who": {}}', "JSON Schema of an object"),
+    ):
+        assert told in text_of(alice.post(address, {**form, "asks": wrong}))
+    assert not Tool.objects.exists()
+    asks = {
+        "who": {"type": "object", "description": "Who is it?", "properties": {"name": {"type": "string"}}}
+    }
+    alice.post(address, {**form, "asks": json.dumps(asks)}, follow=True)
+    version = Tool.objects.get().versions.get()
+    assert (version.config["asks"], "answers" in version.input_schema["properties"]) == (asks, True)
+    assert "Who is it?" in text_of(alice.get(address))
 
 
 def test_what_a_server_describes_anew_is_accepted_by_two(governed: Cast, running: ToolsServer) -> None:

@@ -113,7 +113,9 @@ async def call_tool(
         case "test_error_handling":
             return says(types.TextContent(text="This tool intentionally fails."), is_error=True)
         case name if name in ROUNDS:
-            return ask(name, params) or says(types.TextContent(text=f"state-ok: {params.request_state}"))
+            return ask(context, name, params) or says(
+                types.TextContent(text=f"state-ok: {params.request_state}")
+            )
         case "slow_compute":
             await asyncio.sleep(min(arguments["seconds"], LONGEST_S))
         case "failing_job":
@@ -142,9 +144,12 @@ ROUNDS: dict[str, list[tuple[str, Schema]]] = {
 
 
 def ask(
-    name: str, params: types.InputResponseRequestParams, *, words: str = "A stranger asks."
+    context: Context, name: str, params: types.InputResponseRequestParams
 ) -> types.InputRequiredResult | None:
     """Return the question of the next round, None after the last; the state says which one is answered."""
+    capabilities = context.session.client_capabilities
+    if capabilities is None or capabilities.elicitation is None:
+        raise MCPError(types.INVALID_REQUEST, "you cannot be asked")
     rounds = ROUNDS[name]
     done = int(params.request_state or 0)
     if params.input_responses and rounds[done][0] in params.input_responses:
@@ -152,7 +157,7 @@ def ask(
     if done == len(rounds):
         return None
     key, schema = rounds[done]
-    shown = types.ElicitRequestFormParams(message=words, requested_schema=schema)
+    shown = types.ElicitRequestFormParams(message="A stranger asks.", requested_schema=schema)
     asked: types.InputRequests = {key: types.ElicitRequest(params=shown)}
     return types.InputRequiredResult(input_requests=asked, request_state=str(done))
 
@@ -227,7 +232,7 @@ async def list_prompts(context: Context, params: Any) -> types.ListPromptsResult
 async def get_prompt(
     context: Context, params: types.GetPromptRequestParams
 ) -> types.GetPromptResult | types.InputRequiredResult:
-    if params.name in ROUNDS and (question := ask(params.name, params)):
+    if params.name in ROUNDS and (question := ask(context, params.name, params)):
         return question
     given = params.arguments or {}
     content: list[types.ContentBlock] = [types.TextContent(text=f"Please look at {json.dumps(given)}.")]

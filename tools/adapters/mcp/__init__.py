@@ -93,7 +93,8 @@ class McpAdapter:
         speak = partial(call_pinned, pinned=pinned, arguments=call.arguments, meta=call_meta(call), seen=seen)
         places = self._places.get_or_build(pinned.target.server, lambda: BoundedThreads(PLACES, "mcp-server"))
         try:
-            places.run(lambda: hold(transport, allowance, seen, speak), timeout_s + CLOSING_S)
+            talk = partial(hold, transport, allowance, seen, speak, may_ask=bool(pinned.asks))
+            places.run(talk, timeout_s + CLOSING_S)
         except Saturated:
             return fail(
                 "saturated", "Too many calls of this server are at work in this process.", retryable=True

@@ -15,8 +15,11 @@ import anyio
 from mcp import MCPError
 from mcp.client import Client
 from mcp.client._transport import TransportStreams
+from mcp.client.session import ClientRequestContext
 from mcp_types import (
     CallToolResult,
+    ElicitRequestParams,
+    ElicitResult,
     GetPromptResult,
     Implementation,
     InputRequiredResult,
@@ -170,19 +173,32 @@ _PAGES: dict[Kind, Callable[[Client, str | None], Awaitable[Page]]] = {
 
 
 def hold(
-    transport: Transport, allowance: Allowance, seen: Seen, speak: Callable[[Client], Awaitable[None]]
+    transport: Transport,
+    allowance: Allowance,
+    seen: Seen,
+    speak: Callable[[Client], Awaitable[None]],
+    *,
+    may_ask: bool = False,
 ) -> None:
-    """Hold a conversation within its time, in an event loop of its own. Raises nothing: it is all in ``seen``."""
-    anyio.run(_hold, transport, allowance, seen, speak)
+    """Hold a conversation within its time, in an event loop of its own. Raises nothing: it is all in ``seen``.
+
+    ``may_ask``: the server is told that it may ask for forms.
+    """
+    anyio.run(_hold, transport, allowance, seen, speak, may_ask)
 
 
 async def _hold(
-    transport: Transport, allowance: Allowance, seen: Seen, speak: Callable[[Client], Awaitable[None]]
+    transport: Transport,
+    allowance: Allowance,
+    seen: Seen,
+    speak: Callable[[Client], Awaitable[None]],
+    may_ask: bool,
 ) -> None:
     with anyio.move_on_after(allowance.left()) as scope:
         _heed(allowance.recall, scope)
         try:
-            async with Client(transport, client_info=_US, cache=None) as client:
+            asked = _decline if may_ask else None
+            async with Client(transport, client_info=_US, cache=None, elicitation_callback=asked) as client:
                 try:
                     await speak(client)
                 except MCPError as error:
@@ -195,6 +211,11 @@ async def _hold(
             seen.fault = seen.fault or _name(error)
     if scope.cancelled_caught:
         seen.fault = seen.fault or "timeout"
+
+
+async def _decline(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+    """Answer a question of the older revisions, which name no form: nobody can say what it is about."""
+    return ElicitResult(action="decline")
 
 
 def _heed(recall: Recall | None, scope: anyio.CancelScope) -> None:
