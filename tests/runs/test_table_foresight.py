@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from agentops.errors import ValidationFailed
 from runs import table_foresight, table_recall
-from runs.admin import table_foresight as page_of_foresight
 from runs.api import table_foresight as api_of_foresight
 from runs.models import Run
 from runs.table_foresight import Move, foresee_table
@@ -226,9 +225,7 @@ def test_without_looking_whose_it_is_strangers_would_be_told(
     stranger = sign_in(company.cast.charlie)
     assert stranger.get(page).status_code == 404
     monkeypatch.setattr(
-        page_of_foresight.DecisionTableVersion.objects,
-        "visible_to",
-        lambda _: DecisionTableVersion.objects.all(),
+        DecisionTableVersion.objects, "visible_to", lambda _: DecisionTableVersion.objects.all()
     )
     assert stranger.get(page).status_code == 200
     address = f"/tables/{table.pk}/versions/{made.number}/last-month"
