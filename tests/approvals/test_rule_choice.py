@@ -149,8 +149,8 @@ def say(desk: Desk, request: ApprovalRequest, told: Press) -> str:
 def play(desk: Desk, listed: Sequence[Rule], asked: Call, pressed: Press) -> None:
     """Ask about a call under rules, and compare what is asked of people, why, and what a yes comes to."""
     with undone():
-        for place, told in enumerate(listed, start=1):
-            desk.write(place, told)
+        for number, told in enumerate(listed, start=1):
+            desk.write(number, told)
         request = desk.ask(asked)
         chosen = choose(listed, asked)
         counts = listed[chosen - 1] if chosen else EVERY

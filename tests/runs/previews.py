@@ -38,9 +38,7 @@ BEFORE = [
 ]
 
 
-def show_refunds(
-    company: Company, *, provenance: dict[str, Any] | None = None, **changes: Any
-) -> ToolVersion:
+def show_refunds(company: Company, *, provenance: Any = None, **changes: Any) -> ToolVersion:  # Any: JSON
     """Add a refund that waits for Fiona, and the read that shows what it changes; terms start with ``grant_``.
 
     ``provenance`` is the read's.

@@ -225,9 +225,7 @@ def test_without_looking_whose_it_is_strangers_would_be_told(
     stranger = sign_in(company.cast.charlie)
     assert stranger.get(page).status_code == 404
     monkeypatch.setattr(
-        DecisionTableVersion.objects,
-        "visible_to",
-        lambda _: DecisionTableVersion.objects.all(),
+        DecisionTableVersion.objects, "visible_to", lambda _: DecisionTableVersion.objects.all()
     )
     assert stranger.get(page).status_code == 200
     address = f"/tables/{table.pk}/versions/{made.number}/last-month"
