@@ -72,7 +72,7 @@ def read_key(request: Request, *, required: bool = False) -> str | None:
         if required:
             raise ApiError(400, "idempotency_key_missing", f"This operation needs an {HEADER} header.")
         return None
-    given = given.strip()
+    given = given.strip(" \t")  # HTTP knows no other spaces: with one, the key is a bad one
     quoted = _QUOTED.fullmatch(given)
     key = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else given
     if not _KEY.fullmatch(key):
