@@ -83,7 +83,7 @@ def test_keys_come_bare_and_quoted(callers: Callers, header: str, key: str) -> N
     assert callers.app.post("/runs", task(), Idempotency_Key=quoted).body == first.body
 
 
-@pytest.mark.parametrize("header", ["", '""', "x" * 256, "sch\u00f6n", "a\tb"])
+@pytest.mark.parametrize("header", ["", '""', "x" * 256, "sch\u00f6n", "a\tb", "\u00a0key"])
 def test_a_malformed_key_is_refused(callers: Callers, header: str) -> None:
     refused = callers.app.post("/runs", task(), Idempotency_Key=header)
     assert (refused.status, refused.code) == (400, "idempotency_key_invalid")
