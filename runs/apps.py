@@ -26,12 +26,14 @@ class RunsConfig(AppConfig):
         from runs.notices import register_kinds
         from runs.preflight import refuse_unsafe_activation
         from runs.reassessing import find_impossible
+        from runs.schedules import telling
 
         register_subject(WAKE_TASK, reassess)
         register_activation_check(refuse_unsafe_activation)
         register_verbs()
         register_kinds()
         review_notices.register_kinds()
+        telling.register_kinds()
         register_outcomes(read_outcomes)
         register_check(find_impossible)
         register_unready(find_drafts)

@@ -18,6 +18,7 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from runs.models import Priority, Run, RunMode, Schedule
 from runs.schedules.services import pause
+from runs.schedules.telling import tell_paused
 from runs.schedules.timing import first_after, last_times, put_off
 from runs.services import start_run
 
@@ -146,6 +147,7 @@ def _note_refusal(schedule: Schedule, refused: AgentOpsError, when: dict[str, st
     _record(schedule, "schedule.refused", now, {**when, "code": refused.code})
     if schedule.refusals >= REFUSALS_BEFORE_REST or refused.code in HOPELESS:
         pause(schedule, refused.code)
+        tell_paused(schedule)
 
 
 def _still_goes(schedule: Schedule) -> bool:
