@@ -49,6 +49,16 @@ class ValidationFailed(AgentOpsError):
         self.problems = tuple(problems)  # Any: each API words its problems in its own value type
 
 
+class Overloaded(AgentOpsError):
+    """There is too much to do at the moment, and nothing was begun; ``retry_after_s`` says when to come again."""
+
+    default_retryable = True
+
+    def __init__(self, code: str, detail: str = "", *, retry_after_s: int) -> None:
+        super().__init__(code, detail)
+        self.retry_after_s = retry_after_s
+
+
 class ApprovalRequired(AgentOpsError):
     """A person has to decide first."""
 

@@ -352,6 +352,8 @@ NOTICES_KEPT_DAYS = env.int("NOTICES_KEPT_DAYS", default=30)
 # The driver; LEASE_S is above, for it bounds transactions too.
 TIME_SLICE_S = env.float("TIME_SLICE_S", default=20.0)
 DRIVER_SLOTS = env.int("DRIVER_SLOTS", default=2)
+# New runs are put off while the run that waits longest for a worker waits longer: of low priority at a third of it.
+START_TARGET_S = env.float("START_TARGET_S", default=60.0)
 SWEEP_BATCH = env.int("SWEEP_BATCH", default=200)
 # Children of one run that are going at a time, and all runs that come of one, itself included.
 DELEGATION_FAN_OUT = env.int("DELEGATION_FAN_OUT", default=8)

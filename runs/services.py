@@ -26,6 +26,7 @@ from identities.models import AgentIdentity, ApiKey, Application, User
 from identities.oauth.issuers import ProvenUser
 from runs import lease_rows
 from runs.admission import needs_review
+from runs.back_pressure import check_room
 from runs.bounds import bind
 from runs.changesets.forms import RunForm, check_form, limit_tools, write_message
 from runs.changesets.withdrawing import withdraw_changes
@@ -67,10 +68,13 @@ def start_run(
     must keep to and must not use, checked before anything starts.
 
     Raises PolicyDenied when the actor may not, StateConflict when the agent has nothing published or is not
-    active, ValidationFailed for an empty or oversized message or limits that cannot be kept.
+    active, ValidationFailed for an empty or oversized message or limits that cannot be kept, Overloaded where what
+    is due waits too long already for one of this priority to join.
     """
     check_text(message)
     may_start(actor, agent, application, (issuer, subject), proven).enforce()
+    if parent is None:
+        check_room(priority)
     trace = continue_trace(traceparent, tracestate)
     with transaction.atomic():
         version = published_version(agent)

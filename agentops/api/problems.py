@@ -29,6 +29,7 @@ STATUSES: dict[type[Exception], int] = {
     errors.ValidationFailed: 422,
     errors.ApprovalRequired: 409,
     errors.AdapterError: 502,
+    errors.Overloaded: 429,
 }
 
 _CODE = re.compile(r"[a-z][a-z0-9_.:-]{0,63}")
@@ -72,7 +73,9 @@ def _describe_ours(error: errors.AgentOpsError) -> Problem:
     if status == 500:
         return _internal()
     given = getattr(error, "reasons", ()) or getattr(error, "problems", ())
-    return Problem(status, error.code, error.detail, tuple(_reason(item, error.code) for item in given))
+    reasons = tuple(_reason(item, error.code) for item in given)
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, errors.Overloaded) else {}
+    return Problem(status, error.code, error.detail, reasons, headers=headers)
 
 
 def _describe_framework(error: exceptions.APIException) -> Problem:

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from agentops.errors import AgentOpsError, StateConflict
+from agentops.errors import AgentOpsError, Overloaded, StateConflict
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from runs.models import Priority, Run, RunMode, Schedule
@@ -51,10 +51,17 @@ def _fire_apart(schedule_id: UUID, now: datetime) -> bool:
         with transaction.atomic():
             schedule = _lock(schedule_id, now)
             return schedule is not None and fire(schedule, now) is not None
+    except Overloaded as crowded:  # its time stands; it comes as soon as there is room
+        _put_off(schedule_id, now, timedelta(seconds=crowded.retry_after_s))
+        return False
     except Exception:
         logger.exception("schedule %s could not be started; it rests for a minute", schedule_id)
-        Schedule.objects.filter(pk=schedule_id, starts_at__lte=now).update(starts_at=timezone.now() + REST)
+        _put_off(schedule_id, now, REST)
         return False
+
+
+def _put_off(schedule_id: UUID, now: datetime, delay: timedelta) -> None:
+    Schedule.objects.filter(pk=schedule_id, starts_at__lte=now).update(starts_at=timezone.now() + delay)
 
 
 def _lock(schedule_id: UUID, now: datetime) -> Schedule | None:
@@ -111,6 +118,8 @@ def _start(schedule: Schedule, due_at: datetime, now: datetime) -> Run | None:
         return None
     try:
         run = _start_checked(schedule, now)
+    except Overloaded:
+        raise
     except AgentOpsError as refused:
         _note_refusal(schedule, refused, when, now)
         return None
