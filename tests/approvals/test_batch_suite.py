@@ -14,6 +14,7 @@ from agentops.ledger.verification import verify_streams
 from approvals.batches.deciding import CHUNK
 from approvals.batches.preparing import prepare_batch
 from approvals.models import ApprovalBatch, ApprovalDecision, ApprovalRequest
+from runs.bench.meter import cpu_ms
 from tests.approvals.batching import bend, codes_of, decide, let_sample, open_each, put_together, states_of
 from tests.approvals.crowd import ask_first, make_crowd
 from tests.approvals.test_batches import doubt
@@ -29,14 +30,21 @@ STATEMENTS_PER_PIECE = 30
 
 
 def measure(what: str, act: Callable[[], ApprovalBatch]) -> tuple[ApprovalBatch, int]:
-    """Act, and print how long it took and how many statements."""
-    began, worked = time.perf_counter(), time.process_time()
+    """Act, and print how long it took, how long it would on a machine that does nothing else, and how many statements.
+
+    The latter is the CPU time of this process and of its PostgreSQL backend, which take turns.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        ((backend,),) = cursor.fetchall()
+    began, worked, served = time.perf_counter(), time.process_time(), cpu_ms([backend])
     with CaptureQueriesContext(connection) as captured:
         batch = act()
     took, busy = time.perf_counter() - began, time.process_time() - worked
-    asked = sum(float(query["time"]) for query in captured.captured_queries)
+    asked = (cpu_ms([backend]) - served) / 1_000
     print(
-        f"{what}: {took:.1f} s ({busy:.1f} s in this process, {asked:.1f} s of statements), {len(captured)} statements"
+        f"{what}: {took:.1f} s, {busy + asked:.1f} s of CPU ({busy:.1f} here, {asked:.1f} of PostgreSQL),"
+        f" {len(captured)} statements"
     )
     return batch, len(captured)
 
