@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.conftest import Open
 from tests.browser.platform import Demo
 from tests.browser.test_pages import FORMS, LISTS, first_of
 from tests.browser.test_story import open_request
-from tests.browser.visitor import NARROW, WIDE, Visitor
+from tests.browser.visitor import NARROW, WIDE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
-GRAVE = ("serious", "critical")
 
 
 @pytest.fixture(scope="module")
@@ -34,15 +31,6 @@ def run(asked: tuple[str, str]) -> str:
     return asked[0]
 
 
-def find_faults(visitor: Visitor) -> list[str]:
-    """Return what is grave on the page that is shown, each with the rule and the first places."""
-    before = len(visitor.complaints)
-    found: list[dict[str, Any]] = Axe().run(visitor.page, options=RULES).response["violations"]  # Any: JSON
-    del visitor.complaints[before:]  # what axe tries itself, and our policy blocks, is no fault of the page
-    grave = [fault for fault in found if fault["impact"] in GRAVE]
-    return [f"{fault['id']}: {[node['html'][:160] for node in fault['nodes'][:3]]}" for fault in grave]
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_nothing_grave_where_somebody_decides(
@@ -53,10 +41,10 @@ def test_nothing_grave_where_somebody_decides(
     fiona.page.locator("#decision form").wait_for()
     for part in fiona.page.locator("#request summary").all():
         part.click()
-    faults = find_faults(fiona)
+    faults = fiona.find_faults()
     fiona.page.locator("#decision a.button", has_text="Edit").click()
     fiona.page.locator("h1").first.wait_for()
-    faults += find_faults(fiona)
+    faults += fiona.find_faults()
     assert not faults, "\n".join(faults)
 
 
@@ -75,7 +63,7 @@ def test_nothing_grave_on_any_page(
     faults = []
     for path in pages:
         ada.go(path)
-        faults += [f"{path} {fault}" for fault in find_faults(ada)]
+        faults += [f"{path} {fault}" for fault in ada.find_faults()]
     assert not faults, "\n".join(faults)
 
 
@@ -84,4 +72,4 @@ def test_a_page_with_a_fault_is_found_out(visit: Open) -> None:
     fiona = visit("fiona")
     fiona.go("/admin/")
     fiona.page.evaluate("document.querySelector('h1').after(document.createElement('input'))")
-    assert any(fault.startswith("label:") for fault in find_faults(fiona))
+    assert any(fault.startswith("label:") for fault in fiona.find_faults())

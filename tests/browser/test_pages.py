@@ -43,7 +43,7 @@ def run(demo: Demo) -> str:
 
 def first_of(visitor: Visitor, listed: str) -> str | None:
     visitor.go(f"/admin/{listed}/")
-    link = visitor.page.locator("#result_list tbody th a, .queue a").first
+    link = visitor.page.locator("#result_list tbody th a, .queue a, #waiting a, .panel h2 a").first
     return link.get_attribute("href") if link.count() else None
 
 

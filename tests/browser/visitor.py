@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from agentops.runtime.chromium import find_chromium
@@ -20,6 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 WIDE, NARROW = (1280, 800), (375, 800)
 # What the README shows; AGENTOPS_SCREENSHOTS=docs writes these anew, smaller than the others.
 IN_README, OF_README = ("dashboard", "inbox", "run", "changeset", "together"), (1120, 700)
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+GRAVE = ("serious", "critical")
 BENIGN = re.compile(
     r"responded with a status of (403|409|422)"
 )  # the browser logs each answer that is no success
@@ -93,8 +96,25 @@ class Visitor:
         """Return by how many pixels the page is wider than the window."""
         return int(self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
 
+    def find_faults(self) -> list[str]:
+        """Return what axe finds grave on the page that is shown, each with the rule and the first places."""
+        before = len(self.complaints)
+        found: list[dict[str, Any]] = Axe().run(self.page, options=RULES).response["violations"]  # Any: JSON
+        del self.complaints[before:]  # what axe tries itself, and our policy blocks, is no fault of the page
+        grave = [fault for fault in found if fault["impact"] in GRAVE]
+        return [f"{fault['id']}: {[node['html'][:160] for node in fault['nodes'][:3]]}" for fault in grave]
+
+    def note_faults(self) -> None:
+        """Complain of what is grave on the page that is shown, if one is."""
+        if not self.page.is_closed() and self.page.url.startswith(self.url):
+            self.complaints += [f"{self.page.url}: {fault}" for fault in self.find_faults()]
+
     def take_picture(self, name: str, height: int = WIDE[1]) -> None:
-        """Keep a picture of the page's first ``height`` pixels, and one for the README if it shows this."""
+        """Keep a picture of the page's first ``height`` pixels, and one for the README if it shows this.
+
+        What is worth a picture is worth a look by axe.
+        """
+        self.note_faults()
         self._take(pictures() / f"{name}.png", WIDE[0], height)
         if name in IN_README and os.environ.get("AGENTOPS_SCREENSHOTS") == "docs":
             self._take(ROOT / "docs/img" / f"{name}.png", *OF_README)
