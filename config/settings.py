@@ -9,8 +9,11 @@ from pathlib import Path
 import environ
 from celery.schedules import crontab
 
+from agentops.secrecy import keep_to_itself
 from config.connections import connect_options
 from config.redis_urls import for_celery
+
+keep_to_itself()  # what stands below was read from the environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()

@@ -22,6 +22,19 @@ def environment() -> dict[str, str]:
 
 
 @server.tool()
+def pry(order: str) -> list[int]:
+    """Tells of which processes it can read what they were started with."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            each.read_bytes()
+            found.append(int(each.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+@server.tool()
 def die(order: str) -> str:
     """Ends in the middle of a call."""
     os._exit(1)

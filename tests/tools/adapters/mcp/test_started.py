@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -14,10 +15,11 @@ from typing import Any
 
 import pytest
 
+from agentops import secrecy
 from tests.tools.adapters.mcp import started
 from tests.tools.adapters.mcp.calls import SERVER, call_of
 from tools.adapters.base import AdapterOptions
-from tools.adapters.mcp import McpAdapter
+from tools.adapters.mcp import McpAdapter, stdio
 from tools.adapters.mcp.config import Target
 from tools.adapters.mcp.listing import ask_for_tools
 from tools.calls import Call
@@ -72,6 +74,36 @@ def test_a_server_knows_nothing_of_ours(
     assert told["cwd"] == told["HOME"] != os.environ.get("HOME")
     assert told["group"] == told["pid"] != second.value["pid"]  # type: ignore[call-overload, index]  # a record
     assert not Path(told["HOME"]).exists()
+
+
+def test_a_server_reads_of_no_process_of_ours_what_it_was_started_with(
+    adapter: McpAdapter, digests: dict[str, str]
+) -> None:
+    """Our processes and it have the same account, and secrets come to us in the environment."""
+    outcome = adapter.invoke(call_started(digests, "pry"), timeout_s=60)
+    assert outcome.status == "succeeded", outcome
+    assert os.getpid() not in read_by(outcome)
+
+
+def test_of_an_open_process_it_would_where_it_keeps_its_rights(
+    adapter: McpAdapter, digests: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mutant: without either. As root the rights decide, for any other account whether the process is open."""
+    launcher = tmp_path / "launcher.py"
+    launcher.write_text(stdio.LAUNCHER.read_text().replace("        _give_up_rights()\n", ""))
+    monkeypatch.setattr(stdio, "LAUNCHER", launcher)
+    ctypes.CDLL(None).prctl(secrecy.PR_SET_DUMPABLE, 1, 0, 0, 0)
+    try:
+        outcome = adapter.invoke(call_started(digests, "pry"), timeout_s=60)
+    finally:
+        secrecy.keep_to_itself()
+    assert os.getpid() in read_by(outcome)
+
+
+def read_by(outcome: Any) -> list[int]:  # Any: an outcome, whose value is the tool's
+    """Return the processes that it could read."""
+    told = outcome.value
+    return list(told["result"] if isinstance(told, dict) else told)
 
 
 @pytest.mark.parametrize(
