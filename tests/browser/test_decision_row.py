@@ -41,7 +41,7 @@ def lines(visitor: Visitor, width: int) -> int:
 
 
 def test_the_buttons_stand_in_one_row(demo: Demo, visit: Open) -> None:
-    _, subject = demo.ask_refund("A-1045")
+    _, subject = demo.ask_refund("A-1041", line=1)
     fiona = visit("fiona")
     open_request(fiona, subject)
     assert [lines(fiona, width) for width in WIDTHS] == [1, 1, 1]
