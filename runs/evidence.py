@@ -14,6 +14,7 @@ from agentops.engine.state import CallState
 from agentops.ledger.store import read_entries
 from agentops.text import spell_out
 from runs.lookups.resolving import content_of
+from runs.marking import mark_answer, mark_call
 from runs.session import Session
 from runs.window import OBSERVATION_LIMIT, Written
 from tools.assessment import Assessment
@@ -45,6 +46,7 @@ def collect(session: Session, call: CallState, assessment: Assessment) -> dict[s
         "agent": context.identity_name,
         "statement": describe_call(spec.statement, spec.name, assessment.call.arguments),
         "arguments": assessment.call.arguments,
+        **mark_call(session, call, assessment),
         **(content_of(session, call.number) or {}),
         "principal": {"issuer": context.issuer, "subject": context.subject},
         "request": _request(session),
@@ -134,7 +136,10 @@ def _leaves(value: Any) -> Iterator[Any]:  # Any: JSON
 
 def _excerpt(session: Session, step: int, written: Written, text: str) -> dict[str, Any]:
     tool = _tool_of(session, step, written.facts["call"])
-    return {"step": step, "call": written.facts["call"], "tool": tool, "excerpt": text[:EXCERPT_LIMIT]}
+    marks = mark_answer(session, tool, written.facts, (written.content or {}).get("value"))
+    return {
+        "step": step, "call": written.facts["call"], "tool": tool, "excerpt": text[:EXCERPT_LIMIT], **marks
+    }  # fmt: skip
 
 
 def _tool_of(session: Session, step: int, number: int) -> str:

@@ -96,8 +96,12 @@ def join_oddities(*found: Sequence[Oddity]) -> list[Oddity]:
 
 
 def _find_leaf(leaves: Leaves, words: str) -> str:
-    """Return the leaf that a finding names, if its words begin with or hold one's path."""
-    named = [path for path in leaves if path and path in words.replace("`", " ").split()]
+    """Return the leaf that a finding names: with its kind behind it, or else as one of the words.
+
+    An argument may have the name of a word that findings use, such as ``text``.
+    """
+    named = [path for path in leaves if path and f" {path} (" in f" {words}"]
+    named = named or [path for path in leaves if path and path in words.replace("`", " ").split()]
     return max(named, key=len, default="")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -92,3 +93,28 @@ def test_times_carry_the_moment_for_the_viewers_zone() -> None:
 def test_what_might_have_happened_already_is_due() -> None:
     assert console.due(timezone.now() - timedelta(minutes=1)) == "due"
     assert "in 59 s" in console.due(timezone.now() + timedelta(seconds=59.9))
+
+
+MARKED: list[tuple[Any, Any, list[str]]] = [
+    ("a", "user", ["user"]),
+    ({"a": 1, "b": "x"}, {"a": "trusted", "b": None}, ["trusted"]),
+    ({"a": {"b": "x", "c": "y"}}, {"a": {"b": "user", "c": "nowhere"}}, ["user", "nowhere"]),
+    ([{"a": 1, "b": 2}, {"a": 3}], [{"a": "user", "b": "trusted"}, {"a": "untrusted"}],
+     ["user", "trusted", "untrusted"]),
+    (["x", "y"], ["user", "nowhere"], ["user", "nowhere"]),
+    ({"a": {"b": {"c": {"d": {"e": 1, "f": 2}}}}}, {"a": {"b": {"c": {"d": {"e": "user", "f": "untrusted"}}}}},
+     ["untrusted", "user"]),
+    ({"\u202ea": "x"}, {"\u202ea": "user"}, ["user"]),
+    ({"a": "x"}, ["user"], []),
+    (["x", "y"], ["user"], ["user"]),
+    ("a", SCRIPT, []),
+    ({"a": ["x"]}, {"a": "user"}, []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "marks", "shown"), MARKED)
+def test_each_value_bears_its_mark_wherever_it_stands(value: Any, marks: Any, shown: list[str]) -> None:
+    template = Template("{% load console %}{% show_value value whole=True marks=marks %}")
+    page = template.render(Context({"value": value, "marks": marks}))
+    assert re.findall(r'class="source source-(\w+)"', page) == shown
+    assert "<script" not in page

@@ -151,11 +151,19 @@ def trace_values(
     for path, kind in declared.arguments:
         if kind in TRACED:
             for text in texts_at(arguments, path):
-                found = (each.origin for each in resolved if each.text == text and _is_below(each.path, path))
-                yield Value(".".join(path), kind, text, next(found, None) or _trace(kind, text, sources))
+                yield Value(".".join(path), kind, text, trace_value(path, kind, text, sources, resolved))
 
 
-def _is_below(path: tuple[str, ...], marked: tuple[str, ...]) -> bool:
+def trace_value(
+    path: tuple[str, ...], kind: Kind, text: str, sources: Sources, resolved: tuple[Resolved, ...] = ()
+) -> Origin:
+    """Return where a value comes from; one that was looked up comes from where the words for it did."""
+    found = (each.origin for each in resolved if each.text == text and is_below(each.path, path))
+    return next(found, None) or _trace(kind, text, sources)
+
+
+def is_below(path: tuple[str, ...], marked: tuple[str, ...]) -> bool:
+    """Return whether a path is a marked one or leads on from it; which item of a list it is does not count."""
     names, above = ([part for part in each if part != EVERY] for each in (path, marked))
     return names[: len(above)] == above
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -15,7 +15,8 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from agentops.console import pictures, words
+from agentops.console import pictures, sources, words
+from agentops.console.sources import mark_at
 from agentops.text import spell_out_all
 
 register = template.Library()
@@ -188,27 +189,54 @@ def as_text(value: Any) -> str:  # Any: a JSON value
 
 
 @register.inclusion_tag("console/value.html")
-def show_value(value: Any, level: int = 0, whole: bool = False) -> dict[str, Any]:  # Any: a JSON value
-    """Show a JSON value as tables of its fields, to a bounded depth; ``whole`` leaves nothing of it out."""
+def show_value(
+    value: Any,  # a JSON value
+    level: int = 0,
+    whole: bool = False,
+    marks: Any = None,  # sources in the shape of the value
+) -> dict[str, Any]:
+    """Show a JSON value as tables of its fields, to a bounded depth; ``whole`` leaves nothing of it out.
+
+    ``marks`` say whose each text and number is; what has none bears none.
+    """
     if whole and not level:
-        value = spell_out_all(value)
+        value, marks = spell_out_all(value), spell_out_all(marks)
+    if not isinstance(value, dict | list) or level >= MOST_LEVELS:
+        return {**_show_leaf(value), "sources": sources_in(marks)}
+    rows: list[Any] = list(value.items()) if isinstance(value, dict) else value
+    shown = rows if whole else rows[:MOST_ROWS]
+    rest = {"more": len(rows) - len(shown), "level": level + 1, "whole": whole}
+    if isinstance(value, dict):
+        is_inline = level and _is_short(value) and not sources_in(marks)
+        fields = [(name, item, mark_at(marks, name)) for name, item in shown]
+        return {"kind": "inline" if is_inline else "fields", "rows": fields, **rest}
+    marked = [(item, mark_at(marks, place)) for place, item in enumerate(shown)]
+    if columns := _columns(shown):
+        cells = [[(row.get(name, ""), mark_at(mark, name)) for name in columns] for row, mark in marked]
+        return {"kind": "grid", "columns": columns, "rows": cells, **rest}
+    return {"kind": "items", "rows": marked, **rest}
+
+
+def _show_leaf(value: Any) -> dict[str, Any]:  # Any: a JSON value
     if value is None or value == "":
         return {"kind": "empty"}
     if isinstance(value, str):
         return {"kind": "prose" if len(value) > MOST_INLINE or "\n" in value else "plain", "text": value}
     if not isinstance(value, dict | list):
         return {"kind": "plain", "text": json.dumps(value, default=str)}
-    if level >= MOST_LEVELS:
-        return {"kind": "text", "text": as_text(value)}
-    rows: list[Any] = list(value.items()) if isinstance(value, dict) else value
-    shown = rows if whole else rows[:MOST_ROWS]
-    rest = {"more": len(rows) - len(shown), "level": level + 1, "whole": whole}
-    if isinstance(value, dict):
-        return {"kind": "inline" if level and _is_short(value) else "fields", "rows": shown, **rest}
-    if columns := _columns(shown):
-        cells = [[row.get(name, "") for name in columns] for row in shown]
-        return {"kind": "grid", "columns": columns, "rows": cells, **rest}
-    return {"kind": "items", "rows": shown, **rest}
+    return {"kind": "text", "text": as_text(value)}
+
+
+@register.filter
+def sources_in(marks: Any) -> list[str]:  # Any: sources in the shape of a JSON value
+    """Return the known sources among some marks, each once, the worst first."""
+    return sources.find_in(marks)
+
+
+@register.inclusion_tag("console/sources.html")
+def show_sources(found: Iterable[str]) -> dict[str, Any]:
+    """Show whose something is: a word and a colour for each source."""
+    return {"sources": [(source, sources.WORDS[source]) for source in found if source in sources.WORDS]}
 
 
 def _columns(rows: list[Any]) -> list[str]:
