@@ -24,6 +24,7 @@ from approvals.models.requests import Factor
 from identities.acting import acting_person
 from identities.factors import has_fresh_factor
 from identities.models import User
+from runs.admin.item_choices import Choices, is_filling, read_choices, read_comments, read_verdicts
 from runs.changesets.reviewing import about_items, apply_changes, decide_items, require_reviewer, send_back
 from runs.changesets.showing import ShownItem, read_form, read_rounds, show_items
 from runs.models import ChangeSet, Run
@@ -83,17 +84,21 @@ class ChangeSetAdmin(GovernedAdmin):
         """Add the items, what was asked for, and what this person may do."""
         items = show_items(subject)
         person = acting_person(request)
+        undecided = [item.number for item in items if item.row.request.state == "waiting"]
+        choices = read_choices(request.POST, subject, undecided)
         newer = ChangeSet.objects.filter(run=subject.run_id, version__gt=subject.version).order_by("-version")
         return {
             "title": f"{subject.identity} proposes {count(subject.size, 'change')}",
             "change_set": subject,
-            "items": [{"item": item, "told": tell(item.evidence.get("preview"))} for item in items],
+            "items": [_show(item, choices) for item in items],
+            "choices": choices,
+            "comment_on_all": choices.comments.get(0, ""),
             "form": read_form(subject.run),
             "rounds": read_rounds(subject.run),
             "newer": newer.first(),
             **_carried_out(person, subject),
             "refusal": _refusal(lambda: require_reviewer(person, [item.row for item in items])),
-            "undecided": [item.number for item in items if item.row.request.state == "waiting"],
+            "undecided": undecided,
             "approved": sum(item.row.request.state == "approved" and not item.falls_with for item in items),
             "needs_code": not has_fresh_factor(person) or any(map(_waits_for_key, items)),
             "has_key": offers_keys(request),
@@ -102,6 +107,9 @@ class ChangeSetAdmin(GovernedAdmin):
         }
 
     def _take_word(self, request: HttpRequest, change_set: ChangeSet) -> HttpResponse:
+        if is_filling(request.POST):
+            is_filled = request.POST.get("digest") == change_set.digest
+            return self.render_page(request, change_set, {"is_filled": is_filled})
         if problem := accept_code(request):
             return self._show_problem(request, change_set, problem, 403)
         deeds = {"decide": self._decide, "send_back": self._send_back, "apply": self._apply}
@@ -124,7 +132,7 @@ class ChangeSetAdmin(GovernedAdmin):
 
     def _decide(self, request: HttpRequest, change_set: ChangeSet) -> None:
         person, given = acting_person(request), request.POST
-        digest, verdicts = given.get("digest", ""), _read_verdicts(given)
+        digest, verdicts = given.get("digest", ""), read_verdicts(given)
         told = decide_items(
             actor=person,
             change_set=change_set,
@@ -145,14 +153,11 @@ class ChangeSetAdmin(GovernedAdmin):
 
     def _send_back(self, request: HttpRequest, change_set: ChangeSet) -> None:
         given = request.POST
-        comments = {
-            number: given.get(f"comment-{number or 'all'}", "") for number in range(change_set.size + 1)
-        }
         send_back(
             actor=acting_person(request),
             change_set=change_set,
             digest=given.get("digest", ""),
-            comments=comments,
+            comments=read_comments(given, change_set.size),
         )
         messages.success(request, "Sent back: the agent reads your comments and proposes anew.")
 
@@ -168,18 +173,17 @@ class ChangeSetAdmin(GovernedAdmin):
         messages.success(request, told)
 
 
+def _show(item: ShownItem, choices: Choices) -> dict[str, Any]:
+    return {
+        "item": item,
+        "told": tell(item.evidence.get("preview")),
+        "chosen": choices.verdicts.get(item.number, ""),
+        "comment": choices.comments.get(item.number, ""),
+    }
+
+
 def _waits_for_key(item: ShownItem) -> bool:
     return item.row.request.state == "waiting" and item.row.request.factor == Factor.KEY
-
-
-def _read_verdicts(given: Any) -> dict[int, str]:  # Any: a QueryDict
-    """Return the verdicts of a posted form, by item; what was left open is left out."""
-    verdicts = {}
-    for name, value in given.items():
-        number = name.removeprefix("item-")
-        if name.startswith("item-") and number.isascii() and number.isdecimal() and len(number) < 4 and value:
-            verdicts[int(number)] = value
-    return verdicts
 
 
 def _refusal(check: Callable[[], None]) -> str:

@@ -39,13 +39,17 @@ HANDOVERS = "admin:runs_handover_changelist"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number of the top row: its words, the tone it has when it is not zero, and where it leads."""
+    """One number of the top row: its words, the tone it has when it is not zero, and where it leads.
+
+    ``note`` is a second number beside it, in words, which leads to rows of its own.
+    """
 
     label: str
     value: str
     url: str
     tone: str
     note: str = ""
+    note_url: str = ""
 
 
 # Any, below: the dashboard has no subject.
@@ -102,6 +106,7 @@ def _run_figures(user: User) -> list[Figure]:
             f"{reverse(RUNS)}?{urlencode({'state__in': ','.join(GOING)})}",
             "running",
             f"{going['waiting']} wait for people",
+            f"{reverse(RUNS)}?state__exact=requires_action",
         ),
         Figure(
             "broken today",
@@ -109,6 +114,7 @@ def _run_figures(user: User) -> list[Figure]:
             f"{reverse(RUNS)}?broken=today",
             "broken",
             f"of {today['started']} started",
+            _runs_since(midnight),
         ),
         Figure("spent today", money(today["spent"] or Decimal(0)), _runs_since(midnight), "plain"),
     ]

@@ -272,6 +272,7 @@ class RunAdmin(GovernedAdmin):
             message=values["message"],
             mode=RunMode(values["mode"]),
             form=read_form(values),
+            priority=values["priority"],
             issuer=STAFF_ISSUER,
             subject=person.get_username(),
             application=None,

@@ -8,7 +8,7 @@ from django import forms
 
 from identities.models import AgentIdentity
 from runs.changesets.forms import Ceilings, RunForm
-from runs.models import RunMode
+from runs.models import Priority, RunMode
 
 LINES = "One in each line."
 
@@ -16,6 +16,10 @@ LINES = "One in each line."
 def _lines(label: str, help_text: str = LINES) -> forms.CharField:
     widget = forms.Textarea(attrs={"rows": 3})
     return forms.CharField(widget=widget, label=label, required=False, help_text=help_text)
+
+
+def _ceiling(label: str) -> forms.IntegerField:
+    return forms.IntegerField(label=label, required=False, min_value=1)
 
 
 class StartForm(forms.Form):
@@ -38,8 +42,18 @@ class StartForm(forms.Form):
         "It must not use",
         f"{LINES} Tools by name, or “reversible” or “irreversible” for all of that kind; policy holds it to that.",
     )
-    max_steps = forms.IntegerField(label="Steps at most", required=False, min_value=1)
+    max_steps = _ceiling("Steps at most")
+    max_tokens = _ceiling("Tokens at most")
     max_usd = forms.DecimalField(label="USD at most", required=False, min_value=0, decimal_places=4)
+    max_seconds = _ceiling("Seconds of work at most")
+    priority = forms.TypedChoiceField(
+        choices=[(each.label, each.label.capitalize()) for each in reversed(Priority)],
+        coerce=lambda label: Priority[label.upper()],
+        empty_value=Priority.NORMAL,
+        initial=Priority.NORMAL.label,
+        required=False,
+        help_text="Which begins first where people have more to review than they can, or workers more to do.",
+    )
 
     def clean_mode(self) -> str:
         """Take what is left out as acting: addresses that fill in the form need not name it."""
@@ -52,5 +66,5 @@ def read_form(values: dict[str, Any]) -> RunForm | None:  # Any: cleaned values
         name: [line.strip() for line in values[name].splitlines() if line.strip()]
         for name in ("criteria", "constraints", "forbidden")
     }
-    ceilings = Ceilings(steps=values["max_steps"], usd=values["max_usd"])
+    ceilings = Ceilings(**{name: values[f"max_{name}"] for name in ("steps", "tokens", "usd", "seconds")})
     return RunForm(**lists, ceilings=ceilings) if any(lists.values()) or ceilings != Ceilings() else None

@@ -7,14 +7,15 @@ import re
 import pytest
 
 from approvals.governing import Ruling, set_approval_rule
-from runs.admin import changesets
-from runs.changesets.reviewing import about_items
+from approvals.models import ApprovalDecision
+from runs.admin import changesets, item_choices
+from runs.changesets.reviewing import about_items, list_items
 from runs.models import ChangeSet, Run
 from runs.policies import May
 from tests.console.authenticator import SoftKey
 from tests.console.test_security_keys import add, prove
 from tests.console.visits import act, page_of, sign_in, text_of
-from tests.runs.changesets.proposing import carry_out, comment, prepare, propose, review
+from tests.runs.changesets.proposing import MAIL, REFUND, carry_out, comment, prepare, propose, review
 from tests.runs.company import Company
 
 pytestmark = [pytest.mark.console, pytest.mark.slow]
@@ -122,6 +123,58 @@ def test_who_may_not_undo_runs_is_offered_no_button(
     assert "Undo what was carried out" not in text_of(fiona.get(page))
     monkeypatch.setattr(changesets, "may_undo", lambda person, run: May(True, "", ""))
     assert "Undo what was carried out" in text_of(fiona.get(page)), "the mutant shows it"
+
+
+def test_all_that_is_left_is_filled_in_by_one_press_and_decided_by_another(company: Company) -> None:
+    prepare(company)
+    made = propose(company, REFUND, MAIL, ("cancel", {"order_id": "A-2"}))
+    fiona, page = sign_in(company.cast.fiona), page_of("runs_changeset", "change", made.pk)
+    words = {"digest": made.digest, "item-2": "deny", "reason": "Not by <b>mail.", "comment-1": "Sure?"}
+    answer = fiona.post(page, {"act": "fill-approve", **words})
+    shown = answer.content.decode()
+    assert (answer.status_code, chosen_in(shown)) == (200, {"1": "approve", "2": "deny", "3": "approve"})
+    assert "Not by &lt;b&gt;mail.</textarea>" in shown
+    assert "Sure?</textarea>" in shown
+    assert not ApprovalDecision.objects.exists()
+    sent = {f"item-{number}": verdict for number, verdict in chosen_in(shown).items()}
+    answer = fiona.post(page, {"act": "decide", **words, **sent}, follow=True)
+    assert "You decided about 3 items." in text_of(answer)
+    assert [row.request.state for row in list_items(made)] == ["approved", "denied", "approved"]
+
+
+def test_what_is_decided_is_not_filled_in_again_and_all_else_can_be_denied(company: Company) -> None:
+    prepare(company)
+    made = propose(company)
+    fiona, page = sign_in(company.cast.fiona), page_of("runs_changeset", "change", made.pk)
+    review(company, made, verdicts={1: "approve"})
+    shown = fiona.post(page, {"act": "fill-deny", "digest": made.digest}).content.decode()
+    assert chosen_in(shown) == {"2": "deny"}
+    assert 'value="fill-deny"' in shown
+    review(company, made, verdicts={2: "deny"})
+    assert "fill-deny" not in fiona.get(page).content.decode()
+
+
+@pytest.mark.parametrize("act", ["fill-approve", "decide"])
+def test_what_was_chosen_about_something_else_is_not_carried_over(
+    company: Company, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    prepare(company)
+    made = propose(company)
+    fiona, page = sign_in(company.cast.fiona), page_of("runs_changeset", "change", made.pk)
+    words = {"act": act, "digest": "f" * 64, "item-1": "approve"}
+    assert chosen_in(fiona.post(page, words).content.decode()) == {"1": "", "2": ""}
+    given = item_choices.read_choices
+    monkeypatch.setattr(
+        changesets,
+        "read_choices",
+        lambda form, subject, left: given({**form.dict(), "digest": subject.digest}, subject, left),
+    )
+    assert chosen_in(fiona.post(page, words).content.decode())["1"] == "approve", "the mutant keeps it"
+
+
+def chosen_in(page: str) -> dict[str, str]:
+    """Return what stands chosen about each item that can be decided."""
+    return dict(re.findall(r'name="item-(\d+)" value="(\w*)" checked', page))
 
 
 def button_of(page: str) -> dict[str, str]:

@@ -90,6 +90,18 @@ class TestDashboard:
         for label in ("waiting for a decision", "handed over"):
             assert client.get(figures[label].url).status_code == 200
 
+    def test_each_number_beside_another_leads_to_rows_of_its_own(self, cast: Cast) -> None:
+        version = AgentVersionFactory.create(identity=cast.agent, published=True)
+        for state in ("in_progress", "requires_action", "requires_action", "completed", "failed"):
+            RunFactory.create(agent_version=version, state=state)
+        client = sign_in(cast.bob)
+        page = client.get("/admin/").content.decode()
+        links = re.findall(r'<a class="beside" href="([^"]*)"><small>([^<]*)</small></a>', page)
+        assert [words for _, words in links] == ["2 wait for people", "of 5 started"]
+        for address, words in links:
+            (number,) = re.findall(r"\d+", words)
+            assert client.get(html.unescape(address)).context["cl"].result_count == int(number), words
+
     def test_numbers_of_a_week_lead_to_that_weeks_runs_and_lines_to_their_numbers(self, cast: Cast) -> None:
         version = AgentVersionFactory.create(identity=cast.agent, published=True)
         RunFactory.create(agent_version=version, state="completed", usd=Decimal("1.5"), steps=3)
@@ -176,7 +188,8 @@ def test_a_version_that_takes_more_than_the_one_before_is_marked(company: Compan
     complete(company, second, 25, "0.05", 9)
     page = sign_in(company.cast.alice).get("/admin/")
     assert "dearer than v1" in text_of(page)
-    assert "more steps than v1" in text_of(page)
+    assert "more steps than v1 9.5 steps against 3.5 a completed run" in text_of(page)
+    assert "0.0500 USD against 0.0100 USD a completed run" in text_of(page)
     assert f"?agent_version={second.pk}&amp;state__exact=completed" in page.content.decode()
     listed = sign_in(company.cast.alice).get(
         f"/admin/runs/run/?agent_version={second.pk}&state__exact=completed"

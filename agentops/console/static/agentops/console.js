@@ -93,9 +93,20 @@
     button.textContent = "Copied";
   }
 
+  // What is left open about the items of a list is filled in here, so that nobody loses their place in it.
+  function fill(button) {
+    for (const open of button.form.querySelectorAll(".verdicts input[value='']:checked")) {
+      open.closest(".verdicts").querySelector(`input[value="${button.dataset.fill}"]`).checked = true;
+    }
+    document.getElementById("filled").textContent = "Filled in. Nothing is decided yet.";
+  }
+
   document.addEventListener("click", (event) => {
-    const button = event.target.closest?.("[data-copy]");
-    if (button) copy(button);
+    const button = event.target.closest?.("[data-copy], [data-fill]");
+    if (!button) return;
+    if (button.matches("[data-copy]")) return copy(button);
+    event.preventDefault();
+    fill(button);
   });
 
   document.addEventListener("DOMContentLoaded", () => {
