@@ -6,6 +6,7 @@ They bind nothing. They are found by the comparisons that judge a call, so that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 from tools.provenance.declaration import Declaration, Kind
@@ -16,7 +17,7 @@ from tools.provenance.sources import Sources
 # A source, or objects and lists of them; None where nothing is said.
 Marks = Any  # JSON
 Path = tuple[str, ...]
-MOST_MARKED = 200  # values of one call or result; people look at the first ones
+MOST_MARKED = 200  # values of one call or result, objects and lists among them; people look at the first
 LONGEST_TRACED = 2_000  # characters; looking for a text takes time by the square of its length
 WORST_FIRST: tuple[Source, ...] = ("nowhere", "untrusted", "trusted", "user")
 
@@ -60,11 +61,13 @@ def _mark(value: Any, find: Callable[[Path, Any], Source | None]) -> Marks:  # A
     left = iter(range(MOST_MARKED))
 
     def walk(value: Any, path: Path) -> Marks:
+        if next(left, None) is None:
+            return None
         if isinstance(value, dict):
-            return {name: walk(item, (*path, str(name))) for name, item in value.items()}
+            return {name: walk(item, (*path, str(name))) for name, item in islice(value.items(), MOST_MARKED)}
         if isinstance(value, list):
-            return [walk(item, (*path, EVERY)) for item in value]
+            return [walk(item, (*path, EVERY)) for item in value[:MOST_MARKED]]
         is_said = value is not None and not isinstance(value, bool) and str(value).strip()
-        return find(path, value) if is_said and next(left, None) is not None else None
+        return find(path, value) if is_said else None
 
     return walk(value, ())
