@@ -86,9 +86,9 @@ SELECT count(*) FILTER (WHERE kind = %(decided)s),
 FROM ledger_entry WHERE stream = %(stream)s AND seq < coalesce(%(before)s, 2147483647)
 """  # noqa: S608  constants
 _COSTS = f"""
-SELECT max(spent) FROM (
-    SELECT sum(usd) OVER turns AS spent, ntile(%(points)s) OVER turns AS slot FROM (
-        SELECT seq, {_number("usd")} AS usd FROM ledger_entry
+SELECT max(at), max(spent) FROM (
+    SELECT at, sum(usd) OVER turns AS spent, ntile(%(points)s) OVER turns AS slot FROM (
+        SELECT seq, at, {_number("usd")} AS usd FROM ledger_entry
         WHERE stream = %(stream)s AND kind = ANY(%(spending)s)
     ) AS spending WHERE usd > 0 WINDOW turns AS (ORDER BY seq)
 ) AS slots GROUP BY slot ORDER BY slot
@@ -130,11 +130,11 @@ def read_totals(run: Run, *, before: int | None = None) -> TraceTotals:
     return TraceTotals(steps, int(calls), attempts, broken, int(tokens), usd, int(model_ms), int(tool_ms))
 
 
-def read_costs(run: Run, points: int) -> list[Decimal]:
-    """Return how the cost ran up, from 0, in at most so many points more."""
+def read_costs(run: Run, points: int) -> list[tuple[datetime, Decimal]]:
+    """Return what had been spent when, from 0 at the start, in at most so many points more."""
     with connection.cursor() as cursor:
         cursor.execute(_COSTS, {"stream": run.pk, "points": points, "spending": list(SPENDING)})
-        return [Decimal(0), *(spent for (spent,) in cursor.fetchall())]
+        return [(run.created_at, Decimal(0)), *cursor.fetchall()]
 
 
 def _read_tools(run: Run, entries: Sequence[StoredEntry], contents: bool) -> Tools:

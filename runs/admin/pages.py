@@ -44,6 +44,7 @@ def live_context(request: HttpRequest, run: Run, before: int | None = None) -> d
     seen = read_seen(run)  # before the trace: rather once too often than an entry late
     items = whole_steps(read_last_items(run, before=before, limit=ENTRIES_SHOWN))
     first = items[0].seq if items else 1
+    cost_points = read_costs(run, POINTS)
     return {
         "run": run,
         "max_ms": run.max_seconds * 1_000,
@@ -51,7 +52,8 @@ def live_context(request: HttpRequest, run: Run, before: int | None = None) -> d
         "before": before,
         "earlier": first if first > 1 else None,
         "totals": read_totals(run),
-        "costs": read_costs(run, POINTS),
+        "costs": [spent for _, spent in cost_points],
+        "cost_points": cost_points,
         "timeline": lay_out(items, read_deciders(items), read_totals(run, before=first).usd),
         "first": read_first(run),
         "ending": read_ending(run),
