@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import QuerySet
+from django.db.models.functions import Coalesce
 
 from approvals.models import ReviewCapacity
 from identities.models import Team
@@ -22,6 +24,11 @@ class Reviewing:
     held_back: dict[str, int]
 
     @property
+    def is_bounded(self) -> bool:
+        """Return whether somebody has said how much they can review."""
+        return self.crowd.load.per_approver_hour > 0
+
+    @property
     def share(self) -> float:
         """Return for how many hours there is to decide; without people, twice as many as requests."""
         return self.crowd.load.waiting / (self.crowd.load.capacity or 0.5)
@@ -36,16 +43,30 @@ class Reviewing:
 def read_reviewing(rows: QuerySet[ReviewCapacity]) -> list[Reviewing]:
     """Return how teams stand whose people somebody has bounded, the fullest first."""
     found = list(rows.select_related("team"))
-    teams, bounds = (
-        {row.team_id: row.team for row in found},
-        {row.team_id: row.per_approver_hour for row in found},
+    standing = _read({row.team_id: (row.team, row.per_approver_hour) for row in found})
+    return sorted(standing, key=lambda each: each.share, reverse=True)
+
+
+def read_waiting(teams: QuerySet[Team]) -> list[Reviewing]:
+    """Return how teams stand whose people have something before them, and those that somebody has bounded.
+
+    First where something waits, of these where there is a bound, the fullest first.
+    """
+    found = teams.annotate(bound=Coalesce("review_capacity__per_approver_hour", 0))
+    standing = _read({team.pk: (team, team.bound) for team in found})
+    told = [each for each in standing if each.crowd.load.waiting or each.is_bounded]
+    return sorted(
+        told, key=lambda each: (each.crowd.load.waiting > 0, each.is_bounded, each.share), reverse=True
     )
+
+
+def _read(teams: dict[UUID, tuple[Team, int]]) -> list[Reviewing]:
     if not teams:
         return []
+    bounds = {pk: bound for pk, (_, bound) in teams.items()}
     with connection.cursor() as cursor:
         crowds, held = read_crowds(cursor, list(teams), bounds=bounds), count_held_back(cursor, list(teams))
-    standing = [Reviewing(teams[team], crowd, _name(held[team])) for team, crowd in crowds.items()]
-    return sorted(standing, key=lambda each: each.share, reverse=True)
+    return [Reviewing(teams[team][0], crowd, _name(held[team])) for team, crowd in crowds.items()]
 
 
 def _name(held: dict[int, int]) -> dict[str, int]:

@@ -21,7 +21,7 @@ from approvals.models import ReviewCapacity
 from identities.acting import acting_person
 from identities.models import Team
 from identities.policies import may_govern
-from runs.reviewing import read_reviewing
+from runs.reviewing import read_reviewing, read_waiting
 
 PAGE = "admin:approvals_reviewcapacity_changelist"
 SHOWN = 4
@@ -125,8 +125,8 @@ class ReviewCapacityAdmin(GovernedAdmin):
 def read_load(
     request: HttpRequest, subject: Any
 ) -> dict[str, Any] | None:  # Any: the dashboard has no subject
-    """Return the teams with most before them; nothing where nobody is bounded."""
-    rows = read_reviewing(ReviewCapacity.objects.visible_to(acting_person(request)))
+    """Return the teams with most before them; nothing where nothing waits and nobody is bounded."""
+    rows = read_waiting(Team.objects.visible_to(acting_person(request)))
     return {"rows": rows[:SHOWN]} if rows else None
 
 

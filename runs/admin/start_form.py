@@ -46,10 +46,8 @@ class StartForm(forms.Form):
     max_tokens = _ceiling("Tokens at most")
     max_usd = forms.DecimalField(label="USD at most", required=False, min_value=0, decimal_places=4)
     max_seconds = _ceiling("Seconds of work at most")
-    priority = forms.TypedChoiceField(
+    priority = forms.ChoiceField(
         choices=[(each.label, each.label.capitalize()) for each in reversed(Priority)],
-        coerce=lambda label: Priority[label.upper()],
-        empty_value=Priority.NORMAL,
         initial=Priority.NORMAL.label,
         required=False,
         help_text="Which begins first where people have more to review than they can, or workers more to do.",
@@ -58,6 +56,10 @@ class StartForm(forms.Form):
     def clean_mode(self) -> str:
         """Take what is left out as acting: addresses that fill in the form need not name it."""
         return str(self.cleaned_data["mode"] or RunMode.ACT)
+
+    def clean_priority(self) -> Priority:
+        """Take what is left out as normal, likewise."""
+        return Priority[(self.cleaned_data["priority"] or Priority.NORMAL.label).upper()]
 
 
 def read_form(values: dict[str, Any]) -> RunForm | None:  # Any: cleaned values

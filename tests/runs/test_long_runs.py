@@ -100,4 +100,6 @@ def test_the_curve_of_the_cost_has_few_points_and_ends_at_the_total(run: Run) ->
     costs = [spent for _, spent in read_costs(run, POINTS)]
     assert (costs[0], costs[-1], len(costs)) == (Decimal(0), read_totals(run).usd, POINTS + 1)
     assert costs == sorted(costs)
-    assert [spent for _, spent in read_costs(run, STEPS)] == [Decimal(COST) * step for step in range(STEPS + 1)]
+    assert [spent for _, spent in read_costs(run, STEPS)] == [
+        Decimal(COST) * step for step in range(STEPS + 1)
+    ]

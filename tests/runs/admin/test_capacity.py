@@ -10,7 +10,10 @@ from django.test import Client
 
 from approvals.capacity import set_review_capacity
 from approvals.models import ReviewCapacity
+from identities.models import Team
+from runs.admin import capacity
 from runs.models import Handover
+from runs.reviewing import Reviewing
 from tests.console.visits import Page, page_of, sign_in, text_of
 from tests.factories import ApprovalRequestFactory
 from tests.runs.company import Company, proposes
@@ -100,6 +103,41 @@ def test_each_number_of_the_reviewers_leads_to_its_rows_and_to_no_other_teams(co
     (held,) = re.findall(r'href="([^"]*)">1 normal held back</a>', page)
     assert [row.pk for row in client.get(unescape(held)).context["cl"].result_list] == [run.pk]
     assert f"team__id__exact={company.cast.team.pk}" in held
+
+
+def test_what_waits_is_shown_by_team_where_nobody_is_bounded_too(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refund = company.add_tool("refund", grant="REQUIRE_APPROVAL")
+    company.let_decide(refund.tool)
+    mine = [ApprovalRequestFactory.create(identity=company.cast.agent, tool_version=refund) for _ in range(3)]
+    ApprovalRequestFactory.create(identity__team=company.cast.other_team)
+    client = sign_in(company.cast.alice)
+    assert "3 wait for 1 person" in text_of(client.get("/admin/"))
+    page = client.get("/admin/").content.decode()
+    ((waiting, number),) = re.findall(r'<a href="([^"]*tab=waiting[^"]*team=[^"]*)"><strong>(\d+)<', page)
+    shown = client.get(unescape(waiting)).content.decode()
+    assert set(re.findall(r'data-request="([^"]+)"', shown)) == {str(each.pk) for each in mine}
+    assert int(number) == len(mine)
+    everybody = text_of(sign_in(company.cast.ada).get("/admin/"))
+    assert "1 wait for 0 people" in everybody
+    monkeypatch.setattr(capacity, "read_waiting", lambda teams: [])
+    assert "wait for 1 person" not in text_of(client.get("/admin/")), "the mutant does not say it"
+
+
+def test_who_is_bounded_comes_before_who_is_not_and_who_has_nothing_to_do_last(company: Company) -> None:
+    refund = company.add_tool("refund", grant="REQUIRE_APPROVAL")
+    set_review_capacity(actor=company.cast.ada, team=company.cast.team, per_approver_hour=1)
+    client = sign_in(company.cast.ada)
+    ApprovalRequestFactory.create(identity__team=company.cast.other_team)
+    assert order_of(client) == [company.cast.other_team, company.cast.team]
+    ApprovalRequestFactory.create(identity=company.cast.agent, tool_version=refund)
+    assert order_of(client) == [company.cast.team, company.cast.other_team]
+
+
+def order_of(client: Client) -> list[Team]:
+    panels = [each.context.get("rows") or () for each in client.get("/admin/").context["panels"]]
+    return [row.team for rows in panels for row in rows if isinstance(row, Reviewing)]
 
 
 def test_the_figures_of_what_waits_lead_to_as_many(company: Company) -> None:

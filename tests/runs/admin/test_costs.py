@@ -41,7 +41,6 @@ def test_the_line_of_the_cost_has_its_points_in_a_table(
     run = company.drive(company.start())
     assert run.usd > 0
     check(company, run)
-    given = pages.read_costs
-    monkeypatch.setattr(pages, "read_costs", lambda of, points: given(of, points)[:-1])
+    monkeypatch.setattr(pages, "read_costs", lambda of, points: read_costs(of, points)[:-1])
     with pytest.raises(AssertionError):
         check(company, run)

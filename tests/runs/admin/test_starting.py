@@ -8,6 +8,7 @@ from guardian.shortcuts import assign_perm, remove_perm
 from approvals.capacity import set_review_capacity
 from runs.admin import runs
 from runs.models import Priority, Run
+from runs.services import start_run
 from tests.cast import Cast
 from tests.console.visits import Page, page_of, sign_in, text_of
 from tests.runs.admin.pages import MODEL
@@ -95,9 +96,8 @@ class TestTheRunForm:
     def test_what_the_page_lost_would_be_missed(
         self, company: Company, monkeypatch: pytest.MonkeyPatch, lost: str
     ) -> None:
-        given = runs.start_run
         change = {"the form": {"form": None}, "the priority": {"priority": Priority.NORMAL}}[lost]
-        monkeypatch.setattr(runs, "start_run", lambda **values: given(**(values | change)))
+        monkeypatch.setattr(runs, "start_run", lambda **values: start_run(**(values | change)))
         assert send(company, **FILLED_IN).status_code == 302
         with pytest.raises(AssertionError):
             check(company)
