@@ -168,7 +168,7 @@ for panel in (
         read_handovers,
         38,
         HANDOVERS,
-        "two-thirds",
+        "third",
     ),
 ):
     register_panel(panel)

@@ -47,8 +47,6 @@ def visit(demo: Demo, browser: Browser) -> Iterator[Open]:
         return visitor
 
     yield open_window
-    for visitor in opened:  # the page that a journey ends with is one that people see
-        visitor.note_faults()
     complaints = [complaint for visitor in opened for complaint in visitor.complaints]
     for visitor in opened:
         visitor.context.close()
