@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from agentops.runtime.chromium import find_chromium
 from tests.browser.platform import Person
 
-PATIENCE_MS = 60_000  # how long a page may take to show what it must; it decides no test that passes
+PATIENCE_MS = 180_000  # how long a page may take to show what it must; it decides no test that passes
 ROOT = Path(__file__).resolve().parent.parent.parent
 WIDE, NARROW = (1280, 800), (375, 800)
 # What the README shows; AGENTOPS_SCREENSHOTS=docs writes these anew, smaller than the others.
