@@ -23,6 +23,7 @@ from identities.models import AgentIdentity
 from runs.models import Priority, Schedule
 from runs.policies import may_control_schedule, startable_by
 from runs.schedules.services import (
+    MOST_SPREAD_S,
     Task,
     create_schedule,
     end_schedule,
@@ -52,7 +53,7 @@ class ScheduleForm(forms.Form):
         choices=Schedule.Overlap, initial=Schedule.Overlap.SKIP, label="While the last run still goes"
     )
     spread_s = forms.IntegerField(
-        min_value=0, max_value=3_600, initial=0, label="Put off by up to, in seconds",
+        min_value=0, max_value=MOST_SPREAD_S, initial=0, label="Put off by up to, in seconds",
         help_text="So that many that are due at the same time do not all begin in the same second.",
     )  # fmt: skip
     pinned = forms.BooleanField(

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from agentops.errors import NotFound, StateConflict, ValidationFailed
@@ -56,19 +57,20 @@ def create_schedule(
     StateConflict for a name that is taken.
     """
     _check(task)
-    User.objects.select_for_update(no_key=True).get(pk=actor.pk)  # two of one owner come one by one
+    _come_one_by_one(actor)
     issuer, subject = principal or (STAFF_ISSUER, actor.get_username())
     application = actor.application if actor.kind == User.Kind.APPLICATION else None
     may_start(actor, agent, application, (issuer, subject)).enforce()
     version = published_version(agent)
     may_start_version(version, application).enforce()
-    mine = Schedule.objects.filter(owner=actor).exclude(state=Schedule.State.ENDED)
     user = find_principal(agent, issuer, subject)
-    _check_room(mine.count(), mine.filter(identity=agent, principal=user, name=task.name).exists())
     schedule = Schedule(
         id=new_id(), team_id=agent.team_id, identity=agent, owner=actor, application=application,
         credential=credential, principal=user, **_columns(task, version),
     )  # fmt: skip
+    _check_name(schedule)
+    if _open_ones_of(actor).count() >= MOST_OF_AN_OWNER:
+        raise StateConflict("too_many_schedules", f"nobody has more than {MOST_OF_AN_OWNER} schedules")
     _wind(schedule)
     schedule.save(force_insert=True)
     _record(schedule, "schedule.set", actor, _facts(schedule), {"message": task.message})
@@ -79,8 +81,12 @@ def create_schedule(
 def change_schedule(
     *, actor: User, schedule: Schedule, task: Task, credential: ApiKey | None = None
 ) -> Schedule:
-    """Change what is done and when; only its owner may, in whose name it is done, and with whose present key."""
+    """Change what is done and when; only its owner may, in whose name it is done, and with whose present key.
+
+    Raises StateConflict for a name that another of theirs has.
+    """
     _check(task)
+    _come_one_by_one(schedule.owner)
     locked = _lock(schedule)
     _require_owner(actor, locked)
     _require_open(locked)
@@ -88,6 +94,7 @@ def change_schedule(
     for column, value in _columns(task, version).items():
         setattr(locked, column, value)
     locked.credential = credential
+    _check_name(locked)
     _wind(locked)
     locked.save()
     _record(locked, "schedule.changed", actor, _facts(locked), {"message": task.message})
@@ -174,11 +181,20 @@ def _check(task: Task) -> None:
             raise ValidationFailed("bad_choice", f"{value[:20]!r} is none of {', '.join(known.values)}")
 
 
-def _check_room(count: int, taken: bool) -> None:
-    if taken:
+def _come_one_by_one(owner: User) -> None:
+    """Wait for whoever sets or changes another schedule of this owner, whose names and number are looked at."""
+    User.objects.select_for_update(no_key=True).get(pk=owner.pk)
+
+
+def _open_ones_of(owner: User) -> QuerySet[Schedule]:
+    return Schedule.objects.filter(owner=owner).exclude(state=Schedule.State.ENDED)
+
+
+def _check_name(schedule: Schedule) -> None:
+    others = _open_ones_of(schedule.owner).exclude(pk=schedule.pk)
+    same = others.filter(identity=schedule.identity_id, principal=schedule.principal_id, name=schedule.name)
+    if same.exists():
         raise StateConflict("name_taken", "there is a schedule of this name for this agent and this person")
-    if count >= MOST_OF_AN_OWNER:
-        raise StateConflict("too_many_schedules", f"nobody has more than {MOST_OF_AN_OWNER} schedules")
 
 
 def _columns(task: Task, version: AgentVersion) -> dict[str, Any]:  # Any: columns

@@ -81,6 +81,15 @@ def test_a_name_is_taken_once_until_it_has_ended(company: Company, plan: Set) ->
     plan()
 
 
+def test_a_change_takes_no_name_that_another_has_and_may_keep_its_own(company: Company, plan: Set) -> None:
+    plan(name="One")
+    second = plan(name="Two")
+    taken = replace(HOURLY, name="One")
+    assert refusal(lambda: change_schedule(actor=second.owner, schedule=second, task=taken)) == "name_taken"
+    kept = replace(HOURLY, name="Two", cron="30 * * * *")
+    assert change_schedule(actor=second.owner, schedule=second, task=kept).cron == "30 * * * *"
+
+
 def test_an_owner_has_so_many_and_no_more(plan: Set, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "MOST_OF_AN_OWNER", 2)
     plan(name="One")
