@@ -7,6 +7,7 @@ hold none.
 from __future__ import annotations
 
 import os
+import select
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,8 +20,8 @@ from django.db import Error as OrmError
 from django.db import connection as orm_connection
 from django.db import transaction
 from psycopg.errors import error_from_result
-from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
-from psycopg.pq.abc import PGresult
+from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGconn, PGresult
 from psycopg_pool import ConnectionPool
 
 _CONNECT_KEYS = (
@@ -37,6 +38,7 @@ _SETTLED = (
     "jit=off",
 )
 _FORGOTTEN = b"26000"  # there is no prepared statement of this name
+Values = list[bytes | None]
 
 
 class JournalConnection(psycopg.Connection[Any]):
@@ -66,25 +68,93 @@ class Prepared:
             return _read_rows(self._execute(connection, parameters))
         return psycopg.RawCursor(connection).execute(self.sql, parameters).fetchall()
 
+    def rows_after(
+        self,
+        connection: JournalConnection,
+        parameters: Sequence[str | None],
+        first: Prepared,
+        first_parameters: Sequence[str | None],
+    ) -> list[tuple[Any, ...]]:
+        """Execute another statement first, in one transaction and one round trip; return this one's rows.
+
+        This one sees what the first has waited for. Locks that it took are held no longer than the server works:
+        a client that had to be heard in between might itself be waiting, for its interpreter. Nobody else may be
+        in a transaction on the connection. Raises what psycopg raises, and nothing is done then.
+        """
+        both = (first, _encode(first_parameters)), (self, _encode(parameters))
+        results = _execute_together(connection, both)
+        if any(_is_forgotten(result) for result in results):
+            connection.prepared -= {first._name, self._name}
+            results = _execute_together(connection, both)
+        for result in results:
+            if result.status != ExecStatus.TUPLES_OK:
+                raise _error_of(result)
+        return _read_rows(results[-1])
+
     def _execute(self, connection: JournalConnection, parameters: Sequence[str | None]) -> PGresult:
-        values = [None if value is None else value.encode() for value in parameters]
+        values = _encode(parameters)
         result = self._execute_prepared(connection, values)
         # After a rollback psycopg deallocates all; forget this one only, for others may have been prepared since.
-        if result.error_field(DiagnosticField.SQLSTATE) == _FORGOTTEN:
+        if _is_forgotten(result):
             connection.prepared.discard(self._name)
             result = self._execute_prepared(connection, values)
         if result.status != ExecStatus.TUPLES_OK:
             raise _error_of(result)
         return result
 
-    def _execute_prepared(self, connection: JournalConnection, values: Sequence[bytes | None]) -> PGresult:
-        server = connection.pgconn
+    def _execute_prepared(self, connection: JournalConnection, values: Values) -> PGresult:
+        self.prepare(connection)
+        return connection.pgconn.exec_prepared(self._name, values)  # type: ignore[arg-type]  # None is NULL
+
+    def prepare(self, connection: JournalConnection) -> None:
+        """Prepare the statement on a connection where it is not yet."""
         if self._name not in connection.prepared:
-            prepared = server.prepare(self._name, self.sql.encode())
+            prepared = connection.pgconn.prepare(self._name, self.sql.encode())
             if prepared.status != ExecStatus.COMMAND_OK:
                 raise _error_of(prepared)
             connection.prepared.add(self._name)
-        return server.exec_prepared(self._name, values)  # type: ignore[arg-type]  # None is NULL
+
+    def send(self, connection: JournalConnection, values: Values) -> None:
+        """Send the prepared statement off, in pipeline mode."""
+        connection.pgconn.send_query_prepared(self._name, values)  # type: ignore[arg-type]  # None is NULL
+
+
+def _encode(parameters: Sequence[str | None]) -> Values:
+    return [None if value is None else value.encode() for value in parameters]
+
+
+def _execute_together(
+    connection: JournalConnection, statements: Sequence[tuple[Prepared, Values]]
+) -> list[PGresult]:
+    """Execute statements in one pipeline, which PostgreSQL makes one transaction of; return a result of each."""
+    server = connection.pgconn
+    for statement, _ in statements:
+        statement.prepare(connection)
+    server.enter_pipeline_mode()
+    try:
+        for statement, values in statements:
+            statement.send(connection, values)
+        server.pipeline_sync()
+        return [_read_result(server) for _ in (*statements, "sync")][:-1]
+    finally:
+        if server.status == ConnStatus.OK:
+            server.exit_pipeline_mode()
+
+
+def _read_result(server: PGconn) -> PGresult:
+    """Wait for the next result without the interpreter's lock, which libpq's own waiting would keep."""
+    ready = select.poll()
+    while True:
+        while server.is_busy():
+            ready.register(server.socket, select.POLLIN | (select.POLLOUT if server.flush() else 0))
+            ready.poll()
+            server.consume_input()
+        if (found := server.get_result()) is not None:  # there is none between the results of two statements
+            return found
+
+
+def _is_forgotten(result: PGresult) -> bool:
+    return result.error_field(DiagnosticField.SQLSTATE) == _FORGOTTEN
 
 
 def _error_of(result: PGresult) -> psycopg.Error:

@@ -16,8 +16,10 @@ from uuid import UUID
 
 import orjson
 
+from agentops.database import Prepared
 from agentops.engine.budgets import Amount, Shortfall
 from agentops.engine.state import Spent
+from agentops.identifiers import text_of
 from agentops.ledger.store import Cursor
 
 
@@ -125,17 +127,28 @@ SAYS = """
     WHEN hold_steps IS NOT NULL AND EXISTS (SELECT FROM missing) THEN 'budget_short'"""
 TELLS = "(SELECT json_agg(missing)::text FROM missing)"
 # Waits for all windows that draws of these runs at these times may change.
-LOCK = """
-SELECT FROM runs_budgetwindow WHERE id IN (
-    SELECT window_id FROM runs_escrow WHERE run_id = ANY(%(runs)s) AND settled_at IS NULL
-    UNION ALL SELECT bw.id FROM unnest(%(runs)s::uuid[], %(times)s::timestamptz[]) AS w(run, at)
+_WINDOWS = """
+SELECT FROM runs_budgetwindow WHERE {brief}id IN (
+    SELECT window_id FROM runs_escrow WHERE run_id = ANY({runs}::uuid[]) AND settled_at IS NULL
+    UNION ALL SELECT bw.id FROM unnest({runs}::uuid[], {times}::timestamptz[]) AS w(run, at)
     JOIN runs_run r ON r.id = w.run
     JOIN runs_budget b ON b.team_id = r.team_id AND (b.identity_id IS NULL OR b.identity_id = r.identity_id)
     JOIN runs_budgetwindow bw ON bw.budget_id = b.id AND bw.starts_at = date_trunc(b."window", w.at, 'UTC'))
 ORDER BY id FOR NO KEY UPDATE
 """
+LOCK = _WINDOWS.format(brief="", runs="%(runs)s", times="%(times)s")
+# A group waits this long for its windows: what takes longer is no other group's commit. The setting ends with the
+# transaction, and is made before the first row is locked.
+_BRIEFLY = "(SELECT set_config('lock_timeout', '100ms', true)) IS NOT NULL AND "
+LOCK_BRIEFLY = Prepared(_WINDOWS.format(brief=_BRIEFLY, runs="$1", times="$2"))
 
 
 def lock_windows(cursor: Cursor, draws: Mapping[UUID, Draw]) -> None:
     """Wait, in the caller's transaction, for the windows of what runs draw."""
     cursor.execute(LOCK, {"runs": list(draws), "times": [draw.at for draw in draws.values()]})
+
+
+def name_windows(draws: Mapping[UUID, Draw]) -> list[str | None]:
+    """Return the parameters of ``LOCK_BRIEFLY``."""
+    times = ",".join([f'"{draw.at.isoformat()}"' for draw in draws.values()])
+    return ["{" + ",".join(map(text_of, draws)) + "}", "{" + times + "}"]

@@ -32,8 +32,9 @@ INSERT INTO runs_budgetwindow (budget_id, starts_at, committed_steps, committed_
 SELECT id, date_trunc("window", %(now)s::timestamptz, 'UTC'), 0, 0, 0 FROM runs_budget
 WHERE team_id = %(team)s AND (identity_id IS NULL OR identity_id = %(identity)s) ORDER BY id ON CONFLICT DO NOTHING
 """
-# What a run holds is out of reach for all others: a few calls' worth.
-CALLS_AHEAD = 4
+# What a run holds is out of reach for all others: of tokens and USD a few calls' worst cases, which are many times
+# what a call uses. A step is a step: of those as many as most runs take, for one draw.
+CALLS_AHEAD, STEPS_AHEAD = 4, 12
 NOTHING = Amount(0, 0, ZERO)
 
 
@@ -58,7 +59,8 @@ def bind(session: Session) -> None:
 def draw(session: Session, wanted: Reservation) -> None:
     """Note a draw for a few calls like the wanted one; the commit makes it, or raises BudgetShort."""
     state = session.state
-    hold = plan_draw(state, wanted, 1 if session.draws_least else CALLS_AHEAD)
+    calls, steps = (1, 1) if session.draws_least else (CALLS_AHEAD, STEPS_AHEAD)
+    hold = plan_draw(state, wanted, calls, steps)
     until = session.now.replace(minute=0, second=0, microsecond=0) + timedelta(
         hours=1
     )  # no window ends earlier

@@ -12,15 +12,13 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 import psycopg
 from psycopg.errors import LockNotAvailable
 
-from agentops.database import borrowed
+from agentops.database import JournalConnection, borrowed
 from runs import journal, slots
-from runs.draws import lock_windows
 from runs.journal import LEASE_LOST, Appended, Document, Write
 
 logger = logging.getLogger(__name__)
@@ -28,8 +26,6 @@ logger = logging.getLogger(__name__)
 MOST = 32  # more do not pay
 # How long a leader waits for drivers at work: what takes longer is no computing.
 PATIENCE_S = 0.02
-# How long a group waits for a budget's window: what takes longer is no other group's commit.
-_BE_BRIEF = "SET LOCAL lock_timeout = '100ms'"
 
 
 @dataclass(eq=False, slots=True)
@@ -175,16 +171,11 @@ def _write(group: Sequence[Ticket]) -> None:
         ticket.result = _of_its_own(found.get(ticket.run), group)
 
 
-def _append_all(connection: psycopg.Connection[Any], group: Sequence[Ticket]) -> dict[UUID, Appended]:
+def _append_all(connection: JournalConnection, group: Sequence[Ticket]) -> dict[UUID, Appended]:
     """Append for a group, with the windows of what it draws locked before; nobody is waited for but for those."""
     documents = [ticket.document for ticket in group]
     draws = {ticket.run: ticket.document.draw for ticket in group if ticket.document.draw is not None}
-    if not draws:
-        return journal.append_documents(connection, documents)
-    with connection.transaction(), connection.cursor() as cursor:
-        cursor.execute(_BE_BRIEF)
-        lock_windows(cursor, draws)
-        return journal.append_documents(connection, documents)
+    return journal.append_group(connection, documents, draws)
 
 
 def _of_its_own(result: Appended | None, group: Sequence[Ticket]) -> Appended | None:

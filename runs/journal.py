@@ -9,7 +9,7 @@ old as the wait. Whoever has to wait does so before, in a statement of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
@@ -17,7 +17,7 @@ from uuid import UUID
 import orjson
 import psycopg
 
-from agentops.database import Prepared
+from agentops.database import JournalConnection, Prepared
 from agentops.engine.budgets import Shortfall
 from agentops.ledger.entries import Draft, Head, SealedEntry, seal
 from agentops.ledger.store import Cursor, new_salt
@@ -283,8 +283,27 @@ def append_documents(
     A run that is missing in the answer is driven by somebody else, or locked by somebody.
     """
     statement = _APPENDS[any(document.draw for document in documents)]
-    texts = ",".join(document.text for document in documents)
-    rows = statement.rows(connection, (f"[{texts}]",))
+    return _read_words(statement.rows(connection, (_join(documents),)))
+
+
+def append_group(
+    connection: JournalConnection, documents: Sequence[Document], drawing: Mapping[UUID, Draw]
+) -> dict[UUID, Appended]:
+    """Append like ``append_documents``, and wait before, briefly, for the windows of what is drawn.
+
+    Raises LockNotAvailable where that takes too long.
+    """
+    if not drawing:
+        return append_documents(connection, documents)
+    windows, parameters = draws.name_windows(drawing), (_join(documents),)
+    return _read_words(_APPENDS[True].rows_after(connection, parameters, draws.LOCK_BRIEFLY, windows))
+
+
+def _join(documents: Sequence[Document]) -> str:
+    return f"[{','.join([document.text for document in documents])}]"
+
+
+def _read_words(rows: Iterable[tuple[Any, ...]]) -> dict[UUID, Appended]:
     return {UUID(run): _read_word(word, told) for run, word, told in rows}
 
 

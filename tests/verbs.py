@@ -52,6 +52,7 @@ from runs.schedules import services as schedules
 from tests.asking import asked_extension
 from tests.cast import Cast
 from tests.factories import (
+    AgentFactory,
     AgentVersionFactory,
     ApprovalRequestFactory,
     GrantFactory,
@@ -238,9 +239,16 @@ REPORT = schedules.Task("Report", "Report what is open.", "0 9 * * *")
 
 def schedule_by(cast: Cast, actor: User) -> Schedule:
     """Have the agent report every day, in one's own name."""
-    if not AgentVersion.objects.filter(identity=cast.agent, state="published").exists():
-        version_of(cast, published=True, principal_source="staff", run_expires_after_s=60)
-    return schedules.create_schedule(actor=actor, agent=cast.agent, task=REPORT)
+    agent, published = cast.agent, AgentVersion.objects.filter(identity=cast.agent, state="published")
+    if published.filter(principal_source="application").exists():  # one that nobody of the staff may start
+        agent = AgentFactory.create(team=cast.team)
+        assign_perm("start_run", actor, agent)
+        published = published.none()
+    if not published.exists():
+        AgentVersionFactory.create(
+            identity=agent, published=True, principal_source="staff", run_expires_after_s=60
+        )
+    return schedules.create_schedule(actor=actor, agent=agent, task=REPORT)
 
 
 def schedule_of(cast: Cast) -> Schedule:

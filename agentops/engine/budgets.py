@@ -142,16 +142,18 @@ def _is_covered(state: RunState, wanted: Reservation, now: datetime) -> bool:
     )
 
 
-def plan_draw(state: RunState, wanted: Reservation, calls: int) -> Amount:
+def plan_draw(state: RunState, wanted: Reservation, calls: int, steps: int | None = None) -> Amount:
     """Return what the run should hold for a number of calls like the wanted one, within its own limits.
 
-    Of a unit that no shared budget limits it holds nothing. One call's worth is always within the limits.
+    ``steps``: how many steps to hold, where that is another number. Of a unit that no shared budget limits the
+    run holds nothing. One call's worth is always within the limits.
     """
+    ahead = calls if steps is None else steps
     held, limits, spent, committed = state.drawn, state.limits, state.spent, state.committed
     return Amount(
         0
         if held.steps is None
-        else min(state.next_step + calls - 1 - spent.steps, limits.steps - committed.steps),
+        else min(state.next_step + ahead - 1 - spent.steps, limits.steps - committed.steps),
         0 if held.tokens is None else min(calls * wanted.tokens, limits.tokens - committed.tokens),
         Decimal(0) if held.usd is None else min(calls * wanted.usd, limits.usd - committed.usd),
     )

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agentops.database import borrowed
+from agentops.database import Prepared, borrowed
 from identities.models import AgentIdentity
-from runs import group_commit, journal
+from runs import draws, group_commit, journal
 from runs.budgeting import set_budget
 from runs.driver import drive
 from runs.journal import Appended, Write
@@ -65,8 +65,8 @@ def test_where_the_draw_itself_waits_a_model_is_asked(
     """The mutant: its snapshot is as old as the wait."""
     company.is_mutant = True
     rewrite_appends(monkeypatch, "OF bw SKIP LOCKED", "OF bw")
-    for module, verb in ((journal, "lock"), (group_commit, "lock_windows")):
-        monkeypatch.setattr(module, verb, lambda *_: None)
+    monkeypatch.setattr(journal, "lock", lambda *_: None)
+    monkeypatch.setattr(draws, "LOCK_BRIEFLY", Prepared("SELECT $1::text, $2::text"))
     with pytest.raises(AssertionError):
         check_no_model_is_asked(company, window, change)
 

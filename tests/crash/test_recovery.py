@@ -39,7 +39,7 @@ def started(arena: Arena) -> Iterator[Arena]:
 def test_what_the_broker_lost_is_found_in_the_database(started: Arena) -> None:
     start_runs(started, 5)
     with redis.Redis.from_url(started.stack.environment()["REDIS_URL"]) as broker:
-        assert broker.llen("agentops:normal") == 5
+        assert broker.llen("agentops:normal") >= 5  # beside these, what the clock has sent meanwhile
         broker.flushall()
 
     started.start_worker()

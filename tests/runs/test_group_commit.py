@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from agentops.database import borrowed
 from agentops.engine import events as e
 from agentops.identifiers import new_id
 from runs import group_commit, journal, lease_rows, slots
+from runs.draws import Draw
 from runs.group_commit import GroupCommit, Ticket
 from runs.interruptions import HeadMoved, LeaseLost
 from runs.journal import Appended, Document
@@ -37,15 +38,22 @@ class Table:
         self.sizes: list[int] = []
         self._guests = guests
         self.statement: Statement = journal.append_documents
+        self._drawing: Statement = journal.append_group
         monkeypatch.setattr(group_commit, "append", self.group.append)
         monkeypatch.setattr(journal, "append_documents", self._append)
+        monkeypatch.setattr(journal, "append_group", self._append)
 
     def _append(
-        self, connection: psycopg.Connection[Any], documents: Sequence[Document]
+        self,
+        connection: psycopg.Connection[Any],
+        documents: Sequence[Document],
+        drawing: Mapping[UUID, Draw] | None = None,
     ) -> dict[UUID, Appended]:
         self.sizes.append(len(documents))
         if len(self.sizes) == 1:
             wait_until(lambda: len(self.group._waiting) == self._guests - 1)
+        if drawing:
+            return self._drawing(connection, documents, drawing)
         return self.statement(connection, documents)
 
     def commit_all(self, sessions: Sequence[Session]) -> list[BaseException | None]:
