@@ -26,6 +26,7 @@ from identities.services import (
 )
 from identities.services.signing_keys import ensure_signing_key
 from runs.models import Run
+from runs.stops import stop
 from tests.authority.conftest import Desk
 from tests.factories import ApplicationFactory
 from tests.identities.secrets import make_secret
@@ -137,6 +138,80 @@ def test_what_was_sent_opens_nothing_else(
     judge = replace(shop.judge, audience=call.pop("audience", shop.address))
 
     assert judge.refuse(shown.token, **call) == reason
+
+
+STOPS = ["run", "agent", "tool", "application", "principal", "credential", "provider", "everything"]
+
+
+def stop_by(company: Company, scope: str, run: Run) -> None:
+    """Stop what a run's call depends on."""
+    targets = {
+        "run": run.pk, "agent": run.identity_id, "tool": company.versions[0].tool_id, "everything": "",
+        "application": run.application_id, "provider": "openai", "principal": run.principal_id,
+        "credential": run.credential_id,
+    }  # fmt: skip
+    stop(actor=company.cast.ada, scope=scope, target=str(targets[scope]), reason="It goes wrong.")
+
+
+def show_late(company: Company, shop: ToolServer, scope: str, *, of_child: bool = False) -> tuple[str, str]:
+    """Show the server the token of a call, minted in its run's life, before and after a stop; return its refusals."""
+    add_refund(company, shop)
+    key, _ = issue_api_key(
+        actor=company.cast.ada, user=company.cast.application.service_account, label="shop"
+    )
+    company.publish()
+    run = above = company.start(credential=key)
+    if of_child:
+        desk = Desk(company)
+        run = desk.start(desk.hire(grants={"refund": {"decision": "ALLOW"}}), parent=above)
+    told: list[str] = []
+
+    def ask() -> None:
+        # As a worker that was held up would send it: another of its attempt's tokens.
+        told.append(shop.judge.refuse(copy_of(shop.shown[-1].token), **call))
+
+    def stop_between() -> None:
+        ask()
+        stop_by(company, scope, above)
+        ask()
+
+    call: dict[str, Any] = {"user": SUBJECT, "tool": "refund", "arguments": ORDER}
+    shop.meanwhile = lambda key: (call.update(key=key), stop_between())
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    company.drive(run)
+    before, after = told
+    return before, after
+
+
+def copy_of(token: str) -> str:
+    """Return another token that says the same, under an identifier of its own."""
+    return sign_token(replace(read_token(token), jti=uuid.uuid4().hex))
+
+
+@pytest.mark.parametrize("scope", STOPS)
+def test_a_stop_counts_at_a_server_that_asks(company: Company, shop: ToolServer, scope: str) -> None:
+    assert show_late(company, shop, scope) == ("", "inactive")
+
+
+@pytest.mark.parametrize("scope", STOPS)
+def test_a_stop_counts_for_the_calls_of_children_too(company: Company, shop: ToolServer, scope: str) -> None:
+    assert show_late(company, shop, scope, of_child=True) == ("", "inactive")
+
+
+def test_without_its_runs_right_a_stopped_run_would_still_be_served(
+    company: Company, shop: ToolServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mutant: a token is judged by its agent and its user alone."""
+    monkeypatch.setattr("identities.oauth.standing._checks", [])
+    assert show_late(company, shop, "run") == ("", "")
+
+
+def test_a_call_of_a_run_that_nobody_knows_counts_nowhere(company: Company, shop: ToolServer) -> None:
+    add_refund(company, shop)
+    call_once(company)
+    token = replace(read_token(shop.shown[0].token), jti=uuid.uuid4().hex, run=uuid.uuid4())
+    with pytest.raises(TokenRefused):
+        check_standing(token)
 
 
 @pytest.mark.parametrize("stopped_by", ["revoked agent", "principal", "everything"])
