@@ -16,8 +16,8 @@ from tools.standing import Authority
 def find_lost_right(run_id: UUID, tool_id: UUID) -> str:
     """Return why a run may not call a tool any more, as a code, or an empty text while it may."""
     run = Run.objects.select_related("agent_version").filter(pk=run_id).first()
-    if run is None:
-        return "run_unknown"
+    if run is None or run.has_ended:
+        return "run_ended" if run else "run_unknown"
     call = Underway(Right(run.pk, run.identity_id, tool_id, _authority_of(run)))
     return find_lost([call]).get(call, "")
 

@@ -265,8 +265,10 @@ class _Signed:
         if self._said is not None:
             # The last one binds all before it, by their digests.
             row, said = self._said
-            parts = (bytes.fromhex(row[name]) for name in ("public_key", "signature"))
-            self._blame(self._last, "" if is_signed(*parts, said.encode()) else "it is not what was signed")
+            key, signature = bytes.fromhex(row["public_key"]), bytes.fromhex(row["signature"])
+            self._blame(
+                self._last, "" if is_signed(key, signature, said.encode()) else "it is not what was signed"
+            )
         gone = [self.finish(stream, 0) for stream in sorted(self._heads)]
         if self._expected not in self._digests:
             name = f"checkpoint {self._last + 1}"

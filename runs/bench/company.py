@@ -77,8 +77,8 @@ def create_company(steps: int, *, decision: str = "ALLOW") -> tuple[Application,
 
 
 @transaction.atomic
-def hire_child(agent: AgentIdentity) -> AgentIdentity:
-    """Create an agent of the same team and tool whose runs act on behalf of the first one's."""
+def hire_child(agent: AgentIdentity, steps: int) -> AgentIdentity:
+    """Create an agent of the same team and tool, of as many steps, whose runs act on behalf of the first one's."""
     account = User.objects.create(username=f"bench-{CHILD}", kind="agent")
     child = AgentIdentity.objects.create(
         team=agent.team, slug=CHILD, name="Bench child", purpose="to be measured", owner=agent.owner,
@@ -87,8 +87,7 @@ def hire_child(agent: AgentIdentity) -> AgentIdentity:
     tool = Tool.objects.get(team=agent.team)
     assign_perm("use_tool", account, tool)
     ToolGrant.objects.create(identity=child, tool=tool, version=1, decision="ALLOW")
-    above = agent.versions.get(state="published")
-    _create_version(child, tool.versions.get(), above.max_steps - 2)
+    _create_version(child, tool.versions.get(), steps)
     return child
 
 

@@ -43,8 +43,9 @@ GOES_ON = ("tool",)
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One stop, in ms from the click: to the last effect, to the last run's end, to the reader's last yes."""
+    """One stop, in ms from the click: to its commit, the last effect, the last run's end, and the reader's last yes."""
 
+    stopped: float
     last: float
     ended: float
     accepted: float
@@ -55,7 +56,7 @@ class Measured:
 
 def measure_stops(agent: AgentIdentity, officer: User, rounds: int) -> Iterator[dict[str, Any]]:
     """Stop busy runs ``rounds`` times in every scope; yield the figures of each, in ms."""
-    hire_child(agent)
+    hire_child(agent, STEPS)
     with workers_for(BUSY), serve_reader(Tool.objects.get(team=agent.team), officer) as reader:
         for scope in SCOPES:
             yield _figures(scope, [_measure_one(scope, agent, officer, reader) for _ in range(rounds)])
@@ -70,16 +71,17 @@ def _measure_one(scope: str, agent: AgentIdentity, officer: User, reader: Reader
     with reader.taking_calls_of(_load(concerned[0])):
         clicked = timezone.now()
         with _stopped(scope, agent, officer, application, _load(runs[0])):
+            stopped = timezone.now()
             if scope in GOES_ON:
                 _await_refusals(runs)
             else:
                 await_ended(concerned)
             reader.await_refusal(PATIENCE_S)
-            last, ended = _read_last(concerned), _read_ended(concerned)
+            # The reader's, too, before the stop is undone: from then on it may say yes again.
+            moments = [stopped, _read_last(concerned), _read_ended(concerned), reader.accepted_at]
     with _stopped("everything", agent, officer, application, None):
         await_ended(runs)
-    moments = (_ms(clicked, each) for each in (last, ended, reader.accepted_at))
-    return Measured(*moments, len(concerned), reader.asked, reader.late)
+    return Measured(*(_ms(clicked, each) for each in moments), len(concerned), reader.asked, reader.late)
 
 
 def _create(
@@ -179,6 +181,7 @@ def _ms(since: datetime, until: datetime | None) -> float:
 def _figures(scope: str, rounds: list[Measured]) -> dict[str, Any]:
     figures = {
         "scope": scope, "stops": len(rounds), "runs_each": rounds[0].runs,
+        "click_to_stopped_ms": _spread([each.stopped for each in rounds]),
         "click_to_last_call_ms": _spread([each.last for each in rounds]),
         "click_to_last_accepted_ms": _spread([each.accepted for each in rounds]),
         "asked": sum(each.asked for each in rounds), "answered_late": sum(each.late for each in rounds),

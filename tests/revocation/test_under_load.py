@@ -13,7 +13,12 @@ from tests.runs.test_bench import run_bench
 pytestmark = [pytest.mark.revocation, pytest.mark.slow]
 
 WITHIN_MS = 1_000
-FIGURES = ("click_to_last_call_ms", "click_to_last_accepted_ms", "click_to_last_end_ms")
+FIGURES = (
+    "click_to_stopped_ms",
+    "click_to_last_call_ms",
+    "click_to_last_accepted_ms",
+    "click_to_last_end_ms",
+)
 
 
 def test_nothing_has_an_effect_a_second_after_the_click(
