@@ -21,7 +21,6 @@ from identities.services import (
     issue_api_key,
     revoke_agent,
     revoke_application,
-    suspend_agent,
     throw_switch,
 )
 from identities.services.signing_keys import ensure_signing_key
