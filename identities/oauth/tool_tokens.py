@@ -59,5 +59,5 @@ def mint_tool_token(
         epoch=acting.epoch,
         details=(describe_call(tool, key, arguments),),
     )
-    by = {"act": acting.chain, "proof": acting.proof, "run": acting.run, "tool": acting.tool}
-    return sign_token(replace(token, **by))
+    acted = replace(token, act=acting.chain, proof=acting.proof, run=acting.run, tool=acting.tool)
+    return sign_token(acted)

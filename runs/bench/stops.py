@@ -78,10 +78,11 @@ def _measure_one(scope: str, agent: AgentIdentity, officer: User, reader: Reader
                 await_ended(concerned)
             reader.await_refusal(PATIENCE_S)
             # The reader's, too, before the stop is undone: from then on it may say yes again.
-            moments = [stopped, _read_last(concerned), _read_ended(concerned), reader.accepted_at]
+            moments = stopped, _read_last(concerned), _read_ended(concerned), reader.accepted_at
     with _stopped("everything", agent, officer, application, None):
         await_ended(runs)
-    return Measured(*(_ms(clicked, each) for each in moments), len(concerned), reader.asked, reader.late)
+    stop_ms, last_ms, end_ms, accepted_ms = (_ms(clicked, each) for each in moments)
+    return Measured(stop_ms, last_ms, end_ms, accepted_ms, len(concerned), reader.asked, reader.late)
 
 
 def _create(

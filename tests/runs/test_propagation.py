@@ -165,13 +165,14 @@ def show_late(company: Company, shop: ToolServer, scope: str, *, of_child: bool 
         # As a worker that was held up would send it: another of its attempt's tokens.
         told.append(shop.judge.refuse(copy_of(shop.shown[-1].token), **call))
 
-    def stop_between() -> None:
+    def stop_between(key: str) -> None:
+        call["key"] = key
         ask()
         stop_by(company, scope, above)
         ask()
 
     call: dict[str, Any] = {"user": SUBJECT, "tool": "refund", "arguments": ORDER}
-    shop.meanwhile = lambda key: (call.update(key=key), stop_between())
+    shop.meanwhile = stop_between
     company.play(proposes(("refund", ORDER)), says("Done."))
     company.drive(run)
     before, after = told
