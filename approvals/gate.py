@@ -8,8 +8,8 @@ from uuid import UUID
 
 from agentops.database import borrowed
 from agentops.errors import ApprovalRequired, ConfirmationRequired, StateConflict
+from agentops.ledger.faults import Fault
 from agentops.ledger.store import Cursor
-from agentops.ledger.verification import Fault
 from approvals.confirmations.standing import check_confirmation
 from tools.assessment import Assessment
 from tools.permits import Permit, issue_permit

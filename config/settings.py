@@ -341,6 +341,11 @@ CELERY_BEAT_SCHEDULE = {
     "end-leases": {"task": "tools.end_leases", "schedule": 10.0, "options": {"expires": 10}},
     # At a time of day: an interval of a day starts anew with every restart, and may never come to its end.
     "ledger-partitions": {"task": "ledger.ensure_partitions", "schedule": crontab(hour="3", minute="7")},
+    "ledger-checkpoints": {
+        "task": "ledger.take_checkpoints",
+        "schedule": env.float("LEDGER_CHECKPOINT_EVERY_S", default=300.0),
+        "options": {"expires": 300},
+    },
     "trim-rows": {"task": "runs.trim", "schedule": crontab(hour="3", minute="17")},
     "drop-idempotent-answers": {"task": "api.drop_old_answers", "schedule": 3_600.0},
 }

@@ -14,6 +14,7 @@ class RunsConfig(AppConfig):
         from approvals.likeness import register_outcomes
         from approvals.unready import register_unready
         from identities.activation import register_activation_check
+        from identities.oauth.standing import register_call_check
         from runs import (
             checks,  # noqa: F401  registers them
             review_notices,
@@ -23,6 +24,7 @@ class RunsConfig(AppConfig):
         from runs.changes import register_verbs
         from runs.changesets.staging import find_drafts
         from runs.edits import reassess
+        from runs.introspected import find_lost_right
         from runs.notices import register_kinds
         from runs.preflight import refuse_unsafe_activation
         from runs.reassessing import find_impossible
@@ -30,6 +32,7 @@ class RunsConfig(AppConfig):
 
         register_subject(WAKE_TASK, reassess)
         register_activation_check(refuse_unsafe_activation)
+        register_call_check(find_lost_right)
         register_verbs()
         register_kinds()
         review_notices.register_kinds()

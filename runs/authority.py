@@ -6,11 +6,12 @@ from typing import Any
 
 from agentops.database import borrowed
 from agentops.engine import events as e
+from runs.concerns import is_ending
 from runs.session import Session
 from tools.policy import find_lost_authority
 from tools.standing import actors_of, read_actors
 
-_ENDED = "SELECT 1 FROM runs_run WHERE id = ANY(%s) AND ended_at IS NOT NULL LIMIT 1"
+_ENDED = f"SELECT 1 FROM runs_run r WHERE r.id = ANY(%s) AND {is_ending('r')} LIMIT 1"  # noqa: S608  constants only
 
 
 def heed_standing(session: Session, *, afresh: bool = True) -> bool:
@@ -34,7 +35,7 @@ def _judge(session: Session, seen: list[Any] | None) -> str:  # Any: a JSON arra
 
 
 def find_ended_parent(session: Session) -> str:
-    """Return a code if a run on whose behalf this one acts has ended: nothing is done for it any more."""
+    """Return a code if a run on whose behalf this one acts has ended, or is about to: nothing more is done for it."""
     line = session.authority.line
     if not line:
         return ""

@@ -30,6 +30,33 @@ _BELOW: LiteralString = """EXISTS (
     SELECT 1 FROM jsonb_array_elements({run}.line) AS l(link) JOIN runs_run above ON above.id = (l.link ->> 'run')::uuid
     WHERE {targeted})"""
 
+# The key that a run was started with, or the provider of its model, was stopped.
+_SWITCHED: LiteralString = """EXISTS (SELECT FROM identities_killswitch k WHERE k.lifted_at IS NULL
+    AND (k.scope = 'credential' AND k.target = {run}.credential_id::text OR k.scope = 'provider' AND k.target = (
+        SELECT v.planner FROM runs_agentversion v WHERE v.id = {run}.agent_version_id)))"""
+_KILLED: LiteralString = """{run}.state = 'cancelling' AND EXISTS (
+    SELECT FROM ledger_entry e WHERE e.stream = {run}.id AND e.kind = 'run.killed')"""
+
+
+def is_ending(run: LiteralString) -> LiteralString:
+    """Return the condition that nothing more is begun on behalf of a run, in SQL: it has ended, or is about to.
+
+    It ends when a worker takes it up; what acts for it does not wait for that. How its agent stands, its end user
+    and its application is in what those see of themselves who act for it.
+    """
+    switched = _SWITCHED.format(run=run)
+    return f"({run}.ended_at IS NOT NULL OR {run}.state = 'cancelling' OR {switched})"
+
+
+def is_killed(run: LiteralString) -> LiteralString:
+    """Return the condition that somebody has killed a run, in SQL: one that is cancelled shows the same state."""
+    return _KILLED.format(run=run)
+
+
+def is_cut_off(run: LiteralString) -> LiteralString:
+    """Return the condition that not even calls under way on behalf of a run may go on, in SQL."""
+    return f"({run}.ended_at IS NOT NULL OR {is_killed(run)} OR {_SWITCHED.format(run=run)})"
+
 
 def concerns(scope: str, *, run: LiteralString, target: LiteralString) -> LiteralString:
     """Return the condition that a stop concerns a run, in SQL; ``run`` and ``target`` are what they are named in it."""

@@ -22,6 +22,7 @@ from agentops.engine.budgets import Shortfall
 from agentops.ledger.entries import Draft, Head, SealedEntry, seal
 from agentops.ledger.store import Cursor, new_salt
 from runs import draws
+from runs.concerns import is_ending
 from runs.draws import Draw
 from runs.notices import NOTICES
 from runs.projection import Projection, RunRow
@@ -67,7 +68,7 @@ WITH w AS MATERIALIZED ({writes}), fence AS (
     WHERE n.seen IS DISTINCT FROM ({standing}) OR EXISTS (SELECT FROM tools_effectrecord f WHERE f.key = n.key)
     UNION ALL
     SELECT fence.id FROM fence, jsonb_array_elements(line) AS l(link)
-        JOIN runs_run parent ON parent.id = (l.link ->> 'run')::uuid AND parent.ended_at IS NOT NULL
+        JOIN runs_run parent ON parent.id = (l.link ->> 'run')::uuid AND {is_ending}
     WHERE actors IS NOT NULL OR premises <> '[]'
 ), {changes}moved AS (
     UPDATE ledger_stream s SET head_seq = w.after_seq, head_hash = w.after_hash FROM fence JOIN w USING (id)
@@ -173,7 +174,13 @@ _WITH_DRAWS = {
 def _statement(parts: dict[str, str]) -> Prepared:
     return Prepared(
         _APPEND_ENTRIES.format(
-            writes=_WRITES, actors=_ACTORS, standing=_STANDING, rows=_ROWS, notices=NOTICES, **parts
+            writes=_WRITES,
+            actors=_ACTORS,
+            standing=_STANDING,
+            rows=_ROWS,
+            notices=NOTICES,
+            is_ending=is_ending("parent"),
+            **parts,
         )
     )
 

@@ -19,6 +19,7 @@ from typing import Any
 from uuid import UUID
 
 from agentops.database import borrowed
+from runs.concerns import is_cut_off, is_killed
 from tools.policy import find_lost_authority
 from tools.recall import Recall
 from tools.standing import ACTORS_AS_SEEN, Authority, actors_of
@@ -36,11 +37,10 @@ _ACTORS = ACTORS_AS_SEEN.format(
 # A run that was killed shows as cancelling, which a run is too whose calls may go on: the ledger knows.
 _RIGHTS = f"""
 SELECT w.number, ({_ACTORS}), CASE
-    WHEN r.state = 'cancelling' AND EXISTS (
-        SELECT 1 FROM ledger_entry e WHERE e.stream = r.id AND e.kind = 'run.killed') THEN 'run_killed'
+    WHEN {is_killed("r")} THEN 'run_killed'
     WHEN EXISTS (
         SELECT 1 FROM jsonb_array_elements(r.line) AS l(link) JOIN runs_run p ON p.id = (l.link ->> 'run')::uuid
-        WHERE p.ended_at IS NOT NULL) THEN 'parent_ended'
+        WHERE {is_cut_off("p")}) THEN 'parent_ended'
     WHEN t.state <> 'active' THEN 'tool_' || t.state
     WHEN t.forced_open_at IS NOT NULL THEN 'breaker_forced_open'
     WHEN NOT EXISTS (

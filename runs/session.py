@@ -371,7 +371,10 @@ def _write_with(
 
 def read_state(cursor: Cursor, run_id: UUID) -> RunState:
     """Fold a run's stream, from its last snapshot where this engine version can read it."""
-    kept = lease_rows.read_snapshot(cursor, run_id, ENGINE_VERSION)
+    return _fold_on(cursor, run_id, lease_rows.read_snapshot(cursor, run_id, ENGINE_VERSION))
+
+
+def _fold_on(cursor: Cursor, run_id: UUID, kept: tuple[int, Any] | None) -> RunState:  # Any: JSON
     state = None if kept is None else _load_kept(run_id, *kept)
     entries = read_entries(cursor, run_id, after=0 if state is None else state.seq)
     return fold_all((Event(x.seq, x.kind, x.facts, x.at) for x in entries), state)
@@ -392,7 +395,7 @@ def open_session(context: RunContext, epoch: int, due_at: datetime | None) -> Se
     with borrowed() as connection, connection.cursor() as cursor:
         kept = lease_rows.read_snapshot(cursor, context.run_id, ENGINE_VERSION)
         head = read_head(cursor, context.run_id)
-        state = read_state(cursor, context.run_id)
+        state = _fold_on(cursor, context.run_id, kept)
         if state.seq != head.seq:  # somebody appended between the two reads
             head = read_head(cursor, context.run_id)
             state = read_state(cursor, context.run_id)

@@ -184,6 +184,12 @@ class ApplicationPage(TypedDict):
 ApplicationStateEnum: TypeAlias = "Literal[\"active\", \"revoked\"]"
 
 
+class ApplicationSubject(TypedDict):
+    """A request body; a member that it does not know is refused, since it would be silently ignored."""
+
+    application: str
+
+
 class ApplyBody(TypedDict):
     """A request body; a member that it does not know is refused, since it would be silently ignored."""
 
@@ -1532,7 +1538,7 @@ class Proposal(TypedDict):
     rolls_back: str | None
 
 
-ProposalBody: TypeAlias = "AbsenceProposal | ActivationProposal | OwnerProposal | PublicationProposal | ApprovalRuleProposal | BudgetProposal | TableProposal | GrantProposal | OversightRuleProposal | PriceProposal | RuleProposal | SamplingRuleProposal | ToolProposal | UserTermsProposal"
+ProposalBody: TypeAlias = "AbsenceProposal | ActivationProposal | OwnerProposal | PublicationProposal | TrustProposal | ApprovalRuleProposal | BudgetProposal | TableProposal | GrantProposal | OversightRuleProposal | PriceProposal | RuleProposal | SamplingRuleProposal | ToolProposal | UserTermsProposal"
 
 
 class ProposalDetail(TypedDict):
@@ -2393,6 +2399,21 @@ class TraceTotals(TypedDict):
     usd: str
     model_ms: int
     tool_ms: int
+
+
+class TrustProposal(TypedDict):
+    """Whether an application is trusted to say for which end user it acts, without a token of that user."""
+
+    verb: Literal["application.trust"]
+    reason: NotRequired[str]
+    subject: ApplicationSubject
+    values: TrustValues
+
+
+class TrustValues(TypedDict):
+    """A request body; a member that it does not know is refused, since it would be silently ignored."""
+
+    may_assert_users: bool
 
 
 TurnEnum: TypeAlias = "Literal[\"person\", \"user\", \"agent\", \"nobody\"]"

@@ -18,7 +18,7 @@ from agentops.console.governed import GovernedAdmin
 from agentops.console.navigation import Destination, register_destination
 from agentops.console.streams import known_kinds, streams_visible_to
 from agentops.console.words import count
-from agentops.ledger.models import Stream
+from agentops.ledger.models import Checkpoint, Stream
 from agentops.ledger.search import ENTRIES_PER_PAGE, Query, find_entries, read_entry, read_page
 from agentops.ledger.verification import verify_streams
 
@@ -61,6 +61,7 @@ class StreamAdmin(GovernedAdmin):
             "actors": _names(entry.actor for entry in found.entries),
             "kinds": known_kinds(),
             "most_verified": MOST_VERIFIED,
+            "checkpoint": Checkpoint.objects.order_by("-number").first(),
         }
         return TemplateResponse(request, "ledger/search.html", context)
 

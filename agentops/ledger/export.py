@@ -1,7 +1,8 @@
 """The ledger as JSON lines, for whoever verifies it elsewhere (``standalone.py``), and for keeping.
 
-One line says the format; each stream then has a line for its head and one per entry, streams in the order of
-their ids; the last line counts them, so that half a file is seen to be one.
+One line says the format. A line for each checkpoint follows, with the heads that it signed. Each stream then has a
+line for its head and one per entry, streams in the order of their ids; the last line counts all but the first, so
+that half a file is seen to be one.
 A time or facts that cannot be read are null, and verifying names that entry.
 """
 
@@ -10,11 +11,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
 
+from agentops.ledger.checkpoints import statement_of
 from agentops.ledger.decoding import decode_facts
+from agentops.ledger.models import Checkpoint, CheckpointHead
 from agentops.ledger.standalone import FORMAT
 from agentops.ledger.store import Cursor
 from agentops.ledger.verification import read_heads, read_rows
@@ -27,10 +30,25 @@ def export_lines(cursor: Cursor, *, contents: bool) -> Iterator[str]:
     """
     yield _dump({"format": FORMAT, "exported_at": datetime.now(UTC).isoformat(), "contents": contents})
     count = 0
-    for row in _rows(cursor, contents):
+    for row in chain(_checkpoints(), _rows(cursor, contents)):
         count += 1
         yield _dump(row)
     yield _dump({"end": count})
+
+
+def _checkpoints() -> Iterator[dict[str, Any]]:
+    for row in Checkpoint.objects.order_by("number").iterator():
+        heads = CheckpointHead.objects.filter(checkpoint=row.number).order_by("stream_id")
+        said = statement_of(row)
+        yield {
+            "checkpoint": row.number,
+            "at": said.at.astimezone(UTC).isoformat(timespec="microseconds"),
+            "public_key": said.public_key.hex(),
+            "root": said.root.hex(),
+            "prev_digest": said.prev_digest.hex(),
+            "signature": _hex(row.signature),
+            "heads": [[str(head.stream_id), head.seq, _hex(head.hash)] for head in heads],
+        }
 
 
 def _rows(cursor: Cursor, contents: bool) -> Iterator[dict[str, Any]]:

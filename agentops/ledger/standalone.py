@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Verify an export of the ledger, anywhere: this file and Python's standard library are all it needs.
 
-    python3 standalone.py EXPORT.jsonl [--earlier OLDER_EXPORT.jsonl] [--json]
+    python3 standalone.py EXPORT.jsonl [--key HEX] [--checkpoint HEX] [--earlier OLDER_EXPORT.jsonl] [--json]
 
-``-`` reads the export from standard input. With an export that was taken earlier and kept elsewhere it also
-finds what fits in itself but was written anew: then every entry of the earlier one has to be in the later.
+``-`` reads the export from standard input. With the public key of the checkpoints, which was noted elsewhere, it
+also finds what fits in itself but was written anew since: every head that was signed has to be there. The digest of
+a checkpoint finds that the checkpoints themselves were cut off behind it. An export that was taken earlier and kept
+elsewhere does so without a key: then every entry of the earlier one has to be in the later.
 The exit code is 1 when something is wrong, 2 when the file is no export.
 """
 
@@ -24,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 FORMAT = "agentops-ledger/1"
+CHECKPOINT = "agentops-checkpoint/1"
 GENESIS = "00" * 32
 
 Row = dict[str, Any]  # one JSON line of an export
@@ -39,7 +42,8 @@ class Fault:
 
     stream: str
     seq: int
-    code: str  # missing, reordered, edited, content_edited, truncated, extended, rewritten, unreadable
+    # missing, reordered, edited, content_edited, truncated, extended, rewritten, unreadable; forged of a checkpoint
+    code: str
     detail: str
 
 
@@ -52,26 +56,34 @@ class Report:
     faults: list[Fault] = field(default_factory=list)
 
 
-def verify(lines: Iterable[str], earlier: Iterable[str] | None = None) -> Report:
-    """Verify an export, and against an earlier one where there is one; raises NotAnExport."""
-    report, older = Report(), _Older(earlier)
-    for stream, rows in groupby(_read_rows(lines), itemgetter("stream")):
+def verify(
+    lines: Iterable[str], earlier: Iterable[str] | None = None, *, key: str = "", checkpoint: str = ""
+) -> Report:
+    """Verify an export, and against a key, a checkpoint and an earlier export where they are given.
+
+    Without a key checkpoints bind as well, but whoever writes the ledger anew can write those anew, too. Raises
+    NotAnExport.
+    """
+    report, older, signed = Report(), _Older(earlier), _Signed(key.lower(), checkpoint.lower())
+    for stream, rows in groupby(_read_rows(lines, signed.take), itemgetter("stream")):
         report.streams += 1
         report.faults += older.pass_by(stream)
-        report.faults += _verify_stream(stream, rows, older, report)[:1]
-    report.faults += older.pass_by(None)
+        report.faults += _verify_stream(stream, rows, (older, signed), report)[:1]
+    report.faults += [*older.pass_by(None), *signed.finish_all()]
     return report
 
 
-def _verify_stream(stream: str, rows: Iterator[Row], older: _Older, report: Report) -> list[Fault]:
+def _verify_stream(
+    stream: str, rows: Iterator[Row], others: tuple[_Older, _Signed], report: Report
+) -> list[Fault]:
     head, position = next(rows), (0, GENESIS)
     faults: list[Fault] = []
     for row in rows:
         report.entries += 1
-        found = _check_entry(row, position), older.compare(row)
+        found = _check_entry(row, position), *(other.compare(row) for other in others)
         faults += [fault for fault in found if fault] if not faults else []
         position = row["seq"], row["hash"]
-    at_the_end = _check_head(head, position), older.finish(stream, position[0])
+    at_the_end = _check_head(head, position), *(other.finish(stream, position[0]) for other in others)
     return [*faults, *(fault for fault in at_the_end if fault)]
 
 
@@ -120,8 +132,11 @@ def _check_head(head: Row, position: tuple[int, str]) -> Fault | None:
     return None
 
 
-def _read_rows(lines: Iterable[str]) -> Iterator[Row]:
-    """Yield the heads and entries of an export; raises NotAnExport for anything else, or for half of one."""
+def _read_rows(lines: Iterable[str], take: Callable[[Row], None] = lambda row: None) -> Iterator[Row]:
+    """Yield the heads and entries of an export, and have its checkpoints taken, which come first.
+
+    Raises NotAnExport for anything else, or for half of one.
+    """
     rows = _parse(lines)
     first: Row = next(rows, {})
     if first.get("format") != FORMAT:
@@ -132,10 +147,13 @@ def _read_rows(lines: Iterable[str]) -> Iterator[Row]:
             raise NotAnExport("there is more behind its end")
         last = row
         if "end" not in row:
-            if "stream" not in row:
-                raise NotAnExport(f"line {count + 2} belongs to no stream")
             count += 1
-            yield row
+            if "checkpoint" in row:
+                take(row)
+            elif "stream" in row:
+                yield row
+            else:
+                raise NotAnExport(f"line {count + 1} belongs to no stream")
     if last.get("end") != count:
         raise NotAnExport("it is cut off: its last line does not count what is in it")
 
@@ -192,16 +210,162 @@ class _Older:
         return Fault(stream, last_seq + 1, "truncated", "the earlier export has more entries")
 
 
+class _Signed:
+    """The checkpoints of an export: the heads that were signed have to be among its entries."""
+
+    def __init__(self, key: str, expected: str) -> None:
+        self._key, self._expected = key, expected
+        self._heads: dict[str, dict[int, tuple[str, int]]] = {}
+        self._last, self._digest, self._digests = 0, GENESIS, {""}
+        self._faults: list[Fault] = []
+        self._said: tuple[Row, str] | None = None
+
+    def take(self, row: Row) -> None:
+        """Take a checkpoint, in the order of their numbers."""
+        number, heads = row["checkpoint"], row["heads"]
+        parts = CHECKPOINT, number, row["at"], row["public_key"], len(heads), row["root"], row["prev_digest"]
+        said = "\n".join(map(str, parts))
+        self._blame(number, self._find_problem(row, said))
+        for stream, seq, hashed in heads:
+            self._heads.setdefault(stream, {})[seq] = (hashed, number)
+        self._last, self._said = number, (row, said)
+        self._digest = hashlib.sha256(f"{said}\n{row['signature']}".encode()).hexdigest()
+        self._digests.add(self._digest)
+
+    def _find_problem(self, row: Row, said: str) -> str:
+        if (row["checkpoint"], row["prev_digest"]) != (self._last + 1, self._digest):
+            return "it does not follow the one before it"
+        if row["root"] != merkle_root(row["heads"]):
+            return "it does not fit its heads"
+        if self._key and row["public_key"] != self._key:
+            return "it was signed by another key"
+        return ""
+
+    def _blame(self, number: int, problem: str) -> None:
+        if problem:
+            self._faults.append(Fault(f"checkpoint {number}", number, "forged", problem))
+
+    def compare(self, row: Row) -> Fault | None:
+        """Compare an entry with what was signed of it, if anything was."""
+        hashed, number = self._heads.get(row["stream"], {}).pop(row["seq"], (row["hash"], 0))
+        if hashed == row["hash"]:
+            return None
+        return Fault(row["stream"], row["seq"], "rewritten", f"checkpoint {number} holds another entry here")
+
+    def finish(self, stream: str, last_seq: int) -> Fault | None:
+        """End a stream; what was signed beyond its last entry is missing."""
+        left = self._heads.pop(stream, {})
+        if not left:
+            return None
+        seq = min(left)
+        return Fault(stream, last_seq + 1, "truncated", f"checkpoint {left[seq][1]} holds entry {seq}")
+
+    def finish_all(self) -> list[Fault]:
+        """Return the faults of the checkpoints, and one for each stream that is not there any more."""
+        if self._said is not None:
+            # The last one binds all before it, by their digests.
+            row, said = self._said
+            key, signature = bytes.fromhex(row["public_key"]), bytes.fromhex(row["signature"])
+            self._blame(
+                self._last, "" if is_signed(key, signature, said.encode()) else "it is not what was signed"
+            )
+        gone = [self.finish(stream, 0) for stream in sorted(self._heads)]
+        if self._expected not in self._digests:
+            name = f"checkpoint {self._last + 1}"
+            self._faults.append(Fault(name, self._last + 1, "truncated", f"there is none {self._expected}"))
+        return [*self._faults, *(fault for fault in gone if fault)]
+
+
+def merkle_root(heads: list[list[Any]]) -> str:
+    """Return the root (hex) over heads as RFC 6962 (2.1) has it, a leaf each."""
+    leaves = ("\n".join(map(str, head)).encode() for head in heads)
+    level = [hashlib.sha256(b"\0" + leaf).digest() for leaf in leaves] or [hashlib.sha256().digest()]
+    while len(level) > 1:
+        odd = level[-1:] if len(level) % 2 else []
+        pairs = zip(level[::2], level[1::2])  # noqa: B905  runs on older Pythons too
+        level = [hashlib.sha256(b"\1" + left + right).digest() for left, right in pairs] + odd
+    return level[0].hex()
+
+
+# Ed25519 (RFC 8032) for verifying alone: nothing here is secret, so nothing has to take the same time.
+_P = 2**255 - 19
+_ORDER = 2**252 + 27742317777372353535851937790883648493
+_D = -121665 * pow(121666, _P - 2, _P) % _P
+_ROOT_OF_MINUS_ONE = pow(2, (_P - 1) // 4, _P)
+
+Point = tuple[int, int, int, int]  # x = X/Z, y = Y/Z, xy = T/Z
+
+
+def is_signed(public_key: bytes, signature: bytes, message: bytes) -> bool:
+    """Return whether a signature of this message was made with the key's private half."""
+    if len(public_key) != 32 or len(signature) != 64:
+        return False
+    key, s = _read_point(public_key), int.from_bytes(signature[32:], "little")
+    if key is None or s >= _ORDER:
+        return False
+    hashed = hashlib.sha512(signature[:32] + public_key + message).digest()
+    challenge = int.from_bytes(hashed, "little") % _ORDER
+    minus_key = (_P - key[0], key[1], key[2], _P - key[3])
+    return _write_point(_add(_multiply(s, _BASE), _multiply(challenge, minus_key))) == signature[:32]
+
+
+def _read_point(data: bytes) -> Point | None:
+    number = int.from_bytes(data, "little")
+    y, sign = number & (2**255 - 1), number >> 255
+    if y >= _P:
+        return None
+    # x² = (y² - 1) / (dy² + 1)
+    square = (y * y - 1) * pow(_D * y * y + 1, _P - 2, _P) % _P
+    x = pow(square, (_P + 3) // 8, _P)
+    if x * x % _P != square:
+        x = x * _ROOT_OF_MINUS_ONE % _P
+    if x * x % _P != square or (x == 0 and sign):
+        return None
+    x = _P - x if x & 1 != sign else x
+    return x, y, 1, x * y % _P
+
+
+def _write_point(point: Point) -> bytes:
+    inverse = pow(point[2], _P - 2, _P)
+    x, y = point[0] * inverse % _P, point[1] * inverse % _P
+    return (y | (x & 1) << 255).to_bytes(32, "little")
+
+
+def _add(one: Point, other: Point) -> Point:
+    a = (one[1] - one[0]) * (other[1] - other[0])
+    b = (one[1] + one[0]) * (other[1] + other[0])
+    c, d = 2 * one[3] * other[3] * _D, 2 * one[2] * other[2]
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % _P, g * h % _P, f * g % _P, e * h % _P
+
+
+def _multiply(number: int, point: Point) -> Point:
+    product: Point = (0, 1, 1, 0)
+    while number:
+        if number & 1:
+            product = _add(product, point)
+        point = _add(point, point)
+        number >>= 1
+    return product
+
+
+_BASE: Any = _read_point((4 * pow(5, _P - 2, _P) % _P).to_bytes(32, "little"))  # Any: it is a point
+
+
 def main(arguments: list[str]) -> int:
     """Verify what the command line names; return the exit code."""
     parser = argparse.ArgumentParser(description="Verify an export of the ledger.")
     parser.add_argument("export", help="the export, or - for standard input")
+    parser.add_argument("--key", default="", help="the checkpoints' public key, in hex, noted elsewhere")
+    parser.add_argument(
+        "--checkpoint", default="", help="the digest of a checkpoint, in hex, noted elsewhere"
+    )
     parser.add_argument("--earlier", help="an export that was taken earlier and kept elsewhere")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
     try:
-        report = _verify_files(options.export, options.earlier)
-    except (NotAnExport, KeyError, TypeError, OSError) as error:
+        report = _verify_files(options)
+    except (NotAnExport, KeyError, TypeError, ValueError, OSError) as error:
         print(f"not a whole export: {error}", file=sys.stderr)
         return 2
     show: Callable[[Report], str] = _as_json if options.json else _as_text
@@ -209,11 +373,14 @@ def main(arguments: list[str]) -> int:
     return 1 if report.faults else 0
 
 
-def _verify_files(export: str, earlier: str | None) -> Report:
+def _verify_files(options: argparse.Namespace) -> Report:
     with ExitStack() as files:
-        source = sys.stdin if export == "-" else files.enter_context(Path(export).open(encoding="utf-8"))
-        older = None if earlier is None else files.enter_context(Path(earlier).open(encoding="utf-8"))
-        return verify(source, older)
+        named = (
+            None if name is None else files.enter_context(Path(name).open(encoding="utf-8"))
+            for name in (None if options.export == "-" else options.export, options.earlier)
+        )
+        export, older = named
+        return verify(export or sys.stdin, older, key=options.key, checkpoint=options.checkpoint)
 
 
 def _as_text(report: Report) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from celery import shared_task
 from django.db import connection
+from django.utils import timezone
+
+from agentops.ledger.checkpoints import take_checkpoints
 
 MONTHS_AHEAD = 12
 
@@ -15,3 +18,9 @@ def ensure_partitions() -> int:
         cursor.execute("SELECT ledger_ensure_partitions(%s)", (MONTHS_AHEAD,))
         made: int = cursor.fetchone()[0]
     return made
+
+
+@shared_task(name="ledger.take_checkpoints")
+def sign_heads() -> int:
+    """Sign what has been written since the last checkpoint; return how many heads that were."""
+    return take_checkpoints(now=timezone.now())

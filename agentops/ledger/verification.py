@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from agentops.ledger.checkpoint_faults import find_signed_faults
 from agentops.ledger.decoding import AT_OR_NULL, decode_facts
 from agentops.ledger.entries import GENESIS, chain_hash, digest_content, dump_facts
+from agentops.ledger.faults import Fault
 from agentops.ledger.store import Cursor
 
 BATCH = 5_000
@@ -19,16 +21,6 @@ FROM ledger_entry
 WHERE (stream, seq) > (%s, %s) {{only}}
 ORDER BY stream, seq LIMIT %s
 """  # noqa: S608  constants
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Where a stream stops fitting: ``seq`` is the first bad or missing entry."""
-
-    stream: UUID
-    seq: int
-    code: str  # missing, reordered, edited, content_edited, truncated, extended, unreadable, unrecorded
-    detail: str
 
 
 @dataclass(slots=True)
@@ -67,8 +59,11 @@ class _Position:
     broken: bool = False
 
 
-def verify_streams(cursor: Cursor, streams: Iterable[UUID] | None = None) -> Report:
-    """Verify the named streams, or all of them; memory stays bounded however long they are."""
+def verify_streams(cursor: Cursor, streams: Iterable[UUID] | None = None, *, expected: str = "") -> Report:
+    """Verify the named streams, or all of them, and what was signed about them; memory stays bounded.
+
+    ``expected``: the digest (hex) of a checkpoint that was noted elsewhere.
+    """
     wanted = None if streams is None else list(streams)
     heads = read_heads(cursor, wanted)
     report = Report(streams=len(heads))
@@ -84,6 +79,9 @@ def verify_streams(cursor: Cursor, streams: Iterable[UUID] | None = None) -> Rep
     for stream, (seq, _) in heads.items():
         if seq:  # a stream that has a head and not one entry
             report.faults.append(Fault(stream, 1, "truncated", f"all {seq} entries are missing"))
+    known = {fault.stream for fault in report.faults}
+    signed = find_signed_faults(cursor, wanted, expected=expected)
+    report.faults += [fault for fault in signed if fault.stream not in known]
     return report
 
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from agentops.database import borrowed
 from agentops.errors import StateConflict
+from agentops.ledger.faults import Fault
 from agentops.ledger.store import Cursor
-from agentops.ledger.verification import Fault
 from tools.assessment import Assessment
 
 # The state alone is one UPDATE by anybody; the user's word is an entry of the confirmation's stream as well.

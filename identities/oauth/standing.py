@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from uuid import UUID
+
 from django.utils import timezone
 
 from identities.clients import find_client, may_act, owner_of
@@ -12,6 +15,16 @@ from identities.oauth.spending import is_spent
 from identities.oauth.tokens import AccessToken
 
 Purpose = UsedIdentifier.Purpose
+# Gets run and tool of a call that a worker made, and returns why its right has gone, "" while it stands.
+Check = Callable[[UUID, UUID], str]
+
+_checks: list[Check] = []
+
+
+def register_call_check(check: Check) -> None:
+    """Ask this too before a tool call's token counts: this floor knows no runs. A second time changes nothing."""
+    if check not in _checks:
+        _checks.append(check)
 
 
 def check_standing(token: AccessToken) -> Delegation | None:
@@ -26,6 +39,7 @@ def check_standing(token: AccessToken) -> Delegation | None:
     if token.details and token.delegation is None:
         _check_switches(token, client)
         _check_actors(token)
+        _check_call(token)
     return _standing_delegation(token)
 
 
@@ -45,6 +59,15 @@ def _check_actors(token: AccessToken) -> None:
         if account is None or not may_act(account, timezone.now()):
             raise TokenRefused("actor_closed")
         actor = actor.get("act")
+
+
+def _check_call(token: AccessToken) -> None:
+    """Raise TokenRefused for a call whose run, tool, application, key or model provider was stopped."""
+    if token.run is None or token.tool is None:
+        return
+    for check in _checks:
+        if code := check(token.run, token.tool):
+            raise TokenRefused(code)
 
 
 def _standing_delegation(token: AccessToken) -> Delegation | None:

@@ -22,7 +22,10 @@ Actor = dict[str, Any]  # nested: {"sub": …, "act": {…}}
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """What a token says. `subject` is an end user where `principal_issuer` is not us, else the client itself."""
+    """What a token says. `subject` is an end user where `principal_issuer` is not us, else the client itself.
+
+    `run` and `tool` are of a call that a worker made: its right is that run's.
+    """
 
     client_id: str
     subject: str
@@ -37,6 +40,8 @@ class AccessToken:
     delegation: UUID | None = None
     proof: str = ""
     details: tuple[Detail, ...] = ()
+    run: UUID | None = None
+    tool: UUID | None = None
 
     @property
     def lives_s(self) -> int:
@@ -49,6 +54,8 @@ class AccessToken:
             "delegation": str(self.delegation) if self.delegation else None,
             "principal_proof": self.proof,
             "authorization_details": list(self.details),
+            "run": str(self.run) if self.run else None,
+            "tool": str(self.tool) if self.tool else None,
         }
         return {
             "iss": issuer(),
@@ -128,10 +135,16 @@ def _read_claims(claims: Claims) -> AccessToken:
             expires_s=int(claims["exp"]),
             jti=text_of(claims, "jti"),
             act=claims.get("act"),
-            delegation=UUID(claims["delegation"]) if "delegation" in claims else None,
+            delegation=_id_of(claims, "delegation"),
             proof=claims.get("principal_proof", ""),
             details=tuple(claims.get("authorization_details", ())),
+            run=_id_of(claims, "run"),
+            tool=_id_of(claims, "tool"),
         )
     except (KeyError, ValueError, TypeError, AttributeError):
         # Signed by us, and yet not what we write: another document of ours in a token's place.
         raise TokenRefused("malformed") from None
+
+
+def _id_of(claims: Claims, name: str) -> UUID | None:
+    return UUID(claims[name]) if name in claims else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 from identities.oauth.details import describe_call
 from identities.oauth.scopes import CALL_TOOLS
@@ -15,7 +16,7 @@ from identities.oauth.tokens import Actor, draft_token, sign_token
 class Acting:
     """Who acts, for whom, and on behalf of which other agents, the nearest first.
 
-    `epoch` is that of the agent's account when its authority was read.
+    `epoch` is that of the agent's account when its authority was read. `run` and `tool`: by whose right, to what.
     """
 
     client_id: str
@@ -24,6 +25,8 @@ class Acting:
     principal: str
     proof: str = ""
     acts_for: tuple[str, ...] = ()
+    run: UUID | None = None
+    tool: UUID | None = None
 
     @property
     def chain(self) -> Actor:
@@ -56,4 +59,5 @@ def mint_tool_token(
         epoch=acting.epoch,
         details=(describe_call(tool, key, arguments),),
     )
-    return sign_token(replace(token, act=acting.chain, proof=acting.proof))
+    acted = replace(token, act=acting.chain, proof=acting.proof, run=acting.run, tool=acting.tool)
+    return sign_token(acted)

@@ -11,11 +11,13 @@ from django.db.models import F
 from django.utils import timezone
 from guardian.shortcuts import assign_perm, remove_perm
 
-from agentops.errors import StateConflict, ValidationFailed
+from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.messages import send_after_commit
 from agentops.rows import Changes, insert_row, update_row
+from identities.changes import SecondPersonNeeded, clear_change
+from identities.changes.trust import describe_trust
 from identities.factors import require_fresh_factor
 from identities.models import AgentIdentity, AgentIdentityUserObjectPermission, Application, Team, User
 from identities.policies import require
@@ -29,31 +31,53 @@ RESOURCE = re.compile(r"https?://[^\s?#@]{1,190}")  # RFC 8707, 2: an absolute U
 def create_application(
     *, actor: User, team: Team, slug: str, name: str, may_assert_users: bool = False
 ) -> Application:
-    """Create an application with its service account; it may start nothing yet."""
+    """Create an application with its service account; it may start nothing yet.
+
+    Raises PolicyDenied where it takes a second person that it may name users: that is proposed once it is there.
+    """
     require(actor, "identities.add_application", team)
     account = User(username=f"application.{slug}", kind=User.Kind.APPLICATION)
     account.set_unusable_password()
-    application = Application(
-        team=team, slug=slug, name=name, service_account=account, may_assert_users=may_assert_users
-    )
+    application = Application(team=team, slug=slug, name=name, service_account=account)
     insert_row(account)
     insert_row(application)
-    facts = {"slug": slug, "team": str(team.id), "may_assert_users": may_assert_users}
+    facts = {"slug": slug, "team": str(team.id), "may_assert_users": False}
     _record(application, "application.created", actor, facts)
+    if may_assert_users:
+        _trust_new(actor, application)
     return application
+
+
+def _trust_new(actor: User, application: Application) -> None:
+    try:
+        _say(actor, application, application.name, may_assert_users=True)
+    except SecondPersonNeeded as needed:
+        # A proposal would name an application that this refusal takes away.
+        detail = "that it may name users takes a second person: make it without, then propose that"
+        raise PolicyDenied(needed.code, detail) from needed
 
 
 @transaction.atomic
 def update_application(
     *, actor: User, application: Application, name: str, may_assert_users: bool
 ) -> Changes:
-    """Change an application's name, or whether it is trusted to say for whom it acts; return what changed."""
+    """Change an application's name, or whether it is trusted to say for whom it acts; return what changed.
+
+    Raises SecondPersonNeeded where it is to be trusted and that takes two.
+    """
     locked = _lock(application)
     require(actor, CHANGE, locked.team, locked)
     require_fresh_factor(actor)
+    return _say(actor, locked, name, may_assert_users=may_assert_users)
+
+
+def _say(actor: User, locked: Application, name: str, *, may_assert_users: bool) -> Changes:
+    signed: dict[str, str] = {}
+    if may_assert_users != locked.may_assert_users:
+        signed = clear_change(actor, describe_trust(locked, name, trusted=may_assert_users))
     changes = update_row(locked, {"name": name, "may_assert_users": may_assert_users})
     if changes:
-        facts = {"fields": sorted(changes), "may_assert_users": may_assert_users}
+        facts = {"fields": sorted(changes), "may_assert_users": may_assert_users, **signed}
         _record(locked, "application.updated", actor, facts)
     return changes
 

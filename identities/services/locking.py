@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
+from identities.alarms import AGENT_LOCKED, APPLICATION_LOCKED, Alarm, sound
 from identities.clients import owner_of, stream_of
 from identities.models import Credential, User
 from identities.services.agents import suspend_locked_agent
@@ -37,4 +38,13 @@ def lock_identity(*, account: User, credential: Credential) -> None:
     else:
         User.objects.filter(pk=account.pk).update(token_epoch=F("token_epoch") + 1)
         revoke_delegations_of(account=account)
+    _sound(account, credential)
     _log.error("%s is locked: generation %s of its keys came back", owner_of(account), credential.generation)
+
+
+def _sound(account: User, credential: Credential) -> None:
+    """Tell the team, once for this generation: who holds the copy may go on presenting it."""
+    owner = owner_of(account)
+    kind = AGENT_LOCKED if account.kind == User.Kind.AGENT else APPLICATION_LOCKED
+    facts = {"client": owner.name, "generation": credential.generation, "team": owner.team.slug}
+    sound(Alarm(kind, owner.team, owner.pk, facts, str(credential.pk)))

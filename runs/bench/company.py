@@ -15,6 +15,7 @@ from identities.roles import AUDITOR
 from runs.models import AgentVersion, Budget, Price
 from tools.models import Tool, ToolGrant, ToolVersion
 
+CHILD = "child"
 FAR = 10_000_000  # a ceiling that is drawn on and settled, and never reached
 SCHEMA = {
     "type": "object",
@@ -75,6 +76,21 @@ def create_company(steps: int, *, decision: str = "ALLOW") -> tuple[Application,
     return application, agent
 
 
+@transaction.atomic
+def hire_child(agent: AgentIdentity, steps: int) -> AgentIdentity:
+    """Create an agent of the same team and tool, of as many steps, whose runs act on behalf of the first one's."""
+    account = User.objects.create(username=f"bench-{CHILD}", kind="agent")
+    child = AgentIdentity.objects.create(
+        team=agent.team, slug=CHILD, name="Bench child", purpose="to be measured", owner=agent.owner,
+        service_account=account, state="active",
+    )  # fmt: skip
+    tool = Tool.objects.get(team=agent.team)
+    assign_perm("use_tool", account, tool)
+    ToolGrant.objects.create(identity=child, tool=tool, version=1, decision="ALLOW")
+    _create_version(child, tool.versions.get(), steps)
+    return child
+
+
 def let_one_person_govern(first: User, second: User) -> None:
     """Set the rules by which one person is enough: what is measured is written without ceremony."""
     with seconded(second):
@@ -95,7 +111,8 @@ def _create_tool(team: Team, agent: AgentIdentity, decision: str) -> ToolVersion
 
 
 def _create_version(agent: AgentIdentity, tool_version: ToolVersion, steps: int) -> None:
-    Price.objects.create(model="null", version="bench", input_usd_per_mtok=1, output_usd_per_mtok=2)
+    if not Price.objects.filter(model="null").exists():
+        Price.objects.create(model="null", version="bench", input_usd_per_mtok=1, output_usd_per_mtok=2)
     version = AgentVersion.objects.create(
         identity=agent, number=1, instructions="Do nothing, step by step.", planner="null", model="null",
         principal_source="application", max_steps=steps + 2, max_tokens=10_000_000, max_usd=Decimal(1000),

@@ -1,4 +1,8 @@
-"""``bench stops``: from the click to the last call that still had an effect, with workers busy, for every scope."""
+"""``bench stops``: from the click to the last call that still had an effect, with workers busy, for every scope.
+
+``subtree`` stops an agent on whose behalf runs of another act, and measures those. In every scope a tool's server
+asks about calls of one of the runs all the while: ``click_to_last_accepted_ms`` is its last yes.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,10 +18,13 @@ from uuid import UUID
 from django.db.models import Max, Q
 from django.utils import timezone
 
-from identities.models import AgentIdentity, Application, KillSwitch, User
+from identities.models import AgentIdentity, ApiKey, Application, KillSwitch, User
 from identities.services import activate_agent, allow_start, create_application, issue_api_key, lift_switch
+from runs.bench.company import CHILD, hire_child
+from runs.bench.reader import Reader, serve_reader
 from runs.bench.steps import Load, await_ended, create_runs, send, workers_for
 from runs.models import Run, ToolCall
+from runs.services import start_run
 from runs.stops import stop
 from tools.models import Tool
 from tools.services import accept_tool
@@ -26,36 +34,78 @@ BUSY = Load(32, 0, STEPS, 32)
 CALLS_BEFORE = 200  # calls that are made before the click
 POLL_S = 0.02
 PATIENCE_S = 60.0
-SCOPES = ("run", "agent", "tool", "application", "principal", "credential", "provider", "everything")
+SCOPES = (
+    "run", "agent", "subtree", "tool", "application", "principal", "credential", "provider", "everything"
+)  # fmt: skip
 # A tool that is stopped denies its calls, and its runs go on without.
 GOES_ON = ("tool",)
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One stop, in ms from the click: to its commit, the last effect, the last run's end, and the reader's last yes."""
+
+    stopped: float
+    last: float
+    ended: float
+    accepted: float
+    runs: int
+    asked: int  # by the reader
+    late: int  # answers that came too late to be believed
+
+
 def measure_stops(agent: AgentIdentity, officer: User, rounds: int) -> Iterator[dict[str, Any]]:
     """Stop busy runs ``rounds`` times in every scope; yield the figures of each, in ms."""
-    with workers_for(BUSY):
+    hire_child(agent, STEPS)
+    with workers_for(BUSY), serve_reader(Tool.objects.get(team=agent.team), officer) as reader:
         for scope in SCOPES:
-            yield _figures(scope, [_measure_one(scope, agent, officer) for _ in range(rounds)])
+            yield _figures(scope, [_measure_one(scope, agent, officer, reader) for _ in range(rounds)])
 
 
-def _measure_one(scope: str, agent: AgentIdentity, officer: User) -> tuple[float, float, int]:
-    """Return the ms from the click to the last effect and to the last run's end, and how many runs were going."""
+def _measure_one(scope: str, agent: AgentIdentity, officer: User, reader: Reader) -> Measured:
     application = _client_of(agent, officer)
     key, _ = issue_api_key(actor=officer, user=application.service_account, label="bench")
-    runs = create_runs(application, agent, BUSY.runs, key)
+    runs, concerned = _create(scope, application, agent, key)
     send(runs)
     _await_calls(runs)
-    concerned = runs[:1] if scope == "run" else runs
-    clicked = timezone.now()
-    with _stopped(scope, agent, officer, application, Run.objects.get(pk=runs[0])):
-        if scope in GOES_ON:
-            _await_refusals(runs)
-        else:
-            await_ended(concerned)
-        last, ended = _read_last(concerned), _read_ended(concerned)
+    with reader.taking_calls_of(_load(concerned[0])):
+        clicked = timezone.now()
+        with _stopped(scope, agent, officer, application, _load(runs[0])):
+            stopped = timezone.now()
+            if scope in GOES_ON:
+                _await_refusals(runs)
+            else:
+                await_ended(concerned)
+            reader.await_refusal(PATIENCE_S)
+            # The reader's, too, before the stop is undone: from then on it may say yes again.
+            moments = stopped, _read_last(concerned), _read_ended(concerned), reader.accepted_at
     with _stopped("everything", agent, officer, application, None):
         await_ended(runs)
-    return _ms(clicked, last), _ms(clicked, ended), len(concerned)
+    stop_ms, last_ms, end_ms, accepted_ms = (_ms(clicked, each) for each in moments)
+    return Measured(stop_ms, last_ms, end_ms, accepted_ms, len(concerned), reader.asked, reader.late)
+
+
+def _create(
+    scope: str, application: Application, agent: AgentIdentity, key: ApiKey
+) -> tuple[list[UUID], list[UUID]]:
+    """Return the runs that keep the workers busy, and those of them that the stop concerns and that are measured."""
+    if scope != "subtree":
+        runs = create_runs(application, agent, BUSY.runs, key)
+        return runs, runs[:1] if scope == "run" else runs
+    parents = create_runs(application, agent, BUSY.runs // 2, key)
+    child = AgentIdentity.objects.get(team=agent.team, slug=CHILD)
+    children = [
+        start_run(
+            actor=application.service_account, agent=child, message="Do nothing.", issuer="bench",
+            subject="nobody", application=application, parent=_load(parent),
+        ).pk
+        for parent in parents
+    ]  # fmt: skip
+    return [*parents, *children], children
+
+
+def _load(run: UUID) -> Run:
+    return Run.objects.select_related("identity", "principal").get(pk=run)
 
 
 def _client_of(agent: AgentIdentity, officer: User) -> Application:
@@ -63,7 +113,8 @@ def _client_of(agent: AgentIdentity, officer: User) -> Application:
     application = create_application(
         actor=officer, team=agent.team, slug=f"client-{time.time_ns()}", name="Client", may_assert_users=True
     )
-    allow_start(actor=officer, application=application, agent=agent)
+    for each in AgentIdentity.objects.filter(team=agent.team):
+        allow_start(actor=officer, application=application, agent=each)
     return application
 
 
@@ -74,14 +125,18 @@ def _stopped(
     """Stop within the block, and let go on behind it what may go on."""
     tool = Tool.objects.get(team=agent.team)
     targets = {
-        "run": run and run.pk, "agent": agent.pk, "tool": tool.pk, "application": application.pk,
+        "run": run and run.pk, "agent": agent.pk, "subtree": agent.pk, "tool": tool.pk, "application": application.pk,
         "principal": run and run.principal_id, "credential": run and run.credential_id, "provider": "null",
         "everything": "",
     }  # fmt: skip
-    stop(actor=officer, scope=scope, target=str(targets[scope]), reason="To be measured.")
+    stop(
+        actor=officer, scope="agent" if scope == "subtree" else scope, target=str(targets[scope]),
+        reason="To be measured.",
+    )  # fmt: skip
     yield
     undo: dict[str, Callable[[], object]] = {
         "agent": lambda: activate_agent(actor=officer, agent=agent),
+        "subtree": lambda: activate_agent(actor=officer, agent=agent),
         "tool": lambda: accept_tool(actor=officer, tool=tool),
     }
     undo.get(scope, lambda: None)()
@@ -124,13 +179,17 @@ def _ms(since: datetime, until: datetime | None) -> float:
     return 0.0 if until is None else max(0.0, (until - since).total_seconds() * 1000)
 
 
-def _figures(scope: str, rounds: list[tuple[float, float, int]]) -> dict[str, Any]:
-    last, ended = [each[0] for each in rounds], [each[1] for each in rounds]
+def _figures(scope: str, rounds: list[Measured]) -> dict[str, Any]:
     figures = {
-        "scope": scope, "stops": len(rounds), "runs_each": rounds[0][2],
-        "click_to_last_call_ms": _spread(last),
+        "scope": scope, "stops": len(rounds), "runs_each": rounds[0].runs,
+        "click_to_stopped_ms": _spread([each.stopped for each in rounds]),
+        "click_to_last_call_ms": _spread([each.last for each in rounds]),
+        "click_to_last_accepted_ms": _spread([each.accepted for each in rounds]),
+        "asked": sum(each.asked for each in rounds), "answered_late": sum(each.late for each in rounds),
     }  # fmt: skip
-    return figures if scope in GOES_ON else {**figures, "click_to_last_end_ms": _spread(ended)}
+    if scope in GOES_ON:
+        return figures
+    return {**figures, "click_to_last_end_ms": _spread([each.ended for each in rounds])}
 
 
 def _spread(times: list[float]) -> dict[str, float]:

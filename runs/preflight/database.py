@@ -23,13 +23,17 @@ FROM pg_roles role WHERE role.rolname = current_user
 _RIGHTS = """
 SELECT bool_or(has_table_privilege(t.oid, 'DELETE') OR has_table_privilege(t.oid, 'TRUNCATE')
         OR has_column_privilege(t.oid, 'facts', 'UPDATE') OR has_column_privilege(t.oid, 'hash', 'UPDATE')
-        OR (t.relispartition AND has_table_privilege(t.oid, 'INSERT, UPDATE'))),
-    (SELECT count(*) FROM pg_trigger g WHERE g.tgrelid = 'ledger_entry'::regclass
-        AND g.tgname IN ('ledger_entry_row', 'ledger_entry_truncate') AND g.tgenabled IN ('O', 'A'))
+        OR (t.relispartition AND has_table_privilege(t.oid, 'INSERT, UPDATE'))
+        OR has_table_privilege('ledger_checkpoint', 'UPDATE, DELETE, TRUNCATE')
+        OR has_table_privilege('ledger_checkpoint_head', 'UPDATE, DELETE, TRUNCATE')),
+    (SELECT count(*) FROM pg_trigger g WHERE g.tgenabled IN ('O', 'A') AND (g.tgrelid = 'ledger_entry'::regclass
+            AND g.tgname IN ('ledger_entry_row', 'ledger_entry_truncate')
+        OR g.tgrelid IN ('ledger_checkpoint'::regclass, 'ledger_checkpoint_head'::regclass)
+            AND g.tgname IN ('ledger_checkpoint_row', 'ledger_checkpoint_truncate')))
 FROM pg_class t WHERE t.oid = 'ledger_entry'::regclass
     OR t.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'ledger_entry'::regclass)
 """
-GUARDS = 2
+GUARDS = 6
 
 
 def check_database() -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from agentops.rows import Changes
@@ -51,10 +52,22 @@ def _create(session: Session, slug: str, entry: dict[str, Any]) -> None:
 
 
 def _make(session: Session, slug: str, entry: dict[str, Any]) -> Application:
-    return create_application(
-        actor=session.actor, team=session.team(entry["team"]), slug=slug, name=entry["name"],
+    made = create_application(
+        actor=session.actor, team=session.team(entry["team"]), slug=slug, name=entry["name"]
+    )
+    if entry.get("may_assert_users", False):
+        _say(session, made, entry)
+        made.refresh_from_db()
+    return made
+
+
+def _say(session: Session, application: Application, entry: dict[str, Any]) -> Changes:
+    """Say what the document says of an application; that it may name users may wait for a second person."""
+    act = partial(
+        update_application, actor=session.actor, application=application, name=entry["name"],
         may_assert_users=entry.get("may_assert_users", False),
     )  # fmt: skip
+    return session.govern(f"application {application.slug}", act) or {}
 
 
 def _update(session: Session, application: Application, entry: dict[str, Any]) -> Changes:
@@ -63,12 +76,7 @@ def _update(session: Session, application: Application, entry: dict[str, Any]) -
             return {}
         revoke_application(actor=session.actor, application=application)
         return {"state": ("active", "revoked")}
-    changes = update_application(
-        actor=session.actor,
-        application=application,
-        name=entry["name"],
-        may_assert_users=entry.get("may_assert_users", False),
-    )
+    changes = _say(session, application, entry)
     changes |= session.declared.get(application.slug, {})
     wanted = entry.get("may_start", [])
     added = [

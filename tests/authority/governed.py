@@ -14,11 +14,12 @@ from django.utils import timezone
 
 from agentops.identifiers import new_id
 from approvals.models import Absence, ApprovalRule, OversightRule, SamplingRule
-from identities.models import ChangeRule
+from identities.models import Application, ChangeRule
 from runs.models import AgentVersion, Budget, Price
 from tests.cast import Cast
 from tests.factories import (
     AgentVersionFactory,
+    ApplicationFactory,
     BudgetFactory,
     GrantFactory,
     PriceFactory,
@@ -126,6 +127,10 @@ GOVERNED = (
     Governed(OversightRule, make_oversight, {"ended_at": timezone.now(), "second_percent": 1}),
     Governed(Absence, make_absence, {"ends_at": timezone.now() + timedelta(days=20)}),
     Governed(UserTerms, make_user_terms, {"ended_at": timezone.now()}),
+    Governed(
+        Application, lambda cast: ApplicationFactory.create(team=cast.team, may_assert_users=False),
+        {"may_assert_users": True}, may_go=True,
+    ),
     Governed(
         ChangeRule, lambda cast: ChangeRule.objects.get(verb="budget.set"), {"needs": "one"}, {"verb": "another"}
     ),

@@ -13,11 +13,12 @@ from django.utils import timezone
 from agentops.errors import AgentOpsError
 from approvals.capacity import set_review_capacity
 from approvals.models import ApprovalRequest
-from identities.services import suspend_agent
+from identities.services import issue_api_key, suspend_agent
 from runs import lease_rows
+from runs.concerns import is_ending
 from runs.models import Run
 from runs.receipts import write_receipt
-from runs.services import cancel_run
+from runs.services import cancel_run, kill_run
 from runs.stops import stop
 from tests.authority.conftest import Desk, Taking
 from tests.factories import AgentFactory, AgentVersionFactory, RunFactory
@@ -116,12 +117,36 @@ def end_parent(desk: Desk, parent: Run) -> None:
     desk.company.drive(parent)
 
 
+def cancel_parent(desk: Desk, parent: Run) -> None:
+    """Cancel it, with no worker that has the time to end it."""
+    cancel_run(actor=desk.company.cast.application.service_account, run=parent)
+
+
+def kill_parent(desk: Desk, parent: Run) -> None:
+    """Kill it, with no worker that has the time to end it."""
+    kill_run(actor=desk.company.cast.ada, run=parent, reason="It goes wrong.")
+
+
+def stop_parents_provider(desk: Desk, parent: Run) -> None:
+    """Stop its model provider, which is not its child's."""
+    version = AgentVersionFactory.create(identity=parent.identity, number=9, planner="null")
+    Run.objects.filter(pk=parent.pk).update(agent_version=version)
+    stop(actor=desk.company.cast.ada, scope="provider", target="null", reason="It goes wrong.")
+
+
 def suspend_parents_agent(desk: Desk, parent: Run) -> None:
     suspend_agent(actor=desk.company.cast.ada, agent=parent.identity)
 
 
 @pytest.mark.parametrize(
-    ("taking", "reason"), [(end_parent, "parent_ended"), (suspend_parents_agent, "parent_stopped")]
+    ("taking", "reason"),
+    [
+        (end_parent, "parent_ended"),
+        (cancel_parent, "parent_ended"),
+        (kill_parent, "parent_ended"),
+        (stop_parents_provider, "parent_ended"),
+        (suspend_parents_agent, "parent_stopped"),
+    ],
 )
 def test_a_child_ends_with_its_parent(desk: Desk, tool: str, taking: Taking, reason: str) -> None:
     """In the middle of a call: the next one is not made, nor the model asked again."""
@@ -134,6 +159,23 @@ def test_a_child_ends_with_its_parent(desk: Desk, tool: str, taking: Taking, rea
     assert told[0] == ("succeeded", "ok")
     assert desk.company.world.attempts == [tool]
     assert len(desk.company.asked()) == 1
+
+
+def test_a_child_ends_with_the_key_of_its_parent(desk: Desk, tool: str) -> None:
+    """It was started with another, or with none."""
+    cast = desk.company.cast
+    key, _ = issue_api_key(actor=cast.ada, user=cast.application.service_account, label="shop")
+    parent = desk.company.start(credential=key)
+    child = desk.start(desk.hire(grants={tool: ALLOW}), parent=parent)
+
+    def stop_key() -> None:
+        stop(actor=cast.ada, scope="credential", target=str(key.pk), reason="It goes wrong.")
+
+    desk.company.world.mishaps.append(meanwhile(stop_key))
+    told = drive(desk, child, proposes((tool, ORDER), (tool, {"order_id": "A-2"})), says("Done."))
+    child.refresh_from_db()
+    assert (child.state, child.status_reason) == ("halted", "parent_ended")
+    assert (told[0], desk.company.world.attempts) == (("succeeded", "ok"), [tool])
 
 
 @pytest.mark.parametrize("scope", ["run", "agent"])
@@ -179,7 +221,7 @@ def test_without_the_comparison_a_child_goes_on_after_its_parent(
 ) -> None:
     """The mutant: the append does not look at the parent."""
     desk.company.is_mutant = True
-    rewrite_appends(monkeypatch, "parent.ended_at IS NOT NULL", "false")
+    rewrite_appends(monkeypatch, is_ending("parent"), "false")
     parent = desk.company.start()
     child = desk.start(desk.hire(grants={tool: ALLOW}), parent=parent)
     desk.company.world.mishaps.append(meanwhile(lambda: end_parent(desk, parent)))

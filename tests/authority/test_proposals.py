@@ -20,7 +20,7 @@ from approvals.models import Absence, ApprovalRule, OversightRule, SamplingRule
 from approvals.oversight_rules import Oversight, set_oversight_rule
 from identities.api.proposals.bodies import proposable_verbs
 from identities.changes import known_verbs, propose
-from identities.models import AgentIdentity, ApiKey, ChangeProposal, ChangeRule, User
+from identities.models import AgentIdentity, ApiKey, Application, ChangeProposal, ChangeRule, User
 from runs.models import AgentVersion, Budget, Price
 from tests.api.caller import Answer, Caller
 from tests.api.conftest import Callers
@@ -293,6 +293,13 @@ def owner(cast: Cast, tool: Tool) -> Body:
     return {"verb": "agent.hand_over", "subject": {"agent": str(cast.agent.pk)}, "values": {"owner": "fiona"}}
 
 
+def trust(cast: Cast, tool: Tool) -> Body:
+    """Trust an application that is not trusted now."""
+    Application.objects.filter(pk=cast.application.pk).update(may_assert_users=False)
+    subject = {"application": str(cast.application.pk)}
+    return {"verb": "application.trust", "subject": subject, "values": {"may_assert_users": True}}
+
+
 def publication(cast: Cast, tool: Tool) -> Body:
     if not cast.agent.versions.exists():
         AgentVersionFactory.create(identity=cast.agent)
@@ -355,6 +362,7 @@ IN_FORCE: dict[str, tuple[Callable[[Cast, Tool], Body], Callable[[], object], ob
     "oversight_rule.set": (watching, lambda: OversightRule.objects.standing().get().second_percent, 5),
     "absence.declare": (standing_in, lambda: Absence.objects.get().deputy.username, "alice"),
     "agent.activate": (acting, lambda: AgentIdentity.objects.get().state, "active"),
+    "application.trust": (trust, lambda: Application.objects.get(slug="shop-app").may_assert_users, True),
     "agent.hand_over": (owner, lambda: AgentIdentity.objects.get().owner.username, "fiona"),
     "agent_version.publish": (publication, lambda: AgentVersion.objects.get().state, "published"),
     "user_terms.set": (limits, lambda: UserTerms.objects.get().caps, [{"per": "day", "count": 3}]),

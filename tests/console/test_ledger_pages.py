@@ -12,11 +12,13 @@ from django.contrib.auth.models import Permission
 from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from agentops.console.streams import streams_visible_to
 from agentops.identifiers import new_id
 from agentops.ledger import admin as ledger_admin
 from agentops.ledger import search as ledger_search
+from agentops.ledger.checkpoints import take_checkpoint
 from agentops.ledger.entries import Draft
 from agentops.ledger.models import Stream
 from agentops.ledger.search import ENTRIES_PER_PAGE, read_entry
@@ -77,6 +79,12 @@ class TestSearch:
         client = sign_in(cast.bob)
         assert len(search(client, stream=str(story)).context["found"].entries) == 2
         assert len(search(client, actor=str(cast.alice.pk)).context["found"].entries) == 1
+
+    def test_it_says_when_the_streams_were_last_signed(self, cast: Cast, story: UUID) -> None:
+        client = sign_in(cast.bob)
+        assert "has not been signed yet" in text_of(search(client))
+        take_checkpoint(now=timezone.now())
+        assert "checkpoint 1." in text_of(search(client))
 
     @pytest.mark.parametrize("query", [{"stream": "nonsense"}, {"actor": "nobody-here"}])
     def test_a_name_that_nobody_has_is_said(self, cast: Cast, story: UUID, query: dict[str, str]) -> None:

@@ -24,7 +24,12 @@ pytestmark = [pytest.mark.delegation, pytest.mark.slow]
 # no machine's speed, may halt a child.
 WORKING_S = 3_600
 SHARE = {"steps": 20, "tokens": 200_000, "usd": "2.00", "seconds": WORKING_S}
-CEILINGS = {"max_steps": 100, "max_tokens": 1_000_000, "max_usd": "10.00", "max_seconds": 2 * WORKING_S}
+CEILINGS: dict[str, Any] = {
+    "max_steps": 100,
+    "max_tokens": 1_000_000,
+    "max_usd": "10.00",
+    "max_seconds": 2 * WORKING_S,
+}
 POINTS: list[tuple[Side, Verdict]] = list(product(("before", "after"), ("go", "drop")))
 MOST_KILLS = 6
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from django.db import ProgrammingError, transaction
 
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
-from identities.models import AgentIdentity, User
+from identities.changes import SecondPersonNeeded, activate, do_or_propose, seconded
+from identities.models import AgentIdentity, Application, ChangeProposal, User
 from identities.services import (
     allow_start,
     create_application,
@@ -13,8 +15,9 @@ from identities.services import (
     revoke_application,
     update_application,
 )
-from tests.cast import Cast
+from tests.cast import Cast, let_govern
 from tests.factories import AgentFactory
+from tests.factories.identities import ApplicationAccountFactory
 from tests.ledger import kinds_of
 
 
@@ -76,3 +79,73 @@ def test_update_returns_what_changed(cast: Cast) -> None:
 
     assert changes == {"may_assert_users": (True, False)}
     assert kinds_of(application.id) == ["application.updated"]
+
+
+# --- whether it may name users ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def untrusted(governed: Cast) -> Application:
+    """Provide an application that names nobody, where what loosens takes two people, and Bob may be the second."""
+    let_govern(governed.bob)
+    return create_application(actor=governed.alice, team=governed.team, slug="till", name="Till")
+
+
+def trust(cast: Cast, application: Application) -> object:
+    return do_or_propose(
+        actor=cast.alice,
+        act=lambda: update_application(
+            actor=cast.alice, application=application, name="Till", may_assert_users=True
+        ),
+    )
+
+
+def test_to_trust_an_application_takes_two_people(governed: Cast, untrusted: Application) -> None:
+    proposal = trust(governed, untrusted)
+    assert isinstance(proposal, ChangeProposal)
+    untrusted.refresh_from_db()
+    assert (untrusted.may_assert_users, proposal.loosening) == (False, ["may_assert_users"])
+    with pytest.raises(PolicyDenied, match="nobody activates"):
+        activate(actor=governed.alice, proposal=proposal, second_factor=True)
+    activate(actor=governed.bob, proposal=proposal, second_factor=True)
+    untrusted.refresh_from_db()
+    assert untrusted.may_assert_users
+    assert kinds_of(untrusted.id) == ["application.created", "application.updated"]
+
+
+def test_to_trust_it_no_more_takes_one(governed: Cast, untrusted: Application) -> None:
+    with seconded(governed.bob):
+        update_application(actor=governed.alice, application=untrusted, name="Till", may_assert_users=True)
+    changes = update_application(
+        actor=governed.alice, application=untrusted, name="Till", may_assert_users=False
+    )
+    assert changes == {"may_assert_users": (True, False)}
+
+
+def test_another_name_takes_one(governed: Cast, untrusted: Application) -> None:
+    update_application(actor=governed.alice, application=untrusted, name="Desk", may_assert_users=False)
+    with pytest.raises(SecondPersonNeeded):
+        update_application(actor=governed.alice, application=untrusted, name="Desk", may_assert_users=True)
+
+
+def test_none_is_made_that_may_name_users_by_one_person(governed: Cast) -> None:
+    with pytest.raises(PolicyDenied, match="make it without"):
+        create_application(
+            actor=governed.alice, team=governed.team, slug="till", name="Till", may_assert_users=True
+        )
+    assert not Application.objects.filter(slug="till").exists()
+    let_govern(governed.bob)
+    with seconded(governed.bob):
+        made = create_application(
+            actor=governed.alice, team=governed.team, slug="till", name="Till", may_assert_users=True
+        )
+    made.refresh_from_db()
+    assert made.may_assert_users
+
+
+def test_no_row_is_written_that_may_name_users(governed: Cast) -> None:
+    account = ApplicationAccountFactory.create()
+    with pytest.raises(ProgrammingError, match="second person"), transaction.atomic():
+        Application.objects.create(
+            team=governed.team, slug="till", name="Till", service_account=account, may_assert_users=True
+        )

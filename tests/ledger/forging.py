@@ -14,8 +14,9 @@ from django.db import connection, transaction
 
 from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
+from agentops.ledger.faults import Fault
 from agentops.ledger.store import record
-from agentops.ledger.verification import Fault, Report, verify_streams
+from agentops.ledger.verification import Report, verify_streams
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -34,7 +35,8 @@ def as_owner(*, triggers: bool = False) -> Iterator[psycopg.Connection[Any]]:
 def _switch(owner: psycopg.Connection[Any], verb: str) -> None:
     rows = owner.execute(
         "SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger"
-        " WHERE tgname IN ('ledger_entry_row', 'ledger_entry_truncate', 'ledger_stream_row', 'ledger_stream_truncate')"
+        " WHERE tgname IN ('ledger_entry_row', 'ledger_entry_truncate', 'ledger_stream_row', 'ledger_stream_truncate',"
+        " 'ledger_checkpoint_row', 'ledger_checkpoint_truncate')"
     )
     for (table,) in rows.fetchall():
         owner.execute(f"ALTER TABLE ONLY {table} {verb} TRIGGER USER")

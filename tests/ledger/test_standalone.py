@@ -185,7 +185,7 @@ def test_a_ledger_that_has_grown_fits_its_earlier_export() -> None:
 
 
 def test_a_stream_that_was_written_anew_with_its_head_is_found(tmp_path: Path) -> None:
-    """It fits in itself: only what was kept elsewhere tells. A signed checkpoint will be such a thing."""
+    """It fits in itself: only what was kept elsewhere tells, or a checkpoint, of which there is none here."""
     write_stream(2)
     stream = write_stream(5)
     write_stream(2)
@@ -236,7 +236,7 @@ def test_streams_that_have_vanished_are_found() -> None:
     )
 
 
-def test_without_an_earlier_export_a_consistent_rewrite_is_not_found() -> None:
+def test_without_an_earlier_export_or_a_checkpoint_a_consistent_rewrite_is_not_found() -> None:
     """The limit of a chain without an anchor, stated as it is."""
     stream = write_stream(5)
     forge(stream, 1, 5, head=True)

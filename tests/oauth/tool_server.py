@@ -31,7 +31,7 @@ class Shown:
 
 @dataclass
 class ToolServer:
-    """Its address, whose calls it takes of which tool, what it was shown, and the statuses it answers with first."""
+    """Its address, whose calls it takes of which tool, what it was shown, the statuses it answers with first."""
 
     user: str
     tool: str
@@ -39,6 +39,7 @@ class ToolServer:
     address: str = ""
     shown: list[Shown] = field(default_factory=list)
     mishaps: list[int] = field(default_factory=list)
+    meanwhile: Callable[[str], object] | None = None  # happens in the middle of a call, whose key it gets
 
     def take(self, headers: dict[str, str], arguments: dict[str, Any]) -> int:  # Any: JSON
         """Return the status that a call is answered with."""
@@ -47,6 +48,8 @@ class ToolServer:
         call: dict[str, Any] = {"user": self.user, "tool": self.tool, "key": key, "arguments": arguments}
         refusal = self.judge.refuse(token, **call) if scheme == "Bearer" else "nobody"
         self.shown.append(Shown(token, key, headers, arguments, refusal))
+        if self.meanwhile is not None:
+            self.meanwhile(key)
         if refusal:
             return 401
         return self.mishaps.pop(0) if self.mishaps else 200

@@ -169,6 +169,10 @@ def database_codes() -> set[str]:
         ("SELECT 1", {"database_owner"}),
         ("ALTER TABLE ledger_entry DISABLE TRIGGER ledger_entry_row", {"database_owner", "ledger_unguarded"}),
         ("DROP TRIGGER ledger_entry_truncate ON ledger_entry", {"database_owner", "ledger_unguarded"}),
+        (
+            "DROP TRIGGER ledger_checkpoint_row ON ledger_checkpoint_head",
+            {"database_owner", "ledger_unguarded"},
+        ),
     ],
 )
 def test_owner_could_change_the_ledger(
@@ -192,6 +196,8 @@ def test_owner_could_change_the_ledger(
         ("DELETE", "ledger_entry_other"),
         ("UPDATE", "ledger_entry_other"),
         ("INSERT", "ledger_entry_other"),
+        ("UPDATE", "ledger_checkpoint"),
+        ("DELETE", "ledger_checkpoint_head"),
     ],
 )
 def test_one_right_too_many_is_found(right: LiteralString, table: LiteralString) -> None:

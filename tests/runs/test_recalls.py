@@ -12,6 +12,7 @@ from django.db import connections
 
 from agentops import messages
 from identities.models import Principal, SecretLease
+from identities.services import issue_api_key
 from runs import recalls, tasks
 from runs.models import Run, Stop
 from runs.receipts import write_receipt
@@ -25,6 +26,7 @@ from tools.services import force_breaker_open
 
 pytestmark = pytest.mark.revocation
 
+SCOPES = ["run", "agent", "tool", "application", "principal", "credential", "provider", "everything"]
 TIMEOUT_S = 20.0  # far more than a stop takes to be noticed; the server waits for 30
 PATIENCE_S = 15.0
 
@@ -71,9 +73,17 @@ def call_and(company: Company, server: RudeServer, happens: Callable[[], object]
 
     thread = threading.Thread(target=wait_and_act)
     thread.start()
-    run = company.run(proposes(("refund", ORDER)), says("Done."))
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.drive(start_with_key(company))
     thread.join()
     return run, time.monotonic() - moments[0]
+
+
+def start_with_key(company: Company) -> Run:
+    """Start a run as the application does, with a key of its own that can be stopped."""
+    cast = company.cast
+    key, _ = issue_api_key(actor=cast.ada, user=cast.application.service_account, label="shop")
+    return company.start(credential=key)
 
 
 def stop_it(company: Company, scope: str) -> Stop:
@@ -81,14 +91,13 @@ def stop_it(company: Company, scope: str) -> Stop:
     targets = {
         "run": run.pk, "agent": run.identity_id, "tool": company.versions[0].tool_id, "everything": "",
         "application": run.application_id, "provider": "openai", "principal": Principal.objects.get().pk,
+        "credential": run.credential_id,
     }  # fmt: skip
     return stop(actor=company.cast.ada, scope=scope, target=str(targets[scope]), reason="It goes wrong.")
 
 
 @pytest.mark.usefixtures("_quick")
-@pytest.mark.parametrize(
-    "scope", ["run", "agent", "tool", "application", "principal", "provider", "everything"]
-)
+@pytest.mark.parametrize("scope", SCOPES)
 def test_a_stop_calls_back_what_it_concerns(company: Company, server: RudeServer, scope: str) -> None:
     add_tool(company, server, idempotency="none")
     run, _ = call_and(company, server, lambda: stop_it(company, scope))
@@ -165,6 +174,9 @@ def test_with_the_real_figures_it_takes_about_a_second(company: Company, server:
     print(f"called back {since_s * 1000:.0f} ms after the click")
 
     assert company.states(run) == [("failed", "called_back")]
+    assert recalls.SLOW_AFTER_S + recalls.LOOK_EVERY_S < 1, "the longest that nobody looks at a call"
+    # No bound on the machine, which other suites keep busy: it tells a stop that was noticed from the call's own
+    # time limit, and from the server's answer after 30 s. The second itself is measured: ``bench stops``.
     assert since_s < TIMEOUT_S / 2
 
 
@@ -201,9 +213,7 @@ def deliver(sent: list[tuple[str, tuple[str, ...], str]]) -> None:
             tasks.withdraw_credentials(*args)
 
 
-@pytest.mark.parametrize(
-    "scope", ["run", "agent", "tool", "application", "principal", "provider", "everything"]
-)
+@pytest.mark.parametrize("scope", SCOPES)
 def test_a_stop_ends_the_credentials_that_calls_hold(
     company: Company, server: RudeServer, sent: list[tuple[str, tuple[str, ...], str]], scope: str
 ) -> None:

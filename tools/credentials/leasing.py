@@ -15,6 +15,8 @@ from agentops.database import orm_section
 from agentops.errors import AgentOpsError
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
+from identities.alarms import LEASE_NOT_ENDED, Alarm, sound
+from identities.models import SecretLease
 from tools.calls import CREDENTIAL, Call
 from tools.credentials.concealing import attempt_concealed
 from tools.credentials.leases import (
@@ -32,6 +34,7 @@ from tools.credentials.leases import (
 )
 from tools.credentials.material import Answer, Credential
 from tools.credentials.providers import CredentialTrouble, get_provider
+from tools.models import Tool
 from tools.outcomes import Outcome, fail
 
 logger = logging.getLogger(__name__)
@@ -139,5 +142,14 @@ def _note_failed_end(lease_id: UUID, secret_id: UUID, error: Exception) -> None:
             with orm_section():
                 facts = {"lease": str(lease_id)}
                 record(secret_id, "secret", Draft("lease.end_failed", timezone.now(), facts))
+                _sound(lease_id)
     except Exception:  # the database is gone: the row says "issued" or "revoking", and the sweep finds it
         logger.exception("lease %s is left to the sweep", lease_id)
+
+
+def _sound(lease_id: UUID) -> None:
+    """Tell the team whose tool's calls wait for it now, once."""
+    lease = SecretLease.objects.select_related("secret__team", "identity").get(pk=lease_id)
+    tool = Tool.objects.get(pk=lease.tool_id)
+    facts = {"secret": lease.secret.slug, "agent": lease.identity.name, "tool": tool.name}
+    sound(Alarm(LEASE_NOT_ENDED, lease.secret.team, lease.secret_id, facts, str(lease_id)))

@@ -47,6 +47,8 @@ def mint(call: Call, acting: Acting) -> Credential:
             call.principal_subject,
             call.principal_proof,
             acting.acts_for,
+            call.run_id,
+            call.spec.tool_id,
         ),
         audience=call.spec.config[AUDIENCE],
         tool=_name_there(call),

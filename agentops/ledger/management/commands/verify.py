@@ -18,11 +18,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("streams", nargs="*", type=UUID, help="only these streams; default: all")
+        parser.add_argument("--checkpoint", default="", help="the digest of one that was noted elsewhere")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
         with one_snapshot() as cursor:
-            report = verify_streams(cursor, options["streams"] or None)
+            report = verify_streams(cursor, options["streams"] or None, expected=options["checkpoint"])
             report.faults += compare_rows(cursor, options["streams"] or None)
         self.stdout.write(_as_json(report) if options["json"] else _as_text(report))
         if not report.ok:

@@ -1,0 +1,79 @@
+"""Comparing the ledger with what was signed about it: a consistent rewrite fits in itself, and not with this."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from agentops.ledger.checkpoints import digest_of, list_own_keys, statement_of
+from agentops.ledger.faults import Fault
+from agentops.ledger.models import Checkpoint, CheckpointHead
+from agentops.ledger.statements import NOTHING_BEFORE, Leaf, merkle_root
+from agentops.ledger.store import Cursor
+
+# The first signed head of each stream that is not there any more. All signed heads before it are.
+_GONE = """
+SELECT DISTINCT ON (h.stream) h.stream, h.seq, h.checkpoint, e.hash IS NULL,
+    coalesce((SELECT max(x.seq) FROM ledger_checkpoint_head x WHERE x.stream = h.stream AND x.seq < h.seq), 0),
+    coalesce((SELECT max(x.seq) FROM ledger_entry x WHERE x.stream = h.stream AND x.seq < h.seq), 0)
+FROM ledger_checkpoint_head h LEFT JOIN ledger_entry e ON e.stream = h.stream AND e.seq = h.seq
+WHERE e.hash IS DISTINCT FROM h.hash AND (%s::uuid[] IS NULL OR h.stream = ANY(%s))
+ORDER BY h.stream, h.seq
+"""
+
+
+def find_signed_faults(
+    cursor: Cursor, streams: list[UUID] | None = None, *, expected: str = ""
+) -> Iterator[Fault]:
+    """Yield what does not fit the checkpoints, and the checkpoints that do not fit themselves.
+
+    ``expected``: the digest (hex) of a checkpoint that was noted elsewhere, and has to be among them.
+    """
+    yield from _find_forged(streams, expected)
+    cursor.execute(_GONE, (streams, streams))
+    for stream, seq, checkpoint, is_gone, signed, there in cursor.fetchall():
+        if is_gone:
+            yield Fault(stream, there + 1, "truncated", f"checkpoint {checkpoint} holds entry {seq}")
+        else:
+            detail = f"checkpoint {checkpoint} holds another: something from entry {signed + 1} on was written anew"
+            yield Fault(stream, seq, "rewritten", detail)
+
+
+def _find_forged(streams: list[UUID] | None, expected: str) -> Iterator[Fault]:
+    rows = Checkpoint.objects.order_by("number")
+    if streams is not None:
+        held = CheckpointHead.objects.filter(stream_id__in=streams).values("checkpoint")
+        rows = rows.filter(number__in=held)
+    keys, number, digest, digests = list_own_keys(), 0, NOTHING_BEFORE, set()
+    for row in rows.iterator():
+        said = statement_of(row)
+        follows = streams is not None or (row.number, said.prev_digest) == (number + 1, digest)
+        problem = _find_problem(row, keys) if follows else "does not follow the one before it"
+        if problem:
+            yield Fault(row.pk, row.number, "forged", f"checkpoint {row.number} {problem}")
+        number, digest = row.number, digest_of(row)
+        digests.add(digest.hex())
+    if expected and expected.lower() not in digests:
+        yield Fault(UUID(int=0), number + 1, "truncated", f"there is no checkpoint {expected}")
+
+
+def _find_problem(row: Checkpoint, keys: frozenset[bytes]) -> str:
+    heads = CheckpointHead.objects.filter(checkpoint=row.number).order_by("stream_id")
+    leaves = [
+        Leaf(stream, seq, bytes(hashed))
+        for stream, seq, hashed in heads.values_list("stream_id", "seq", "hash")
+    ]
+    if (len(leaves), merkle_root(leaves)) != (row.heads, bytes(row.root)):
+        return "does not fit its heads"
+    if bytes(row.public_key) not in keys:
+        return "was signed by a key that is not ours"
+    try:
+        Ed25519PublicKey.from_public_bytes(bytes(row.public_key)).verify(
+            bytes(row.signature), statement_of(row).data()
+        )
+    except InvalidSignature:
+        return "is not what was signed"
+    return ""

@@ -1,0 +1,119 @@
+"""Taking checkpoints: what the ledger's heads are is signed from time to time, so that a rewrite is found later.
+
+The key is sealed under a key that the database does not hold. Its owner can write the ledger anew, and its heads;
+what was signed before they cannot.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.db import connection, transaction
+
+from agentops.ledger.models import Checkpoint, CheckpointKey
+from agentops.ledger.statements import NOTHING_BEFORE, Leaf, Statement, merkle_root
+from agentops.sealed_rows import place_of
+from agentops.sealing import SealRefused, seal, unseal
+
+logger = logging.getLogger(__name__)
+
+MOST_HEADS = 50_000  # of one checkpoint: with more the next one follows at once
+FIELD = "sealed_private_key"
+
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('ledger.checkpoint', 0))"
+_MOVED = """
+SELECT s.id, s.head_seq, s.head_hash FROM ledger_stream s
+WHERE s.head_seq > 0 AND NOT EXISTS (
+    SELECT FROM ledger_checkpoint_head h WHERE h.stream = s.id AND h.seq = s.head_seq)
+ORDER BY s.id LIMIT %s
+"""
+_ADD_HEADS = """
+INSERT INTO ledger_checkpoint_head (stream, seq, hash, checkpoint)
+SELECT stream, seq, hash, %s FROM unnest(%s::uuid[], %s::int[], %s::bytea[]) AS h(stream, seq, hash)
+"""
+
+
+@transaction.atomic
+def take_checkpoint(*, now: datetime) -> Checkpoint | None:
+    """Sign the heads that have moved since the last checkpoint; return it, None where none has."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK)  # numbers and digests follow one another
+        cursor.execute(_MOVED, [MOST_HEADS])
+        leaves = [Leaf(stream, seq, bytes(hashed)) for stream, seq, hashed in cursor.fetchall()]
+    if not leaves:
+        return None
+    made = _sign(leaves, Checkpoint.objects.order_by("-number").first(), now)
+    made.save(force_insert=True)
+    columns = zip(*((leaf.stream, leaf.seq, leaf.hash) for leaf in leaves), strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(_ADD_HEADS, [made.number, *map(list, columns)])
+    # Where logs are kept elsewhere, this is what an end that was cut off is found by.
+    digest = digest_of(made).hex()
+    transaction.on_commit(lambda: logger.info("checkpoint %s of the ledger: %s", made.number, digest))
+    return made
+
+
+def take_checkpoints(*, now: datetime) -> int:
+    """Take checkpoints until no head has moved; return how many heads were signed."""
+    signed = 0
+    while (made := take_checkpoint(now=now)) is not None:
+        signed += made.heads
+        if made.heads < MOST_HEADS:
+            break
+    return signed
+
+
+def _sign(leaves: list[Leaf], last: Checkpoint | None, now: datetime) -> Checkpoint:
+    private, public = _signing_key()
+    before = digest_of(last) if last else NOTHING_BEFORE
+    number = last.number + 1 if last else 1
+    said = Statement(number, now, public, len(leaves), merkle_root(leaves), before)
+    return Checkpoint(
+        number=number, at=now, public_key=public, heads=said.heads, root=said.root, prev_digest=before,
+        signature=private.sign(said.data()),
+    )  # fmt: skip
+
+
+def statement_of(row: Checkpoint) -> Statement:
+    """Return what a checkpoint says."""
+    return Statement(
+        row.number, row.at, bytes(row.public_key), row.heads, bytes(row.root), bytes(row.prev_digest)
+    )
+
+
+def digest_of(row: Checkpoint) -> bytes:
+    """Return a checkpoint's digest (SHA-256)."""
+    return statement_of(row).digest(bytes(row.signature))
+
+
+def _signing_key() -> tuple[Ed25519PrivateKey, bytes]:
+    """Return the newest key that is ours; the first one is made."""
+    for row in CheckpointKey.objects.order_by("-created_at"):
+        if (private := _open(row)) is not None:
+            return private, bytes(row.public_key)
+    return _make_key()
+
+
+def _make_key() -> tuple[Ed25519PrivateKey, bytes]:
+    private = Ed25519PrivateKey.generate()
+    row = CheckpointKey(public_key=private.public_key().public_bytes_raw())
+    row.sealed_private_key = seal(private.private_bytes_raw(), context=place_of(row, FIELD))
+    row.save(force_insert=True)
+    return private, bytes(row.public_key)
+
+
+def list_own_keys() -> frozenset[bytes]:
+    """Return the public keys whose private half only this installation can have sealed."""
+    return frozenset(bytes(row.public_key) for row in CheckpointKey.objects.all() if _open(row) is not None)
+
+
+def _open(row: CheckpointKey) -> Ed25519PrivateKey | None:
+    """Return a row's private key; None for one that somebody else has written."""
+    try:
+        raw = unseal(row.sealed_private_key, context=place_of(row, FIELD))
+        private = Ed25519PrivateKey.from_private_bytes(raw)
+    except (SealRefused, ValueError):
+        return None
+    return private if private.public_key().public_bytes_raw() == bytes(row.public_key) else None
