@@ -65,7 +65,7 @@ def test_who_wants_to_do_what_is_said_in_a_sentence(kind: str, sentence: str) ->
 
 def test_every_kind_can_be_told() -> None:
     for kind in list_kinds():
-        made = compose(notice(kind.name), "")
+        made = compose(notice(kind.name, client="refunds-agent", generation=2, secret="mail"), "")
         assert made.sentence
         assert made.link.startswith("http://127.0.0.1:8000/admin/")
 
