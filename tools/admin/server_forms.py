@@ -90,7 +90,7 @@ class TakeoverForm(forms.Form):
 class OperationForm(TakeoverForm):
     """What a person decides about an operation of an interface."""
 
-    field_order = ("name", "description", "effect", "statement", "idempotency", "credential")
+    field_order: tuple[str, ...] = ("name", "description", "effect", "statement", "idempotency", "credential")
     description = forms.CharField(
         max_length=4_000, required=False, widget=forms.Textarea(attrs={"rows": 6}),
         help_text="What models read; empty for its own words.",

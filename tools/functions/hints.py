@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import sys
 import types
-import typing
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -70,7 +69,7 @@ class HintReader:
             return self._read_container(origin, get_args(hint), where, inside)
         return self._read_class(hint, where, inside)
 
-    def read_default(self, hint: object, default: object, where: str) -> None:
+    def read_default(self, hint: Any, default: object, where: str) -> None:
         """Refuse a default that is none of the hint's values."""
         try:
             TypeAdapter(hint).validate_python(default, strict=True)
@@ -214,4 +213,4 @@ def _hints_of(hint: Any) -> dict[str, Any]:  # Any: a class, and its hints
 
 
 def _name(hint: object) -> str:
-    return str(getattr(hint, "__qualname__", None) or typing.cast("object", hint))[:80]
+    return str(getattr(hint, "__qualname__", None) or hint)[:80]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -28,9 +28,10 @@ class _Strict(GenerateJsonSchema):
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
         if self.mode == "serialization":
             return {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
+        told_of = cast("dict[str, Any]", schema)
         words = " and ".join(
-            f"{words} {schema[name]}" for name, words in BOUND_WORDS.items() if name in schema
-        )  # type: ignore[literal-required]  # keys of the table above
+            f"{words} {told_of[name]}" for name, words in BOUND_WORDS.items() if name in told_of
+        )
         told = {"type": "string", "pattern": _decimal_pattern(schema)}
         return {**told, "$comment": f"A decimal, {words}."} if words else told
 

@@ -107,7 +107,7 @@ def _find_faults(parameters: Mapping[str, inspect.Parameter], hints: Mapping[str
     return reader.faults
 
 
-def _read_parameter(reader: HintReader, parameter: inspect.Parameter, hint: object) -> None:
+def _read_parameter(reader: HintReader, parameter: inspect.Parameter, hint: Any) -> None:
     before = len(reader.faults)
     reader.read(hint, parameter.name)
     if parameter.default is not inspect.Parameter.empty and len(reader.faults) == before:

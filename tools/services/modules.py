@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 from django.conf import settings
 
 from agentops.errors import ValidationFailed
-from tools.adapters.python import is_allowed
+from tools.adapters.python import is_allowed, resolve_function
+from tools.adapters.signed import SIGNATURE
 from tools.models import ToolServer
 
 
@@ -33,3 +36,25 @@ def load_module(name: str) -> ModuleType:
     except Exception as error:  # importing runs the module: anything may come out of it
         detail = f"the module cannot be imported ({type(error).__name__})"
         raise ValidationFailed("module_not_importable", detail) from error
+
+
+def derive_definition(config: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
+    """Return the schemas of the function that a configuration names, and the configuration that pins its signature.
+
+    Raises ValidationFailed for a function that cannot be called or whose hints are not understood.
+    """
+    from tools.functions import (
+        UnusableSignature,
+        describe_function,
+        read_signature,
+    )  # which takes pydantic along
+
+    try:
+        function = resolve_function(config.get("function"), tuple(settings.TOOLS_PYTHON_MODULES)).function
+        described = describe_function(function, read_signature(function))
+    except UnusableSignature as error:
+        raise ValidationFailed("invalid_tool", str(error), problems=error.faults) from error
+    except ValueError as error:
+        raise ValidationFailed("invalid_tool", f"config: function: {error}") from error
+    schemas = {"input_schema": described.input_schema, "output_schema": described.output_schema}
+    return {**schemas, "config": {**config, SIGNATURE: described.digest}}

@@ -35,7 +35,7 @@ class Address:
 
 class Line(NamedTuple):
     sku: str
-    count: int = 1
+    pieces: int = 1
 
 
 class Extras(TypedDict):

@@ -14,8 +14,8 @@ from tests.cast import Cast
 from tests.factories import GrantFactory
 from tests.tools.execution import NOBODY, make_call
 from tests.tools.functions import shop
+from tests.tools.functions.stand_ins import change_hint, forget_stand_ins
 from tools import assessment
-from tools.adapters import python
 from tools.assessment import assess
 from tools.catalogue import read_spec
 from tools.models import ServerTool, Tool, ToolServer, ToolVersion
@@ -41,7 +41,7 @@ WORDS = "pay {amount} back for {order_id}"
 def _allowed(settings: Settings) -> Iterator[None]:
     settings.TOOLS_PYTHON_MODULES = [HERE]
     yield
-    python._load_function.cache_clear()  # of functions that stood in: a deployment is another process
+    forget_stand_ins()
 
 
 def name_module(cast: Cast, **changes: Any) -> ToolServer:  # Any: fields of several types
@@ -59,18 +59,6 @@ def take_over(cast: Cast, server: ToolServer, name: str = "refund", **decided: A
     row = ServerTool.objects.get(server=server, name=name)
     values = {"name": name, "effect": "irreversible", "statement": WORDS, **decided}
     return import_tool(actor=cast.alice, described=row, takeover=Takeover(**values), seen=row.digest)
-
-
-def change_hint(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the function be another one, as a deployment would."""
-
-    def refund(order_id: str, amount: str) -> str:
-        """Pay an order back."""
-        return order_id + amount
-
-    refund.__module__ = HERE
-    monkeypatch.setattr(shop, "refund", refund)
-    python._load_function.cache_clear()
 
 
 def test_what_is_listed_are_the_public_functions_and_why_some_are_none(server: ToolServer) -> None:
@@ -116,7 +104,7 @@ def test_another_signature_quarantines_until_it_is_accepted(
         accept_tool(actor=cast.alice, tool=before.tool)
     after = take_over(cast, server)
     assert (Tool.objects.get().state, after.number) == ("active", 2)
-    assert list(after.input_schema["properties"]) == ["order_id", "amount"]
+    assert after.input_schema["required"] == ["order_id", "amount"]
 
 
 def test_what_was_seen_is_what_is_accepted(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 import re
 import string
 import sys
+import types
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -164,7 +166,7 @@ def test_bounds_that_no_schema_says_are_kept_when_values_are_turned() -> None:
 
 REST = {"order_id": "A-1", "due": "2027-01-02", "lines": [["tea"]]}
 
-TEXTS = st.text(st.characters(exclude_categories=("C",)), max_size=20)
+TEXTS = st.text(st.characters(exclude_categories=["C"]), max_size=20)
 WHOLE = st.integers(-(2**53) + 1, 2**53 - 1)
 LEAVES: list[st.SearchStrategy[tuple[Any, Any]]] = [
     st.tuples(st.just(str), TEXTS),
@@ -189,12 +191,25 @@ NAMES = st.text(string.ascii_lowercase, min_size=1, max_size=5)
 def around(inner: st.SearchStrategy[tuple[Any, Any]]) -> st.SearchStrategy[tuple[Any, Any]]:
     """Draw a hint around another one, with a value of it."""
     return st.one_of(
-        inner.map(lambda pair: (list[pair[0]], [pair[1], pair[1]])),
-        inner.map(lambda pair: (tuple[pair[0], ...], (pair[1],))),
-        st.tuples(inner, inner).map(lambda two: (tuple[two[0][0], two[1][0]], (two[0][1], two[1][1]))),
-        st.tuples(NAMES, inner).map(lambda named: (dict[str, named[1][0]], {named[0]: named[1][1]})),
-        inner.map(lambda pair: pair if pair[0] is None else (pair[0] | None, pair[1])),
+        inner.map(_in_a_list),
+        st.tuples(inner, inner).map(_side_by_side),
+        st.tuples(NAMES, inner).map(_by_name),
+        inner.map(lambda pair: pair if pair[0] is None else (operator.or_(pair[0], None), pair[1])),
     )
+
+
+def _in_a_list(pair: tuple[Any, Any]) -> tuple[Any, Any]:
+    return types.GenericAlias(list, (pair[0],)), [pair[1], pair[1]]
+
+
+def _side_by_side(two: tuple[tuple[Any, Any], tuple[Any, Any]]) -> tuple[Any, Any]:
+    (left, first), (right, second) = two
+    return types.GenericAlias(tuple, (left, right)), (first, second)
+
+
+def _by_name(named: tuple[str, tuple[Any, Any]]) -> tuple[Any, Any]:
+    name, (hint, value) = named
+    return types.GenericAlias(dict, (str, hint)), {name: value}
 
 
 PAIRS = st.recursive(st.one_of(LEAVES), around, max_leaves=4)
