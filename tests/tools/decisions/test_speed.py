@@ -1,6 +1,6 @@
 """How fast a table of twenty rows decides: the speed is printed, the work is asserted.
 
-Ten thousand decisions a second leave 100 µs for each. A call of a function, Python's or the library's, takes some 0.1 µs
+Ten thousand decisions a second leave 100 µs for each. A call of a function, of Python or its library, takes some 0.1 µs
 with what it does, on any machine that people work on: so a decision has to come with a few hundred of them, whatever
 else this machine does meanwhile.
 """
