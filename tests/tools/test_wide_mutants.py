@@ -28,6 +28,7 @@ from tests.tools.provenance import test_links as linked
 from tests.tools.test_policy import GOOD, GRANT, PARENT
 from tests.tools.test_policy_mutants import Answers, Names, load, rows_of
 from tools import bindings
+from tools.amounts import LARGEST
 from tools.bindings import MadeDecision
 from tools.decisions.deciding import compile_definition
 from tools.decisions.definitions import read_definition
@@ -58,24 +59,17 @@ def ask_bindings(names: Names) -> Answers:
         told += [names["is_same"](one, other), names["is_same"](other, one)]
     told += [names["is_same"](one, other) for one, other in ((True, True), (1, 2), ("a", "b"), (None, None))]
     told += [
-        names["is_same"](f"{bindings.LARGEST:f}", f"{bindings.LARGEST:f}.0"),
+        names["is_same"](f"{LARGEST:f}", f"{LARGEST:f}.0"),
         names["is_same"](None, "1"),
     ]
     for after, _ in rows_of(bound.test_a_binding_may_only_get_tighter):
         told.append(names["keeps_bindings"](bound.BOUND, after))
     told.append(names["keeps_bindings"](bound.BOUND, {"amount": {**bound.BOUND["amount"], "tool": "other"}}))
     told.append(names["keeps_bindings"]({**bound.BOUND, "fee": bound.BOUND["amount"]}, bound.BOUND))
-    broken = [
-        {"amount": {**bound.BOUND["amount"], **wrong}}
-        for wrong in (
-            {"tool": ""},
-            {"output": ""},
-            {"tool": 1},
-            {"inputs": []},
-            {"inputs": {"a": 1}},
-            {"more": 1},
-        )
-    ]
+    wrongs: list[dict[str, Any]] = [
+        {"tool": ""}, {"output": ""}, {"tool": 1}, {"inputs": []}, {"inputs": {"a": 1}}, {"more": 1},
+    ]  # fmt: skip
+    broken = [{"amount": {**bound.BOUND["amount"], **wrong}} for wrong in wrongs]
     for declared in (*rows_of(bound.test_what_binds_nothing_is_refused), *broken, bound.BOUND, {}):
         told.append(list(names["find_binding_faults"](declared, {"amount": {}, "order_id": {}})))
     return told
@@ -98,7 +92,13 @@ REQUESTS = [
     "What is new?",
 ]
 LIMITS = (None, 0, 1, 3)
-TEMPLATES = ({}, {"to": "Ann"}, {"to": "*"}, {"to": "Ann", "text": "hello"}, {"to": "Ann Lee"})
+TEMPLATES: tuple[dict[str, str], ...] = (
+    {},
+    {"to": "Ann"},
+    {"to": "*"},
+    {"to": "Ann", "text": "hello"},
+    {"to": "Ann Lee"},
+)
 VALUES: tuple[dict[str, object], ...] = (
     {}, {"to": "Ann"}, {"to": "Joann"}, {"to": ["Bob", "Ann"]}, {"to": [], "text": "hello"},
     {"to": "Ann Lee", "text": "well, hello"}, {"to": 5},
