@@ -18,6 +18,7 @@ DOUBTS = frozenset(
         "from_untrusted",
         "from_nowhere",
         "another_named",
+        "confusable",
         "strange_address",
         "carries_sensitive",
         "leaks_sensitive",

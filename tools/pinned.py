@@ -1,7 +1,8 @@
-"""Whether a tool is still what was accepted of the document it was taken from, looked up when a call is assessed.
+"""Whether a tool is still what was accepted of the document or module it was taken from, looked up at assessment.
 
 A tool of an MCP server asks before each call. A document is not fetched for every call: what counts is which
-description was accepted last, so that a version made of an earlier one is called no more, whoever pins it.
+description was accepted last, so that a version made of an earlier one is called no more, whoever pins it. A function
+is looked at once more by its adapter, for this process may have other code than the one that accepted it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ WHERE s.id = $1::uuid AND l.name = $2 AND s.state = 'active'
 
 def find_outdated(call: Call) -> Reason | None:
     """Return why a call cannot go out as its tool was pinned; nothing is asked for tools that come from no document."""
-    origin = call.spec.config.get("origin") if call.spec.adapter == "http" else None
+    origin = call.spec.config.get("origin") if call.spec.adapter in ("http", "python") else None
     if origin is None:
         return None
     with borrowed() as connection:

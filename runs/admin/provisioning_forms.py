@@ -162,6 +162,8 @@ class TemplateStep(Step):
             version["planner"] = behaviour_of(copied).planner
         if version["principal_source"] == AgentVersion.PrincipalSource.TOKEN:
             version["planner"] = EXTERNAL
+        if version.get("planner") != EXTERNAL:  # what a run reads is to choose no tools of a new agent
+            version["plan"] = (copied and behaviour_of(copied).plan) or AgentVersion.Plan.WORDS.value
         document["versions"][slug] = {**version, "catalogue": [], "state": "draft"}
 
 

@@ -25,7 +25,7 @@ from runs.admin.tool_use import tool_calls_view
 from runs.admin.try_it import try_view
 from runs.admin.what_if import what_if_view
 from runs.models import AgentVersion, Price
-from runs.preflight import check_version
+from runs.preflight import advise, check_version
 from runs.publishing import publish_version, retire_version
 
 CHANGE = "runs.change_agentversion"
@@ -105,10 +105,12 @@ class AgentVersionAdmin(GovernedAdmin):
     def page_context(self, request: HttpRequest, subject: AgentVersion) -> dict[str, Any]:
         """Add the catalogue, the price, and everything that is missing from a version still to be used."""
         retired = subject.state == AgentVersion.State.RETIRED
+        catalogue = list(subject.catalogue.select_related("tool").order_by("tool__name"))
         return {
-            "catalogue": subject.catalogue.select_related("tool").order_by("tool__name"),
+            "catalogue": catalogue,
             "price": Price.objects.filter(model=subject.model, active=True).first(),
             "findings": [] if retired else check_version(subject),
+            "advice": [] if retired else advise(subject, catalogue),
         }
 
 

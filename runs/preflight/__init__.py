@@ -4,12 +4,14 @@ One list, the same in the console, ``apply``, ``manage.py check --deploy`` and t
 """
 
 from runs.preflight.activation import refuse_unsafe_activation
+from runs.preflight.advice import advise
 from runs.preflight.findings import Finding
 from runs.preflight.installation import check_installation, refuse_unsafe_start
 from runs.preflight.versions import check_version
 
 __all__ = [
     "Finding",
+    "advise",
     "check_installation",
     "check_version",
     "refuse_unsafe_activation",

@@ -26,6 +26,7 @@ from tools.services import (
 from tools.services.catalogue import latest_version
 from tools.services.definition import definition_of
 from tools.services.linting import find_blocking
+from tools.services.modules import derive_definition
 from tools.services.table_faults import derive_schemas
 
 MOVES = {"active": accept_tool, "quarantined": quarantine_tool, "retired": retire_tool}
@@ -128,6 +129,9 @@ def _definition(session: Session, entry: dict[str, Any]) -> ToolDefinition:
     values = {name: value for name, value in entry.items() if name in DEFINING}
     if values["adapter"] == "decision" and "input_schema" not in values:
         values |= _derive_schemas(session, entry)
+    if values["adapter"] == "python" and "input_schema" not in values:
+        derived = derive_definition(values.get("config", {}))
+        values = {**derived, **values, "config": derived["config"]}
     for name in ("input_schema", "output_schema"):
         if isinstance(values.get(name), dict):
             values[name] = with_definitions(values[name], shared)

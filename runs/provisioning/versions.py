@@ -13,6 +13,7 @@ from agentops.rows import Changes
 from identities.models import AgentIdentity
 from runs.behaviour import FIELDS, Behaviour, behaviour_of
 from runs.models import AgentVersion
+from runs.preflight import advise
 from runs.provisioning.session import Session, at
 from runs.publishing import draft_version, publish_version, retire_version
 from tools.models import ToolVersion
@@ -37,6 +38,8 @@ def _apply(session: Session, agent: AgentIdentity, entry: dict[str, Any]) -> Non
     version = draft_version(actor=session.actor, identity=agent, behaviour=behaviour)
     drafted = previous is None or version.pk != previous.pk
     changes = _differences(before, behaviour) if drafted else {}
+    if drafted:  # once: what is applied again says nothing new
+        session.notes += [str(finding) for finding in advise(version, behaviour.catalogue)]
     wanted = entry.get("state", "published") == "published" and version.state == AgentVersion.State.DRAFT
     if wanted and _publish(session, version):
         changes["state"] = (None if previous is None else "draft", "published")

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Protocol
 
 import pytest
 from pytest_django import Settings
 
 from runs.attacks.company import Desk, provision
-from runs.attacks.layers import Layer
+from runs.attacks.layers import Layer, PlanSource
 from runs.attacks.suite import Suite
 from runs.attacks.world import HERE
 from tests.cast import Cast
 from tests.factories.identities import PersonFactory
 from tests.runs.conftest import watched_driver
 
-Opens = Callable[[Suite, Layer], Desk]
+
+class Opens(Protocol):
+    """Provisions a suite at a layer; plans are of the user's words unless stated."""
+
+    def __call__(self, suite: Suite, layer: Layer, plan: PlanSource = "words") -> Desk: ...
 
 
 @pytest.fixture
@@ -24,5 +29,7 @@ def open_desk(transactional_db: None, cast: Cast, settings: Settings) -> Iterato
     settings.TOOLS_PYTHON_MODULES = [HERE]
     second = PersonFactory.create(username="sue", is_superuser=True)
     with watched_driver() as faults:
-        yield lambda suite, layer: provision(suite, layer, actor=cast.ada, second=second)
+        yield lambda suite, layer, plan="words": provision(
+            suite, layer, actor=cast.ada, second=second, plan=plan
+        )
     assert not faults, "the driver failed:\n" + "\n".join(faults)

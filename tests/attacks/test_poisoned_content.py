@@ -14,6 +14,8 @@ from runs.attacks.suite import play_bare
 from tests.attacks.conftest import Opens
 from tests.attacks.suites import chat, files
 
+pytestmark = pytest.mark.attacks
+
 # Without the defence the attacks succeed, or the tests would say nothing.
 EXPECTED = {NONE: "executed", ALL: "denied"}
 

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from pytest_django import Settings
 
 from identities.changes import activate
 from identities.models import ChangeProposal
 from tests.cast import Cast, let_govern
 from tests.console.visits import act, page_of, sign_in, text_of
 from tests.tools.adapters.mcp.server import ToolsServer, serve_tools
+from tests.tools.functions import shop
+from tests.tools.functions.stand_ins import change_hint, forget_stand_ins
 from tests.tools.openapi.documents import SHOP
 from tools.models import ServerTool, Tool, ToolServer
 
@@ -172,3 +175,39 @@ def test_from_a_document_to_a_tool_and_to_its_change(cast: Cast) -> None:
     page = text_of(alice.get(page_of("tools_tool", "change", tool.pk)))
     for words in ("quarantined", "describes it differently now", "Look an order up Look it up"):
         assert words in page
+
+
+def test_from_a_function_to_a_tool_and_to_its_change(
+    cast: Cast, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.TOOLS_PYTHON_MODULES = [shop.__name__]
+    alice, charlie = sign_in(cast.alice), sign_in(cast.charlie)
+    form = {"team": cast.team.pk, "slug": "functions", "transport": "python", "module": "os"}
+    assert "TOOLS_PYTHON_MODULES" in text_of(alice.post(page_of(SERVER, "add"), form))
+    alice.post(page_of(SERVER, "add"), {**form, "module": shop.__name__})
+    server = ToolServer.objects.get()
+    act(alice, SERVER, "refresh", server.pk)
+    page = text_of(alice.get(page_of(SERVER, "change", server.pk)))
+    assert "Any is not understood" in page
+    assert f"Module {shop.__name__}" in page
+
+    row = ServerTool.objects.get(name="refund")
+    address = page_of(SERVER, "import", server.pk, row.pk)
+    page = text_of(alice.get(address))
+    for words in (f"Called as {shop.__name__}:refund", "Pay an order back.", "A decimal, at least 0.01"):
+        assert words in page
+    taken = {
+        "name": "pay_back", "effect": "irreversible", "statement": "pay {amount} back for {order_id}",
+        "idempotency": "read_back", "read_back": "find_refund", "seen": row.digest,
+    }  # fmt: skip
+    charlie.post(address, taken)
+    assert not Tool.objects.exists()
+    assert "The tool pay_back v1 is there: irreversible." in text_of(alice.post(address, taken, follow=True))
+    assert 'value="find_refund"' in alice.get(address).content.decode()
+
+    change_hint(monkeypatch)
+    act(alice, SERVER, "refresh", server.pk)
+    page = text_of(alice.get(page_of("tools_tool", "change", Tool.objects.get().pk)))
+    for words in ("quarantined", "describes it differently now", "input schema"):
+        assert words in page
+    forget_stand_ins()

@@ -11,6 +11,9 @@ value, or raises `agentops.errors.Transient` or `Permanent` when it surely had n
 `read_back` function takes `call` alone; it returns the recorded result, or raises
 `Permanent("not_executed")` when the key had no effect and none is on its way. It runs in a thread of its
 own: it sees what is committed, not the caller's open transaction.
+
+With a `signature`, which an import writes, arguments are turned into what the function's hints name, and results back:
+`tools.adapters.signed`.
 """
 
 from __future__ import annotations
@@ -33,6 +36,15 @@ from agentops.engine.retry import Effect
 from agentops.errors import AdapterError, OutcomeUnknown, Transient
 from agentops.threads import BoundedThreads, Overrun, Raised, Saturated
 from tools.adapters.base import AdapterOptions, accept_value, measure
+from tools.adapters.signed import (
+    CHANGED,
+    KEYS,
+    SignatureChanged,
+    ask_anew,
+    convert,
+    express,
+    find_signature_faults,
+)
 from tools.calls import CREDENTIAL, Call, CallContext
 from tools.outcomes import Outcome, doubt, fail, too_late
 
@@ -68,10 +80,10 @@ class PythonAdapter:
         path = call.spec.config.get("read_back")
         if path is None:
             return None
-        return measure(lambda: self._run(call, path, {}, timeout_s))
+        return measure(lambda: self._run(call, path, None, timeout_s))
 
     def check_config(self, config: Mapping[str, Any]) -> list[str]:
-        known = {"function", "read_back", CREDENTIAL}
+        known = {"function", "read_back", CREDENTIAL, *KEYS}
         remedies = [f"remove {name!r}: unknown" for name in sorted(config.keys() - known)]
         if "function" not in config:
             remedies.append('add "function": "package.module:function"')
@@ -80,27 +92,29 @@ class PythonAdapter:
                 resolve_function(config[name], self._modules)
             except ValueError as error:
                 remedies.append(f"{name}: {error}")
-        return remedies
+        return remedies + find_signature_faults(config, self._find_function(config))
+
+    def _find_function(self, config: Mapping[str, Any]) -> Callable[..., Any] | None:
+        try:
+            return resolve_function(config.get("function"), self._modules).function
+        except ValueError:
+            return None
 
     def _run(
         self,
         call: Call,
         path: object,
-        arguments: dict[str, Any],
+        arguments: dict[str, Any] | None,
         timeout_s: float,
         not_after: float = math.inf,
     ) -> Outcome:
+        """Call the function, or with None as arguments the read-back, which takes none."""
+        prepared = self._prepare(call, path, arguments)
+        if isinstance(prepared, Outcome):
+            return prepared
+        function, keywords = prepared
         try:
-            target = resolve_function(path, self._modules)
-            keywords = _bind(target, call, arguments)
-        except ValueError as error:
-            return fail("bad_config", str(error))
-        except TypeError as error:
-            return fail("bad_argument", f"The function does not take these arguments: {error}")
-        try:
-            result = self.threads.run(
-                lambda: _call_and_clean_up(target.function, keywords, not_after), timeout_s
-            )
+            result = self.threads.run(lambda: _call_and_clean_up(function, keywords, not_after), timeout_s)
         except Saturated:
             return fail("saturated", "Too many calls are stuck or at work in this process.", retryable=True)
         except Overrun:
@@ -109,7 +123,24 @@ class PythonAdapter:
             if isinstance(raised.error, _TooLate):
                 return too_late()
             return _judge_error(call.spec.effect, raised.error)
-        return _accept_result(call, result)
+        return _accept_result(call, self._find_function(call.spec.config), result)
+
+    def _prepare(
+        self, call: Call, path: object, arguments: dict[str, Any] | None
+    ) -> tuple[Callable[..., Any], dict[str, Any]] | Outcome:
+        """Return the function with the keywords of its call, or why nothing can be called."""
+        try:
+            target = resolve_function(path, self._modules)
+        except ValueError as error:
+            return fail("bad_config", str(error))
+        try:
+            turned = {} if arguments is None else convert(call.spec.config, target.function, arguments)
+            return target.function, _bind(target, call, turned)
+        except SignatureChanged:
+            ask_anew(call.spec.config)
+            return fail(CHANGED, "The function is not what was accepted any more; nothing was called.")
+        except (TypeError, ValueError) as error:
+            return fail("bad_argument", f"The function does not take these arguments: {error}")
 
 
 def resolve_function(path: object, modules: tuple[str, ...]) -> Target:
@@ -122,7 +153,7 @@ def resolve_function(path: object, modules: tuple[str, ...]) -> Target:
 @lru_cache(maxsize=512)
 def _load_function(path: str, modules: tuple[str, ...]) -> Target:
     module_name, _, name = path.partition(":")
-    if not _is_allowed(module_name, modules):
+    if not is_allowed(module_name, modules):
         raise ValueError(f"allow the module {module_name} in TOOLS_PYTHON_MODULES, or use an allowed one")
     try:
         function = getattr(import_module(module_name), name)
@@ -130,12 +161,13 @@ def _load_function(path: str, modules: tuple[str, ...]) -> Target:
         raise ValueError(f"{path} cannot be imported ({type(error).__name__})") from error
     if not inspect.isfunction(function) or inspect.iscoroutinefunction(function):
         raise ValueError(f"{path} must be a plain, synchronous function")
-    if not _is_allowed(function.__module__, modules):
+    if not is_allowed(function.__module__, modules):
         raise ValueError(f"{path} is defined in {function.__module__}, which is not an allowed module")
     return Target(function, inspect.signature(function))
 
 
-def _is_allowed(module_name: str, modules: tuple[str, ...]) -> bool:
+def is_allowed(module_name: str, modules: tuple[str, ...]) -> bool:
+    """Return whether a module is one of those that the installation allows, or below one."""
     return any(module_name == allowed or module_name.startswith(f"{allowed}.") for allowed in modules)
 
 
@@ -196,10 +228,14 @@ def _judge_error(effect: Effect, error: BaseException) -> Outcome:
     return doubt(effect, "tool_error", f"The tool failed with {type(error).__name__}.", retryable=passing)
 
 
-def _accept_result(call: Call, result: object) -> Outcome:
-    """Take in a result by way of JSON text: later changes by the tool cannot reach the recorded value."""
+def _accept_result(call: Call, function: Callable[..., Any] | None, result: object) -> Outcome:
+    """Take in a result by way of JSON text: later changes by the tool cannot reach the recorded value.
+
+    ``function``: that of the tool, whose hint says what a read-back returns as well.
+    """
     try:
-        value = json.loads(_STRICT.encode(result))
+        told = result if function is None else express(call.spec.config, function, result)
+        value = json.loads(_STRICT.encode(told))
     except (TypeError, ValueError, RecursionError) as error:
         detail = f"The result is not a JSON value: {error}"
         return doubt(call.spec.effect, "bad_output", detail, retryable=False)

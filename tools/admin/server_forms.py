@@ -31,6 +31,10 @@ class ServerForm(forms.Form):
         help_text="Of an interface; empty if you bring the document yourself.",
     )  # fmt: skip
     command = forms.ChoiceField(required=False, help_text="One that the operator lists in MCP_COMMANDS.")
+    module = forms.CharField(
+        max_length=200, required=False,
+        help_text="Of functions: one that the operator allows in TOOLS_PYTHON_MODULES, such as company.tools.",
+    )  # fmt: skip
     audience = forms.CharField(
         max_length=500, required=False, help_text="The resource that calls carry a token for."
     )
@@ -86,10 +90,10 @@ class TakeoverForm(forms.Form):
 class OperationForm(TakeoverForm):
     """What a person decides about an operation of an interface."""
 
-    field_order = ("name", "description", "effect", "statement", "idempotency", "credential")
+    field_order: tuple[str, ...] = ("name", "description", "effect", "statement", "idempotency", "credential")
     description = forms.CharField(
         max_length=4_000, required=False, widget=forms.Textarea(attrs={"rows": 6}),
-        help_text="What models read; empty for the document's own words.",
+        help_text="What models read; empty for its own words.",
     )  # fmt: skip
     credential = forms.SlugField(
         max_length=64, required=False, help_text="The slug of a secret of the team, instead of the server's."
@@ -100,6 +104,23 @@ class OperationForm(TakeoverForm):
     def clean_asks(self) -> dict[str, Any]:
         """Return no forms."""
         return {}
+
+
+class FunctionForm(OperationForm):
+    """What a person decides about a function of this installation."""
+
+    field_order = ("name", "description", "effect", "statement", "idempotency", "read_back", "credential")
+    idempotency = forms.ChoiceField(
+        choices=[
+            ("none", "nothing"),
+            ("honours_key", "same key, one effect"),
+            ("read_back", "it can be asked what became of it"),
+        ],
+        label="Same key twice",
+    )
+    read_back = forms.CharField(
+        max_length=64, required=False, help_text="The module's function that says what became of a call."
+    )
 
 
 class DocumentForm(forms.Form):
@@ -127,6 +148,15 @@ def _read_file(file: Any) -> str:  # Any: Django's uploaded file, which has no t
         raise ValidationError("The file is no text in UTF-8.") from None
 
 
+def form_for(row: ServerTool) -> type[TakeoverForm]:
+    """Return the form by which a tool of such a server is taken over."""
+    forms_of: dict[str, type[TakeoverForm]] = {
+        ToolServer.Transport.OPENAPI: OperationForm,
+        ToolServer.Transport.PYTHON: FunctionForm,
+    }
+    return forms_of.get(row.server.transport, TakeoverForm)
+
+
 def fill_in(row: ServerTool) -> dict[str, Any]:
     """Return what was decided about a tool when it was taken over before, or what is proposed."""
     latest = row.tool.versions.order_by("-number").first() if row.tool else None
@@ -143,5 +173,6 @@ def fill_in(row: ServerTool) -> dict[str, Any]:
         "error_is_refusal": latest.config.get("error_is_refusal", False),
         "asks": json.dumps(latest.config["asks"], indent=2) if "asks" in latest.config else "",
         "credential": own if own != row.server.credential else "",
+        "read_back": latest.config.get("read_back", "").rpartition(":")[2] if row.server.module else "",
         **kept,
     }

@@ -24,7 +24,7 @@ from identities.changes import do_or_propose
 from identities.models import ChangeProposal, Team
 from identities.policies import may_govern
 from tools.adapters.mcp.definitions import compare
-from tools.admin.server_forms import DocumentForm, OperationForm, ServerForm, TakeoverForm, fill_in
+from tools.admin.server_forms import DocumentForm, ServerForm, fill_in, form_for
 from tools.models import ServerTool, Tool, ToolServer
 from tools.services import (
     ServerDefinition,
@@ -113,8 +113,7 @@ class ToolServerAdmin(GovernedAdmin):
             "changes": compare(row.accepted, row.described) if row.accepted else (),
             "annotations": row.described.get("annotations", {}),
         }
-        form = OperationForm if row.server.transport == ToolServer.Transport.OPENAPI else TakeoverForm
-        make_form = partial(form, initial=fill_in(row))
+        make_form = partial(form_for(row), initial=fill_in(row))
         return serve_form(
             self, request, make_form, partial(self._import, request, row), context, "tools/import.html"
         )

@@ -13,7 +13,7 @@ from tools.querysets import ServerToolQuerySet, ToolServerQuerySet
 
 
 class ToolServer(models.Model):
-    """A server of tools that speaks MCP, or is described by an OpenAPI document.
+    """A server of tools that speaks MCP, or is described by an OpenAPI document, or a module of our own.
 
     Where it is never changes: approvals are bound to it. An address that is left to the document is written once, when
     that is read first.
@@ -23,6 +23,7 @@ class ToolServer(models.Model):
         HTTP = "http", "streamable HTTP"
         STDIO = "stdio", "a command on our own hosts"
         OPENAPI = "openapi", "an interface with an OpenAPI document"
+        PYTHON = "python", "functions of a module of this installation"
 
     class State(models.TextChoices):
         ACTIVE = "active"
@@ -37,6 +38,10 @@ class ToolServer(models.Model):
         max_length=500, blank=True, help_text="Where its document is; empty for one that people bring."
     )
     command = models.CharField(max_length=64, blank=True, help_text="A name in the operator's MCP_COMMANDS.")
+    module = models.CharField(
+        max_length=200, blank=True, default="", db_default="",
+        help_text="A module that the operator allows in TOOLS_PYTHON_MODULES.",
+    )  # fmt: skip
     audience = models.CharField(max_length=500, blank=True)
     credential = models.CharField(max_length=64, blank=True, help_text="The slug of a secret of the team.")
     allow_private = models.BooleanField(default=False)

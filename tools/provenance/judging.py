@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tools.amounts import number_of
+from tools.formats.scripts import is_single_script
 from tools.provenance.declaration import Declaration, Kind
 from tools.provenance.egress import find_addresses, is_link
 from tools.provenance.labels import EVERY
@@ -191,6 +192,9 @@ def _judge_value(value: Value, sources: Sources) -> Finding:
     origin, named = value.origin, f"{value.path} ({value.kind})"
     if origin.source == "user":
         return Finding("ALLOW", "from_user", f"{named} is in the user's own words")
+    if origin.source == "trusted" and value.kind != "amount" and _is_confusable(value.text):
+        detail = f"{named} mixes letters of several scripts, so that it may look like another: {origin.where}"
+        return Finding("REQUIRE_APPROVAL", "confusable", detail)
     if origin.source == "trusted" and sources.is_another_named(value.text):
         detail = (
             f"{named} is from trusted data, of another thing than the one that the user named: {origin.where}"
@@ -204,6 +208,11 @@ def _judge_value(value: Value, sources: Sources) -> Finding:
     # A sum may have been worked out. A name or an address that stands nowhere was made up.
     word: Word = "REQUIRE_APPROVAL" if value.kind == "amount" else "DENY"
     return Finding(word, "from_nowhere", f"nothing that the run was told or has read holds {named}")
+
+
+def _is_confusable(text: str) -> bool:
+    """Return whether a word of a text mixes scripts: people who have not written it take it for another."""
+    return not all(is_single_script(word) for word in text.split())
 
 
 def _judge_content(declared: Declaration, arguments: Arguments, sources: Sources) -> Iterator[Finding]:

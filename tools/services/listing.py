@@ -27,6 +27,7 @@ from tools.credentials.material import Credential
 from tools.credentials.providers import CredentialTrouble, LeaseTerms, OpenSecret, get_provider
 from tools.models import ToolServer
 from tools.services.documents import Reading, read_operations
+from tools.services.modules import load_module
 from tools.services.origins import NO_TOOL, config_of, find_target_faults
 
 logger = logging.getLogger(__name__)
@@ -69,6 +70,8 @@ def list_server(server: ToolServer, document: str = "") -> Listing:
         if server.transport == ToolServer.Transport.OPENAPI:
             reading = read_operations(server, document, WITHIN_S)
             tools = [Listed(each.name, each.values, each.digest, each.faults) for each in reading.operations]
+        elif server.transport == ToolServer.Transport.PYTHON:
+            reading, tools = None, _read_module(server.module)
         else:
             reading, tools = None, _ask(server)
     except AgentOpsError as error:
@@ -88,6 +91,17 @@ def _ask(server: ToolServer) -> list[Listed]:
         described = ask_for_tools(target, headers, settings.MCP_COMMANDS, WITHIN_S)
     found = [(each, [*find_faults(each), *find_template_faults(each.name)]) for each in described]
     return [Listed(each.name, each.values(), "" if faults else each.digest, faults) for each, faults in found]
+
+
+def _read_module(name: str) -> list[Listed]:
+    from tools.functions import list_functions  # which takes pydantic along
+
+    listed = []
+    for function, described, faults in list_functions(load_module(name)):
+        usable = described if not faults else None
+        values = usable.values() if usable else {"name": function}
+        listed.append(Listed(function, values, usable.digest if usable else "", faults))
+    return listed
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from tools.adapters.mcp.config import find_faults
 from tools.calls import AUDIENCE, CREDENTIAL
 from tools.models import ServerTool, Tool, ToolServer
 from tools.services.definition import ToolDefinition
+from tools.services.modules import find_module_faults
 
 NO_TOOL = {"tool": "any", "digest": "0" * 64}
 FREE = ("read_back", "response_limit_bytes", "headers", CREDENTIAL)  # a person's to say, of an operation
@@ -31,8 +32,12 @@ def find_target_faults(server: ToolServer) -> list[str]:
     """Return what has to be put right before a server may be named."""
     if bool(server.command) is not (server.transport == ToolServer.Transport.STDIO):
         return ["name a command for stdio, and an address for http"]
+    if server.module and server.transport != ToolServer.Transport.PYTHON:
+        return ["leave the module empty: only functions of this installation have one"]
     if server.transport == ToolServer.Transport.OPENAPI:
         faults = _find_interface_faults(server)
+    elif server.transport == ToolServer.Transport.PYTHON:
+        faults = find_module_faults(server)
     elif server.document_url:
         faults = ["leave the document's address empty: only an interface has one"]
     else:
@@ -50,6 +55,19 @@ def _find_interface_faults(server: ToolServer) -> list[str]:
     if server.document_url:
         faults += [f"document url: {fault}" for fault in find_address_faults(server.document_url)]
     return faults
+
+
+def describe_function_call(
+    server: ToolServer, described: Mapping[str, Any], digest: str, credential: str = ""
+) -> dict[str, Any]:  # Any: JSON
+    """Return the configuration by which a function is called; ``credential`` instead of its server's."""
+    named = credential or server.credential
+    return {
+        "function": f"{server.module}:{described['name']}",
+        "signature": digest,
+        "origin": {"server": str(server.id), "operation": described["name"], "digest": digest},
+        **({CREDENTIAL: named} if named else {}),
+    }
 
 
 def describe_call(
@@ -83,14 +101,17 @@ def _find_operation_faults(team: Team, definition: ToolDefinition) -> Iterator[s
         return
     credential = definition.config.get(CREDENTIAL, "")
     told = {name: value for name, value in definition.config.items() if name not in FREE}
-    wanted = describe_call(row.server, described, origin["digest"], credential)
+    describe = (
+        describe_function_call if row.server.transport == ToolServer.Transport.PYTHON else describe_call
+    )
+    wanted = describe(row.server, described, origin["digest"], credential)
     if told != {name: value for name, value in wanted.items() if name not in FREE}:
         yield "config: leave what its document says as it was imported, or leave origin out"
 
 
 def find_server_faults(team: Team, definition: ToolDefinition) -> Iterator[str]:
     """Yield what has to be put right in a tool's definition, worded as "where: what"."""
-    if definition.adapter == "http" and "origin" in definition.config:
+    if definition.adapter in ("http", "python") and "origin" in definition.config:
         yield from _find_operation_faults(team, definition)
     if definition.adapter != "mcp" or find_faults(definition.config, settings.MCP_COMMANDS):
         return

@@ -24,7 +24,7 @@ from tools.models import ServerTool, Tool, ToolServer, ToolVersion
 from tools.services.audiences import header_of
 from tools.services.catalogue import CHANGE, accept_tool, add_version, create_tool, lock_tool, retire_tool
 from tools.services.definition import ToolDefinition
-from tools.services.origins import config_of, describe_call, find_target_faults
+from tools.services.origins import config_of, describe_call, describe_function_call, find_target_faults
 from tools.services.refreshing import refresh
 
 ADD = "tools.add_tool"
@@ -41,14 +41,15 @@ class ServerDefinition:
     credential: str = ""
     allow_private: bool = False
     document_url: str = ""
+    module: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
     """What a person decides about a tool that is taken over; the rest is the server's own description.
 
-    Only for operations of an interface: ``description`` in words of one's own, and the slug of a ``credential`` instead
-    of the server's.
+    Only for operations of an interface and for functions: ``description`` in words of one's own, and the slug of a
+    ``credential`` instead of the server's. Only for functions: the name of the one that is their ``read_back``.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Takeover:
     asks: Mapping[str, Any] = field(default_factory=dict)  # Any: the forms that it may ask for, JSON Schemas
     description: str = ""
     credential: str = ""
+    read_back: str = ""
     terms: Mapping[str, Any] = field(default_factory=dict)  # Any: further fields of ToolDefinition
 
 
@@ -172,7 +174,9 @@ def _local_tool(actor: User, row: ServerTool, name: str) -> Tool:
 def _define(row: ServerTool, takeover: Takeover) -> ToolDefinition:
     if row.server.transport == ToolServer.Transport.OPENAPI:
         return _define_operation(row, takeover)
-    if takeover.description or takeover.credential:
+    if row.server.transport == ToolServer.Transport.PYTHON:
+        return _define_function(row, takeover)
+    if takeover.description or takeover.credential or takeover.read_back:
         raise ValidationFailed(
             "invalid_tool", "a tool of an MCP server is described by it, and let in as it says"
         )
@@ -204,7 +208,7 @@ def _with_answers(schema: dict[str, Any], asks: Mapping[str, Any]) -> dict[str, 
 
 def _define_operation(row: ServerTool, takeover: Takeover) -> ToolDefinition:
     told, server = row.described, row.server
-    if takeover.error_is_refusal or takeover.asks:
+    if takeover.error_is_refusal or takeover.asks or takeover.read_back:
         raise ValidationFailed(
             "invalid_tool", "what an error means says its status: nothing else is declared"
         )
@@ -215,6 +219,27 @@ def _define_operation(row: ServerTool, takeover: Takeover) -> ToolDefinition:
         effect=tighten_effect(takeover.effect, told["annotations"]),
         idempotency=takeover.idempotency,
         adapter="http",
+        input_schema=told["input_schema"],
+        output_schema=told["output_schema"],
+        statement=takeover.statement,
+        config=config,
+        **takeover.terms,
+    )
+
+
+def _define_function(row: ServerTool, takeover: Takeover) -> ToolDefinition:
+    told, server = row.described, row.server
+    if takeover.error_is_refusal or takeover.asks:
+        raise ValidationFailed(
+            "invalid_tool", "what an error means says its class: nothing else is declared of a function"
+        )
+    config = describe_function_call(server, told, row.digest, takeover.credential)
+    config |= {"read_back": f"{server.module}:{takeover.read_back}"} if takeover.read_back else {}
+    return ToolDefinition(
+        description=takeover.description or told["description"],
+        effect=takeover.effect,
+        idempotency=takeover.idempotency,
+        adapter="python",
         input_schema=told["input_schema"],
         output_schema=told["output_schema"],
         statement=takeover.statement,

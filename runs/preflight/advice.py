@@ -1,0 +1,32 @@
+"""What an agent version may do without, and is safer with: said beside what it lacks, and keeping it from nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from runs.models import EXTERNAL, AgentVersion
+from runs.preflight.findings import Finding
+from tools.models import Effect, ToolVersion
+
+
+def advise(version: AgentVersion, catalogue: Iterable[ToolVersion]) -> list[Finding]:
+    """Return which defences against what a run reads are switched off, for tools that do more than read."""
+    acting = [each for each in catalogue if each.effect != Effect.READ]
+    return [*_advise_plan(version, acting), *_advise_marks(acting)]
+
+
+def _advise_plan(version: AgentVersion, acting: list[ToolVersion]) -> Iterator[Finding]:
+    """An agent outside keeps the user's words to itself: nothing could be planned by them."""
+    if acting and not version.plan and version.planner != EXTERNAL:
+        problem = "nothing says which of its tools the user's words ask for: what a run reads may choose them"
+        yield Finding("no_plan", str(version), problem, "Set plan to words or planner in its next version")
+
+
+def _advise_marks(acting: list[ToolVersion]) -> Iterator[Finding]:
+    for each in acting:
+        if each.input_schema.get("properties") and not each.provenance.get("arguments"):
+            problem = (
+                "nothing says which of its arguments matter: where their values come from is not looked at"
+            )
+            remedy = "Mark its destinations, identifiers, amounts and addresses in the tool's provenance"
+            yield Finding("no_marks", str(each), problem, remedy)
