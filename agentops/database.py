@@ -116,7 +116,7 @@ class Prepared:
 
     def send(self, connection: JournalConnection, values: Values) -> None:
         """Send the prepared statement off, in pipeline mode."""
-        connection.pgconn.send_query_prepared(self._name, values)  # type: ignore[arg-type]  # None is NULL
+        connection.pgconn.send_query_prepared(self._name, values)
 
 
 def _encode(parameters: Sequence[str | None]) -> Values:
