@@ -73,7 +73,9 @@ def test_workers_are_killed_all_the_time_and_each_task_is_done_once(desk: Desk) 
     assert kills >= 2, "nobody was killed"
     for number, root in enumerate(roots):
         children = house.children(root)
-        assert [child.state for child in children] == ["completed"] * 3, [child.status_reason for child in children]
+        assert [child.state for child in children] == ["completed"] * 3, [
+            child.status_reason for child in children
+        ]
         assert desk.company.states(root) == [("succeeded", "ok")] * 3
         assert {name for name in effects(desk) if name.startswith(f"root{number}-")} == {
             f"root{number}-{task}" for task in range(3)
