@@ -6,6 +6,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Container, Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings as configured
@@ -23,6 +24,7 @@ from tests.console.visits import page_of, sign_in
 from tests.runs import company as companies
 from tests.runs.company import Company
 from tests.runs.conftest import company
+from tools.models import Tool
 
 __all__ = ["company"]
 pytestmark = [
@@ -33,7 +35,7 @@ pytestmark = [
 ]
 
 # So many pages of a kind are looked at: each run has words of its own, elsewhere what was written stands in few forms.
-MOST, MOST_OTHERS = {"admin:runs_run_change": 12, "admin:approvals_approvalrequest_change": 6}, 3
+MOST, MOST_OTHERS = {"admin:runs_run_change": 15, "admin:approvals_approvalrequest_change": 6}, 3
 WROTE = re.compile(r"by-([a-z]+(?:-[a-z]+)*)")
 # Pages that have to have shown something hostile, or nothing was proven about them; forms are for who decides.
 KINDS = {
@@ -43,6 +45,7 @@ KINDS = {
         "runs_handover_changelist", "runs_handover_change", "runs_extension_change",
         "identities_principal_changelist", "identities_principal_change", "tools_tool_change",
         "tools_toolserver_change", "tools_toolserver_import", "ledger_stream_change", "ledger_stream_entry",
+        "runs_run_compare", "runs_tool_calls", "identities_changeproposal_change",
     },
     "fiona": {
         "approvals_approvalrequest_change", "approvals_approvalrequest_edit", "runs_changeset_change",
@@ -171,6 +174,30 @@ def test_parts_that_are_swapped_in_are_text_too(company: Company, address: str, 
         assert "by-reason" in looked["page"]
     fiona.context.close()
     assert not fiona.complaints
+
+
+def test_what_is_searched_for_and_tried_is_text_too(company: Company, address: str, browser: Browser) -> None:
+    """What a form gives back: the search of the ledger, and a call that is only tried."""
+    ada = open_window(browser, address, company.cast.ada)
+    words = {
+        "kind": hostile.MARKUP,
+        "actor": hostile.MARKUP,
+        "stream": hostile.MARKUP,
+        "days": hostile.MARKUP,
+    }
+    looked = look_at(ada, f"{page_of('ledger_stream', 'changelist')}?{urlencode(words)}")
+    assert not looked["found"]
+    assert "&lt;xss-mark&gt;" in looked["page"]
+    tool = Tool.objects.get(name="tell")
+    ada.go(reverse("admin:runs_try", args=[tool.pk]))
+    ada.page.fill("[name$=order_id]", hostile.hostile("tried"))
+    ada.page.get_by_role("button", name="See what would happen").click()
+    ada.page.locator("#trial").wait_for()
+    looked = ada.page.evaluate(LOOK)
+    ada.context.close()
+    assert not looked["found"]
+    assert "by-tried" in looked["page"]
+    assert not ada.complaints
 
 
 def test_mutant_without_escaping_is_found_out_and_still_runs_nothing(
