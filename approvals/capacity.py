@@ -8,12 +8,13 @@ from uuid import UUID
 
 from django.contrib.postgres.functions import TransactionNow
 from django.db import transaction
+from django.db.models import Count
 from django.utils import timezone
 
 from agentops.errors import ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import Cursor, record
-from approvals.models import ReviewCapacity
+from approvals.models import ApprovalRequest, ReviewCapacity
 from identities.factors import require_fresh_factor
 from identities.models import Team, User
 from identities.policies import require
@@ -26,12 +27,12 @@ _APPROVERS = """
 WITH given AS (
     SELECT t.team_id, p.user_id FROM tools_tooluserobjectpermission p
     JOIN tools_tool t ON t.id = p.content_object_id JOIN auth_permission c ON c.id = p.permission_id
-    WHERE t.team_id = ANY(%(teams)s) AND t.state <> 'retired' AND c.codename = 'approve_calls'
+    WHERE t.team_id = ANY(%s) AND t.state <> 'retired' AND c.codename = 'approve_calls'
     UNION
     SELECT t.team_id, m.user_id FROM tools_toolgroupobjectpermission p
     JOIN tools_tool t ON t.id = p.content_object_id JOIN auth_permission c ON c.id = p.permission_id
     JOIN identities_user_groups m ON m.group_id = p.group_id
-    WHERE t.team_id = ANY(%(teams)s) AND t.state <> 'retired' AND c.codename = 'approve_calls'
+    WHERE t.team_id = ANY(%s) AND t.state <> 'retired' AND c.codename = 'approve_calls'
 )
 SELECT given.team_id, count(*) FROM given JOIN identities_user u ON u.id = given.user_id
 WHERE u.is_active AND u.kind = 'person' AND NOT EXISTS (
@@ -40,13 +41,6 @@ WHERE u.is_active AND u.kind = 'person' AND NOT EXISTS (
     AND (a.team_id IS NULL OR a.team_id = given.team_id)
 ) GROUP BY 1
 """
-_WAITING = """
-SELECT team_id, count(*) FROM approvals_approvalrequest
-WHERE team_id = ANY(%(teams)s) AND state = 'waiting' GROUP BY 1
-"""
-_SIDES = f"""
-SELECT 'approvers', a.* FROM ({_APPROVERS}) AS a UNION ALL SELECT 'waiting', w.* FROM ({_WAITING}) AS w
-"""  # noqa: S608  constants
 _BOUNDS = """
 SELECT team_id, per_approver_hour FROM approvals_reviewcapacity WHERE team_id = ANY(%(teams)s) ORDER BY team_id
 """
@@ -85,8 +79,12 @@ def read_loads(
 
 
 def _read_sides(cursor: Cursor, teams: Sequence[UUID]) -> tuple[dict[UUID, int], dict[UUID, int]]:
-    """Return how many people of each team could decide, and how many requests wait for them."""
-    cursor.execute(_SIDES, {"teams": list(teams)})
+    """Return how many people of each team could decide, and how many requests wait for them, drafts aside."""
+    waiting_rows = ApprovalRequest.objects.put_to_people().filter(team__in=teams).order_by()
+    counted = waiting_rows.values_list("team").annotate(number=Count("pk"))
+    statement, values = counted.query.sql_with_params()
+    sides = f"SELECT 'approvers', a.* FROM ({_APPROVERS}) AS a UNION ALL SELECT 'waiting', w.* FROM ({statement}) AS w"  # noqa: S608  constants, and what the ORM has written
+    cursor.execute(sides, [list(teams), list(teams), *values])
     rows = cursor.fetchall()
     approvers, waiting = (
         {team: n for side, team, n in rows if side == each} for each in ("approvers", "waiting")

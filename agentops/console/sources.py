@@ -30,6 +30,13 @@ def mark_at(marks: Any, place: str | int) -> Any:  # Any: as above
     return marks[place] if isinstance(marks, list) and place < len(marks) else None
 
 
+def find_at(marks: Any, path: str) -> list[str]:  # Any: as above
+    """Return the sources of a leaf by its dotted path, the items of a list numbered; none where nothing is told."""
+    for part in path.split(".") if path else ():
+        marks = mark_at(marks, int(part) if part.isdigit() and isinstance(marks, list) else part)
+    return find_in(marks)
+
+
 def _flatten(marks: Any) -> Iterator[str]:  # Any: as above
     if isinstance(marks, dict | list):
         for each in marks.values() if isinstance(marks, dict) else marks:

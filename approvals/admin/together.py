@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import prefetch_related_objects
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -21,17 +20,23 @@ from agentops.console.security_keys import offers_keys, take_signature
 from agentops.errors import AgentOpsError, NotFound, PolicyDenied, StateConflict, ValidationFailed
 from approvals.batches.deciding import carry_on, decide_batch
 from approvals.batches.groups import MOST_GROUPED, Group, arrange, name_groups, read_decidable
-from approvals.batches.items import about_batch, digest_batch
-from approvals.batches.preparing import leave_out, open_batch, prepare_batch, read_sample
-from approvals.batches.sealed import read_pairs
-from approvals.batches.seats import find_seats
-from approvals.models import Absence, ApprovalBatch, ApprovalDecision, ApprovalRequest, BatchItem
+from approvals.batches.items import about_batch
+from approvals.batches.preparing import find_sample, leave_out, open_batch, prepare_batch
+from approvals.batches.showing import (
+    MOST_ROWS,
+    count_items,
+    count_outcomes,
+    find_named,
+    read_shown,
+    read_stood_in,
+    read_sums,
+)
+from approvals.models import ApprovalBatch, ApprovalDecision, ApprovalRequest, BatchGroup, BatchItem
 from identities.acting import acting_person
 from identities.factors import has_fresh_factor
 from identities.models import User
 
-MOST_ROWS = 50  # of a group that are shown; the unusual ones come first
-MOST_NAMED = 200  # of those that are excluded, each with its reason
+MOST_GROUPS = 10  # of a batch on one page
 RELATED = ("identity", "tool", "tool_version", "principal")
 TOO_MANY = "Too many requests. Wait a minute."
 STATUS: dict[type[AgentOpsError], int] = {
@@ -40,7 +45,7 @@ STATUS: dict[type[AgentOpsError], int] = {
 
 
 @dataclass(frozen=True, slots=True)
-class ShownGroup:
+class WaitingGroup:
     """A group as a page shows it: the first of its members, and how many are not shown."""
 
     group: Group
@@ -80,7 +85,7 @@ class TogetherPages(GovernedAdmin):
         latest = ApprovalBatch.objects.filter(person=acting_person(request)).exclude(state="draft")
         shown = {
             "title": "Review together",
-            "groups": [ShownGroup(group) for group in arrange(pairs)],
+            "groups": [WaitingGroup(group) for group in arrange(pairs)],
             "most": MOST_GROUPED if len(found) > MOST_GROUPED else None,
             "batches": latest.order_by("-created_at")[:5],
             "problem": problem,
@@ -110,7 +115,9 @@ class TogetherPages(GovernedAdmin):
             return HttpResponseNotAllowed(["GET", "POST"])
         if count_request(read_policy("write"), str(acting_person(request).pk)).is_exceeded:
             return self._show_batch(request, batch, TOO_MANY, 429)
-        acts = {"leave_out": self._leave_out, "anew": self._open_anew, "go_on": self._go_on}
+        acts = {
+            "leave_out": self._leave_out, "check": self._check, "anew": self._open_anew, "go_on": self._go_on
+        }  # fmt: skip
         try:
             return acts.get(request.POST.get("act", ""), self._decide_batch)(request, batch)
         except AgentOpsError as error:
@@ -119,6 +126,12 @@ class TogetherPages(GovernedAdmin):
 
     def _leave_out(self, request: HttpRequest, batch: ApprovalBatch) -> HttpResponse:
         leave_out(actor=acting_person(request), batch=batch, requests=_read_ids(request, "out"))
+        return HttpResponseRedirect(self._batch_url(batch))
+
+    def _check(self, request: HttpRequest, batch: ApprovalBatch) -> HttpResponse:
+        """Look at each request of one's own draft again."""
+        if batch.person_id == acting_person(request).pk:
+            prepare_batch(batch)
         return HttpResponseRedirect(self._batch_url(batch))
 
     def _open_anew(self, request: HttpRequest, batch: ApprovalBatch) -> HttpResponse:
@@ -152,37 +165,32 @@ class TogetherPages(GovernedAdmin):
     def _show_batch(
         self, request: HttpRequest, batch: ApprovalBatch, problem: str = "", status: int = 200
     ) -> HttpResponse:
-        batch = prepare_batch(batch)
-        items = list(batch.items.select_related("request__tool", "request__identity", "request__principal"))
+        # Nothing is checked here: the page costs the same however many the batch holds.
+        batch = ApprovalBatch.objects.select_related("person").get(pk=batch.pk)
         is_draft = batch.state == ApprovalBatch.State.DRAFT
+        counts = count_items(batch)
         shown = {
             "title": _title_of(batch),
             "batch": batch,
             "is_mine": batch.person_id == acting_person(request).pk,
-            "counts": Counter(item.state for item in items),
-            "excluded": [item for item in items if item.state == BatchItem.State.EXCLUDED],
-            "most_named": MOST_NAMED,
+            "counts": counts,
+            "excluded": _page_of(
+                request, "excluded", find_named(batch, BatchItem.State.EXCLUDED), counts["excluded"]
+            ),
             "problem": problem,
             "given_reason": request.POST.get("reason", ""),
-            **(self._draft_context(request, batch, items) if is_draft else _results_context(items)),
+            **(self._draft_context(request, batch) if is_draft else _results_context(request, batch, counts)),
         }
         return self._render(request, "approvals/batch.html", shown, status)
 
-    def _draft_context(
-        self, request: HttpRequest, batch: ApprovalBatch, items: Sequence[BatchItem]
-    ) -> dict[str, Any]:
-        ready = [item for item in items if item.state == BatchItem.State.READY]
-        groups = arrange(load_names(read_pairs([item.request for item in ready])))
-        digest = digest_batch(batch, [(item.request_id, item.digest) for item in ready])
-        sample = read_sample(batch) if batch.verdict == ApprovalDecision.Verdict.APPROVE else []
+    def _draft_context(self, request: HttpRequest, batch: ApprovalBatch) -> dict[str, Any]:
+        is_approval = batch.verdict == ApprovalDecision.Verdict.APPROVE
         return {
-            "groups": [ShownGroup(group) for group in groups],
-            "sums": _add_up(groups),
-            "stood_in": _count_stood_in(batch, ready),
-            "digest": digest,
-            "about": about_batch(batch.verdict, digest),
-            "sample": sample,
-            "sample_left": sum(not item.is_opened for item in sample),
+            **_read_groups(request, batch),
+            "sums": read_sums(batch.sums),
+            "stood_in": read_stood_in(batch),
+            "about": about_batch(batch.verdict, batch.digest),
+            **(_read_sample(batch) if is_approval else {}),
             "needs_code": not has_fresh_factor(acting_person(request)),
             "has_key": offers_keys(request),
         }
@@ -197,10 +205,34 @@ class TogetherPages(GovernedAdmin):
         return TemplateResponse(request, template, everything, status=status)
 
 
-def _count_stood_in(batch: ApprovalBatch, ready: Sequence[BatchItem]) -> list[tuple[Absence, int]]:
-    """Return for whom who is away the person decides how many of these."""
-    seats = find_seats(batch.person, [item.request_id for item in ready]).values()
-    return Counter(absence for absence in seats if absence is not None).most_common()
+def _read_groups(request: HttpRequest, batch: ApprovalBatch) -> dict[str, Any]:
+    """Return one page of the groups with the first of each; or of one group, where that is asked for."""
+    rows, name = BatchGroup.objects.filter(batch=batch), request.GET.get("group", "")
+    if chosen := rows.filter(name=name).first() if name.isalnum() else None:
+        places = Paginator(range(chosen.count), MOST_ROWS).get_page(request.GET.get("page"))
+        groups = read_shown(batch, [chosen], max(0, places.start_index() - 1))
+        return {"chosen": chosen, "page": places, "groups": groups}
+    page = Paginator(rows, MOST_GROUPS).get_page(request.GET.get("page"))
+    return {"page": page, "groups": read_shown(batch, list(page.object_list))}
+
+
+def _read_sample(batch: ApprovalBatch) -> dict[str, Any]:
+    drawn = find_sample(batch)
+    first = drawn.select_related("request__tool", "request__identity").order_by("is_opened", "pk")[:MOST_ROWS]
+    return {
+        "sample": list(first),
+        "sample_size": drawn.count(),
+        "sample_left": drawn.filter(is_opened=False).count(),
+    }
+
+
+def _page_of(
+    request: HttpRequest, name: str, rows: QuerySet[BatchItem], count: int
+) -> Page[Any]:  # Any: items
+    """Return one page of items, cut by the database; ``count`` is how many there are in all."""
+    paginator = Paginator(rows, MOST_ROWS)
+    paginator.__dict__["count"] = count  # known already
+    return paginator.get_page(request.GET.get(name))
 
 
 def load_names(pairs: Sequence[Any]) -> list[Any]:  # Any: pairs of a request and what was asked
@@ -243,14 +275,7 @@ def _title_of(batch: ApprovalBatch) -> str:
     return f"{word} together"
 
 
-def _add_up(groups: Sequence[Group]) -> list[tuple[Decimal, str]]:
-    total: dict[str, Decimal] = defaultdict(Decimal)
-    for group in groups:
-        for amount, currency in group.sums:
-            total[currency] += amount
-    return [(amount, currency) for currency, amount in sorted(total.items())]
-
-
-def _results_context(items: Sequence[BatchItem]) -> dict[str, Any]:
-    decided = [item for item in items if item.state == BatchItem.State.DECIDED]
-    return {"outcomes": dict(Counter(item.outcome for item in decided)), "decided": decided[:MOST_NAMED]}
+def _results_context(request: HttpRequest, batch: ApprovalBatch, counts: Mapping[str, int]) -> dict[str, Any]:
+    rows = find_named(batch, BatchItem.State.DECIDED)
+    decided = _page_of(request, "decided", rows, counts["decided"])
+    return {"outcomes": count_outcomes(batch), "decided": decided}

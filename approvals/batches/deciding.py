@@ -297,6 +297,7 @@ def _finish(batch: ApprovalBatch, now: datetime) -> None:
     record(batch.pk, BATCH_STREAM, Draft("batch.finished", now, facts, actor=batch.person_id))
     batch.state, batch.done_at, batch.reason = ApprovalBatch.State.DONE, now, ""
     batch.save(update_fields=["state", "done_at", "reason"])
+    batch.groups.all().delete()  # the names of leaves, of which nothing is asked any more
     if batch.verdict == APPROVE:
         pass_on(batch.person, now)
 

@@ -15,7 +15,8 @@ from approvals.models import ApprovalBatch, BatchItem
 
 # One statement whatever their number: the ORM's bulk_update writes a CASE of as many branches.
 _UPDATE = """
-UPDATE approvals_batchitem i SET state = s.state, code = s.code, detail = s.detail, outcome = s.outcome
+UPDATE approvals_batchitem i SET state = s.state, code = s.code, detail = s.detail, outcome = s.outcome,
+    place = NULL, oddities = '[]'
 FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[]) AS s(id, state, code, detail, outcome)
 WHERE i.id = s.id AND i.batch_id = %s
 """

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from agentops.errors import NotFound, PolicyDenied, StateConflict, ValidationFailed
@@ -22,6 +22,7 @@ from approvals.batches.checks import (
 )
 from approvals.batches.groups import MOST_ITEMS, name_groups, read_decidable
 from approvals.batches.items import save_items, weed
+from approvals.batches.noting import note_check
 from approvals.batches.opened import read_opened
 from approvals.batches.sampling import draw_group
 from approvals.batches.sealed import Pair, read_pairs
@@ -125,10 +126,12 @@ def prepare_batch(batch: ApprovalBatch) -> ApprovalBatch:
 
 
 def _keep_ready(batch: ApprovalBatch, items: Sequence[BatchItem], candidates: Sequence[Candidate]) -> None:
-    exclusions = find_exclusions(batch.person, batch.verdict, candidates, timezone.now(), is_locked=False)
+    now = timezone.now()
+    exclusions = find_exclusions(batch.person, batch.verdict, candidates, now, is_locked=False)
     if batch.verdict == APPROVE:
         exclusions |= find_unopened(batch, [item for item in items if item.request_id not in exclusions])
     save_items(batch, weed(items, exclusions))
+    note_check(batch, [each for each in candidates if each.request.pk not in exclusions], now)
 
 
 def read_candidates(items: Sequence[BatchItem], *, lock: bool = False) -> list[Candidate]:
@@ -160,15 +163,19 @@ def find_unopened(batch: ApprovalBatch, items: Sequence[BatchItem]) -> dict[UUID
 
 
 def read_sample(batch: ApprovalBatch) -> Sequence[Any]:  # Any: items with an annotation
-    """Return the items that were drawn, chosen or not, each with whether it ``is_opened``.
+    """Return the items that were drawn, chosen or not, each with whether it ``is_opened``."""
+    return list(find_sample(batch).select_related("request__tool", "request__identity"))
+
+
+def find_sample(batch: ApprovalBatch) -> QuerySet[Any]:  # Any: as above
+    """Return the set of them.
 
     One that waits no more cannot be opened, and is not waited for, unless this person decided it unseen.
     """
     seen = OpenedRequest.objects.filter(person=batch.person_id, request=OuterRef("request"))
     theirs = ApprovalDecision.objects.filter(decided_by=batch.person_id, request=OuterRef("request"))
     is_opened = Exists(seen) | (~Q(request__state="waiting") & ~Exists(theirs))
-    drawn = batch.items.filter(opening=Opening.DRAWN)
-    return list(drawn.annotate(is_opened=is_opened).select_related("request__tool", "request__identity"))
+    return batch.items.filter(opening=Opening.DRAWN).annotate(is_opened=is_opened)
 
 
 @transaction.atomic

@@ -1,7 +1,14 @@
 """Requests for approval, their decisions, who stands in for whom, rules, batches, and notices."""
 
 from approvals.models.absences import Absence
-from approvals.models.batches import ApprovalBatch, BatchItem, OpenedRequest, SamplingRule, SavedView
+from approvals.models.batches import (
+    ApprovalBatch,
+    BatchGroup,
+    BatchItem,
+    OpenedRequest,
+    SamplingRule,
+    SavedView,
+)
 from approvals.models.capacity import ReviewCapacity
 from approvals.models.confirmations import Confirmation
 from approvals.models.notices import MailPreference, Notice, NoticeChannel, NoticeDelivery
@@ -17,6 +24,7 @@ __all__ = [
     "ApprovalRequest",
     "ApprovalRule",
     "ApprovalStage",
+    "BatchGroup",
     "BatchItem",
     "Confirmation",
     "DenialReasons",

@@ -11,7 +11,7 @@ from agentops.identifiers import new_id
 from approvals.models.requests import ApprovalDecision, ApprovalRequest
 from approvals.querysets import ApprovalBatchQuerySet, SamplingRuleQuerySet
 from identities.models import Team, User
-from tools.models import Effect
+from tools.models import Effect, Tool
 
 
 class ApprovalBatch(models.Model):
@@ -27,9 +27,18 @@ class ApprovalBatch(models.Model):
     verdict = models.CharField(max_length=8, choices=[("approve", "Approve"), ("deny", "Deny")])
     state = models.CharField(max_length=16, choices=State, default=State.DRAFT)
     channel = models.CharField(max_length=10, choices=ApprovalDecision.Channel, blank=True)
-    digest = models.CharField(max_length=64, blank=True, help_text="Of the list that was confirmed.")
+    digest = models.CharField(
+        max_length=64,
+        blank=True,
+        help_text="Of the list that the last check left ready; then of what was confirmed.",
+    )
     reason = models.TextField(blank=True, help_text="Kept until all are decided; then each entry holds it.")
     created_at = models.DateTimeField()
+    checked_at = models.DateTimeField(
+        null=True, help_text="When its draft was last looked at, request by request."
+    )
+    sums = models.JSONField(default=list, help_text="What all that is ready moves: amount and currency.")
+    stood_in = models.JSONField(default=dict, help_text="How many are ready for the seat of each absence.")
     confirmed_at = models.DateTimeField(null=True)
     done_at = models.DateTimeField(null=True)
 
@@ -69,15 +78,50 @@ class BatchItem(models.Model):
     code = models.CharField(max_length=48, blank=True, help_text="Why it is excluded.")
     detail = models.TextField(blank=True)
     outcome = models.CharField(max_length=16, blank=True, help_text="What the request is since.")
+    # Of what is ready only, and of the last check: what is unusual comes first.
+    place = models.PositiveIntegerField(null=True, help_text="Among those of its group.")
+    oddities = models.JSONField(
+        default=list, help_text="What is unusual: code, leaf, words, weight; no values."
+    )
 
     class Meta:
         ordering: ClassVar = ["id"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["batch", "request"], name="batch_holds_a_request_once")
         ]
+        indexes: ClassVar = [
+            models.Index(fields=["batch", "group", "place"], name="batch_places", condition=Q(state="ready"))
+        ]
 
     def __str__(self) -> str:
         return f"{self.request_id} in batch {self.batch_id}"
+
+
+class BatchGroup(models.Model):
+    """What the ready requests of one group have in common, as the last check of a draft found it; gone once decided.
+
+    Which leaves are the same in all, never their values: those stay where they can be erased.
+    """
+
+    batch = models.ForeignKey(ApprovalBatch, on_delete=models.PROTECT, related_name="groups", db_index=False)
+    name = models.CharField(max_length=64)
+    number = models.PositiveIntegerField(help_text="The larger groups first.")
+    tool = models.ForeignKey(Tool, on_delete=models.PROTECT, related_name="+", db_index=False)
+    effect = models.CharField(max_length=16, choices=Effect)
+    count = models.PositiveIntegerField()
+    odd = models.PositiveIntegerField(help_text="So many of them are unusual.")
+    sums = models.JSONField(default=list)
+    constant = models.JSONField(default=list)
+    varying = models.JSONField(default=dict)
+
+    class Meta:
+        ordering: ClassVar = ["number"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["batch", "number"], name="batch_group_number_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.count} for {self.tool_id} in batch {self.batch_id}"
 
 
 class OpenedRequest(models.Model):

@@ -20,6 +20,8 @@ from runs.models import Handover, Run, ToolCall
 from runs.trace import TraceItem, read_costs, read_last_items, read_totals
 from runs.trace_titles import title_of
 from runs.words import Place, read_asked, read_ending, read_first
+from tools.catalogue import read_spec
+from tools.provenance.labels import Rules
 
 ENTRIES_SHOWN = 300  # some fifty steps
 UNDOS_SHOWN = 20
@@ -54,7 +56,7 @@ def live_context(request: HttpRequest, run: Run, before: int | None = None) -> d
         "totals": read_totals(run),
         "costs": [spent for _, spent in cost_points],
         "cost_points": cost_points,
-        "timeline": lay_out(items, read_deciders(items), read_totals(run, before=first).usd),
+        "timeline": lay_out(items, read_deciders(items), read_totals(run, before=first).usd, read_rules(run)),
         "first": read_first(run),
         "ending": read_ending(run),
         "awaited": _awaited(run),
@@ -64,6 +66,12 @@ def live_context(request: HttpRequest, run: Run, before: int | None = None) -> d
         else (),  # of the same team as the run
         "panels": panels_for(Run._meta.label_lower, request, run),
     }
+
+
+def read_rules(run: Run) -> dict[str, Rules]:
+    """Return by the name of each tool of the run's version whose its results are."""
+    versions = run.agent_version.catalogue.values_list("tool__name", "pk")
+    return {name: read_spec(pk).declared.results for name, pk in versions}
 
 
 def read_before(request: HttpRequest) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -11,6 +11,8 @@ from typing import Any
 
 from agentops.engine import events as e
 from runs.trace import TraceItem
+from tools.provenance.labels import Rules
+from tools.provenance.marks import mark_result
 
 LANES = ("decided", "executed", "broke")
 
@@ -38,6 +40,7 @@ class Told:
     reasons: Sequence[Any] = ()
     approval: str = ""
     result: Any = None
+    marks: Any = None  # whose each value of the result is, in its shape
     person: str = ""
 
     @property
@@ -73,14 +76,15 @@ def lay_out(
     items: Sequence[TraceItem],
     deciders: Mapping[str, str] = MappingProxyType({}),
     spent: Decimal = Decimal(0),
+    rules: Mapping[str, Rules] = MappingProxyType({}),
 ) -> list[Group]:
     """Return items in groups, each with the cost that had run up by then.
 
     ``deciders`` names the people who decided about approvals, by the approval's id; ``spent`` is what the
-    run had cost before the first item.
+    run had cost before the first item; ``rules`` say of each tool whose its results are.
     """
     allowed = _permissions(items)
-    groups = _group(_tell_all(_without_preludes(items), allowed, deciders))
+    groups = _group(_tell_all(_without_preludes(items), allowed, deciders, rules))
     for group in groups:
         spent += group.usd
         group.running_usd = spent
@@ -88,15 +92,28 @@ def lay_out(
 
 
 def _tell_all(
-    items: Iterable[TraceItem], allowed: dict[Place, TraceItem], deciders: Mapping[str, str]
+    items: Iterable[TraceItem],
+    allowed: dict[Place, TraceItem],
+    deciders: Mapping[str, str],
+    rules: Mapping[str, Rules],
 ) -> Iterator[Told]:
     """Yield items told, each call with the arguments that it had by then: a person may edit what a model proposed."""
     proposed: dict[Place, Any] = {}
+    tools: dict[Place, str] = {}
     for item in items:
         if item.kind in (e.STEP_DECIDED, e.CALL_EDITED) and isinstance(item.content, dict):
             for call in item.content.get("calls") or ():
                 proposed[item.step, call.get("call")] = call.get("arguments") or call.get("raw")
-        yield _tell(item, proposed, allowed, deciders)
+                tools[item.step, call.get("call")] = str(call.get("tool") or "")
+        told = _tell(item, proposed, allowed, deciders)
+        yield replace(told, marks=_mark(told, rules.get(tools.get((item.step, item.call), ""))))
+
+
+def _mark(told: Told, rules: Rules | None) -> Any:  # Any: sources in the shape of the result
+    """Return whose each value of a result is; nothing where there is none, or where it is not known by which tool."""
+    if told.result is None or rules is None:
+        return None
+    return mark_result(told.result, rules, tainted=bool(told.item.facts.get("tainted")))
 
 
 def _permissions(items: Iterable[TraceItem]) -> dict[Place, TraceItem]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from psycopg import sql
 
@@ -18,6 +19,7 @@ from runs.bench.meter import cpu_ms
 from tests.approvals.batching import bend, codes_of, decide, let_sample, open_each, put_together, states_of
 from tests.approvals.crowd import ask_first, make_crowd
 from tests.approvals.test_batches import doubt
+from tests.console.visits import page_of, sign_in
 from tests.runs.company import Company
 from tests.runs.conftest import company
 
@@ -27,6 +29,7 @@ pytestmark = [pytest.mark.batch, pytest.mark.slow, pytest.mark.django_db(transac
 MANY = 5_000
 STATEMENTS_TO_PREPARE = 30
 STATEMENTS_PER_PIECE = 30
+STATEMENTS_OF_A_PAGE = 30
 
 
 def measure(what: str, act: Callable[[], ApprovalBatch]) -> tuple[ApprovalBatch, int]:
@@ -47,6 +50,13 @@ def measure(what: str, act: Callable[[], ApprovalBatch]) -> tuple[ApprovalBatch,
         f" {len(captured)} statements"
     )
     return batch, len(captured)
+
+
+def look_at(client: Client, batch: ApprovalBatch) -> ApprovalBatch:
+    """Ask for the page of a batch."""
+    response = client.get(page_of("approvals_approvalrequest", "batch", batch.pk))
+    assert response.status_code == 200
+    return batch
 
 
 POISONS: dict[str, tuple[Callable[[Company, ApprovalRequest], object], str]] = {
@@ -70,6 +80,8 @@ def test_five_thousand_with_one_poisoned_and_one_stale(
     poisoned, stale = crowd[1_234], crowd[4_321]
     bend_it, code = POISONS[poison]
     bend_it(company, poisoned)
+    pages, client = list[int](), sign_in(fiona)
+    client.get("/admin/")
     with capsys.disabled():
         batch, opening = measure("put together", lambda: put_together(fiona, crowd, verdict, opened=False))
         open_each(
@@ -77,14 +89,17 @@ def test_five_thousand_with_one_poisoned_and_one_stale(
         )
         batch, checking = measure("checked again", lambda: prepare_batch(batch))
         assert codes_of(batch) == {str(poisoned.pk): code}
+        pages.append(measure("its page", lambda: look_at(client, batch))[1])
         bend("approvals_approvalrequest", stale, digest="e" * 64)
         done, deciding = measure("decided", lambda: decide(fiona, batch))
+        pages.append(measure("its results", lambda: look_at(client, batch))[1])
     assert codes_of(done) == {str(poisoned.pk): code, str(stale.pk): "digest_changed"}
     assert states_of(done)["decided"] == MANY - 2
     decided = ApprovalDecision.objects.values_list("request", flat=True)
     assert len(decided) == len(set(decided)) == MANY - 2
     assert ApprovalRequest.objects.filter(state="approved").count() == MANY - 2
     assert max(opening, checking) <= STATEMENTS_TO_PREPARE
+    assert max(pages) <= STATEMENTS_OF_A_PAGE
     assert deciding <= STATEMENTS_PER_PIECE * (MANY // CHUNK + 1)
     with connection.cursor() as cursor:
         report = verify_streams(cursor, [each.pk for each in crowd if each != poisoned])

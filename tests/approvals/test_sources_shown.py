@@ -12,7 +12,7 @@ from approvals.batches.sealed import Asked
 from approvals.models import ApprovalRequest
 from approvals.services import read_evidence
 from runs import evidence
-from runs.models import ChangeSet, RunMode
+from runs.models import ChangeSet, Run, RunMode
 from tests.console.visits import page_of, sign_in, text_of
 from tests.runs.company import Company, proposes, says
 from tests.runs.conftest import company
@@ -169,3 +169,14 @@ def is_told_first(shown: str) -> bool:
     unusual = shown.partition("Unusual about this one")[2].partition("The user’s own words")[0]
     tainted = "to : to (destination) is from text that a stranger may have written: read_mail in step 1"
     return tainted in unusual and "What the tool would be given" in unusual
+
+
+def test_the_page_of_the_run_marks_what_was_read(company: Company) -> None:
+    ask(company)
+    shown = (
+        sign_in(company.cast.ada).get(page_of("runs_run", "change", Run.objects.get().pk)).content.decode()
+    )
+    answered = shown.partition("<summary>Answered</summary>")[2].partition("</details>")[0]
+    assert marks_in(row(answered, "text")) == ["untrusted"]
+    assert "trusted" in marks_in(row(answered, "contacts"))
+    assert 'id="sources"' in shown

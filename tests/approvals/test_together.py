@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from agentops.console.security_keys import SIGNED
+from agentops.ledger.store import erase_contents
+from approvals.batches import showing
 from approvals.batches.items import digest_batch, read_ready
-from approvals.models import ApprovalBatch, ApprovalDecision, ApprovalRequest, OpenedRequest
-from tests.approvals.batching import bend, let_sample, open_each, put_together
+from approvals.batches.sealed import Asked, read_asked
+from approvals.batches.showing import MOST_ROWS
+from approvals.models import ApprovalBatch, ApprovalDecision, ApprovalRequest, BatchGroup, OpenedRequest
+from tests.approvals.batching import bend, codes_of, decide, let_sample, open_each, put_together, reseal
+from tests.approvals.crowd import make_crowd
 from tests.approvals.test_batches import crowd
 from tests.console.visits import Page, count_queries, page_of, sign_in, text_of
 from tests.factories.identities import current_code
@@ -101,8 +109,9 @@ def test_a_sample_is_listed_until_it_is_opened(company: Company, crowd: list[App
     for item in batch.items.filter(opening="drawn"):
         client.get(page_of(MODEL, "change", item.request_id))
     page = text_of(client.get(batch_page(batch)))
-    assert "You have opened all that were drawn." in page
-    assert "5 requests can be approved together" in page
+    assert "You have opened all that were drawn. Check again" in page
+    client.post(batch_page(batch), {"act": "check"})
+    assert "5 requests can be approved together" in text_of(client.get(batch_page(batch)))
 
 
 def test_only_a_page_of_its_own_opens_a_request(company: Company, crowd: list[ApprovalRequest]) -> None:
@@ -223,6 +232,103 @@ def test_a_form_from_another_site_is_refused(company: Company, crowd: list[Appro
 
 def test_pages_cost_the_same_however_much_there_is(company: Company, crowd: list[ApprovalRequest]) -> None:
     client = sign_in(company.cast.fiona)
-    few, many = put_together(company.cast.fiona, crowd[:1]), put_together(company.cast.fiona, crowd)
+    few = put_together(company.cast.fiona, crowd[:1])
+    many = put_together(company.cast.fiona, [*crowd[1:], *make_crowd(crowd[0], 2 * MOST_ROWS)])
+    assert count_queries(client, batch_page(few)) == count_queries(client, batch_page(many)) <= 30
+    for batch in (few, many):
+        decide(company.cast.fiona, batch)
     assert count_queries(client, batch_page(few)) == count_queries(client, batch_page(many)) <= 30
     assert count_queries(client, reverse(TOGETHER)) <= 30
+
+
+def shown_on(page: Page) -> list[str]:
+    """Return the requests that a page lists to be left out."""
+    return re.findall(r'name="out" value="([^"]+)"', page.content.decode())
+
+
+def test_a_page_reads_and_shows_one_page_of_a_group(
+    company: Company, crowd: list[ApprovalRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, read = sign_in(company.cast.fiona), []
+    everybody = [*crowd, *make_crowd(crowd[0], 60)]
+    batch = put_together(company.cast.fiona, everybody)
+
+    def count_read(requests: Iterable[UUID]) -> dict[UUID, Asked]:
+        read.append(list(requests))
+        return read_asked(read[-1])
+
+    monkeypatch.setattr(showing, "read_asked", count_read)
+    first = client.get(batch_page(batch))
+    assert [len(each) for each in read] == [len(shown_on(first))] == [MOST_ROWS]
+    assert "65 requests can be approved together" in text_of(first)
+    assert "And 15 more of the same kind" in text_of(first)
+    group = BatchGroup.objects.get(batch=batch).name
+    pages = [client.get(batch_page(batch), {"group": group, "page": page}) for page in (1, 2)]
+    assert {pk for page in pages for pk in shown_on(page)} == {str(each.pk) for each in everybody}
+    assert "51 to 65 of 65" in text_of(pages[1])
+    for nonsense in ("x", "-1", "99"):
+        assert client.get(batch_page(batch), {"group": nonsense, "page": nonsense}).status_code == 200
+    monkeypatch.setattr(showing, "MOST_ROWS", 1_000)  # the mutant without the cut
+    assert len(shown_on(client.get(batch_page(batch)))) == 65
+
+
+def test_what_is_excluded_comes_in_pages_too(company: Company, crowd: list[ApprovalRequest]) -> None:
+    client = sign_in(company.cast.fiona)
+    batch = put_together(company.cast.fiona, [*crowd, *make_crowd(crowd[0], 60)], opened=False)
+    pages = [client.get(batch_page(batch), {"excluded": page}) for page in (1, 2)]
+    named = [re.findall(r'data-excluded="([^"]+)"', page.content.decode()) for page in pages]
+    assert [len(each) for each in named] == [50, 15]
+    assert not set(named[0]) & set(named[1])
+
+
+def test_the_last_check_is_shown_with_its_time_until_somebody_checks_again(
+    company: Company, crowd: list[ApprovalRequest]
+) -> None:
+    client, batch = sign_in(company.cast.fiona), put_together(company.cast.fiona, crowd)
+    bend("approvals_approvalrequest", crowd[0], factor="key")
+    for _ in range(2):
+        page = text_of(client.get(batch_page(batch)))
+        assert "5 requests can be approved together" in page
+        assert re.search(r"Checked [^:]{1,30}: what has changed since does not show yet. Check again", page)
+    sign_in(company.cast.ada).post(batch_page(batch), {"act": "check"})
+    assert "5 requests can be approved together" in text_of(client.get(batch_page(batch)))
+    assert client.post(batch_page(batch), {"act": "check"})["Location"] == batch_page(batch)
+    assert "4 requests can be approved together" in text_of(client.get(batch_page(batch)))
+
+
+def test_what_was_not_checked_since_is_not_decided_all_the_same(
+    company: Company, crowd: list[ApprovalRequest]
+) -> None:
+    """The page may be old; the decision looks at each once more."""
+    client, batch = sign_in(company.cast.fiona), put_together(company.cast.fiona, crowd)
+    bend("approvals_approvalrequest", crowd[0], factor="key")
+    digest = client.get(batch_page(batch)).content.decode().split('name="digest" value="')[1][:64]
+    confirm(client, batch, digest=digest)
+    assert codes_of(batch) == {str(crowd[0].pk): "key_required"}
+    assert ApprovalDecision.objects.count() == 4
+    assert not BatchGroup.objects.exists()
+
+
+def test_arguments_say_where_they_come_from(company: Company, crowd: list[ApprovalRequest]) -> None:
+    evidence = {**entries_of(crowd[0].pk)[0].content, "marks": {"order_id": "nowhere"}}
+    reseal(crowd[0], content=evidence)
+    batch = put_together(company.cast.fiona, crowd)
+    page = sign_in(company.cast.fiona).get(batch_page(batch)).content.decode()
+    (row,) = re.findall(rf'<tr><td><input[^>]+value="{crowd[0].pk}".*?</tr>', page)
+    assert '<span class="source source-nowhere">found nowhere</span>' in row
+    assert 'id="sources"' in page
+
+
+def test_no_value_of_an_argument_is_kept_beside_the_ledger(
+    company: Company, crowd: list[ApprovalRequest]
+) -> None:
+    """Erased words are gone from the batch's page, too."""
+    batch = put_together(company.cast.fiona, crowd)
+    kept = [list(BatchGroup.objects.values()), list(batch.items.values())]
+    assert "B-1" not in str(kept)
+    with connection.cursor() as cursor, transaction.atomic():
+        for each in crowd:
+            erase_contents(cursor, each.pk)
+    page = sign_in(company.cast.fiona).get(batch_page(batch)).content.decode()
+    assert "B-1" not in page
+    assert len(re.findall('name="out"', page)) == 5

@@ -9,14 +9,17 @@ from django.utils import timezone
 from approvals.confirmations.answering import answer_confirmation
 from approvals.models import ApprovalRequest, Confirmation
 from approvals.questions import ask_agent
+from identities.changes import reject
 from runs.models import Run
 from runs.services import add_message, answer_input
 from tests.browser.hostile import brief, hostile
 from tests.runs.changesets.proposing import comment, offered
 from tests.runs.company import ISSUER, ORDER, Company, proposes, says
+from tests.runs.delegation.conftest import House
 from tests.runs.lookups.shop import READ, RESOLVED
 from tests.runs.planner.provider import completion, reply
 from tests.runs.previews import ANSWER, PREVIEW, STATUS
+from tests.verbs import propose_budget
 from tools.models import ServerTool, ToolServer
 
 HERE = "tests.browser.hostile"
@@ -49,10 +52,30 @@ def add_tools(company: Company) -> None:
 def stage(company: Company) -> None:
     """Play one run for each kind of page."""
     add_tools(company)
+    house = House(company)
+    house.add_delegation()
+    house.hire("researcher")
     company.publish(max_steps=6, max_extensions=1, extension_percent=100)
     for scene in (talk, decide, look_up, ask_user, hand_over, confirm, hold, run_out, propose, break_down):
         scene(company)
     list_tools(company)
+    delegate(house)
+    reject_proposal(company)
+
+
+def delegate(house: House) -> None:
+    """Give another agent a task, which answers in markup."""
+    company = house.company
+    run = play(company, proposes(("ask_researcher", {"topic": hostile("topic")})), who="delegating")
+    (child,) = house.children(run)
+    house.answer(child, hostile("child-answer"))
+    house.finish(run, hostile("delegated"))
+
+
+def reject_proposal(company: Company) -> None:
+    """Reject a change of what an agent may spend, in words."""
+    proposal = propose_budget(company.cast, company.cast.alice)
+    reject(actor=company.cast.ada, proposal=proposal, reason=hostile("rejection"), second_factor=True)
 
 
 def list_tools(company: Company) -> None:

@@ -6,6 +6,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Container, Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings as configured
@@ -33,7 +34,7 @@ pytestmark = [
 ]
 
 # So many pages of a kind are looked at: each run has words of its own, elsewhere what was written stands in few forms.
-MOST, MOST_OTHERS = {"admin:runs_run_change": 12, "admin:approvals_approvalrequest_change": 6}, 3
+MOST, MOST_OTHERS = {"admin:runs_run_change": 15, "admin:approvals_approvalrequest_change": 6}, 3
 WROTE = re.compile(r"by-([a-z]+(?:-[a-z]+)*)")
 # Pages that have to have shown something hostile, or nothing was proven about them; forms are for who decides.
 KINDS = {
@@ -43,11 +44,14 @@ KINDS = {
         "runs_handover_changelist", "runs_handover_change", "runs_extension_change",
         "identities_principal_changelist", "identities_principal_change", "tools_tool_change",
         "tools_toolserver_change", "tools_toolserver_import", "ledger_stream_change", "ledger_stream_entry",
+        "identities_changeproposal_change",
     },
     "fiona": {
         "approvals_approvalrequest_change", "approvals_approvalrequest_edit", "runs_changeset_change",
     },
 }  # fmt: skip
+# Pages that hold numbers and states of what was written, and are looked at all the same.
+NUMBERS = {"runs_run_compare", "runs_tool_calls", "runs_try"}
 # What became more than text. None of our own pages has such a thing: the policy would block it.
 LOOK = """
 () => {
@@ -136,7 +140,7 @@ def test_what_others_write_is_text_on_every_page(
     seen: set[str] = set()
     kinds: set[str] = set()
     faults: list[str] = []
-    for path, looked in walk(visitor, first, {f"admin:{kind}" for kind in wanted}):
+    for path, looked in walk(visitor, first, {f"admin:{kind}" for kind in wanted | NUMBERS}):
         wrote = set(WROTE.findall(looked["page"]))
         seen |= wrote
         kinds |= {kind_of(path).removeprefix("admin:")} if wrote else set()
@@ -171,6 +175,22 @@ def test_parts_that_are_swapped_in_are_text_too(company: Company, address: str, 
         assert "by-reason" in looked["page"]
     fiona.context.close()
     assert not fiona.complaints
+
+
+def test_what_is_searched_for_is_text_too(company: Company, address: str, browser: Browser) -> None:
+    """What the search of the ledger gives back of what was asked."""
+    ada = open_window(browser, address, company.cast.ada)
+    words = {
+        "kind": hostile.MARKUP,
+        "actor": hostile.MARKUP,
+        "stream": hostile.MARKUP,
+        "days": hostile.MARKUP,
+    }
+    looked = look_at(ada, f"{page_of('ledger_stream', 'changelist')}?{urlencode(words)}")
+    assert not looked["found"]
+    assert "&lt;xss-mark&gt;" in looked["page"]
+    ada.context.close()
+    assert not ada.complaints
 
 
 def test_mutant_without_escaping_is_found_out_and_still_runs_nothing(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from django.contrib.admin import site
 from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from approvals.models import ApprovalRequest
 from identities.models import User
@@ -16,8 +18,11 @@ from runs.bench.addresses import list_pages
 from runs.bench.pages import ELSEWHERE
 from runs.bench.seed import seed_steps, seed_waiting
 from runs.models import Run
+from tests.browser.stage import HERE, hand_over, hold, run_out, stage, talk
 from tests.console.visits import sign_in
+from tests.runs import company as companies
 from tests.runs.company import ORDER, Company, proposes
+from tests.runs.furnishing import furnish, put_batch_together
 
 MOST = 30
 # What people look at all day; the other pages are left to the suite.
@@ -94,3 +99,57 @@ def test_every_page_stays_within_its_statements(
     company, request, run = asking
     person = people_of(company)[who]
     assert find_excesses(sign_in(person), dict(list_pages(request, run)), growing(*asking)) == {}
+
+
+# --- what the rarer pages show ------------------------------------------------------------------------------
+
+# Kinds of pages that a list of rows does not lead to, so that leaving one out is noticed.
+SPECIAL = {
+    "edit a call", "prompt", "ledger entry", "what if", "edit an agent", "try it", "calls of a tool", "import",
+    "what a table decides", "batch", "compare", "preflight", "set up",
+}  # fmt: skip
+
+
+@pytest.fixture
+def furnished(company: Company, settings: Settings) -> tuple[Company, ApprovalRequest, Run]:
+    """Have everything in the house that there is a page about."""
+    settings.TOOLS_PYTHON_MODULES = [companies.HERE, HERE]
+    stage(company)
+    request = ApprovalRequest.objects.filter(
+        state="waiting", tool__name="refund", follows__isnull=False
+    ).get()
+    put_batch_together(company, request)
+    furnish(company)
+    company.is_mutant = True  # what is furnished belongs to no run
+    return company, request, Run.objects.get(pk=request.subject_ref)
+
+
+def test_every_kind_of_page_is_asked_for(furnished: tuple[Company, ApprovalRequest, Run]) -> None:
+    pages = dict(list_pages(*furnished[1:]))
+    empty = [model._meta.label for model in site._registry if not model._default_manager.exists()]
+    assert not empty
+    assert pages.keys() >= SPECIAL
+    assert sum(name.startswith("one of ") for name in pages) == len(site._registry)
+
+
+def furnishing_more(company: Company) -> Iterator[None]:
+    Run.objects.update(wake_at=None)  # or, after that many pages, they would be late, and no other be let in
+    for scene in (talk, hand_over, hold, run_out, talk, hand_over):
+        scene(company)
+    yield
+
+
+@pytest.mark.console
+@pytest.mark.slow
+@pytest.mark.parametrize("who", ["approver", "superuser"])
+def test_rarer_pages_stay_within_their_statements(
+    who: str, furnished: tuple[Company, ApprovalRequest, Run]
+) -> None:
+    company, request, run = furnished
+    pages = dict(list_pages(request, run))
+    client = sign_in(people_of(company)[who])
+    unseen = {name for name, address in pages.items() if count(client, address) is None}
+    assert who != "superuser" or unseen == {"one of mail preferences"}, (
+        "those of others are nobody's business"
+    )
+    assert find_excesses(client, pages, furnishing_more(company)) == {}

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from agentops.database import borrowed
 from agentops.errors import PolicyDenied
 from approvals import unready
+from approvals.capacity import set_review_capacity
 from approvals.models import ApprovalRequest
 from approvals.services import decide
+from identities.models import Team
+from runs.admission import read_crowds
 from runs.models import ChangeSet, RunMode
+from runs.reviewing import read_waiting
 from tests.api.caller import Caller, bearer_of
 from tests.console.visits import sign_in, text_of
 from tests.runs.changesets.proposing import MAIL, REFUND, prepare
@@ -62,9 +67,27 @@ def test_offered_it_is_there(company: Company, drafting: ApprovalRequest) -> Non
     assert ApprovalRequest.objects.decidable_by(company.cast.fiona).count() == 2
 
 
+def count_before_reviewers(company: Company) -> int:
+    """Return how many requests the team's people are said to have before them, and what admission goes by."""
+    team = company.cast.team
+    set_review_capacity(actor=company.cast.ada, team=team, per_approver_hour=5)
+    (standing,) = read_waiting(Team.objects.filter(pk=team.pk))
+    with borrowed() as connection, connection.cursor() as cursor:
+        crowd = read_crowds(cursor, [team.pk])[team.pk]
+    assert crowd.load == standing.crowd.load
+    return standing.crowd.load.waiting
+
+
+def test_it_is_no_load_of_the_reviewers(company: Company, drafting: ApprovalRequest) -> None:
+    assert count_before_reviewers(company) == 0
+    ChangeSet.objects.update(state="offered")
+    assert count_before_reviewers(company) == 2
+
+
 def test_mutant_that_asks_at_once(
     company: Company, drafting: ApprovalRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unready, "_finds", [])
+    assert count_before_reviewers(company) == 2
     assert ApprovalRequest.objects.decidable_by(company.cast.fiona).count() == 2
     decide_first(company, drafting)

@@ -1,0 +1,46 @@
+"""One row of each thing that the console has a list of, made by the verbs that people make it with."""
+
+from __future__ import annotations
+
+from approvals.models import ApprovalBatch, ApprovalRequest, MailPreference
+from runs.schedules.services import create_schedule
+from tests import verbs
+from tests.approvals.batching import put_together
+from tests.factories import AgentFactory, AgentVersionFactory
+from tests.runs.company import Company
+
+DEEDS = (
+    "set_approval_rule", "set_denial_reasons", "set_review_capacity", "set_sampling_rule", "declare_absence",
+    "create_channel", "set_budget", "open_campaign", "add_issuer", "rotate_signing_key",
+    "set_user_terms", "propose",
+)  # fmt: skip
+
+
+def furnish(company: Company) -> None:
+    """Make one of each, as the superuser where a verb does not say who."""
+    cast = company.cast
+    for name in DEEDS:
+        verbs.DEEDS[name](cast, cast.alice if name == "propose" else cast.ada)
+    makers = (
+        verbs.delivery_of, verbs.second_look_of, verbs.key_of, verbs.key_set_of, verbs.delegation_to,
+        verbs.switch_of, verbs.secret_of, verbs.table_of,
+    )  # fmt: skip
+    for make in makers:
+        make(cast)
+    verbs.stop_everything(cast, cast.ada)
+    plan_by_the_clock(company)
+    MailPreference.objects.create(user=cast.fiona)
+
+
+def put_batch_together(company: Company, request: ApprovalRequest) -> ApprovalBatch:
+    """Put a batch of one request together, as its approver."""
+    return put_together(company.cast.fiona, [request])
+
+
+def plan_by_the_clock(company: Company) -> None:
+    """Have an agent of its own report every day, in a person's name."""
+    agent = AgentFactory.create(team=company.cast.team, owner=company.cast.alice)
+    AgentVersionFactory.create(
+        identity=agent, published=True, principal_source="staff", run_expires_after_s=60
+    )
+    create_schedule(actor=company.cast.ada, agent=agent, task=verbs.REPORT)
