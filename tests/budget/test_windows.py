@@ -9,6 +9,7 @@ from decimal import Decimal
 import psycopg
 import pytest
 
+from runs.escrow import STEPS_AHEAD
 from runs.models import Budget, BudgetWindow
 from runs.services import answer_input
 from tests.budget.books import find_leaks
@@ -195,13 +196,14 @@ def test_a_ceiling_that_is_lowered_below_what_is_committed_stops_further_draws(
 ) -> None:
     budget = BudgetFactory.create(team=company.cast.team, max_usd=None, max_steps=100)
     company.add_reads()
-    turns: list[Turn] = [proposes(("look_up", {"order_id": f"A-{n}"})) for n in range(6)]
+    company.publish(max_steps=2 * STEPS_AHEAD)
+    turns: list[Turn] = [proposes(("look_up", {"order_id": f"A-{n}"})) for n in range(STEPS_AHEAD + 1)]
 
     def lower() -> None:
         Budget.objects.filter(pk=budget.pk).update(max_steps=3)
 
     run = company.run(turns[0], during(lower, turns[1]), *turns[2:], says("Never."))
-    assert (run.state, run.status_reason, run.steps) == ("halted", "budget_reached", 4), (
+    assert (run.state, run.status_reason, run.steps) == ("halted", "budget_reached", STEPS_AHEAD), (
         "what it held is its own"
     )
-    assert find_leaks(books) == [f"budget {budget.pk}: 4 of 3 steps"]
+    assert find_leaks(books) == [f"budget {budget.pk}: {STEPS_AHEAD} of 3 steps"]
