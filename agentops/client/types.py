@@ -92,6 +92,9 @@ class AgentSubject(TypedDict):
     agent: str
 
 
+AlgorithmsEnum: TypeAlias = "Literal[\"ES256\", \"Ed25519\", \"EdDSA\", \"PS256\", \"RS256\"]"
+
+
 class Amount(TypedDict):
     steps: int
     tokens: int
@@ -608,6 +611,12 @@ class ChosenBody(TypedDict):
 
     id: str
     digest: str
+
+
+class ClientSubject(TypedDict):
+    """A request body; a member that it does not know is refused, since it would be silently ignored."""
+
+    client: str
 
 
 class ClosingBody(TypedDict):
@@ -1172,6 +1181,25 @@ class IssuedKeySet(TypedDict):
     secret: NotRequired[str | None]
 
 
+class IssuerProposal(TypedDict):
+    """That an issuer's tokens prove to a client who its user is."""
+
+    verb: Literal["issuer.add"]
+    reason: NotRequired[str]
+    subject: ClientSubject
+    values: IssuerValues
+
+
+class IssuerValues(TypedDict):
+    """A request body; a member that it does not know is refused, since it would be silently ignored."""
+
+    issuer: str
+    audience: str
+    jwks_url: NotRequired[str]
+    algorithms: NotRequired[list[AlgorithmsEnum]]
+    allow_private: NotRequired[bool]
+
+
 class Item(TypedDict):
     """One request of a batch: whether it may be decided with the others, and what became of it."""
 
@@ -1538,7 +1566,7 @@ class Proposal(TypedDict):
     rolls_back: str | None
 
 
-ProposalBody: TypeAlias = "AbsenceProposal | ActivationProposal | OwnerProposal | PublicationProposal | TrustProposal | ApprovalRuleProposal | BudgetProposal | TableProposal | GrantProposal | OversightRuleProposal | PriceProposal | RuleProposal | SamplingRuleProposal | ToolProposal | UserTermsProposal"
+ProposalBody: TypeAlias = "AbsenceProposal | ActivationProposal | OwnerProposal | PublicationProposal | TrustProposal | ApprovalRuleProposal | BudgetProposal | TableProposal | GrantProposal | IssuerProposal | OversightRuleProposal | PriceProposal | RuleProposal | SamplingRuleProposal | ToolProposal | UserTermsProposal"
 
 
 class ProposalDetail(TypedDict):

@@ -20,9 +20,11 @@ from agentops.console.navigation import Destination, register_destination
 from agentops.console.streams import register_streams
 from agentops.console.templatetags.console import badge
 from identities.acting import acting_person
+from identities.admin.changes import lead_to_proposal
 from identities.admin.holders import choose_holder, holder_choices
+from identities.changes import do_or_propose
 from identities.clients import stream_of
-from identities.models import Delegation, SigningKey, TokenIssuer
+from identities.models import ChangeProposal, Delegation, SigningKey, TokenIssuer
 from identities.oauth.compact import ALGORITHMS
 from identities.services import (
     add_issuer,
@@ -179,7 +181,9 @@ class TokenIssuerAdmin(GovernedAdmin):
     def _add(self, request: HttpRequest, values: dict[str, Any]) -> HttpResponse:
         person = acting_person(request)
         client = choose_holder(person, values.pop("client"))
-        row = add_issuer(actor=person, client=client, **values)
+        row = do_or_propose(actor=person, act=partial(add_issuer, actor=person, client=client, **values))
+        if isinstance(row, ChangeProposal):
+            return lead_to_proposal(request, row)
         return HttpResponseRedirect(self.page_url("change", row.pk))
 
     @offered_when("active", danger=True)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from identities.api import applications, keys, lifecycle, switches, views
-from identities.api.proposals import agents, rules, trust  # noqa: F401  say what may be proposed
+from identities.api.proposals import agents, issuers, rules, trust  # noqa: F401  say what may be proposed
 from identities.api.proposals import deciding as deeds
 from identities.api.proposals import views as proposals
 

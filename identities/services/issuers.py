@@ -12,6 +12,8 @@ from agentops.errors import StateConflict, ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.rows import insert_row
+from identities.changes import clear_change
+from identities.changes.belief import describe_issuer
 from identities.clients import owner_of
 from identities.factors import require_fresh_factor
 from identities.models import TokenIssuer, User
@@ -34,7 +36,8 @@ def add_issuer(
 ) -> TokenIssuer:
     """Believe an issuer's tokens when this client presents them; raises ValidationFailed or StateConflict.
 
-    An address of a private network is for superusers to allow: the installation fetches from it.
+    Raises SecondPersonNeeded where that takes two. An address of a private network is for superusers to allow: the
+    installation fetches from it.
     """
     if client.kind == User.Kind.PERSON:
         raise ValidationFailed("not_a_client", "tokens are presented by agents and applications")
@@ -55,9 +58,10 @@ def add_issuer(
         algorithms=sorted(set(algorithms)),
         allow_private=allow_private,
     )
+    signed = clear_change(actor, describe_issuer(row))
     insert_row(row)
     facts = {"issuer": issuer, "audience": audience, "client": str(client.pk), "algorithms": row.algorithms}
-    _record(row, "issuer.added", actor, {**facts, "allow_private": allow_private})
+    _record(row, "issuer.added", actor, {**facts, "allow_private": allow_private, **signed})
     return row
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from agentops.identifiers import new_id
 from approvals.models import Absence, ApprovalRule, OversightRule, SamplingRule
-from identities.models import Application, ChangeRule
+from identities.models import Application, ChangeRule, TokenIssuer
 from runs.models import AgentVersion, Budget, Price
 from tests.cast import Cast
 from tests.factories import (
@@ -70,6 +70,13 @@ def make_draft(cast: Cast) -> AgentVersion:
     AgentVersion.objects.filter(pk=before.pk).update(state="retired")
     made: AgentVersion = AgentVersionFactory.create(identity=cast.agent, max_usd=Decimal("2.01"))
     return made
+
+
+def make_issuer(cast: Cast) -> TokenIssuer:
+    return TokenIssuer.objects.create(
+        team=cast.team, client=cast.application.service_account, issuer="https://login.example", audience="shop",
+        algorithms=["ES256"],
+    )  # fmt: skip
 
 
 def make_user_terms(cast: Cast) -> UserTerms:
@@ -131,6 +138,7 @@ GOVERNED = (
         Application, lambda cast: ApplicationFactory.create(team=cast.team, may_assert_users=False),
         {"may_assert_users": True}, may_go=True,
     ),
+    Governed(TokenIssuer, make_issuer, {"audience": "till"}, {"issuer": "https://other.example"}, may_go=True),
     Governed(
         ChangeRule, lambda cast: ChangeRule.objects.get(verb="budget.set"), {"needs": "one"}, {"verb": "another"}
     ),

@@ -20,7 +20,15 @@ from approvals.models import Absence, ApprovalRule, OversightRule, SamplingRule
 from approvals.oversight_rules import Oversight, set_oversight_rule
 from identities.api.proposals.bodies import proposable_verbs
 from identities.changes import known_verbs, propose
-from identities.models import AgentIdentity, ApiKey, Application, ChangeProposal, ChangeRule, User
+from identities.models import (
+    AgentIdentity,
+    ApiKey,
+    Application,
+    ChangeProposal,
+    ChangeRule,
+    TokenIssuer,
+    User,
+)
 from runs.models import AgentVersion, Budget, Price
 from tests.api.caller import Answer, Caller
 from tests.api.conftest import Callers
@@ -300,6 +308,12 @@ def trust(cast: Cast, tool: Tool) -> Body:
     return {"verb": "application.trust", "subject": subject, "values": {"may_assert_users": True}}
 
 
+def belief(cast: Cast, tool: Tool) -> Body:
+    """Let the application present tokens of another issuer."""
+    values = {"issuer": "https://login.example", "audience": "shop"}
+    return {"verb": "issuer.add", "subject": {"client": str(cast.application.pk)}, "values": values}
+
+
 def publication(cast: Cast, tool: Tool) -> Body:
     if not cast.agent.versions.exists():
         AgentVersionFactory.create(identity=cast.agent)
@@ -363,6 +377,7 @@ IN_FORCE: dict[str, tuple[Callable[[Cast, Tool], Body], Callable[[], object], ob
     "absence.declare": (standing_in, lambda: Absence.objects.get().deputy.username, "alice"),
     "agent.activate": (acting, lambda: AgentIdentity.objects.get().state, "active"),
     "application.trust": (trust, lambda: Application.objects.get(slug="shop-app").may_assert_users, True),
+    "issuer.add": (belief, lambda: TokenIssuer.objects.get().audience, "shop"),
     "agent.hand_over": (owner, lambda: AgentIdentity.objects.get().owner.username, "fiona"),
     "agent_version.publish": (publication, lambda: AgentVersion.objects.get().state, "published"),
     "user_terms.set": (limits, lambda: UserTerms.objects.get().caps, [{"per": "day", "count": 3}]),

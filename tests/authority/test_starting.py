@@ -12,7 +12,7 @@ from django.db import connection
 from agentops.ledger.store import read_entries
 from identities.models import Application
 from identities.oauth import issuers
-from identities.services import add_issuer, update_application
+from identities.services import add_issuer, disable_issuer, update_application
 from runs.models import Run
 from tests.api.conftest import Callers
 from tests.authority.conftest import Desk
@@ -126,7 +126,12 @@ def test_a_person_presents_no_users_token(desk: Desk, callers: Callers, provider
 
 
 def test_an_issuer_of_another_client_proves_nothing(desk: Desk, callers: Callers, provider: Provider) -> None:
-    desk.company.cast.application.service_account.token_issuers.update(client=desk.company.cast.alice)
+    cast = desk.company.cast
+    disable_issuer(actor=cast.ada, issuer=cast.application.service_account.token_issuers.get())
+    add_issuer(
+        actor=cast.ada, client=cast.agent.service_account, issuer=provider.address, audience=AUDIENCE,
+        allow_private=True,
+    )  # fmt: skip
     refused = callers.app.post("/runs", task(desk, subject_token=provider.id_token()), key="k1")
     assert refused.code == "principal_not_proven"
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import time
 
 import pytest
+from django.db import ProgrammingError, transaction
+from django.urls import reverse
 
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
-from identities.models import Delegation
+from identities.changes import SecondPersonNeeded, activate, do_or_propose, seconded
+from identities.models import ChangeProposal, Delegation, TokenIssuer
 from identities.oauth import issuers
 from identities.oauth.fetching import SIZE_LIMIT, NotFetched, fetch_json
 from identities.services import add_issuer, disable_issuer
-from tests.cast import Cast
+from tests.cast import Cast, let_govern
+from tests.console.visits import sign_in
+from tests.ledger import last_entry
 from tests.oauth.clients import JWT, Answer, Caller, claims_of, key_pair
 from tests.oauth.provider import AUDIENCE, Provider
 
@@ -137,3 +142,48 @@ def test_outsiders_add_none_and_only_a_superuser_lets_us_fetch_from_inside(cast:
     add_issuer(actor=cast.alice, client=client, issuer="https://id.example", audience=AUDIENCE)
     with pytest.raises(StateConflict):
         add_issuer(actor=cast.alice, client=client, issuer="https://id.example", audience="other")
+
+
+# --- a second person ------------------------------------------------------------------------------------
+
+
+def believe(cast: Cast) -> TokenIssuer:
+    client = cast.application.service_account
+    return add_issuer(actor=cast.alice, client=client, issuer="https://id.example", audience=AUDIENCE)
+
+
+def test_to_believe_an_issuer_takes_two_people_and_to_end_that_one(governed: Cast) -> None:
+    let_govern(governed.bob)
+    proposal = do_or_propose(actor=governed.alice, act=lambda: believe(governed))
+    assert isinstance(proposal, ChangeProposal)
+    assert (proposal.loosening, TokenIssuer.objects.exists()) == (["issuer"], False)
+    with pytest.raises(PolicyDenied, match="nobody activates"):
+        activate(actor=governed.alice, proposal=proposal, second_factor=True)
+    activate(actor=governed.bob, proposal=proposal, second_factor=True)
+    row = TokenIssuer.objects.get()
+    assert (row.issuer, row.audience, row.algorithms) == ("https://id.example", AUDIENCE, ["ES256", "RS256"])
+    assert last_entry(row.pk).facts["activated_by"] == str(governed.bob.pk)
+    disable_issuer(actor=governed.alice, issuer=row)
+
+
+def test_an_issuer_that_was_ended_is_not_begun_anew_by_a_row(governed: Cast) -> None:
+    let_govern(governed.bob)
+    with seconded(governed.bob):
+        row = believe(governed)
+    disable_issuer(actor=governed.alice, issuer=row)
+    with pytest.raises(ProgrammingError, match="second person"), transaction.atomic():
+        TokenIssuer.objects.filter(pk=row.pk).update(disabled_at=None)
+    with pytest.raises(SecondPersonNeeded):
+        believe(governed)
+
+
+def test_the_console_proposes_what_takes_two(governed: Cast) -> None:
+    form = {
+        "client": str(governed.application.service_account_id), "issuer": "https://id.example",
+        "audience": AUDIENCE, "jwks_url": "", "algorithms": ["ES256"],
+    }  # fmt: skip
+    answer = sign_in(governed.alice).post(reverse("admin:identities_tokenissuer_add"), form)
+    proposal = ChangeProposal.objects.get()
+    assert answer.status_code == 302
+    assert str(proposal.pk) in answer["Location"]
+    assert (proposal.verb, proposal.state) == ("issuer.add", "waiting")
