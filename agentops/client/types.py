@@ -229,7 +229,7 @@ class Approval(TypedDict):
     follows: str | None
     edited_by: NotRequired[str | None]
     denial_reasons: list[Preset]
-    evidence: dict[str, Any] | None
+    evidence: Evidence | None
 
 
 class ApprovalGroups(TypedDict):
@@ -924,6 +924,26 @@ class EventPage(TypedDict):
     data: list[Event]
     has_more: bool
     next_cursor: str | None
+
+
+class Evidence(TypedDict):
+    """What a person is shown who decides. Only requests of this version's runs have all of it."""
+
+    agent: NotRequired[str]
+    statement: NotRequired[str]
+    arguments: NotRequired[dict[str, Any]]
+    marks: NotRequired[Any]
+    resolutions: NotRequired[list[dict[str, Any]]]
+    preview: NotRequired[dict[str, Any]]
+    principal: NotRequired[ShownPrincipal]
+    request: NotRequired[str]
+    why: NotRequired[str]
+    said: NotRequired[str]
+    evidence: NotRequired[list[SeenAnswer]]
+    evidence_left_out: NotRequired[int]
+    reasons: NotRequired[list[ShownReason]]
+    step: NotRequired[int]
+    call: NotRequired[int]
 
 
 class Extension(TypedDict):
@@ -1981,6 +2001,17 @@ class SecondLookPage(TypedDict):
 SecondLookVerdict: TypeAlias = "Literal[\"agree\", \"disagree\"]"
 
 
+class SeenAnswer(TypedDict):
+    """A tool's answer that the model had seen, and that bears on the call."""
+
+    step: int
+    call: int
+    tool: str
+    excerpt: str
+    sources: NotRequired[list[SourcesEnum]]
+    marks: NotRequired[Any]
+
+
 class SendBackBody(TypedDict):
     """What the agent is to do otherwise; it proposes anew, and this version is superseded."""
 
@@ -1991,7 +2022,23 @@ class SendBackBody(TypedDict):
 SeverityEnum: TypeAlias = "Literal[\"error\", \"warning\"]"
 
 
+class ShownPrincipal(TypedDict):
+    issuer: str
+    subject: str
+
+
+class ShownReason(TypedDict):
+    """Why the call needs people: which part of the policy said so, and what."""
+
+    source: str
+    code: str
+    detail: str
+
+
 SourceEnum: TypeAlias = "Literal[\"user\", \"agent\", \"parent\", \"run\", \"tool\"]"
+
+
+SourcesEnum: TypeAlias = "Literal[\"nowhere\", \"untrusted\", \"trusted\", \"user\"]"
 
 
 class Stage(TypedDict):

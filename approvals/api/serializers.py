@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agentops.api.serializers import BodySerializer, QuerySerializer, TextField, WordField
+from approvals.api.evidence_serializers import EvidenceSerializer
 from approvals.closing import REASON_LIMIT
 from approvals.denials import Preset
 from approvals.models import ApprovalDecision, ApprovalRequest
@@ -110,7 +111,7 @@ class ApprovalSerializer(serializers.Serializer[ApprovalRequest]):
     def get_denial_reasons(self, request: ApprovalRequest) -> list[Document]:
         return list(PresetSerializer(self.context["presets"][request.team_id], many=True).data)
 
-    @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
+    @extend_schema_field(EvidenceSerializer(allow_null=True))
     def get_evidence(self, request: ApprovalRequest) -> Document | None:
         evidence: Document | None = self.context["evidence"].get(request.pk)
         return evidence
