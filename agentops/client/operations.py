@@ -332,9 +332,24 @@ class AsyncOperations(Protocol):
         batch_id: str,
         /,
     ) -> t.Batch:
-        """Return a batch; one that is not confirmed is checked anew."""
+        """Return a batch; one that is not confirmed as its last check found it, at `checked_at`."""
 
         answer: t.Batch = await self._answer(Call("GET", Call.path("/api/v1/approval-batches/{batch_id}", batch_id)))
+        return answer
+
+    async def check_approval_batch(
+        self,
+        batch_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+    ) -> t.Batch:
+        """Look at each request of your batch again while it is a draft: what was opened meanwhile may be ready now.
+
+        The decision checks each once more in any case.
+        """
+
+        answer: t.Batch = await self._answer(Call("POST", Call.path("/api/v1/approval-batches/{batch_id}/check", batch_id), key=idempotency_key or new_key()))
         return answer
 
     async def decide_approval_batch(
@@ -1990,9 +2005,24 @@ class Operations(Protocol):
         batch_id: str,
         /,
     ) -> t.Batch:
-        """Return a batch; one that is not confirmed is checked anew."""
+        """Return a batch; one that is not confirmed as its last check found it, at `checked_at`."""
 
         answer: t.Batch = self._answer(Call("GET", Call.path("/api/v1/approval-batches/{batch_id}", batch_id)))
+        return answer
+
+    def check_approval_batch(
+        self,
+        batch_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+    ) -> t.Batch:
+        """Look at each request of your batch again while it is a draft: what was opened meanwhile may be ready now.
+
+        The decision checks each once more in any case.
+        """
+
+        answer: t.Batch = self._answer(Call("POST", Call.path("/api/v1/approval-batches/{batch_id}/check", batch_id), key=idempotency_key or new_key()))
         return answer
 
     def decide_approval_batch(

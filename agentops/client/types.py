@@ -302,6 +302,7 @@ class Batch(TypedDict):
     decided: int
     to_open: list[str]
     created_at: str
+    checked_at: str | None
     confirmed_at: str | None
     done_at: str | None
 

@@ -21,7 +21,7 @@ from agentops.errors import AgentOpsError, NotFound, PolicyDenied, StateConflict
 from approvals.batches.deciding import carry_on, decide_batch
 from approvals.batches.groups import MOST_GROUPED, Group, arrange, name_groups, read_decidable
 from approvals.batches.items import about_batch
-from approvals.batches.preparing import find_sample, leave_out, open_batch, prepare_batch
+from approvals.batches.preparing import check_batch, find_sample, leave_out, open_batch
 from approvals.batches.showing import (
     MOST_ROWS,
     count_items,
@@ -130,8 +130,7 @@ class TogetherPages(GovernedAdmin):
 
     def _check(self, request: HttpRequest, batch: ApprovalBatch) -> HttpResponse:
         """Look at each request of one's own draft again."""
-        if batch.person_id == acting_person(request).pk:
-            prepare_batch(batch)
+        check_batch(actor=acting_person(request), batch=batch)
         return HttpResponseRedirect(self._batch_url(batch))
 
     def _open_anew(self, request: HttpRequest, batch: ApprovalBatch) -> HttpResponse:

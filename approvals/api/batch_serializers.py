@@ -80,9 +80,7 @@ class BatchSerializer(serializers.Serializer[ApprovalBatch]):
     id = serializers.UUIDField()
     state = serializers.ChoiceField(ApprovalBatch.State.choices)
     verdict = serializers.ChoiceField(ApprovalDecision.Verdict.choices)
-    digest = serializers.SerializerMethodField(
-        help_text="Of the list that is ready; send it back to decide it."
-    )
+    digest = serializers.CharField(help_text="Of the list that is ready; send it back to decide it.")
     ready = serializers.SerializerMethodField(help_text="How many may be decided together.")
     excluded = serializers.SerializerMethodField(help_text="How many may not; `items` says why of each.")
     left_out = serializers.SerializerMethodField()
@@ -91,11 +89,11 @@ class BatchSerializer(serializers.Serializer[ApprovalBatch]):
         help_text="Drawn of the groups, and to be opened one by one (`getApproval`) before the others are approved."
     )
     created_at = serializers.DateTimeField()
+    checked_at = serializers.DateTimeField(
+        allow_null=True, help_text="As of when `ready`, `excluded` and `digest` are, of a draft."
+    )
     confirmed_at = serializers.DateTimeField(allow_null=True)
     done_at = serializers.DateTimeField(allow_null=True)
-
-    def get_digest(self, batch: ApprovalBatch) -> str:
-        return str(self.context["digest"])
 
     def get_ready(self, batch: ApprovalBatch) -> int:
         return int(self.context["counts"]["ready"])

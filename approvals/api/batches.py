@@ -28,8 +28,8 @@ from approvals.api.batch_serializers import (
 )
 from approvals.batches.deciding import carry_on, confirm_batch
 from approvals.batches.groups import arrange, read_decidable
-from approvals.batches.items import about_batch, digest_batch, read_ready
-from approvals.batches.preparing import leave_out, open_batch, prepare_batch, read_sample
+from approvals.batches.items import about_batch
+from approvals.batches.preparing import check_batch, leave_out, open_batch, read_sample
 from approvals.models import ApprovalBatch, ApprovalDecision, ApprovalRequest
 from identities.api.authentication import caller, signature_of
 from identities.factors import has_fresh_factor
@@ -81,9 +81,31 @@ class Batch(ApiView):
 
     @extend_schema(operation_id="getApprovalBatch", tags=["approvals"], responses=BatchSerializer)
     def get(self, request: Request, batch_id: UUID) -> Response:
-        """Return a batch; one that is not confirmed is checked anew."""
+        """Return a batch; one that is not confirmed as its last check found it, at `checked_at`."""
+        return Response(_render(find_batch(caller(request), batch_id)))
+
+
+class Check(ApiView):
+    """What of a batch is ready now."""
+
+    @extend_schema(
+        operation_id="checkApprovalBatch",
+        tags=["approvals"],
+        parameters=[IDEMPOTENCY_KEY],
+        request=None,
+        responses=BatchSerializer,
+    )
+    def post(self, request: Request, batch_id: UUID) -> Response:
+        """Look at each request of your batch again while it is a draft: what was opened meanwhile may be ready now.
+
+        The decision checks each once more in any case.
+        """
         batch = find_batch(caller(request), batch_id)
-        return Response(_render(prepare_batch(batch) if batch.person_id == caller(request).pk else batch))
+
+        def act() -> Answer:
+            return Answer(200, _render(check_batch(actor=caller(request), batch=batch)))
+
+        return answer_once(request, Operation(f"approval-batches/{batch_id}/check"), act)
 
 
 class ByNumber(CursorPage):
@@ -183,7 +205,6 @@ def find_batch(user: User, batch_id: UUID) -> ApprovalBatch:
 
 def _render(batch: ApprovalBatch) -> Fields:
     is_draft = batch.state == ApprovalBatch.State.DRAFT
-    digest = digest_batch(batch, read_ready(batch)) if is_draft else batch.digest
     counts = Counter(batch.items.values_list("state", flat=True))
     sample = read_sample(batch) if is_draft else ()
-    return render_row(BatchSerializer, batch, digest=digest, counts=counts, sample=sample)
+    return render_row(BatchSerializer, batch, counts=counts, sample=sample)

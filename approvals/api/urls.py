@@ -18,6 +18,7 @@ urlpatterns = [
     path("approval-groups", batches.Groups.as_view(), name="approval-groups"),
     path("approval-batches", batches.Batches.as_view(), name="approval-batches"),
     path("approval-batches/<uuid:batch_id>", batches.Batch.as_view(), name="approval-batch"),
+    path("approval-batches/<uuid:batch_id>/check", batches.Check.as_view(), name="approval-batch-check"),
     path("approval-batches/<uuid:batch_id>/items", batches.Items.as_view(), name="approval-batch-items"),
     path(
         "approval-batches/<uuid:batch_id>/decision",

@@ -194,6 +194,12 @@ def leave_out(*, actor: User, batch: ApprovalBatch, requests: Iterable[UUID]) ->
     return prepare_batch(locked)
 
 
+@transaction.atomic
+def check_batch(*, actor: User, batch: ApprovalBatch) -> ApprovalBatch:
+    """Look at each item of one's own draft again, as ``prepare_batch`` does."""
+    return prepare_batch(lock_own(actor, batch))
+
+
 def lock_own(actor: User, batch: ApprovalBatch) -> ApprovalBatch:
     """Lock a batch. Raises NotFound for one that is not theirs to see, PolicyDenied for somebody else's."""
     if not ApprovalBatch.objects.visible_to(actor).filter(pk=batch.pk).exists():

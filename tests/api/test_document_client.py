@@ -225,8 +225,10 @@ def decide_together(story: Story) -> None:
     less = client.call(story.fiona, "leaveOutOfApprovalBatch", out, batch_id=opened["id"])
     assert (less["ready"], less["left_out"]) == (0, 1)
     opened = client.call(story.fiona, "openApprovalBatch", {"verdict": "deny", "approvals": chosen})
+    checked = client.call(story.fiona, "checkApprovalBatch", batch_id=opened["id"])
     batch = client.call(story.fiona, "getApprovalBatch", batch_id=opened["id"])
     assert (batch["ready"], batch["state"]) == (1, "draft")
+    assert batch == checked
     body = {"digest": batch["digest"], "reason": "No photo."}
     done = client.call(
         story.fiona, "decideApprovalBatch", body, batch_id=batch["id"], Idempotency_Key="together"

@@ -20,6 +20,7 @@ REGENERATE = "python manage.py write_openapi"
 
 OPERATIONS = {
     "allowStart",
+    "checkApprovalBatch",
     "changeSchedule",
     "createSchedule",
     "endSchedule",
