@@ -197,13 +197,18 @@ def server_of(cast: Cast, actor: User) -> Any:  # Any: as above
     return what.create_server(actor=actor, team=cast.team, slug="shop", definition=place)
 
 
-def take_over(cast: Cast, actor: User) -> object:
-    """Take over what a server has listed."""
+def listed_by(cast: Cast) -> Any:  # Any: as above
+    """Have a server list a tool."""
     told = {"name": "get", "description": "Gets.", "input_schema": {"type": "object"}, "output_schema": None,
             "annotations": {}}  # fmt: skip
-    row = server_of(cast, cast.ada).listed.create(
+    return server_of(cast, cast.ada).listed.create(
         name="get", described=told, digest="0" * 64, seen_at=timezone.now()
     )
+
+
+def take_over(cast: Cast, actor: User) -> object:
+    """Take over what a server has listed."""
+    row = listed_by(cast)
     return what.import_tool(actor=actor, described=row, takeover=what.Takeover("get", "read"), seen="0" * 64)
 
 

@@ -1492,6 +1492,99 @@ class AsyncOperations(Protocol):
         answer: t.TableVersion = await self._answer(Call("POST", Call.path("/api/v1/tables/{table_id}/versions/{number}/retire", table_id, number), key=idempotency_key or new_key(), body=body))
         return answer
 
+    async def list_tool_servers(
+        self,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+        state: Literal["active", "retired"] | None = None,
+        transport: Literal["http", "stdio", "openapi", "python"] | None = None,
+    ) -> t.ToolServerPage:
+        """List servers of tools, newest first."""
+
+        answer: t.ToolServerPage = await self._answer(Call("GET", "/api/v1/tool-servers", query={"cursor": cursor, "limit": limit, "state": state, "transport": transport}))
+        return answer
+
+    async def create_tool_server(
+        self,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.CreateToolServerBody],
+    ) -> t.ToolServer:
+        """Name a server of tools; nothing of it is taken over yet. Takes a fresh second factor."""
+
+        answer: t.ToolServer = await self._answer(Call("POST", "/api/v1/tool-servers", key=idempotency_key or new_key(), body=body))
+        return answer
+
+    async def get_tool_server(
+        self,
+        server_id: str,
+        /,
+    ) -> t.ToolServer:
+        """Return a server of tools."""
+
+        answer: t.ToolServer = await self._answer(Call("GET", Call.path("/api/v1/tool-servers/{server_id}", server_id)))
+        return answer
+
+    async def refresh_tool_server(
+        self,
+        server_id: str,
+        /,
+        **body: Unpack[t.RefreshBody],
+    ) -> t.ToolServer:
+        """Ask a server which tools it has, or read them out of the document that you bring.
+
+        Tools that are described differently from what was accepted are quarantined. `trouble` says why nothing was
+        learnt. Takes a fresh second factor; asked again, it does no more than ask again.
+        """
+
+        answer: t.ToolServer = await self._answer(Call("POST", Call.path("/api/v1/tool-servers/{server_id}/refresh", server_id), body=body))
+        return answer
+
+    async def retire_tool_server(
+        self,
+        server_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.ReasonBody],
+    ) -> t.ToolServer:
+        """Take a server out of use for good, and all of its tools with it; takes a fresh second factor."""
+
+        answer: t.ToolServer = await self._answer(Call("POST", Call.path("/api/v1/tool-servers/{server_id}/retire", server_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    async def list_server_tools(
+        self,
+        server_id: str,
+        /,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> t.ServerToolPage:
+        """List the tools of a server as it was last asked, with what can and cannot be taken over."""
+
+        answer: t.ServerToolPage = await self._answer(Call("GET", Call.path("/api/v1/tool-servers/{server_id}/tools", server_id), query={"cursor": cursor, "limit": limit}))
+        return answer
+
+    async def import_tool(
+        self,
+        server_id: str,
+        server_tool_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.ImportToolBody],
+    ) -> t.Tool | t.Proposal:
+        """Make a tool, or its next version, of what a server describes; that accepts a changed description.
+
+        Where it takes a second person it is proposed instead (202); once that is activated, take the same over again.
+        Answers 409 when the server describes it otherwise than the digest says. Takes a fresh second factor.
+        """
+
+        answer: t.Tool | t.Proposal = await self._answer(Call("POST", Call.path("/api/v1/tool-servers/{server_id}/tools/{server_tool_id}/import", server_id, server_tool_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
     async def list_tools(
         self,
         *,
@@ -1523,7 +1616,7 @@ class AsyncOperations(Protocol):
         idempotency_key: str | None = None,
         **body: Unpack[t.AcceptToolBody],
     ) -> t.Tool:
-        """Put a tool back into service that was stopped; a description that has changed is accepted in the console."""
+        """Put a tool back into service that was stopped; a description that has changed is accepted by `importTool`."""
 
         answer: t.Tool = await self._answer(Call("POST", Call.path("/api/v1/tools/{tool_id}/accept", tool_id), key=idempotency_key or new_key(), body=body))
         return answer
@@ -3165,6 +3258,99 @@ class Operations(Protocol):
         answer: t.TableVersion = self._answer(Call("POST", Call.path("/api/v1/tables/{table_id}/versions/{number}/retire", table_id, number), key=idempotency_key or new_key(), body=body))
         return answer
 
+    def list_tool_servers(
+        self,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+        state: Literal["active", "retired"] | None = None,
+        transport: Literal["http", "stdio", "openapi", "python"] | None = None,
+    ) -> t.ToolServerPage:
+        """List servers of tools, newest first."""
+
+        answer: t.ToolServerPage = self._answer(Call("GET", "/api/v1/tool-servers", query={"cursor": cursor, "limit": limit, "state": state, "transport": transport}))
+        return answer
+
+    def create_tool_server(
+        self,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.CreateToolServerBody],
+    ) -> t.ToolServer:
+        """Name a server of tools; nothing of it is taken over yet. Takes a fresh second factor."""
+
+        answer: t.ToolServer = self._answer(Call("POST", "/api/v1/tool-servers", key=idempotency_key or new_key(), body=body))
+        return answer
+
+    def get_tool_server(
+        self,
+        server_id: str,
+        /,
+    ) -> t.ToolServer:
+        """Return a server of tools."""
+
+        answer: t.ToolServer = self._answer(Call("GET", Call.path("/api/v1/tool-servers/{server_id}", server_id)))
+        return answer
+
+    def refresh_tool_server(
+        self,
+        server_id: str,
+        /,
+        **body: Unpack[t.RefreshBody],
+    ) -> t.ToolServer:
+        """Ask a server which tools it has, or read them out of the document that you bring.
+
+        Tools that are described differently from what was accepted are quarantined. `trouble` says why nothing was
+        learnt. Takes a fresh second factor; asked again, it does no more than ask again.
+        """
+
+        answer: t.ToolServer = self._answer(Call("POST", Call.path("/api/v1/tool-servers/{server_id}/refresh", server_id), body=body))
+        return answer
+
+    def retire_tool_server(
+        self,
+        server_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.ReasonBody],
+    ) -> t.ToolServer:
+        """Take a server out of use for good, and all of its tools with it; takes a fresh second factor."""
+
+        answer: t.ToolServer = self._answer(Call("POST", Call.path("/api/v1/tool-servers/{server_id}/retire", server_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    def list_server_tools(
+        self,
+        server_id: str,
+        /,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> t.ServerToolPage:
+        """List the tools of a server as it was last asked, with what can and cannot be taken over."""
+
+        answer: t.ServerToolPage = self._answer(Call("GET", Call.path("/api/v1/tool-servers/{server_id}/tools", server_id), query={"cursor": cursor, "limit": limit}))
+        return answer
+
+    def import_tool(
+        self,
+        server_id: str,
+        server_tool_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.ImportToolBody],
+    ) -> t.Tool | t.Proposal:
+        """Make a tool, or its next version, of what a server describes; that accepts a changed description.
+
+        Where it takes a second person it is proposed instead (202); once that is activated, take the same over again.
+        Answers 409 when the server describes it otherwise than the digest says. Takes a fresh second factor.
+        """
+
+        answer: t.Tool | t.Proposal = self._answer(Call("POST", Call.path("/api/v1/tool-servers/{server_id}/tools/{server_tool_id}/import", server_id, server_tool_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
     def list_tools(
         self,
         *,
@@ -3196,7 +3382,7 @@ class Operations(Protocol):
         idempotency_key: str | None = None,
         **body: Unpack[t.AcceptToolBody],
     ) -> t.Tool:
-        """Put a tool back into service that was stopped; a description that has changed is accepted in the console."""
+        """Put a tool back into service that was stopped; a description that has changed is accepted by `importTool`."""
 
         answer: t.Tool = self._answer(Call("POST", Call.path("/api/v1/tools/{tool_id}/accept", tool_id), key=idempotency_key or new_key(), body=body))
         return answer

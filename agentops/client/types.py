@@ -759,6 +759,23 @@ class CreateTableBody(TypedDict):
     name: str
 
 
+class CreateToolServerBody(TypedDict):
+    """Where it is, by its transport: `url` (and `audience`) of a server that speaks MCP, `document_url` of an
+    interface (empty: its document is brought), the `command` that the operator lists, or the `module` they allow.
+    """
+
+    team: str
+    slug: str
+    transport: TransportEnum
+    url: NotRequired[str]
+    document_url: NotRequired[str]
+    command: NotRequired[str]
+    module: NotRequired[str]
+    audience: NotRequired[str]
+    credential: NotRequired[str]
+    allow_private: NotRequired[bool]
+
+
 class DayTotal(TypedDict):
     """The most money that moves in a day in one currency."""
 
@@ -1139,6 +1156,25 @@ class ImportBody(TypedDict):
     document: str
     decides: NotRequired[str]
     seen: NotRequired[str]
+
+
+class ImportToolBody(TypedDict):
+    """What a person decides about a tool that is taken over; the rest is the server's own description.
+
+    The effect is the person's, or a stricter one that the server admits. `description` and `credential` are for
+    operations of an interface and for functions, `read_back` for functions, `asks` for servers that speak MCP.
+    """
+
+    digest: str
+    name: str
+    effect: Effect
+    statement: NotRequired[str]
+    idempotency: NotRequired[IdempotencyEnum]
+    error_is_refusal: NotRequired[bool]
+    asks: NotRequired[dict[str, dict[str, Any]]]
+    description: NotRequired[str]
+    credential: NotRequired[str]
+    read_back: NotRequired[str]
 
 
 class InputBody(TypedDict):
@@ -1706,6 +1742,12 @@ class RecertifyAgentBody(TypedDict):
     looked_at: str
 
 
+class RefreshBody(TypedDict):
+    """What it is asked by: nothing, or the document of an interface, in words."""
+
+    document: NotRequired[str]
+
+
 class RejectionBody(TypedDict):
     """A request body; a member that it does not know is refused, since it would be silently ignored."""
 
@@ -2018,6 +2060,27 @@ class SendBackBody(TypedDict):
 
     digest: str
     comments: list[ItemCommentBody]
+
+
+class ServerTool(TypedDict):
+    """One tool of a server, as it was described last; `tool` is what was made of it, null for none."""
+
+    id: str
+    name: str
+    described: dict[str, Any]
+    digest: str
+    faults: list[str]
+    is_listed: bool
+    is_changed: bool
+    tool: str | None
+    accepted: dict[str, Any] | None
+    seen_at: str
+
+
+class ServerToolPage(TypedDict):
+    data: list[ServerTool]
+    has_more: bool
+    next_cursor: str | None
 
 
 SeverityEnum: TypeAlias = "Literal[\"error\", \"warning\"]"
@@ -2391,6 +2454,36 @@ class ToolProposal(TypedDict):
     values: ToolValues
 
 
+class ToolServer(TypedDict):
+    """What tools are taken over from. Where it is never changes."""
+
+    id: str
+    slug: str
+    team: str
+    transport: TransportEnum
+    url: str
+    document_url: str
+    command: str
+    module: str
+    audience: str
+    credential: str
+    allow_private: bool
+    state: ToolServerStateEnum
+    checked_at: str | None
+    trouble: str
+    latency_ms: int | None
+    created_at: str
+
+
+class ToolServerPage(TypedDict):
+    data: list[ToolServer]
+    has_more: bool
+    next_cursor: str | None
+
+
+ToolServerStateEnum: TypeAlias = "Literal[\"active\", \"retired\"]"
+
+
 ToolState: TypeAlias = "Literal[\"active\", \"quarantined\", \"retired\"]"
 
 
@@ -2475,6 +2568,9 @@ class TraceTotals(TypedDict):
     usd: str
     model_ms: int
     tool_ms: int
+
+
+TransportEnum: TypeAlias = "Literal[\"http\", \"stdio\", \"openapi\", \"python\"]"
 
 
 class TrustProposal(TypedDict):

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 
 from agentops.ledger.models import Checkpoint, CheckpointKey
 from agentops.ledger.statements import NOTHING_BEFORE, Leaf, Statement, merkle_root
+from agentops.ledger.store import Cursor
 from agentops.sealed_rows import place_of
 from agentops.sealing import SealRefused, seal, unseal
 
@@ -104,9 +105,20 @@ def _make_key() -> tuple[Ed25519PrivateKey, bytes]:
     return private, bytes(row.public_key)
 
 
-def list_own_keys() -> frozenset[bytes]:
+def list_own_keys(cursor: Cursor) -> frozenset[bytes]:
     """Return the public keys whose private half only this installation can have sealed."""
-    return frozenset(bytes(row.public_key) for row in CheckpointKey.objects.all() if _open(row) is not None)
+    cursor.execute("SELECT id, public_key, sealed_private_key FROM ledger_checkpoint_key")
+    rows = [
+        CheckpointKey(id=name, public_key=bytes(public), sealed_private_key=private)
+        for name, public, private in cursor.fetchall()
+    ]
+    return frozenset(row.public_key for row in rows if _open(row) is not None)
+
+
+def list_known_keys(cursor: Cursor) -> frozenset[bytes]:
+    """Return all public keys, for who looks at another installation's database and cannot tell which are its own."""
+    cursor.execute("SELECT public_key FROM ledger_checkpoint_key")
+    return frozenset(bytes(public) for (public,) in cursor.fetchall())
 
 
 def _open(row: CheckpointKey) -> Ed25519PrivateKey | None:

@@ -59,10 +59,17 @@ class _Position:
     broken: bool = False
 
 
-def verify_streams(cursor: Cursor, streams: Iterable[UUID] | None = None, *, expected: str = "") -> Report:
+def verify_streams(
+    cursor: Cursor,
+    streams: Iterable[UUID] | None = None,
+    *,
+    expected: str = "",
+    signers: frozenset[bytes] | None = None,
+) -> Report:
     """Verify the named streams, or all of them, and what was signed about them; memory stays bounded.
 
-    ``expected``: the digest (hex) of a checkpoint that was noted elsewhere.
+    ``expected``: the digest (hex) of a checkpoint that was noted elsewhere. ``signers``: the public keys that may have
+    signed, where that is another installation's database.
     """
     wanted = None if streams is None else list(streams)
     heads = read_heads(cursor, wanted)
@@ -80,7 +87,7 @@ def verify_streams(cursor: Cursor, streams: Iterable[UUID] | None = None, *, exp
         if seq:  # a stream that has a head and not one entry
             report.faults.append(Fault(stream, 1, "truncated", f"all {seq} entries are missing"))
     known = {fault.stream for fault in report.faults}
-    signed = find_signed_faults(cursor, wanted, expected=expected)
+    signed = find_signed_faults(cursor, wanted, expected=expected, signers=signers)
     report.faults += [fault for fault in signed if fault.stream not in known]
     return report
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import psycopg
 
+from agentops.ledger.checkpoints import list_known_keys
 from agentops.ledger.verification import verify_streams
 from runs.chaos.account import claim_effects, find_wrong_endings, settle_account
 from runs.chaos.arena import TOOLS, Arena, Tool
@@ -143,7 +144,8 @@ def _judge(
     result.stale_writes = len(stale)
     leaks = find_leaks(connection, calls)
     result.budgets_ok = not leaks
-    faults = verify_streams(connection.cursor()).faults
+    cursor = connection.cursor()  # of an installation with keys of its own
+    faults = verify_streams(cursor, signers=list_known_keys(cursor)).faults
     result.ledger_ok = not faults
     result.problems += [*stale, *leaks, *map(str, faults), *arena.find_dead()]
 

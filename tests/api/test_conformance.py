@@ -27,7 +27,16 @@ from tests.cast import Cast
 from tests.factories import ApprovalRequestFactory, GrantFactory, RunFactory, ToolVersionFactory
 from tests.factories.runs import change_set_of
 from tests.tools.tables import eligibility, make_table, publish
-from tests.verbs import absence_of, delivery_of, key_of, key_set_of, propose_budget, schedule_of, switch_of
+from tests.verbs import (
+    absence_of,
+    delivery_of,
+    key_of,
+    key_set_of,
+    listed_by,
+    propose_budget,
+    schedule_of,
+    switch_of,
+)
 
 pytestmark = [pytest.mark.api, pytest.mark.slow]
 
@@ -61,6 +70,8 @@ switch_id = "{switch}"
 application_id = "{application}"
 api_key_id = "{api_key}"
 key_set_id = "{key_set}"
+server_id = "{server}"
+server_tool_id = "{server_tool}"
 number = 1
 
 [checks.positive_data_acceptance]
@@ -116,6 +127,8 @@ def config(cast: Cast, version: AgentVersion, tmp_path: Path) -> Path:
             api_key=key_of(cast).pk,
             key_set=key_set_of(cast).pk,
             table=publish(cast, make_table(cast), eligibility()).table_id,
+            server=(listed := listed_by(cast)).server_id,
+            server_tool=listed.pk,
         )
     )
     return path

@@ -114,6 +114,7 @@ def test_the_document_is_enough(client: DocumentClient, company: Company, caller
     plan(story)
     stop_agent(story)
     set_up_another(story)
+    take_over(story)
     assert client.used == set(client.operations)
 
 
@@ -468,6 +469,39 @@ def set_up_another(story: Story) -> None:
     assert [row["id"] for row in client.pages(story.ada, "listKeySets", agent=draft["id"])] == [known["id"]]
     assert client.call(story.ada, "revokeKeySet", **which)["state"] == "revoked"
     client.call(story.ada, "revokeApplication", {"reason": "Over."}, **place)
+    TOTPDevice.objects.update(last_t=-1)
+
+
+INTERFACE = """
+openapi: 3.1.0
+info: {title: Shop, version: "1"}
+servers: [{url: "https://shop.example/api"}]
+paths:
+  /orders/{id}:
+    get:
+      operationId: getOrder
+      description: Look an order up.
+      parameters: [{name: id, in: path, required: true, schema: {type: string}}]
+      responses: {"200": {description: An order., content: {application/json: {schema: {type: object}}}}}
+"""
+
+
+def take_over(story: Story) -> None:
+    """Have Ada name an interface, bring its document, take its one operation over, and end it again."""
+    client, cast = story.client, story.company.cast
+    client.call(story.ada, "stepUp", {"otp": current_code(TOTPDevice.objects.get(user=cast.ada))})
+    named = {"team": cast.team.slug, "slug": "interface", "transport": "openapi"}
+    made = client.call(story.ada, "createToolServer", named)
+    place = {"server_id": made["id"]}
+    assert client.call(story.ada, "getToolServer", **place) == made
+    assert [row["id"] for row in client.pages(story.ada, "listToolServers")] == [made["id"]]
+    read = client.call(story.ada, "refreshToolServer", {"document": INTERFACE}, **place)
+    assert (read["url"], read["trouble"]) == ("https://shop.example/api", "")
+    (row,) = client.pages(story.ada, "listServerTools", **place)
+    wanted = {"digest": row["digest"], "name": "get_order", "effect": "read"}
+    tool = client.call(story.ada, "importTool", wanted, server_tool_id=row["id"], **place)
+    assert (tool["name"], tool["version"]["effect"]) == ("get_order", "read")
+    assert client.call(story.ada, "retireToolServer", {"reason": "Over."}, **place)["state"] == "retired"
     TOTPDevice.objects.update(last_t=-1)
 
 

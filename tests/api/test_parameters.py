@@ -35,6 +35,8 @@ def address(path: str) -> str:
         "api_key_id",
         "key_set_id",
         "schedule_id",
+        "server_id",
+        "server_tool_id",
     ):
         path = path.replace(f"{{{name}}}", str(new_id()))
     return path.replace("{step}", "1").replace("{call}", "1").replace("{number}", "1")

@@ -55,6 +55,7 @@ from tests.verbs import (
     granted,
     key_of,
     key_set_of,
+    listed_by,
     open_campaign,
     run_of,
     schedule_of,
@@ -238,6 +239,8 @@ def test_the_api_tells_an_outsider_nothing(cast: Cast) -> None:
     ids["confirmation_id"] = asked_confirmation(cast, ToolVersionFactory.create(tool__team=cast.team))
     ids["proposal_id"] = proposal(cast)
     ids["stop_id"] = stop(actor=cast.ada, scope="run", target=str(run.pk), reason="It is wrong.")
+    listed = listed_by(cast)
+    ids["server_id"], ids["server_tool_id"] = listed.server, listed
     version = publish(cast, make_table(cast, by=cast.ada), eligibility())
     ids["table_id"] = version.table
     charlie = Caller(bearer_of(cast, cast.charlie))

@@ -1,4 +1,4 @@
-"""Tools to look at: they are governed in the console and by ``apply``."""
+"""Tools to look at; they are taken over from servers (`tools.api.servers`), and defined by ``apply``."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ToolDetail(ApiView):
     @extend_schema(operation_id="getTool", tags=["tools"], responses=ToolSerializer)
     def get(self, request: Request, tool_id: UUID) -> Response:
         """Return a tool."""
-        return Response(render_row(ToolSerializer, _find(caller(request), tool_id), alone=True))
+        return Response(render_row(ToolSerializer, find_tool(caller(request), tool_id), alone=True))
 
 
 class AcceptTool(ApiView):
@@ -55,18 +55,19 @@ class AcceptTool(ApiView):
         responses=ToolSerializer,
     )
     def post(self, request: Request, tool_id: UUID) -> Response:
-        """Put a tool back into service that was stopped; a description that has changed is accepted in the console."""
+        """Put a tool back into service that was stopped; a description that has changed is accepted by `importTool`."""
         actor, body = caller(request), read_body(AcceptToolBody, request)
-        tool = _find(actor, tool_id)
+        tool = find_tool(actor, tool_id)
 
         def act() -> Answer:
             accept_tool(actor=actor, tool=tool, reason=body["reason"])
-            return Answer(200, render_row(ToolSerializer, _find(actor, tool_id), alone=True))
+            return Answer(200, render_row(ToolSerializer, find_tool(actor, tool_id), alone=True))
 
         return answer_once(request, Operation(request.path), act)
 
 
-def _find(user: User, tool_id: UUID) -> Tool:
+def find_tool(user: User, tool_id: UUID) -> Tool:
+    """Return a tool that the caller may know of, with its newest version; raises NotFound."""
     tool = _visible_tools(user).filter(pk=tool_id).first()
     if tool is None:
         raise NotFound("unknown_tool", "There is no such tool, or it is not for you to know.")
