@@ -112,7 +112,7 @@ def list_own_keys(cursor: Cursor) -> frozenset[bytes]:
         CheckpointKey(id=name, public_key=bytes(public), sealed_private_key=private)
         for name, public, private in cursor.fetchall()
     ]
-    return frozenset(row.public_key for row in rows if _open(row) is not None)
+    return frozenset(bytes(row.public_key) for row in rows if _open(row) is not None)
 
 
 def list_known_keys(cursor: Cursor) -> frozenset[bytes]:

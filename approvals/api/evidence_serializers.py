@@ -20,7 +20,7 @@ class ShownPrincipalSerializer(serializers.Serializer[Document]):
 class ShownReasonSerializer(serializers.Serializer[Document]):
     """Why the call needs people: which part of the policy said so, and what."""
 
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # a field called so, as in the trace
     code = serializers.CharField()
     detail = serializers.CharField(allow_blank=True)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from rest_framework import serializers
 
 from agentops.api.serializers import BodySerializer, Fields, FlagField, TextField
@@ -51,7 +53,7 @@ def read_issuer(actor: User, body: Fields) -> Fields:
     return {"client": str(_find_account(actor, body["subject"]["client"]).pk), **body["values"]}
 
 
-def _find_account(actor: User, client: object) -> User:
+def _find_account(actor: User, client: UUID) -> User:
     try:
         return find_application(actor, client).service_account
     except NotFound:
