@@ -84,9 +84,14 @@ def test_the_pages_of_a_batch_fit_a_phone(demo: Demo, visit: Open) -> None:
     fiona.go(TOGETHER)
     assert fiona.overflow() <= 0
     fiona.page.screenshot(path=pictures() / "groups-phone.png")
-    fiona.page.get_by_role("button", name="Review to approve").first.click()
-    fiona.sees("Approve together")
+    fiona.page.get_by_role("button", name="Review to deny").first.click()
+    fiona.sees("Deny together")
     assert fiona.overflow() <= 0
+    for cell in fiona.page.locator(".picks td:visible").all():
+        box = cell.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= NARROW[0], cell.inner_text()
+    assert fiona.page.locator(".picks td.amount").first.is_visible()
     fiona.page.screenshot(path=pictures() / "batch-phone.png", full_page=True)
 
 
