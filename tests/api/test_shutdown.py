@@ -16,6 +16,8 @@ from tests.api.conftest import Callers
 from tests.live import worker_stack
 from tests.runs.company import Company
 
+pytestmark = [pytest.mark.slow, pytest.mark.api]
+
 STOP_LIMIT_S = 25.0  # the bound is 5 s; a machine that is busy needs longer
 
 

@@ -18,6 +18,8 @@ from tests.client.cutting import AsyncCutting, Cutting
 from tests.client.halves import HALVES, Awaited, Blocking, Half
 from tests.runs.company import ORDER, Company, proposes, says
 
+pytestmark = [pytest.mark.slow, pytest.mark.api]
+
 REFUND = ("refund", {**ORDER, "amount": "5.00"})
 CUTTING: dict[Any, Any] = {Blocking: Cutting, Awaited: AsyncCutting}
 PRINCIPAL = {"issuer": "https://shop.example", "subject": "customer-1"}

@@ -88,6 +88,8 @@ def test_a_late_step_takes_what_an_early_one_took(run: Run, meter: Meter) -> Non
     assert meter.ratios() == [pytest.approx(1, abs=0.1)] * 2
 
 
+@pytest.mark.slow
+@pytest.mark.budget
 def test_if_all_were_arranged_anew_it_would_take_more(
     run: Run, meter: Meter, monkeypatch: pytest.MonkeyPatch
 ) -> None:

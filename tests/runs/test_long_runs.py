@@ -25,6 +25,8 @@ def run(cast: Cast) -> Run:
     return write_long_run(cast, STEPS)
 
 
+@pytest.mark.slow
+@pytest.mark.console
 def test_a_long_runs_page_is_no_longer(cast: Cast, run: Run) -> None:
     client, shorter = sign_in(cast.bob), write_long_run(cast, 100)
     pages = [page_of("runs_run", "change", each.pk) for each in (shorter, run)]
@@ -33,6 +35,8 @@ def test_a_long_runs_page_is_no_longer(cast: Cast, run: Run) -> None:
     assert sizes[1] < sizes[0] * 1.1
 
 
+@pytest.mark.slow
+@pytest.mark.console
 def test_every_step_is_on_one_page_of_the_run(cast: Cast, run: Run) -> None:
     client, path = sign_in(cast.bob), page_of("runs_run", "change", run.pk)
     seen: list[int] = []

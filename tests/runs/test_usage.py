@@ -23,6 +23,8 @@ from tests.console.visits import sign_in, text_of
 from tests.factories import AgentVersionFactory, RunFactory
 from tests.ledger.forging import as_owner
 
+pytestmark = [pytest.mark.slow, pytest.mark.console]
+
 NOW = timezone.now()
 TODAY = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
 HISTORY, RECENT = 5_000, 12

@@ -18,6 +18,8 @@ from agentops.runtime import accounts
 from agentops.runtime.processes import StackError
 from agentops.runtime.services import POSTGRES_HOME, Stack, temporary_stack
 
+pytestmark = [pytest.mark.slow, pytest.mark.setup]
+
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:

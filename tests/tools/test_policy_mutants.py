@@ -30,6 +30,8 @@ from tools.provenance.labels import Label, label_leaves
 from tools.provenance.plans import Planned
 from tools.provenance.sources import NOWHERE, USER, Sources
 
+pytestmark = [pytest.mark.slow, pytest.mark.attacks]
+
 Names = dict[str, Any]  # what a module holds
 Answers = list[object]
 LOOSER = {"DENY": "ALLOW", "REQUIRE_APPROVAL": "ALLOW"}

@@ -59,6 +59,7 @@ def is_allowed(compiled: CompiledTable, point: tuple[Value, ...]) -> bool:
     return all(fits(condition.allowed.matches, value) for condition, value in pairs)
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(tables())
 def test_gaps_and_overlaps_are_those_that_sampling_finds(written: Table) -> None:

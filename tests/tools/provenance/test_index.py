@@ -18,6 +18,8 @@ from tools.provenance.labels import Label, Leaf
 from tools.provenance.sources import Sources
 from tools.provenance.texts import is_in, plain, read_wanted, words_in
 
+pytestmark = [pytest.mark.slow, pytest.mark.attacks]
+
 # What words, codes, addresses and sums are made of, and what stands between them.
 PIECES = st.sampled_from(
     [
