@@ -15,7 +15,7 @@ from approvals.models.requests import Factor
 from approvals.seats import is_asked, is_taken, may_approve
 from approvals.unready import is_unready
 from identities.models import User
-from identities.roles import is_auditor
+from identities.roles import is_auditor_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,11 @@ def may_decide(
     if not actor.is_active or actor.kind != User.Kind.PERSON:
         return MayDecide(False, "not_a_person", "only people decide; service accounts never do")
     absences = read_absences(actor)
-    is_approver, is_theirs, is_drafted = _read_rights(actor, request, absences)
-    if not is_approver:
+    rights = _read_rights(actor, request, absences)
+    if rights is None:
         return MayDecide(False, "not_an_approver", "you were not given this tool's calls to approve")
-    if is_auditor(actor):
+    is_theirs, is_drafted, audits = rights
+    if audits:
         return MayDecide(False, "is_an_auditor", "an auditor sees, and decides about nothing")
     if part := _find_part(actor, request) or _find_part_of_absent(request, absences):
         return part
@@ -63,17 +64,23 @@ def may_decide(
     return seat
 
 
-def _read_rights(actor: User, request: ApprovalRequest, absences: list[Absence]) -> tuple[bool, bool, bool]:
-    """Return whether the tool's calls are theirs to approve, or those of somebody whom they stand in for; whether they
-    are asked now, themselves; and whether nobody is asked yet."""
+def _read_rights(
+    actor: User, request: ApprovalRequest, absences: list[Absence]
+) -> tuple[bool, bool, bool] | None:
+    """Return what of somebody's rights bears on a request, in one statement; None where it is not theirs to approve.
+
+    That is: whether they are asked now, themselves; whether nobody is asked yet; and whether they are an auditor.
+    """
     theirs = may_approve(actor)
     for absence in absences:
         theirs |= is_left_to(absence)
-    asked = ExpressionWrapper(may_approve(actor) & Q(is_asked(actor)), BooleanField())
-    drafted = ExpressionWrapper(is_unready(), BooleanField())
-    found = ApprovalRequest.objects.filter(theirs, pk=request.pk)
-    told = found.annotate(is_theirs=asked, is_drafted=drafted).values_list("is_theirs", "is_drafted").first()
-    return (False, False, False) if told is None else (True, bool(told[0]), bool(told[1]))
+    told = {
+        "asks": ExpressionWrapper(may_approve(actor) & Q(is_asked(actor)), BooleanField()),
+        "drafted": ExpressionWrapper(is_unready(), BooleanField()),
+        "audits": is_auditor_now(actor),
+    }
+    found = ApprovalRequest.objects.filter(theirs, pk=request.pk).annotate(**told).values_list(*told).first()
+    return None if found is None else (bool(found[0]), bool(found[1]), bool(found[2]))
 
 
 def _find_seat(

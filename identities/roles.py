@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.models import Group, Permission
+from django.db.models import Exists
 
 from agentops.errors import ValidationFailed
 
@@ -86,6 +87,11 @@ def establish_roles(**_: Any) -> None:  # Any: what the signal tells
 def is_auditor(person: Any) -> bool:  # Any: a user of any kind
     """Return whether somebody has the role that changes nothing."""
     return bool(person.groups.filter(name=AUDITOR).exists())
+
+
+def is_auditor_now(person: Any) -> Exists:  # Any: as above
+    """Return the same as a condition, for a statement that asks something else as well."""
+    return Exists(Group.objects.filter(user=person.pk, name=AUDITOR))
 
 
 def check_roles(names: Iterable[str], *, superuser: bool) -> None:
