@@ -272,14 +272,16 @@ def test_only_execution_reaches_the_adapters() -> None:
     wire_only = "tools/credentials/providers/oauth.py"
     words_only = "tools/openapi/parameters.py"  # which headers are set for every call
     shown_only = "tools/showing.py"  # what would be sent, as text
-    to_adapters = {"tools/execution.py", "tools/services/faults.py", wire_only, words_only}
+    described_only = "tools/services/modules.py"  # what a function's signature says
+    to_adapters = {"tools/execution.py", "tools/services/faults.py", wire_only, words_only, described_only}
     assert files_that_import("tools.adapters") - files_that_import("tools.adapters.mcp") == to_adapters
     assert shown_only in files_that_import("tools.adapters.mcp")
     assert files_that_call("ask_for_tools") == {LISTING}
     theirs = "agentops/demo/shop/app.py"  # the demo's shop, which calls what it serves
     assert files_that_call("call_tool") - {theirs} == {"tools/adapters/mcp/conversation.py"}
     others = {path for path in files_that_import("tools.adapters.http") if "/adapters/mcp/" not in path}
-    assert others == {wire_only, words_only, shown_only, DOCUMENTS, "tools/services/origins.py"}
+    signed = "tools/adapters/signed.py"  # an adapter itself, which pins as the other does
+    assert others == {wire_only, words_only, shown_only, signed, DOCUMENTS, "tools/services/origins.py"}
     over_the_wire = {
         path for path in files_that_import("tools.adapters.http.wire") if "/adapters/" not in path
     }
