@@ -83,9 +83,12 @@ class Prepared:
         """
         both = (first, _encode(first_parameters)), (self, _encode(parameters))
         results = _execute_together(connection, both)
-        if any(_is_forgotten(result) for result in results):
-            connection.prepared -= {first._name, self._name}
-            results = _execute_together(connection, both)
+        # One may be forgotten and not the other, and what follows a forgotten one was not even looked for.
+        for _ in both:
+            gone = {each._name for (each, _), told in zip(both, results, strict=True) if _is_forgotten(told)}
+            if gone:
+                connection.prepared -= gone
+                results = _execute_together(connection, both)
         for result in results:
             if result.status != ExecStatus.TUPLES_OK:
                 raise _error_of(result)

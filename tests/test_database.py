@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import psycopg
@@ -83,6 +84,63 @@ def test_a_prepared_statement_raises_what_the_server_says() -> None:
         Prepared("SELECT (1 / $1::int)::text").rows(connection, ["0"])
     with borrowed() as connection, pytest.raises(psycopg.errors.SyntaxError):
         Prepared("SELEC").rows(connection, [])
+
+
+# --- two statements in one round trip ---------------------------------------------------------------------
+
+SET = Prepared("SELECT set_config('lock_timeout', $1, true)")
+TOLD = Prepared("SELECT current_setting('lock_timeout'), $1::text")
+
+
+def test_two_statements_are_one_transaction_and_nothing_of_it_stays() -> None:
+    with borrowed() as connection:
+        assert TOLD.rows_after(connection, ["é"], SET, ["7s"]) == [("7s", "é")]
+        assert TOLD.rows(connection, [None]) == [("0", None)]
+
+
+@pytest.mark.parametrize("since", [(), ("first",), ("second",)], ids=["neither", "first", "second"])
+def test_whichever_of_two_is_forgotten_is_prepared_again(since: tuple[str, ...]) -> None:
+    known = {"first": (SET, "7s"), "second": (TOLD, "a")}
+    with borrowed() as connection:
+        TOLD.rows_after(connection, ["a"], SET, ["7s"])
+        connection.execute("DEALLOCATE ALL")
+        for name in since:
+            statement, value = known[name]
+            statement.rows(connection, [value])
+        for _ in range(2):
+            assert TOLD.rows_after(connection, ["a"], SET, ["7s"]) == [("7s", "a")]
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_what_either_of_two_fails_with_is_raised_and_the_connection_goes_on(place: int) -> None:
+    fails = Prepared("SELECT (1 / $1::int)::text")
+    pair = [(SET, ["7s"]), (TOLD, ["a"])]
+    pair[place] = (fails, ["0"])
+    (first, before), (second, after) = pair
+    with borrowed() as connection:
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            second.rows_after(connection, after, first, before)
+        assert TOLD.rows_after(connection, ["a"], SET, ["7s"]) == [("7s", "a")]
+
+
+def test_a_connection_that_is_lost_between_two_is_known_as_lost() -> None:
+    with borrowed() as connection:
+        TOLD.rows_after(connection, ["a"], SET, ["7s"])
+        with socket.socket(fileno=os.dup(connection.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
+        with pytest.raises(psycopg.OperationalError) as lost:
+            TOLD.rows_after(connection, ["a"], SET, ["7s"])
+    assert is_unreachable(lost.value)
+
+
+def test_who_waits_for_two_keeps_nobody_from_the_interpreter() -> None:
+    """The second sleeps until this thread has set it free, which it could not if that held the interpreter's lock."""
+    locks = Prepared("SELECT pg_advisory_xact_lock($1::bigint)::text")
+    with borrowed() as holder, borrowed() as waiter, ThreadPoolExecutor(1) as pool:
+        holder.execute("SELECT pg_advisory_lock(4711)")
+        waits = pool.submit(TOLD.rows_after, waiter, ["a"], locks, ["4711"])
+        holder.execute("SELECT pg_advisory_unlock(4711)")
+        assert waits.result(30) == [("0", "a")]
 
 
 # --- what every process asks of its connections -----------------------------------------------------------

@@ -23,8 +23,6 @@ FROM ledger_checkpoint_head h LEFT JOIN ledger_entry e ON e.stream = h.stream AN
 WHERE e.hash IS DISTINCT FROM h.hash AND (%s::uuid[] IS NULL OR h.stream = ANY(%s))
 ORDER BY h.stream, h.seq
 """
-
-
 _CHECKPOINTS = """
 SELECT id, number, at, public_key, heads, root, prev_digest, signature FROM ledger_checkpoint
 WHERE %s::uuid[] IS NULL OR number IN (SELECT checkpoint FROM ledger_checkpoint_head WHERE stream = ANY(%s))
