@@ -19,6 +19,7 @@ from runs.campaigns import open_campaign
 from runs.models import Run
 from tests.api.conftest import Callers
 from tests.api.document_client import DocumentClient, Json
+from tests.api.interface import INTERFACE
 from tests.api.live import serve_api
 from tests.console.authenticator import SoftKey
 from tests.console.test_security_keys import add
@@ -470,20 +471,6 @@ def set_up_another(story: Story) -> None:
     assert client.call(story.ada, "revokeKeySet", **which)["state"] == "revoked"
     client.call(story.ada, "revokeApplication", {"reason": "Over."}, **place)
     TOTPDevice.objects.update(last_t=-1)
-
-
-INTERFACE = """
-openapi: 3.1.0
-info: {title: Shop, version: "1"}
-servers: [{url: "https://shop.example/api"}]
-paths:
-  /orders/{id}:
-    get:
-      operationId: getOrder
-      description: Look an order up.
-      parameters: [{name: id, in: path, required: true, schema: {type: string}}]
-      responses: {"200": {description: An order., content: {application/json: {schema: {type: object}}}}}
-"""
 
 
 def take_over(story: Story) -> None:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from identities.models import ApiKey, ChangeProposal
 from tests.api.caller import Answer, Caller
 from tests.api.conftest import Callers
+from tests.api.interface import INTERFACE
 from tests.cast import Cast
 from tests.ledger import kinds_of
 from tools.models import Tool, ToolServer, ToolVersion
@@ -145,19 +146,7 @@ def test_the_document_of_an_interface_is_brought(callers: Callers) -> None:
     assert callers.alice.post(f"{path}/refresh", {}).code == "no_document"
     broken = callers.alice.post(f"{path}/refresh", {"document": "{}"})
     assert (broken.status, broken.code) == (422, "invalid_document")
-    document = """
-openapi: 3.1.0
-info: {title: Shop, version: "1"}
-servers: [{url: "https://shop.example/api"}]
-paths:
-  /orders/{id}:
-    get:
-      operationId: getOrder
-      description: Look an order up.
-      parameters: [{name: id, in: path, required: true, schema: {type: string}}]
-      responses: {"200": {description: An order., content: {application/json: {schema: {type: object}}}}}
-"""
-    read = callers.alice.post(f"{path}/refresh", {"document": document})
+    read = callers.alice.post(f"{path}/refresh", {"document": INTERFACE})
     assert (read.status, read.body["url"]) == (200, "https://shop.example/api"), read.content
     assert list(listed(callers.alice, made.body["id"])) == ["GET /orders/{id}"]
 

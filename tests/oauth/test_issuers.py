@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.db import ProgrammingError, transaction
 from django.urls import reverse
+from django.utils import timezone
 
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
 from identities.changes import SecondPersonNeeded, activate, do_or_propose, seconded
-from identities.models import ChangeProposal, Delegation, TokenIssuer
+from identities.models import ApiKey, ChangeProposal, Delegation, TokenIssuer
 from identities.oauth import issuers
 from identities.oauth.fetching import SIZE_LIMIT, NotFetched, fetch_json
 from identities.services import add_issuer, disable_issuer
+from tests.api.caller import caller_of
 from tests.cast import Cast, let_govern
 from tests.console.visits import sign_in
 from tests.ledger import last_entry
@@ -187,3 +191,20 @@ def test_the_console_proposes_what_takes_two(governed: Cast) -> None:
     assert answer.status_code == 302
     assert str(proposal.pk) in answer["Location"]
     assert (proposal.verb, proposal.state) == ("issuer.add", "waiting")
+
+
+@pytest.mark.parametrize("whose", ["application", "agent", "nobody"])
+def test_it_is_proposed_for_an_application_or_an_agent(governed: Cast, whose: str) -> None:
+    known = {"application": governed.application, "agent": governed.agent}
+    subject = {"client": str(known[whose].pk if whose in known else uuid4())}
+    body = {
+        "verb": "issuer.add",
+        "subject": subject,
+        "values": {"issuer": "https://id.example", "audience": AUDIENCE},
+    }
+    caller = caller_of(governed, governed.alice)
+    ApiKey.objects.update(verified_until=timezone.now() + timedelta(minutes=1))
+    answer = caller.post("/proposals", body, key="propose")
+    assert answer.status == (201 if whose in known else 404), answer.content
+    wanted = [str(known[whose].service_account_id)] if whose in known else []
+    assert list(ChangeProposal.objects.values_list("arguments__client", flat=True)) == wanted
