@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
 from identities.changes import SecondPersonNeeded, activate, do_or_propose, seconded
-from identities.models import ApiKey, ChangeProposal, Delegation, TokenIssuer
+from identities.models import AgentIdentity, ApiKey, Application, ChangeProposal, Delegation, TokenIssuer
 from identities.oauth import issuers
 from identities.oauth.fetching import SIZE_LIMIT, NotFetched, fetch_json
 from identities.services import add_issuer, disable_issuer
@@ -195,7 +195,10 @@ def test_the_console_proposes_what_takes_two(governed: Cast) -> None:
 
 @pytest.mark.parametrize("whose", ["application", "agent", "nobody"])
 def test_it_is_proposed_for_an_application_or_an_agent(governed: Cast, whose: str) -> None:
-    known = {"application": governed.application, "agent": governed.agent}
+    known: dict[str, Application | AgentIdentity] = {
+        "application": governed.application,
+        "agent": governed.agent,
+    }
     subject = {"client": str(known[whose].pk if whose in known else uuid4())}
     body = {
         "verb": "issuer.add",
