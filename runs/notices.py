@@ -47,6 +47,13 @@ NOTICES = f""", notices AS (
     ON CONFLICT (key) DO NOTHING
 )"""  # noqa: S608  constants
 
+_TOLD_KINDS = frozenset(kind for kind, _ in _TOLD)
+
+
+def may_tell(kind: str, facts: str) -> bool:
+    """Return whether somebody may want to know of an entry; ``facts`` are its text. The statement looks closer."""
+    return kind in _TOLD_KINDS and (_TOLD.get((kind, "")) != CALL_HELD or '"held_until"' in facts)
+
 
 def _tell_ended(facts: Facts) -> str:
     reason = f" ({str(facts['reason']).replace('_', ' ')})" if facts.get("reason") else ""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agentops.database import Prepared
-from runs import journal
+from runs.append_statements import APPENDS
 
 
 def rewrite(
@@ -39,8 +39,8 @@ def rewrite_text(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str,
 
 def rewrite_appends(monkeypatch: pytest.MonkeyPatch, old: str, new: str) -> None:
     """Replace a passage of the statements by which drivers append: of all, or of those that draw on budgets."""
-    found = [key for key, statement in journal._APPENDS.items() if old in statement.sql]
+    found = [key for key, statement in APPENDS.items() if old in statement.sql]
     assert found, f"they do not say {old!r}"
     for key in found:
-        changed = journal._APPENDS[key].sql.replace(old, new)
-        monkeypatch.setitem(journal._APPENDS, key, Prepared(changed))
+        changed = APPENDS[key].sql.replace(old, new)
+        monkeypatch.setitem(APPENDS, key, Prepared(changed))

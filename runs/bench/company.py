@@ -16,7 +16,9 @@ from runs.models import AgentVersion, Budget, Price
 from tools.models import Tool, ToolGrant, ToolVersion
 
 CHILD = "child"
-FAR = 10_000_000  # a ceiling that is drawn on and settled, and never reached
+# Ceilings that are drawn on and settled, and never reached: a thousand runs at once hold four calls' worst cases each.
+FAR = 10_000_000
+FAR_TOKENS = 1_000_000 * FAR
 SCHEMA = {
     "type": "object",
     "properties": {"turn": {"type": "integer"}, "padding": {"type": "string"}},
@@ -70,7 +72,7 @@ def create_company(steps: int, *, decision: str = "ALLOW") -> tuple[Application,
         team=team, slug="bench", name="Bench client", service_account=client, may_assert_users=True
     )
     assign_perm("start_run", client, agent)
-    Budget.objects.create(team=team, window="month", max_usd=FAR, max_tokens=FAR)
+    Budget.objects.create(team=team, window="month", max_usd=FAR, max_tokens=FAR_TOKENS)
     Budget.objects.create(team=team, identity=agent, window="day", max_usd=FAR, max_steps=FAR)
     _create_version(agent, _create_tool(team, agent, decision), steps)
     return application, agent

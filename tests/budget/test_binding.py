@@ -99,7 +99,7 @@ def test_without_looking_before_a_model_call_a_new_budget_binds_nobody(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The mutant."""
-    look = "EXISTS (SELECT FROM unbound u WHERE u.id = fence.id)"
+    look = "EXISTS (SELECT FROM unbound c WHERE c.id = fence.id)"
     rewrite_appends(monkeypatch, f"AND NOT {look}", "")
     rewrite_appends(monkeypatch, look, "false")
     company.add_reads()

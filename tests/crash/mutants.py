@@ -14,7 +14,7 @@ from agentops.database import Prepared
 from agentops.engine import events as e
 from agentops.engine import trouble
 from agentops.engine.retry import Park, RetryDecision, decide_retry
-from runs import journal
+from runs.append_statements import APPENDS
 from runs.leases import Leases
 from runs.session import Guard, Session
 from tools import assessment
@@ -38,10 +38,10 @@ def forget_starts() -> None:
 
 def open_the_fence() -> None:
     """Let a driver write without holding the lease."""
-    for key, statement in journal._APPENDS.items():
+    for key, statement in APPENDS.items():
         if statement.sql.count(FENCE) != 1:
             raise RuntimeError(f"{key} has not one fence to open")
-        journal._APPENDS[key] = Prepared(statement.sql.replace(FENCE, ""))
+        APPENDS[key] = Prepared(statement.sql.replace(FENCE, ""))
     Leases.until = lambda *_: lease_clock_s() + FOREVER_S  # type: ignore[method-assign]  # the mutation
 
 

@@ -16,6 +16,7 @@ from agentops.database import borrowed
 from agentops.engine import events as e
 from agentops.identifiers import new_id
 from runs import group_commit, journal, lease_rows, slots
+from runs.append_statements import Parts
 from runs.draws import Draw
 from runs.group_commit import GroupCommit, Ticket
 from runs.interruptions import HeadMoved, LeaseLost
@@ -241,7 +242,7 @@ def test_who_is_interrupted_while_waiting_stops_nobody(appointed: bool) -> None:
     group = GroupCommit()
     group._busy = True
     turn: Any = Broken(group._pass_on if appointed else lambda: None)  # Any: a stand-in for a lock
-    ticket = Ticket(new_id(), Document("{}", draw=None), turn=turn)
+    ticket = Ticket(new_id(), Document("{}", None, Parts(False, False, False, False)), turn=turn)
     with pytest.raises(KeyboardInterrupt):
         group._take_part(ticket)
     assert (group._waiting, group._busy) == ([], not appointed), "the leader of before still writes"
@@ -269,9 +270,12 @@ def test_who_is_interrupted_while_being_written_takes_up_its_slot(monkeypatch: p
     company = Slots(1)
     for verb in ("enter", "admit", "leave", "is_at_work"):
         monkeypatch.setattr(slots, verb, getattr(company, verb))
-    group, leader = GroupCommit(), Ticket(new_id(), Document("{}", draw=None), leads=True)
+    group, leader = (
+        GroupCommit(),
+        Ticket(new_id(), Document("{}", None, Parts(False, False, False, False)), leads=True),
+    )
     turn: Any = Torn(lambda: ticket.gathered)  # Any: a stand-in for a lock
-    ticket = Ticket(new_id(), Document("{}", draw=None), turn=turn)
+    ticket = Ticket(new_id(), Document("{}", None, Parts(False, False, False, False)), turn=turn)
 
     def write(*arguments: Any) -> dict[UUID, Appended]:
         wait_until(lambda: turn.times == 3)
