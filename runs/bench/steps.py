@@ -20,7 +20,7 @@ from django.db import connection
 from agentops.runtime.processes import tied_argv
 from identities.models import AgentIdentity, ApiKey, Application
 from runs.bench.meter import Counters, cpu_ms, memory_kb, postmaster, read_counters, settle_statistics
-from runs.models import Run
+from runs.models import Priority, Run
 from runs.services import start_run
 
 RUNS = {1: 30, 8: 96, 32: 256, 128: 384}
@@ -64,11 +64,11 @@ def measure(load: Load, application: Application, agent: AgentIdentity) -> dict[
 def create_runs(
     application: Application, agent: AgentIdentity, count: int, key: ApiKey | None = None
 ) -> list[UUID]:
-    """Start runs, with a key of the application where one is named."""
+    """Start runs, with a key of the application where one is named; they may wait long until workers are up."""
     created = [
         start_run(
             actor=application.service_account, agent=agent, message="Do nothing.", issuer="bench",
-            subject="nobody", application=application, credential=key,
+            subject="nobody", application=application, credential=key, priority=Priority.HIGH,
         )
         for _ in range(count)
     ]  # fmt: skip
