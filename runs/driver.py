@@ -38,6 +38,7 @@ from runs.delegation import answering, calling, joining
 from runs.delegation.waking import wake_family
 from runs.erasure import are_words_erased
 from runs.gateway import taking
+from runs.guards import Guard
 from runs.interruptions import (
     BudgetSet,
     BudgetShort,
@@ -49,7 +50,7 @@ from runs.interruptions import (
 )
 from runs.leases import leases, stopping
 from runs.models import ChangeSet
-from runs.session import Guard, Session, open_session, utc_now
+from runs.session import Session, open_session, utc_now
 from runs.slots import slot, waiting_outside
 from runs.undoing import steps
 

@@ -19,8 +19,10 @@ from runs import lease_rows
 from runs.actions.editing import note_edit
 from runs.actions.pinning import pin_for_people
 from runs.actions.proposals import assess_proposal
+from runs.folding import read_state
+from runs.guards import Guard
 from runs.models import ChangeSet
-from runs.session import Guard, Session, read_state
+from runs.session import Session
 
 NOBODY = UUID(int=0)
 

@@ -26,8 +26,9 @@ from identities.models import User
 from runs import lease_rows, reserving, summaries
 from runs.actions.subjects import WAKE_TASK
 from runs.extending import may_extend
+from runs.folding import read_state
 from runs.models import AgentVersion, Extension, Run
-from runs.session import Session, read_state, utc_now
+from runs.session import Session, utc_now
 from runs.steering import write_by_person
 
 State = Extension.State

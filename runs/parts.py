@@ -15,7 +15,8 @@ from runs.models import EXTERNAL
 from tools.outcomes import Part
 
 if TYPE_CHECKING:
-    from runs.session import Guard, Session
+    from runs.guards import Guard
+    from runs.session import Session
 
 RUN_LIMIT_BYTES = 16 * 1024 * 1024  # of all of a conversation's that are kept at a time
 

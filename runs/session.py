@@ -13,28 +13,28 @@ from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
-import psycopg
 from django.db import connection as orm_connection
 
 from agentops.database import borrowed, orm_section
 from agentops.engine import ENGINE_VERSION
 from agentops.engine.budgets import Amount
 from agentops.engine.events import INTENTS, MODEL_REQUESTED, Event
-from agentops.engine.fold import fold, fold_all, is_overtaken
-from agentops.engine.snapshots import UnreadableSnapshot, dump_state, load_state
+from agentops.engine.fold import fold, is_overtaken
+from agentops.engine.snapshots import dump_state
 from agentops.engine.state import RunState
 from agentops.errors import AgentOpsError, StateConflict
 from agentops.identifiers import new_id, text_of
 from agentops.ledger.entries import Draft, Head, SealedEntry
-from agentops.ledger.store import Cursor, read_contents, read_entries, read_head
+from agentops.ledger.store import Cursor, read_contents, read_head
 from runs import group_commit, journal, lease_rows
 from runs.changesets.plans import ApplyPlan
 from runs.changesets.plans import read_plan as read_apply_plan
 from runs.draws import Draw
+from runs.folding import fold_on, read_state
+from runs.guards import Guard, append_guarded, append_with, in_lock_order
 from runs.interruptions import (
     BudgetSet,
     BudgetShort,
-    GuardRefused,
     HeadMoved,
     LeaseLost,
     StandingChanged,
@@ -55,26 +55,6 @@ from tools.limits import read_limits, read_line
 from tools.standing import Answer, Authority
 
 logger = logging.getLogger(__name__)
-
-# A guard does something that must stand or fall with the append; False undoes the whole transaction.
-Guard = Callable[[Cursor], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class CapDemand:
-    """A guard that locks the caps of one tool."""
-
-    tool_id: UUID
-    perform: Guard
-
-    def __call__(self, cursor: Cursor) -> bool:
-        return self.perform(cursor)
-
-
-def in_lock_order(guards: Sequence[Guard]) -> list[Guard]:
-    """Return caps first, by tool: two runs of one agent must not wait for each other in a circle."""
-    return sorted(guards, key=lambda each: (0, str(each.tool_id)) if isinstance(each, CapDemand) else (1, ""))
-
 
 # What an append says that wrote nothing.
 _REFUSALS: dict[journal.Word, tuple[type[AgentOpsError], str]] = {
@@ -191,7 +171,7 @@ class Session:
         if self.pending:
             demands = in_lock_order([*self.duties, *guards])
             self._append(
-                lambda write: _write_guarded(write, demands) if demands else group_commit.append(write)
+                lambda write: append_guarded(write, demands) if demands else group_commit.append(write)
             )
 
     def _append(self, perform: Callable[[Write], Appended]) -> None:
@@ -222,7 +202,7 @@ class Session:
             demands = in_lock_order([*self.duties, *guards])
             with orm_connection.cursor() as cursor:
                 self._append(
-                    lambda prepared: _write_with(orm_connection.connection, cursor, prepared, demands)
+                    lambda prepared: append_with(orm_connection.connection, cursor, prepared, demands)
                 )
 
         try:
@@ -346,56 +326,12 @@ class Session:
             return lease_rows.take_bell(cursor, self.context.run_id, self.epoch)
 
 
-def _write_guarded(write: Write, guards: Sequence[Guard]) -> Appended:
-    """Append in a transaction of its own, which is undone where a guard says no, or nothing was appended."""
-    with waiting_outside(), borrowed() as connection, connection.transaction() as transaction:
-        with connection.cursor() as cursor:
-            result = _write_with(connection, cursor, write, guards)
-        if result.word != "appended":
-            raise psycopg.Rollback(transaction)
-    return result
-
-
-def _write_with(
-    connection: psycopg.Connection[Any], cursor: Cursor, write: Write, guards: Sequence[Guard]
-) -> Appended:
-    """Append in the caller's transaction, which is to be undone unless that succeeds; raises GuardRefused.
-
-    Whatever may be waited for comes first: what the call rests on is compared with how it stands after that.
-    """
-    journal.lock(cursor, write)
-    if not all(guard(cursor) for guard in guards):
-        raise GuardRefused("guard_refused", "what the call needs was taken meanwhile")
-    return journal.append(connection, write)
-
-
-def read_state(cursor: Cursor, run_id: UUID) -> RunState:
-    """Fold a run's stream, from its last snapshot where this engine version can read it."""
-    return _fold_on(cursor, run_id, lease_rows.read_snapshot(cursor, run_id, ENGINE_VERSION))
-
-
-def _fold_on(cursor: Cursor, run_id: UUID, kept: tuple[int, Any] | None) -> RunState:  # Any: JSON
-    state = None if kept is None else _load_kept(run_id, *kept)
-    entries = read_entries(cursor, run_id, after=0 if state is None else state.seq)
-    return fold_all((Event(x.seq, x.kind, x.facts, x.at) for x in entries), state)
-
-
-def _load_kept(run_id: UUID, seq: int, kept: Any) -> RunState | None:  # Any: JSON
-    """Return the state that a snapshot holds, or None: it is a cache, and what cannot be read is folded anew."""
-    try:
-        state = load_state(kept)
-    except UnreadableSnapshot as error:
-        logger.warning("run %s: its snapshot at %s is thrown away: %s", run_id, seq, error)
-        return None
-    return state if state.seq == seq else None
-
-
 def open_session(context: RunContext, epoch: int, due_at: datetime | None) -> Session:
     """Return a session on a run whose lease was just taken."""
     with borrowed() as connection, connection.cursor() as cursor:
         kept = lease_rows.read_snapshot(cursor, context.run_id, ENGINE_VERSION)
         head = read_head(cursor, context.run_id)
-        state = _fold_on(cursor, context.run_id, kept)
+        state = fold_on(cursor, context.run_id, kept)
         if state.seq != head.seq:  # somebody appended between the two reads
             head = read_head(cursor, context.run_id)
             state = read_state(cursor, context.run_id)

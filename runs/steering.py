@@ -15,10 +15,10 @@ from agentops.errors import StateConflict
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import Cursor, read_head
 from runs import journal
+from runs.folding import read_state
 from runs.journal import Write
 from runs.models import Run
 from runs.projection import Projection, project, run_row
-from runs.session import read_state
 
 
 def write_by_person(cursor: Cursor, run: Run, drafted: Draft | Callable[[RunState], Draft]) -> RunState:

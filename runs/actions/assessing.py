@@ -17,9 +17,10 @@ from runs.actions.proposals import assess_proposal, problem_detail, proposal, te
 from runs.actions.refusals import note_denied, note_refused
 from runs.authority import heed_standing
 from runs.changesets.staging import is_staged, stage_call
+from runs.guards import Guard
 from runs.handovers import open_handover
 from runs.lookups.resolving import content_of
-from runs.session import Guard, Session, utc_now
+from runs.session import Session, utc_now
 from runs.versions import PLANNER
 from tools.assessment import Assessment
 from tools.calls import ToolSpec

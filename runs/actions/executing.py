@@ -26,10 +26,11 @@ from runs.actions.pinning import Pinned, has_only_drifted, pin_for_attempt
 from runs.actions.proposals import assess_proposal, reasons_of, where_of
 from runs.actions.refusals import note_denied, note_refused
 from runs.evidence import UNREAD_WORDS, USER_WROTE, words_of_void
+from runs.guards import CapDemand, Guard
 from runs.interruptions import GuardRefused
 from runs.journal import Premise
 from runs.recalls import Right, watch
-from runs.session import CapDemand, Guard, Session, utc_now
+from runs.session import Session, utc_now
 from runs.slots import waiting_outside
 from tools import execution
 from tools.assessment import Assessment

@@ -11,8 +11,9 @@ from agentops.engine.state import CallState
 from agentops.identifiers import text_of
 from agentops.ledger.store import Cursor
 from runs.actions.proposals import reasons_of, where_of
+from runs.guards import CapDemand, Guard
 from runs.lookups.resolving import CODES, content_of, refused_of
-from runs.session import CapDemand, Guard, Session
+from runs.session import Session
 from tools.assessment import Assessment
 from tools.caps import release_caps
 

@@ -18,7 +18,8 @@ from runs.actions.proposals import where_of
 from runs.actions.refusals import give_caps_back
 from runs.delegation.joining import NOT_NEEDED
 from runs.delegation.labels import judge_answer
-from runs.session import Session, read_state
+from runs.folding import read_state
+from runs.session import Session
 from runs.window import ERASED
 from tools.calls import ToolSpec
 from tools.outcomes import JSON, bound_detail

@@ -15,8 +15,9 @@ from agentops.engine import events as e
 from agentops.engine import trouble
 from agentops.engine.retry import Park, RetryDecision, decide_retry
 from runs.append_statements import APPENDS
+from runs.guards import Guard
 from runs.leases import Leases
-from runs.session import Guard, Session
+from runs.session import Session
 from tools import assessment
 from tools.adapters.http import request
 

@@ -11,8 +11,8 @@ from pytest_django import Settings
 
 from agentops.engine.state import RunState
 from runs.delegation import starting
+from runs.folding import read_state
 from runs.models import Run
-from runs.session import read_state
 from tests.rewriting import rewrite
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.delegation.conftest import House

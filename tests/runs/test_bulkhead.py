@@ -15,9 +15,10 @@ from django.db import connection
 from runs import driver
 from runs.actions import executing
 from runs.driver import SHORT_WAIT_S, drive
+from runs.guards import Guard
 from runs.interruptions import GuardRefused
 from runs.models import Run
-from runs.session import Guard, Session
+from runs.session import Session
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import Result
 from tests.runs.planner.provider import Conversation

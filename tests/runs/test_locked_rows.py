@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from runs import driver, lease_rows, session
+from runs import driver, guards, lease_rows
 from runs.leases import Leases
 from runs.models import BudgetWindow, Run
 from tests.factories import BudgetFactory, RunFactory
@@ -111,7 +111,7 @@ def test_where_a_cap_is_waited_for_in_a_slot_nobody_is_driven(
 ) -> None:
     """The mutant."""
     company.is_mutant = True
-    monkeypatch.setattr(session, "waiting_outside", nullcontext)
+    monkeypatch.setattr(guards, "waiting_outside", nullcontext)
     with pytest.raises(AssertionError):
         wait_for_caps(company, SOON_S)
 

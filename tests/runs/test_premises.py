@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from agentops.engine.breaker import Admission
 from agentops.ledger.store import Cursor
-from runs import journal, session
+from runs import guards, journal, session
 from runs.actions import executing
+from runs.guards import Guard
 from runs.journal import Appended, Write
 from runs.models import Run
-from runs.session import Guard
 from tests.rewriting import rewrite_appends
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import meanwhile
@@ -220,5 +220,5 @@ def test_where_the_cap_is_waited_for_afterwards_it_is_made(
 ) -> None:
     """The mutant."""
     company.is_mutant = True
-    monkeypatch.setattr(session, "_write_with", append_first)
+    monkeypatch.setattr(guards, "append_with", append_first)
     assert lose_while_waiting_for_a_cap(company, monkeypatch) == [("succeeded", "ok")]

@@ -15,6 +15,7 @@ from identities.models import AgentIdentity, User
 from runs.actions import executing
 from runs.answering import answer_handover
 from runs.evidence import UNREAD_WORDS
+from runs.guards import Guard
 from runs.held import find_held, read_held
 from runs.models import Handover, Run, ToolCall
 from runs.services import (
@@ -25,7 +26,7 @@ from runs.services import (
     pause_run,
     veto_call,
 )
-from runs.session import Guard, Session
+from runs.session import Session
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import busy
 from tests.runs.test_driver import abandon, crash, drive_and_crash

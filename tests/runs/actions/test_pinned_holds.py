@@ -10,9 +10,10 @@ import pytest
 import time_machine
 
 from runs.actions import pinning
+from runs.guards import Guard
 from runs.lookups import previewing
 from runs.models import Run
-from runs.session import Guard, Session
+from runs.session import Session
 from runs.trace import read_trace
 from tests.runs.actions.test_pinning import CHANGED, down, refunds, shown
 from tests.runs.company import Company

@@ -20,9 +20,9 @@ from runs.changesets import missing
 from runs.changesets.forms import Ceilings, RunForm
 from runs.changesets.reviewing import apply_changes
 from runs.driver import drive
+from runs.folding import read_state
 from runs.models import ChangeSet, Run, RunMode
 from runs.services import cancel_run
-from runs.session import read_state
 from tests.runs.changesets.proposing import MAIL, REFUND, carry_out, comment, prepare, propose, review
 from tests.runs.company import Company, proposes, says
 from tools.models import Tool

@@ -9,9 +9,9 @@ from django.db import connection
 
 from agentops.engine import events as e
 from agentops.engine.state import RunState
+from runs.folding import read_state
 from runs.models import Run
 from runs.services import cancel_run, kill_run
-from runs.session import read_state
 from tests.runs.company import Company
 from tests.runs.delegation.conftest import SHARE, House, collect_swept
 
