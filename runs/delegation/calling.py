@@ -16,10 +16,13 @@ from runs.actions import executing
 from runs.actions.executing import Ready
 from runs.actions.proposals import where_of
 from runs.actions.refusals import note_refused
+from runs.delegation.receiving import Brought
 from runs.delegation.starting import Handed, start_child
 from runs.delegation.tasks import write_evidence
 from runs.models import Run
 from runs.session import Session
+from tools.calls import Call
+from tools.credentials.inside import mint_hop
 from tools.delegation import ADAPTER, read_terms
 from tools.execution import give_back, leave_place
 from tools.permits import use_permit
@@ -63,9 +66,9 @@ def _start(session: Session, ready: Ready) -> None:
     terms = read_terms(planned.spec.name, planned.spec.config)
     evidence = write_evidence(session, planned.arguments)
     place = where_of(session, call)
-    handed = Handed(
-        place["step"], place["call"], terms, planned.arguments, evidence, session.context.new_traceparent()
-    )
+    brought = Brought(_mint(planned), planned.spec.name, planned.key)
+    trace = session.context.new_traceparent()
+    handed = Handed(place["step"], place["call"], terms, brought, planned.arguments, evidence, trace)
     try:
         with session.orm_write() as write:
             child, share = start_child(session.context.run_id, session.state, handed)
@@ -76,6 +79,12 @@ def _start(session: Session, ready: Ready) -> None:
         # Of the agent that was to be called; words that mean the run's own would end the run.
         code = "agent_stopped" if refusal.code in LOST_AUTHORITY else refusal.code
         note_refused(session, call, code, refusal.detail)
+
+
+def _mint(call: Call) -> str:
+    """Return the token of this call for the agent that it calls, "" where there is none: nobody takes that."""
+    hop = mint_hop(call)
+    return "" if hop is None else hop.token
 
 
 def _note_child(session: Session, ready: Ready, child: Run, share: Limits) -> None:
