@@ -25,7 +25,7 @@ from tools.calls import Call
 from tools.credentials.inside import mint_hop
 from tools.delegation import ADAPTER, read_terms
 from tools.execution import give_back, leave_place
-from tools.permits import use_permit
+from tools.permits import check_permit, use_permit
 
 OUTSIDE = "an agent outside gives no tasks to agents of the house; start a run of that agent instead"
 
@@ -62,7 +62,7 @@ def _start(session: Session, ready: Ready) -> None:
     if session.state.is_external:
         note_refused(session, call, "outside_agent", OUTSIDE)
         return
-    use_permit(ready.permit, ready.assessment)
+    check_permit(ready.permit, ready.assessment)
     terms = read_terms(planned.spec.name, planned.spec.config)
     evidence = write_evidence(session, planned.arguments)
     place = where_of(session, call)
@@ -75,6 +75,8 @@ def _start(session: Session, ready: Ready) -> None:
             _note_child(session, ready, child, share)
             session.premises = executing.premises_of([ready])
             write(executing.guards_of(session, ready))
+        # Only now: what was undone may be tried again. That a call has one child is the database's to see.
+        use_permit(ready.permit, ready.assessment)
     except (PolicyDenied, StateConflict, ValidationFailed) as refusal:
         # Of the agent that was to be called; words that mean the run's own would end the run.
         code = "agent_stopped" if refusal.code in LOST_AUTHORITY else refusal.code
