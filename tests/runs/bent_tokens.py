@@ -21,7 +21,7 @@ def _change(**changes: Any) -> Bend:  # Any: claims
 
 def _other_arguments(token: AccessToken) -> str:
     (detail,) = token.details
-    other = describe_call(*detail["actions"], detail["identifier"], {"topic": "something else"})
+    other = describe_call(detail["actions"][0], detail["identifier"], {"topic": "something else"})
     return sign_token(replace(token, details=(other,)))
 
 

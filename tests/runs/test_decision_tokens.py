@@ -32,7 +32,7 @@ class Border:
         self.tokens: list[str] = []
         self.told: list[str] = []
         self.bend: Callable[[str], str] = lambda token: token
-        decide = decision.decide_for
+        decide = decision_point.decide_for
 
         def pass_on(token: str, *asked: Any) -> Any:
             self.tokens.append(token)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import StringIO
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from agentops.errors import PolicyDenied
 from identities.models import AgentIdentity, SigningKey, UsedIdentifier
@@ -15,13 +17,15 @@ from identities.oauth.receipts import digest_receipt, read_receipt
 from identities.oauth.receiving import Received
 from identities.oauth.tokens import AccessToken, read_token, sign_token
 from identities.services import revoke_agent
-from runs.delegation import calling, receiving
+from runs.delegation import calling, hops, receiving
+from runs.delegation.hops import find_hops
 from runs.delegation.receiving import Brought, find_receipt, take_task
 from runs.models import Run
 from tests.runs.bent_tokens import BENT, bend
 from tests.runs.company import Company, proposes, says
 from tests.runs.delegation.conftest import House
 from tests.runs.delegation.test_bounds import ASK, COLOURS, chain, step
+from tools.calls import Call
 
 pytestmark = pytest.mark.tokens
 
@@ -30,7 +34,12 @@ def minted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Collect the tokens that callers mint."""
     seen: list[str] = []
     mint = calling._mint
-    monkeypatch.setattr(calling, "_mint", lambda call: seen.append(mint(call)) or seen[-1])
+
+    def note(call: Call) -> str:
+        seen.append(mint(call))
+        return seen[-1]
+
+    monkeypatch.setattr(calling, "_mint", note)
     return seen
 
 
@@ -67,6 +76,29 @@ def test_each_hop_is_kept_signed_and_bound_to_the_one_before(company: Company) -
     accounts = [each.identity.service_account.username for each in (first, run)]
     assert told[1]["act"] == {"sub": accounts[0], "act": {"sub": accounts[1]}}
     assert find_receipt(run.pk) == ""
+    assert [(hop.run, hop.parent, hop.fault) for hop in find_hops(second)] == [
+        (second.pk, first.pk, ""),
+        (first.pk, run.pk, ""),
+    ]
+    call_command("hops", str(second.pk), stdout=(told := StringIO()))
+    assert told.getvalue().endswith("2 hops, all signed\n")
+
+
+def test_a_hop_that_does_not_hold_is_named(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = chain(company, "a", "b")
+    run = company.start()
+    first = step(house, run, "a", "part a")
+    second = step(house, first, "b", "part b")
+    spliced = {second.pk: find_receipt(first.pk)}
+    find = find_receipt
+    monkeypatch.setattr(hops, "find_receipt", lambda run: spliced.get(run) or find(run))
+    assert [hop.fault for hop in find_hops(second)] == [
+        "it is about another actor, audience, run, parent_sha256",
+        "",
+    ]
+    SigningKey.objects.update(revoked_at="2026-01-01T00:00:00Z")
+    with pytest.raises(CommandError, match="2 of 2 hops do not hold"):
+        call_command("hops", str(second.pk), stdout=StringIO())
 
 
 def test_the_record_has_no_token_and_nothing_personal(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,8 +151,7 @@ def test_without_the_check_any_token_would_do(
     def believe(text: str, call: Received) -> AccessToken:
         return read_token(minted_well[-1])
 
-    mint, minted_well = calling._mint, list[str]()
-    monkeypatch.setattr(calling, "_mint", lambda call: minted_well.append(mint(call)) or minted_well[-1])
+    minted_well = minted(monkeypatch)
     monkeypatch.setattr(receiving, "receive", believe)
     run = ask_bent(house, monkeypatch, how)
     assert len(house.children(run)) == 1
