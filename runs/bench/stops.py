@@ -1,26 +1,31 @@
 """``bench stops``: from the click to the last call that still had an effect, with workers busy, for every scope.
 
 ``subtree`` stops an agent on whose behalf runs of another act, and measures those. In every scope a tool's server
-asks about calls of one of the runs all the while: ``click_to_last_accepted_ms`` is its last yes.
+asks about calls of one of the runs all the while: ``click_to_last_accepted_ms`` is its last yes, and
+``click_to_first_refused_ms`` its first no, which no yes came after. ``delegation`` and
+``passing agent`` take a chain of token exchanges back, at its first hop and by the agent in its middle; the server asks
+about the token at its end, and the last agent for another one: ``click_to_last_exchange_ms`` is the last it was given.
 """
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Max, Q
 from django.utils import timezone
 
-from identities.models import AgentIdentity, ApiKey, Application, KillSwitch, User
+from identities.models import AgentIdentity, ApiKey, Application, Delegation, KillSwitch, User
 from identities.services import activate_agent, allow_start, create_application, issue_api_key, lift_switch
+from identities.services.delegations import revoke_delegation
 from runs.bench.company import CHILD, hire_child
+from runs.bench.exchanging import make_chain
 from runs.bench.reader import Reader, serve_reader
 from runs.bench.steps import Load, await_ended, create_runs, send, workers_for
 from runs.models import Run, ToolCall
@@ -35,31 +40,40 @@ CALLS_BEFORE = 200  # calls that are made before the click
 POLL_S = 0.02
 PATIENCE_S = 60.0
 SCOPES = (
-    "run", "agent", "subtree", "tool", "application", "principal", "credential", "provider", "everything"
+    "run", "agent", "subtree", "tool", "application", "principal", "credential", "provider", "everything",
+    "delegation", "passing agent",
 )  # fmt: skip
+OUTSIDE = ("delegation", "passing agent")  # what is taken back is in other hands, whatever becomes of runs
 # A tool that is stopped denies its calls, and its runs go on without.
 GOES_ON = ("tool",)
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One stop, in ms from the click: to its commit, the last effect, the last run's end, and the reader's last yes."""
+    """One stop, in ms from the click: to its commit and to what was seen last of each kind; None: not looked for."""
 
     stopped: float
-    last: float
-    ended: float
-    accepted: float
+    accepted: float  # by the reader
+    refused: float  # by the reader first, by whoever asks last
+    last: float | None  # effect
+    ended: float | None  # of the runs
+    exchanged: float | None
     runs: int
     asked: int  # by the reader
     late: int  # answers that came too late to be believed
 
 
 def measure_stops(agent: AgentIdentity, officer: User, rounds: int) -> Iterator[dict[str, Any]]:
-    """Stop busy runs ``rounds`` times in every scope; yield the figures of each, in ms."""
+    """Stop busy runs ``rounds`` times in every scope; yield the figures of each, then of all, in ms."""
     hire_child(agent, STEPS)
+    every: list[Measured] = []
     with workers_for(BUSY), serve_reader(Tool.objects.get(team=agent.team), officer) as reader:
         for scope in SCOPES:
-            yield _figures(scope, [_measure_one(scope, agent, officer, reader) for _ in range(rounds)])
+            measure = _measure_outside if scope in OUTSIDE else _measure_one
+            found = [measure(scope, agent, officer, reader) for _ in range(rounds)]
+            every += found
+            yield _figures(scope, found)
+    yield _figures("all", every)
 
 
 def _measure_one(scope: str, agent: AgentIdentity, officer: User, reader: Reader) -> Measured:
@@ -68,7 +82,7 @@ def _measure_one(scope: str, agent: AgentIdentity, officer: User, reader: Reader
     runs, concerned = _create(scope, application, agent, key)
     send(runs)
     _await_calls(runs)
-    with reader.taking_calls_of(_load(concerned[0])):
+    with reader.calls_of(_load(concerned[0])).asking() as probe:
         clicked = timezone.now()
         with _stopped(scope, agent, officer, application, _load(runs[0])):
             stopped = timezone.now()
@@ -76,13 +90,43 @@ def _measure_one(scope: str, agent: AgentIdentity, officer: User, reader: Reader
                 _await_refusals(runs)
             else:
                 await_ended(concerned)
-            reader.await_refusal(PATIENCE_S)
+            refused = probe.await_refusal(PATIENCE_S)
             # The reader's, too, before the stop is undone: from then on it may say yes again.
-            moments = stopped, _read_last(concerned), _read_ended(concerned), reader.accepted_at
+            moments = stopped, probe.accepted_at, refused, _read_last(concerned)
+            ended = None if scope in GOES_ON else _ms(clicked, _read_ended(concerned))
     with _stopped("everything", agent, officer, application, None):
         await_ended(runs)
-    stop_ms, last_ms, end_ms, accepted_ms = (_ms(clicked, each) for each in moments)
-    return Measured(stop_ms, last_ms, end_ms, accepted_ms, len(concerned), reader.asked, reader.late)
+    return Measured(
+        *(_ms(clicked, each) for each in moments), ended, None, len(concerned), probe.asked, probe.late
+    )
+
+
+def _measure_outside(scope: str, agent: AgentIdentity, officer: User, reader: Reader) -> Measured:
+    application = _client_of(agent, officer)
+    chain = make_chain(reader, application, agent, _child_of(agent), officer)
+    runs = create_runs(application, agent, BUSY.runs, None)
+    send(runs)
+    _await_calls(runs)
+    with reader.bearer(chain.shown).asking() as probe, chain.again.asking() as again:
+        clicked = timezone.now()
+        if scope == "delegation":
+            revoke_delegation(actor=officer, delegation=Delegation.objects.get(pk=chain.root))
+        else:
+            stop(actor=officer, scope="agent", target=str(agent.pk), reason="To be measured.")
+        stopped = timezone.now()
+        refused = max(each.await_refusal(PATIENCE_S) for each in (probe, again))
+        moments = stopped, probe.accepted_at, refused, again.accepted_at
+    if scope != "delegation":
+        activate_agent(actor=officer, agent=agent)
+    with _stopped("everything", agent, officer, application, None):
+        await_ended(runs)
+    stop_ms, accepted, no, exchanged = (_ms(clicked, each) for each in moments)
+    return Measured(stop_ms, accepted, no, None, None, exchanged, len(runs), probe.asked, probe.late)
+
+
+def _child_of(agent: AgentIdentity) -> AgentIdentity:
+    found: AgentIdentity = AgentIdentity.objects.get(team=agent.team, slug=CHILD)
+    return found
 
 
 def _create(
@@ -93,7 +137,7 @@ def _create(
         runs = create_runs(application, agent, BUSY.runs, key)
         return runs, runs[:1] if scope == "run" else runs
     parents = create_runs(application, agent, BUSY.runs // 2, key)
-    child = AgentIdentity.objects.get(team=agent.team, slug=CHILD)
+    child = _child_of(agent)
     children = [
         start_run(
             actor=application.service_account, agent=child, message="Do nothing.", issuer="bench",
@@ -180,17 +224,27 @@ def _ms(since: datetime, until: datetime | None) -> float:
 
 
 def _figures(scope: str, rounds: list[Measured]) -> dict[str, Any]:
-    figures = {
-        "scope": scope, "stops": len(rounds), "runs_each": rounds[0].runs,
-        "click_to_stopped_ms": _spread([each.stopped for each in rounds]),
-        "click_to_last_call_ms": _spread([each.last for each in rounds]),
-        "click_to_last_accepted_ms": _spread([each.accepted for each in rounds]),
+    kinds = {
+        "click_to_stopped_ms": [each.stopped for each in rounds],
+        "click_to_last_call_ms": [each.last for each in rounds],
+        "click_to_last_accepted_ms": [each.accepted for each in rounds],
+        "click_to_first_refused_ms": [each.refused for each in rounds],
+        "click_to_last_exchange_ms": [each.exchanged for each in rounds],
+        "click_to_last_end_ms": [each.ended for each in rounds],
+    }
+    seen = {kind: [time for time in times if time is not None] for kind, times in kinds.items()}
+    return {
+        "scope": scope, "stops": len(rounds), "runs_each": max(each.runs for each in rounds),
+        **{kind: _spread(times) for kind, times in seen.items() if times},
         "asked": sum(each.asked for each in rounds), "answered_late": sum(each.late for each in rounds),
     }  # fmt: skip
-    if scope in GOES_ON:
-        return figures
-    return {**figures, "click_to_last_end_ms": _spread([each.ended for each in rounds])}
 
 
 def _spread(times: list[float]) -> dict[str, float]:
-    return {"p50": round(statistics.median(times), 1), "max": round(max(times), 1)}
+    """Return percentiles that were measured (nearest rank): of fewer than a hundred, p99 is the longest."""
+    ranked = sorted(times)
+
+    def rank(percent: int) -> float:
+        return round(ranked[ceil(percent / 100 * len(ranked)) - 1], 1)
+
+    return {"p50": rank(50), "p95": rank(95), "p99": rank(99), "max": round(ranked[-1], 1)}
