@@ -20,6 +20,11 @@ FROM ledger_checkpoint_head h LEFT JOIN ledger_entry e ON e.stream = h.stream AN
 WHERE e.hash IS DISTINCT FROM h.hash AND (%s::uuid[] IS NULL OR h.stream = ANY(%s))
 ORDER BY h.stream, h.seq
 """
+_GONE_OF_ONE = """
+SELECT h.stream, h.seq, e.hash IS NULL
+FROM ledger_checkpoint_head h LEFT JOIN ledger_entry e ON e.stream = h.stream AND e.seq = h.seq
+WHERE h.checkpoint = %s AND e.hash IS DISTINCT FROM h.hash ORDER BY h.stream LIMIT 100
+"""
 _CHECKPOINTS = """
 SELECT id, number, at, public_key, heads, root, prev_digest, signature FROM ledger_checkpoint
 WHERE %s::uuid[] IS NULL OR number IN (SELECT checkpoint FROM ledger_checkpoint_head WHERE stream = ANY(%s))
@@ -50,6 +55,20 @@ def find_signed_faults(
         else:
             detail = f"checkpoint {checkpoint} holds another: something from entry {signed + 1} on was written anew"
             yield Fault(stream, seq, "rewritten", detail)
+
+
+def find_faults_of(cursor: Cursor, number: int) -> list[Fault]:
+    """Return what does not fit one checkpoint: itself, its heads, and the entries that they were of."""
+    row = Checkpoint.objects.filter(number=number).first()
+    if row is None:
+        return [Fault(UUID(int=0), number, "missing", f"there is no checkpoint {number}")]
+    if problem := _find_problem(cursor, row, list_own_keys(cursor)):
+        return [Fault(row.pk, number, "forged", f"checkpoint {number} {problem}")]
+    cursor.execute(_GONE_OF_ONE, (number,))
+    return [
+        Fault(stream, seq, "truncated" if is_gone else "rewritten", f"checkpoint {number} holds it otherwise")
+        for stream, seq, is_gone in cursor.fetchall()
+    ]
 
 
 def _find_forged(
