@@ -1,23 +1,28 @@
 """``bench stops``: from the click to the last call that still had an effect, with workers busy, for every scope.
 
+``click_to_last_effect_ms`` is when the tool was called last, by its own clock; ``click_to_last_call_ms`` when the last
+call's outcome was noted, which a full machine may put off.
+
 ``subtree`` stops an agent on whose behalf runs of another act, and measures those. In every scope a tool's server
-asks about calls of one of the runs all the while: ``click_to_last_accepted_ms`` is its last yes, and
-``click_to_first_refused_ms`` its first no, which no yes came after. ``delegation`` and
-``passing agent`` take a chain of token exchanges back, at its first hop and by the agent in its middle; the server asks
-about the token at its end, and the last agent for another one: ``click_to_last_exchange_ms`` is the last it was given.
+asks about calls of one of the runs all the while, from a moment that is left to chance: ``click_to_last_accepted_ms``
+is its last yes, ``click_to_first_refused_ms`` its first no, which no yes came after. ``delegation`` and ``passing
+agent`` take a chain of token exchanges back, at its first hop and by the agent in its middle; the server asks about the
+token at its end, and the last agent for another one: ``click_to_last_exchange_ms`` is the last it was given.
 """
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from math import ceil
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Max, Q
 from django.utils import timezone
 
@@ -44,6 +49,11 @@ SCOPES = (
     "delegation", "passing agent",
 )  # fmt: skip
 OUTSIDE = ("delegation", "passing agent")  # what is taken back is in other hands, whatever becomes of runs
+_EFFECT = """
+SELECT max((content::jsonb -> 'value' ->> 'at')::float8) FROM ledger_entry
+WHERE stream = ANY(%(runs)s) AND kind = 'call.succeeded'
+    OR kind = 'outcome.late' AND facts ->> 'run' = ANY(%(names)s)
+"""
 # A tool that is stopped denies its calls, and its runs go on without.
 GOES_ON = ("tool",)
 
@@ -55,7 +65,8 @@ class Measured:
     stopped: float
     accepted: float  # by the reader
     refused: float  # by the reader first, by whoever asks last
-    last: float | None  # effect
+    effect: float | None  # by the tool's own clock
+    last: float | None  # outcome of a call
     ended: float | None  # of the runs
     exchanged: float | None
     runs: int
@@ -83,6 +94,7 @@ def _measure_one(scope: str, agent: AgentIdentity, officer: User, reader: Reader
     send(runs)
     _await_calls(runs)
     with reader.calls_of(_load(concerned[0])).asking() as probe:
+        _wait_a_while()
         clicked = timezone.now()
         with _stopped(scope, agent, officer, application, _load(runs[0])):
             stopped = timezone.now()
@@ -92,7 +104,7 @@ def _measure_one(scope: str, agent: AgentIdentity, officer: User, reader: Reader
                 await_ended(concerned)
             refused = probe.await_refusal(PATIENCE_S)
             # The reader's, too, before the stop is undone: from then on it may say yes again.
-            moments = stopped, probe.accepted_at, refused, _read_last(concerned)
+            moments = stopped, probe.accepted_at, refused, _read_effect(concerned), _read_last(concerned)
             ended = None if scope in GOES_ON else _ms(clicked, _read_ended(concerned))
     with _stopped("everything", agent, officer, application, None):
         await_ended(runs)
@@ -108,6 +120,7 @@ def _measure_outside(scope: str, agent: AgentIdentity, officer: User, reader: Re
     send(runs)
     _await_calls(runs)
     with reader.bearer(chain.shown).asking() as probe, chain.again.asking() as again:
+        _wait_a_while()
         clicked = timezone.now()
         if scope == "delegation":
             revoke_delegation(actor=officer, delegation=Delegation.objects.get(pk=chain.root))
@@ -121,7 +134,7 @@ def _measure_outside(scope: str, agent: AgentIdentity, officer: User, reader: Re
     with _stopped("everything", agent, officer, application, None):
         await_ended(runs)
     stop_ms, accepted, no, exchanged = (_ms(clicked, each) for each in moments)
-    return Measured(stop_ms, accepted, no, None, None, exchanged, len(runs), probe.asked, probe.late)
+    return Measured(stop_ms, accepted, no, None, None, None, exchanged, len(runs), probe.asked, probe.late)
 
 
 def _child_of(agent: AgentIdentity) -> AgentIdentity:
@@ -207,6 +220,19 @@ def _await(is_so: Callable[[], bool]) -> None:
         time.sleep(POLL_S)
 
 
+def _wait_a_while() -> None:
+    """Let chance say when in the turn of whoever asks the click comes: else it would always be right after a yes."""
+    time.sleep(random.uniform(0.0, 0.4))  # noqa: S311  keeps no secret
+
+
+def _read_effect(runs: list[UUID]) -> datetime | None:
+    """Return when the tool was called last, also in calls whose outcome came too late to count."""
+    with connection.cursor() as cursor:
+        cursor.execute(_EFFECT, {"runs": runs, "names": [str(run) for run in runs]})
+        (at,) = cursor.fetchone()
+    return None if at is None else datetime.fromtimestamp(at, UTC)
+
+
 def _read_last(runs: list[UUID]) -> datetime | None:
     """Return when the last call ended that was made: its effect was not later than that."""
     made = ToolCall.objects.filter(~Q(state="refused"), run_id__in=runs)
@@ -226,6 +252,7 @@ def _ms(since: datetime, until: datetime | None) -> float:
 def _figures(scope: str, rounds: list[Measured]) -> dict[str, Any]:
     kinds = {
         "click_to_stopped_ms": [each.stopped for each in rounds],
+        "click_to_last_effect_ms": [each.effect for each in rounds],
         "click_to_last_call_ms": [each.last for each in rounds],
         "click_to_last_accepted_ms": [each.accepted for each in rounds],
         "click_to_first_refused_ms": [each.refused for each in rounds],
