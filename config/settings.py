@@ -8,6 +8,7 @@ from pathlib import Path
 
 import environ
 from celery.schedules import crontab
+from django.core.exceptions import ImproperlyConfigured
 
 from agentops.secrecy import keep_to_itself
 from config.connections import connect_options
@@ -19,6 +20,12 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
 ENVIRONMENT = env.str("AGENTOPS_ENV", default="development")
+if ENVIRONMENT not in (
+    "development",
+    "test",
+    "production",
+):  # "prod" would be none, and go without its guards
+    raise ImproperlyConfigured("AGENTOPS_ENV is development, test or production")
 PRODUCTION = ENVIRONMENT == "production"
 DEMO = env.bool("AGENTOPS_DEMO", default=False) and not PRODUCTION
 DEBUG = False  # error pages never show settings, arguments or secrets, on no machine
@@ -289,6 +296,8 @@ RATE_LIMITS: dict[str, tuple[int, int]] = {
     "sign_on": (env.int("RATE_LIMIT_SIGN_ONS", default=120), 60),
 }
 
+LEDGER_CHECKPOINT_EVERY_S = env.float("LEDGER_CHECKPOINT_EVERY_S", default=300.0)
+
 CELERY_BROKER_URL = for_celery(env.str("BROKER_URL", default=REDIS_URL))
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -343,7 +352,7 @@ CELERY_BEAT_SCHEDULE = {
     "ledger-partitions": {"task": "ledger.ensure_partitions", "schedule": crontab(hour="3", minute="7")},
     "ledger-checkpoints": {
         "task": "ledger.take_checkpoints",
-        "schedule": env.float("LEDGER_CHECKPOINT_EVERY_S", default=300.0),
+        "schedule": LEDGER_CHECKPOINT_EVERY_S,
         "options": {"expires": 300},
     },
     "trim-rows": {"task": "runs.trim", "schedule": crontab(hour="3", minute="17")},
