@@ -6,8 +6,10 @@ child that its parent knows, or none; and another driver finds the call still to
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
+from agentops.database import is_unreachable
 from agentops.engine import events as e
 from agentops.engine.decide import LOST_AUTHORITY
 from agentops.engine.state import Limits
@@ -26,6 +28,8 @@ from tools.credentials.inside import mint_hop
 from tools.delegation import ADAPTER, read_terms
 from tools.execution import give_back, leave_place
 from tools.permits import check_permit, use_permit
+
+logger = logging.getLogger(__name__)
 
 OUTSIDE = "an agent outside gives no tasks to agents of the house; start a run of that agent instead"
 
@@ -66,7 +70,11 @@ def _start(session: Session, ready: Ready) -> None:
     terms = read_terms(planned.spec.name, planned.spec.config)
     evidence = write_evidence(session, planned.arguments)
     place = where_of(session, call)
-    brought = Brought(_mint(planned), planned.spec.name, planned.key)
+    token = _mint(planned)
+    if token is None:
+        note_refused(session, call, "token_unavailable", "the call's token could not be signed")
+        return
+    brought = Brought(token, planned.spec.name, planned.key)
     trace = session.context.new_traceparent()
     handed = Handed(place["step"], place["call"], terms, brought, planned.arguments, evidence, trace)
     try:
@@ -83,9 +91,18 @@ def _start(session: Session, ready: Ready) -> None:
         note_refused(session, call, code, refusal.detail)
 
 
-def _mint(call: Call) -> str:
-    """Return the token of this call for the agent that it calls, "" where there is none: nobody takes that."""
-    hop = mint_hop(call)
+def _mint(call: Call) -> str | None:
+    """Return the token of this call for the agent that it calls, None where none could be signed.
+
+    An empty one where there is no such agent: nobody takes that.
+    """
+    try:
+        hop = mint_hop(call)
+    except Exception as error:  # a key that cannot be unsealed will not come back by trying again
+        if is_unreachable(error):
+            raise
+        logger.error("no token for %s: %s", call.spec.name, type(error).__name__)
+        return None
     return "" if hop is None else hop.token
 
 

@@ -8,6 +8,7 @@ The table takes a token that is minted for it and for this call, as a server els
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -19,6 +20,8 @@ from tools.calls import Call
 from tools.credentials.inside import mint_hop
 from tools.outcomes import Outcome, fail
 from tools.tables.in_force import NO_DECISION
+
+logger = logging.getLogger(__name__)
 
 
 class DecisionAdapter:
@@ -44,5 +47,9 @@ class DecisionAdapter:
 
 
 def _decide(call: Call) -> Outcome:
-    hop = mint_hop(call)
+    try:
+        hop = mint_hop(call)
+    except Exception as error:  # nothing was asked yet
+        logger.error("no token for %s: %s", call.spec.name, type(error).__name__)
+        return fail("token_unavailable", "The call's token could not be signed.", retryable=True)
     return fail(NO_DECISION, NOT_IN_FORCE) if hop is None else decide_for(hop.token, UUID(hop.called), call)

@@ -15,8 +15,10 @@ from identities.models import AgentIdentity, SigningKey, UsedIdentifier
 from identities.oauth.compact import TokenRefused
 from identities.oauth.receipts import digest_receipt, read_receipt
 from identities.oauth.receiving import Received
+from identities.oauth.signing_keys import keeper
 from identities.oauth.tokens import AccessToken, read_token, sign_token
 from identities.services import revoke_agent
+from identities.services.signing_keys import ensure_signing_key
 from runs.delegation import calling, hops, receiving
 from runs.delegation.hops import find_hops
 from runs.delegation.receiving import Brought, find_receipt, take_task
@@ -26,6 +28,7 @@ from tests.runs.company import Company, proposes, says
 from tests.runs.delegation.conftest import House
 from tests.runs.delegation.test_bounds import ASK, COLOURS, chain, step
 from tools.calls import Call
+from tools.credentials import inside
 
 pytestmark = pytest.mark.tokens
 
@@ -36,7 +39,7 @@ def minted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     mint = calling._mint
 
     def note(call: Call) -> str:
-        seen.append(mint(call))
+        seen.append(mint(call) or "")
         return seen[-1]
 
     monkeypatch.setattr(calling, "_mint", note)
@@ -80,8 +83,8 @@ def test_each_hop_is_kept_signed_and_bound_to_the_one_before(company: Company) -
         (second.pk, first.pk, ""),
         (first.pk, run.pk, ""),
     ]
-    call_command("hops", str(second.pk), stdout=(told := StringIO()))
-    assert told.getvalue().endswith("2 hops, all signed\n")
+    call_command("hops", str(second.pk), stdout=(out := StringIO()))
+    assert out.getvalue().endswith("2 hops, all signed\n")
 
 
 def test_a_hop_that_does_not_hold_is_named(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,12 +126,35 @@ def test_a_receipt_outlives_its_key_but_not_the_keys_revocation(house: House) ->
         read_receipt(receipt)
 
 
+@pytest.mark.parametrize("kind", ["a key that cannot be unsealed", "no key at all"])
+def test_without_a_signature_nothing_is_handed_on_and_the_caller_goes_on(
+    house: House, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    ensure_signing_key()
+    if kind == "no key at all":
+        monkeypatch.setattr(inside, "ensure_signing_key", lambda: None)
+        SigningKey.objects.all().delete()
+    else:
+        SigningKey.objects.update(sealed_private_jwk="first.broken")
+    keeper.forget()
+    house.company.play(proposes(ASK), says("Well."))
+    run = house.company.drive(house.company.start())
+    assert (run.state, house.children(run)) == ("completed", [])
+    assert house.company.states(run) == [("refused", "token_unavailable")]
+
+
+def test_an_installations_first_token_makes_its_key(house: House) -> None:
+    assert not SigningKey.objects.exists()
+    run = house.ask(ASK)
+    assert (len(house.children(run)), SigningKey.objects.count()) == (1, 1)
+
+
 # --- what is refused ----------------------------------------------------------------------------------------
 
 
 def ask_bent(house: House, monkeypatch: pytest.MonkeyPatch, how: str) -> Run:
     mint = calling._mint
-    monkeypatch.setattr(calling, "_mint", lambda call: bend(mint(call), how))
+    monkeypatch.setattr(calling, "_mint", lambda call: bend(mint(call) or "", how))
     house.company.play(proposes(ASK), says("Well."))
     return house.company.drive(house.company.start())
 
