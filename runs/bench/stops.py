@@ -31,7 +31,7 @@ from identities.services import activate_agent, allow_start, create_application,
 from identities.services.delegations import revoke_delegation
 from runs.bench.company import CHILD, hire_child
 from runs.bench.exchanging import make_chain
-from runs.bench.reader import Reader, serve_reader
+from runs.bench.reader import Probe, Reader, serve_reader
 from runs.bench.steps import Load, await_ended, create_runs, send, workers_for
 from runs.models import Run, ToolCall
 from runs.services import start_run
@@ -58,17 +58,15 @@ WHERE stream = ANY(%(runs)s) AND kind = 'call.succeeded'
 GOES_ON = ("tool",)
 
 
+# In the order in which they are told; of a stop that was not looked at for one, it is left out.
+KINDS = ("stopped", "last_effect", "last_call", "last_accepted", "first_refused", "last_exchange", "last_end")
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One stop, in ms from the click: to its commit and to what was seen last of each kind; None: not looked for."""
+    """One stop: by kind, the ms from the click to what was seen last of it."""
 
-    stopped: float
-    accepted: float  # by the reader
-    refused: float  # by the reader first, by whoever asks last
-    effect: float | None  # by the tool's own clock
-    last: float | None  # outcome of a call
-    ended: float | None  # of the runs
-    exchanged: float | None
+    seen: dict[str, float]
     runs: int
     asked: int  # by the reader
     late: int  # answers that came too late to be believed
@@ -104,13 +102,14 @@ def _measure_one(scope: str, agent: AgentIdentity, officer: User, reader: Reader
                 await_ended(concerned)
             refused = probe.await_refusal(PATIENCE_S)
             # The reader's, too, before the stop is undone: from then on it may say yes again.
-            moments = stopped, probe.accepted_at, refused, _read_effect(concerned), _read_last(concerned)
-            ended = None if scope in GOES_ON else _ms(clicked, _read_ended(concerned))
+            moments = {
+                "stopped": stopped, "last_accepted": probe.accepted_at, "first_refused": refused,
+                "last_effect": _read_effect(concerned), "last_call": _read_last(concerned),
+                **({} if scope in GOES_ON else {"last_end": _read_ended(concerned)}),
+            }  # fmt: skip
     with _stopped("everything", agent, officer, application, None):
         await_ended(runs)
-    return Measured(
-        *(_ms(clicked, each) for each in moments), ended, None, len(concerned), probe.asked, probe.late
-    )
+    return _measured(clicked, moments, len(concerned), probe)
 
 
 def _measure_outside(scope: str, agent: AgentIdentity, officer: User, reader: Reader) -> Measured:
@@ -128,13 +127,20 @@ def _measure_outside(scope: str, agent: AgentIdentity, officer: User, reader: Re
             stop(actor=officer, scope="agent", target=str(agent.pk), reason="To be measured.")
         stopped = timezone.now()
         refused = max(each.await_refusal(PATIENCE_S) for each in (probe, again))
-        moments = stopped, probe.accepted_at, refused, again.accepted_at
+        moments = {
+            "stopped": stopped, "last_accepted": probe.accepted_at, "first_refused": refused,
+            "last_exchange": again.accepted_at,
+        }  # fmt: skip
     if scope != "delegation":
         activate_agent(actor=officer, agent=agent)
     with _stopped("everything", agent, officer, application, None):
         await_ended(runs)
-    stop_ms, accepted, no, exchanged = (_ms(clicked, each) for each in moments)
-    return Measured(stop_ms, accepted, no, None, None, None, exchanged, len(runs), probe.asked, probe.late)
+    return _measured(clicked, moments, len(runs), probe)
+
+
+def _measured(clicked: datetime, moments: dict[str, datetime | None], runs: int, probe: Probe) -> Measured:
+    seen = {kind: _ms(clicked, moment) for kind, moment in moments.items()}
+    return Measured(seen, runs, probe.asked, probe.late)
 
 
 def _child_of(agent: AgentIdentity) -> AgentIdentity:
@@ -250,19 +256,10 @@ def _ms(since: datetime, until: datetime | None) -> float:
 
 
 def _figures(scope: str, rounds: list[Measured]) -> dict[str, Any]:
-    kinds = {
-        "click_to_stopped_ms": [each.stopped for each in rounds],
-        "click_to_last_effect_ms": [each.effect for each in rounds],
-        "click_to_last_call_ms": [each.last for each in rounds],
-        "click_to_last_accepted_ms": [each.accepted for each in rounds],
-        "click_to_first_refused_ms": [each.refused for each in rounds],
-        "click_to_last_exchange_ms": [each.exchanged for each in rounds],
-        "click_to_last_end_ms": [each.ended for each in rounds],
-    }
-    seen = {kind: [time for time in times if time is not None] for kind, times in kinds.items()}
+    seen = {kind: [each.seen[kind] for each in rounds if kind in each.seen] for kind in KINDS}
     return {
         "scope": scope, "stops": len(rounds), "runs_each": max(each.runs for each in rounds),
-        **{kind: _spread(times) for kind, times in seen.items() if times},
+        **{f"click_to_{kind}_ms": _spread(times) for kind, times in seen.items() if times},
         "asked": sum(each.asked for each in rounds), "answered_late": sum(each.late for each in rounds),
     }  # fmt: skip
 
