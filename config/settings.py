@@ -292,6 +292,8 @@ RATE_LIMITS: dict[str, tuple[int, int]] = {
     "token": (env.int("RATE_LIMIT_TOKENS", default=1_200), 60),
     # Of all clients behind one address together, those included that prove nothing.
     "token_address": (env.int("RATE_LIMIT_TOKEN_ADDRESSES", default=6_000), 60),
+    # Of all people behind one address together who give a password.
+    "sign_in": (env.int("RATE_LIMIT_SIGN_INS", default=120), 60),
     # Of all people behind one address together who sign on at the identity provider; twice for each of them.
     "sign_on": (env.int("RATE_LIMIT_SIGN_ONS", default=120), 60),
 }
