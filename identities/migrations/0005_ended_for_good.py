@@ -16,6 +16,8 @@ ENDED = (
     ("identities_delegation", "revoked_at", ""),
     ("identities_signingkey", "revoked_at", ""),
 )
+# What is looked up to know an old one again: a key that was had before, a hop, who signed what.
+KEPT = ("identities_credential", "identities_delegation", "identities_signingkey")
 GUARD = """
 -- Arguments: a column, and what is final in it, or '' for whatever it holds.
 CREATE FUNCTION identities_keep_ended() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -26,6 +28,11 @@ BEGIN
         RAISE EXCEPTION '% is final: % of % refused', TG_ARGV[0], TG_OP, TG_TABLE_NAME USING ERRCODE = '42501';
     END IF;
     RETURN NEW;
+END $$;
+
+CREATE FUNCTION identities_keep_record() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'what was given is final: % of % refused', TG_OP, TG_TABLE_NAME USING ERRCODE = '42501';
 END $$;
 
 -- An epoch that came again would bring its tokens and keys back.
@@ -71,13 +78,19 @@ CREATE TRIGGER identities_killswitch_final BEFORE UPDATE OR DELETE ON identities
     f"    FOR EACH ROW EXECUTE FUNCTION identities_keep_ended('{column}', '{final}');\n"
     for table, column, final in ENDED
 )
-UNGUARD = "".join(f"DROP TRIGGER {table}_{column}_final ON {table};\n" for table, column, _ in ENDED) + """
+GUARD += "".join(
+    f"CREATE TRIGGER {table}_kept BEFORE DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION identities_keep_record();\n"
+    for table in KEPT
+)
+UNGUARD = "".join(f"DROP TRIGGER {table}_kept ON {table};\n" for table in KEPT)
+UNGUARD += "".join(f"DROP TRIGGER {table}_{column}_final ON {table};\n" for table, column, _ in ENDED) + """
 DROP TRIGGER identities_killswitch_final ON identities_killswitch;
 DROP TRIGGER identities_usedidentifier_final ON identities_usedidentifier;
 DROP TRIGGER identities_user_epoch ON identities_user;
 DROP FUNCTION identities_keep_switch();
 DROP FUNCTION identities_keep_used();
 DROP FUNCTION identities_keep_epoch();
+DROP FUNCTION identities_keep_record();
 DROP FUNCTION identities_keep_ended();
 """
 

@@ -169,11 +169,30 @@ def test_without_its_guard_it_would_be_back(cast: Cast, name: str) -> None:
     assert all(getattr(row, column) == value for column, value in one.back.items())
 
 
-@pytest.mark.parametrize("make", [_switch, _used])
+@pytest.mark.parametrize("make", [_switch, _used, _credential, _delegation, _signing_key])
 def test_nor_is_it_taken_off_the_record(cast: Cast, make: Callable[[Cast], Row]) -> None:
     row = make(cast)
     with pytest.raises(ProgrammingError, match="final"), transaction.atomic():
         type(row)._default_manager.filter(pk=row.pk).delete()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("make", "guard"),
+    [
+        (_switch, "final"),
+        (_used, "final"),
+        (_credential, "kept"),
+        (_delegation, "kept"),
+        (_signing_key, "kept"),
+    ],
+)
+def test_without_its_guard_it_would_be_gone(cast: Cast, make: Callable[[Cast], Row], guard: str) -> None:
+    row = make(cast)
+    rows = type(row)._default_manager.filter(pk=row.pk)
+    with without(row._meta.db_table, f"{row._meta.db_table}_{guard}"):
+        rows.delete()
+    assert not rows.exists()
 
 
 def test_a_machine_lifts_no_switch(cast: Cast) -> None:
