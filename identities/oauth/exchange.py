@@ -42,6 +42,7 @@ def exchange_token(client: Client, parameters: Parameters) -> dict[str, Any]:  #
         audience=audience.name,
         scope=scope,
         epoch=client.account.token_epoch,
+        credential=client.credential.pk,
         details=narrow_details(parameters, subject.details),
         not_after_s=subject.expires_s,
     )
@@ -80,6 +81,7 @@ def _record_hop(client: Client, token: AccessToken, subject: Subject) -> AccessT
             team=team,
             principal=_principal_of(subject, client.account),
             proof=subject.proof,
+            credential=client.credential,
             audience=token.audience,
             scope=scope_text(token.scope),
             depth=parent.depth + 1 if parent else 1,
