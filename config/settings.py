@@ -8,6 +8,7 @@ from pathlib import Path
 
 import environ
 from celery.schedules import crontab
+from django.core.exceptions import ImproperlyConfigured
 
 from agentops.secrecy import keep_to_itself
 from config.connections import connect_options
@@ -19,6 +20,12 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
 ENVIRONMENT = env.str("AGENTOPS_ENV", default="development")
+if ENVIRONMENT not in (
+    "development",
+    "test",
+    "production",
+):  # "prod" would be none, and go without its guards
+    raise ImproperlyConfigured("AGENTOPS_ENV is development, test or production")
 PRODUCTION = ENVIRONMENT == "production"
 DEMO = env.bool("AGENTOPS_DEMO", default=False) and not PRODUCTION
 DEBUG = False  # error pages never show settings, arguments or secrets, on no machine
@@ -285,9 +292,13 @@ RATE_LIMITS: dict[str, tuple[int, int]] = {
     "token": (env.int("RATE_LIMIT_TOKENS", default=1_200), 60),
     # Of all clients behind one address together, those included that prove nothing.
     "token_address": (env.int("RATE_LIMIT_TOKEN_ADDRESSES", default=6_000), 60),
+    # Of all people behind one address together who give a password.
+    "sign_in": (env.int("RATE_LIMIT_SIGN_INS", default=120), 60),
     # Of all people behind one address together who sign on at the identity provider; twice for each of them.
     "sign_on": (env.int("RATE_LIMIT_SIGN_ONS", default=120), 60),
 }
+
+LEDGER_CHECKPOINT_EVERY_S = env.float("LEDGER_CHECKPOINT_EVERY_S", default=300.0)
 
 CELERY_BROKER_URL = for_celery(env.str("BROKER_URL", default=REDIS_URL))
 CELERY_TASK_IGNORE_RESULT = True
@@ -343,7 +354,7 @@ CELERY_BEAT_SCHEDULE = {
     "ledger-partitions": {"task": "ledger.ensure_partitions", "schedule": crontab(hour="3", minute="7")},
     "ledger-checkpoints": {
         "task": "ledger.take_checkpoints",
-        "schedule": env.float("LEDGER_CHECKPOINT_EVERY_S", default=300.0),
+        "schedule": LEDGER_CHECKPOINT_EVERY_S,
         "options": {"expires": 300},
     },
     "trim-rows": {"task": "runs.trim", "schedule": crontab(hour="3", minute="17")},

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -23,6 +22,7 @@ from agentops.canonical import keyed_digest
 from agentops.console.sign_on import signed_on_at
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
+from agentops.strangers import client_network
 from identities.models import RefusedSignIns, RefusedTokenRequests, User
 
 # Refused sign-ons that proved nobody known are told here: a stream of the installation.
@@ -110,15 +110,4 @@ def _tell(row: RefusedSignIns, now: datetime) -> None:
 
 def digest_address(request: HttpRequest | None) -> str:
     """Return what stands for the client's address where addresses are not kept."""
-    return keyed_digest(_network_of(get_client_ip_address(request) or "") if request else "")
-
-
-def _network_of(text: str) -> str:
-    """Return what stands for one client: of IPv6 the network, because a client has 2^64 addresses in it."""
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return text
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
-        return str(ip_network((address, 64), strict=False))
-    return str(getattr(address, "ipv4_mapped", None) or address)
+    return keyed_digest(client_network(get_client_ip_address(request) or "") if request else "")

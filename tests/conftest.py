@@ -16,6 +16,7 @@ from hypothesis import settings
 from pytest_django import DjangoDbBlocker
 
 from agentops.runtime.pytest_databases import CLEANER_URL, Cleaner
+from identities.oauth.signing_keys import keeper
 from tests.cast import let_one_person_govern
 from tests.casting import cast, casting, governed
 
@@ -53,9 +54,14 @@ def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBl
     let_one_person_govern(os.environ[CLEANER_URL])
     cleaner = Cleaner.open(os.environ[CLEANER_URL])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: cleaner.clean())
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: _clean(cleaner))
         yield
     cleaner.close()
+
+
+def _clean(cleaner: Cleaner) -> None:
+    cleaner.clean()
+    keeper.forget()  # a process keeps the keys that it signs with, and these have gone with their rows
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -31,6 +31,7 @@ NEVER_ASKED = frozenset(
         "not_allowed",
         "credential_unavailable",
         "token_unavailable",
+        "token_refused",
         "address_refused",
     }
 )
@@ -53,7 +54,8 @@ class Outcome:
     `detail` is for the model and for people, at most 500 characters; `retry_after_s` is the tool's own wish.
     `retry_budget_left`: the tool's retries of late leave room for another one. `has_blocks`: the value is a list of
     blocks of content, and `parts` what they refer to.
-    `etag`: what the server of an HTTP answer calls the state that it answered.
+    `etag`: what the server of an HTTP answer calls the state that it answered. `receipt`: by what signed word whoever
+    was called inside took the call.
     """
 
     status: Status
@@ -68,6 +70,7 @@ class Outcome:
     has_blocks: bool = False
     parts: Sequence[Part] = ()
     etag: str = ""
+    receipt: str = ""
 
 
 def succeed(value: JSON) -> Outcome:

@@ -76,8 +76,8 @@ def _names(permit: Permit, assessment: Assessment) -> bool:
     return (permit.key, permit.attempt) == (assessment.call.key, assessment.call.attempt)
 
 
-def use_permit(permit: Permit, assessment: Assessment) -> None:
-    """Spend a permit on an assessed call; raises PolicyDenied for a forged, foreign or used one."""
+def check_permit(permit: Permit, assessment: Assessment) -> None:
+    """Check that a permit was issued for an assessed call; raises PolicyDenied for a forged or foreign one."""
     fits = isinstance(permit, Permit)
     expected = _seal(assessment, permit.approval_id, permit.confirmation_id) if fits else ""
     if (
@@ -86,6 +86,11 @@ def use_permit(permit: Permit, assessment: Assessment) -> None:
         or not _names(permit, assessment)
     ):
         raise PolicyDenied("permit_does_not_fit", "this permit was not issued for this call")
+
+
+def use_permit(permit: Permit, assessment: Assessment) -> None:
+    """Spend a permit on an assessed call; raises PolicyDenied for a forged, foreign or used one."""
+    check_permit(permit, assessment)
     with _using:
         if permit.seal in _used:
             raise PolicyDenied("permit_used", "this permit was used already")

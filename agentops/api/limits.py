@@ -19,6 +19,8 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
+from agentops.strangers import network_of
+
 _REDIS_TIMEOUT_S = 0.25
 _REDIS_REST_S = 1.0  # after a failure: a Redis that hangs must not cost every request the timeout
 _MAX_LOCAL_WINDOWS = 10_000
@@ -67,8 +69,7 @@ class RateLimit(BaseThrottle):
 
     def allow_stranger(self, request: Request) -> bool:
         """Count the request for the address that it comes from."""
-        # Not X-Forwarded-For, which a stranger could write anew with every request.
-        return self._allow(request, request.META.get("REMOTE_ADDR", ""))
+        return self._allow(request, network_of(request))
 
     def _allow(self, request: Request, client: str) -> bool:
         policy = read_policy("read" if request.method in SAFE_METHODS else "write")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
+from django.core.exceptions import FieldDoesNotExist
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -41,11 +42,12 @@ class GovernedAdmin(StockAdmin):
     """Shows what ``visible_to`` gives; rows are added and changed by services only, and never deleted.
 
     ``page_template`` replaces the stock form by a page about one object; ``add_label`` names the form that
-    asks a service for a new one.
+    asks a service for a new one; ``linked_by`` names columns by which other pages link to the list, narrowed.
     """
 
     page_template = ""
     add_label = ""
+    linked_by: tuple[str, ...] = ()
     list_title = ""
     empty_value_display = ""
     show_facets = admin.ShowFacets.NEVER
@@ -81,6 +83,26 @@ class GovernedAdmin(StockAdmin):
         """Limit rows to those that a user may see; Any: each model has its own queryset."""
         limited: QuerySet[Any] = queryset.visible_to(user)
         return limited
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Return whether an address may narrow the list by this: by what it shows or filters by, and nothing else.
+
+        Django lets any column of the table be asked about: who sees a list would read a password's hash from it, by
+        its beginnings.
+        """
+        column = lookup.partition("__")[0]
+        try:
+            self.opts.get_field(column)
+        except FieldDoesNotExist:  # the name of a filter
+            return super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]  # as Django calls it
+        return column in self._open_columns() and super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]  # as Django calls it
+
+    def _open_columns(self) -> set[str]:
+        named = [*self.linked_by, *(each if isinstance(each, str) else "" for each in self.list_display)]
+        for each in self.list_filter:
+            first = each[0] if isinstance(each, tuple | list) else each
+            named.append(first if isinstance(first, str) else "")
+        return {name.partition("__")[0] for name in named} | {"id", "pk"}
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -25,6 +25,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 
+from agentops.api.limits import count_request, read_policy
 from agentops.console import enrolment
 from agentops.console.governed import GovernedAdmin
 from agentops.console.key_views import begin_key, finish_key
@@ -43,6 +44,7 @@ from agentops.console.security_keys import keys_of, offers_keys, relying_party
 from agentops.console.sessions import has_ended, note_activity
 from agentops.console.sign_on import accept_factor, signed_on_at
 from agentops.errors import AgentOpsError
+from agentops.strangers import network_of
 
 __all__ = ["ConsoleSite", "second_factor_is_waived"]
 
@@ -111,6 +113,12 @@ class ConsoleSite(OTPAdminSite):
         """Sign in, and count the code as given just now."""
         if request.method == "GET" and "anew" not in request.GET and self._waits_for_factor(request):
             return self._ask_for_factor(request, _destination(request, request.GET.get("next", "")))
+        # An account is locked for who guesses at it; this is for who tries one password on all of them.
+        if (
+            request.method == "POST"
+            and count_request(read_policy("sign_in"), network_of(request)).is_exceeded
+        ):
+            return HttpResponse("Too many sign-ins from here. Wait a minute.", "text/plain", status=429)
         response = super().login(request, {**(extra_context or {}), "sign_on": settings.STAFF_SSO_ISSUER})
         if request.method == "POST" and is_verified(request):
             note_confirmation(request)

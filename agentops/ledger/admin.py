@@ -8,18 +8,22 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 
 from agentops.console.governed import GovernedAdmin
 from agentops.console.navigation import Destination, register_destination
 from agentops.console.streams import known_kinds, streams_visible_to
 from agentops.console.words import count
-from agentops.ledger.models import Checkpoint, Stream
+from agentops.ledger.checkpoint_faults import find_faults_of
+from agentops.ledger.checkpoints import read_last
+from agentops.ledger.models import Stream
 from agentops.ledger.search import ENTRIES_PER_PAGE, Query, find_entries, read_entry, read_page
+from agentops.ledger.signed import read_signed
 from agentops.ledger.verification import verify_streams
 
 MOST_VERIFIED = 500  # streams; the command line verifies all of them
@@ -37,10 +41,16 @@ class StreamAdmin(GovernedAdmin):
         return streams_visible_to(user)
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the page of one entry and the two verifications."""
+        """Add the page of one entry, the checkpoints, and the verifications."""
         view = self.admin_site.admin_view
         return [
             path("verify/", view(self.verify_all_view), name="ledger_verify"),
+            path("checkpoints/", view(self.checkpoints_view), name="ledger_checkpoints"),
+            path(
+                "checkpoints/<int:number>/verify/",
+                view(self.verify_checkpoint_view),
+                name="ledger_checkpoint_verify",
+            ),
             path("<uuid:pk>/verify/", view(self.verify_view), name="ledger_stream_verify"),
             path("<uuid:pk>/<int:seq>/", view(self.entry_view), name="ledger_stream_entry"),
             *super().get_urls(),
@@ -61,7 +71,8 @@ class StreamAdmin(GovernedAdmin):
             "actors": _names(entry.actor for entry in found.entries),
             "kinds": known_kinds(),
             "most_verified": MOST_VERIFIED,
-            "checkpoint": Checkpoint.objects.order_by("-number").first(),
+            "checkpoint": read_last(),
+            "reads_everything": _reads_everything(request),
         }
         return TemplateResponse(request, "ledger/search.html", context)
 
@@ -117,6 +128,36 @@ class StreamAdmin(GovernedAdmin):
                 request, f"These are the newest {MOST_VERIFIED} streams; python3 -m agentops verify does all."
             )
         return HttpResponseRedirect(self.page_url("changelist"))
+
+    def checkpoints_view(self, request: HttpRequest) -> HttpResponse:
+        """List the checkpoints, for who may read the whole ledger: they are about all of it."""
+        if not _reads_everything(request):
+            raise PermissionDenied
+        before = request.GET.get("before", "")
+        found, older = read_signed(int(before[:9]) if before.isdecimal() else None)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Checkpoints",
+            "checkpoints": found,
+            "before": before,
+            "older": older,
+        }
+        return TemplateResponse(request, "ledger/checkpoints.html", context)
+
+    def verify_checkpoint_view(self, request: HttpRequest, number: int) -> HttpResponse:
+        """Compare one checkpoint with its heads and their entries, and say what was found."""
+        if not _reads_everything(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        with connection.cursor() as cursor:
+            faults = find_faults_of(cursor, number)
+        if not faults:
+            messages.success(request, f"Checkpoint {number}: what it signed is there, as it was.")
+        for fault in faults[:20]:
+            messages.error(request, f"Stream {fault.stream}, entry {fault.seq}: {fault.code}. {fault.detail}")
+        return HttpResponseRedirect(reverse("admin:ledger_checkpoints"))
 
     def _verify(self, request: HttpRequest, streams: list[UUID]) -> None:
         with connection.cursor() as cursor:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from uuid import UUID
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-from agentops.ledger.checkpoints import digest_of, list_own_keys, statement_of
+from agentops.ledger.checkpoints import digest_of, find_forgery, list_own_keys, statement_of
 from agentops.ledger.faults import Fault
 from agentops.ledger.models import Checkpoint
 from agentops.ledger.statements import NOTHING_BEFORE, Leaf, merkle_root
@@ -22,6 +19,11 @@ SELECT DISTINCT ON (h.stream) h.stream, h.seq, h.checkpoint, e.hash IS NULL,
 FROM ledger_checkpoint_head h LEFT JOIN ledger_entry e ON e.stream = h.stream AND e.seq = h.seq
 WHERE e.hash IS DISTINCT FROM h.hash AND (%s::uuid[] IS NULL OR h.stream = ANY(%s))
 ORDER BY h.stream, h.seq
+"""
+_GONE_OF_ONE = """
+SELECT h.stream, h.seq, e.hash IS NULL
+FROM ledger_checkpoint_head h LEFT JOIN ledger_entry e ON e.stream = h.stream AND e.seq = h.seq
+WHERE h.checkpoint = %s AND e.hash IS DISTINCT FROM h.hash ORDER BY h.stream LIMIT 100
 """
 _CHECKPOINTS = """
 SELECT id, number, at, public_key, heads, root, prev_digest, signature FROM ledger_checkpoint
@@ -55,20 +57,42 @@ def find_signed_faults(
             yield Fault(stream, seq, "rewritten", detail)
 
 
+def find_faults_of(cursor: Cursor, number: int) -> list[Fault]:
+    """Return what does not fit one checkpoint: itself, its heads, and the entries that they were of."""
+    row = Checkpoint.objects.filter(number=number).first()
+    if row is None:
+        return [Fault(UUID(int=0), number, "missing", f"there is no checkpoint {number}")]
+    if problem := _find_problem(cursor, row, list_own_keys(cursor)):
+        return [Fault(row.pk, number, "forged", f"checkpoint {number} {problem}")]
+    cursor.execute(_GONE_OF_ONE, (number,))
+    return [
+        Fault(stream, seq, "truncated" if is_gone else "rewritten", f"checkpoint {number} holds it otherwise")
+        for stream, seq, is_gone in cursor.fetchall()
+    ]
+
+
 def _find_forged(
     cursor: Cursor, streams: list[UUID] | None, expected: str, keys: frozenset[bytes]
 ) -> Iterator[Fault]:
-    number, digest, digests = 0, NOTHING_BEFORE, set()
+    number, digest, digests, before = 0, NOTHING_BEFORE, set(), list[bytes]()
     for row in _read_checkpoints(cursor, streams):
         said = statement_of(row)
         follows = streams is not None or (row.number, said.prev_digest) == (number + 1, digest)
         problem = _find_problem(cursor, row, keys) if follows else "does not follow the one before it"
+        if not problem and _is_replaced(said.public_key, before):
+            problem = "was signed by a key that was replaced"
+        before.append(said.public_key)
         if problem:
             yield Fault(row.pk, row.number, "forged", f"checkpoint {row.number} {problem}")
         number, digest = row.number, digest_of(row)
         digests.add(digest.hex())
     if expected and expected.lower() not in digests:
         yield Fault(UUID(int=0), number + 1, "truncated", f"there is no checkpoint {expected}")
+
+
+def _is_replaced(key: bytes, before: list[bytes]) -> bool:
+    """Return whether another key has signed since this one did: then it is over, whoever has it."""
+    return key in before and before[-1] != key
 
 
 def _read_checkpoints(cursor: Cursor, streams: list[UUID] | None) -> list[Checkpoint]:
@@ -84,10 +108,4 @@ def _find_problem(cursor: Cursor, row: Checkpoint, keys: frozenset[bytes]) -> st
         return "does not fit its heads"
     if bytes(row.public_key) not in keys:
         return "was signed by a key that is not ours"
-    try:
-        Ed25519PublicKey.from_public_bytes(bytes(row.public_key)).verify(
-            bytes(row.signature), statement_of(row).data()
-        )
-    except InvalidSignature:
-        return "is not what was signed"
-    return ""
+    return find_forgery(row)

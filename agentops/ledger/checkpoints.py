@@ -9,12 +9,16 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from django.db import connection, transaction
 
+from agentops.errors import StateConflict
+from agentops.identifiers import new_id
+from agentops.ledger.entries import Draft
 from agentops.ledger.models import Checkpoint, CheckpointKey
 from agentops.ledger.statements import NOTHING_BEFORE, Leaf, Statement, merkle_root
-from agentops.ledger.store import Cursor
+from agentops.ledger.store import Cursor, record
 from agentops.sealed_rows import place_of
 from agentops.sealing import SealRefused, seal, unseal
 
@@ -22,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 MOST_HEADS = 50_000  # of one checkpoint: with more the next one follows at once
 FIELD = "sealed_private_key"
+
+Signer = tuple[Ed25519PrivateKey, bytes]  # with its public half
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('ledger.checkpoint', 0))"
 _MOVED = """
@@ -38,14 +44,74 @@ SELECT stream, seq, hash, %s FROM unnest(%s::uuid[], %s::int[], %s::bytea[]) AS 
 
 @transaction.atomic
 def take_checkpoint(*, now: datetime) -> Checkpoint | None:
-    """Sign the heads that have moved since the last checkpoint; return it, None where none has."""
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK)  # numbers and digests follow one another
-        cursor.execute(_MOVED, [MOST_HEADS])
-        leaves = [Leaf(stream, seq, bytes(hashed)) for stream, seq, hashed in cursor.fetchall()]
+    """Sign the heads that have moved since the last checkpoint; return it, None where none has.
+
+    Raises StateConflict where the last one is not what the key that signs now has signed: a signature vouches for all
+    that it binds. A person looks at it, and has the next key go on: see ``rotate_key``.
+    """
+    leaves = _read_moved()
     if not leaves:
         return None
-    made = _sign(leaves, Checkpoint.objects.order_by("-number").first(), now)
+    last, signer = read_last(), _signing_key()
+    check_last(last, signer[1])
+    return _add(leaves, last, signer, now)
+
+
+@transaction.atomic
+def rotate_key(*, now: datetime) -> Checkpoint:
+    """Have a new key sign from now on; return its first checkpoint, which binds all that were signed before.
+
+    The earlier key stays known for what it signed, and signs nothing more.
+    """
+    _take_turns()
+    last = read_last()
+    signer = _make_key()
+    replaced = bytes(last.public_key).hex() if last else None
+    facts = {"public_key": signer[1].hex(), "replaces": replaced}
+    record(new_id(), "checkpoint_key", Draft("checkpoint_key.rotated", now, facts))
+    return _add(_read_moved(), last, signer, now)
+
+
+def read_last() -> Checkpoint | None:
+    """Return the newest checkpoint."""
+    return Checkpoint.objects.order_by("-number").first()
+
+
+def check_last(last: Checkpoint | None, own: bytes) -> None:
+    """Check that a key (its public half) has signed the last checkpoint; raises StateConflict."""
+    if last is None:
+        return
+    problem = "" if bytes(last.public_key) == own else "was signed by a key that was replaced"
+    problem = problem or find_forgery(last)
+    if problem:
+        raise StateConflict("checkpoint_forged", f"checkpoint {last.number} {problem}")
+
+
+def find_forgery(row: Checkpoint) -> str:
+    """Return what is wrong with a checkpoint's signature under the key that it names, "" where it holds."""
+    try:
+        Ed25519PublicKey.from_public_bytes(bytes(row.public_key)).verify(
+            bytes(row.signature), statement_of(row).data()
+        )
+    except (InvalidSignature, ValueError):
+        return "is not what was signed"
+    return ""
+
+
+def _take_turns() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK)  # numbers and digests follow one another
+
+
+def _read_moved() -> list[Leaf]:
+    _take_turns()
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVED, [MOST_HEADS])
+        return [Leaf(stream, seq, bytes(hashed)) for stream, seq, hashed in cursor.fetchall()]
+
+
+def _add(leaves: list[Leaf], last: Checkpoint | None, signer: Signer, now: datetime) -> Checkpoint:
+    made = _sign(leaves, last, signer, now)
     made.save(force_insert=True)
     columns = zip(*((leaf.stream, leaf.seq, leaf.hash) for leaf in leaves), strict=True)
     with connection.cursor() as cursor:
@@ -66,8 +132,8 @@ def take_checkpoints(*, now: datetime) -> int:
     return signed
 
 
-def _sign(leaves: list[Leaf], last: Checkpoint | None, now: datetime) -> Checkpoint:
-    private, public = _signing_key()
+def _sign(leaves: list[Leaf], last: Checkpoint | None, signer: Signer, now: datetime) -> Checkpoint:
+    private, public = signer
     before = digest_of(last) if last else NOTHING_BEFORE
     number = last.number + 1 if last else 1
     said = Statement(number, now, public, len(leaves), merkle_root(leaves), before)
@@ -89,7 +155,7 @@ def digest_of(row: Checkpoint) -> bytes:
     return statement_of(row).digest(bytes(row.signature))
 
 
-def _signing_key() -> tuple[Ed25519PrivateKey, bytes]:
+def _signing_key() -> Signer:
     """Return the newest key that is ours; the first one is made."""
     for row in CheckpointKey.objects.order_by("-created_at"):
         if (private := _open(row)) is not None:
@@ -97,7 +163,7 @@ def _signing_key() -> tuple[Ed25519PrivateKey, bytes]:
     return _make_key()
 
 
-def _make_key() -> tuple[Ed25519PrivateKey, bytes]:
+def _make_key() -> Signer:
     private = Ed25519PrivateKey.generate()
     row = CheckpointKey(public_key=private.public_key().public_bytes_raw())
     row.sealed_private_key = seal(private.private_bytes_raw(), context=place_of(row, FIELD))

@@ -211,39 +211,71 @@ class _Older:
 
 
 class _Signed:
-    """The checkpoints of an export: the heads that were signed have to be among its entries."""
+    """The checkpoints of an export: the heads that were signed have to be among its entries.
 
-    def __init__(self, key: str, expected: str) -> None:
-        self._key, self._expected = key, expected
+    ``keys``: the public keys that are known from elsewhere, separated by commas. The newest is enough, for its first
+    checkpoint binds those that an earlier key has signed; a key that another has followed signs no more.
+    """
+
+    def __init__(self, keys: str, expected: str) -> None:
+        self._keys, self._expected = {key.strip() for key in keys.split(",")} - {""}, expected
         self._heads: dict[str, dict[int, tuple[str, int]]] = {}
         self._last, self._digest, self._digests = 0, GENESIS, {""}
         self._faults: list[Fault] = []
         self._said: tuple[Row, str] | None = None
+        self._seen: list[str] = []  # keys, in the order of their first checkpoints
+        self._first: dict[str, int] = {}
 
     def take(self, row: Row) -> None:
         """Take a checkpoint, in the order of their numbers."""
-        number, heads = row["checkpoint"], row["heads"]
-        parts = CHECKPOINT, number, row["at"], row["public_key"], len(heads), row["root"], row["prev_digest"]
+        number, heads, key = row["checkpoint"], row["heads"], row["public_key"]
+        parts = CHECKPOINT, number, row["at"], key, len(heads), row["root"], row["prev_digest"]
         said = "\n".join(map(str, parts))
         self._blame(number, self._find_problem(row, said))
+        if key not in self._first:
+            self._check_signature()  # of the last one by the key before
+            self._first[key] = number
+            self._seen.append(key)
         for stream, seq, hashed in heads:
             self._heads.setdefault(stream, {})[seq] = (hashed, number)
         self._last, self._said = number, (row, said)
         self._digest = hashlib.sha256(f"{said}\n{row['signature']}".encode()).hexdigest()
         self._digests.add(self._digest)
+        if self._first[key] == number:
+            self._check_signature()
 
     def _find_problem(self, row: Row, said: str) -> str:
         if (row["checkpoint"], row["prev_digest"]) != (self._last + 1, self._digest):
             return "it does not follow the one before it"
         if row["root"] != merkle_root(row["heads"]):
             return "it does not fit its heads"
-        if self._key and row["public_key"] != self._key:
-            return "it was signed by another key"
+        if self._is_replaced(row["public_key"]):
+            return "it was signed by a key that was replaced"
         return ""
 
+    def _is_replaced(self, key: str) -> bool:
+        return key in self._first and key != self._seen[-1]
+
+    def _check_signature(self) -> None:
+        """Check that of the last checkpoint: it binds all before it, by their digests."""
+        if self._said is None:
+            return
+        row, said = self._said
+        key, signature = bytes.fromhex(row["public_key"]), bytes.fromhex(row["signature"])
+        if not is_signed(key, signature, said.encode()):
+            self._blame(self._last, "it is not what was signed")
+
+    def _check_keys(self) -> None:
+        """Check that the newest key is a known one, where any is known; those before it are bound by it."""
+        for key in reversed(self._seen):
+            if not self._keys or key in self._keys:
+                return
+            self._blame(self._first[key], "it was signed by another key")
+
     def _blame(self, number: int, problem: str) -> None:
-        if problem:
-            self._faults.append(Fault(f"checkpoint {number}", number, "forged", problem))
+        fault = Fault(f"checkpoint {number}", number, "forged", problem)
+        if problem and fault not in self._faults:
+            self._faults.append(fault)
 
     def compare(self, row: Row) -> Fault | None:
         """Compare an entry with what was signed of it, if anything was."""
@@ -262,13 +294,8 @@ class _Signed:
 
     def finish_all(self) -> list[Fault]:
         """Return the faults of the checkpoints, and one for each stream that is not there any more."""
-        if self._said is not None:
-            # The last one binds all before it, by their digests.
-            row, said = self._said
-            key, signature = bytes.fromhex(row["public_key"]), bytes.fromhex(row["signature"])
-            self._blame(
-                self._last, "" if is_signed(key, signature, said.encode()) else "it is not what was signed"
-            )
+        self._check_signature()
+        self._check_keys()
         gone = [self.finish(stream, 0) for stream in sorted(self._heads)]
         if self._expected not in self._digests:
             name = f"checkpoint {self._last + 1}"
@@ -356,7 +383,11 @@ def main(arguments: list[str]) -> int:
     """Verify what the command line names; return the exit code."""
     parser = argparse.ArgumentParser(description="Verify an export of the ledger.")
     parser.add_argument("export", help="the export, or - for standard input")
-    parser.add_argument("--key", default="", help="the checkpoints' public key, in hex, noted elsewhere")
+    parser.add_argument(
+        "--key",
+        default="",
+        help="the public key that signs checkpoints, in hex, noted elsewhere; several with commas between them",
+    )
     parser.add_argument(
         "--checkpoint", default="", help="the digest of a checkpoint, in hex, noted elsewhere"
     )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 from celery import shared_task
 from django.db import connection
 from django.utils import timezone
 
+from agentops.errors import StateConflict
 from agentops.ledger.checkpoints import take_checkpoints
+
+logger = logging.getLogger(__name__)
 
 MONTHS_AHEAD = 12
 
@@ -23,4 +28,8 @@ def ensure_partitions() -> int:
 @shared_task(name="ledger.take_checkpoints")
 def sign_heads() -> int:
     """Sign what has been written since the last checkpoint; return how many heads that were."""
-    return take_checkpoints(now=timezone.now())
+    try:
+        return take_checkpoints(now=timezone.now())
+    except StateConflict as conflict:
+        logger.error("nothing is signed on top of the ledger's last checkpoint: %s", conflict.detail)
+        return 0

@@ -50,7 +50,7 @@ class NoticeDeliveryAdmin(GovernedAdmin):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Let a channel's page lead to what was sent there; the rows are those that the viewer may see anyhow."""
-        return lookup == "channel__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]  # as Django calls it
+        return lookup == "channel__id__exact" or super().lookup_allowed(lookup, value, request)
 
     def has_again_permission(self, request: HttpRequest, obj: NoticeDelivery | None = None) -> bool:
         """Offer it to who sees the delivery; the service decides."""

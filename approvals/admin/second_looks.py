@@ -29,6 +29,7 @@ class SecondLookAdmin(GovernedAdmin):
     list_display = ("__str__", "what", "state_badge", moment_column("drawn_at", "drawn"), "seen_by")
     list_select_related = ("request__identity", "request__tool", "seen_by")
     list_title = "Second looks"
+    linked_by = ("seen_at", "stage")
     ordering = ("-seen_at", "drawn_at")  # nulls, which are those still open, come first
     page_template = "identities/facts.html"
     actions = ("agree", "disagree")

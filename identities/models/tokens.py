@@ -96,6 +96,10 @@ class Delegation(models.Model):
         Principal, null=True, on_delete=models.PROTECT, related_name="delegations",
         help_text="None: the first actor acts for itself.",
     )  # fmt: skip
+    credential = models.ForeignKey(
+        "Credential", null=True, on_delete=models.PROTECT, related_name="+",
+        help_text="The key set by which the actor asked for it.",
+    )  # fmt: skip
     proof = models.CharField(max_length=16, choices=Proof)
     audience = models.CharField(max_length=200)
     scope = models.CharField(max_length=200)

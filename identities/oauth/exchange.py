@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -18,15 +17,13 @@ from identities.oauth.details import narrow_details
 from identities.oauth.errors import OAuthError, invalid_request
 from identities.oauth.metadata import issuer
 from identities.oauth.parameters import Parameters
+from identities.oauth.receipts import digest_receipt, sign_receipt
 from identities.oauth.resources import Audience, read_audience
 from identities.oauth.scopes import CALL_TOOLS, DELEGATE, narrow_scope, scope_text
-from identities.oauth.signing_keys import sign
 from identities.oauth.subjects import ACCESS_TOKEN, Subject, check_actor, read_subject
 from identities.oauth.tokens import AccessToken, draft_token, sign_token
 from identities.services.applications import may_start
 from identities.services.delegations import add_delegation
-
-RECEIPT = "agentops-receipt+jwt"
 
 
 def exchange_token(client: Client, parameters: Parameters) -> dict[str, Any]:  # Any: JSON
@@ -45,6 +42,7 @@ def exchange_token(client: Client, parameters: Parameters) -> dict[str, Any]:  #
         audience=audience.name,
         scope=scope,
         epoch=client.account.token_epoch,
+        credential=client.credential.pk,
         details=narrow_details(parameters, subject.details),
         not_after_s=subject.expires_s,
     )
@@ -83,6 +81,7 @@ def _record_hop(client: Client, token: AccessToken, subject: Subject) -> AccessT
             team=team,
             principal=_principal_of(subject, client.account),
             proof=subject.proof,
+            credential=client.credential,
             audience=token.audience,
             scope=scope_text(token.scope),
             depth=parent.depth + 1 if parent else 1,
@@ -122,9 +121,9 @@ def _sign_receipt(delegation: Delegation, token: AccessToken) -> str:
         "scope": delegation.scope,
         "depth": delegation.depth,
         "parent": str(delegation.parent_id) if delegation.parent_id else None,
-        "parent_sha256": hashlib.sha256(before.encode()).hexdigest() if before else None,
+        "parent_sha256": digest_receipt(before),
     }
-    return sign(claims, RECEIPT)
+    return sign_receipt(claims)
 
 
 def _describe(token: AccessToken) -> dict[str, Any]:  # Any: JSON

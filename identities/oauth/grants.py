@@ -44,6 +44,7 @@ def grant_to_itself(client: Client, parameters: Parameters) -> Answer:
         audience=audience.name,
         scope=narrow_scope(parameters, scopes_of(client.account)),
         epoch=client.account.token_epoch,
+        credential=client.credential.pk,
     )
     return {
         "access_token": sign_token(token),

@@ -8,13 +8,13 @@ from __future__ import annotations
 from django.http import HttpRequest
 
 from agentops.api.limits import count_request, read_policy
+from agentops.strangers import network_of
 from identities.oauth.errors import OAuthError
 
 
 def count_address(request: HttpRequest) -> None:
     """Count a request for its address; raises OAuthError beyond the limit."""
-    # Not X-Forwarded-For, which a stranger could write anew with every request.
-    _count("token_address", request.META.get("REMOTE_ADDR", ""))
+    _count("token_address", network_of(request))
 
 
 def count_client(client_id: str) -> None:

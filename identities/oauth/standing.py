@@ -8,7 +8,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from identities.clients import find_client, may_act, owner_of
-from identities.models import Delegation, KillSwitch, Principal, UsedIdentifier, User
+from identities.models import Credential, Delegation, KillSwitch, Principal, UsedIdentifier, User
 from identities.oauth.compact import TokenRefused
 from identities.oauth.metadata import issuer
 from identities.oauth.spending import is_spent
@@ -36,11 +36,20 @@ def check_standing(token: AccessToken) -> Delegation | None:
         raise TokenRefused("client_closed")
     if client.token_epoch != token.epoch:
         raise TokenRefused("earlier_epoch")
+    _check_key_set(token)
     if token.details and token.delegation is None:
         _check_switches(token, client)
         _check_actors(token)
         _check_call(token)
     return _standing_delegation(token)
+
+
+def _check_key_set(token: AccessToken) -> None:
+    """Raise TokenRefused for what was given to a key set that was taken back: it may have been a thief's."""
+    if token.credential is None:
+        return
+    if not Credential.objects.filter(pk=token.credential, revoked_at=None).exists():
+        raise TokenRefused("revoked_credential")
 
 
 def _check_switches(token: AccessToken, client: User) -> None:

@@ -24,7 +24,8 @@ Actor = dict[str, Any]  # nested: {"sub": …, "act": {…}}
 class AccessToken:
     """What a token says. `subject` is an end user where `principal_issuer` is not us, else the client itself.
 
-    `run` and `tool` are of a call that a worker made: its right is that run's.
+    `run` and `tool` are of a call that a worker made: its right is that run's. `credential` is the key set by which a
+    client asked for it.
     """
 
     client_id: str
@@ -42,6 +43,7 @@ class AccessToken:
     details: tuple[Detail, ...] = ()
     run: UUID | None = None
     tool: UUID | None = None
+    credential: UUID | None = None
 
     @property
     def lives_s(self) -> int:
@@ -56,6 +58,7 @@ class AccessToken:
             "authorization_details": list(self.details),
             "run": str(self.run) if self.run else None,
             "tool": str(self.tool) if self.tool else None,
+            "credential": str(self.credential) if self.credential else None,
         }
         return {
             "iss": issuer(),
@@ -83,6 +86,7 @@ def draft_token(
     epoch: int,
     details: tuple[Detail, ...] = (),
     not_after_s: int | None = None,
+    credential: UUID | None = None,
 ) -> AccessToken:
     """Return a new token's content: it lives for as long as its kind may, and no longer than `not_after_s`."""
     now = int(time.time())
@@ -98,6 +102,7 @@ def draft_token(
         expires_s=expires if not_after_s is None else min(expires, not_after_s),
         jti=uuid4().hex,
         details=details,
+        credential=credential,
     )
 
 
@@ -140,6 +145,7 @@ def _read_claims(claims: Claims) -> AccessToken:
             details=tuple(claims.get("authorization_details", ())),
             run=_id_of(claims, "run"),
             tool=_id_of(claims, "tool"),
+            credential=_id_of(claims, "credential"),
         )
     except (KeyError, ValueError, TypeError, AttributeError):
         # Signed by us, and yet not what we write: another document of ours in a token's place.

@@ -23,6 +23,7 @@ from identities.oauth.client_secrets import hash_secret, new_secret
 from identities.oauth.keys import UnusableKey, import_public_jwk
 from identities.policies import require
 from identities.querysets import CredentialQuerySet
+from identities.services.delegations import revoke_delegations_by
 
 Method = Credential.Method
 DEFAULT_LIFE = timedelta(days=90)
@@ -89,13 +90,14 @@ def rotate_credential(
 
 @transaction.atomic
 def revoke_credential(*, actor: User, credential: Credential) -> Credential:
-    """Stop a generation at once. Doing it twice is fine."""
+    """Stop a generation at once, and what it was given and passed on. Doing it twice is fine."""
     account = _lock(actor, credential.owner, open_only=False)
     locked = Credential.objects.select_for_update().get(pk=credential.pk)
     if locked.revoked_at is None:
         locked.revoked_at = timezone.now()
         locked.save(update_fields=["revoked_at"])
         _record(account, "credential.revoked", locked, actor)
+        revoke_delegations_by(credential=locked)
     return locked
 
 

@@ -13,7 +13,7 @@ from agentops.ledger.store import record
 from agentops.rows import insert_row
 from identities.clients import owner_of, stream_of
 from identities.factors import require_fresh_factor
-from identities.models import Delegation, KillSwitch, User
+from identities.models import Credential, Delegation, KillSwitch, User
 from identities.policies import enforce, may_govern, may_stop_agent
 
 # With what hangs below it. Repeated until it finds nothing: a child may be committed while its parent is
@@ -83,6 +83,12 @@ def revoke_delegations_of(*, account: User) -> int:
     """Take back all that an account was given, in the transaction that stops it; return how many counted."""
     held = Delegation.objects.filter(actor=account, revoked_at=None, expires_at__gt=timezone.now())
     return sum(_revoke(list(held.values_list("pk", flat=True)), timezone.now()))
+
+
+def revoke_delegations_by(*, credential: Credential) -> int:
+    """Take back all that was passed on by a key set, in the transaction that revokes it; return how many counted."""
+    made = Delegation.objects.filter(credential=credential, revoked_at=None, expires_at__gt=timezone.now())
+    return sum(_revoke(list(made.values_list("pk", flat=True)), timezone.now()))
 
 
 def _revoke(roots: list[object], now: datetime, *, ended: bool = False) -> list[bool]:

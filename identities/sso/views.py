@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET
 from agentops.api.limits import count_request, read_policy
 from agentops.console.sign_on import begin_signed_on, is_locked
 from agentops.errors import AgentOpsError
+from agentops.strangers import network_of
 from identities.api.authentication import is_let_in
 from identities.models import User
 from identities.oauth.claims import text_of
@@ -56,8 +57,7 @@ def _answer(request: HttpRequest, act: Callable[[HttpRequest, Configuration], Ht
 
 
 def _count(request: HttpRequest) -> None:
-    # Not X-Forwarded-For, which a stranger could write anew with every request.
-    if count_request(read_policy("sign_on"), request.META.get("REMOTE_ADDR", "")).is_exceeded:
+    if count_request(read_policy("sign_on"), network_of(request)).is_exceeded:
         raise SignOnRefused("rate_limit")
 
 

@@ -44,6 +44,8 @@ def note_outcome(
         facts["key"] = key_of(session, call)
     if was_read_back:
         facts["read_back"] = True
+    if outcome.receipt:
+        facts["receipt"] = outcome.receipt
     if outcome.status == "succeeded":
         content = {"value": outcome.value, **({"has_blocks": True} if outcome.has_blocks else {})}
         facts["size"] = evidence.size_of(outcome.value)

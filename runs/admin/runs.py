@@ -70,6 +70,7 @@ class RunAdmin(GovernedAdmin):
 
     page_template = "runs/run.html"
     add_label = "Start a run"
+    linked_by = ("agent_version", "created_at", "status_reason", "team")
     list_display = (
         "run_name",
         state_column(),

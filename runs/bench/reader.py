@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from http import HTTPStatus
+from typing import Any, Self
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 from uuid import UUID
@@ -31,19 +34,21 @@ from tools.models import Tool
 
 AUDIENCE = "https://tool.bench.example"
 ASKS_EVERY_S = 0.06  # 1,000 a minute: within what a client may ask
-TOKENS = 600
+QUESTIONS = 600
 # An answer that comes later is none: it tells how things stood when the question was read, and a busy machine may take
 # seconds to hand it over.
 ANSWER_WITHIN_S = 0.5
 
 
 @dataclass
-class Reader:
-    """The server: where it asks, as whom, and what it has seen."""
+class Probe:
+    """Somebody who asks again and again, and what was seen: the last yes, and the first no.
 
-    address: str
-    application: Application
-    secret: str
+    How often a full machine lets it ask bounds what can be seen: no yes that it could have had was later than the no.
+    """
+
+    ask: Callable[[int], bool]  # is told which question it is
+    most: int
     accepted_at: datetime | None = None
     refused_at: datetime | None = None
     asked: int = 0
@@ -51,53 +56,80 @@ class Reader:
     seen: threading.Event = field(default_factory=threading.Event)  # one was accepted
 
     @contextmanager
-    def taking_calls_of(self, run: Run) -> Iterator[None]:
-        """Take calls of a run inside the block, one after another."""
-        self.accepted_at = self.refused_at = None
-        self.asked = self.late = 0
-        self.seen.clear()
-        done, tokens = threading.Event(), mint_tokens(run, TOKENS)
-        thread = threading.Thread(target=self._take, args=(tokens, done), daemon=True)
+    def asking(self) -> Iterator[Self]:
+        """Ask inside the block, one question after another, from a first yes on."""
+        done = threading.Event()
+        thread = threading.Thread(target=self._go_on, args=(done,), daemon=True)
         thread.start()
         try:
             if not self.seen.wait(30):
-                raise TimeoutError("the server of the tool accepts nothing")
-            yield
+                raise TimeoutError("nothing is accepted from the start")
+            yield self
         finally:
             done.set()
             thread.join()
 
-    def _take(self, tokens: Sequence[str], done: threading.Event) -> None:
-        for token in tokens:
+    def _go_on(self, done: threading.Event) -> None:
+        for number in range(self.most):
             if done.wait(ASKS_EVERY_S):
                 return
             self.asked += 1
             asked_at = time.monotonic()
-            is_accepted = self._accepts(token)
+            is_accepted = self.ask(number)
             if is_accepted and time.monotonic() - asked_at > ANSWER_WITHIN_S:
                 self.late += 1
             elif is_accepted:
                 # When the answer is there: the call would be carried out from here on.
                 self.accepted_at = timezone.now()
                 self.seen.set()
-            else:
+            elif self.refused_at is None:
                 self.refused_at = timezone.now()
 
-    def _accepts(self, token: str) -> bool:
-        form = {
-            "token": token, "consume": "true", "client_secret": self.secret,
-            "client_id": self.application.service_account.username,
-        }  # fmt: skip
-        with urlopen(f"{self.address}/oauth/introspect", urlencode(form).encode(), 30) as answer:  # noqa: S310  ours
-            return bool(json.load(answer)["active"])
-
-    def await_refusal(self, patience_s: float) -> None:
-        """Wait until it has refused a call; raises TimeoutError."""
+    def await_refusal(self, patience_s: float) -> datetime:
+        """Wait until it was refused, and return when; raises TimeoutError."""
         deadline = time.monotonic() + patience_s
         while self.refused_at is None:
             if time.monotonic() > deadline:
-                raise TimeoutError("the server of the tool goes on accepting calls")
+                raise TimeoutError("it goes on being accepted")
             time.sleep(ASKS_EVERY_S)
+        return self.refused_at
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """The server: where it asks, and as whom."""
+
+    address: str
+    application: Application
+    secret: str
+
+    def calls_of(self, run: Run) -> Probe:
+        """Return a probe that takes calls of a run, each by a token of its own, and uses that up."""
+        tokens = mint_tokens(run, QUESTIONS)
+        return Probe(lambda number: self._accepts(tokens[number], consume=True), QUESTIONS)
+
+    def bearer(self, token: str) -> Probe:
+        """Return a probe to which one token is shown again and again, of a chain of exchanges."""
+        return Probe(lambda _: self._accepts(token, consume=False), QUESTIONS)
+
+    def _accepts(self, token: str, *, consume: bool) -> bool:
+        form = {"token": token, "consume": str(consume).lower()}
+        status, answer = post_form(
+            f"{self.address}/oauth/introspect", self.application.service_account.username, self.secret, form
+        )
+        if status != HTTPStatus.OK:
+            raise RuntimeError(f"introspection answers {status}: {answer}")
+        return bool(answer["active"])
+
+
+def post_form(address: str, client: str, secret: str, form: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
+    """Return what an endpoint answers a client; Any: JSON."""
+    sent = {**form, "client_id": client, "client_secret": secret}
+    try:
+        with urlopen(address, urlencode(sent).encode(), 30) as answer:  # noqa: S310  ours
+            return answer.status, json.load(answer)
+    except HTTPError as refused:
+        return refused.code, json.load(refused)
 
 
 @contextmanager

@@ -1,27 +1,37 @@
 """``bench stops``: from the click to the last call that still had an effect, with workers busy, for every scope.
 
+``click_to_last_effect_ms`` is when the tool was called last, by its own clock; ``click_to_last_call_ms`` when the last
+call's outcome was noted, which a full machine may put off.
+
 ``subtree`` stops an agent on whose behalf runs of another act, and measures those. In every scope a tool's server
-asks about calls of one of the runs all the while: ``click_to_last_accepted_ms`` is its last yes.
+asks about calls of one of the runs all the while, from a moment that is left to chance: ``click_to_last_accepted_ms``
+is its last yes, ``click_to_first_refused_ms`` its first no, which no yes came after. ``delegation`` and ``passing
+agent`` take a chain of token exchanges back, at its first hop and by the agent in its middle; the server asks about the
+token at its end, and the last agent for another one: ``click_to_last_exchange_ms`` is the last it was given.
 """
 
 from __future__ import annotations
 
-import statistics
+import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from math import ceil
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Max, Q
 from django.utils import timezone
 
-from identities.models import AgentIdentity, ApiKey, Application, KillSwitch, User
+from identities.models import AgentIdentity, ApiKey, Application, Delegation, KillSwitch, User
 from identities.services import activate_agent, allow_start, create_application, issue_api_key, lift_switch
+from identities.services.delegations import revoke_delegation
 from runs.bench.company import CHILD, hire_child
-from runs.bench.reader import Reader, serve_reader
+from runs.bench.exchanging import make_chain
+from runs.bench.reader import Probe, Reader, serve_reader
 from runs.bench.steps import Load, await_ended, create_runs, send, workers_for
 from runs.models import Run, ToolCall
 from runs.services import start_run
@@ -35,31 +45,44 @@ CALLS_BEFORE = 200  # calls that are made before the click
 POLL_S = 0.02
 PATIENCE_S = 60.0
 SCOPES = (
-    "run", "agent", "subtree", "tool", "application", "principal", "credential", "provider", "everything"
+    "run", "agent", "subtree", "tool", "application", "principal", "credential", "provider", "everything",
+    "delegation", "passing agent",
 )  # fmt: skip
+OUTSIDE = ("delegation", "passing agent")  # what is taken back is in other hands, whatever becomes of runs
+_EFFECT = """
+SELECT max((content::jsonb -> 'value' ->> 'at')::float8) FROM ledger_entry
+WHERE stream = ANY(%(runs)s) AND kind = 'call.succeeded'
+    OR kind = 'outcome.late' AND facts ->> 'run' = ANY(%(names)s)
+"""
 # A tool that is stopped denies its calls, and its runs go on without.
 GOES_ON = ("tool",)
 
 
+# In the order in which they are told; of a stop that was not looked at for one, it is left out.
+KINDS = ("stopped", "last_effect", "last_call", "last_accepted", "first_refused", "last_exchange", "last_end")
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One stop, in ms from the click: to its commit, the last effect, the last run's end, and the reader's last yes."""
+    """One stop: by kind, the ms from the click to what was seen last of it."""
 
-    stopped: float
-    last: float
-    ended: float
-    accepted: float
+    seen: dict[str, float]
     runs: int
     asked: int  # by the reader
     late: int  # answers that came too late to be believed
 
 
 def measure_stops(agent: AgentIdentity, officer: User, rounds: int) -> Iterator[dict[str, Any]]:
-    """Stop busy runs ``rounds`` times in every scope; yield the figures of each, in ms."""
+    """Stop busy runs ``rounds`` times in every scope; yield the figures of each, then of all, in ms."""
     hire_child(agent, STEPS)
+    every: list[Measured] = []
     with workers_for(BUSY), serve_reader(Tool.objects.get(team=agent.team), officer) as reader:
         for scope in SCOPES:
-            yield _figures(scope, [_measure_one(scope, agent, officer, reader) for _ in range(rounds)])
+            measure = _measure_outside if scope in OUTSIDE else _measure_one
+            found = [measure(scope, agent, officer, reader) for _ in range(rounds)]
+            every += found
+            yield _figures(scope, found)
+    yield _figures("all", every)
 
 
 def _measure_one(scope: str, agent: AgentIdentity, officer: User, reader: Reader) -> Measured:
@@ -68,7 +91,8 @@ def _measure_one(scope: str, agent: AgentIdentity, officer: User, reader: Reader
     runs, concerned = _create(scope, application, agent, key)
     send(runs)
     _await_calls(runs)
-    with reader.taking_calls_of(_load(concerned[0])):
+    with reader.calls_of(_load(concerned[0])).asking() as probe:
+        _wait_a_while()
         clicked = timezone.now()
         with _stopped(scope, agent, officer, application, _load(runs[0])):
             stopped = timezone.now()
@@ -76,13 +100,52 @@ def _measure_one(scope: str, agent: AgentIdentity, officer: User, reader: Reader
                 _await_refusals(runs)
             else:
                 await_ended(concerned)
-            reader.await_refusal(PATIENCE_S)
+            refused = probe.await_refusal(PATIENCE_S)
             # The reader's, too, before the stop is undone: from then on it may say yes again.
-            moments = stopped, _read_last(concerned), _read_ended(concerned), reader.accepted_at
+            moments = {
+                "stopped": stopped, "last_accepted": probe.accepted_at, "first_refused": refused,
+                "last_effect": _read_effect(concerned), "last_call": _read_last(concerned),
+                **({} if scope in GOES_ON else {"last_end": _read_ended(concerned)}),
+            }  # fmt: skip
     with _stopped("everything", agent, officer, application, None):
         await_ended(runs)
-    stop_ms, last_ms, end_ms, accepted_ms = (_ms(clicked, each) for each in moments)
-    return Measured(stop_ms, last_ms, end_ms, accepted_ms, len(concerned), reader.asked, reader.late)
+    return _measured(clicked, moments, len(concerned), probe)
+
+
+def _measure_outside(scope: str, agent: AgentIdentity, officer: User, reader: Reader) -> Measured:
+    application = _client_of(agent, officer)
+    chain = make_chain(reader, application, agent, _child_of(agent), officer)
+    runs = create_runs(application, agent, BUSY.runs, None)
+    send(runs)
+    _await_calls(runs)
+    with reader.bearer(chain.shown).asking() as probe, chain.again.asking() as again:
+        _wait_a_while()
+        clicked = timezone.now()
+        if scope == "delegation":
+            revoke_delegation(actor=officer, delegation=Delegation.objects.get(pk=chain.root))
+        else:
+            stop(actor=officer, scope="agent", target=str(agent.pk), reason="To be measured.")
+        stopped = timezone.now()
+        refused = max(each.await_refusal(PATIENCE_S) for each in (probe, again))
+        moments = {
+            "stopped": stopped, "last_accepted": probe.accepted_at, "first_refused": refused,
+            "last_exchange": again.accepted_at,
+        }  # fmt: skip
+    if scope != "delegation":
+        activate_agent(actor=officer, agent=agent)
+    with _stopped("everything", agent, officer, application, None):
+        await_ended(runs)
+    return _measured(clicked, moments, len(runs), probe)
+
+
+def _measured(clicked: datetime, moments: dict[str, datetime | None], runs: int, probe: Probe) -> Measured:
+    seen = {kind: _ms(clicked, moment) for kind, moment in moments.items()}
+    return Measured(seen, runs, probe.asked, probe.late)
+
+
+def _child_of(agent: AgentIdentity) -> AgentIdentity:
+    found: AgentIdentity = AgentIdentity.objects.get(team=agent.team, slug=CHILD)
+    return found
 
 
 def _create(
@@ -93,7 +156,7 @@ def _create(
         runs = create_runs(application, agent, BUSY.runs, key)
         return runs, runs[:1] if scope == "run" else runs
     parents = create_runs(application, agent, BUSY.runs // 2, key)
-    child = AgentIdentity.objects.get(team=agent.team, slug=CHILD)
+    child = _child_of(agent)
     children = [
         start_run(
             actor=application.service_account, agent=child, message="Do nothing.", issuer="bench",
@@ -163,6 +226,19 @@ def _await(is_so: Callable[[], bool]) -> None:
         time.sleep(POLL_S)
 
 
+def _wait_a_while() -> None:
+    """Let chance say when in the turn of whoever asks the click comes: else it would always be right after a yes."""
+    time.sleep(random.uniform(0.0, 0.4))  # noqa: S311  keeps no secret
+
+
+def _read_effect(runs: list[UUID]) -> datetime | None:
+    """Return when the tool was called last, also in calls whose outcome came too late to count."""
+    with connection.cursor() as cursor:
+        cursor.execute(_EFFECT, {"runs": runs, "names": [str(run) for run in runs]})
+        (at,) = cursor.fetchone()
+    return None if at is None else datetime.fromtimestamp(at, UTC)
+
+
 def _read_last(runs: list[UUID]) -> datetime | None:
     """Return when the last call ended that was made: its effect was not later than that."""
     made = ToolCall.objects.filter(~Q(state="refused"), run_id__in=runs)
@@ -180,17 +256,19 @@ def _ms(since: datetime, until: datetime | None) -> float:
 
 
 def _figures(scope: str, rounds: list[Measured]) -> dict[str, Any]:
-    figures = {
-        "scope": scope, "stops": len(rounds), "runs_each": rounds[0].runs,
-        "click_to_stopped_ms": _spread([each.stopped for each in rounds]),
-        "click_to_last_call_ms": _spread([each.last for each in rounds]),
-        "click_to_last_accepted_ms": _spread([each.accepted for each in rounds]),
+    seen = {kind: [each.seen[kind] for each in rounds if kind in each.seen] for kind in KINDS}
+    return {
+        "scope": scope, "stops": len(rounds), "runs_each": max(each.runs for each in rounds),
+        **{f"click_to_{kind}_ms": _spread(times) for kind, times in seen.items() if times},
         "asked": sum(each.asked for each in rounds), "answered_late": sum(each.late for each in rounds),
     }  # fmt: skip
-    if scope in GOES_ON:
-        return figures
-    return {**figures, "click_to_last_end_ms": _spread([each.ended for each in rounds])}
 
 
 def _spread(times: list[float]) -> dict[str, float]:
-    return {"p50": round(statistics.median(times), 1), "max": round(max(times), 1)}
+    """Return percentiles that were measured (nearest rank): of fewer than a hundred, p99 is the longest."""
+    ranked = sorted(times)
+
+    def rank(percent: int) -> float:
+        return round(ranked[ceil(percent / 100 * len(ranked)) - 1], 1)
+
+    return {"p50": rank(50), "p95": rank(95), "p99": rank(99), "max": round(ranked[-1], 1)}

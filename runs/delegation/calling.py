@@ -6,8 +6,10 @@ child that its parent knows, or none; and another driver finds the call still to
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
+from agentops.database import is_unreachable
 from agentops.engine import events as e
 from agentops.engine.decide import LOST_AUTHORITY
 from agentops.engine.state import Limits
@@ -16,13 +18,18 @@ from runs.actions import executing
 from runs.actions.executing import Ready
 from runs.actions.proposals import where_of
 from runs.actions.refusals import note_refused
+from runs.delegation.receiving import Brought
 from runs.delegation.starting import Handed, start_child
 from runs.delegation.tasks import write_evidence
 from runs.models import Run
 from runs.session import Session
+from tools.calls import Call
+from tools.credentials.inside import mint_hop
 from tools.delegation import ADAPTER, read_terms
 from tools.execution import give_back, leave_place
-from tools.permits import use_permit
+from tools.permits import check_permit, use_permit
+
+logger = logging.getLogger(__name__)
 
 OUTSIDE = "an agent outside gives no tasks to agents of the house; start a run of that agent instead"
 
@@ -59,23 +66,44 @@ def _start(session: Session, ready: Ready) -> None:
     if session.state.is_external:
         note_refused(session, call, "outside_agent", OUTSIDE)
         return
-    use_permit(ready.permit, ready.assessment)
+    check_permit(ready.permit, ready.assessment)
     terms = read_terms(planned.spec.name, planned.spec.config)
     evidence = write_evidence(session, planned.arguments)
     place = where_of(session, call)
-    handed = Handed(
-        place["step"], place["call"], terms, planned.arguments, evidence, session.context.new_traceparent()
-    )
+    token = _mint(planned)
+    if token is None:
+        note_refused(session, call, "token_unavailable", "the call's token could not be signed")
+        return
+    brought = Brought(token, planned.spec.name, planned.key)
+    trace = session.context.new_traceparent()
+    handed = Handed(place["step"], place["call"], terms, brought, planned.arguments, evidence, trace)
     try:
         with session.orm_write() as write:
             child, share = start_child(session.context.run_id, session.state, handed)
             _note_child(session, ready, child, share)
             session.premises = executing.premises_of([ready])
             write(executing.guards_of(session, ready))
+        # Only now: what was undone may be tried again. That a call has one child is the database's to see.
+        use_permit(ready.permit, ready.assessment)
     except (PolicyDenied, StateConflict, ValidationFailed) as refusal:
         # Of the agent that was to be called; words that mean the run's own would end the run.
         code = "agent_stopped" if refusal.code in LOST_AUTHORITY else refusal.code
         note_refused(session, call, code, refusal.detail)
+
+
+def _mint(call: Call) -> str | None:
+    """Return the token of this call for the agent that it calls, None where none could be signed.
+
+    An empty one where there is no such agent: nobody takes that.
+    """
+    try:
+        hop = mint_hop(call)
+    except Exception as error:  # a key that cannot be unsealed will not come back by trying again
+        if is_unreachable(error):
+            raise
+        logger.error("no token for %s: %s", call.spec.name, type(error).__name__)
+        return None
+    return "" if hop is None else hop.token
 
 
 def _note_child(session: Session, ready: Ready, child: Run, share: Limits) -> None:

@@ -18,6 +18,7 @@ from agentops.tracing import continue_trace
 from identities.models import AgentIdentity
 from runs.bounds import bind_to, check_own, hold_parent
 from runs.changesets.forms import Ceilings, limit_tools
+from runs.delegation.receiving import Brought, take_task
 from runs.delegation.tasks import digest_task, write_task
 from runs.models import AgentVersion, Priority, Run, RunMode
 from runs.policies import may_start_version
@@ -37,11 +38,15 @@ SELECT count(*), count(*) FILTER (WHERE parent_id = %(run)s AND ended_at IS NULL
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """What a call hands to another agent: by which step and call, on what terms, and what the child is told."""
+    """What a call hands to another agent: by which step and call, on what terms, and what the child is told.
+
+    ``brought``: the token that the child takes it by.
+    """
 
     step: int
     call: int
     terms: Terms
+    brought: Brought
     arguments: Mapping[str, Any]  # Any: JSON
     evidence: dict[str, Any]  # Any: JSON
     traceparent: str
@@ -62,6 +67,7 @@ def start_child(parent_id: UUID, state: RunState, handed: Handed) -> tuple[Run, 
     _refuse_round(parent, digest)
     _refuse_crowd(parent)
     share = _find_share(state, handed.terms, version)
+    hop = take_task(parent, agent, handed.brought, handed.arguments)
     origin = Origin(parent.started_by_id, parent.credential_id, handed.step, handed.call, digest)
     child = create_run(
         actor=parent.identity, version=version, principal=principal, application=parent.application,
@@ -70,7 +76,7 @@ def start_child(parent_id: UUID, state: RunState, handed: Handed) -> tuple[Run, 
     )  # fmt: skip
     place = {"step": handed.step, "call": handed.call}
     words = write_task(parent.identity.name, handed.arguments)
-    record_start(child, parent.identity, words, "delegation", kept=handed.evidence, delegation=place)
+    record_start(child, parent.identity, words, "delegation", kept=handed.evidence, delegation=place, hop=hop)
     send_after_commit(DRIVE, str(child.pk))
     return child, share
 

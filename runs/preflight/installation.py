@@ -18,11 +18,12 @@ from runs.preflight.database import check_database
 from runs.preflight.findings import Finding
 from runs.preflight.keys import check_keys
 from runs.preflight.versions import check_published
+from runs.preflight.weak import check_weak
 
 
 def check_installation() -> list[Finding]:
     """Return everything that stands against running this installation in production."""
-    findings = [*check_keys(), *_check_web(), *_check_sign_on()]
+    findings = [*check_keys(), *_check_web(), *check_weak(), *_check_sign_on()]
     try:
         return [*findings, *check_database(), *_check_published_versions(), *_check_notices()]
     except DatabaseError:
@@ -41,7 +42,7 @@ def _check_web() -> Iterator[Finding]:
     if settings.DEBUG:
         problem = "error pages would show settings and arguments to everybody"
         yield Finding("debug", "DEBUG", problem, "Switch it off")
-    if not settings.ALLOWED_HOSTS or "*" in settings.ALLOWED_HOSTS:
+    if not settings.ALLOWED_HOSTS or any(map(_is_anybodys, settings.ALLOWED_HOSTS)):
         problem = "requests for any host would be answered, or none"
         yield Finding("no_allowed_hosts", "ALLOWED_HOSTS", problem, "Name the hosts that people use")
     elif settings.PUBLIC_URL and not _is_ours(urlsplit(settings.PUBLIC_URL)):
@@ -63,6 +64,11 @@ def _check_notices() -> Iterator[Finding]:
     if is_told and not settings.PUBLIC_URL:
         problem = "people are told by e-mail or in channels, and the links would lead nowhere"
         yield Finding("no_public_url", "PUBLIC_URL", problem, "Name the address at which people sign in")
+
+
+def _is_anybodys(pattern: str) -> bool:
+    """Return whether a pattern of hosts fits strangers': all, or those below a top-level domain."""
+    return pattern == "*" or (pattern.startswith(".") and pattern.strip(".").count(".") == 0)
 
 
 def _is_ours(address: SplitResult) -> bool:

@@ -101,6 +101,16 @@ def test_the_demo_waives_it_on_this_machine_only(cast: Cast, settings: Settings)
     assert caller.get("/runs").status == 401
 
 
+@pytest.mark.parametrize("header", ["HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA"])
+def test_what_a_proxy_on_this_machine_hands_on_comes_from_elsewhere(
+    cast: Cast, settings: Settings, header: str
+) -> None:
+    settings.DEMO = True
+    caller = signed_in(cast.bob)
+    caller.client.defaults[header] = "192.0.2.7"
+    assert caller.get("/runs").status == 401
+
+
 def test_a_session_of_somebody_who_is_not_staff_does_not_open(cast: Cast) -> None:
     device = give_second_factor(cast.bob)
     User.objects.filter(pk=cast.bob.pk).update(is_staff=False)

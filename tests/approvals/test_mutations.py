@@ -25,7 +25,7 @@ from tests.approvals.test_gate import request_for
 from tests.rewriting import rewrite
 from tests.runs.company import HERE
 from tests.runs.deeds import WORLD
-from tools import execution, permits
+from tools import permits
 from tools.assessment import Assessment
 from tools.permits import Permit
 
@@ -96,7 +96,7 @@ def without_the_digest(patch: pytest.MonkeyPatch) -> None:
 def without_the_seal(patch: pytest.MonkeyPatch) -> None:
     """Have every permit do for every call."""
     seal = "not hmac.compare_digest(permit.seal.encode(), expected.encode())"
-    patch.setattr(execution, "use_permit", rewrite(patch, permits, "use_permit", seal, "False"))
+    rewrite(patch, permits, "check_permit", seal, "False")
     patch.setattr(permits, "_names", lambda *_: True)
     patch.setattr(permits, "_REMEMBERED", 0)
 

@@ -18,6 +18,7 @@ from agentops.console.streams import streams_visible_to
 from agentops.identifiers import new_id
 from agentops.ledger import admin as ledger_admin
 from agentops.ledger import search as ledger_search
+from agentops.ledger import signed as ledger_signed
 from agentops.ledger.checkpoints import take_checkpoint
 from agentops.ledger.entries import Draft
 from agentops.ledger.models import Stream
@@ -25,6 +26,7 @@ from agentops.ledger.search import ENTRIES_PER_PAGE, read_entry
 from agentops.ledger.store import erase_contents, record
 from tests.cast import Cast
 from tests.console.visits import Page, count_queries, sign_in, text_of
+from tests.ledger.forging import as_owner
 
 pytestmark = [pytest.mark.console, pytest.mark.slow]
 
@@ -242,3 +244,92 @@ class TestVerification:
     def test_verifying_is_a_post(self, cast: Cast, story: UUID, name: str) -> None:
         path = reverse(f"admin:{name}", args=[story] if "stream" in name else [])
         assert sign_in(cast.bob).get(path).status_code == 405
+
+
+CHECKPOINTS = "/admin/ledger/stream/checkpoints/"
+
+
+@pytest.fixture
+def signed(cast: Cast, story: UUID) -> Client:
+    """Two checkpoints, and an auditor who looks at them."""
+    take_checkpoint(now=timezone.now())
+    write(story, "identity", Draft("tool.noted", NOON))
+    take_checkpoint(now=timezone.now())
+    cast.charlie.user_permissions.add(Permission.objects.get(codename="view_entry"))
+    return sign_in(cast.charlie)
+
+
+class TestCheckpoints:
+    def test_they_are_listed_the_newest_first_with_when_up_to_where_and_by_which_key(
+        self, signed: Client, story: UUID
+    ) -> None:
+        page = signed.get(CHECKPOINTS)
+        listed = page.context["checkpoints"]
+        assert [each.row.number for each in listed] == [2, 1]
+        assert (listed[0].stream, listed[0].seq) == (story, 3)
+        assert [each.problem for each in listed] == ["", ""]
+        for words in (
+            "up to entry 3",
+            listed[0].digest,
+            listed[0].key[:16],
+            "ours, and follows the one before",
+        ):
+            assert words in text_of(page)
+
+    @pytest.mark.parametrize("who", ["bob", "dave"])
+    def test_who_may_not_read_the_whole_ledger_sees_and_verifies_none(
+        self, cast: Cast, signed: Client, who: str
+    ) -> None:
+        client = sign_in(getattr(cast, who, cast.bob))
+        assert client.get(CHECKPOINTS).status_code == 403
+        assert client.post(reverse("admin:ledger_checkpoint_verify", args=[1])).status_code == 403
+        assert CHECKPOINTS not in search(client).content.decode()
+        assert CHECKPOINTS in search(signed).content.decode()
+
+    def test_it_takes_few_statements_however_many_there_are(
+        self, signed: Client, story: UUID, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        few = count_queries(signed, CHECKPOINTS)
+        for _ in range(5):
+            write(story, "identity", Draft("tool.noted", NOON))
+            take_checkpoint(now=timezone.now())
+        assert count_queries(signed, CHECKPOINTS) == few <= 30
+        monkeypatch.setattr(ledger_signed, "PER_PAGE", 3)
+        page = signed.get(CHECKPOINTS)
+        assert [each.row.number for each in page.context["checkpoints"]] == [7, 6, 5]
+        older = signed.get(f"{CHECKPOINTS}?before={page.context['older']}").context["checkpoints"]
+        assert [each.row.number for each in older] == [4, 3, 2]
+
+    @pytest.mark.parametrize("before", ["x", "-1", "0", "9" * 40, "²"])
+    def test_a_page_that_is_not_there_breaks_nothing(self, signed: Client, before: str) -> None:
+        assert signed.get(CHECKPOINTS, {"before": before}).status_code == 200
+
+    def test_verifying_one_is_a_post_and_says_what_it_found(self, signed: Client) -> None:
+        path = reverse("admin:ledger_checkpoint_verify", args=[1])
+        assert signed.get(path).status_code == 405
+        assert "Checkpoint 1: what it signed is there" in text_of(signed.post(path, follow=True))
+        gone = signed.post(reverse("admin:ledger_checkpoint_verify", args=[9]), follow=True)
+        assert "there is no checkpoint 9" in text_of(gone)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestForgedCheckpoints:
+    def test_a_forged_one_is_named(self, signed: Client) -> None:
+        with as_owner() as owner:
+            owner.execute("UPDATE ledger_checkpoint SET root = prev_digest WHERE number = 1")
+        page = signed.get(CHECKPOINTS)
+        assert [each.problem for each in page.context["checkpoints"]] == [
+            "does not follow the one before it",
+            "is not what was signed",
+        ]
+        found = signed.post(reverse("admin:ledger_checkpoint_verify", args=[1]), follow=True)
+        assert "checkpoint 1 does not fit its heads" in text_of(found)
+
+    def test_an_entry_that_was_written_anew_is_named(self, signed: Client, story: UUID) -> None:
+        with as_owner() as owner:
+            owner.execute(
+                "UPDATE ledger_entry SET hash = decode(repeat('ab', 32), 'hex') WHERE stream = %s AND seq = 2",
+                [story],
+            )
+        found = signed.post(reverse("admin:ledger_checkpoint_verify", args=[1]), follow=True)
+        assert f"Stream {story}, entry 2: rewritten" in text_of(found)

@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from agentops.console.enrolment import issue_enrolment_code
 from agentops.console.site import ConsoleSite
+from agentops.strangers import client_network
 from identities.models import User
 from tests.cast import Cast
 from tests.console.visits import ELSEWHERE, Page, sign_in, text_of
@@ -174,3 +175,24 @@ def test_a_new_device_replaces_the_old_one(cast: Cast) -> None:
     client.post("/admin/second-factor/", {"code": current_code(new)})
     assert not TOTPDevice.objects.filter(pk=old.pk).exists()
     assert is_in(client)
+
+
+def test_one_password_is_not_tried_on_everybody_from_one_place(person: User, settings: Settings) -> None:
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "sign_in": (3, 60)}
+    device = give_second_factor(person)
+    client = Client(REMOTE_ADDR="2001:db8::1")
+    assert [log_in(client, username=f"somebody-{n}").status_code for n in range(3)] == [200] * 3
+    client = Client(REMOTE_ADDR="2001:db8::ffff:7")  # another of the same client's 2^64 addresses
+    assert log_in(client, otp_token=current_code(device)).status_code == 429
+    elsewhere = Client(REMOTE_ADDR=ELSEWHERE)
+    log_in(elsewhere, otp_token=current_code(device))
+    assert is_in(elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [("192.0.2.7", "192.0.2.7"), ("2001:db8::1", "2001:db8::/64"), ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
+     ("::ffff:192.0.2.7", "192.0.2.7"), ("unix", "unix"), ("", "")],
+)  # fmt: skip
+def test_a_client_is_a_network_of_ipv6(address: str, network: str) -> None:
+    assert client_network(address) == network

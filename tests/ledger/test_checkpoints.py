@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from agentops.errors import StateConflict
 from agentops.ledger import checkpoint_faults, checkpoints, standalone
 from agentops.ledger.checkpoints import digest_of, statement_of, take_checkpoint, take_checkpoints
-from agentops.ledger.models import Checkpoint, CheckpointHead, CheckpointKey
+from agentops.ledger.models import Checkpoint, CheckpointHead, CheckpointKey, Entry, Stream
 from agentops.ledger.statements import Leaf, Statement, merkle_root
 from agentops.ledger.tasks import sign_heads
 from agentops.sealed_rows import rewrap_all
@@ -363,3 +364,156 @@ def test_nothing_of_it_is_personal() -> None:
     made = sign()
     assert "words" not in statement_of(made).data().decode()
     assert take_checkpoints(now=timezone.now()) == 0
+
+
+# --- on top of what is signed, and by whom ----------------------------------------------------------------
+
+
+def write_anew(stream: UUID, number: int) -> None:
+    """Write a stream and the checkpoint over it anew, under our key's name, with a signature that is none."""
+    forge(stream, 1, 3, head=True)
+    with as_owner() as owner:
+        owner.execute(
+            "UPDATE ledger_checkpoint_head h SET hash = s.head_hash FROM ledger_stream s WHERE s.id = h.stream"
+        )
+        rows = owner.execute(
+            "SELECT stream, seq, hash FROM ledger_checkpoint_head WHERE checkpoint = %s ORDER BY stream",
+            [number],
+        ).fetchall()
+        root = merkle_root(Leaf(stream, seq, bytes(hashed)) for stream, seq, hashed in rows)
+        owner.execute(
+            "UPDATE ledger_checkpoint SET root = %s, signature = %s WHERE number = %s",
+            [root, b"\xab" * 64, number],
+        )
+
+
+def sign_two_and_forge_the_second() -> str:
+    """Return the public key, of which the forgery has the name."""
+    write_stream(1)
+    genuine = bytes(sign().public_key).hex()
+    stream = write_stream(3)
+    sign()
+    write_anew(stream, 2)
+    write_stream(1)
+    return genuine
+
+
+def test_nothing_is_signed_on_top_of_a_forged_checkpoint() -> None:
+    """A signature vouches for all that it binds: on top of a forged one ours would have made the forgery good."""
+    genuine = sign_two_and_forge_the_second()
+    with pytest.raises(StateConflict, match="checkpoint 2 is not what was signed"):
+        sign()
+    assert Checkpoint.objects.count() == 2
+    assert found(export(), key=genuine) == [("checkpoint 2", 2, "forged")]
+
+
+def test_without_looking_a_forgery_would_be_vouched_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mutant: who verifies by the key alone is told that all fits."""
+    genuine = sign_two_and_forge_the_second()
+    monkeypatch.setattr(checkpoints, "check_last", lambda last, own: None)
+    sign()
+    assert found(export(), key=genuine) == []
+
+
+def test_the_scheduler_says_so_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    sign_two_and_forge_the_second()
+    assert sign_heads() == 0
+    assert "nothing is signed" in caplog.text
+
+
+def rotate() -> tuple[str, str]:
+    """Have the next key sign; return the public key and the digest to be noted."""
+    out = StringIO()
+    call_command("checkpoint", "--rotate", stdout=out)
+    said = dict(line.rsplit(" ", 1) for line in out.getvalue().splitlines()[1:])
+    return said["public key"], said["digest"]
+
+
+def test_a_key_is_followed_by_the_next_and_what_it_signed_still_verifies() -> None:
+    stream = write_stream(3)
+    first = bytes(sign().public_key).hex()
+    second, digest = rotate()
+    write_stream(2, stream)
+    third, _ = rotate()
+    write_stream(2, stream)
+    sign()
+    keys = [bytes(row.public_key).hex() for row in Checkpoint.objects.order_by("number")]
+    assert keys == [first, second, third, third]
+    assert faults() == faults(stream) == []
+    assert found(export(), key=third, checkpoint=digest) == []
+    (entry, _) = Entry.objects.filter(kind="checkpoint_key.rotated").order_by("stream_id")
+    assert entry.facts == {"public_key": second, "replaces": first}
+
+
+def test_an_auditor_who_knows_the_earlier_key_only_is_told_so() -> None:
+    stream = write_stream(3)
+    first = bytes(sign().public_key).hex()
+    second, _ = rotate()
+    assert found(export(), key=first) == [("checkpoint 2", 2, "forged")]
+    assert found(export(), key=f"{first},{second}") == []
+    forge(stream, 1, 3, head=True)
+    assert found(export(), key=second) == [(str(stream), 3, "rewritten")]
+
+
+def sign_with(row: CheckpointKey) -> Checkpoint:
+    """Sign as somebody would who has stolen this key's private half."""
+    private = checkpoints._open(row)
+    assert private is not None
+    last = Checkpoint.objects.order_by("-number").first()
+    assert last is not None
+    written = Stream.objects.get(pk=write_stream(1))
+    heads = [Leaf(written.pk, written.head_seq, bytes(written.head_hash))]
+    said = Statement(
+        last.number + 1, timezone.now(), bytes(row.public_key), 1, merkle_root(heads), digest_of(last)
+    )
+    made = Checkpoint.objects.create(
+        number=said.number, at=said.at, public_key=said.public_key, heads=1, root=said.root,
+        prev_digest=said.prev_digest, signature=private.sign(said.data()),
+    )  # fmt: skip
+    for head in heads:
+        CheckpointHead.objects.create(
+            stream_id=head.stream, seq=head.seq, hash=head.hash, checkpoint=made.number
+        )
+    return made
+
+
+def test_a_key_that_was_replaced_signs_no_more_even_in_the_hands_of_a_thief() -> None:
+    write_stream(3)
+    sign()
+    stolen = CheckpointKey.objects.get()
+    second, _ = rotate()
+    made = sign_with(stolen)
+    assert faults() == [(made.pk, 3, "forged")]
+    assert found(export(), key=second) == [("checkpoint 3", 3, "forged")]
+    assert found(export(), key=f"{bytes(stolen.public_key).hex()},{second}") == [
+        ("checkpoint 3", 3, "forged")
+    ]
+    assert found(export()) == [("checkpoint 3", 3, "forged")]
+    write_stream(1)
+    with pytest.raises(StateConflict, match="checkpoint 3 was signed by a key that was replaced"):
+        sign()
+
+
+@pytest.mark.parametrize("mutant", [checkpoint_faults, standalone])
+def test_without_that_rule_a_stolen_key_would_count_for_ever(
+    monkeypatch: pytest.MonkeyPatch, mutant: Any
+) -> None:
+    write_stream(3)
+    sign()
+    stolen = CheckpointKey.objects.get()
+    rotate()
+    sign_with(stolen)
+    if mutant is standalone:
+        monkeypatch.setattr(standalone._Signed, "_is_replaced", lambda self, key: False)
+        assert found(export()) == []
+    else:
+        monkeypatch.setattr(checkpoint_faults, "_is_replaced", lambda key, before: False)
+        assert faults() == []
+
+
+def test_after_a_forgery_a_person_has_the_next_key_go_on_and_it_stays_named() -> None:
+    sign_two_and_forge_the_second()
+    rotate()
+    write_stream(1)
+    sign()
+    assert [(seq, code) for _, seq, code in faults()] == [(2, "forged")]

@@ -12,11 +12,33 @@ from django.utils import timezone
 
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
 from identities.models import Credential, User
-from identities.services import issue_credential, revoke_agent, revoke_credential, rotate_credential
+from identities.oauth import standing
+from identities.oauth.bearers import accept_bearer
+from identities.oauth.compact import TokenRefused
+from identities.oauth.standing import check_standing
+from identities.oauth.tokens import read_token
+from identities.services import (
+    credentials,
+    issue_credential,
+    revoke_agent,
+    revoke_credential,
+    rotate_credential,
+)
 from identities.services.credentials import client_key, new_client_secret
 from tests.cast import Cast
 from tests.ledger import entries_of, kinds_of
-from tests.oauth.clients import ASSERTION_TYPE, Caller, assertion, give_key, give_secret, key_pair, post
+from tests.oauth.clients import (
+    API,
+    ASSERTION_TYPE,
+    USER_ID,
+    Caller,
+    assertion,
+    give_key,
+    give_secret,
+    key_pair,
+    post,
+    user_id,
+)
 from tests.oauth.conftest import RESOURCE
 
 
@@ -174,3 +196,66 @@ def test_a_secret_is_not_kept(cast: Cast, agent: Caller) -> None:
 def test_a_key_of_another_kind_is_refused(jwk: dict[str, object]) -> None:
     with pytest.raises(ValidationFailed):
         client_key(jwk)
+
+
+# --- a key set that is taken back takes with it what it was given ---------------------------------------------
+
+
+def given(app: Caller, agent: Caller) -> list[str]:
+    """Return tokens of an application's own key set, and what an agent made of what it passed on."""
+    for_agent = app.exchanged(user_id(), agent.client_id, USER_ID)
+    return [app.token(API), for_agent, agent.exchanged(for_agent, RESOURCE)]
+
+
+def counts(token: str) -> bool:
+    try:
+        check_standing(read_token(token))
+    except TokenRefused:
+        return False
+    return True
+
+
+def take_back(cast: Cast, caller: Caller) -> None:
+    revoke_credential(
+        actor=cast.alice, credential=Credential.objects.get(owner=caller.account, superseded_at=None)
+    )
+
+
+def test_what_a_revoked_key_set_was_given_counts_no_more(
+    cast: Cast, app: Caller, agent: Caller, resource: Caller
+) -> None:
+    """Whoever stole it would otherwise go on for five minutes, and pass on what it had."""
+    tokens = given(app, agent)
+    assert all(map(counts, tokens))
+    take_back(cast, app)
+    assert [counts(token) for token in tokens] == [False] * 3
+    assert agent.exchange(tokens[1], RESOURCE).status_code == 400
+    assert accept_bearer(tokens[0]) is None
+
+
+def test_what_another_generation_was_given_goes_on(
+    cast: Cast, app: Caller, agent: Caller, resource: Caller
+) -> None:
+    before = given(app, agent)
+    new = rotate(cast, app)
+    tokens = given(new, agent)
+    old = Credential.objects.get(owner=app.account, generation=1)
+    revoke_credential(actor=cast.alice, credential=old)
+    assert [counts(token) for token in before] == [False] * 3
+    assert all(map(counts, tokens))
+
+
+@pytest.mark.parametrize("guard", ["_check_key_set", "revoke_delegations_by"])
+def test_without_that_a_thief_goes_on(
+    cast: Cast, app: Caller, agent: Caller, resource: Caller, monkeypatch: pytest.MonkeyPatch, guard: str
+) -> None:
+    """The mutants: of the two, one ends what it was given, the other what came of that."""
+    tokens = given(app, agent)
+    if guard == "_check_key_set":
+        monkeypatch.setattr(standing, guard, lambda token: None)
+        left = [True, False, False]
+    else:
+        monkeypatch.setattr(credentials, guard, lambda **_: 0)
+        left = [False, False, True]
+    take_back(cast, app)
+    assert [counts(token) for token in tokens] == left

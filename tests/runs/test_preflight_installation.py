@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
+from ipaddress import ip_network
 from typing import LiteralString
 
 import psycopg
@@ -83,8 +84,23 @@ def test_good_installation_has_no_findings() -> None:
         ("DEBUG", True, "debug"),
         ("ALLOWED_HOSTS", [], "no_allowed_hosts"),
         ("ALLOWED_HOSTS", ["*"], "no_allowed_hosts"),
+        ("ALLOWED_HOSTS", [".com"], "no_allowed_hosts"),
         ("PUBLIC_URL", "http://agents.example", "public_url"),
         ("PUBLIC_URL", "https://elsewhere.example", "public_url"),
+        ("OUTGOING_PRIVATE_NETWORKS", [ip_network("0.0.0.0/0")], "wide_networks"),
+        ("OUTGOING_PRIVATE_NETWORKS", [ip_network("10.0.0.0/8"), ip_network("::/0")], "wide_networks"),
+        ("OUTGOING_PRIVATE_NETWORKS", [ip_network("0.0.0.0/1")], "wide_networks"),
+        ("TOOLS_PYTHON_MODULES", ["shop.tools", "os"], "open_modules"),
+        ("TOOLS_PYTHON_MODULES", ["subprocess"], "open_modules"),
+        ("TOOLS_PYTHON_MODULES", ["identities.services"], "open_modules"),
+        ("CSRF_TRUSTED_ORIGINS", ["https://*"], "open_origins"),
+        ("CSRF_TRUSTED_ORIGINS", ["https://*.com"], "open_origins"),
+        ("CSRF_TRUSTED_ORIGINS", ["http://agents.example"], "open_origins"),
+        ("RATE_LIMITS", {"token": (10**9, 60)}, "no_rate_limit"),
+        ("RATE_LIMITS", {"token": (0, 60)}, "no_rate_limit"),
+        ("SESSION_IDLE_S", 10**9, "idle_sessions"),
+        ("SESSION_IDLE_S", 0, "idle_sessions"),
+        ("LEDGER_CHECKPOINT_EVERY_S", 86_400.0, "rare_checkpoints"),
     ],
 )
 def test_each_weak_setting_is_found(production: LazySettings, name: str, value: object, code: str) -> None:
@@ -239,6 +255,14 @@ def test_check_deploy_is_clean_in_a_good_environment() -> None:
         rule.save()
     result = check_deploy()
     assert (result.returncode, "no issues" in result.stdout) == (0, True), result.stderr
+
+
+@pytest.mark.parametrize("name", ["prod", "Production", "production ", ""])
+def test_an_environment_of_another_name_is_none(name: str) -> None:
+    """It would be a development installation, and go without all that production asks for."""
+    result = check_deploy(AGENTOPS_ENV=name)
+    assert result.returncode != 0
+    assert "AGENTOPS_ENV is development, test or production" in result.stderr
 
 
 @pytest.mark.django_db(transaction=True)

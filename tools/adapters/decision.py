@@ -2,23 +2,26 @@
 
 Configuration: ``{"table": "refund-eligibility"}``. The version in force at the moment of the call decides. The result
 has its ``outputs``, ``table``, ``version``, ``digest`` and ``trace``. Where nothing is decided, the call has failed.
+
+The table takes a token that is minted for it and for this call, as a server elsewhere would: `decision_point`.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
-from django.utils import timezone
-
-from agentops.database import borrowed
-from tools.adapters.base import AdapterOptions, accept_value, measure
+from tools.adapters.base import AdapterOptions, measure
+from tools.adapters.decision_point import NOT_IN_FORCE, decide_for
 from tools.calls import Call
-from tools.decisions.answers import write_answer, write_trace
-from tools.decisions.errors import ContradictoryTable, InvalidInputs
+from tools.credentials.inside import mint_hop
 from tools.outcomes import Outcome, fail
-from tools.tables.in_force import NO_DECISION, find_for_tool, read_inputs
+from tools.tables.in_force import NO_DECISION
+
+logger = logging.getLogger(__name__)
 
 
 class DecisionAdapter:
@@ -44,18 +47,9 @@ class DecisionAdapter:
 
 
 def _decide(call: Call) -> Outcome:
-    with borrowed() as connection:
-        found = find_for_tool(connection, call.spec.tool_id, call.spec.config["table"], timezone.now())
-    if found is None:
-        return fail(NO_DECISION, "No version of the decision table is in force.")
     try:
-        made = found.decider.decide(read_inputs(found, call.arguments))
-    except (InvalidInputs, ContradictoryTable) as error:
-        return fail(error.code, error.detail)
-    outputs = write_answer(found.decider, list(made.values())[-1].value)
-    if outputs is None:
-        return fail(
-            NO_DECISION, f"No rule of {found.slug} (version {found.number}) covers this: it is denied."
-        )
-    told = {"table": found.slug, "version": found.number, "digest": found.digest}
-    return accept_value(call, {"outputs": outputs, **told, "trace": write_trace(made)})
+        hop = mint_hop(call)
+    except Exception as error:  # nothing was asked yet
+        logger.error("no token for %s: %s", call.spec.name, type(error).__name__)
+        return fail("token_unavailable", "The call's token could not be signed.", retryable=True)
+    return fail(NO_DECISION, NOT_IN_FORCE) if hop is None else decide_for(hop.token, UUID(hop.called), call)

@@ -27,16 +27,12 @@ _deciders: BoundedCache[tuple[UUID, str], Decider] = BoundedCache(200)
 _IN_FORCE = """
 SELECT v.id, v.number, v.digest, v.state, d.slug
 FROM tools_decisiontable d JOIN tools_decisiontableversion v ON v.table_id = d.id
-WHERE {which} AND v.state <> 'draft'
+WHERE d.id = %(table)s AND v.state <> 'draft'
     AND greatest(v.effective_from, v.published_at) <= %(now)s
     AND (v.effective_until IS NULL OR v.effective_until > %(now)s)
     AND (v.retired_at IS NULL OR v.retired_at >= greatest(v.effective_from, v.published_at))
 ORDER BY greatest(v.effective_from, v.published_at) DESC, v.number DESC LIMIT 1
 """
-_BY_ID = _IN_FORCE.format(which="d.id = %(table)s")
-_OF_TOOL = _IN_FORCE.format(
-    which="d.slug = %(slug)s AND d.team_id = (SELECT team_id FROM tools_tool WHERE id = %(tool)s)"
-)
 _DEFINITION = "SELECT definition::text FROM tools_decisiontableversion WHERE id = %s"
 
 
@@ -50,20 +46,9 @@ class VersionInForce:
     decider: Decider
 
 
-def find_for_tool(
-    connection: psycopg.Connection[Any], tool_id: UUID, slug: str, now: datetime
-) -> VersionInForce | None:
-    """Return the version in force of a table of a tool's team, None where there is none."""
-    return _find(connection, _OF_TOOL, {"tool": tool_id, "slug": slug, "now": now})
-
-
 def find_by_id(connection: psycopg.Connection[Any], table_id: UUID, now: datetime) -> VersionInForce | None:
     """Return the version in force of a table, None where there is none."""
-    return _find(connection, _BY_ID, {"table": table_id, "now": now})
-
-
-def _find(connection: psycopg.Connection[Any], query: str, values: dict[str, Any]) -> VersionInForce | None:
-    row = connection.execute(query, values).fetchone()
+    row = connection.execute(_IN_FORCE, {"table": table_id, "now": now}).fetchone()
     if row is None or row[3] != "published":
         return None
     version, number, digest, _, slug = row

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
+from math import ceil
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -13,7 +14,7 @@ from runs.bench.decisions import measure_decisions
 from runs.bench.growth import LONG, measure_growth
 from runs.bench.pages import Size, measure_pages
 from runs.bench.steps import RUNS, Load, measure
-from runs.bench.stops import STEPS, measure_stops
+from runs.bench.stops import SCOPES, STEPS, measure_stops
 
 DECISIONS = 100
 
@@ -32,6 +33,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--runs", type=int, help="runs per load (default: by concurrency)")
         parser.add_argument("--rounds", type=int, default=10, help="stops, pages: how often for each")
+        parser.add_argument("--stops", type=int, help="stops: how many over all scopes, instead of --rounds")
         parser.add_argument("--waiting", type=int, default=10_000, help="pages: requests that wait")
 
     def handle(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
@@ -43,7 +45,8 @@ class Command(BaseCommand):
             officer, runs = appoint_officer(agent), options["runs"] or DECISIONS
             self.stdout.write(json.dumps(measure_decisions(application, agent, officer, runs)))
         elif options["what"] == "stops":
-            self._measure_stops(options["rounds"])
+            in_all = options["stops"]
+            self._measure_stops(ceil(in_all / len(SCOPES)) if in_all else options["rounds"])
         elif options["what"] == "pages":
             self._measure_pages(options)
         else:
