@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import environ
 from celery.schedules import crontab
@@ -386,8 +387,8 @@ OUTGOING_PRIVATE_NETWORKS = [
 
 TOOLS_PYTHON_MODULES = env.list("TOOLS_PYTHON_MODULES", default=[])
 TOOL_ADAPTERS: dict[str, str] = {}
-# Servers of tools that may be started on our hosts: {"name": ["command", "argument", …]}.
-MCP_COMMANDS: dict[str, list[str]] = env.json("MCP_COMMANDS", default={})
+# Servers of tools that may be started on our hosts, and what they may reach: see tools/commands.py.
+MCP_COMMANDS: dict[str, Any] = env.json("MCP_COMMANDS", default={})  # Any: JSON
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="WARNING")
 LOGGING = {

@@ -52,7 +52,9 @@ from tools.adapters.mcp.transports import open_transport
 from tools.adapters.mcp.wire import Allowance, Exchanges
 from tools.cache import BoundedCache
 from tools.calls import Call
+from tools.commands import parse_commands
 from tools.outcomes import Outcome, fail
+from tools.sandbox import find_refusal
 
 PLACES = 16  # conversations with one server at once, in one process
 KEY_META = "io.agentops/idempotency-key"
@@ -64,7 +66,7 @@ class McpAdapter:
     """Call tools of MCP servers, each in its server's own places."""
 
     def __init__(self, options: AdapterOptions) -> None:
-        self._commands = dict(options.mcp_commands)
+        self._commands = parse_commands(dict(options.mcp_commands))
         self._wire = Wire()
         self._places: BoundedCache[str, BoundedThreads] = BoundedCache(limit=256)
 
@@ -86,6 +88,9 @@ class McpAdapter:
         if faults:
             return fail("bad_config", "; ".join(faults))
         pinned = parse_pinned(call.spec.config)
+        command = self._commands.get(pinned.target.command)
+        if command is not None and (refusal := find_refusal(command)):
+            return fail("no_sandbox", refusal)
         allowance = Allowance(lease_clock_s() + timeout_s, not_after, call.recall)
         exchanges = Exchanges(self._wire, pinned.target, call_headers(call), allowance)
         seen = Seen()
