@@ -39,20 +39,25 @@ def _parse(name: str, told: object) -> Command:
         told = {"line": told}
     if not isinstance(told, Mapping) or not set(told) <= _MAY_SAY or not told.get("line"):
         raise ValueError(f"{name}: give a command line, or an object of {', '.join(sorted(_MAY_SAY))}")
-    lists = {key: told.get(key, ()) for key in ("line", "reads", "writes")}
-    switches = {key: told[key] for key in ("network", "sandbox") if key in told}
-    if not all(map(_is_texts, lists.values())) or not all(type(each) is bool for each in switches.values()):
-        raise ValueError(
-            f"{name}: line, reads and writes are lists of texts, network and sandbox true or false"
-        )
-    if not all(map(_is_place, [*lists["reads"], *lists["writes"]])):
+    line, reads, writes = (_texts(name, told.get(key, ())) for key in ("line", "reads", "writes"))
+    network, sandbox = told.get("network", False), told.get("sandbox", True)
+    if type(network) is not bool or type(sandbox) is not bool:
+        raise ValueError(f"{name}: network and sandbox are true or false")
+    if not all(map(_is_place, [*reads, *writes])):
         raise ValueError(f"{name}: reads and writes take absolute paths without dots, and not the root")
-    return Command(**{key: tuple(each) for key, each in lists.items()}, **switches)
+    return Command(line, network, reads, writes, sandbox)
+
+
+def _texts(name: str, told: object) -> tuple[str, ...]:
+    if not _is_texts(told):
+        raise ValueError(f"{name}: line, reads and writes are lists of texts")
+    return tuple(told)
 
 
 def _is_texts(told: object) -> TypeGuard[Sequence[str]]:
-    is_list = isinstance(told, Sequence) and not isinstance(told, str)
-    return is_list and all(isinstance(each, str) and each and "\0" not in each for each in told)
+    if not isinstance(told, Sequence) or isinstance(told, str):
+        return False
+    return all(isinstance(each, str) and each and "\0" not in each for each in told)
 
 
 def _is_place(path: str) -> bool:

@@ -105,7 +105,7 @@ def test_the_preflight_lists_what_is_missing_with_its_remedy(
 
 
 def test_the_preflight_gives_advice_that_keeps_nothing_from_being_published(
-    callers: Callers, cast: Cast, version: AgentVersion, tool: Tool
+    callers: Callers, cast: Cast, tool: Tool
 ) -> None:
     def advice() -> list[str]:
         report = callers.bob.get(f"/agents/{cast.agent.pk}/preflight").body
@@ -113,10 +113,11 @@ def test_the_preflight_gives_advice_that_keeps_nothing_from_being_published(
         assert not {each["code"] for each in report["advice"]} & {each["code"] for each in report["findings"]}
         return [each["code"] for each in report["advice"]]
 
-    version.catalogue.set([tool.versions.get(number=2)])
-    assert advice() == [finding.code for finding in advise(version, version.catalogue.all())]
+    draft = AgentVersionFactory.create(identity=cast.agent)
+    draft.catalogue.set([tool.versions.get(number=2)])
+    assert advice() == [finding.code for finding in advise(draft, draft.catalogue.all())]
     assert "no_plan" in advice()
-    AgentVersion.objects.filter(pk=version.pk).update(state="retired")
+    AgentVersion.objects.filter(pk=draft.pk).update(state="retired")
     assert advice() == []
 
 
