@@ -30,11 +30,14 @@ def meant_of(session: Session, call: CallState, spec: ToolSpec) -> Meant | None:
     sources = read_sources(session).sources if traced else _NONE
     plan = _plan_for(session, spec.name) if planned else None
     used = _used_before(session, call)
+    doubts = planned and not (
+        session.state.planned(spec.name) and not plan
+    )  # what was erased cannot be doubted
     found = session.lookups.resolved.get((session.state.step_of(call.number), call.number))
     return Meant(
         sources, plan, used, session.version.off_plan,
         found.provenance if found else (), found.said if found else None,
-        is_near=planned and _is_near(session, spec), is_asked_for=planned and _is_asked_for(session, spec, used),
+        is_near=doubts and _is_near(session, spec), is_asked_for=doubts and _is_asked_for(session, spec, used),
     )  # fmt: skip
 
 
@@ -54,7 +57,7 @@ def is_near_to(text: str, spec: ToolSpec) -> bool:
 
 
 def _is_asked_for(session: Session, spec: ToolSpec, used: int) -> bool:
-    """Return whether the user's words allow a call that the planner did not declare like that: it may have forgotten.
+    """Return whether the user's words allow a call whose tool the planner did not declare: it may have forgotten.
 
     An irreversible one is out of the question.
     """

@@ -116,10 +116,13 @@ def ask_plans(names: Names) -> Answers:
     for request in REQUESTS:
         plan = names["derive"](request, candidates)
         told += [_shown(plan), names["means_several"](request), names["names_in"](request)]
+        told.append(_shown(names["derive_all"](["Pay Ann", request], candidates)))
     each = [names["Planned"](limit, template) for limit in LIMITS for template in TEMPLATES]
     for one in each:
         for other in (*each[:1], names["Planned"](2, {"to": "Bob"})):
-            told.append(_shown(names["admit"]({"pay": one, "more": one}, {"pay": other, "rest": other})))
+            for near in ((), ("more", "rest", "pay", "third")):
+                proposed, widest = {"pay": one, "more": one}, {"pay": other, "rest": other}
+                told.append(_shown(names["admit"](proposed, widest, near)))
             told.append(_shown(names["join"]({"pay": one, "own": one}, {"pay": other, "new": other})))
         for used in (0, 1, 3):
             for arguments in VALUES:
