@@ -339,6 +339,7 @@ CELERY_BEAT_SCHEDULE = {
     "drop-used-identifiers": {"task": "identities.drop_used_identifiers", "schedule": 600.0},
     "reconcile-breakers": {"task": "tools.reconcile_breakers", "schedule": 15.0, "options": {"expires": 15}},
     "recheck-servers": {"task": "tools.recheck_servers", "schedule": 900.0, "options": {"expires": 900}},
+    "recheck-functions": {"task": "tools.recheck_functions", "schedule": 900.0, "options": {"expires": 900}},
     "end-leases": {"task": "tools.end_leases", "schedule": 10.0, "options": {"expires": 10}},
     # At a time of day: an interval of a day starts anew with every restart, and may never come to its end.
     "ledger-partitions": {"task": "ledger.ensure_partitions", "schedule": crontab(hour="3", minute="7")},
