@@ -68,8 +68,8 @@ def test_a_function_that_has_changed_is_quarantined_until_it_is_applied_and_acce
 
     change_hint(monkeypatch)
     assert (recheck_functions(), state_of(tool)) == (1, "quarantined")
-    entry = Entry.objects.filter(stream=tool.pk, kind="tool.quarantined").get()
-    assert (entry.facts["because"], entry.actor_id) == ("definition_changed", None)
+    entry = Entry.objects.filter(stream_id=tool.pk, kind="tool.quarantined").get()
+    assert (entry.facts["because"], entry.actor) == ("definition_changed", None)
     with pytest.raises(StateConflict, match="is not what was accepted"):
         accept_tool(actor=ada, tool=tool)
 
