@@ -119,10 +119,11 @@ def _find_missing_formats(
             continue
         wanted = telling_format(parameter.name) or MARKED_FORMATS.get(marked.get(parameter.where, ""), "")
         if wanted:
-            problem = "any text fits it: letters that only look the same, or an address of another kind, pass for the right"
-            yield Finding(
-                "no_format", "warning", parameter.where, problem, f"give it a format: {wanted}; or a pattern"
+            problem = (
+                "any text fits it: letters that only look the same, or another kind of address, would pass"
             )
+            remedy = f"give it a format: {wanted}; or a pattern"
+            yield Finding("no_format", "warning", parameter.where, problem, remedy)
 
 
 def _marks_of(definition: ToolDefinition) -> list[tuple[str, str]]:
