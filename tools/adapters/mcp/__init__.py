@@ -25,6 +25,7 @@ a result that asks for anything else                failed                unknow
 isError                                             failed                unknown, or failed where        works
                                                                           `error_is_refusal`
 error -32601, -32602, -3202x: not begun             failed                failed                          works
+error -32021: it lacks something of its client      failed, with what     failed, with what               works
 any other error, or a stream without an answer      failed, retryable     unknown, retryable              fails
 ==================================================  ====================  ==============================  =======
 
