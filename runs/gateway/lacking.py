@@ -21,7 +21,7 @@ def refuse_lacking(context: Context, answer: Answer) -> None:
     """
     lacks = [name for name in _wanted_by(answer) if not _offers(context, name)]
     if lacks:
-        told = {"requiredCapabilities": {name: {} for name in lacks}}
+        told: dict[str, Any] = {"requiredCapabilities": {name: {} for name in lacks}}  # Any: JSON
         raise MCPError(types.MISSING_REQUIRED_CLIENT_CAPABILITY, f"{answer.code}: {answer.detail}", told)
 
 

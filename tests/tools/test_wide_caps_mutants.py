@@ -262,14 +262,15 @@ def ask_standing(names: Names) -> Answers:
         for grant in (None, terms()):
             text = json.dumps([*ACTORS, "active", False, True, grant, None, rows])
             told.append(_read(names, in_line, text, None))
-    for row in ((), (None,), (False,), (True,)):
+    signed: list[tuple[Any, ...]] = [(), ((None,),), ((False,),), ((True,),)]
+    for found in signed:
         told.append(
             _read(
                 names,
                 question(),
                 json.dumps([*ACTORS, "active", True, False, TERMS[3], None, None]),
                 None,
-                row,
+                found,
             )
         )
     for left in (
@@ -278,16 +279,17 @@ def ask_standing(names: Names) -> Answers:
         [*ACTORS, [PARENT_ROW[:-2]]],
     ):
         told += [_safe(lambda left=left, line=line: names["actors_of"](left, line)) for line in ((), LINE)]  # type: ignore[misc]  # bound now
-    for row in ([], [(list(ACTORS),)]):
-        said = Said(*row)
+    stand: list[list[Any]] = [[], [(list(ACTORS),)]]
+    for rows in stand:
+        said = Said(*rows)
         told += [names["read_actors"](said, AGENT, in_line.authority), said.told]
     return told + _ask_whole(names, in_line)
 
 
 def _read(
-    names: Names, asked: Question, text: str, seen: str | None, row: tuple[Any, ...] = ((True,),)
+    names: Names, asked: Question, text: str, seen: str | None, found: tuple[Any, ...] = ((True,),)
 ) -> object:
-    said = Said(*([row] if row and not isinstance(row[0], tuple) else row))
+    said = Said(*found)
     try:
         answer = names["read_answer"](said, asked, text, seen)
     except ValueError as error:

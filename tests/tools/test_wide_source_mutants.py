@@ -21,6 +21,7 @@ from tools.provenance.declaration import read_declaration
 from tools.provenance.judging import Resolved
 from tools.provenance.labels import Label, label_leaves
 from tools.provenance.sources import Origin, Sources
+from tools.provenance.texts import read_wanted
 
 pytestmark = [pytest.mark.attacks, pytest.mark.slow]
 
@@ -232,7 +233,7 @@ def ask_index(names: Names) -> Answers:
             ]
         )
         # How much has to be looked through is a promise, too: a long run is to be no slower.
-        told.append([list(made._candidates(index.read_wanted(value))) for value in LOOKED_FOR])
+        told.append([list(made._candidates(read_wanted(value))) for value in LOOKED_FOR])
         told.append(
             {word: each if isinstance(each, int) else list(each) for word, each in made._places.items()}
         )

@@ -131,7 +131,7 @@ def refuse_without_sampling(context: Context) -> None:
     """Refuse a client whose model cannot be asked, in the protocol's words."""
     capabilities = context.session.client_capabilities
     if capabilities is None or capabilities.sampling is None:
-        lacks = {"requiredCapabilities": {"sampling": {}}}
+        lacks: JSON = {"requiredCapabilities": {"sampling": {}}}
         raise MCPError(types.MISSING_REQUIRED_CLIENT_CAPABILITY, "no sampling, no call", lacks)
 
 
