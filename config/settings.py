@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import environ
 from celery.schedules import crontab
@@ -349,6 +350,7 @@ CELERY_BEAT_SCHEDULE = {
     "drop-used-identifiers": {"task": "identities.drop_used_identifiers", "schedule": 600.0},
     "reconcile-breakers": {"task": "tools.reconcile_breakers", "schedule": 15.0, "options": {"expires": 15}},
     "recheck-servers": {"task": "tools.recheck_servers", "schedule": 900.0, "options": {"expires": 900}},
+    "recheck-functions": {"task": "tools.recheck_functions", "schedule": 900.0, "options": {"expires": 900}},
     "end-leases": {"task": "tools.end_leases", "schedule": 10.0, "options": {"expires": 10}},
     # At a time of day: an interval of a day starts anew with every restart, and may never come to its end.
     "ledger-partitions": {"task": "ledger.ensure_partitions", "schedule": crontab(hour="3", minute="7")},
@@ -397,8 +399,8 @@ OUTGOING_PRIVATE_NETWORKS = [
 
 TOOLS_PYTHON_MODULES = env.list("TOOLS_PYTHON_MODULES", default=[])
 TOOL_ADAPTERS: dict[str, str] = {}
-# Servers of tools that may be started on our hosts: {"name": ["command", "argument", …]}.
-MCP_COMMANDS: dict[str, list[str]] = env.json("MCP_COMMANDS", default={})
+# Servers of tools that may be started on our hosts, and what they may reach: see tools/commands.py.
+MCP_COMMANDS: dict[str, Any] = env.json("MCP_COMMANDS", default={})  # Any: JSON
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="WARNING")
 LOGGING = {

@@ -12,7 +12,7 @@ from django.core.checks import Warning as Caution
 from django.db import DatabaseError
 
 from identities.models import ChangeRule
-from runs.preflight import check_installation
+from runs.preflight import advise_installation, check_installation
 
 
 @register(Tags.security, deploy=True)
@@ -23,6 +23,17 @@ def check_preflight(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[C
     return [
         Error(finding.problem, hint=finding.remedy, obj=finding.subject, id=f"agentops.{finding.code}")
         for finding in check_installation()
+    ]
+
+
+@register(Tags.security, deploy=True)
+def check_servers(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """Warn of servers of tools that run without a sandbox, or that no sandbox can be made for."""
+    if not settings.PRODUCTION:
+        return []
+    return [
+        Caution(each.problem, hint=each.remedy, obj=each.subject, id=f"agentops.{each.code}")
+        for each in advise_installation()
     ]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from agentops.engine import events as e
 from agentops.engine.state import CallState
+from runs.actions.meaning import is_near_to
 from runs.actions.proposals import proposal, where_of
 from runs.actions.refusals import note_refused
 from runs.planner.estimates import upper_bound_tokens
@@ -15,7 +16,7 @@ from runs.session import Session
 from runs.sources import read_sources
 from runs.versions import PLANNER, WORDS, VersionSpec
 from runs.window import Block
-from tools.provenance.plans import Plan, Planned, admit, derive, join
+from tools.provenance.plans import Plan, Planned, admit, derive_all, join
 
 PLANNING = (
     "Nothing has been read yet but the user's own words. Declare now, with declare_plan, which of the tools below the "
@@ -66,12 +67,19 @@ def freeze_by_words(session: Session) -> None:
 
 
 def _widest(session: Session) -> dict[str, Planned]:
-    """Return what the words allow that the present plan does not know; each text of the user asks by itself."""
-    plan: dict[str, Planned] = {}
-    for seq, text in read_sources(session).words:
-        if seq > session.state.planned_until:
-            plan = join(plan, derive(text, session.version.candidates))
-    return plan
+    """Return what the words allow that the present plan does not know."""
+    return derive_all(_new_words(session), session.version.candidates)
+
+
+def _new_words(session: Session) -> list[str]:
+    return [text for seq, text in read_sources(session).words if seq > session.state.planned_until]
+
+
+def _find_near(session: Session) -> set[str]:
+    """Return the tools without listed words that the new words have to do with, without asking for them."""
+    words = _new_words(session)
+    specs = session.version.catalogue.values()
+    return {spec.name for spec in specs if any(is_near_to(text, spec) for text in words)}
 
 
 def _facts(session: Session, more: Plan, own: Iterable[str] = ()) -> dict[str, Any]:
@@ -112,10 +120,13 @@ def heed_declaration(session: Session, call: CallState) -> None:
     if proposed is None:
         note_refused(session, call, "invalid_arguments", HOW_TO_DECLARE)
         return
-    admitted = admit(proposed, _widest(session))
+    admitted = admit(proposed, _widest(session), _find_near(session))
     templates = {name: dict(planned.arguments) for name, planned in admitted.items() if planned.arguments}
     left_out = sorted(proposed.keys() - admitted.keys())
-    told = f"planned: {', '.join(admitted) or 'nothing'}"
+    asking = sorted(name for name, planned in admitted.items() if planned.at_most == 0)
+    told = f"planned: {', '.join(name for name in admitted if name not in asking) or 'nothing'}"
+    if asking:
+        told += f"; of these a person is asked each time: {', '.join(asking)}"
     if left_out:
         told += f"; left out, because the user did not ask for it: {', '.join(left_out)}"
     facts = {**where_of(session, call), **_facts(session, admitted, templates), "size": len(told)}

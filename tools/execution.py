@@ -18,6 +18,7 @@ from tools.adapters.base import Adapter, AdapterOptions, settle_read_back
 from tools.assessment import Assessment
 from tools.breaker import Breaker, connect, connect_breaker
 from tools.calls import Call, ToolSpec
+from tools.commands import parse_commands
 from tools.credentials import Acting, find_acting, with_credential, with_token
 from tools.credentials.material import Answer
 from tools.outcomes import Outcome, accept_code, breaker_verdict, doubt, fail
@@ -210,6 +211,6 @@ def adapter_options() -> AdapterOptions:
     """Return what this installation decides about its adapters."""
     return AdapterOptions(
         python_modules=tuple(settings.TOOLS_PYTHON_MODULES),
-        mcp_commands=tuple((name, tuple(line)) for name, line in settings.MCP_COMMANDS.items()),
+        mcp_commands=tuple(parse_commands(settings.MCP_COMMANDS).items()),
         added=tuple(settings.TOOL_ADAPTERS.items()),
     )

@@ -125,7 +125,10 @@ class AsyncOperations(Protocol):
         *,
         version: int | None = None,
     ) -> t.Preflight:
-        """Check a version, the newest unless one is named: every guardrail that is missing, with its remedy."""
+        """Check a version, the newest unless one is named: every guardrail that is missing, with its remedy.
+
+        Beside them the advice: defences that it may do without. A retired version gets none.
+        """
 
         answer: t.Preflight = await self._answer(Call("GET", Call.path("/api/v1/agents/{agent_id}/preflight", agent_id), query={"version": version}))
         return answer
@@ -1891,7 +1894,10 @@ class Operations(Protocol):
         *,
         version: int | None = None,
     ) -> t.Preflight:
-        """Check a version, the newest unless one is named: every guardrail that is missing, with its remedy."""
+        """Check a version, the newest unless one is named: every guardrail that is missing, with its remedy.
+
+        Beside them the advice: defences that it may do without. A retired version gets none.
+        """
 
         answer: t.Preflight = self._answer(Call("GET", Call.path("/api/v1/agents/{agent_id}/preflight", agent_id), query={"version": version}))
         return answer

@@ -1191,6 +1191,7 @@ class InstallationPreflight(TypedDict):
     ready: bool
     enforced: bool
     findings: list[Finding]
+    advice: list[Finding]
 
 
 class IssueKeyBody(TypedDict):
@@ -1548,6 +1549,7 @@ class Preflight(TypedDict):
     version: int
     ready: bool
     findings: list[Finding]
+    advice: list[Finding]
 
 
 class Preset(TypedDict):

@@ -8,10 +8,10 @@ from agentops.engine.state import CallState
 from runs.session import Session
 from runs.sources import read_sources
 from runs.undoing.plans import ToUndo
-from runs.versions import WORDS
+from runs.versions import PLANNER
 from tools.calls import ToolSpec
 from tools.provenance.judging import Meant
-from tools.provenance.plans import Planned
+from tools.provenance.plans import Planned, derive_all, find_deviation
 from tools.provenance.sources import Sources
 from tools.provenance.wording import is_near
 
@@ -29,19 +29,42 @@ def meant_of(session: Session, call: CallState, spec: ToolSpec) -> Meant | None:
         return None
     sources = read_sources(session).sources if traced else _NONE
     plan = _plan_for(session, spec.name) if planned else None
+    used = _used_before(session, call)
+    doubts = planned and not (
+        session.state.planned(spec.name) and not plan
+    )  # what was erased cannot be doubted
     found = session.lookups.resolved.get((session.state.step_of(call.number), call.number))
     return Meant(
-        sources, plan, _used_before(session, call), session.version.off_plan,
+        sources, plan, used, session.version.off_plan,
         found.provenance if found else (), found.said if found else None,
-        is_near=planned and _is_near(session, spec),
+        is_near=doubts and _is_near(session, spec), is_asked_for=doubts and _is_asked_for(session, spec, used),
     )  # fmt: skip
 
 
 def _is_near(session: Session, spec: ToolSpec) -> bool:
-    """Return whether the user may have asked for the tool in words that nobody listed: then people may know."""
-    if spec.declared.wording.phrases or session.version.plan != WORDS:
+    """Return whether the user may have asked for the tool in words that nobody listed: then people may know.
+
+    Where a planner declares, it has to have declared the tool, too.
+    """
+    if session.version.plan == PLANNER and session.state.planned(spec.name) is None:
         return False
-    return any(is_near(text, spec.name, spec.description) for _, text in read_sources(session).words)
+    return any(is_near_to(text, spec) for _, text in read_sources(session).words)
+
+
+def is_near_to(text: str, spec: ToolSpec) -> bool:
+    """Return whether a user's text has to do with a tool that lists no words."""
+    return not spec.declared.wording.phrases and is_near(text, spec.name, spec.description)
+
+
+def _is_asked_for(session: Session, spec: ToolSpec, used: int) -> bool:
+    """Return whether the user's words allow a call whose tool the planner did not declare: it may have forgotten.
+
+    An irreversible one is out of the question.
+    """
+    if session.version.plan != PLANNER or spec.effect == "irreversible":
+        return False
+    texts = [text for _, text in read_sources(session).words]
+    return not find_deviation(derive_all(texts, session.version.candidates), spec.name, used, {})
 
 
 def undone_by(session: Session, call: CallState) -> ToUndo | None:

@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from agentops.console.navigation import Destination, register_destination
 from identities.acting import acting_person
 from runs.policies import may_inspect_installation
-from runs.preflight import check_installation
+from runs.preflight import advise_installation, check_installation
 
 
 def may_look(request: HttpRequest) -> bool:
@@ -27,6 +27,7 @@ def preflight_view(request: HttpRequest) -> TemplateResponse:
         **admin.site.each_context(request),
         "title": "Preflight",
         "findings": check_installation(),
+        "advice": list(advise_installation()),
         "enforced": settings.PRODUCTION,
     }
     return TemplateResponse(request, "runs/preflight.html", context)

@@ -17,7 +17,7 @@ from identities.models import User
 from runs.api.serializers import InstallationPreflightSerializer, PreflightQuery, PreflightSerializer
 from runs.models import AgentVersion
 from runs.policies import may_inspect_installation
-from runs.preflight import check_installation, check_version
+from runs.preflight import Finding, advise, advise_installation, check_installation, check_version
 
 
 class Preflight(ApiView):
@@ -27,7 +27,10 @@ class Preflight(ApiView):
 
     @extend_schema(operation_id="getPreflight", tags=["agents"], responses=PreflightSerializer)
     def get(self, request: Request, agent_id: UUID) -> Response:
-        """Check a version, the newest unless one is named: every guardrail that is missing, with its remedy."""
+        """Check a version, the newest unless one is named: every guardrail that is missing, with its remedy.
+
+        Beside them the advice: defences that it may do without. A retired version gets none.
+        """
         version = _find_version(caller(request), agent_id, read_query(self.query, request).get("version"))
         findings = check_version(version)
         report = {
@@ -35,6 +38,7 @@ class Preflight(ApiView):
             "version": version.number,
             "ready": not findings,
             "findings": findings,
+            "advice": _advise(version),
         }
         return Response(render_row(PreflightSerializer, report))
 
@@ -50,8 +54,18 @@ class InstallationPreflight(ApiView):
         if not may_inspect_installation(caller(request)):
             raise PolicyDenied("superusers_only", "Only a superuser may see what the installation lacks.")
         findings = check_installation()
-        report = {"ready": not findings, "enforced": settings.PRODUCTION, "findings": findings}
+        report = {
+            "ready": not findings,
+            "enforced": settings.PRODUCTION,
+            "findings": findings,
+            "advice": list(advise_installation()),
+        }
         return Response(render_row(InstallationPreflightSerializer, report))
+
+
+def _advise(version: AgentVersion) -> list[Finding]:
+    retired = version.state == AgentVersion.State.RETIRED
+    return [] if retired else advise(version, version.catalogue.select_related("tool").order_by("tool__name"))
 
 
 def _find_version(user: User, agent_id: UUID, number: int | None) -> AgentVersion:

@@ -434,6 +434,7 @@ class InstallationPreflightSerializer(serializers.Serializer[Any]):  # Any: a pl
     ready = serializers.BooleanField()
     enforced = serializers.BooleanField(help_text="This is production: it does not start unless it is ready.")
     findings = FindingSerializer(many=True)
+    advice = FindingSerializer(many=True, help_text="What keeps nothing from starting, and would be safer.")
 
 
 class PreflightQuery(QuerySerializer):
@@ -452,3 +453,4 @@ class PreflightSerializer(serializers.Serializer[Any]):  # Any: a plain document
     version = serializers.IntegerField()
     ready = serializers.BooleanField()
     findings = FindingSerializer(many=True)
+    advice = FindingSerializer(many=True, help_text="What it may do without, and is safer with.")

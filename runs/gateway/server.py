@@ -30,6 +30,7 @@ from runs.gateway.asking import (
     write_arguments,
 )
 from runs.gateway.completing import complete, find_reader
+from runs.gateway.lacking import refuse_lacking
 from runs.gateway.logs import asked_level, keep_level
 from runs.gateway.mcp_tasks import describe_task, serve_tasks, speaks_tasks
 from runs.gateway.offering import list_tools
@@ -177,6 +178,7 @@ async def _read(
     answer = await wait_for_answer(received, for_people=not is_new, tell=tell)
     if forms := await _find_forms(context, foreign, answer):
         return put_forms(received, foreign, forms)
+    refuse_lacking(context, answer)
     if not answer.has_blocks:
         told = describe_problem(answer.code, answer.detail or str(answer.value), answer)
         raise MCPError(types.INVALID_REQUEST, f"{told['code']}: {told['detail']}", told)
@@ -220,6 +222,7 @@ async def _call_tool(
         return elsewhere
     if forms := await _find_forms(context, foreign, answer):
         return put_forms(received, foreign, forms)
+    refuse_lacking(context, answer)
     return tell_result(received, answer)
 
 

@@ -4,7 +4,7 @@ One list, the same in the console, ``apply``, ``manage.py check --deploy`` and t
 """
 
 from runs.preflight.activation import refuse_unsafe_activation
-from runs.preflight.advice import advise
+from runs.preflight.advice import advise, advise_installation
 from runs.preflight.findings import Finding
 from runs.preflight.installation import check_installation, refuse_unsafe_start
 from runs.preflight.versions import check_version
@@ -12,6 +12,7 @@ from runs.preflight.versions import check_version
 __all__ = [
     "Finding",
     "advise",
+    "advise_installation",
     "check_installation",
     "check_version",
     "refuse_unsafe_activation",

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from django.conf import settings
+
 from runs.models import EXTERNAL, AgentVersion
 from runs.preflight.findings import Finding
+from tools.commands import parse_commands
 from tools.models import Effect, ToolVersion
+from tools.sandbox import find_refusal
 
 
 def advise(version: AgentVersion, catalogue: Iterable[ToolVersion]) -> list[Finding]:
@@ -30,3 +34,20 @@ def _advise_marks(acting: list[ToolVersion]) -> Iterator[Finding]:
             )
             remedy = "Mark its destinations, identifiers, amounts and addresses in the tool's provenance"
             yield Finding("no_marks", str(each), problem, remedy)
+
+
+def advise_installation() -> Iterator[Finding]:
+    """Yield which servers of tools run without a sandbox by their operator's word, or do not run for want of one."""
+    try:
+        commands = parse_commands(settings.MCP_COMMANDS)
+    except ValueError:  # what stands against starting says so
+        return
+    for name, command in sorted(commands.items()):
+        if not command.sandbox:
+            problem = "it is started without a sandbox: it reaches what this installation's account reaches"
+            remedy = "Name in reads, writes and network what it needs, and leave sandbox out"
+            yield Finding("no_sandbox_wanted", f"MCP_COMMANDS: {name}", problem, remedy)
+        elif refusal := find_refusal(command):
+            yield Finding(
+                "no_sandbox_possible", f"MCP_COMMANDS: {name}", "it is not started", refusal.rstrip(".")
+            )

@@ -19,11 +19,12 @@ from runs.preflight.findings import Finding
 from runs.preflight.keys import check_keys
 from runs.preflight.versions import check_published
 from runs.preflight.weak import check_weak
+from tools.commands import parse_commands
 
 
 def check_installation() -> list[Finding]:
     """Return everything that stands against running this installation in production."""
-    findings = [*check_keys(), *_check_web(), *check_weak(), *_check_sign_on()]
+    findings = [*check_keys(), *_check_web(), *check_weak(), *_check_sign_on(), *_check_commands()]
     try:
         return [*findings, *check_database(), *_check_published_versions(), *_check_notices()]
     except DatabaseError:
@@ -57,6 +58,13 @@ def _check_web() -> Iterator[Finding]:
 def _check_sign_on() -> Iterator[Finding]:
     for fault in find_faults():
         yield Finding("single_sign_on", fault.setting, fault.problem, fault.remedy)
+
+
+def _check_commands() -> Iterator[Finding]:
+    try:
+        parse_commands(settings.MCP_COMMANDS)
+    except ValueError as error:
+        yield Finding("malformed_command", "MCP_COMMANDS", str(error), "Write it as docs/operations.md says")
 
 
 def _check_notices() -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from runs.models import AgentVersion
+from runs.preflight import advise
 from tests.api.caller import Caller
 from tests.api.conftest import Callers
 from tests.cast import Cast
@@ -101,6 +102,23 @@ def test_the_preflight_lists_what_is_missing_with_its_remedy(
     assert (report["agent"], report["version"], report["ready"]) == ("refunds-agent", 1, False)
     assert all(finding["remedy"] for finding in report["findings"])
     assert "price" in str(report["findings"])
+
+
+def test_the_preflight_gives_advice_that_keeps_nothing_from_being_published(
+    callers: Callers, cast: Cast, tool: Tool
+) -> None:
+    def advice() -> list[str]:
+        report = callers.bob.get(f"/agents/{cast.agent.pk}/preflight").body
+        assert all(each["remedy"] for each in report["advice"])
+        assert not {each["code"] for each in report["advice"]} & {each["code"] for each in report["findings"]}
+        return [each["code"] for each in report["advice"]]
+
+    draft = AgentVersionFactory.create(identity=cast.agent)
+    draft.catalogue.set([tool.versions.get(number=2)])
+    assert advice() == [finding.code for finding in advise(draft, draft.catalogue.all())]
+    assert "no_plan" in advice()
+    AgentVersion.objects.filter(pk=draft.pk).update(state="retired")
+    assert advice() == []
 
 
 def test_the_preflight_is_of_the_version_that_is_named(

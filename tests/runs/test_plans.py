@@ -98,6 +98,42 @@ def test_a_planner_that_plans_sees_nothing_but_the_users_words(office: Company) 
     assert office.states(run) == [("succeeded", "planned"), ("succeeded", "ok"), ("refused", "over_plan")]
 
 
+def test_what_a_planner_declares_and_no_word_is_known_for_is_put_before_a_person(office: Company) -> None:
+    """And only that: a tool that it did not declare is denied, however near the words are to it."""
+    office.publish(plan="planner")
+    office.let_decide(office.versions[1].tool)
+    declared, paid = {"tools": [{"tool": "send_money"}]}, {"iban": "US55USER1", "amount": "20"}
+    for tools, reason in ((declared, ("waiting", "")), ({"tools": []}, ("refused", "off_plan"))):
+        run = office.run(
+            proposes(("declare_plan", tools)),
+            proposes(("send_money", paid)),
+            says("Done."),
+            message="Let US55USER1 have 20",
+        )
+        assert office.states(run) == [("succeeded", "planned"), reason]
+    assert office.world.effects == []
+
+
+@pytest.mark.parametrize(
+    ("effect", "state"), [("reversible", ("waiting", "")), ("irreversible", ("refused", "off_plan"))]
+)
+def test_what_a_planner_forgot_to_declare_is_put_before_a_person(
+    company: Company, effect: str, state: tuple[str, str]
+) -> None:
+    """If the user's words ask for it, and it can be undone."""
+    company.add_tool("send_email", **{**SEND, "effect": effect})
+    company.publish(plan="planner")
+    company.let_decide(company.versions[0].tool)
+    run = company.run(
+        proposes(("declare_plan", {"tools": []})),
+        proposes(("send_email", TO_ANN)),
+        says("Done."),
+        message=f"Write an email to {ANN}",
+    )
+    assert company.states(run) == [("succeeded", "planned"), state]
+    assert company.world.effects == []
+
+
 def test_later_words_are_planned_without_what_was_read(office: Company) -> None:
     office.publish(plan="planner")
     reads(text="SECRET INSTRUCTIONS")
@@ -146,7 +182,8 @@ def test_a_plan_that_cannot_be_read_plans_nothing(
         message=f"Email {ANN}",
     )
     assert office.states(run)[0] == state
-    assert office.states(run)[1][0] == "refused"
+    # What the words ask for and an empty plan leaves out is put before a person.
+    assert office.states(run)[1][0] == ("waiting" if state[0] == "succeeded" else "refused")
     assert office.world.effects == []
 
 

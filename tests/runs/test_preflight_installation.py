@@ -18,7 +18,7 @@ from psycopg import sql
 
 from identities.models import ChangeRule
 from runs.models import AgentVersion
-from runs.preflight import check_installation, refuse_unsafe_start
+from runs.preflight import advise_installation, check_installation, refuse_unsafe_start
 from runs.preflight import database as database_preflight
 from tests.cast import Cast
 from tests.runs.guardrails import (
@@ -33,6 +33,7 @@ from tests.runs.guardrails import (
     versions,
 )
 from tests.runs.production import LONG_KEYS, run_in_production
+from tools import sandbox
 
 pytestmark = [pytest.mark.setup, pytest.mark.slow]
 
@@ -101,6 +102,7 @@ def test_good_installation_has_no_findings() -> None:
         ("SESSION_IDLE_S", 10**9, "idle_sessions"),
         ("SESSION_IDLE_S", 0, "idle_sessions"),
         ("LEDGER_CHECKPOINT_EVERY_S", 86_400.0, "rare_checkpoints"),
+        ("MCP_COMMANDS", {"time": "mcp-server-time"}, "malformed_command"),
     ],
 )
 def test_each_weak_setting_is_found(production: LazySettings, name: str, value: object, code: str) -> None:
@@ -169,6 +171,26 @@ def test_system_checks_show_the_same_list(production: LazySettings) -> None:
         (f"agentops.{f.code}", f.subject, f.problem, f.remedy) for f in check_installation()
     ]
     assert {m.id for m in found} == {"agentops.weak_key", "agentops.no_allowed_hosts"}
+
+
+@pytest.mark.usefixtures("db")
+def test_servers_without_a_sandbox_are_named_and_keep_nothing_from_starting(
+    production: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = {"line": ["mcp-server-time"], "sandbox": False}
+    production.MCP_COMMANDS = {"time": bare, "git": ["mcp-server-git"]}
+    monkeypatch.setattr(sandbox, "probe", lambda: "unshare: Operation not permitted")
+
+    found = {(m.id, m.obj): m for m in run_checks(include_deployment_checks=True) if m.obj}
+    told = [("no_sandbox_possible", "MCP_COMMANDS: git"), ("no_sandbox_wanted", "MCP_COMMANDS: time")]
+    for code, subject in told:
+        assert not found[f"agentops.{code}", subject].is_serious()
+    assert [(each.code, each.subject) for each in advise_installation()] == told
+    refuse_unsafe_start()
+
+    production.MCP_COMMANDS = {"time": bare["line"]}
+    monkeypatch.setattr(sandbox, "probe", lambda: "")
+    assert list(advise_installation()) == []
 
 
 # --- the database role -----------------------------------------------------------------------------------

@@ -7,10 +7,14 @@ set is joined instead of cut, the least is the most, all is any, a default is le
 from __future__ import annotations
 
 import ast
+import copy
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 
+from tests.tools.test_policy_mutants import Answers, Names, load
+
+Asks = Callable[[Names], Answers]
 Change = Callable[[], None]
 Place = tuple[ast.expr | ast.stmt | ast.comprehension, str, Change]
 
@@ -37,6 +41,24 @@ def mutants_of(module: ModuleType) -> Iterator[tuple[str, ast.Module]]:
         yield f"{lines[at.lineno - 1].strip()} [{what}]", ast.fix_missing_locations(tree)
 
 
+def check_that_each_is_seen(module: ModuleType, ask: Asks, equal: Mapping[str, str]) -> None:
+    """Fail for a mutant of which the answers are the right one's; but for those that nobody could see, all of them."""
+    right = _answers_of(module, ast.parse(inspect.getsource(module)), ask)
+    assert len(right) > 20, right
+    mutants = list(mutants_of(module))
+    assert len(mutants) > 10
+    unseen = [name for name, tree in mutants if _answers_of(module, tree, ask) == right]
+    assert [name for name in unseen if name not in equal] == []
+    assert [name for name, _ in mutants if name in equal and name not in unseen] == []
+
+
+def _answers_of(module: ModuleType, tree: ast.Module, ask: Asks) -> Answers:
+    try:
+        return ask(load(copy.deepcopy(tree), module))
+    except Exception as error:  # a mutant that falls over is noticed too
+        return [repr(error)]
+
+
 def _places(tree: ast.Module) -> Iterator[Place]:
     for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
         for node in _own(function):
@@ -44,9 +66,20 @@ def _places(tree: ast.Module) -> Iterator[Place]:
 
 
 def _own(function: ast.FunctionDef) -> Iterator[ast.AST]:
-    """Yield what a function does, without its annotations and defaults."""
+    """Yield what a function does, without its annotations and defaults, and those of what it holds."""
     for statement in function.body:
-        yield from ast.walk(statement)
+        noted = {id(each) for node in ast.walk(statement) for note in _notes(node) for each in ast.walk(note)}
+        yield from (node for node in ast.walk(statement) if id(node) not in noted)
+
+
+def _notes(node: ast.AST) -> list[ast.expr]:
+    """Return what a node says for type checkers alone."""
+    match node:
+        case ast.AnnAssign(annotation=note) | ast.arg(annotation=ast.expr() as note):
+            return [note]
+        case ast.FunctionDef(returns=ast.expr() as note):
+            return [note]
+    return []
 
 
 def _changes(node: ast.AST) -> Iterator[Place]:

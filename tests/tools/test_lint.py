@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tools.formats import STRICT
 from tools.lint import examine, split
 from tools.lint.parameters import is_leaf, list_parameters
-from tools.lint.words import find_choices
+from tools.lint.words import MARKED_FORMATS, TELLING_FORMATS, WHOEVER, find_choices
 from tools.schemas import check_schema
 from tools.services.definition import ToolDefinition
 
@@ -95,6 +97,10 @@ def test_a_schema_that_unfolds_without_end_is_looked_at_in_part() -> None:
         ({"to": {**TEXT, "type": "object", "properties": {"city": TEXT}}}, ("open_object", "warning", "/to")),
         ({"order_id": TEXT}, ("free_identifier", "warning", "/order_id")),
         ({"ids": {**TEXT, "type": "array", "items": {"type": "string"}}}, ("free_identifier", "warning", "/ids")),
+        ({"to": TEXT}, ("no_format", "warning", "/to")),
+        ({"reply_email": TEXT}, ("no_format", "warning", "/reply_email")),
+        ({"webhook_url": TEXT}, ("no_format", "warning", "/webhook_url")),
+        ({"recipients": {**TEXT, "type": "array", "items": TEXT}}, ("no_format", "warning", "/recipients")),
         ({"idempotency_key": TEXT}, ("invented_key", "error", "/idempotency_key")),
         ({"created_at": TEXT}, ("invented_moment", "warning", "/created_at")),
         ({"speed": {**TEXT, "description": "One of slow, fast or express."}}, ("open_string", "warning", "/speed")),
@@ -201,6 +207,57 @@ def test_an_identifier_that_is_looked_up_is_not_free() -> None:
         for definition in (free, replace(free, resolvers={"order_id": {"tool": "find", "value": "id"}}))
     ]
     assert ["free_identifier" in each for each in found] == [True, False]
+
+
+def missing_formats(properties: dict[str, Any], **more: Any) -> dict[str, str]:  # Any: JSON Schema, columns
+    """Return the remedy for each place that lacks a format."""
+    schema = {"type": "object", "properties": properties}
+    told = ToolDefinition("Sends.", "reversible", "none", "http", schema, **more)
+    return {each.where: each.remedy for each in examine("send", told) if each.code == "no_format"}
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("email", "email"), ("customer_email_address", "email"), ("mail", "email"), ("link", "uri"),
+        ("callback", "uri"),
+        ("domain", "hostname"), ("file_path", "path"), ("filename", "path"), ("payee", "name"), ("last_name", "name"),
+        ("cc", WHOEVER), ("sender", WHOEVER),
+        ("text", ""), ("photo", ""), ("to_do", ""), ("order_id", ""), ("hostile", ""), ("blackmail", ""),
+    ],
+)  # fmt: skip
+def test_what_a_place_holds_is_told_by_its_name(name: str, wanted: str) -> None:
+    found = missing_formats({name: TEXT})
+    assert found == ({f"/{name}": f"give it a format: {wanted}; or a pattern"} if wanted else {})
+
+
+@pytest.mark.parametrize("held", [{"format": "email"}, {"pattern": "^A"}, {"enum": ["a"]}, {"const": "a"}])
+def test_a_place_that_is_held_to_something_lacks_no_format(held: dict[str, Any]) -> None:
+    assert missing_formats({"to": {**TEXT, **held}, "cc": {"type": "array", "items": {**TEXT, **held}}}) == {}
+    assert missing_formats({"to": {"type": "boolean"}}) == {}
+
+
+def test_a_place_that_is_marked_lacks_one_whatever_its_name_and_one_that_is_looked_up_does_not() -> None:
+    properties = {
+        "whom": TEXT,
+        "page": TEXT,
+        "text": TEXT,
+        "in": {"type": "object", "properties": {"who": TEXT}},
+    }
+    marks = {"whom": "destination", "page": "url", "text": "content", "in.who": "identifier"}
+    found = missing_formats(properties, provenance={"arguments": marks})
+    assert {where: remedy.split(": ")[1] for where, remedy in found.items()} == {
+        "/whom": f"{WHOEVER}; or a pattern",
+        "/page": "uri; or a pattern",
+        "/in/who": "identifier; or a pattern",
+    }  # fmt: skip
+    looked_up = {"whom": {"tool": "find", "value": "id"}}
+    assert "/whom" not in missing_formats(properties, provenance={"arguments": marks}, resolvers=looked_up)
+
+
+def test_the_formats_that_are_asked_for_are_those_that_there_are() -> None:
+    told = [*MARKED_FORMATS.values(), *(told for _, told in TELLING_FORMATS)]
+    assert {name for each in told for name in re.findall(r"\w+", each)} - {"or"} <= STRICT.keys()
 
 
 def errors_of(name: str, schema: dict[str, Any]) -> int:

@@ -7,6 +7,7 @@ import copy
 import inspect
 from dataclasses import replace
 from decimal import Decimal
+from itertools import product
 from types import ModuleType
 
 import pytest
@@ -75,10 +76,10 @@ def ask_judging(names: Names) -> Answers:
         found = names["judge"]("send", "reversible", MARKED, arguments, Meant(sources))
         told.append([(each.word, each.code, each.detail) for each in found])
         told.append([(each.kind, each.text) for each in names["trace_values"](MARKED, arguments, sources)])
-    for plan in ({}, {"send": Planned(1)}):
-        for near in (True, False):
+    for plan in ({}, {"send": Planned(1)}, {"send": Planned(2, {"to": "Ann"})}):
+        for near, asked in product((True, False), repeat=2):
             for off in ("DENY", "REQUIRE_APPROVAL"):
-                meant = names["Meant"](judged.sources(), plan, 1, off, is_near=near)
+                meant = names["Meant"](judged.sources(), plan, 1, off, is_near=near, is_asked_for=asked)
                 told.append([each.word for each in names["judge"]("send", "reversible", MARKED, {}, meant)])
     for path, marked in (
         (("a", "*", "b"), ("a", "b")),

@@ -21,12 +21,12 @@ class AdapterOptions:
 
     `python_modules`: modules (with what lies below them) whose functions may be tools. `python_threads`: how
     many of them run at once in a process. `mcp_commands`: servers of tools that may be started here, as (name,
-    command line). `added`: further adapters as (name, dotted path of the class).
+    what the operator says of it: see `tools.commands`). `added`: further adapters as (name, dotted path of the class).
     """
 
     python_modules: tuple[str, ...] = ()
     python_threads: int = 64
-    mcp_commands: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    mcp_commands: tuple[tuple[str, Any], ...] = ()  # Any: JSON
     added: tuple[tuple[str, str], ...] = ()
 
 

@@ -137,7 +137,7 @@ class PythonAdapter:
             turned = {} if arguments is None else convert(call.spec.config, target.function, arguments)
             return target.function, _bind(target, call, turned)
         except SignatureChanged:
-            ask_anew(call.spec.config)
+            ask_anew(call.spec.config, call.spec.tool_id)
             return fail(CHANGED, "The function is not what was accepted any more; nothing was called.")
         except (TypeError, ValueError) as error:
             return fail("bad_argument", f"The function does not take these arguments: {error}")

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from agentops.messages import send_now
 from tools.adapters.http.origin import find_origin_faults
@@ -67,10 +68,18 @@ def find_signature_faults(config: Mapping[str, Any], function: Function | None) 
     return faults
 
 
-def ask_anew(config: Mapping[str, Any]) -> None:
-    """Have the module looked at again that a function was imported from. A hint: the next call finds it out as well."""
+def ask_anew(config: Mapping[str, Any], tool_id: UUID) -> None:
+    """Have a function looked at again, with its module if it was imported. A hint: the next call finds it out, too."""
     if ORIGIN in config:
         send_now("tools.recheck_server", config[ORIGIN]["server"], expires_s=RECHECK_S)
+    else:
+        send_now("tools.recheck_function", str(tool_id), expires_s=RECHECK_S)
+
+
+def digest_of(function: Function) -> str:
+    """Return the digest of a function as it is now; empty for one that no tool can be made of."""
+    read = _read(function)
+    return "" if read is None else read[1]
 
 
 @lru_cache(maxsize=512)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from tools.lint.findings import Finding, Severity
 from tools.lint.parameters import Parameter, Schema, is_leaf, list_parameters
@@ -11,17 +11,20 @@ from tools.lint.words import (
     CHOOSES_A_VERB,
     DRY_RUN,
     IDENTIFIER,
+    MARKED_FORMATS,
     MOMENT,
     TWO_VERBS,
     UNIQUE_KEY,
     VERBS,
     find_choices,
+    telling_format,
     verbs_of,
 )
 from tools.services.definition import ToolDefinition
 
 MOST_PARAMETERS = 10
 MOST_PLACES = 200
+HOLDING = frozenset({"enum", "const", "pattern", "format"})  # that say what a text may be
 
 
 def examine(name: str, definition: ToolDefinition, *, has_preview: bool = False) -> list[Finding]:
@@ -89,17 +92,48 @@ def _find_open_ends(_: str, definition: ToolDefinition, parameters: list[Paramet
 def _find_free_identifiers(
     _: str, definition: ToolDefinition, parameters: list[Parameter]
 ) -> Iterator[Finding]:
-    looked_up = {"/" + path.removesuffix(".*").replace(".", "/") for path in definition.resolvers}
+    looked_up = _places_of(definition.resolvers)
     for parameter in parameters:
         node = _item_of(parameter.schema)
         if parameter.where in looked_up:
             continue
         if node.get("type") != "string" or not IDENTIFIER.search(parameter.name.lower()):
             continue
-        if not {"enum", "const", "pattern", "format"} & node.keys():
+        if not HOLDING & node.keys():
             problem = "any text fits an identifier: the model can make one up that looks right"
             remedy = "have it looked up (resolvers), or give it a pattern, or format: identifier"
             yield Finding("free_identifier", "warning", parameter.where, problem, remedy)
+
+
+def _find_missing_formats(
+    _: str, definition: ToolDefinition, parameters: list[Parameter]
+) -> Iterator[Finding]:
+    """Yield recipients and addresses that any text fits: what looks like one would pass for it."""
+    looked_up = _places_of(definition.resolvers)
+    marked = {where: kind for path, kind in _marks_of(definition) for where in _places_of([path])}
+    for parameter in parameters:
+        node = _item_of(parameter.schema)
+        if node.get("type") != "string" or HOLDING & node.keys() or parameter.where in looked_up:
+            continue
+        if IDENTIFIER.search(parameter.name.lower()):  # another rule asks for the same
+            continue
+        wanted = telling_format(parameter.name) or MARKED_FORMATS.get(marked.get(parameter.where, ""), "")
+        if wanted:
+            problem = (
+                "any text fits it: letters that only look the same, or another kind of address, would pass"
+            )
+            remedy = f"give it a format: {wanted}; or a pattern"
+            yield Finding("no_format", "warning", parameter.where, problem, remedy)
+
+
+def _marks_of(definition: ToolDefinition) -> list[tuple[str, str]]:
+    marks = definition.provenance.get("arguments")
+    return [(str(path), str(kind)) for path, kind in marks.items()] if isinstance(marks, dict) else []
+
+
+def _places_of(paths: Iterable[str]) -> set[str]:
+    """Return where paths of a definition lead to, as parameters are named."""
+    return {"/" + path.removesuffix(".*").replace(".", "/") for path in paths}
 
 
 def _find_invented(_: str, definition: ToolDefinition, parameters: list[Parameter]) -> Iterator[Finding]:
@@ -176,6 +210,7 @@ RULES: tuple[Callable[[str, ToolDefinition, list[Parameter]], Iterator[Finding]]
     _find_free_objects,
     _find_invented,
     _find_free_identifiers,
+    _find_missing_formats,
     _find_open_strings,
     _find_open_ends,
     _find_missing_output,

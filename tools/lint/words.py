@@ -24,6 +24,21 @@ MOMENT = re.compile(
     r"(^|_)(timestamp|now|created_at|updated_at|sent_at|requested_at|current_(date|time|datetime))$"
 )
 DRY_RUN = re.compile(r"^(dry_?run|preview|preview_only|validate_only|simulate)$")
+WHOEVER = "email, name or identifier"
+# What a text is, by the name of its place, and the format that holds it to that: without one, letters of another
+# alphabet that look the same, an address inside, a way out of a folder go through as any text does.
+TELLING_FORMATS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(^|_)e?mails?(_address(es)?)?$"), "email"),
+    (re.compile(r"(^|_)(urls?|uri|link|href|webhook|callback|website|homepage)$"), "uri"),
+    (re.compile(r"(^|_)(host|hostname|domain)$"), "hostname"),
+    (re.compile(r"(^|_)(paths?|file_?names?|folder|directory)$"), "path"),
+    (re.compile(r"(^|_)(payee|beneficiary|account_holder|(full|first|last|family|company)_name)$"), "name"),
+    (
+        re.compile(r"^(to|cc|bcc|reply_to)$|(^|_)(recipients?|addressees?|destination|sender)$"),
+        "email, name or identifier",
+    ),
+)
+MARKED_FORMATS = {"url": "uri", "destination": WHOEVER, "identifier": "identifier"}
 READ_OF_A_DESCRIPTION = 600  # characters: what is beyond that lists no values
 _WORD = r"[\w-]{1,40}"
 _QUOTED = rf"['\"`]{_WORD}['\"`]"
@@ -34,6 +49,11 @@ _ALTERNATIVES = (
     re.compile(rf"(?:one of|either):? ((?:{_LISTED}{_BETWEEN})+{_LISTED})", re.I),
     re.compile(rf"((?:{_QUOTED}{_BETWEEN})+{_QUOTED})", re.I),
 )
+
+
+def telling_format(name: str) -> str:
+    """Return the format that a place asks for by its name; empty where the name tells of none."""
+    return next((told for pattern, told in TELLING_FORMATS if pattern.search(name.lower())), "")
 
 
 def find_choices(words: str) -> list[str]:

@@ -51,13 +51,18 @@ class Meant:
     accepted: str = (
         ""  # the run that proposed it: there it was judged, and people have accepted just this call
     )
-    is_near: bool = (
-        False  # the user's words have to do with the tool, though they do not ask for it as far as is known
-    )
+    # The user's words have to do with the tool, though they do not ask for it as far as is known.
+    is_near: bool = False
+    # By the user's words alone the call would be as they meant it: only the planner did not declare its tool.
+    is_asked_for: bool = False
 
     def word_for(self, deviation: Deviation) -> OffPlan:
-        """Return what follows from a deviation: where words may have been missing, a person is asked."""
-        return "REQUIRE_APPROVAL" if deviation == "off_plan" and self.is_near else self.off_plan
+        """Return what follows from a deviation: where words or a declaration may have been wanting, a person is asked.
+
+        How often a planner itself said that it would call, and with what, it said before it had read anything.
+        """
+        asks = deviation == "off_plan" and (self.is_near or self.is_asked_for)
+        return "REQUIRE_APPROVAL" if asks else self.off_plan
 
 
 @dataclass(frozen=True, slots=True)

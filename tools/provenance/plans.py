@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -24,7 +24,10 @@ MOST = 20  # calls of one tool with effects, whatever is asked for
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One tool of a plan. ``at_most`` is None without a limit; ``arguments`` what its calls must carry, by name."""
+    """One tool of a plan. ``at_most`` is None without a limit; ``arguments`` what its calls must carry, by name.
+
+    With an ``at_most`` of 0 it is no more than declared: nobody knows that the user asked for it.
+    """
 
     at_most: int | None = None
     arguments: Mapping[str, str] = field(default_factory=dict)
@@ -53,6 +56,14 @@ def derive(request: str, candidates: Iterable[Candidate]) -> dict[str, Planned]:
     return plan
 
 
+def derive_all(texts: Iterable[str], candidates: Collection[Candidate]) -> dict[str, Planned]:
+    """Return the widest plan that several texts of a user allow; each asks by itself."""
+    plan: dict[str, Planned] = {}
+    for text in texts:
+        plan = join(plan, derive(text, candidates))
+    return plan
+
+
 def _how_often(request: str) -> int:
     """Return how many calls a request can mean at most: one for each thing that it names."""
     if means_several(request):
@@ -71,9 +82,13 @@ def means_several(request: str) -> bool:
     return bool(words & _SEVERAL) or _PLURAL.search(plain(request)) is not None
 
 
-def admit(proposed: Plan, widest: Plan) -> dict[str, Planned]:
-    """Return what a planner proposed of what the user's words allow: it can narrow a plan, never widen it."""
-    return {name: _narrower(planned, widest[name]) for name, planned in proposed.items() if name in widest}
+def admit(proposed: Plan, widest: Plan, near: Collection[str] = ()) -> dict[str, Planned]:
+    """Return what a planner proposed of what the user's words allow: it can narrow a plan, never widen it.
+
+    ``near``: tools that the words have to do with. Those stay declared, so that people are asked about their calls.
+    """
+    known = {name: _narrower(planned, widest[name]) for name, planned in proposed.items() if name in widest}
+    return known | {name: Planned(0) for name in proposed if name in near and name not in widest}
 
 
 def _narrower(proposed: Planned, widest: Planned) -> Planned:
@@ -100,7 +115,7 @@ Deviation = Literal["off_plan", "over_plan", "other_arguments", ""]
 def find_deviation(plan: Plan, tool: str, used: int, arguments: Mapping[str, object]) -> Deviation:
     """Return how a call deviates from the plan, or an empty string; ``used`` are the calls of the tool before it."""
     planned = plan.get(tool)
-    if planned is None:
+    if planned is None or planned.at_most == 0:
         return "off_plan"
     if planned.at_most is not None and used >= planned.at_most:
         return "over_plan"

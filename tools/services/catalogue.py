@@ -107,7 +107,10 @@ def quarantine_tool(*, actor: User, tool: Tool, reason: str = "") -> Tool:
 @transaction.atomic
 def accept_tool(*, actor: User, tool: Tool, reason: str = "") -> Tool:
     """Put a quarantined tool back into service; not one whose server describes it differently now."""
+    from tools.services.functions import refuse_changed  # which takes versions from here
+
     refuse_unaccepted(tool)
+    refuse_changed(tool)
     return _move(tool, actor, CHANGE, Tool.State.ACTIVE, {"quarantined"}, "tool.accepted", reason)
 
 
@@ -126,6 +129,20 @@ def latest_version(tool: Tool) -> ToolVersion | None:
 def lock_tool(tool: Tool) -> Tool:
     """Return the row as it is now, locked until the transaction ends."""
     return Tool.objects.select_for_update(of=("self",)).select_related("team").get(pk=tool.pk)
+
+
+def set_aside(tool: Tool, facts: Mapping[str, object], actor: User | None) -> bool:
+    """Quarantine a tool that is not what was accepted any more; return whether it was in service."""
+    locked = lock_tool(tool)
+    if locked.state != Tool.State.ACTIVE:
+        return False
+    locked.state = Tool.State.QUARANTINED
+    locked.save(update_fields=["state"])
+    told = {"before": "active", "because": "definition_changed", **facts}
+    actor_id = actor.id if actor is not None else None
+    record(locked.id, "tool", Draft("tool.quarantined", timezone.now(), told, None, actor_id))
+    withdraw_credentials(locked)
+    return True
 
 
 def record_tool(tool: Tool, kind: str, actor: User, facts: Mapping[str, object], reason: str = "") -> None:

@@ -23,6 +23,7 @@ from identities.oauth.tokens import draft_token, sign_token
 from identities.secret_settings import parse_settings
 from tools.adapters.mcp.config import parse_pinned
 from tools.adapters.mcp.definitions import find_faults
+from tools.commands import parse_commands
 from tools.credentials.material import Credential
 from tools.credentials.providers import CredentialTrouble, LeaseTerms, OpenSecret, get_provider
 from tools.models import ToolServer
@@ -88,7 +89,7 @@ def _ask(server: ToolServer) -> list[Listed]:
 
     target = parse_pinned({**config_of(server), **NO_TOOL}).target
     with _papers(server) as headers:
-        described = ask_for_tools(target, headers, settings.MCP_COMMANDS, WITHIN_S)
+        described = ask_for_tools(target, headers, parse_commands(settings.MCP_COMMANDS), WITHIN_S)
     found = [(each, [*find_faults(each), *find_template_faults(each.name)]) for each in described]
     return [Listed(each.name, each.values(), "" if faults else each.digest, faults) for each, faults in found]
 

@@ -10,7 +10,7 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from identities.models import User
 from tools.models import ServerDocument, ServerTool, Tool, ToolServer
-from tools.services.catalogue import lock_tool, withdraw_credentials
+from tools.services.catalogue import set_aside
 from tools.services.documents import Reading
 from tools.services.listing import Listed, Listing, list_server
 
@@ -91,18 +91,5 @@ def _accepted_rows(server: ToolServer) -> list[ServerTool]:
 
 def _quarantine(row: ServerTool, actor: User | None) -> bool:
     """Take a tool out of service, as nobody may refuse to; return whether it was in service."""
-    tool = lock_tool(row.tool)  # type: ignore[arg-type]  # the rows asked for have one
-    if tool.state != Tool.State.ACTIVE:
-        return False
-    tool.state = Tool.State.QUARANTINED
-    tool.save(update_fields=["state"])
-    facts = {
-        "before": "active",
-        "because": "definition_changed",
-        "server": str(row.server_id),
-        "digest": row.digest,
-    }
-    actor_id = actor.id if actor is not None else None
-    record(tool.id, "tool", Draft("tool.quarantined", timezone.now(), facts, None, actor_id))
-    withdraw_credentials(tool)
-    return True
+    facts = {"server": str(row.server_id), "digest": row.digest}
+    return set_aside(row.tool, facts, actor)  # type: ignore[arg-type]  # the rows asked for have one

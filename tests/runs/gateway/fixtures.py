@@ -82,6 +82,7 @@ TOOLS: dict[str, tuple[str, Schema]] = {
     "test_input_required_result_request_state": ("Asks, and remembers what for.", takes()),
     "test_input_required_result_tampered_state": ("Asks, and remembers what for.", takes()),
     "test_input_required_result_multi_round": ("Asks twice.", takes()),
+    "test_missing_capability": ("Asks the client's model before it does anything.", takes()),
     "greet": ("Greets.", takes("name", name={"type": "string"})),
     "slow_compute": ("Takes its time.", takes("seconds", seconds=SECONDS, label={"type": "string"})),
     "failing_job": ("Fails after a second.", takes()),
@@ -116,12 +117,22 @@ async def call_tool(
             return ask(context, name, params) or says(
                 types.TextContent(text=f"state-ok: {params.request_state}")
             )
+        case "test_missing_capability":
+            refuse_without_sampling(context)
         case "slow_compute":
             await asyncio.sleep(min(arguments["seconds"], LONGEST_S))
         case "failing_job":
             await asyncio.sleep(1)
             return says(types.TextContent(text="It failed."), is_error=True)
     return says(types.TextContent(text=f"This is the text of {params.name} {arguments or ''}."))
+
+
+def refuse_without_sampling(context: Context) -> None:
+    """Refuse a client whose model cannot be asked, in the protocol's words."""
+    capabilities = context.session.client_capabilities
+    if capabilities is None or capabilities.sampling is None:
+        lacks: JSON = {"requiredCapabilities": {"sampling": {}}}
+        raise MCPError(types.MISSING_REQUIRED_CLIENT_CAPABILITY, "no sampling, no call", lacks)
 
 
 def form(**fields: str) -> Schema:

@@ -13,6 +13,11 @@ NODE = Path(ROOT_DIR) / "bin/node"
 NPM = Path(ROOT_DIR) / "lib/node_modules/npm/bin/npm-cli.js"
 
 
+def start_by_node(script: Path) -> dict[str, object]:
+    """Return what an operator says of a server that is a script of node's: it reads what is installed beside it."""
+    return {"line": [str(NODE), str(script), "stdio"], "reads": [str(ROOT_DIR), str(script.parents[4])]}
+
+
 def install(folder: str, place: Path) -> Path:
     """Install what the lock in a folder beside this module names, in a place of one's own; skip where npm cannot."""
     for name in ("package.json", "package-lock.json"):

@@ -9,10 +9,10 @@ from typing import Any
 
 import mcp_types as types
 import pytest
-from mcp import Client
+from mcp import Client, MCPError
 from pytest_django import Settings
 
-from runs.gateway import asking
+from runs.gateway import asking, lacking
 from runs.gateway.asking import read_state
 from tests.runs.company import Company
 from tests.runs.gateway import fixtures
@@ -245,3 +245,50 @@ def test_mutant_that_answers_what_nobody_declared_gives_strangers_what_they_ask(
     monkeypatch.setattr(conversation, "respond", obey)
     told = asked.hear(asked.call(ONCE, {"answers": {"user_name": {"name": "Ann"}}}))
     assert told.status == "succeeded"
+
+
+LACKING = "test_missing_capability"
+
+
+def test_what_a_tool_needs_of_its_client_is_told_to_one_that_lacks_it(
+    gateway: Gateway, asked: Outside
+) -> None:
+    """By the protocol's own error, with what is lacking by name; the call was made here, and refused there."""
+    error = call_lacking(gateway)
+    assert isinstance(error, MCPError)
+    assert error.error.code == types.MISSING_REQUIRED_CLIENT_CAPABILITY
+    assert error.error.data == {"requiredCapabilities": {"sampling": {}}}
+    assert "nothing was called" in error.error.message
+    assert "no sampling, no call" not in error.error.message, "a stranger's words go nowhere"
+
+
+@pytest.mark.usefixtures("asked")
+def test_a_client_that_has_it_is_told_that_nothing_is_passed_on(gateway: Gateway) -> None:
+    result = call_lacking(gateway, sampling_callback=sample)
+    assert isinstance(result, types.CallToolResult)
+    problem = result.meta["io.agentops/problem"] if result.meta else {}
+    assert (result.is_error, problem["code"]) == (True, "capability_missing")
+    assert "sampling" in problem["detail"]
+
+
+@pytest.mark.usefixtures("asked")
+def test_without_the_guard_the_error_is_a_result(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mutant: nobody looks at what the client has."""
+    monkeypatch.setattr(lacking, "_offers", lambda *_: True)
+    assert isinstance(call_lacking(gateway), types.CallToolResult)
+
+
+async def sample(
+    context: Any, params: Any
+) -> types.CreateMessageResult:  # Any: as the client hands them over
+    raise AssertionError("nobody asks this client's model")
+
+
+def call_lacking(gateway: Gateway, **options: Any) -> Any:  # Any: of the SDK's client; a result or its error
+    async def talk(client: Client) -> Any:  # Any: as above
+        try:
+            return await client.call_tool(LACKING, {})
+        except MCPError as error:
+            return error
+
+    return gateway.ask(talk, mode="2026-07-28", **options)

@@ -21,7 +21,7 @@ from runs.gateway.answers import Answer
 from tests.runs.company import Company, proposes, says
 from tests.runs.gateway.conftest import Outside, delegate
 from tests.runs.gateway.gateways import serving
-from tests.runs.gateway.npm import NODE, install
+from tests.runs.gateway.npm import NODE, install, start_by_node
 from tests.runs.gateway.served import take_over
 from tools.models import ServerTool
 from tools.services import ServerDefinition
@@ -68,7 +68,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def reached(transport: str, script: Path, settings: Settings) -> Iterator[ServerDefinition]:
     """Provide the server as people name it: behind a command of the operator's, or at an address where it runs."""
     if transport == "stdio":
-        settings.MCP_COMMANDS = {"everything": (str(NODE), str(script), "stdio")}
+        settings.MCP_COMMANDS = {"everything": start_by_node(script)}
         yield ServerDefinition("stdio", command="everything")
         return
     with running(script, free_port()) as url:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.runs.gateway.npm import NODE
+from tests.runs.gateway.npm import start_by_node
 from tests.runs.gateway.test_everything import everything, free_port, running
 from tests.tools.adapters.mcp.calls import SERVER, call_of
 from tools.adapters.base import AdapterOptions
@@ -22,6 +22,7 @@ from tools.adapters.mcp.config import Target
 from tools.adapters.mcp.definitions import Described
 from tools.adapters.mcp.listing import ask_for_tools
 from tools.calls import Call
+from tools.commands import parse_commands
 from tools.outcomes import Outcome
 
 __all__ = ["everything"]  # a fixture
@@ -39,7 +40,7 @@ class Reached:
         self.adapter, self.place = adapter, {"server": str(SERVER), **place}
         target = Target(**self.place)
         self.tools: dict[str, Described] = {
-            tool.name: tool for tool in ask_for_tools(target, [], commands, within_s=60)
+            tool.name: tool for tool in ask_for_tools(target, [], parse_commands(commands), within_s=60)
         }
 
     def call(self, name: str, arguments: dict[str, Any], effect: str) -> Call:
@@ -61,7 +62,7 @@ class Reached:
 
 @pytest.fixture
 def started(everything: Path) -> Iterator[Reached]:
-    commands = {"everything": (str(NODE), str(everything), "stdio")}
+    commands = {"everything": start_by_node(everything)}
     adapter = McpAdapter(AdapterOptions(mcp_commands=tuple(commands.items())))
     yield Reached(adapter, {"command": "everything"}, commands)
     adapter.close()

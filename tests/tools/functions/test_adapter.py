@@ -103,7 +103,12 @@ def test_a_function_that_is_another_one_is_not_called(
     call = call_to("refund", FULL, signature="0" * 64, origin=origin)
     outcome = adapter.invoke(call, timeout_s=5)
     assert (outcome.status, outcome.code, shop.SEEN) == ("failed", "definition_changed", [])
-    assert asked == [("tools.recheck_server", origin["server"])]
+    applied = call_to("refund", FULL, signature="0" * 64)
+    assert adapter.invoke(applied, timeout_s=5).code == "definition_changed"
+    assert asked == [
+        ("tools.recheck_server", origin["server"]),
+        ("tools.recheck_function", str(applied.spec.tool_id)),
+    ]
 
     def trust(config: object, function: object, arguments: dict[str, Any]) -> dict[str, Any]:
         return arguments

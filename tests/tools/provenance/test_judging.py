@@ -149,6 +149,23 @@ def test_where_words_may_be_wanting_a_person_is_asked(
 
 
 @pytest.mark.parametrize(
+    ("plan", "used", "expected"),
+    [
+        ({}, 0, ("REQUIRE_APPROVAL", "off_plan")),
+        ({"send_money": Planned(0)}, 0, ("REQUIRE_APPROVAL", "off_plan")),
+        ({"send_money": Planned(1)}, 1, ("DENY", "over_plan")),
+        ({"send_money": Planned(1, {"to": "US55USER"})}, 0, ("DENY", "other_arguments")),
+    ],
+)
+def test_what_a_planner_forgot_to_declare_is_put_before_a_person(
+    plan: dict[str, Planned], used: int, expected: tuple[str, str]
+) -> None:
+    meant = Meant(sources(), plan, used, is_asked_for=True)
+    assert words_of({"to": "DE00EVIL99998888"}, meant)[0] == expected
+    assert ("ALLOW", "off_plan") not in words_of({"to": "US55USER"}, meant)
+
+
+@pytest.mark.parametrize(
     ("said", "near"),
     [
         ("Noa Lund earns more from now on, adjust it", True),
@@ -172,6 +189,14 @@ def test_a_destination_is_let_through_only_from_the_user_or_trusted_data(value: 
     assert all((word == "ALLOW") == trusted for word, _ in found)
 
 
+def test_what_is_declared_and_only_near_to_the_words_takes_a_person_each_time() -> None:
+    declared = {"pay": Planned(3, {"to": "Ann"}), "send": Planned(2), "read": Planned(), "drop": Planned(1)}
+    admitted = admit(declared, {"read": Planned(), "send": Planned(1)}, {"pay", "send", "never"})
+    assert admitted == {"read": Planned(), "send": Planned(1), "pay": Planned(0)}
+    assert find_deviation(admitted, "pay", 0, {"to": "Ann"}) == "off_plan"
+    assert join(admitted, {"pay": Planned(2)})["pay"] == Planned(2)
+
+
 @given(
     st.dictionaries(st.sampled_from("abc"), st.builds(Planned, st.none() | st.integers(1, 5)), max_size=3),
     st.dictionaries(st.sampled_from("abc"), st.builds(Planned, st.none() | st.integers(1, 5)), max_size=3),
@@ -184,7 +209,7 @@ def test_a_planner_narrows_a_plan_and_the_users_later_words_widen_it(
     def allows(plan: dict[str, Planned]) -> bool:
         return find_deviation(plan, tool, used, {}) == ""
 
-    assert not allows(admit(proposed, widest)) or (allows(proposed) and allows(widest))
+    assert not allows(admit(proposed, widest, "abc")) or (allows(proposed) and allows(widest))
     assert not (allows(proposed) or allows(widest)) or allows(join(proposed, widest))
 
 

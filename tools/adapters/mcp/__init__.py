@@ -25,6 +25,7 @@ a result that asks for anything else                failed                unknow
 isError                                             failed                unknown, or failed where        works
                                                                           `error_is_refusal`
 error -32601, -32602, -3202x: not begun             failed                failed                          works
+error -32021: it lacks something of its client      failed, with what     failed, with what               works
 any other error, or a stream without an answer      failed, retryable     unknown, retryable              fails
 ==================================================  ====================  ==============================  =======
 
@@ -52,7 +53,9 @@ from tools.adapters.mcp.transports import open_transport
 from tools.adapters.mcp.wire import Allowance, Exchanges
 from tools.cache import BoundedCache
 from tools.calls import Call
+from tools.commands import parse_commands
 from tools.outcomes import Outcome, fail
+from tools.sandbox import find_refusal
 
 PLACES = 16  # conversations with one server at once, in one process
 KEY_META = "io.agentops/idempotency-key"
@@ -64,7 +67,7 @@ class McpAdapter:
     """Call tools of MCP servers, each in its server's own places."""
 
     def __init__(self, options: AdapterOptions) -> None:
-        self._commands = dict(options.mcp_commands)
+        self._commands = parse_commands(dict(options.mcp_commands))
         self._wire = Wire()
         self._places: BoundedCache[str, BoundedThreads] = BoundedCache(limit=256)
 
@@ -86,6 +89,9 @@ class McpAdapter:
         if faults:
             return fail("bad_config", "; ".join(faults))
         pinned = parse_pinned(call.spec.config)
+        command = self._commands.get(pinned.target.command)
+        if command is not None and (refusal := find_refusal(command)):
+            return fail("no_sandbox", refusal)
         allowance = Allowance(lease_clock_s() + timeout_s, not_after, call.recall)
         exchanges = Exchanges(self._wire, pinned.target, call_headers(call), allowance)
         seen = Seen()

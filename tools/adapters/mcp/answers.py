@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mcp import MCPError
 from mcp_types import (
     CallToolResult,
     EmbeddedResource,
@@ -35,6 +36,8 @@ from tools.calls import Call
 from tools.outcomes import Outcome, Part, call_back, doubt, fail
 
 CHANGED = "definition_changed"
+CAPABILITY_MISSING, CAPABILITIES = "capability_missing", "capabilities"
+CLIENT_CAPABILITIES = frozenset({"sampling", "roots", "elicitation"})
 # By which a server says that it has not begun. An internal error, or one of its own making, does not say so.
 _NOT_BEGUN = frozenset(
     {
@@ -55,6 +58,8 @@ def judge_conversation(call: Call, pinned: Pinned, seen: Seen, exchanges: Exchan
         detail = "The server does not describe this tool any more as it was accepted; nothing was called."
         return fail(CHANGED, detail)
     begun = exchanges.called if exchanges is not None else None
+    if seen.refusal is not None and seen.refusal.code == MISSING_REQUIRED_CLIENT_CAPABILITY:
+        return _name_missing(seen.refusal)
     if call.recall is not None and call.recall.code:
         return call_back(call.spec.effect, call.recall.code, sent=begun.sent if begun else seen.asked)
     if begun is None and (exchanges is not None or not seen.asked):
@@ -62,6 +67,19 @@ def judge_conversation(call: Call, pinned: Pinned, seen: Seen, exchanges: Exchan
     if begun is not None and (begun.fault or not 200 <= begun.status < 300):
         return judge(call, begun, pinned.target.limit_bytes)
     return _judge_broken(call, seen)
+
+
+def _name_missing(refusal: MCPError) -> Outcome:
+    """Say what a server would have of its client before it begins: nothing of the kind is passed on.
+
+    The words are ours, and so are the names: a stranger's are no names of anything.
+    """
+    told = refusal.error.data if isinstance(refusal.error.data, dict) else {}
+    wanted = told.get("requiredCapabilities")
+    named = sorted(CLIENT_CAPABILITIES & wanted.keys()) if isinstance(wanted, dict) else []
+    what = ", ".join(named) or "something"
+    detail = f"Its server asks its client for {what} before it begins, which nobody here passes on; nothing was called."
+    return replace(fail(CAPABILITY_MISSING, detail), value={CAPABILITIES: [*named]})
 
 
 def _judge_beginning(call: Call, seen: Seen, last: Exchange | None) -> Outcome:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from mcp.client import Client
 
@@ -15,16 +14,20 @@ from tools.adapters.mcp.conversation import Seen, hold, list_tools
 from tools.adapters.mcp.definitions import Described
 from tools.adapters.mcp.transports import open_transport
 from tools.adapters.mcp.wire import Allowance, Exchanges
+from tools.commands import Commands
+from tools.sandbox import find_refusal
 
 
 def ask_for_tools(
     target: Target,
     headers: Sequence[tuple[bytes, bytes]],
-    commands: Mapping[str, Any],  # Any: command lines
+    commands: Commands,
     within_s: float,
 ) -> list[Described]:
     """Return what a server lists. Raises AdapterError, in words of ours only."""
     found: list[Described] | None = None
+    if target.command and (refusal := find_refusal(commands[target.command])):
+        raise AdapterError("no_sandbox", refusal)
 
     async def speak(client: Client) -> None:
         nonlocal found

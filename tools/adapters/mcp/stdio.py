@@ -1,7 +1,7 @@
 """A server that we start ourselves, for one conversation: what it remembers is of nobody else's call.
 
-It knows nothing of our environment, has a directory of its own that goes with it, and a process group that is killed
-at the end, or with the worker. The SDK's own transport keeps a line of any length; this one does not.
+It knows nothing of our environment, is in a room of its own (see `sandbox`) that goes with it, and has a process group
+that is killed at the end, or with the worker. The SDK's own transport keeps a line of any length; this one does not.
 """
 
 from __future__ import annotations
@@ -9,10 +9,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import anyio
@@ -22,7 +20,9 @@ from mcp.client._transport import TransportStreams
 from mcp.shared.message import SessionMessage
 from mcp_types import jsonrpc_message_adapter
 
-LAUNCHER = Path(__file__).with_name("launcher.py")
+from tools.commands import Command
+from tools.sandbox import environment, launch_line
+
 GRACE_S = 0.5  # for a server to end by itself, once its input has
 
 Inbox = MemoryObjectSendStream[SessionMessage | Exception]
@@ -30,15 +30,14 @@ Outbox = MemoryObjectReceiveStream[SessionMessage]
 
 
 @asynccontextmanager
-async def start_server(line: Sequence[str], limit_bytes: int) -> AsyncGenerator[TransportStreams]:
+async def start_server(command: Command, limit_bytes: int) -> AsyncGenerator[TransportStreams]:
     """Start a server and give the streams to and from it."""
     with TemporaryDirectory(prefix="mcp-", ignore_cleanup_errors=True) as home:
-        bare = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), home]
         process = await anyio.open_process(
-            [*bare, *line],
+            launch_line(command, home),
             stderr=subprocess.DEVNULL,  # nobody reads it, and a pipe that nobody reads fills up
             cwd=home,
-            env={"PATH": os.environ.get("PATH", os.defpath)},
+            env=environment(),
             start_new_session=True,
         )
         async with _streams_of(process, limit_bytes) as streams:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import httpx2
 from mcp.client.streamable_http import streamable_http_client
 
@@ -11,9 +9,10 @@ from tools.adapters.mcp.config import Target
 from tools.adapters.mcp.conversation import Transport
 from tools.adapters.mcp.stdio import start_server
 from tools.adapters.mcp.wire import Exchanges
+from tools.commands import Commands
 
 
-def open_transport(target: Target, exchanges: Exchanges, commands: Mapping[str, Sequence[str]]) -> Transport:
+def open_transport(target: Target, exchanges: Exchanges, commands: Commands) -> Transport:
     """Return the way to a server, not yet gone."""
     if target.command:
         return start_server(commands[target.command], target.limit_bytes)

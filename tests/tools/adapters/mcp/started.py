@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mcp.server.mcpserver import MCPServer
 
@@ -35,6 +39,36 @@ def pry(order: str) -> list[int]:
 
 
 @server.tool()
+def explore(order: str) -> dict[str, str]:
+    """Tries what it should not be able to do, on what the text names; tells what each attempt came to."""
+    told: dict[str, Any] = json.loads(order)  # Any: JSON
+    return {
+        **{f"read {each}": attempt(Path(each).read_bytes) for each in told["reads"]},
+        **{f"write {each}": attempt(partial(Path(each).write_text, "x")) for each in told["writes"]},
+        "connect": attempt(partial(socket.create_connection, ("127.0.0.1", told["port"]), 5)),
+        "reach": attempt(partial(reach, told["abstract"])),
+        "kill": attempt(partial(os.kill, told["pid"], 0)),
+        "namespaces": attempt(partial(subprocess.run, ["unshare", "--user", "true"], check=True)),
+        "descriptors": attempt(partial(os.fstat, told["descriptor"])),
+    }
+
+
+def reach(name: str) -> None:
+    """Connect to a socket that has a name, and no place among the files."""
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.connect(f"\0{name}")
+
+
+def attempt(deed: Callable[[], object]) -> str:
+    """Return `done`, or by what error it was refused."""
+    try:
+        deed()
+    except (OSError, subprocess.SubprocessError) as error:
+        return type(error).__name__
+    return "done"
+
+
+@server.tool()
 def die(order: str) -> str:
     """Ends in the middle of a call."""
     os._exit(1)
@@ -43,9 +77,19 @@ def die(order: str) -> str:
 @server.tool()
 def wait(order: str) -> str:
     """Never answers, and leaves somebody behind who ignores the end of its input."""
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], stdin=subprocess.DEVNULL)
-    with Path(order).open("w") as file:
-        file.write(f"{os.getpid()} {child.pid}")
+    return leave_behind(order, away=False)
+
+
+@server.tool()
+def escape(order: str) -> str:
+    """Never answers, and leaves somebody behind in a session of its own, whom no signal to a group reaches."""
+    return leave_behind(order, away=True)
+
+
+def leave_behind(order: str, *, away: bool) -> str:
+    line = [sys.executable, "-c", "import time; time.sleep(600)", order]
+    subprocess.Popen(line, stdin=subprocess.DEVNULL, start_new_session=away)
+    Path(order).write_text("begun")
     time.sleep(600)
     return ""
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,40 +19,60 @@ import pytest
 from agentops import secrecy
 from tests.tools.adapters.mcp import started
 from tests.tools.adapters.mcp.calls import SERVER, call_of
+from tools import sandbox
 from tools.adapters.base import AdapterOptions
-from tools.adapters.mcp import McpAdapter, stdio
+from tools.adapters.mcp import McpAdapter
 from tools.adapters.mcp.config import Target
 from tools.adapters.mcp.listing import ask_for_tools
 from tools.calls import Call
+from tools.commands import parse_commands
 from tools.recall import Recall
+from tools.sandbox import probe
 
 pytestmark = [pytest.mark.mcp, pytest.mark.slow]
 
-COMMANDS = {
-    "shop": (sys.executable, str(Path(started.__file__))),
+# Our own id marks what was started for this module: inside, ids are others.
+SHOP = (sys.executable, str(Path(started.__file__)), f"--of={os.getpid()}")
+COMMANDS: dict[str, Any] = {  # Any: as an operator writes it
+    "shop": SHOP,
     "none": ("/nowhere/at/all",),
     "mute": (sys.executable, "-c", "import time; time.sleep(600)"),
+    "bare": {"line": SHOP, "sandbox": False},
 }
+NEEDS_ROOM = pytest.mark.skipif(bool(probe()), reason="this kernel lets nobody make a sandbox")
+WAYS = ["bare", pytest.param("shop", marks=NEEDS_ROOM)]
 
 
 @pytest.fixture(scope="module")
 def digests() -> dict[str, str]:
-    found = ask_for_tools(Target(str(SERVER), command="shop"), [], COMMANDS, within_s=60)
+    found = ask_for_tools(Target(str(SERVER), command="bare"), [], parse_commands(COMMANDS), within_s=60)
     return {tool.name: tool.digest for tool in found}
 
 
 @pytest.fixture(scope="module")
-def adapter() -> Iterator[McpAdapter]:
-    made = McpAdapter(AdapterOptions(mcp_commands=tuple(COMMANDS.items())))
+def adapter(place: Path) -> Iterator[McpAdapter]:
+    made = adapter_of(place)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Provide the folder that a server in a sandbox may write in."""
+    return tmp_path_factory.mktemp("place")
+
+
+def adapter_of(place: Path) -> McpAdapter:
+    """Return an adapter that starts the server with and without a sandbox."""
+    told = {**COMMANDS, "shop": {"line": SHOP, "writes": [str(place)]}}
+    return McpAdapter(AdapterOptions(mcp_commands=tuple(told.items())))
 
 
 def call_started(digests: dict[str, str], tool: str, order: str = "A-17", **config: Any) -> Call:
     """Return a call of a tool that has an effect."""
     told = {
         "server": str(SERVER),
-        "command": "shop",
+        "command": "bare",
         "tool": tool,
         "digest": digests.get(tool, "0" * 64),
         **config,
@@ -59,12 +80,14 @@ def call_started(digests: dict[str, str], tool: str, order: str = "A-17", **conf
     return call_of(told, {"order": order} if tool != "environment" else {})
 
 
+@pytest.mark.parametrize("command", WAYS)
 def test_a_server_knows_nothing_of_ours(
-    adapter: McpAdapter, digests: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    adapter: McpAdapter, digests: dict[str, str], monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.setenv("SECRET_KEY", "canary")
+    call = call_started(digests, "environment", command=command)
 
-    first, second = (adapter.invoke(call_started(digests, "environment"), timeout_s=60) for _ in range(2))
+    first, second = (adapter.invoke(call, timeout_s=60) for _ in range(2))
 
     assert first.status == second.status == "succeeded"
     told: Any = first.value
@@ -72,8 +95,9 @@ def test_a_server_knows_nothing_of_ours(
         "PATH", "HOME", "TMPDIR", "LANG", "PYTHONUNBUFFERED", "cwd", "pid", "group",
     }  # fmt: skip
     assert told["cwd"] == told["HOME"] != os.environ.get("HOME")
-    assert told["group"] == told["pid"] != second.value["pid"]  # type: ignore[call-overload, index]  # a record
-    assert not Path(told["HOME"]).exists()
+    if command == "bare":
+        assert told["group"] == told["pid"] != second.value["pid"]  # type: ignore[call-overload, index]  # a record
+        assert not Path(told["HOME"]).exists()
 
 
 def test_a_server_reads_of_no_process_of_ours_what_it_was_started_with(
@@ -89,9 +113,7 @@ def test_of_an_open_process_it_would_where_it_keeps_its_rights(
     adapter: McpAdapter, digests: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The mutant: without either. As root the rights decide, for any other account whether the process is open."""
-    launcher = tmp_path / "launcher.py"
-    launcher.write_text(stdio.LAUNCHER.read_text().replace("        _give_up_rights()\n", ""))
-    monkeypatch.setattr(stdio, "LAUNCHER", launcher)
+    change_launcher(monkeypatch, tmp_path, "        _give_up_rights()\n", "        pass\n")
     ctypes.CDLL(None).prctl(secrecy.PR_SET_DUMPABLE, 1, 0, 0, 0)
     try:
         outcome = adapter.invoke(call_started(digests, "pry"), timeout_s=60)
@@ -106,6 +128,16 @@ def read_by(outcome: Any) -> list[int]:  # Any: an outcome, whose value is the t
     return list(told["result"] if isinstance(told, dict) else told)
 
 
+def change_launcher(monkeypatch: pytest.MonkeyPatch, folder: Path, line: str, instead: str) -> None:
+    """Start servers by a launcher that is changed in one place: a mutant."""
+    source = sandbox.LAUNCHER.read_text()
+    assert source.count(line) == 1
+    changed = folder / "launcher.py"
+    changed.write_text(source.replace(line, instead))
+    monkeypatch.setattr(sandbox, "LAUNCHER", changed)
+
+
+@pytest.mark.parametrize("command", WAYS)
 @pytest.mark.parametrize(
     ("tool", "timeout_s", "codes"),
     [
@@ -115,14 +147,22 @@ def read_by(outcome: Any) -> list[int]:  # Any: an outcome, whose value is the t
     ],
 )
 def test_a_server_that_fails_in_the_middle_leaves_the_effect_in_doubt(
-    adapter: McpAdapter, digests: dict[str, str], tmp_path: Path, tool: str, timeout_s: float, codes: set[str]
+    adapter: McpAdapter,
+    digests: dict[str, str],
+    place: Path,
+    tool: str,
+    timeout_s: float,
+    codes: set[str],
+    command: str,
 ) -> None:
-    noted = tmp_path / "pids"
-    outcome = adapter.invoke(call_started(digests, tool, str(noted)), timeout_s=timeout_s)
+    noted = place / f"{tool}-{command}"
+    outcome = adapter.invoke(call_started(digests, tool, str(noted), command=command), timeout_s=timeout_s)
 
     assert (outcome.status, outcome.code in codes) == ("unknown", True), outcome
     if tool == "wait":
-        assert all(is_gone(int(pid)) for pid in noted.read_text().split())
+        assert noted.exists()
+        assert is_gone(str(noted))
+    assert is_gone(SHOP[-1])
 
 
 @pytest.mark.parametrize(("command", "status"), [("none", "failed"), ("mute", "failed"), ("rm", "failed")])
@@ -131,53 +171,73 @@ def test_a_server_that_does_not_begin_has_no_effect(adapter: McpAdapter, command
     assert (outcome.status, outcome.code) == (status, "bad_config" if command == "rm" else "unreachable")
 
 
+@pytest.mark.parametrize("command", WAYS)
 def test_a_call_of_a_started_server_is_called_back(
-    adapter: McpAdapter, digests: dict[str, str], tmp_path: Path
+    adapter: McpAdapter, digests: dict[str, str], place: Path, command: str
 ) -> None:
-    noted, recall = tmp_path / "pids", Recall()
-    call = replace(call_started(digests, "wait", str(noted)), recall=recall)
+    noted, recall = place / f"recalled-{command}", Recall()
+    call = replace(call_started(digests, "wait", str(noted), command=command), recall=recall)
 
     with ThreadPoolExecutor(1) as threads:
         answer = threads.submit(adapter.invoke, call, timeout_s=120)
-        while not (noted.exists() and noted.read_text()):
+        while not noted.exists():
             assert not answer.done()
             time.sleep(0.05)
         recall.call_back("run_killed")
         outcome = answer.result(60)
 
     assert (outcome.status, outcome.code) == ("unknown", "called_back")
-    assert all(is_gone(int(pid)) for pid in noted.read_text().split())
+    assert is_gone(str(noted))
 
 
-def test_a_server_dies_with_its_worker(digests: dict[str, str], tmp_path: Path) -> None:
-    noted = tmp_path / "pids"
+@pytest.mark.parametrize("command", WAYS)
+def test_a_server_dies_with_its_worker(digests: dict[str, str], place: Path, command: str) -> None:
+    noted = place / f"orphaned-{command}"
+    with worker_waiting(digests, noted, command) as worker:
+        worker.kill()
+        worker.wait()
+    assert is_gone(f"--of={worker.pid}")
+    if command == "bare":  # what it has started itself only learns that its input has ended
+        [left_behind] = find_processes(str(noted))
+        os.kill(left_behind, 9)
+    assert is_gone(str(noted))
+
+
+@contextmanager
+def worker_waiting(
+    digests: dict[str, str], noted: Path, command: str, tool: str = "wait"
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process of ours that calls a tool which never answers; it has begun when the block does."""
     script = (
         "from tests.tools.adapters.mcp.test_started import *\n"
-        "adapter = McpAdapter(AdapterOptions(mcp_commands=tuple(COMMANDS.items())))\n"
-        f"adapter.invoke(call_started({digests!r}, 'wait', {str(noted)!r}), timeout_s=300)\n"
+        f"call = call_started({digests!r}, {tool!r}, {str(noted)!r}, command={command!r})\n"
+        f"adapter_of(Path({str(noted.parent)!r})).invoke(call, timeout_s=300)\n"
     )
     worker = subprocess.Popen([sys.executable, "-c", script])
     try:
-        while not (noted.exists() and noted.read_text()):
+        while not noted.exists():
             assert worker.poll() is None
             time.sleep(0.05)
+        yield worker
     finally:
         worker.kill()
         worker.wait()
-    server, left_behind = (int(pid) for pid in noted.read_text().split())
-    try:
-        assert is_gone(server)
-    finally:
-        os.kill(left_behind, 9)
 
 
-def is_gone(pid: int) -> bool:
-    """Wait until a process is gone, or a zombie that nobody has buried."""
+def find_processes(mark: str) -> list[int]:
+    """Return who runs with a mark in what it was started with; a zombie has none any more."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile
+            line = (each / "cmdline").read_bytes()
+            found += [int(each.name)] if mark.encode() in line and int(each.name) != os.getpid() else []
+    return found
+
+
+def is_gone(mark: str) -> bool:
+    """Wait until nobody with this mark is left."""
     for _ in range(600):
-        try:
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                return True
-        except FileNotFoundError:
+        if not find_processes(mark):
             return True
         time.sleep(0.05)
     return False
