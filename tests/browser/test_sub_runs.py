@@ -27,7 +27,7 @@ def test_what_a_child_asks_is_decided_from_its_parents_page(demo: Demo, desk: De
 
     asked.get_by_role("link", name="Open the request").click()
     fiona.page.locator("#request", has_text=f"On behalf of {subject}").wait_for()
-    fiona.sees("Supervisor")  # for whom it acts
+    fiona.page.locator("#acts-for", has_text="It was given this task by Supervisor.").wait_for()
     fiona.page.click("[data-verdict=approve]")
     fiona.sees("You approved this")
     fiona.page.locator("#request-after", has_text="The call: succeeded").first.wait_for()

@@ -139,5 +139,6 @@ class Visitor:
 
     def _take(self, path: Path, width: int, height: int) -> None:
         self.page.set_viewport_size({"width": width, "height": height})
+        self.page.evaluate("window.scrollTo(0, 0)")
         self.page.screenshot(path=path)
         self.page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
