@@ -9,9 +9,11 @@ from agentops.engine import events as e
 from runs.sources import KINDS, RunSources
 from runs.trace import TraceItem
 from tools.calls import ToolSpec
+from tools.provenance.labels import leaves_of
 from tools.provenance.marks import Marks, mark_arguments
 
-MOST_READ = 1_000  # entries before those on the page; beyond that nothing can be said, and nothing is
+MOST_READ = 600  # entries before those on the page; beyond that nothing can be said, and nothing is
+MOST_TEXT = 500_000  # characters of results; to look through them takes some 40 ms
 HOLDS_CALLS = (e.STEP_DECIDED, e.CALL_EDITED)
 JUDGED = (e.CALL_ALLOWED, e.CALL_GATED, e.CALL_REFUSED, e.CONFIRMATION_REQUESTED)
 
@@ -23,12 +25,16 @@ def mark_calls(items: Iterable[TraceItem], catalogue: Mapping[str, ToolSpec]) ->
     """Return where each argument of each call comes from that a model proposed or a person edited.
 
     ``items`` begin with the run's first. A call that was judged has the marks of that moment, by what the run had
-    read then; until then, those of the moment when it was proposed. Erased words say nothing, and bear no marks.
+    read then; until then, those of the moment when it was proposed. Erased words say nothing, and bear no marks; nor
+    do calls that came after more was read than a page can look through.
     """
-    heard, found = RunSources(), {}
+    heard, found, left = RunSources(), {}, MOST_TEXT
     held: dict[tuple[int | None, int | None], tuple[Held, ToolSpec, dict[str, Any]]] = {}
     for item in items:
         content = _readable(item)
+        left -= _size_of(content) if item.kind == e.CALL_SUCCEEDED else 0
+        if left < 0:
+            break
         if item.kind in KINDS:
             heard.add((item.seq, item.kind, item.facts, content), dict(catalogue))
         for call in content["calls"] if content and item.kind in HOLDS_CALLS else ():
@@ -46,3 +52,7 @@ def mark_calls(items: Iterable[TraceItem], catalogue: Mapping[str, ToolSpec]) ->
 def _readable(item: TraceItem) -> dict[str, Any] | None:  # Any: JSON
     content = item.content
     return content if isinstance(content, dict) and "unreadable" not in content else None
+
+
+def _size_of(content: dict[str, Any] | None) -> int:  # Any: JSON
+    return sum(len(text) for _, text in leaves_of((content or {}).get("value")))

@@ -12,7 +12,7 @@ from approvals.batches.sealed import Asked
 from approvals.models import ApprovalRequest
 from approvals.services import read_evidence
 from runs import evidence
-from runs.admin import pages
+from runs.admin import origins, pages
 from runs.models import ChangeSet, Run, RunMode
 from runs.sources import RunSources
 from tests.console.visits import page_of, sign_in, text_of
@@ -229,6 +229,17 @@ def test_a_page_of_later_steps_counts_what_was_read_before(
     assert "read_mail: done" not in shown
     monkeypatch.setattr(pages, "MOST_READ", 2)
     assert marks_in(run_page(company).partition('class="legend"')[0]) == []
+
+
+def test_after_more_was_read_than_a_page_looks_through_nothing_is_said(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(company)
+    monkeypatch.setattr(origins, "MOST_TEXT", len(EVE))
+    shown = run_page(company)
+    first, *_, last = re.findall(r'id="args-(\d+)"', shown)
+    assert marks_in(shown.partition(f'id="args-{first}"')[2].partition("</details>")[0]) == ["nowhere"]
+    assert run_marks(shown, f"args-{last}") == {name: [] for name in WANTED}
 
 
 def test_mutant_without_what_was_read_says_that_it_stands_nowhere(

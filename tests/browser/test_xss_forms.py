@@ -47,9 +47,10 @@ SEND = """
   }
   form.noValidate = true;
   const button = form.querySelector("button:not([type=button])");
-  const pressed = document.createElement("input");
-  Object.assign(pressed, {type: "hidden", name: button.name, value: button.value});
-  if (button.name) form.append(pressed);
+  if (button?.name) {
+    const pressed = document.createElement("input");
+    form.append(Object.assign(pressed, {type: "hidden", name: button.name, value: button.value}));
+  }
   HTMLFormElement.prototype.submit.call(form);
 }
 """

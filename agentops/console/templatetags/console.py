@@ -203,7 +203,10 @@ def show_value(
     if whole and not level:
         value, marks = spell_out_all(value), spell_out_all(marks)
     if not isinstance(value, dict | list) or level >= MOST_LEVELS:
-        return {**_show_leaf(value if whole else cut(value)), "sources": sources_in(marks)}
+        leaf = _show_leaf(value)
+        if not whole and "text" in leaf:
+            leaf["text"] = cut(leaf["text"])
+        return {**leaf, "sources": sources_in(marks)}
     rows: list[Any] = list(value.items()) if isinstance(value, dict) else value
     shown = rows if whole else rows[:MOST_ROWS]
     rest = {"more": len(rows) - len(shown), "level": level + 1, "whole": whole}
