@@ -112,8 +112,10 @@ def test_what_a_form_gives_back_is_text(company: Company, address: str, browser:
     faults: list[str] = []
     given_back: set[str] = set()
     for name, path in pages.items():
-        for number in range(forms_on(visitor, path)):
+        number = 0
+        while number < forms_on(visitor, path):  # what was sent may have taken forms away
             looked = send(visitor, path, number)
+            number += 1
             faults += [f"{path}, form {number}: {fault}" for fault in looked["found"]]
             given_back |= {name} if "by-form" in looked["page"] else set()
     assert not faults
