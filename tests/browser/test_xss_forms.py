@@ -36,7 +36,7 @@ LEFT_OUT = {"password_change", "second-factor", "runs/stop/add"}
 # Write into every field of a form, past what the browser itself would refuse, and send it off.
 SEND = """
 ([number, text, only]) => {
-  const form = document.querySelectorAll("#content form")[number];
+  const form = document.querySelectorAll("#content form:not([method=dialog])")[number];
   for (const field of form.elements) {
     if (only && !(field.name in only)) continue;
     if (field.matches("textarea, input:not([type=hidden], [type=checkbox], [type=radio], [type=file])")) {
@@ -69,7 +69,7 @@ def send(
 
 def forms_on(visitor: Visitor, path: str) -> int:
     visitor.go(path)
-    return visitor.page.locator("#content form").count()
+    return visitor.page.locator("#content form:not([method=dialog])").count()
 
 
 def pages_of(company: Company, who: str) -> dict[str, str]:
@@ -120,7 +120,8 @@ def test_what_a_form_gives_back_is_text(company: Company, address: str, browser:
             given_back |= {name} if "by-form" in looked["page"] else set()
     assert not faults
     assert not GIVEN_BACK[who] - given_back
-    assert not visitor.leave()
+    # What is no number is given back to a field that takes numbers only: the browser says so, and leaves it out.
+    assert not [each for each in visitor.leave() if "The specified value" not in each]
 
 
 @pytest.mark.parametrize(("who", "name"), [("ada", "try"), ("ada", "what_if"), ("fiona", "edit")])
