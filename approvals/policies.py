@@ -40,10 +40,14 @@ def may_decide(
     absences = read_absences(actor)
     rights = _read_rights(actor, request, absences)
     if rights is None:
-        return MayDecide(False, "not_an_approver", "you were not given this tool's calls to approve")
+        return MayDecide(
+            False, "not_an_approver", "you were not given this tool's calls to approve: leave it to who was"
+        )
     is_theirs, is_drafted, audits = rights
     if audits:
-        return MayDecide(False, "is_an_auditor", "an auditor sees, and decides about nothing")
+        return MayDecide(
+            False, "is_an_auditor", "an auditor sees, and decides about nothing: leave it to a colleague"
+        )
     if part := _find_part(actor, request) or _find_part_of_absent(request, absences):
         return part
     seat = MayDecide(True)

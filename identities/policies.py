@@ -41,7 +41,9 @@ def may_govern(
         return Decision(False, (f"not a member of team {team.slug}",))
     if actor.has_perm(permission) or (subject is not None and _holds_on(actor, permission, subject)):
         return Decision(True, (f"has {permission} in team {team.slug}",))
-    return Decision(False, (f"lacks {permission}",))
+    return Decision(
+        False, (f"that takes the right {permission} in team {team.slug}, which a superuser gives",)
+    )
 
 
 def _holds_on(actor: User, permission: str, subject: models.Model) -> bool:
@@ -77,7 +79,7 @@ def may_throw_switch(actor: User, team: Team | None) -> Decision:
         return may_govern(actor, THROW, team)
     if is_known_person(actor) and actor.has_perm(THROW):
         return Decision(True, (f"has {THROW}",))
-    return Decision(False, (f"lacks {THROW}",))
+    return Decision(False, (f"that takes the right {THROW}, which a superuser gives",))
 
 
 def enforce(decision: Decision) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, Literal
 
 from agentops.engine import events as e
@@ -138,8 +139,12 @@ def _confirming(facts: Facts, tool: str) -> str:
     return f"{tool}: {_because(facts)}{asks}{' anew' if facts['because'] else ''}"
 
 
+EXTENDED = {"steps": "steps", "tokens": "tokens", "usd": "USD", "seconds": "seconds"}
+
+
 def _extended(facts: Facts, _: str) -> str:
-    more = ", ".join(f"{facts[unit]} {unit}" for unit in ("steps", "tokens", "usd", "seconds") if facts[unit])
+    given = ((facts[unit], words) for unit, words in EXTENDED.items())
+    more = ", ".join(f"{amount} {words}" for amount, words in given if Decimal(str(amount or 0)))
     return f"A person lets it go on, with more: {more}"
 
 

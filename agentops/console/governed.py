@@ -42,13 +42,15 @@ class GovernedAdmin(StockAdmin):
     """Shows what ``visible_to`` gives; rows are added and changed by services only, and never deleted.
 
     ``page_template`` replaces the stock form by a page about one object; ``add_label`` names the form that
-    asks a service for a new one; ``linked_by`` names columns by which other pages link to the list, narrowed.
+    asks a service for a new one; ``linked_by`` names columns by which other pages link to the list, narrowed;
+    ``empty_words`` stand where the list would, and say what would be there.
     """
 
     page_template = ""
     add_label = ""
     linked_by: tuple[str, ...] = ()
     list_title = ""
+    empty_words = "None yet."
     empty_value_display = ""
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
@@ -111,6 +113,7 @@ class GovernedAdmin(StockAdmin):
         words = {
             "title": self.list_title or capfirst(str(self.opts.verbose_name_plural)),
             "add_label": self.add_label,
+            "empty_words": self.empty_words,
         }
         return super().changelist_view(request, {**words, **(extra_context or {})})
 

@@ -12,7 +12,7 @@ _TONES = {
     "waiting": "waiting requires_action asked paused draft deferred quarantined parked unknown half_open"
     " pending retrying",
     "running": "queued in_progress cancelling allowed started asking proposed under_way",
-    "done": "completed succeeded approved active decided closed published verified answered consumed activated",
+    "done": "completed succeeded approved granted active decided closed published verified answered consumed activated",
     "halted": "halted cancelled expired superseded retired suspended skipped voided lifted unused withdrawn outdated"
     " edited",
     "broken": "failed revoked refused denied open forced_open broken thrown rejected",

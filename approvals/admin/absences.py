@@ -93,6 +93,7 @@ class AbsenceAdmin(GovernedAdmin):
     """One's own absences and deputyships, and those of one's teams."""
 
     add_label = "Name a deputy"
+    empty_words = "Nobody is away. Name a deputy before you leave: what waits for you can be decided then."
     list_display = (
         "who",
         "scope",

@@ -81,6 +81,7 @@ class NoticeChannelAdmin(GovernedAdmin):
     list_filter = ("state", "kind")
     list_select_related = ("team", "application")
     list_title = "Channels for notices"
+    empty_words = "No channel: nobody is told outside the console, but by e-mail."
     search_fields = ("name", "host")
     page_template = "approvals/channel.html"
     actions = ("try_out", "enable", "disable", "remove")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import reduce
 from typing import Any
 
+from django.forms import BoundField
 from django.http import HttpRequest
 
 from agentops.console.security_keys import offers_keys, take_signature
+from agentops.console.sources import find_in, mark_at
 from agentops.errors import AgentOpsError, ValidationFailed
 from approvals.edits import Look, edit_call, look_at_edit
 from approvals.models import ApprovalDecision, ApprovalRequest
@@ -74,6 +77,7 @@ def edit_context(
     return {
         "asked": asked,
         "form": form,
+        "fields": _mark_fields(asked, form),
         "refusal": "" if refusal.allowed else refusal.detail,
         "problem": (error.detail or error.code) if error else "",
         "stale": error is not None and not isinstance(error, ValidationFailed),
@@ -82,6 +86,13 @@ def edit_context(
         "given_reason": request.POST.get("reason", ""),
         **({} if seen is None else _tell(seen)),
     }
+
+
+def _mark_fields(asked: ApprovalRequest, form: ArgumentsForm) -> list[tuple[BoundField, list[str]]]:
+    """Return the form's fields, each with where the value comes from that the agent proposed for it."""
+    marks = (read_evidence(asked) or {}).get("marks")
+    found = {slot.name: find_in(reduce(mark_at, slot.path, marks)) for slot in form.slots}
+    return [(field, found.get(field.name, [])) for field in form.visible_fields()]
 
 
 def _tell(seen: Look) -> dict[str, Any]:

@@ -166,6 +166,9 @@ class ApprovalRuleAdmin(StandingRuleAdmin):
     list_display = ("rule", "team", "when", "whose", "state_badge", moment_column("created_at", "set"))
     list_select_related = ("team", "tool", "identity")
     list_title = "Whose yes calls take"
+    empty_words = (
+        "No rule: each call that people are asked about takes one yes of whoever may approve its tool."
+    )
     ordering = ("-ended_at", "team", "place")  # nulls, which are those in force, come first
     actions = ("change", "end")
 

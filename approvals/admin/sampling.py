@@ -59,6 +59,7 @@ class SamplingRuleAdmin(StandingRuleAdmin):
     list_display = ("team", "effect", "what", "state_badge", moment_column("created_at", "set"))
     list_select_related = ("team",)
     list_title = "How many calls are opened before a batch"
+    empty_words = "No rule: each request has to be opened by itself before it is approved with others."
     ordering = ("-ended_at", "team", "effect")  # nulls, which are those in force, come first
     actions = ("end",)
     rule_form = SamplingForm

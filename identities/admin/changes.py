@@ -40,7 +40,7 @@ class ChangeProposalAdmin(GovernedAdmin):
     """What was proposed in the viewer's teams, what waits first."""
 
     page_template = "identities/proposal.html"
-    list_title = "Proposed changes"
+    list_title = "Proposals: what takes a second person"
     list_display = ("title", state_column(), "maker", "checker", moment_column("created_at", "proposed"))
     list_filter = ("state", "verb")
     list_select_related = ("maker", "checker")

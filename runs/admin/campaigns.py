@@ -41,6 +41,7 @@ class CampaignAdmin(GovernedAdmin):
 
     page_template = "runs/campaign.html"
     add_label = "Open a campaign"
+    empty_words = "No campaign yet: open one to have a team's grants looked at again."
     list_display = (
         "title",
         state_column(),

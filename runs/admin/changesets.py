@@ -99,6 +99,7 @@ class ChangeSetAdmin(GovernedAdmin):
             **_carried_out(person, subject),
             "refusal": _refusal(lambda: require_reviewer(person, [item.row for item in items])),
             "undecided": undecided,
+            "lapsed": [item.number for item in items if item.row.request.state == "expired"],
             "approved": sum(item.row.request.state == "approved" and not item.falls_with for item in items),
             "needs_code": not has_fresh_factor(person) or any(map(_waits_for_key, items)),
             "has_key": offers_keys(request),

@@ -18,6 +18,7 @@ from agentops.console.governed import GovernedAdmin
 from agentops.console.navigation import Destination, register_destination
 from agentops.console.second_factor import accept_code
 from agentops.console.streams import register_streams
+from agentops.console.words import money
 from agentops.errors import AgentOpsError, ValidationFailed
 from identities.acting import acting_person
 from identities.factors import has_fresh_factor
@@ -25,7 +26,9 @@ from identities.models import User
 from runs.extending import may_extend
 from runs.extensions import More, grant_extension, refuse_extension
 from runs.models import Extension, Handover
-from runs.words import read_progress
+from runs.words import read_first, read_progress
+
+LABELS = {"steps": "Steps", "tokens": "Tokens", "usd": "Money", "seconds": "Seconds of work"}
 
 
 @admin.register(Extension)
@@ -34,6 +37,7 @@ class ExtensionAdmin(GovernedAdmin):
 
     page_template = "runs/extension.html"
     list_title = "Runs that ask to go on"
+    empty_words = "No run has asked: those that may go on beyond a limit ask here when they reach one."
     list_display = ("asks", "limit", state_column(), moment_column("created_at", "asked"), "decided_by")
     list_filter = ("state", "limit")
     list_select_related = ("identity", "decided_by")
@@ -56,6 +60,7 @@ class ExtensionAdmin(GovernedAdmin):
         may = may_extend(person, subject.run, subject, second_factor=True)
         return {
             "title": f"{subject.identity} asks to go on",
+            "first": read_first(subject.run),
             "progress": read_progress([subject]).get(subject.pk, {}),
             "is_open": subject.state == Extension.State.WAITING and not subject.run.has_ended,
             "refusal": "" if may.allowed else may.detail or may.code,
@@ -91,14 +96,22 @@ def _tell_units(asked: Extension) -> list[dict[str, Any]]:
     return [
         {
             "name": unit,
-            "used": used[unit],
-            "limit": getattr(run, f"max_{unit}"),
+            "label": LABELS[unit],
+            "used": _tell(unit, used[unit]),
+            "limit": _tell(unit, getattr(run, f"max_{unit}")),
             "most": getattr(asked, f"most_{unit}"),
-            "granted": getattr(asked, unit),
+            "most_told": _tell(unit, getattr(asked, f"most_{unit}")),
+            "granted": _tell(unit, getattr(asked, unit)),
             "is_reached": unit == asked.limit,
         }
         for unit in asdict(More())
     ]
+
+
+def _tell(unit: str, amount: int | Decimal | None) -> str | None:
+    if amount is None:
+        return None
+    return money(Decimal(amount), "USD") if unit == "usd" else f"{amount:,}"
 
 
 def _decide(person: User, extension: Extension, given: Mapping[str, str]) -> str:

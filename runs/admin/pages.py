@@ -14,14 +14,16 @@ from agentops.errors import NotFound
 from agentops.ledger.store import read_head
 from approvals.models import ApprovalDecision, ApprovalRequest
 from identities.acting import acting_person
+from identities.models import User
+from runs.admin.origins import MOST_READ, Origins, mark_calls
 from runs.admin.timeline import VERDICTS, lay_out
 from runs.held import read_held
-from runs.models import Handover, Run, ToolCall
+from runs.models import Handover, Run, RunKind, ToolCall
 from runs.trace import TraceItem, read_costs, read_last_items, read_totals
 from runs.trace_titles import title_of
 from runs.words import Place, read_asked, read_ending, read_first
+from tools.calls import ToolSpec
 from tools.catalogue import read_spec
-from tools.provenance.labels import Rules
 
 ENTRIES_SHOWN = 300  # some fifty steps
 UNDOS_SHOWN = 20
@@ -46,7 +48,9 @@ def live_context(request: HttpRequest, run: Run, before: int | None = None) -> d
     seen = read_seen(run)  # before the trace: rather once too often than an entry late
     items = whole_steps(read_last_items(run, before=before, limit=ENTRIES_SHOWN))
     first = items[0].seq if items else 1
-    cost_points = read_costs(run, POINTS)
+    cost_points, catalogue = read_costs(run, POINTS), read_catalogue(run)
+    rules = {name: spec.declared.results for name, spec in catalogue.items()}
+    spent, deciders = read_totals(run, before=first).usd, read_deciders(items)
     return {
         "run": run,
         "max_ms": run.max_seconds * 1_000,
@@ -56,10 +60,10 @@ def live_context(request: HttpRequest, run: Run, before: int | None = None) -> d
         "totals": read_totals(run),
         "costs": [spent for _, spent in cost_points],
         "cost_points": cost_points,
-        "timeline": lay_out(items, read_deciders(items), read_totals(run, before=first).usd, read_rules(run)),
+        "timeline": lay_out(items, deciders, spent, rules, read_origins(run, items, catalogue)),
         "first": read_first(run),
         "ending": read_ending(run),
-        "awaited": _awaited(run),
+        "awaited": _awaited(run, acting_person(request)),
         "held": () if run.has_ended else read_held(acting_person(request), run),
         "undos": Run.objects.undoing(run)[:UNDOS_SHOWN]
         if run.has_ended
@@ -68,10 +72,22 @@ def live_context(request: HttpRequest, run: Run, before: int | None = None) -> d
     }
 
 
-def read_rules(run: Run) -> dict[str, Rules]:
-    """Return by the name of each tool of the run's version whose its results are."""
+def read_catalogue(run: Run) -> dict[str, ToolSpec]:
+    """Return the tools of the run's version by name."""
     versions = run.agent_version.catalogue.values_list("tool__name", "pk")
-    return {name: read_spec(pk).declared.results for name, pk in versions}
+    return {name: read_spec(pk) for name, pk in versions}
+
+
+def read_origins(run: Run, items: list[TraceItem], catalogue: dict[str, ToolSpec]) -> Origins:
+    """Return where the arguments of these calls come from; nothing where no planner chose them, or in a long run.
+
+    It takes all that the run was told and has read: what came before these items is read too, if that is not too much.
+    """
+    before = items[0].seq - 1 if items else 0
+    if run.kind != RunKind.TASK or before > MOST_READ:
+        return {}
+    earlier = read_last_items(run, before=items[0].seq, limit=MOST_READ) if before else []
+    return mark_calls([*earlier, *items], catalogue)
 
 
 def read_before(request: HttpRequest) -> int | None:
@@ -100,7 +116,7 @@ def read_deciders(items: list[TraceItem]) -> dict[str, str]:
     return {str(decision.request_id): decision.decided_by.get_username() for decision in decided}
 
 
-def _awaited(run: Run) -> list[dict[str, Any]]:
+def _awaited(run: Run, person: User) -> list[dict[str, Any]]:
     """Return what the run waits for people to do, each with what a person needs to do it."""
     actions = run.required_actions
     if not actions:
@@ -110,7 +126,7 @@ def _awaited(run: Run) -> list[dict[str, Any]]:
     open_ones = Handover.objects.filter(run=run, step__in={action.get("step", 0) for action in actions})
     handovers = {(handover.step, handover.call): handover for handover in open_ones}
     places = [(run.pk, action.get("step", 0), action.get("call", 0)) for action in actions]
-    asked, names = read_asked(places), _name_calls(run, places)
+    asked, names, below = read_asked(places), _name_calls(run, places), _read_asks_below(actions, person)
     return [
         {
             **action,
@@ -118,9 +134,20 @@ def _awaited(run: Run) -> list[dict[str, Any]]:
             "handover": handovers.get(place[1:]),
             "question": asked.get(place, ""),
             "title": names.get(place, ""),
+            "asks": below.get(str(action.get("id", "")), ()),
         }
         for action, place in zip(actions, places, strict=True)
     ]
+
+
+def _read_asks_below(actions: list[dict[str, Any]], person: User) -> dict[str, list[str]]:
+    """Return by its id which requests each run waits with that this one gave a task, where the viewer may see it."""
+    children = [action["id"] for action in actions if action["type"] == "run"]
+    shown = Run.objects.visible_to(person).filter(pk__in=children).distinct() if children else ()
+    return {
+        str(child.pk): [each["id"] for each in child.required_actions if each["type"] == "approval"]
+        for child in shown
+    }
 
 
 def _name_calls(run: Run, places: list[Place]) -> dict[Place, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -37,6 +37,11 @@ CRON_HELP = (
     "Minute, hour, day of the month, month, day of the week: “0 9 * * 1-5” is at nine on working days."
 )
 
+NOBODY_TO_START = (
+    "There is no agent that you may start in your own name, so there is nothing to schedule. It takes one whose "
+    "published version acts for staff, and the right to start it: ask who administers your team's agents."
+)
+
 
 class ScheduleForm(forms.Form):
     """What is to be done, by which agent, and when."""
@@ -66,6 +71,10 @@ class ScheduleAdmin(GovernedAdmin):
     """The schedules of the viewer's teams. Whoever sets one is its owner: what it starts acts in their name."""
 
     add_label = "Set a schedule"
+    empty_words = (
+        "No schedule yet: nothing starts by the clock. Whoever may start an agent in their own name can set one here; "
+        "applications set theirs through the API."
+    )
     next_start = staticmethod(moment_column("starts_at", "next"))
     list_display = ("name", "identity", "when", state_column(), "next_start", "owner")
     list_filter = ("state",)
@@ -138,7 +147,8 @@ class ScheduleAdmin(GovernedAdmin):
     ) -> HttpResponse:
         """Set a schedule in one's own name."""
         if not self.has_add_permission(request):
-            return self.refuse_unknown(request)
+            messages.warning(request, NOBODY_TO_START)
+            return HttpResponseRedirect(self.page_url("changelist"))
         person = acting_person(request)
 
         def make_form(*data: Any) -> forms.Form:

@@ -55,6 +55,7 @@ class StopAdmin(GovernedAdmin):
 
     page_template = "runs/stop.html"
     add_label = "Stop something"
+    empty_words = "Nothing was ever stopped here, not even as a drill."
     list_display = ("__str__", "stopped_by", moment_column("stopped_at", "when"), "is_drill", "team")
     list_filter = ("scope", "is_drill")
     list_select_related = ("stopped_by", "team")
@@ -114,6 +115,7 @@ def list_choices(person: User, asked: str) -> Choices:
 class KillSwitchAdmin(GovernedAdmin):
     """The switches that were thrown, and who may lift them."""
 
+    empty_words = "No kill switch was ever thrown."
     list_display = ("__str__", state_column(), "thrown_by", moment_column("thrown_at", "thrown"), "lifted_by")
     list_filter = ("scope",)
     list_select_related = ("thrown_by", "lifted_by", "team")

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from agentops.engine import events as e
+from runs.admin.origins import Origins
 from runs.trace import TraceItem
 from tools.provenance.labels import Rules
 from tools.provenance.marks import mark_result
@@ -41,6 +42,8 @@ class Told:
     approval: str = ""
     result: Any = None
     marks: Any = None  # whose each value of the result is, in its shape
+    origins: Any = None  # where each argument comes from, in their shape
+    calls: Sequence[tuple[Any, Any]] = ()  # what a model proposed, each call with its origins
     person: str = ""
 
     @property
@@ -77,14 +80,16 @@ def lay_out(
     deciders: Mapping[str, str] = MappingProxyType({}),
     spent: Decimal = Decimal(0),
     rules: Mapping[str, Rules] = MappingProxyType({}),
+    origins: Origins = MappingProxyType({}),
 ) -> list[Group]:
     """Return items in groups, each with the cost that had run up by then.
 
     ``deciders`` names the people who decided about approvals, by the approval's id; ``spent`` is what the
-    run had cost before the first item; ``rules`` say of each tool whose its results are.
+    run had cost before the first item; ``rules`` say of each tool whose its results are, ``origins`` of each call
+    where its arguments come from.
     """
-    allowed = _permissions(items)
-    groups = _group(_tell_all(_without_preludes(items), allowed, deciders, rules))
+    told = _tell_all(_without_preludes(items), _permissions(items), deciders)
+    groups = _group(_mark_all(told, rules, origins))
     for group in groups:
         spent += group.usd
         group.running_usd = spent
@@ -92,21 +97,42 @@ def lay_out(
 
 
 def _tell_all(
-    items: Iterable[TraceItem],
-    allowed: dict[Place, TraceItem],
-    deciders: Mapping[str, str],
-    rules: Mapping[str, Rules],
+    items: Iterable[TraceItem], allowed: dict[Place, TraceItem], deciders: Mapping[str, str]
 ) -> Iterator[Told]:
     """Yield items told, each call with the arguments that it had by then: a person may edit what a model proposed."""
     proposed: dict[Place, Any] = {}
-    tools: dict[Place, str] = {}
     for item in items:
-        if item.kind in (e.STEP_DECIDED, e.CALL_EDITED) and isinstance(item.content, dict):
-            for call in item.content.get("calls") or ():
-                proposed[item.step, call.get("call")] = call.get("arguments") or call.get("raw")
-                tools[item.step, call.get("call")] = str(call.get("tool") or "")
-        told = _tell(item, proposed, allowed, deciders)
-        yield replace(told, marks=_mark(told, rules.get(tools.get((item.step, item.call), ""))))
+        for call in _calls_in(item):
+            proposed[item.step, call.get("call")] = call.get("arguments") or call.get("raw")
+        yield _tell(item, proposed, allowed, deciders)
+
+
+def _mark_all(told: Iterable[Told], rules: Mapping[str, Rules], origins: Origins) -> Iterator[Told]:
+    """Yield what was told with marks: of what was answered whose it is, of what was given where it comes from."""
+    tools: dict[Place, str] = {}
+    marks: dict[Place, Any] = {}
+    for each in told:
+        item, calls = each.item, _calls_in(each.item)
+        for call in calls:
+            place = (item.step, call.get("call"))
+            tools[place], marks[place] = (
+                str(call.get("tool") or ""),
+                origins.get((item.seq, call.get("call") or 0)),
+            )
+        here = (item.step, item.call)
+        yield replace(
+            each,
+            marks=_mark(each, rules.get(tools.get(here, ""))),
+            origins=marks.get(here) if each.arguments is not None else None,
+            calls=[(call, marks[item.step, call.get("call")]) for call in calls],
+        )
+
+
+def _calls_in(item: TraceItem) -> Sequence[Any]:
+    """Return the calls that an entry holds: those of a step that was decided, or the one that a person edited."""
+    if item.kind not in (e.STEP_DECIDED, e.CALL_EDITED) or not isinstance(item.content, dict):
+        return ()
+    return item.content.get("calls") or ()
 
 
 def _mark(told: Told, rules: Rules | None) -> Any:  # Any: sources in the shape of the result

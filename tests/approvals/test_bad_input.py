@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +19,7 @@ from approvals.services import expire_requests, void_request
 from tests.approvals.test_admin import MODEL, decide, show, state_of
 from tests.approvals.test_deputies import away
 from tests.console.visits import page_of, sign_in, text_of
-from tests.runs.company import Company
+from tests.runs.company import Company, proposes, says
 from tests.runs.previews import change_account, show_refunds, turns
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.console, pytest.mark.slow]
@@ -110,6 +111,55 @@ def test_a_deputy_of_the_requester_is_told_to_ask_a_colleague(
     answer = decide(client, waiting)
     assert (answer.status_code, state_of(waiting)) == (403, "waiting")
     assert words in text_of(answer)
+
+
+@pytest.mark.parametrize(
+    ("who", "words"),
+    [
+        ("ada", "you were not given this tool's calls to approve: leave it to who was"),
+        ("bob", "you were not given this tool's calls to approve: leave it to who was"),
+        ("alice", "the agent's owner does not approve its calls; ask a colleague"),
+    ],
+)
+def test_what_is_not_yours_says_whose_it_is(
+    company: Company, waiting: ApprovalRequest, who: str, words: str
+) -> None:
+    """On the page, and to who sends the form all the same; the page leads to those whose it is."""
+    company.let_decide(waiting.tool, company.cast.alice)
+    client = sign_in(getattr(company.cast, who))
+    page = show(client, waiting)
+    assert f"You cannot decide this one: {words}." in text_of(page)
+    assert page_of("tools_tool", "change", waiting.tool_id) + "#approvers" in page.content.decode()
+    answer = decide(client, waiting)
+    assert (answer.status_code, state_of(waiting)) == (403, "waiting")
+    assert words in text_of(answer)
+
+
+@pytest.mark.parametrize("forged", ["digest", "edited"])
+def test_a_forged_digest_edits_nothing_and_leads_back_to_the_request(
+    company: Company, waiting: ApprovalRequest, forged: str
+) -> None:
+    client, path = sign_in(company.cast.fiona), page_of(MODEL, "edit", waiting.pk)
+    raw = json.dumps({"order_id": "A-2"})
+    seen = client.post(path, {"digest": waiting.digest, "step": "look", "raw": raw}).content.decode()
+    names = ("digest", "edited", "arguments")
+    form = {name: html.unescape(seen.split(f'name="{name}" value="')[1].split('"')[0]) for name in names}
+    answer = client.post(path, {**form, "step": "have", forged: "0" * 64})
+    assert (answer.status_code, state_of(waiting)) == (409, "waiting")
+    assert "Nothing was changed." in text_of(answer)
+    assert "Look at the request again" in text_of(answer)
+    assert client.post(path, {**form, "step": "have"}).status_code == 302  # just this was wrong with it
+
+
+def test_a_megabyte_that_an_agent_proposes_asks_nobody(company: Company) -> None:
+    """It is refused before it is put before people, and the run's page says so without showing all of it."""
+    company.let_decide(company.add_tool("refund", grant="REQUIRE_APPROVAL").tool)
+    run = company.run(proposes(("refund", {"order_id": "x" * 1_000_000})), says("Sorry."))
+    assert (run.state, ApprovalRequest.objects.exists()) == ("completed", False)
+    page = sign_in(company.cast.ada).get(page_of("runs_run", "change", run.pk))
+    assert "refund: refused, malformed arguments longer than 262144 bytes" in text_of(page)
+    assert "more characters; the ledger has them all" in text_of(page)
+    assert len(page.content) < 60_000
 
 
 def test_a_megabyte_is_refused_where_a_call_is_edited(company: Company, waiting: ApprovalRequest) -> None:

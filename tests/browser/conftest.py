@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
+from tests.browser.desk import Desk, open_desk
 from tests.browser.platform import Demo, live_demo
 from tests.browser.visitor import Visitor, chromium, pictures
 
@@ -28,6 +29,12 @@ def demo() -> Iterator[Demo]:
 
 
 @pytest.fixture(scope="session")
+def desk(demo: Demo) -> Desk:
+    """Set up agents that do what those of the demo company do not."""
+    return open_desk(demo)
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Start the browser."""
     with chromium() as started:
@@ -36,7 +43,11 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(demo: Demo, browser: Browser) -> Iterator[Open]:
-    """Open windows, signed in as somebody; a window that the browser complained in fails the test."""
+    """Open windows, signed in as somebody.
+
+    A window in which the browser complained fails the test; so does one that is left on a page with a grave fault of
+    accessibility: no journey can forget to look.
+    """
     opened: list[Visitor] = []
 
     def open_window(name: str = "", **options: Any) -> Visitor:  # Any: a Visitor's keywords
@@ -47,7 +58,5 @@ def visit(demo: Demo, browser: Browser) -> Iterator[Open]:
         return visitor
 
     yield open_window
-    complaints = [complaint for visitor in opened for complaint in visitor.complaints]
-    for visitor in opened:
-        visitor.context.close()
-    assert not complaints
+    complaints = [complaint for visitor in opened for complaint in visitor.leave()]
+    assert not complaints, "\n".join(complaints)

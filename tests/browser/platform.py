@@ -62,8 +62,7 @@ class Demo:
 
         Each line serves once: the same refund proposed again is refused as a duplicate.
         """
-        assert (order, line) not in self.asked, f"another test asked for the money of {order}, {line} back"
-        self.asked.add((order, line))
+        self.take_line(order, line)
         seed = load_seed()
         customer = seed["customers"][seed["orders"][order]["customer_id"]]
         thing = seed["orders"][order]["lines"][line]["name"].lower()
@@ -74,6 +73,11 @@ class Demo:
             "broken. I would like my money back for it, please."
         )
         return self.start_run(message, customer["email"]), customer["email"]
+
+    def take_line(self, order: str, line: int) -> None:
+        """Note that a test asks for the money of this line; fail if another one did."""
+        assert (order, line) not in self.asked, f"another test asked for the money of {order}, {line} back"
+        self.asked.add((order, line))
 
     def start_run(self, message: str, subject: str, **more: Any) -> str:  # Any: JSON
         """Start a run as the shop's website does; return its id."""

@@ -22,7 +22,7 @@ def test_a_refund_is_edited_looked_at_and_made_like_that(demo: Demo, visit: Open
     assert fiona.overflow() == 0
     fiona.page.get_by_label("amount").fill("1.00")
     fiona.page.get_by_role("button", name="See what it would be").click()
-    fiona.sees("your edit is yours, where you are asked")
+    fiona.sees("by approving it here you give yours")
     assert fiona.overflow() == 0
     fiona.take_picture("edit")
     assert len(demo.effects()) == before

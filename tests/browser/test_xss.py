@@ -145,9 +145,8 @@ def test_what_others_write_is_text_on_every_page(
         seen |= wrote
         kinds |= {kind_of(path).removeprefix("admin:")} if wrote else set()
         faults += [f"{path}: {fault}" for fault in looked["found"]]
-    visitor.context.close()
     assert not faults
-    assert not visitor.complaints
+    assert not visitor.leave()
     assert not wanted - kinds
     assert who != "ada" or seen >= hostile.WRITTEN
 
@@ -173,8 +172,7 @@ def test_parts_that_are_swapped_in_are_text_too(company: Company, address: str, 
         looked = fiona.page.evaluate(LOOK)
         assert not looked["found"]
         assert "by-reason" in looked["page"]
-    fiona.context.close()
-    assert not fiona.complaints
+    assert not fiona.leave()
 
 
 def test_what_is_searched_for_is_text_too(company: Company, address: str, browser: Browser) -> None:
@@ -189,8 +187,7 @@ def test_what_is_searched_for_is_text_too(company: Company, address: str, browse
     looked = look_at(ada, f"{page_of('ledger_stream', 'changelist')}?{urlencode(words)}")
     assert not looked["found"]
     assert "&lt;xss-mark&gt;" in looked["page"]
-    ada.context.close()
-    assert not ada.complaints
+    assert not ada.leave()
 
 
 def test_mutant_without_escaping_is_found_out_and_still_runs_nothing(

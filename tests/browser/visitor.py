@@ -109,6 +109,14 @@ class Visitor:
         if not self.page.is_closed() and self.page.url.startswith(self.url):
             self.complaints += [f"{self.page.url}: {fault}" for fault in self.find_faults()]
 
+    def leave(self) -> list[str]:
+        """Look over the page that is shown last, close the window; return all complaints."""
+        if not self.page.is_closed():
+            self.page.wait_for_load_state()
+        self.note_faults()
+        self.context.close()
+        return self.complaints
+
     def take_picture(self, name: str, height: int = WIDE[1]) -> None:
         """Keep a picture of the page's first ``height`` pixels, and one for the README if it shows this.
 
@@ -119,7 +127,18 @@ class Visitor:
         if name in IN_README and os.environ.get("AGENTOPS_SCREENSHOTS") == "docs":
             self._take(ROOT / "docs/img" / f"{name}.png", *OF_README)
 
+    def take_both(self, name: str, height: int = WIDE[1]) -> None:
+        """Keep a picture as on a screen, and one of the whole page as on a phone, where nothing may stick out."""
+        self.take_picture(name, height)
+        self.page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+        self.note_faults()
+        if (wider := self.overflow()) > 0:
+            self.complaints.append(f"{self.page.url}: {wider} pixels wider than a phone")
+        self.page.screenshot(path=pictures() / f"{name}-phone.png", full_page=True)
+        self.page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+
     def _take(self, path: Path, width: int, height: int) -> None:
         self.page.set_viewport_size({"width": width, "height": height})
+        self.page.evaluate("window.scrollTo(0, 0)")
         self.page.screenshot(path=path)
         self.page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})

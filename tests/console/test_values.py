@@ -47,6 +47,14 @@ def test_long_values_are_counted_not_shown() -> None:
     assert "and 7 more" in shown
 
 
+@pytest.mark.parametrize("value", ["x" * 9_000, {"a": {"b": {"c": {"d": {"e": "x" * 9_000}}}}}])
+def test_a_text_that_no_page_can_hold_is_cut_and_says_by_how_much(value: Any) -> None:
+    shown = show(value)
+    assert len(shown) < 6_000
+    assert "more characters; the ledger has them all" in shown
+    assert "more characters" not in show(value, whole=True)
+
+
 def test_a_whole_value_leaves_nothing_out() -> None:
     alike = [{"id": "A"}] * console.MOST_ROWS + [{"id": "A", "extra": "hidden-field"}, {"id": "B"}]
     for value in (alike, {"nested": {"deeper": alike}}, ["A"] * console.MOST_ROWS + ["hidden-field", "B"]):

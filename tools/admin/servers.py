@@ -43,6 +43,7 @@ class ToolServerAdmin(GovernedAdmin):
     """The servers of the viewer's teams."""
 
     add_label = "Add a server"
+    empty_words = "No server yet: add one whose tools are to be taken over."
     page_template = "tools/server.html"
     list_display = (
         "slug",

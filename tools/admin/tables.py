@@ -99,6 +99,7 @@ class DecisionTableAdmin(GovernedAdmin):
     """The decision tables of the viewer's teams."""
 
     add_label = "Write a table"
+    empty_words = "No decision table yet: grants alone say what agents may do."
     page_template = "tools/table.html"
     list_display = ("slug", "name", "team", moment_column("created_at", "made"))
     list_filter = (("team", admin.RelatedOnlyFieldListFilter),)

@@ -25,6 +25,7 @@ MOST_ROWS = 40  # of a list or an object that a tool answered; the rest is count
 MOST_LEVELS = 4
 MOST_COLUMNS = 6
 MOST_INLINE = 60
+MOST_TEXT = 4_000  # characters of one text, where not all of it has to be seen
 MOST_FACTS = 5
 QUOTED = re.compile("(“[^”]*”)")
 IDENTIFIER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64}")
@@ -202,7 +203,10 @@ def show_value(
     if whole and not level:
         value, marks = spell_out_all(value), spell_out_all(marks)
     if not isinstance(value, dict | list) or level >= MOST_LEVELS:
-        return {**_show_leaf(value), "sources": sources_in(marks)}
+        leaf = _show_leaf(value)
+        if not whole and "text" in leaf:
+            leaf["text"] = cut(leaf["text"])
+        return {**leaf, "sources": sources_in(marks)}
     rows: list[Any] = list(value.items()) if isinstance(value, dict) else value
     shown = rows if whole else rows[:MOST_ROWS]
     rest = {"more": len(rows) - len(shown), "level": level + 1, "whole": whole}
@@ -215,6 +219,14 @@ def show_value(
         cells = [[(row.get(name, ""), mark_at(mark, name)) for name in columns] for row, mark in marked]
         return {"kind": "grid", "columns": columns, "rows": cells, **rest}
     return {"kind": "items", "rows": marked, **rest}
+
+
+@register.filter
+def cut(value: Any) -> Any:  # Any: a JSON value
+    """Return a text that a page can hold, with how much more there is; anything else as it is."""
+    if not isinstance(value, str) or len(value) <= MOST_TEXT:
+        return value
+    return f"{value[:MOST_TEXT]}… and {len(value) - MOST_TEXT:,} more characters; the ledger has them all"
 
 
 def _show_leaf(value: Any) -> dict[str, Any]:  # Any: a JSON value
