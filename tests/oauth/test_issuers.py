@@ -99,7 +99,7 @@ def test_a_hop_that_is_made_while_its_issuer_is_disabled_is_refused(
     cast: Cast, app: Caller, agent: Caller, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The user's token was believed a moment before."""
-    add = exchange.add_delegation
+    add = delegations.add_delegation
 
     def disable_first(delegation: Delegation) -> None:
         disable_issuer(actor=cast.alice, issuer=app.account.token_issuers.get())
@@ -117,7 +117,7 @@ def test_without_that_its_word_outlasts_it(
     """The mutants."""
     if guard == "_hold_issuer":
         monkeypatch.setattr(delegations, guard, lambda delegation: None)
-        add, issuer = exchange.add_delegation, app.account.token_issuers.get()
+        add, issuer = delegations.add_delegation, app.account.token_issuers.get()
 
         def disable_first(delegation: Delegation) -> None:
             disable_issuer(actor=cast.alice, issuer=issuer)
