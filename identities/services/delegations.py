@@ -13,7 +13,7 @@ from agentops.ledger.store import record
 from agentops.rows import insert_row
 from identities.clients import owner_of, stream_of
 from identities.factors import require_fresh_factor
-from identities.models import Credential, Delegation, KillSwitch, User
+from identities.models import Credential, Delegation, KillSwitch, TokenIssuer, User
 from identities.policies import enforce, may_govern, may_stop_agent
 
 # With what hangs below it. Repeated until it finds nothing: a child may be committed while its parent is
@@ -29,6 +29,11 @@ WHERE id IN (SELECT id FROM subtree) AND revoked_at IS NULL AND (%(ended)s OR ex
 RETURNING expires_at > %(now)s
 """
 
+_BELIEVED = """
+SELECT 1 FROM identities_tokenissuer t JOIN identities_principal p ON p.issuer = t.issuer
+WHERE t.client_id = %s AND p.id = %s AND t.disabled_at IS NULL FOR SHARE OF t
+"""
+
 
 @transaction.atomic
 def add_delegation(delegation: Delegation) -> None:
@@ -39,6 +44,8 @@ def add_delegation(delegation: Delegation) -> None:
         parent = Delegation.objects.select_for_update(no_key=True).get(pk=delegation.parent_id)
         if parent.revoked_at is not None or parent.expires_at <= timezone.now():
             raise StateConflict("parent_ended", "what this is passed on from is revoked or has ended")
+    if delegation.parent_id is None and delegation.proof == Delegation.Proof.TOKEN:
+        _hold_issuer(delegation)
     insert_row(delegation)
     facts = {
         "delegation": str(delegation.pk),
@@ -52,6 +59,14 @@ def add_delegation(delegation: Delegation) -> None:
     }
     stream, kind = stream_of(delegation.actor)
     record(stream, kind, Draft("delegation.made", timezone.now(), facts, actor=delegation.actor_id))
+
+
+def _hold_issuer(delegation: Delegation) -> None:
+    """Keep the issuer from being disabled until the commit; raises StateConflict for one that was."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BELIEVED, [delegation.actor_id, delegation.principal_id])
+        if cursor.fetchone() is None:
+            raise StateConflict("issuer_disabled", "the issuer that named the user is believed no more")
 
 
 @transaction.atomic
@@ -89,6 +104,15 @@ def revoke_delegations_by(*, credential: Credential) -> int:
     """Take back all that was passed on by a key set, in the transaction that revokes it; return how many counted."""
     made = Delegation.objects.filter(credential=credential, revoked_at=None, expires_at__gt=timezone.now())
     return sum(_revoke(list(made.values_list("pk", flat=True)), timezone.now()))
+
+
+def revoke_delegations_from(*, issuer: TokenIssuer) -> int:
+    """Take back all that a client passed on by an issuer's word, as that is disabled; return how many counted."""
+    said = Delegation.objects.filter(
+        actor=issuer.client_id, parent=None, proof=Delegation.Proof.TOKEN, principal__issuer=issuer.issuer,
+        revoked_at=None, expires_at__gt=timezone.now(),
+    )  # fmt: skip
+    return sum(_revoke(list(said.values_list("pk", flat=True)), timezone.now()))
 
 
 def _revoke(roots: list[object], now: datetime, *, ended: bool = False) -> list[bool]:

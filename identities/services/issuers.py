@@ -19,6 +19,7 @@ from identities.factors import require_fresh_factor
 from identities.models import TokenIssuer, User
 from identities.oauth.compact import ALGORITHMS
 from identities.policies import require
+from identities.services.delegations import revoke_delegations_from
 
 DEFAULT_ALGORITHMS = ("ES256", "RS256")
 
@@ -67,7 +68,7 @@ def add_issuer(
 
 @transaction.atomic
 def disable_issuer(*, actor: User, issuer: TokenIssuer) -> TokenIssuer:
-    """Believe an issuer no more; raises StateConflict the second time."""
+    """Believe an issuer no more, nor what was passed on by its word; raises StateConflict the second time."""
     locked = TokenIssuer.objects.select_for_update(of=("self",)).select_related("team").get(pk=issuer.pk)
     require(actor, "identities.add_tokenissuer", locked.team)
     require_fresh_factor(actor)
@@ -75,7 +76,7 @@ def disable_issuer(*, actor: User, issuer: TokenIssuer) -> TokenIssuer:
         raise StateConflict("issuer_disabled", "this issuer is disabled already")
     locked.disabled_at = timezone.now()
     locked.save(update_fields=["disabled_at"])
-    _record(locked, "issuer.disabled", actor, {})
+    _record(locked, "issuer.disabled", actor, {"revoked": revoke_delegations_from(issuer=locked)})
     return locked
 
 

@@ -14,14 +14,19 @@ from django.utils import timezone
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
 from identities.changes import SecondPersonNeeded, activate, do_or_propose, seconded
 from identities.models import AgentIdentity, ApiKey, Application, ChangeProposal, Delegation, TokenIssuer
-from identities.oauth import issuers
+from identities.oauth import exchange, issuers
+from identities.oauth.compact import TokenRefused
 from identities.oauth.fetching import SIZE_LIMIT, NotFetched, fetch_json
-from identities.services import add_issuer, disable_issuer
+from identities.oauth.standing import check_standing
+from identities.oauth.tokens import read_token
+from identities.services import add_issuer, delegations, disable_issuer
+from identities.services import issuers as issuer_services
 from tests.api.caller import caller_of
 from tests.cast import Cast, let_govern
 from tests.console.visits import sign_in
 from tests.ledger import last_entry
-from tests.oauth.clients import JWT, Answer, Caller, claims_of, key_pair
+from tests.oauth.clients import JWT, USER_ID, Answer, Caller, claims_of, key_pair, user_id
+from tests.oauth.conftest import RESOURCE
 from tests.oauth.provider import AUDIENCE, Provider
 
 ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"
@@ -74,6 +79,57 @@ def test_a_disabled_issuer_is_not_believed(
     assert present(app, agent, provider.id_token()).status_code == 400
     with pytest.raises(StateConflict):
         disable_issuer(actor=cast.alice, issuer=row)
+
+
+def test_what_was_passed_on_by_its_word_ends_with_it(
+    cast: Cast, app: Caller, agent: Caller, resource: Caller, provider: Provider
+) -> None:
+    proven = present(app, agent, provider.id_token()).json()["access_token"]
+    asserted = app.exchanged(user_id(), agent.client_id, USER_ID)
+    passed_on = agent.exchanged(proven, RESOURCE)
+    issuer = disable_issuer(actor=cast.alice, issuer=app.account.token_issuers.get())
+    for token in (proven, passed_on):
+        with pytest.raises(TokenRefused, match="revoked_delegation"):
+            check_standing(read_token(token))
+    check_standing(read_token(asserted))
+    assert last_entry(issuer.pk).facts == {"revoked": 2}
+
+
+def test_a_hop_that_is_made_while_its_issuer_is_disabled_is_refused(
+    cast: Cast, app: Caller, agent: Caller, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user's token was believed a moment before."""
+    add = delegations.add_delegation
+
+    def disable_first(delegation: Delegation) -> None:
+        disable_issuer(actor=cast.alice, issuer=app.account.token_issuers.get())
+        add(delegation)
+
+    monkeypatch.setattr(exchange, "add_delegation", disable_first)
+    assert present(app, agent, provider.id_token()).json()["error"] == "invalid_request"
+    assert not Delegation.objects.exists()
+
+
+@pytest.mark.parametrize("guard", ["revoke_delegations_from", "_hold_issuer"])
+def test_without_that_its_word_outlasts_it(
+    cast: Cast, app: Caller, agent: Caller, provider: Provider, monkeypatch: pytest.MonkeyPatch, guard: str
+) -> None:
+    """The mutants."""
+    if guard == "_hold_issuer":
+        monkeypatch.setattr(delegations, guard, lambda delegation: None)
+        add, issuer = delegations.add_delegation, app.account.token_issuers.get()
+
+        def disable_first(delegation: Delegation) -> None:
+            disable_issuer(actor=cast.alice, issuer=issuer)
+            add(delegation)
+
+        monkeypatch.setattr(exchange, "add_delegation", disable_first)
+        proven = present(app, agent, provider.id_token()).json()["access_token"]
+    else:
+        monkeypatch.setattr(issuer_services, guard, lambda **_: 0)
+        proven = present(app, agent, provider.id_token()).json()["access_token"]
+        disable_issuer(actor=cast.alice, issuer=app.account.token_issuers.get())
+    check_standing(read_token(proven))
 
 
 @pytest.mark.parametrize(
