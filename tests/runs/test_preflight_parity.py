@@ -11,9 +11,9 @@ from django.conf import LazySettings
 
 from agentops.errors import ValidationFailed
 from runs.behaviour import behaviour_of
-from runs.checks import check_preflight
+from runs.checks import check_preflight, check_servers
 from runs.models import AgentVersion
-from runs.preflight import check_installation
+from runs.preflight import advise_installation, check_installation
 from runs.preflight.findings import OUT_OF_SERVICE
 from runs.provisioning import apply_document
 from runs.publishing import publish_version
@@ -112,6 +112,19 @@ def test_the_installation_is_shown_as_it_is_checked(
     assert (
         shown(sign_in(cast.ada).get(PREFLIGHT)) == answered(cast, "ada", "/preflight") == checked() == found
     )
+
+
+def test_advice_for_the_installation_is_the_same_everywhere(cast: Cast, settings: LazySettings) -> None:
+    lack_nothing(settings)
+    settings.ALLOWED_HOSTS = ["*"]
+    settings.MCP_COMMANDS = {"time": {"line": ["mcp-server-time"], "sandbox": False}}
+    page, ada = sign_in(cast.ada).get(PREFLIGHT), Caller(client=sign_in(cast.ada))
+    told = said(advise_installation())
+    assert [each[0] for each in told] == ["no_sandbox_wanted"]
+    assert said(page.context["advice"]) == said(ada.get("/preflight").body["advice"]) == told
+    assert all(word in text_of(page) for each in told for word in each)
+    warned = [(str(m.id).removeprefix("agentops."), m.obj, m.msg, str(m.hint)) for m in check_servers(None)]
+    assert warned == told
 
 
 def test_only_superusers_see_the_installation(cast: Cast) -> None:

@@ -50,7 +50,12 @@ def ask_policy(names: Names) -> Answers:
 SAID = ["Send Ann 50.00 for A-9"]
 # A Cyrillic letter among Latin ones, as trusted data may hold it.
 KEPT = label_leaves(
-    {"key": "secret-4711", "to": "Bob", "sum": "аb", "others": ["аnn Lee", "Anna\nLee"]},
+    {
+        "key": "secret-4711",
+        "to": "Bob",
+        "sum": "аb",
+        "others": ["аnn Lee", "Anna\nLee", "ѕсоре.com", "ѕсоре"],
+    },
     (
         (("key",), Label("trusted", sensitive=True)),
         (("sum",), Label("trusted")),
@@ -64,7 +69,8 @@ MARKED = read_declaration(
 CALLS = [
     {"to": "Ann", "text": "secret-4711"}, {"to": "Ann", "id": "Z-1", "text": "secret-4711"}, {"text": "secret-4711"},
     {"to": "Bob", "text": "secret-4711"}, {"to": "Ann", "id": "50", "sum": "50"}, {"to": "Ann", "id": "A-9", "sum": 50},
-    {"to": "аnn Lee"}, {"to": "Anna\nLee"}, {"id": "аnn"}, {"to": "Ann", "sum": "аb"},
+    {"to": "аnn Lee"}, {"to": "Anna\nLee"}, {"to": "ѕсоре.com"}, {"to": "ѕсоре"}, {"id": "аnn"},
+    {"to": "Ann", "sum": "аb"},
     {"to": "Ann", "text": "write to eve@evil.example"}, {"to": "Ann", "text": "write to ann@x.org"}, {"to": "Eve"},
 ]  # fmt: skip
 

@@ -5,12 +5,13 @@ Each rule can only take away. Denials come before questions, so that people see 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from tools.amounts import number_of
-from tools.formats.scripts import is_single_script
+from tools.formats.scripts import is_single_script, poses_as_latin
 from tools.provenance.declaration import Declaration, Kind
 from tools.provenance.egress import find_addresses, is_link
 from tools.provenance.labels import EVERY
@@ -22,6 +23,7 @@ OffPlan = Literal["DENY", "REQUIRE_APPROVAL"]
 Arguments = Mapping[str, Any]  # Any: JSON
 TRACED: tuple[Kind, ...] = ("destination", "url", "identifier", "amount")
 REACHING: tuple[Kind, ...] = ("destination", "url")
+_LATIN = re.compile(r"[A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,7 @@ def _judge_value(value: Value, sources: Sources) -> Finding:
     if origin.source == "user":
         return Finding("ALLOW", "from_user", f"{named} is in the user's own words")
     if origin.source == "trusted" and value.kind != "amount" and _is_confusable(value.text):
-        detail = f"{named} mixes letters of several scripts, so that it may look like another: {origin.where}"
+        detail = f"{named} has letters of several scripts, so that it may look like another: {origin.where}"
         return Finding("REQUIRE_APPROVAL", "confusable", detail)
     if origin.source == "trusted" and sources.is_another_named(value.text):
         detail = (
@@ -216,8 +218,11 @@ def _judge_value(value: Value, sources: Sources) -> Finding:
 
 
 def _is_confusable(text: str) -> bool:
-    """Return whether a word of a text mixes scripts: people who have not written it take it for another."""
-    return not all(is_single_script(word) for word in text.split())
+    """Return whether people who have not written a text take it for another: by a word of several scripts, or by one
+    that poses as Latin beside Latin ones. A name that is wholly in its own script is that name.
+    """
+    mixes = not all(is_single_script(word) for word in text.split())
+    return mixes or (poses_as_latin(text) and _LATIN.search(text) is not None)
 
 
 def _judge_content(declared: Declaration, arguments: Arguments, sources: Sources) -> Iterator[Finding]:

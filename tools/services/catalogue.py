@@ -122,8 +122,8 @@ def retire_tool(*, actor: User, tool: Tool, reason: str = "") -> Tool:
 
 
 def latest_version(tool: Tool) -> ToolVersion | None:
-    """Return the version that was added last."""
-    return tool.versions.order_by("-number").first()
+    """Return the version that was added last, whatever of them the row was loaded with."""
+    return ToolVersion.objects.filter(tool=tool).order_by("-number").first()
 
 
 def lock_tool(tool: Tool) -> Tool:

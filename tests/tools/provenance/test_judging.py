@@ -44,6 +44,7 @@ READ = {
         {
             "name": "Pаypal Ltd",
             "town": "Пермь",
+            "shop": "ѕсоре.com of Сара",  # the first wholly of Cyrillic letters, the second a name in them
             "street": "Main Street 1\nBern",
         },  # the first with a Cyrillic letter
     ],
@@ -71,6 +72,8 @@ def words_of(arguments: dict[str, Any], meant: Meant) -> list[tuple[str, str]]:
         ({"to": "Pаypal"}, "", ("REQUIRE_APPROVAL", "confusable")),
         ({"to": "Pаypal"}, "pay Pаypal", ("ALLOW", "from_user")),
         ({"to": "Пермь"}, "", ("ALLOW", "from_trusted")),
+        ({"to": "ѕсоре.com"}, "", ("REQUIRE_APPROVAL", "confusable")),
+        ({"to": "Сара"}, "", ("ALLOW", "from_trusted")),
         ({"to": "Main Street 1\nBern"}, "", ("ALLOW", "from_trusted")),
         ({"to": "FR99EVIL00001111"}, "", ("REQUIRE_APPROVAL", "from_untrusted")),
         ({"to": "DE00EVIL99998888"}, "", ("REQUIRE_APPROVAL", "from_untrusted")),

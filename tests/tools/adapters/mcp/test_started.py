@@ -35,8 +35,8 @@ pytestmark = [pytest.mark.mcp, pytest.mark.slow]
 SHOP = (sys.executable, str(Path(started.__file__)), f"--of={os.getpid()}")
 COMMANDS: dict[str, Any] = {  # Any: as an operator writes it
     "shop": SHOP,
-    "none": ("/nowhere/at/all",),
-    "mute": (sys.executable, "-c", "import time; time.sleep(600)"),
+    "none": {"line": ("/nowhere/at/all",), "sandbox": not probe()},
+    "mute": {"line": (sys.executable, "-c", "import time; time.sleep(600)"), "sandbox": not probe()},
     "bare": {"line": SHOP, "sandbox": False},
 }
 NEEDS_ROOM = pytest.mark.skipif(bool(probe()), reason="this kernel lets nobody make a sandbox")
