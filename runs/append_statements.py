@@ -143,8 +143,8 @@ _UNBOUND = """
             WHERE s.run_id = fence.id AND bw.budget_id = b.id))
 """
 _ACTORS_CHANGED = f"""
-    SELECT fence.id FROM fence WHERE actors IS NOT NULL
-        AND actors IS DISTINCT FROM ({ACTORS_AS_SEEN.format(**_OF_FENCE)})
+    SELECT fence.id FROM fence
+    WHERE actors IS NOT NULL AND actors IS DISTINCT FROM ({ACTORS_AS_SEEN.format(**_OF_FENCE)})
 """  # noqa: S608  constants only
 # A key is looked up by a subquery that stands for a value: EXISTS may be planned as a table of all keys.
 _PREMISES_CHANGED = f"""
