@@ -92,7 +92,9 @@ class ExtensionAdmin(GovernedAdmin):
 
 def _tell_units(asked: Extension) -> list[dict[str, Any]]:
     run = asked.run
-    used = {"steps": run.steps, "tokens": run.tokens, "usd": run.usd, "seconds": run.worked_ms // 1000}
+    used: dict[str, int | Decimal] = {
+        "steps": run.steps, "tokens": run.tokens, "usd": run.usd, "seconds": run.worked_ms // 1000
+    }  # fmt: skip
     return [
         {
             "name": unit,

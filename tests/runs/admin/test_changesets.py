@@ -7,7 +7,8 @@ import re
 import pytest
 
 from approvals.governing import Ruling, set_approval_rule
-from approvals.models import ApprovalDecision
+from approvals.models import ApprovalDecision, ApprovalRequest
+from approvals.services import expire_requests
 from runs.admin import changesets, item_choices
 from runs.changesets.reviewing import about_items, list_items
 from runs.models import ChangeSet, Run
@@ -52,6 +53,22 @@ def test_two_tabs_and_a_stale_page_are_told_what_to_do(company: Company) -> None
     comment(company, made)
     answer = fiona.post(page, {"act": "decide", "digest": made.digest, "item-1": "approve"})
     assert (answer.status_code, "look at the version that came after it" in text_of(answer)) == (409, True)
+
+
+def test_what_nobody_decided_in_time_is_named_with_what_to_do(company: Company) -> None:
+    """What is left is no yes or no to it: the button that would decide nothing is not there, what sends it back is."""
+    prepare(company)
+    made = propose(company)
+    fiona, page = sign_in(company.cast.fiona), page_of("runs_changeset", "change", made.pk)
+    assert "Nobody decided in time" not in text_of(fiona.get(page))
+    latest = max(ApprovalRequest.objects.values_list("expires_at", flat=True))
+    assert expire_requests(now=latest) == 2
+    shown = fiona.get(page)
+    assert "Nobody decided in time about item 1, 2: what expired is not carried out. Send it back" in text_of(
+        shown
+    )
+    assert 'value="decide"' not in shown.content.decode()
+    assert 'value="send_back"' in shown.content.decode()
 
 
 def test_a_stale_factor_and_an_owner_decide_nothing(company: Company) -> None:
