@@ -155,7 +155,7 @@ def test_a_superuser_is_bound_too(governed: Cast, tool: Tool) -> None:
 def test_the_maker_has_to_have_the_right_still(governed: Cast, tool: Tool) -> None:
     proposal = grant(governed, tool)
     governed.alice.user_permissions.clear()
-    with pytest.raises(PolicyDenied, match="lacks"):
+    with pytest.raises(PolicyDenied, match="takes the right"):
         check(governed.bob, proposal)
     assert in_force(tool) == []
     proposal.refresh_from_db()

@@ -40,6 +40,7 @@ COMMANDS = (
     c.AskMore,
     c.AskPlanner,
     c.AssessCalls,
+    c.CallOff,
     c.CallTools,
     c.Finish,
     c.Park,
