@@ -51,8 +51,12 @@ def open_batch(*, actor: User, verdict: str, chosen: Mapping[UUID, str]) -> Appr
         raise ValidationFailed("bad_verdict", "a verdict is approve or deny")
     if not is_known_person(actor):
         raise PolicyDenied("not_a_person", "only people decide; service accounts never do")
-    if not 1 <= len(chosen) <= MOST_ITEMS:
-        raise ValidationFailed("bad_batch", f"a batch holds from 1 to {MOST_ITEMS} requests")
+    if not chosen:
+        raise ValidationFailed("bad_batch", "no request was chosen: choose at least one to review")
+    if len(chosen) > MOST_ITEMS:
+        raise ValidationFailed(
+            "bad_batch", f"a batch holds at most {MOST_ITEMS} requests, {len(chosen)} were chosen"
+        )
     pairs = read_pairs(_find(actor, chosen))
     batch = ApprovalBatch.objects.create(person=actor, verdict=verdict, created_at=timezone.now())
     BatchItem.objects.bulk_create(

@@ -8,12 +8,12 @@ from tests.browser.conftest import Open
 from tests.browser.platform import Demo
 from tests.browser.test_story import open_request, run_page
 from tests.browser.test_together import TOGETHER
-from tests.browser.visitor import NARROW, Visitor
+from tests.browser.visitor import Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-# The user named the order; the amount stood in the order that was read; the reason was the model's own.
-MARKS = {"order_id": "the user’s words", "amount": "untrusted source", "reason": "found nowhere"}
+# The user named the order; the amount stood in the order as the shop keeps it; the reason was the model's own.
+MARKS = {"order_id": "the user’s words", "amount": "trusted source", "reason": "found nowhere"}
 
 
 def marks_of(visitor: Visitor, table: str) -> dict[str, str]:
@@ -50,8 +50,6 @@ def test_a_value_has_the_same_mark_wherever_it_is_shown(demo: Demo, visit: Open)
     group.get_by_role("button", name="Review to deny").click()
     fiona.sees("Deny together")
     row = fiona.page.locator(".picks tr", has_text=subject)
+    # Marked is what varies between the requests of a group.
     assert set(row.locator(".source").all_inner_texts()) <= set(MARKS.values())
-    assert row.locator(".source").count()
     fiona.take_both("marks-batch", height=1_000)
-    fiona.page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
-    assert row.locator(".source").first.is_visible()
