@@ -35,21 +35,7 @@ from tests.engine.situations import (
 )
 from tests.engine.world import LIFE, START
 
-COMMANDS = (
-    c.Admit,
-    c.AskMore,
-    c.AskPlanner,
-    c.AssessCalls,
-    c.CallOff,
-    c.CallTools,
-    c.Finish,
-    c.Park,
-    c.ReadBack,
-    c.Rest,
-    c.SettleLostAnswer,
-    c.SettleLostAttempt,
-    c.Wait,
-)
+COMMANDS = get_args(c.Command)
 times = st.integers(0, 2 * LIFE // timedelta(milliseconds=1)).map(
     lambda ms: START + timedelta(milliseconds=ms)
 )
