@@ -24,9 +24,10 @@ for row in Session.objects.all():
 """
 
 
+# A code that was ahead has the device's idea of the time drift along, and that of the present is too old soon after.
 FORGIVE = (
     "from django_otp.plugins.otp_totp.models import TOTPDevice as D; "
-    "D.objects.update(last_t=-1, throttling_failure_count=0, throttling_failure_timestamp=None)"
+    "D.objects.update(last_t=-1, drift=0, throttling_failure_count=0, throttling_failure_timestamp=None)"
 )
 FORGET = "from django_otp_webauthn.models import WebAuthnCredential as K; K.objects.all().delete()"
 SIGNED = """
