@@ -8,6 +8,9 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef
+from django.db.models.functions import JSONObject
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -23,13 +26,21 @@ from approvals.admin.queue import TABS, find_default, read_queue
 from approvals.admin.together import TogetherPages
 from approvals.batches.opened import note_opened
 from approvals.edits import Look
-from approvals.models import ApprovalDecision, ApprovalRequest
+from approvals.models import ApprovalDecision, ApprovalParent, ApprovalRequest
 from approvals.questions import ask_agent
 from approvals.saved_views import drop_view, keep_view, read_views
 from approvals.services import decide
 from identities.acting import acting_person
 from identities.factors import has_fresh_factor
 from tools.admin.schema_form import ArgumentsForm
+
+
+def _acts_for() -> ArraySubquery:
+    """Say who gave the agent its task, the nearest first, in the statement that reads the request."""
+    named = JSONObject(id="identity_id", name="identity__name")
+    parents = ApprovalParent.objects.filter(request=OuterRef("pk")).order_by("place")
+    return ArraySubquery(parents.values(told=named))
+
 
 STATUS: dict[type[AgentOpsError], int] = {
     NotFound: 404, StateConflict: 409, ValidationFailed: 422, PolicyDenied: 403,
@@ -182,7 +193,7 @@ class ApprovalRequestAdmin(TogetherPages):
     def get_queryset(self, request: HttpRequest) -> Any:
         """Load what the page names; Any: the admin's own signature."""
         related = "identity", "tool", "tool_version", "principal", "application", "requested_by"
-        return super().get_queryset(request).select_related(*related)
+        return super().get_queryset(request).select_related(*related).annotate(acts_for=_acts_for())
 
     def _decide(self, request: HttpRequest, asked: ApprovalRequest) -> HttpResponse:
         if answer := self._too_many(request, asked):

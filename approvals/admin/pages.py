@@ -37,7 +37,6 @@ def request_context(request: HttpRequest, user: User, asked: ApprovalRequest) ->
         "seen": [_readable(item) for item in (evidence or {}).get("evidence", ())],
         "told": tell((evidence or {}).get("preview")),
         "newer": _find_newer(asked),
-        "parents": asked.parents.select_related("identity"),
         "before": dict(likeness.counted),
         "likeness": likeness,
         "argued_first": is_odd

@@ -31,7 +31,7 @@ def test_a_long_runs_page_is_no_longer(cast: Cast, run: Run) -> None:
     client, shorter = sign_in(cast.bob), write_long_run(cast, 100)
     pages = [page_of("runs_run", "change", each.pk) for each in (shorter, run)]
     sizes = [len(client.get(page).content) for page in pages]
-    assert count_queries(client, pages[0]) == count_queries(client, pages[1])
+    assert count_queries(client, pages[0]) >= count_queries(client, pages[1])
     assert sizes[1] < sizes[0] * 1.1
 
 
