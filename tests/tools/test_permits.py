@@ -273,7 +273,9 @@ def test_only_execution_reaches_the_adapters() -> None:
     words_only = "tools/openapi/parameters.py"  # which headers are set for every call
     shown_only = "tools/showing.py"  # what would be sent, as text
     described_only = "tools/services/modules.py"  # what a function's signature says
-    to_adapters = {"tools/execution.py", "tools/services/faults.py", wire_only, words_only, described_only}
+    compared_only = "tools/services/functions.py"  # whether it still says what was accepted; it is not called
+    only = {wire_only, words_only, described_only, compared_only}
+    to_adapters = {"tools/execution.py", "tools/services/faults.py", *only}
     assert files_that_import("tools.adapters") - files_that_import("tools.adapters.mcp") == to_adapters
     assert shown_only in files_that_import("tools.adapters.mcp")
     assert files_that_call("ask_for_tools") == {LISTING}
