@@ -21,11 +21,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
 ENVIRONMENT = env.str("AGENTOPS_ENV", default="development")
-if ENVIRONMENT not in (
-    "development",
-    "test",
-    "production",
-):  # "prod" would be none, and go without its guards
+# "prod" would be none of them, and go without its guards.
+if ENVIRONMENT not in ("development", "test", "production"):
     raise ImproperlyConfigured("AGENTOPS_ENV is development, test or production")
 PRODUCTION = ENVIRONMENT == "production"
 DEMO = env.bool("AGENTOPS_DEMO", default=False) and not PRODUCTION

@@ -40,6 +40,7 @@ class NoticeDeliveryAdmin(GovernedAdmin):
     list_filter = ("state",)
     list_select_related = ("notice", "channel", "person")
     list_title = "Notices sent"
+    linked_by = ("channel",)
     page_template = "identities/facts.html"
     actions = ("again",)
 
@@ -47,10 +48,6 @@ class NoticeDeliveryAdmin(GovernedAdmin):
     def what(self, delivery: NoticeDelivery) -> str:
         """Say what to whom."""
         return str(delivery)
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Let a channel's page lead to what was sent there; the rows are those that the viewer may see anyhow."""
-        return lookup == "channel__id__exact" or super().lookup_allowed(lookup, value, request)
 
     def has_again_permission(self, request: HttpRequest, obj: NoticeDelivery | None = None) -> bool:
         """Offer it to who sees the delivery; the service decides."""

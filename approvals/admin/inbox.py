@@ -34,14 +34,6 @@ from identities.acting import acting_person
 from identities.factors import has_fresh_factor
 from tools.admin.schema_form import ArgumentsForm
 
-
-def _acts_for() -> ArraySubquery:
-    """Say who gave the agent its task, the nearest first, in the statement that reads the request."""
-    named = JSONObject(id="identity_id", name="identity__name")
-    parents = ApprovalParent.objects.filter(request=OuterRef("pk")).order_by("place")
-    return ArraySubquery(parents.values(told=named))
-
-
 STATUS: dict[type[AgentOpsError], int] = {
     NotFound: 404, StateConflict: 409, ValidationFailed: 422, PolicyDenied: 403,
 }  # fmt: skip
@@ -82,7 +74,7 @@ class ApprovalRequestAdmin(TogetherPages):
         queue = read_queue(request, acting_person(request), views)
         if request.headers.get("HX-Target") == "queue":
             return TemplateResponse(request, "approvals/queue.html", {"queue": queue, "tabs": TABS})
-        first = queue.requests[0] if queue.requests else None
+        first = self.get_object(request, str(queue.requests[0].pk)) if queue.requests else None
         context = request_context(request, acting_person(request), first) if first else {}
         return self._render_inbox(request, {"queue": queue, "chosen": False, **context})
 
@@ -281,3 +273,10 @@ def _read_unfolded(told: str) -> int | None:
 
 def _status_of(error: AgentOpsError) -> int:
     return next((number for kind, number in STATUS.items() if isinstance(error, kind)), 400)
+
+
+def _acts_for() -> ArraySubquery:
+    """Say who gave the agent its task, the nearest first, in the statement that reads the request."""
+    named = JSONObject(id="identity_id", name="identity__name")
+    parents = ApprovalParent.objects.filter(request=OuterRef("pk")).order_by("place")
+    return ArraySubquery(parents.values(told=named))

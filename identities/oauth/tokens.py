@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,6 +19,14 @@ TOOL_CALL_LIFE_S = 60
 
 Detail = dict[str, Any]  # Any: JSON
 Actor = dict[str, Any]  # nested: {"sub": …, "act": {…}}
+
+
+def nest_actors(actors: Sequence[str]) -> Actor:
+    """Return those who act as a token names them: the first, nested in it on whose behalf (RFC 8693, 4.1)."""
+    nested: Actor = {}
+    for actor in reversed(actors):
+        nested = {"sub": actor, **({"act": nested} if nested else {})}
+    return nested
 
 
 @dataclass(frozen=True, slots=True)

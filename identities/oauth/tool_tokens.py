@@ -9,7 +9,7 @@ from uuid import UUID
 
 from identities.oauth.details import describe_call
 from identities.oauth.scopes import CALL_TOOLS
-from identities.oauth.tokens import Actor, draft_token, sign_token
+from identities.oauth.tokens import Actor, draft_token, nest_actors, sign_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,8 @@ class Acting:
 
     @property
     def chain(self) -> Actor:
-        """Return the actors as a token names them: who acts, nested in it on whose behalf (RFC 8693, 4.1)."""
-        before: Actor = {}
-        for actor in reversed((self.client_id, *self.acts_for)):
-            before = {"sub": actor, **({"act": before} if before else {})}
-        return before
+        """Return who acts, and on whose behalf, as a token names them."""
+        return nest_actors((self.client_id, *self.acts_for))
 
 
 def mint_tool_token(

@@ -19,7 +19,7 @@ from identities.models import AgentIdentity
 from identities.oauth.compact import TokenRefused
 from identities.oauth.receipts import write_call_receipt
 from identities.oauth.receiving import Received, receive
-from identities.oauth.tokens import AccessToken
+from identities.oauth.tokens import AccessToken, nest_actors
 from runs.models import Run
 
 REFUSED = "hop_refused"
@@ -74,15 +74,8 @@ def find_receipt(run: UUID) -> str:
 
 def _check_caller(token: AccessToken, parent: Run) -> None:
     """Raise TokenRefused unless the agent of that run calls, on behalf of those that it acts for."""
-    by_id = dict(
-        AgentIdentity.objects.filter(pk__in=_line_of(parent)).values_list("pk", "service_account__username")
-    )
-    chain: dict[str, Any] | None = None  # Any: RFC 8693's nested actors
-    for agent in reversed(_line_of(parent)):
-        chain = {"sub": by_id[agent], **({"act": chain} if chain else {})}
-    if token.act != chain or token.client_id != by_id[parent.identity_id]:
+    line = [parent.identity_id, *(UUID(link["identity"]) for link in parent.line)]
+    named = AgentIdentity.objects.filter(pk__in=line).values_list("pk", "service_account__username")
+    by_id = dict(named)
+    if token.act != nest_actors([by_id[agent] for agent in line]) or token.client_id != by_id[line[0]]:
         raise TokenRefused("caller")
-
-
-def _line_of(parent: Run) -> list[UUID]:
-    return [parent.identity_id, *(UUID(link["identity"]) for link in parent.line)]

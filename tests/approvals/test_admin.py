@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -16,6 +17,7 @@ from approvals.admin import pages
 from approvals.models import ApprovalDecision, ApprovalRequest
 from identities.models import User
 from runs.models import Run
+from tests.approvals.test_final_requests import make_parent
 from tests.cast import Cast
 from tests.console.visits import Page, count_queries, page_of, sign_in, text_of
 from tests.factories import ApprovalRequestFactory, ToolVersionFactory
@@ -100,6 +102,21 @@ class TestWhatIsShown:
         page = show(sign_in(cast.fiona), waiting)
         assert page_of("runs_run", "change", run.pk) in page.content.decode()
         assert "refund: waits for a person's decision" in text_of(page)
+
+    @pytest.mark.parametrize("is_in_the_inbox", [True, False])
+    def test_who_gave_the_task_is_named_the_nearest_first(
+        self, cast: Cast, waiting: ApprovalRequest, is_in_the_inbox: bool
+    ) -> None:
+        """Also of the request that the inbox opens by itself: the one that waits longest."""
+        with transaction.atomic():
+            asked = ApprovalRequestFactory.create(
+                identity=cast.agent, tool_version=waiting.tool_version, principal=waiting.principal,
+                created_at=waiting.created_at - timedelta(minutes=1),
+            )  # fmt: skip
+            far, near = make_parent(asked, place=1).identity, make_parent(asked, place=0).identity
+        client = sign_in(cast.fiona)
+        page = text_of(client.get(reverse(INBOX)) if is_in_the_inbox else show(client, asked))
+        assert f"It was given this task by {near.name} , who acts for {far.name} ." in page
 
     def test_erased_words_are_missed_in_words(self, cast: Cast, waiting: ApprovalRequest) -> None:
         with connection.cursor() as cursor:

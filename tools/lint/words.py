@@ -33,10 +33,7 @@ TELLING_FORMATS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(^|_)(host|hostname|domain)$"), "hostname"),
     (re.compile(r"(^|_)(paths?|file_?names?|folder|directory)$"), "path"),
     (re.compile(r"(^|_)(payee|beneficiary|account_holder|(full|first|last|family|company)_name)$"), "name"),
-    (
-        re.compile(r"^(to|cc|bcc|reply_to)$|(^|_)(recipients?|addressees?|destination|sender)$"),
-        "email, name or identifier",
-    ),
+    (re.compile(r"^(to|cc|bcc|reply_to)$|(^|_)(recipients?|addressees?|destination|sender)$"), WHOEVER),
 )
 MARKED_FORMATS = {"url": "uri", "destination": WHOEVER, "identifier": "identifier"}
 READ_OF_A_DESCRIPTION = 600  # characters: what is beyond that lists no values

@@ -79,7 +79,7 @@ def _name_missing(refusal: MCPError) -> Outcome:
     named = sorted(CLIENT_CAPABILITIES & wanted.keys()) if isinstance(wanted, dict) else []
     what = ", ".join(named) or "something"
     detail = f"Its server asks its client for {what} before it begins, which nobody here passes on; nothing was called."
-    return replace(fail(CAPABILITY_MISSING, detail), value={CAPABILITIES: [*named]})
+    return replace(fail(CAPABILITY_MISSING, detail), value={CAPABILITIES: named})
 
 
 def _judge_beginning(call: Call, seen: Seen, last: Exchange | None) -> Outcome:
