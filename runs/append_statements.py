@@ -43,8 +43,8 @@ WITH w AS MATERIALIZED ({writes}), fence AS (
     SELECT r.id, r.team_id, r.identity_id, r.application_id, r.started_by_id, r.principal_id, r.agent_version_id,
         r.line, r.credential_id, w.bound, w.actors, w.premises,
         w.drawn_at, w.spent_steps, w.spent_tokens, w.spent_usd, w.hold_steps, w.hold_tokens, w.hold_usd
-    FROM w JOIN runs_run r ON r.id = w.id AND r.lease_epoch = w.epoch
-    ORDER BY r.id FOR NO KEY UPDATE OF r SKIP LOCKED
+    FROM w, LATERAL (
+        SELECT * FROM runs_run WHERE id = w.id AND lease_epoch = w.epoch FOR NO KEY UPDATE SKIP LOCKED) AS r
 {checks}), {changes}moved AS (
     UPDATE ledger_stream s SET head_seq = w.after_seq, head_hash = w.after_hash FROM fence JOIN w USING (id)
     WHERE s.id = fence.id AND s.head_seq = w.before_seq AND s.head_hash = w.before_hash{stands}{is_within}
@@ -131,7 +131,9 @@ _OF_FENCE = {
     "line": "fence.line",
     "credential": "fence.credential_id",
 }
-# A budget that limits what the run does not know to be limited, or on which it has not drawn.
+# A budget that limits what the run does not know to be limited, or on which it has not drawn. Tables are asked by
+# subqueries that stand for a value, here and wherever a statement of a step asks: EXISTS may be planned as a table of
+# all rows, read for each append.
 _UNBOUND = """
 ), unbound AS (
     SELECT fence.id FROM fence JOIN runs_budget b
@@ -139,14 +141,13 @@ _UNBOUND = """
     WHERE bound IS NOT NULL AND ((b.max_steps IS NOT NULL AND 'steps' <> ALL (bound))
         OR (b.max_tokens IS NOT NULL AND 'tokens' <> ALL (bound))
         OR (b.max_usd IS NOT NULL AND 'usd' <> ALL (bound))
-        OR hold_steps IS NULL AND NOT EXISTS (SELECT FROM runs_escrow s JOIN runs_budgetwindow bw ON bw.id = s.window_id
-            WHERE s.run_id = fence.id AND bw.budget_id = b.id))
+        OR hold_steps IS NULL AND (SELECT true FROM runs_escrow s JOIN runs_budgetwindow bw ON bw.id = s.window_id
+            WHERE s.run_id = fence.id AND bw.budget_id = b.id LIMIT 1) IS NULL)
 """
 _ACTORS_CHANGED = f"""
     SELECT fence.id FROM fence
     WHERE actors IS NOT NULL AND actors IS DISTINCT FROM ({ACTORS_AS_SEEN.format(**_OF_FENCE)})
 """  # noqa: S608  constants only
-# A key is looked up by a subquery that stands for a value: EXISTS may be planned as a table of all keys.
 _PREMISES_CHANGED = f"""
     SELECT fence.id FROM fence, jsonb_to_recordset(premises) AS n(tool uuid, seen text, key text)
     WHERE n.seen IS DISTINCT FROM ({STANDING_AS_SEEN.format(**_OF_FENCE, tool="n.tool", more="")})
@@ -154,8 +155,8 @@ _PREMISES_CHANGED = f"""
 """  # noqa: S608  constants only
 _PARENT_ENDING = f"""
     SELECT fence.id FROM fence, jsonb_array_elements(line) AS l(link)
-        JOIN runs_run parent ON parent.id = (l.link ->> 'run')::uuid AND {is_ending("parent")}
-    WHERE actors IS NOT NULL OR premises <> '[]'
+    WHERE (actors IS NOT NULL OR premises <> '[]')
+        AND (SELECT {is_ending("parent")} FROM runs_run parent WHERE parent.id = (l.link ->> 'run')::uuid)
 """  # noqa: S608  constants only
 
 

@@ -31,11 +31,11 @@ _BELOW: LiteralString = """EXISTS (
     WHERE {targeted})"""
 
 # The key that a run was started with, or the provider of its model, was stopped.
-_SWITCHED: LiteralString = """EXISTS (SELECT FROM identities_killswitch k WHERE k.lifted_at IS NULL
+_SWITCHED: LiteralString = """(SELECT true FROM identities_killswitch k WHERE k.lifted_at IS NULL
     AND (k.scope = 'credential' AND k.target = {run}.credential_id::text OR k.scope = 'provider' AND k.target = (
-        SELECT v.planner FROM runs_agentversion v WHERE v.id = {run}.agent_version_id)))"""
-_KILLED: LiteralString = """{run}.state = 'cancelling' AND EXISTS (
-    SELECT FROM ledger_entry e WHERE e.stream = {run}.id AND e.kind = 'run.killed')"""
+        SELECT v.planner FROM runs_agentversion v WHERE v.id = {run}.agent_version_id)) LIMIT 1) IS NOT NULL"""
+_KILLED: LiteralString = """{run}.state = 'cancelling' AND (SELECT true FROM ledger_entry e
+    WHERE e.stream = {run}.id AND e.kind = 'run.killed' LIMIT 1) IS NOT NULL"""
 
 
 def is_ending(run: LiteralString) -> LiteralString:

@@ -40,10 +40,12 @@ NOTICES = f""", notices AS (
         JOIN (VALUES {_ROWS}) AS k(kind, action, told)
             ON k.kind = n.kind AND k.action IN ('', n.facts::jsonb ->> 'action')
             AND (k.told <> '{CALL_HELD}' OR n.facts::jsonb ->> 'held_until' IS NOT NULL)
-    WHERE EXISTS (SELECT FROM approvals_noticechannel c WHERE c.team_id = fence.team_id AND c.state = 'active'
-        AND k.told = ANY (c.kinds) AND (c.application_id IS NULL OR c.application_id = fence.application_id))
-        OR EXISTS (SELECT FROM approvals_mailpreference p JOIN identities_team_members m USING (user_id)
-            WHERE m.team_id = fence.team_id AND k.told = ANY (p.kinds))
+    WHERE coalesce(
+        (SELECT true FROM approvals_noticechannel c WHERE c.team_id = fence.team_id AND c.state = 'active'
+            AND k.told = ANY (c.kinds)
+            AND (c.application_id IS NULL OR c.application_id = fence.application_id) LIMIT 1),
+        (SELECT true FROM approvals_mailpreference p JOIN identities_team_members m USING (user_id)
+            WHERE m.team_id = fence.team_id AND k.told = ANY (p.kinds) LIMIT 1))
     ON CONFLICT (key) DO NOTHING
 )"""  # noqa: S608  constants
 

@@ -94,7 +94,7 @@ def test_where_the_append_itself_waits_the_attempt_is_made(
 ) -> None:
     """The mutant: its snapshot is as old as the wait."""
     company.is_mutant = True
-    rewrite_appends(monkeypatch, "FOR NO KEY UPDATE OF r SKIP LOCKED", "FOR NO KEY UPDATE OF r")
+    rewrite_appends(monkeypatch, "FOR NO KEY UPDATE SKIP LOCKED", "FOR NO KEY UPDATE")
     monkeypatch.setattr(journal, "lock", lambda *_: None)
     with pytest.raises(AssertionError):
         check_the_attempt_is_stopped(company, before_the_first_attempt, stack, suspend)

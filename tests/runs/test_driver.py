@@ -125,7 +125,7 @@ def test_without_the_fence_a_driver_that_was_taken_over_writes(
 ) -> None:
     """The mutant: its late outcome reaches the stream, if only the head lets it."""
     company.is_mutant = True
-    rewrite_appends(monkeypatch, "AND r.lease_epoch = w.epoch", "")
+    rewrite_appends(monkeypatch, "AND lease_epoch = w.epoch", "")
     company.add_tool("refund", idempotency="none")
     company.play(proposes(("refund", ORDER)), says("Done."))
     run = company.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Any
 
 import psycopg
@@ -11,6 +12,7 @@ import pytest
 from agentops.database import Prepared, borrowed
 from runs import lease_rows
 from runs.append_statements import APPENDS, Parts
+from tests.ledger.forging import as_owner
 from tests.runs.company import ORDER, Company, proposes, says
 from tools import standing
 
@@ -30,45 +32,82 @@ def numbered(statement: str, *names: str) -> str:
     return statement
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        *(statement.sql for statement in APPENDS.values()),
-        numbered(lease_rows._LEASE, "owner", "lease_s", "run"),
-        standing._STANDING_OF_READ.sql,
-        standing._STANDING_OF_WRITE.sql,
-    ],
-    ids=[
-        *(
-            "append" + "".join(f" {name}" for name, is_in in parts._asdict().items() if is_in)
-            for parts in APPENDS
-        ),
-        "lease",
-        "standing of a read",
-        "standing of a write",
-    ],
-)
-def test_no_statement_of_a_step_reads_a_table_whole(statement: str) -> None:
+# Every statement that a step makes, by what it is for.
+OF_A_STEP = {
+    **{
+        "append" + "".join(f" {name}" for name, is_in in parts._asdict().items() if is_in): statement.sql
+        for parts, statement in APPENDS.items()
+    },
+    "lease": numbered(lease_rows._LEASE, "owner", "lease_s", "run"),
+    "standing of a read": standing._STANDING_OF_READ.sql,
+    "standing of a write": standing._STANDING_OF_WRITE.sql,
+}
+
+
+@pytest.fixture
+def as_installed() -> None:
+    """Let PostgreSQL know nothing of the tables, as on the day of an installation."""
+    with as_owner() as owner:
+        owner.execute("""
+            SELECT pg_clear_relation_stats(schemaname::text, tablename::text) FROM pg_tables
+            WHERE schemaname = 'public' AND tableowner = current_user""")
+
+
+@pytest.mark.usefixtures("as_installed")
+@pytest.mark.parametrize("name", OF_A_STEP)
+def test_no_statement_of_a_step_reads_a_table_whole(name: str) -> None:
     """On an empty table that would be the cheapest plan, and it would be kept while the table grows."""
     with borrowed() as connection:
-        assert not reads_whole(plan_of(connection, statement))
+        assert not reads_whole(plan_of(connection, OF_A_STEP[name]))
 
 
-def reads_whole(plan: str) -> bool:
-    """Look for what reads every row of a table or an index: joins that sort or hash do too, and a table of all keys."""
-    hashed = re.findall(r"hashed SubPlan (\d+)", plan)
-    tables = [re.search(rf"SubPlan {number}\n\s+->  (?!CTE Scan)", plan) for number in hashed]
-    return any(node in plan for node in ("Seq Scan", "Merge Join", "Hash Join")) or any(tables)
+def reads_whole(plan: str) -> list[str]:
+    """Return what reads every row of a table: joins that sort or hash do, and an index that is asked for nothing.
+
+    The index of the switches that are thrown has no others in it.
+    """
+    nodes = plan.splitlines()
+    scans = [
+        node
+        for node, below in pairwise([*nodes, ""])
+        if re.search(r"Index (Only )?Scan ", node) and "Index Cond" not in below
+    ]
+    joins = [node for node in nodes if re.search(r"Seq Scan|Merge Join|Hash Join", node)]
+    return [node for node in [*joins, *scans] if "kill_switch_thrown_once" not in node]
+
+
+@pytest.mark.parametrize("name", OF_A_STEP)
+def test_no_statement_of_a_step_asks_whether_a_table_has_a_row(name: str) -> None:
+    """PostgreSQL may answer by a table of all rows, made for each append: it depends on how many it expects."""
+    assert not asks_tables(OF_A_STEP[name])
+
+
+def asks_tables(statement: str) -> list[str]:
+    """Return the conditions of the kinds that may be hashed whose rows are not the statement's own."""
+    own = re.findall(r"(\w+) AS (?:MATERIALIZED )?\(", statement)
+    asked = re.findall(r"(?:EXISTS|\bIN) \(\s*SELECT\b[^()]*?\bFROM (\w+)", statement)
+    return [table for table in asked if table not in own]
 
 
 def test_a_key_is_not_looked_for_in_a_table_of_all_keys() -> None:
-    """Where PostgreSQL may choose, and expects few rows, it would read every key for each append."""
     key = "(SELECT f.key FROM tools_effectrecord f WHERE f.key = n.key) IS NOT NULL"
     said = APPENDS[ALL].sql
+    assert said.count(key) == 1
+    asked = said.replace(key, "EXISTS (SELECT FROM tools_effectrecord f WHERE f.key = n.key)")
+    assert asks_tables(asked) == ["tools_effectrecord"]
+
+
+@pytest.mark.usefixtures("as_installed")
+def test_runs_are_looked_up_one_by_one() -> None:
+    """Expecting a hundred writes, PostgreSQL would read a few hundred runs whole, for each append."""
+    lookup = """FROM w, LATERAL (
+        SELECT * FROM runs_run WHERE id = w.id AND lease_epoch = w.epoch FOR NO KEY UPDATE SKIP LOCKED) AS r
+"""
+    joined = "FROM w JOIN runs_run r ON r.id = w.id AND r.lease_epoch = w.epoch FOR NO KEY UPDATE OF r SKIP LOCKED\n"
+    said = APPENDS[ALL].sql
+    assert said.count(lookup) == 1
     with borrowed() as connection:
-        assert said.count(key) == 1
-        asked = said.replace(key, "EXISTS (SELECT FROM tools_effectrecord f WHERE f.key = n.key)")
-        assert reads_whole(plan_of(connection, asked))
+        assert reads_whole(plan_of(connection, said.replace(lookup, joined)))
 
 
 def test_without_the_pool_s_options_the_append_would_read_a_table_whole() -> None:
