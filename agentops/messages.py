@@ -32,6 +32,17 @@ def send_now(task: str, *args: str, queue: str = "normal", expires_s: float) -> 
     return _publish(task, args, queue, expires_s)
 
 
+def is_awaited(queue: str = "normal") -> bool:
+    """Return whether messages wait there for a worker to be free. Where the broker does not say, nobody is served."""
+    try:
+        with producers[_publishing_connection()].acquire(block=True, timeout=PUBLISH_TIMEOUT_S) as producer:
+            # Its public way looks for the queue without the prefix of its key, and finds none.
+            return bool(producer.channel._size(queue))
+    except Exception as error:  # a boundary: whoever waits there would not be served by a broker that is gone
+        logger.warning("whether anybody waits in %s is not known: %s", queue, error)
+        return False
+
+
 def _publish(task: str, args: tuple[str, ...], queue: str, expires_s: float | None = None) -> bool:
     try:
         with producers[_publishing_connection()].acquire(block=True, timeout=PUBLISH_TIMEOUT_S) as producer:

@@ -27,6 +27,7 @@ from agentops.errors import StateConflict
 from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
+from agentops.messages import is_awaited
 from approvals.confirmations.asking import void_confirmations
 from approvals.services import void_requests
 from runs import admission, escrow, extensions, lease_rows, summaries, turns
@@ -70,7 +71,10 @@ SAVE_TRIES = 5
 
 
 def drive(run_id: UUID) -> bool:
-    """Drive a run until it waits, ends, or its time slice is up; return whether it should go on at once."""
+    """Drive a run until it waits, ends, or others wait at the end of its time slice.
+
+    Return whether it should go on at once.
+    """
     with slot():
         return _drive(run_id)
 
@@ -144,8 +148,12 @@ def _drive_on(session: Session) -> bool:
         try:
             if _carry_out_next(session):
                 return False
-            if time.monotonic() >= slice_ends or stopping.is_set():
+            if stopping.is_set():
                 return _hand_on(session)
+            if time.monotonic() >= slice_ends:
+                if is_awaited():
+                    return _hand_on(session)
+                slice_ends = time.monotonic() + settings.TIME_SLICE_S
         except (HeadMoved, StandingChanged, GuardRefused):
             session.rewind()
         except BudgetSet:

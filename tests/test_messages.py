@@ -13,7 +13,7 @@ from celery import current_app
 from django.conf import settings
 from django.db import transaction
 
-from agentops.messages import send_after_commit
+from agentops.messages import is_awaited, send_after_commit
 
 QUEUE = "hints-of-a-test"
 
@@ -48,6 +48,14 @@ def test_message_carries_its_arguments(worker_redis: redis.Redis) -> None:
     assert json.loads(message)["headers"]["argsrepr"] == "('one', 'two')"  # type: ignore[arg-type]  # async in the stubs
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("worker_redis")
+def test_a_queue_is_awaited_while_it_has_messages() -> None:
+    assert not is_awaited(QUEUE)
+    send_after_commit("runs.wake_agent", "an id", queue=QUEUE)
+    assert is_awaited(QUEUE)
+
+
 @pytest.fixture
 def silent_server() -> Iterator[str]:
     """Serve nothing: connections are accepted by the kernel and never answered."""
@@ -68,4 +76,6 @@ def test_broken_broker_breaks_nothing(
 
     with caplog.at_level(logging.WARNING, "agentops.messages"), transaction.atomic():
         send_after_commit("runs.wake_agent", "an id", queue=QUEUE)
+        assert not is_awaited(QUEUE)
     assert "runs.wake_agent was not sent" in caplog.text
+    assert "is not known" in caplog.text

@@ -9,9 +9,9 @@ import pytest
 
 from runs import versions
 from tests.budget.watch import connect
-from tests.runs.conftest import company
+from tests.runs.conftest import company, others_wait
 
-__all__ = ["company"]  # a fixture
+__all__ = ["company", "others_wait"]  # fixtures
 
 
 @pytest.fixture

@@ -148,6 +148,7 @@ def test_the_queue_before_the_first_driver_does_not_count(company: Company, cloc
     assert (run.state, worked_s(run)) == ("completed", 3)
 
 
+@pytest.mark.usefixtures("others_wait")
 def test_the_queue_between_time_slices_does_not_count(
     company: Company, clock: Clock, settings: Settings, budget: Budget
 ) -> None:
@@ -164,6 +165,7 @@ def test_the_queue_between_time_slices_does_not_count(
     assert slices > 4
 
 
+@pytest.mark.usefixtures("others_wait")
 def test_the_queue_does_not_count_when_the_first_draw_after_it_is_refused(
     company: Company, clock: Clock, settings: Settings
 ) -> None:
@@ -180,6 +182,7 @@ def test_the_queue_does_not_count_when_the_first_draw_after_it_is_refused(
     assert {facts["steps"] for facts in company.facts(run, "budget.drawn")} <= {0, 1}, "four were refused"
 
 
+@pytest.mark.usefixtures("others_wait")
 def test_the_queue_does_not_count_when_somebody_speaks_in_it(
     company: Company, clock: Clock, settings: Settings
 ) -> None:
@@ -198,6 +201,7 @@ def test_the_queue_does_not_count_when_somebody_speaks_in_it(
     assert (run.state, worked_s(run)) == ("completed", 0)
 
 
+@pytest.mark.usefixtures("others_wait")
 def test_the_queue_does_not_count_when_somebody_speaks_before_its_end_is_written(
     company: Company, clock: Clock, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

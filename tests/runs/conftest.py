@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 from pytest_django import Settings
 
-from runs import turns
+from runs import driver, turns
 from runs.planner.client import close_clients
 from tests.cast import Cast
 from tests.runs.company import HERE, Company
@@ -55,3 +55,9 @@ def company(
     turns.planner_of.cache_clear()
     close_clients()
     provider.close()
+
+
+@pytest.fixture
+def others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let other runs wait for a worker, so that a driver hands its own on at the end of each time slice."""
+    monkeypatch.setattr(driver, "is_awaited", lambda: True)

@@ -44,6 +44,7 @@ def test_a_run_goes_on_without_a_tool_that_may_be_skipped(company: Company) -> N
     assert company.observations()[0]["error"] == "circuit_open"
 
 
+@pytest.mark.usefixtures("others_wait")
 def test_a_run_waits_for_a_tool_that_it_is_told_to_wait_for(company: Company, settings: Settings) -> None:
     company.add_tool("refund", on_breaker_open="wait", breaker={"open_s": 0.05, "open_cap_s": 0.1})
     force_open(company)

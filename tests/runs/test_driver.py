@@ -151,6 +151,21 @@ def test_a_lease_that_was_lost_writes_nothing_at_all(company: Company) -> None:
 # --- the slice --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("is_awaited", [False, True])
+def test_a_run_is_handed_on_only_where_others_wait(
+    company: Company, settings: Settings, monkeypatch: pytest.MonkeyPatch, is_awaited: bool
+) -> None:
+    settings.TIME_SLICE_S = 0
+    monkeypatch.setattr(driver, "is_awaited", lambda: is_awaited)
+    company.add_tool("refund")
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    run = company.start()
+    assert driver.drive(run.pk) is is_awaited
+    run.refresh_from_db()
+    assert run.state == ("in_progress" if is_awaited else "completed")
+
+
+@pytest.mark.usefixtures("others_wait")
 def test_a_run_goes_on_in_the_next_slice(company: Company, settings: Settings) -> None:
     settings.TIME_SLICE_S = 0
     company.add_tool("refund")
@@ -164,6 +179,7 @@ def test_a_run_goes_on_in_the_next_slice(company: Company, settings: Settings) -
     assert slices == run.lease_epoch + 1 > 5
 
 
+@pytest.mark.usefixtures("others_wait")
 def test_an_outcome_at_the_end_of_a_slice_survives_a_moved_head(company: Company, settings: Settings) -> None:
     settings.TIME_SLICE_S = 0
     company.add_tool("refund", idempotency="none")
@@ -193,6 +209,7 @@ def test_a_worker_that_stops_gives_its_runs_back(company: Company, monkeypatch: 
     assert company.states(run) == [("succeeded", "ok")], "what it has seen is written before it goes"
 
 
+@pytest.mark.usefixtures("others_wait")
 def test_a_ring_at_the_end_of_a_slice_does_not_keep_the_lease(company: Company, settings: Settings) -> None:
     settings.TIME_SLICE_S = 0
     company.add_tool("refund")
