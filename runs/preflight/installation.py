@@ -19,12 +19,20 @@ from runs.preflight.findings import Finding
 from runs.preflight.keys import check_keys
 from runs.preflight.versions import check_published
 from runs.preflight.weak import check_weak
+from runs.preflight.wires import check_wires
 from tools.commands import parse_commands
 
 
 def check_installation() -> list[Finding]:
     """Return everything that stands against running this installation in production."""
-    findings = [*check_keys(), *_check_web(), *check_weak(), *_check_sign_on(), *_check_commands()]
+    findings = [
+        *check_keys(),
+        *_check_web(),
+        *check_weak(),
+        *check_wires(),
+        *_check_sign_on(),
+        *_check_commands(),
+    ]
     try:
         return [*findings, *check_database(), *_check_published_versions(), *_check_notices()]
     except DatabaseError:

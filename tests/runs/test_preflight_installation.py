@@ -103,6 +103,7 @@ def test_good_installation_has_no_findings() -> None:
         ("SESSION_IDLE_S", 0, "idle_sessions"),
         ("LEDGER_CHECKPOINT_EVERY_S", 86_400.0, "rare_checkpoints"),
         ("MCP_COMMANDS", {"time": "mcp-server-time"}, "malformed_command"),
+        ("REDIS_URL", "redis://cache.example.com/0", "open_wire"),
     ],
 )
 def test_each_weak_setting_is_found(production: LazySettings, name: str, value: object, code: str) -> None:
