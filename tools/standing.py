@@ -36,8 +36,9 @@ _AGENT = f"""{{i}}.state, {_END.format("{i}.expires_at")},
     (SELECT u.is_active AND u.kind = 'agent' FROM identities_user u WHERE u.id = {{i}}.service_account_id)"""  # noqa: S608  constants only
 # Whether its account may use the tool at all, and on which terms.
 _GRANTED = f"""coalesce((SELECT true FROM tools_tooluserobjectpermission p
-        JOIN auth_permission c ON c.id = p.permission_id AND c.codename = 'use_tool'
-        WHERE p.user_id = {{i}}.service_account_id AND p.content_object_id = t.id LIMIT 1), false),
+        JOIN auth_permission c ON c.id = p.permission_id
+        WHERE p.user_id = {{i}}.service_account_id AND p.content_object_id = t.id AND c.codename = 'use_tool' LIMIT 1),
+        false),
     CASE WHEN {{g}}.id IS NOT NULL THEN json_build_array({{g}}.id, {{g}}.version, {{g}}.decision, {{g}}.caps,
         {{g}}.over_caps, {{g}}.approval_ttl_s, {_END.format("{g}.valid_until")},
         CASE WHEN {{g}}.waived_by_id IS NOT NULL AND {{g}}.countersigned_by_id IS NOT NULL THEN json_build_array(

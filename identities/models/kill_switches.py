@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.utils.text import capfirst
 
 from agentops.identifiers import new_id
 from identities.models.people import Team, User
@@ -63,8 +64,10 @@ class KillSwitch(models.Model):
             ),
         ]
 
+    named = ""  # what is shown of the target, where it was looked up
+
     def __str__(self) -> str:
-        return self.get_scope_display() if not self.target else f"{self.get_scope_display()} {self.target}"
+        return capfirst(f"{self.get_scope_display()} {self.named or self.target}".strip())
 
     @property
     def state(self) -> str:

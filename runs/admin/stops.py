@@ -24,6 +24,7 @@ from identities.services import lift_switch
 from runs.models import AgentVersion, Stop
 from runs.receipts import write_receipt
 from runs.stops import STOPPINGS, stop
+from runs.targets import name_targets
 from tools.models import Tool
 
 SHOWN = 4
@@ -60,6 +61,10 @@ class StopAdmin(GovernedAdmin):
     list_filter = ("scope", "is_drill")
     list_select_related = ("stopped_by", "team")
     actions = None
+
+    def visible(self, queryset: Any, user: Any) -> QuerySet[Stop]:
+        """Limit rows to those that a user may see, and name what they are about."""
+        return name_targets(super().visible(queryset, user), user)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Offer the form; the service decides who may stop what."""
@@ -122,6 +127,10 @@ class KillSwitchAdmin(GovernedAdmin):
     page_template = "runs/switch.html"
     actions = ("lift",)
 
+    def visible(self, queryset: Any, user: Any) -> QuerySet[KillSwitch]:
+        """Limit rows to those that a user may see, and name what they are about."""
+        return name_targets(super().visible(queryset, user), user)
+
     def has_lift_permission(self, request: HttpRequest, obj: KillSwitch | None = None) -> bool:
         """Whether this person may lift the switch, or some switch."""
         if obj is not None and obj.scope == KillSwitch.Scope.CREDENTIAL:
@@ -144,9 +153,9 @@ class KillSwitchAdmin(GovernedAdmin):
 
 def read_switches(request: HttpRequest, subject: Any) -> dict[str, Any] | None:
     """Return what is stopped now; nothing, where nothing is. Any: the dashboard has no subject."""
-    thrown = (
-        KillSwitch.objects.visible_to(acting_person(request)).thrown().select_related("thrown_by")[:SHOWN]
-    )
+    person = acting_person(request)
+    switches = KillSwitch.objects.visible_to(person).thrown().select_related("thrown_by")
+    thrown = name_targets(switches, person)[:SHOWN]
     return {"switches": thrown} if thrown else None
 
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.utils.text import capfirst
 
 from agentops.identifiers import new_id
 from identities.models import Team, User
@@ -45,6 +46,8 @@ class Stop(models.Model):
             )
         ]
 
+    named = ""  # what is shown of the target, where it was looked up
+
     def __str__(self) -> str:
-        what = f"{self.get_scope_display()} {self.target}".strip()
+        what = capfirst(f"{self.get_scope_display()} {self.named or self.target}".strip())
         return f"{what} (drill)" if self.is_drill else what

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from itertools import pairwise
 from typing import Any
@@ -12,7 +13,6 @@ import pytest
 from agentops.database import Prepared, borrowed
 from runs import lease_rows
 from runs.append_statements import APPENDS, Parts
-from tests.ledger.forging import as_owner
 from tests.runs.company import ORDER, Company, proposes, says
 from tools import standing
 
@@ -46,8 +46,9 @@ OF_A_STEP = {
 
 @pytest.fixture
 def as_installed() -> None:
-    """Let PostgreSQL know nothing of the tables, as on the day of an installation."""
-    with as_owner() as owner:
+    """Let PostgreSQL know nothing of the tables, as on the day of an installation, and no run be in theirs."""
+    with psycopg.connect(os.environ["DATABASE_OWNER_URL"], autocommit=True) as owner:
+        owner.execute("VACUUM FULL runs_run")  # what other tests have deleted takes room until then
         owner.execute("""
             SELECT pg_clear_relation_stats(schemaname::text, tablename::text) FROM pg_tables
             WHERE schemaname = 'public' AND tableowner = current_user""")

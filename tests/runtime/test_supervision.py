@@ -77,7 +77,12 @@ def test_a_killed_parent_leaves_nobody(tmp_path: Path) -> None:
 def test_children_go_even_when_the_guardian_was_killed_before(tmp_path: Path) -> None:
     with parent_with_children(tmp_path) as (parent, family):
         keeper = next(process for process in family if is_guardian(process))
-        sleeper = next(process for process in family if process.cmdline() == SLEEP)
+        # The child of the stubborn one sleeps alike, and dies with the guardian's word only.
+        sleeper = next(
+            process
+            for process in family
+            if process.ppid() == parent.pid and process.cmdline()[-1] == SLEEP[-1]
+        )
         keeper.kill()
         parent.kill()
 
