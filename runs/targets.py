@@ -25,7 +25,7 @@ from tools.models import Tool
 
 def name_targets(rows: QuerySet[Any], person: User) -> QuerySet[Any]:  # Any: stops, or switches
     """Add ``named``: the target's name, where the person may see what bears it; the target itself elsewhere."""
-    return rows.annotate(
+    named: QuerySet[Any] = rows.annotate(
         named=Case(
             *[
                 When(scope=scope, then=_named(bearers, name))
@@ -35,6 +35,7 @@ def name_targets(rows: QuerySet[Any], person: User) -> QuerySet[Any]:  # Any: st
             output_field=CharField(),
         )
     )
+    return named
 
 
 def _bearers(person: User) -> dict[str, tuple[QuerySet[Any], Expression | F]]:  # Any: of different models
@@ -53,6 +54,6 @@ def _bearers(person: User) -> dict[str, tuple[QuerySet[Any], Expression | F]]:  
     }
 
 
-def _named(bearers: QuerySet[Any], name: Expression | F) -> Expression:  # Any: of whichever model
+def _named(bearers: QuerySet[Any], name: Expression | F) -> Subquery:  # Any: of whichever model
     target = bearers.order_by().filter(pk=Cast(OuterRef("target"), UUIDField()))
     return Subquery(target.annotate(bears=name).values("bears")[:1])
