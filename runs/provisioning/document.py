@@ -29,6 +29,7 @@ from runs.provisioning.oversight import apply_oversight_rules
 from runs.provisioning.people import apply_groups, apply_people, apply_teams
 from runs.provisioning.plan import Plan
 from runs.provisioning.sampling_rules import apply_sampling_rules
+from runs.provisioning.schedules import apply_schedules
 from runs.provisioning.secrets import apply_secrets
 from runs.provisioning.session import Session
 from runs.provisioning.tables import apply_decision_tables
@@ -56,6 +57,7 @@ SECTIONS = (
     apply_denial_reasons,
     apply_sampling_rules,
     apply_oversight_rules,
+    apply_schedules,
 )
 ONE_AT_A_TIME = 4_726_001  # an advisory lock: two documents are never applied interleaved
 

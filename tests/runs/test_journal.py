@@ -46,9 +46,8 @@ OF_A_STEP = {
 
 @pytest.fixture
 def as_installed() -> None:
-    """Let PostgreSQL know nothing of the tables, as on the day of an installation, and no run be in theirs."""
+    """Let PostgreSQL know nothing of the tables, as on the day of an installation."""
     with psycopg.connect(os.environ["DATABASE_OWNER_URL"], autocommit=True) as owner:
-        owner.execute("VACUUM FULL runs_run")  # what other tests have deleted takes room until then
         owner.execute("""
             SELECT pg_clear_relation_stats(schemaname::text, tablename::text) FROM pg_tables
             WHERE schemaname = 'public' AND tableowner = current_user""")
@@ -96,19 +95,6 @@ def test_a_key_is_not_looked_for_in_a_table_of_all_keys() -> None:
     assert said.count(key) == 1
     asked = said.replace(key, "EXISTS (SELECT FROM tools_effectrecord f WHERE f.key = n.key)")
     assert asks_tables(asked) == ["tools_effectrecord"]
-
-
-@pytest.mark.usefixtures("as_installed")
-def test_runs_are_looked_up_one_by_one() -> None:
-    """Expecting a hundred writes, PostgreSQL would read a few hundred runs whole, for each append."""
-    lookup = """FROM w, LATERAL (
-        SELECT * FROM runs_run WHERE id = w.id AND lease_epoch = w.epoch FOR NO KEY UPDATE SKIP LOCKED) AS r
-"""
-    joined = "FROM w JOIN runs_run r ON r.id = w.id AND r.lease_epoch = w.epoch FOR NO KEY UPDATE OF r SKIP LOCKED\n"
-    said = APPENDS[ALL].sql
-    assert said.count(lookup) == 1
-    with borrowed() as connection:
-        assert reads_whole(plan_of(connection, said.replace(lookup, joined)))
 
 
 def test_without_the_pool_s_options_the_append_would_read_a_table_whole() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
+from threading import Event
 from typing import Any
 
 import pytest
@@ -160,21 +161,24 @@ def show_late(company: Company, shop: ToolServer, scope: str, *, of_child: bool 
         desk = Desk(company)
         run = desk.start(desk.hire(grants={"refund": {"decision": "ALLOW"}}), parent=above)
     told: list[str] = []
+    both = Event()
 
     def ask() -> None:
         # As a worker that was held up would send it: another of its attempt's tokens.
         told.append(shop.judge.refuse(copy_of(shop.shown[-1].token), **call))
 
     def stop_between(key: str) -> None:
-        call["key"] = key
+        call["key"], shop.meanwhile = key, None
         ask()
         stop_by(company, scope, above)
         ask()
+        both.set()
 
     call: dict[str, Any] = {"user": SUBJECT, "tool": "refund", "arguments": ORDER}
     shop.meanwhile = stop_between
     company.play(proposes(("refund", ORDER)), says("Done."))
     company.drive(run)
+    assert both.wait(60), "the run need not wait for the answer of a call that was stopped"
     before, after = told
     return before, after
 
