@@ -30,6 +30,7 @@ LANES: dict[str, Lane] = {
     **dict.fromkeys(
         (e.ATTEMPT_STARTED, e.CALL_DELEGATED, e.CALLED_OFF, e.CALL_SUCCEEDED, *e.OF_ESCROW), "executed"
     ),
+    e.RESULT_READ: "executed",
     **dict.fromkeys(
         (e.MODEL_FAILED, e.CALL_REFUSED, e.ATTEMPT_FAILED, e.CALL_DEFERRED, e.CALL_FAILED), "broke"
     ),
@@ -200,6 +201,9 @@ TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     e.CALL_FAILED: lambda facts, tool: f"{tool}: failed, {_words(facts['code'])}",
     e.CALL_UNKNOWN: lambda facts, tool: f"{tool}: nobody knows whether it happened, {_words(facts['code'])}",
     e.CALL_PARKED: lambda _, tool: f"{tool}: a person has to find out whether it happened",
+    e.RESULT_READ: lambda facts, _: (
+        f"Reads on in the result of entry {facts['of']}, {facts['length']} characters long"
+    ),
     e.BUDGET_BOUND: "Another budget binds it from now on",
     e.BUDGET_DRAWN: "Draws on shared budgets",
     e.BUDGET_RETURNED: "Gives back what it held of shared budgets",

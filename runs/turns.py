@@ -262,7 +262,8 @@ def describe_call(number: int, call: ProposedCall, version: VersionSpec) -> dict
         digest = keyed_digest([call.name, call.raw_arguments if problem else call.arguments])
     except ValidationFailed:  # integers beyond 2^53, lone surrogates: no exact JSON, so nothing to sign
         digest, problem = keyed_digest([call.name, ascii(call.raw_arguments)]), "malformed_arguments"
-    known = call.name in version.catalogue or call.name in version.built_in or call.name == e.DECLARE_PLAN
+    own = (*version.built_in, e.DECLARE_PLAN, e.READ_RESULT)
+    known = call.name in version.catalogue or call.name in own
     tool = call.name if known else UNKNOWN_TOOL
     return {"call": number, "tool": tool, "args_digest": digest, "problem": problem}
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from agentops.database import borrowed
 from agentops.engine.budgets import Rates
-from agentops.engine.events import ASK_USER, HAND_OVER
+from agentops.engine.events import ASK_USER, HAND_OVER, READ_RESULT
 from agentops.errors import NotFound
 from runs.models import EXTERNAL
 from runs.planner.estimates import upper_bound_tokens
@@ -62,6 +62,33 @@ _BUILT_IN = {
     ),
 }
 
+
+READ_RESULT_TOOL = ToolSchema(
+    READ_RESULT,
+    "Read on in a result that was too long to be shown whole: a page of it, or the places that hold some words.",
+    {
+        "type": "object",
+        "properties": {
+            "result": {
+                "type": "string",
+                "description": "the id of the call that was answered with it, like call_3_1",
+            },
+            "offset": {
+                "type": "integer",
+                "minimum": 0,
+                "description": "from which character on; 0 by default",
+            },
+            "find": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 200,
+                "description": "words to look for instead",
+            },
+        },
+        "required": ["result"],
+        "additionalProperties": False,
+    },
+)
 
 WORDS, PLANNER = "words", "planner"  # by what a plan is made
 

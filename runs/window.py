@@ -145,15 +145,25 @@ def _observation(written: Written, step: int) -> list[Message]:
     facts, content = written.facts, written.content or {}
     text = _OBSERVED[written.kind](facts, content)
     if len(text) > OBSERVATION_LIMIT:
-        left_out = len(text) - OBSERVATION_LIMIT
-        text = f"{text[:OBSERVATION_LIMIT]}\n[{left_out} more characters are kept in the trace]"
+        text = f"{text[:OBSERVATION_LIMIT]}\n{_tell_rest(facts, step, len(text))}"
     return [{"role": "tool", "tool_call_id": call_id(step, facts["call"]), "content": text}]
 
 
+def _tell_rest(facts: dict[str, Any], step: int, length: int) -> str:
+    """Return how much of a result is not shown, and how it can be read where the run may read on in it."""
+    kept = f"{length - OBSERVATION_LIMIT} more characters are kept"
+    if "length" not in facts:
+        return f"[{kept} in the trace]"
+    named = call_id(step, facts["call"])
+    return f"[{kept}: {e.READ_RESULT} reads them, as result {named} from offset {OBSERVATION_LIMIT}]"
+
+
 def _succeeded(facts: dict[str, Any], content: dict[str, Any]) -> str:
-    if "value" not in content:
-        return ERASED
-    value = content["value"]
+    return text_of_value(content["value"]) if "value" in content else ERASED
+
+
+def text_of_value(value: Any) -> str:  # Any: JSON
+    """Return a result as the model reads it: offsets into a long one count the characters of this text."""
     return value if isinstance(value, str) else _COMPACT.encode(value)
 
 
@@ -201,6 +211,7 @@ def _staged(facts: dict[str, Any], content: dict[str, Any]) -> str:
 _OBSERVED: dict[str, Callable[[dict[str, Any], dict[str, Any]], str]] = {
     e.CALL_SUCCEEDED: _succeeded,
     e.PLAN_FROZEN: _succeeded,
+    e.RESULT_READ: _succeeded,
     e.CALL_FAILED: _went_wrong,
     e.CALL_REFUSED: _went_wrong,
     e.APPROVAL_REFUSED: _went_wrong,

@@ -51,6 +51,7 @@ CALL_SUCCEEDED = "call.succeeded"
 CALL_FAILED = "call.failed"
 CALL_UNKNOWN = "call.unknown"
 CALL_PARKED = "call.parked"
+RESULT_READ = "result.read"
 BUDGET_BOUND = "budget.bound"
 BUDGET_DRAWN = "budget.drawn"
 BUDGET_RETURNED = "budget.returned"
@@ -116,6 +117,8 @@ ASK_USER = "ask_user"
 HAND_OVER = "hand_over"
 # Not offered beside others: the planner declares a plan before it sees anything but the user's words.
 DECLARE_PLAN = "declare_plan"
+# Offered once a result was too long to be shown whole.
+READ_RESULT = "read_result"
 BUILT_IN_TOOLS = {ASK_USER: "input", HAND_OVER: "handover"}
 
 

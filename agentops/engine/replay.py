@@ -60,6 +60,7 @@ _ASSESSED = frozenset(
         e.CALL_ASKED,
         e.CALL_STAGED,
         e.PLAN_FROZEN,
+        e.RESULT_READ,
     )
 )
 _CALLED = frozenset(

@@ -303,6 +303,7 @@ class RunState(NamedTuple):
     change_set: str = ""
     staged: int = 0
     review: Review | Literal[""] = ""
+    has_long_result: bool = False  # a result was too long to be shown whole: the planner may read on in it
 
     @property
     def is_external(self) -> bool:
