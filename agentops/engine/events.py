@@ -28,6 +28,9 @@ MODEL_REQUESTED = "model.requested"
 STEP_DECIDED = "step.decided"
 PLAN_FROZEN = "plan.frozen"
 MODEL_FAILED = "model.failed"
+SUMMARY_REQUESTED = "summary.requested"
+SUMMARY_WRITTEN = "summary.written"
+SUMMARY_FAILED = "summary.failed"
 CALL_ALLOWED = "call.allowed"
 CALL_GATED = "call.gated"
 CALL_REFUSED = "call.refused"
@@ -79,6 +82,7 @@ INTENTS = frozenset(
         RUN_HELD_BACK,
         RUN_ADMITTED,
         MODEL_REQUESTED,
+        SUMMARY_REQUESTED,
         ATTEMPT_STARTED,
         CALL_DELEGATED,
         CALL_GATED,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -23,7 +24,7 @@ from tests.api.caller import caller_of
 from tests.console.visits import page_of, sign_in, text_of
 from tests.rewriting import rewrite_text
 from tests.runs.company import ORDER, Company, proposes, says
-from tests.runs.deeds import WORLD
+from tests.runs.deeds import WORLD, Result
 from tests.runs.test_plans import EVE, SEND
 
 ROWS = [{"order": f"A-{number}", "note": "n" * 180} for number in range(10_000)]
@@ -55,11 +56,15 @@ def shop_url() -> Iterator[str]:
     server.server_close()
 
 
+def _answer(found: Result, _: object) -> Result:
+    return found
+
+
 def answers_at_length(*texts: str) -> None:
     """Have the next reads answer with long texts that begin and end with these words."""
-    WORLD.mishaps.extend(
-        [lambda _, text=text: {"text": f"{text} {'x' * 40_000} {text} end"} for text in texts]
-    )
+    for text in texts:
+        found: Result = {"text": f"{text} {'x' * 40_000} {text} end"}
+        WORLD.mishaps.append(partial(_answer, found))
 
 
 def reads_on(**arguments: Any) -> Any:
