@@ -32,6 +32,8 @@ class Behaviour:
     max_seconds: int | None = 90
     run_expires_after_s: int | None = 86_400
     context_tokens: int = 24_000
+    summarise: bool = False
+    summary_model: str = ""
     repeat_limit: int = 3
     max_extensions: int = 0
     extension_percent: int = 50
@@ -50,6 +52,8 @@ class Behaviour:
             del values["plan"], values["off_plan"]
         if not self.max_extensions:  # likewise
             del values["max_extensions"], values["extension_percent"], values["extension_ttl_s"]
+        if not self.summarise:  # likewise
+            del values["summarise"], values["summary_model"]
         return plain_digest({**values, "max_usd": usd, "catalogue": tools})
 
 

@@ -30,7 +30,7 @@ from agentops.ledger.store import record
 from agentops.messages import is_awaited
 from approvals.confirmations.asking import void_confirmations
 from approvals.services import void_requests
-from runs import admission, escrow, extensions, lease_rows, summaries, turns
+from runs import admission, escrow, extensions, lease_rows, summaries, summarising, turns
 from runs.actions import assessing, gating, outcomes
 from runs.actions.refusals import give_caps_back
 from runs.changesets import applying, staging
@@ -235,6 +235,8 @@ _EFFECTS: dict[type, Callable[[Session, Any], None]] = {
     c.SettleLostAnswer: lambda session, command: turns.settle_lost_answer(
         session, command.step, command.attempt
     ),
+    c.Summarise: lambda session, command: summarising.summarise(session, command.through),
+    c.SettleLostSummary: lambda session, command: summarising.settle_lost(session, command.through),
     c.OfferChanges: lambda session, command: staging.offer_changes(session, command.items),
     c.AssessCalls: lambda session, command: assessing.assess_calls(session, command.calls),
     c.CallTools: lambda session, command: calling.call_tools(session, command.calls),
@@ -319,4 +321,6 @@ def _keep_evidence(session: Session) -> None:
             record(new_id(), "evidence", Draft("outcome.late", draft.at, facts, content, draft.actor))
 
 
-_OUTCOMES = frozenset((e.CALL_SUCCEEDED, e.CALL_FAILED, e.CALL_UNKNOWN, e.ATTEMPT_FAILED, e.STEP_DECIDED))
+_OUTCOMES = frozenset(
+    (e.CALL_SUCCEEDED, e.CALL_FAILED, e.CALL_UNKNOWN, e.ATTEMPT_FAILED, e.STEP_DECIDED, e.SUMMARY_WRITTEN)
+)

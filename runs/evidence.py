@@ -16,13 +16,13 @@ from agentops.text import spell_out
 from runs.lookups.resolving import content_of
 from runs.marking import mark_answer, mark_call
 from runs.session import Session
-from runs.window import OBSERVATION_LIMIT, Written
+from runs.window import OBSERVATION_LIMIT, Written, text_of_value
 from tools.assessment import Assessment
 
 PLACEHOLDER = re.compile(r"\{([\w-]+(?:\[[\w-]+\])*)\}")
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 NO_QUOTES = str.maketrans({"“": "'", "”": "'"})
-_COMPACT = json.JSONEncoder(separators=(",", ":"))
+READS_ON = 11  # since this version of the engine a run may read on in a long result
 EVIDENCE_LIMIT = 6
 EXCERPT_LIMIT = 1_500
 USER_WROTE = "user_wrote"  # why an approval was voided
@@ -31,10 +31,15 @@ UNREAD_WORDS = (
 )
 
 
-def size_of(value: Any) -> int:  # Any: JSON
-    """Return how many characters a value takes in the model's window."""
-    size = len(value) if isinstance(value, str) else len(_COMPACT.encode(value))
-    return min(size, OBSERVATION_LIMIT)
+def size_of(value: Any, engine: int = 0) -> dict[str, int]:  # Any: JSON
+    """Return, as facts, how many characters a value takes in the model's window, and how long a longer one is.
+
+    Runs of an ``engine`` that knows no reading on have no length: nothing is offered that reads it.
+    """
+    length = len(text_of_value(value))
+    if length <= OBSERVATION_LIMIT:
+        return {"size": length}
+    return {"size": OBSERVATION_LIMIT, **({"length": length} if engine >= READS_ON else {})}
 
 
 def collect(session: Session, call: CallState, assessment: Assessment) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from agentops.engine.state import RunState
 from agentops.errors import NotFound
 from agentops.ledger.store import read_contents_for_people
 from runs.histories import read_history
+from runs.lookups.offering import offered_beside
 from runs.models import Run, RunKind
 from runs.planner.messages import Message
 from runs.planning import arrange_words
@@ -79,7 +80,7 @@ def _windowed(run: Run, version: VersionSpec, request: Event, before: list[Event
     contents = _read(run, {mark.seq: events[mark.seq] for mark in marks})
     blocks = [arrange(of_step, contents) for _, of_step in by_step(marks)]
     messages = tuple(message for block in blocks for message in block.messages)
-    tools = tuple(schema.name for schema in version.schemas)
+    tools = tuple(schema.name for schema in (*version.schemas, *offered_beside(state, version)))
     shown = (system_message(version.instructions), *messages)
     return _prompt(request, shown, tools, len(state.marks) - len(marks))
 

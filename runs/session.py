@@ -18,10 +18,10 @@ from django.db import connection as orm_connection
 from agentops.database import borrowed, orm_section
 from agentops.engine import ENGINE_VERSION
 from agentops.engine.budgets import Amount
-from agentops.engine.events import INTENTS, MODEL_REQUESTED, Event
+from agentops.engine.events import INTENTS, MODEL_REQUESTED, SUMMARY_REQUESTED, Event
 from agentops.engine.fold import fold, is_overtaken
 from agentops.engine.snapshots import dump_state
-from agentops.engine.state import RunState
+from agentops.engine.state import Mark, RunState
 from agentops.errors import AgentOpsError, StateConflict
 from agentops.identifiers import new_id, text_of
 from agentops.ledger.entries import Draft, Head, SealedEntry
@@ -220,7 +220,7 @@ class Session:
             project(projection, Event(state.seq, draft.kind, draft.facts, draft.at), state)
         row = run_row(self.state, self.pending[-1][0].at, projection)
         run, identity = self.context.run_id, self.context.identity_id
-        asks = any(draft.kind == MODEL_REQUESTED for draft, _ in self.pending)
+        asks = any(draft.kind in (MODEL_REQUESTED, SUMMARY_REQUESTED) for draft, _ in self.pending)
         bound, actors = (self.state.drawn.units, self.actors) if asks else (None, None)
         return Write(
             run, identity, self.epoch, self.head, after, entries, row, projection, bound, actors, self.draw,
@@ -291,6 +291,11 @@ class Session:
                 block = arrange(of_step, self.contents)
             self.arranged[step] = block
         return list(self.arranged.values())
+
+    def read_marked(self, marks: Sequence[Mark]) -> dict[int, Written]:
+        """Return the entries of marks, whether or not they fit into the window."""
+        self._load([mark.seq for mark in marks if mark.seq not in self.contents])
+        return {mark.seq: self.contents[mark.seq] for mark in marks}
 
     def _load(self, seqs: Sequence[int]) -> None:
         if not seqs:

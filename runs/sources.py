@@ -77,7 +77,8 @@ class RunSources:
             self.sources.read([Leaf(text, label, where) for text in find_written(content)])
         elif kind == e.CALL_SUCCEEDED and content:
             self._keep(facts, content.get("value"), catalogue)
-            self.sources.read(self._label(facts, content.get("value"), catalogue))
+            tool = self.tools.get((facts["step"], facts["call"]), "")
+            self.sources.read(label_result(tool, facts, content.get("value"), catalogue))
             self.sources.read_lists(content.get("value"))
         elif kind in _LET_THROUGH and content:
             for each in content.get("resolutions", ()):
@@ -129,15 +130,20 @@ class RunSources:
         known = Known(Candidate(told["value"], told["label"]), told.get("given", {}))
         self._remember(told["tool"], stood, known)
 
-    def _label(self, facts: dict[str, Any], value: Any, catalogue: dict[str, ToolSpec]) -> Iterable[Leaf]:
-        """A tool that the version does not know any more has no labels: everything of it is a stranger's."""
-        tool = self.tools.get((facts["step"], facts["call"]), "")
-        rules = catalogue[tool].declared.results if tool in catalogue else ()
-        leaves = label_leaves(value, rules, f"{tool or 'a tool'} in step {facts['step']}")
-        if "tainted" not in facts:
-            return leaves
-        # A child's answer is believed no more than what it had read, and leaves no more freely.
-        return bound_labels(leaves, tainted=facts["tainted"], sensitive=facts["sensitive"])
+
+def label_result(
+    tool: str, facts: Mapping[str, Any], value: Any, catalogue: Mapping[str, ToolSpec]
+) -> Iterable[Leaf]:  # Any: JSON
+    """Return the leaves of what a call was answered, labelled; ``facts`` are those of the entry that holds it.
+
+    A tool that the version does not know any more has no labels: everything of it is a stranger's.
+    """
+    rules = catalogue[tool].declared.results if tool in catalogue else ()
+    leaves = label_leaves(value, rules, f"{tool or 'a tool'} in step {facts['step']}")
+    if "tainted" not in facts:
+        return leaves
+    # A child's answer is believed no more than what it had read, and leaves no more freely.
+    return bound_labels(leaves, tainted=facts["tainted"], sensitive=facts["sensitive"])
 
 
 def find_written(edit: Mapping[str, Any]) -> list[str]:  # Any: JSON

@@ -22,6 +22,7 @@ from runs import escrow
 from runs.bounds import Bounds, describe_bounds
 from runs.changesets.forms import Ceilings
 from runs.models import AgentVersion, ChangeSet, Priority, Run, RunKind, RunMode
+from runs.window import CHARACTERS_PER_TOKEN
 
 
 def published_version(agent: AgentIdentity) -> AgentVersion:
@@ -191,6 +192,13 @@ def _extensions(run: Run) -> dict[str, int]:
     return {"extensions": often} if often else {}
 
 
+def _window(run: Run) -> dict[str, int]:
+    """Return, as a fact, beyond how many characters a run's oldest steps are summarised; others know no model."""
+    version = run.agent_version
+    summarises = version.summarise and run.kind == RunKind.TASK
+    return {"summarise_at": version.context_tokens * CHARACTERS_PER_TOKEN} if summarises else {}
+
+
 def record_start(
     run: Run,
     actor: User | AgentIdentity,
@@ -211,6 +219,7 @@ def record_start(
         "shared": _read_shared(run),
         "size": len(message),
         **_extensions(run),
+        **_window(run),
         **({"mode": str(run.mode)} if run.mode == RunMode.PROPOSE else {}),
         **({"needs_review": True, "priority": run.priority} if run.needs_review else {}),
         **more,

@@ -30,6 +30,9 @@ LANES: dict[str, Lane] = {
     **dict.fromkeys(
         (e.ATTEMPT_STARTED, e.CALL_DELEGATED, e.CALLED_OFF, e.CALL_SUCCEEDED, *e.OF_ESCROW), "executed"
     ),
+    e.RESULT_READ: "executed",
+    **dict.fromkeys((e.SUMMARY_REQUESTED, e.SUMMARY_WRITTEN), "decided"),
+    e.SUMMARY_FAILED: "broke",
     **dict.fromkeys(
         (e.MODEL_FAILED, e.CALL_REFUSED, e.ATTEMPT_FAILED, e.CALL_DEFERRED, e.CALL_FAILED), "broke"
     ),
@@ -166,6 +169,15 @@ TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     e.STEP_DECIDED: _decided,
     e.PLAN_FROZEN: _planned,
     e.MODEL_FAILED: lambda facts, _: f"Step {facts['step']}: the model failed, {_words(facts['code'])}",
+    e.SUMMARY_REQUESTED: lambda facts, _: (
+        f"{facts['model']} is asked for a summary of the steps up to {facts['through']}"
+    ),
+    e.SUMMARY_WRITTEN: lambda facts, _: (
+        f"From now on a summary stands for the steps up to {facts['through']}, by {facts['model']}"
+    ),
+    e.SUMMARY_FAILED: lambda facts, _: (
+        f"The steps up to {facts['through']} are left out without a summary, {_words(facts['code'])}"
+    ),
     e.CALL_ALLOWED: _allowed,
     e.CALL_GATED: _gated,
     e.CALL_REFUSED: lambda facts, tool: f"{tool}: refused, {_words(facts['code'])}",
@@ -200,6 +212,9 @@ TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     e.CALL_FAILED: lambda facts, tool: f"{tool}: failed, {_words(facts['code'])}",
     e.CALL_UNKNOWN: lambda facts, tool: f"{tool}: nobody knows whether it happened, {_words(facts['code'])}",
     e.CALL_PARKED: lambda _, tool: f"{tool}: a person has to find out whether it happened",
+    e.RESULT_READ: lambda facts, _: (
+        f"Reads on in the result of entry {facts['of']}, {facts['length']} characters long"
+    ),
     e.BUDGET_BOUND: "Another budget binds it from now on",
     e.BUDGET_DRAWN: "Draws on shared budgets",
     e.BUDGET_RETURNED: "Gives back what it held of shared budgets",

@@ -99,6 +99,17 @@ def _reserve(
 
 def hold(session: Session, prompt_tokens: int, completion_tokens: int, rates: Rates) -> Reservation | None:
     """Return the reservation, for which a draw may have been noted; None when a budget is exhausted, which is noted."""
+    plan = plan_call(session, prompt_tokens, completion_tokens, rates)
+    if isinstance(plan, Shortfall):
+        escrow.note_exhausted(session, plan)
+        return None
+    return plan
+
+
+def plan_call(
+    session: Session, prompt_tokens: int, completion_tokens: int, rates: Rates
+) -> Reservation | Shortfall:
+    """Return the reservation of a model call, for which a draw may have been noted, or what the run lacks for it."""
 
     def plan_now() -> Reservation | DrawFirst | Shortfall:
         return plan_reservation(
@@ -110,9 +121,6 @@ def hold(session: Session, prompt_tokens: int, completion_tokens: int, rates: Ra
     if isinstance(plan, DrawFirst):
         escrow.draw(session, plan.wanted)
         plan = plan_now()
-    if isinstance(plan, Shortfall):
-        escrow.note_exhausted(session, plan)
-        return None
     if isinstance(plan, DrawFirst):
         raise StateConflict("undrawn", f"run {session.context.run_id} drew, and holds too little")
     return plan
@@ -141,14 +149,14 @@ def _request(
         messages=(system_message(version.instructions), *chain.from_iterable([b.messages for b in window])),
         tools=offered,
         max_completion_tokens=reservation.max_completion_tokens,
-        timeout_s=_time_left(session),
+        timeout_s=time_left(session),
         traceparent=session.context.new_traceparent(),
         tracestate=session.context.trace_state,
         temperature=version.temperature,
     )
 
 
-def _time_left(session: Session) -> float:
+def time_left(session: Session) -> float:
     """Return how long the model may take: a call that outlasts the run's deadline is of no use."""
     left = session.state.limits.seconds - session.state.used.worked_ms / 1000
     longest: float = settings.MODEL_TIMEOUT_S
@@ -172,16 +180,16 @@ def settle_lost_answer(session: Session, step: int, attempt: int) -> None:
     session.note(e.MODEL_FAILED, facts, {"detail": "the driver died before the answer was recorded"})
 
 
-def _charge(session: Session, usage: Usage | None, price: Price) -> dict[str, Any]:
+def charge(session: Session, usage: Usage | None, price: Price) -> dict[str, Any]:
     """Return tokens and USD by the provider's usage; without one, the whole reservation, marked estimated."""
     if usage is None:
         state = session.state
         return {"tokens": state.reserved_tokens, "usd": plain_decimal(state.reserved_usd), "estimated": True}
     tokens, usd = usage.input_tokens + usage.output_tokens, cost(price, usage)
-    charge = {"tokens": tokens, "usd": plain_decimal(usd), "estimated": False}
+    taken = {"tokens": tokens, "usd": plain_decimal(usd), "estimated": False}
     if tokens > session.state.reserved_tokens or usd > session.state.reserved_usd:
-        charge["overrun"] = True  # the provider took more than it was allowed
-    return charge
+        taken["overrun"] = True  # the provider took more than it was allowed
+    return taken
 
 
 def _note_failure(
@@ -189,7 +197,7 @@ def _note_failure(
 ) -> None:
     nothing = {"tokens": 0, "usd": "0", "estimated": False}
     known = failure.usage is not None or failure.charge == "estimated"
-    charge = _charge(session, failure.usage, price) if known else nothing
+    taken = charge(session, failure.usage, price) if known else nothing
     ceiling = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2 ** (attempt - 1))
     delay_s = max(random.random() * ceiling, failure.retry_after_s or 0.0)  # noqa: S311  jitter, not a secret
     facts = {
@@ -199,7 +207,7 @@ def _note_failure(
         "retryable": failure.retryable,
         "delay_ms": round(delay_s * 1000),
         "latency_ms": latency_ms,
-        **charge,
+        **taken,
     }
     session.note(e.MODEL_FAILED, facts, {"detail": failure.detail})
 
@@ -218,7 +226,6 @@ def _note_decision(
     latency_ms: int,
     cut_by: dict[str, Any],
 ) -> None:
-    usage = answer.usage or Usage(0, 0, 0, 0, 0)
     facts = {
         "step": step,
         "model": answer.model[:120],
@@ -226,13 +233,7 @@ def _note_decision(
         "finish_reason": answer.finish_reason[:40],
         "response_id": answer.response_id[:80],
         "latency_ms": latency_ms,
-        "usage": {
-            "input": usage.input_tokens,
-            "cached": usage.cached_input_tokens,
-            "cache_write": usage.cache_write_tokens,
-            "output": usage.output_tokens,
-            "reasoning": usage.reasoning_tokens,
-        },
+        "usage": describe_usage(answer.usage),
         "calls": [
             describe_call(number, call, session.version) for number, call in enumerate(answer.calls, start=1)
         ],
@@ -240,7 +241,7 @@ def _note_decision(
         "problem": answer.problem,
         "size": _size(answer),
         **cut_by,
-        **_charge(session, answer.usage, price),
+        **charge(session, answer.usage, price),
     }
     content = {
         "thought": answer.thought,
@@ -249,6 +250,18 @@ def _note_decision(
         "calls": [keep_call(number, call) for number, call in enumerate(answer.calls, start=1)],
     }
     session.note(e.STEP_DECIDED, facts, content)
+
+
+def describe_usage(measured: Usage | None) -> dict[str, int]:
+    """Return, as facts, what a provider says it took."""
+    usage = measured or Usage(0, 0, 0, 0, 0)
+    return {
+        "input": usage.input_tokens,
+        "cached": usage.cached_input_tokens,
+        "cache_write": usage.cache_write_tokens,
+        "output": usage.output_tokens,
+        "reasoning": usage.reasoning_tokens,
+    }
 
 
 def _size(answer: PlannerAnswer) -> int:
@@ -262,7 +275,8 @@ def describe_call(number: int, call: ProposedCall, version: VersionSpec) -> dict
         digest = keyed_digest([call.name, call.raw_arguments if problem else call.arguments])
     except ValidationFailed:  # integers beyond 2^53, lone surrogates: no exact JSON, so nothing to sign
         digest, problem = keyed_digest([call.name, ascii(call.raw_arguments)]), "malformed_arguments"
-    known = call.name in version.catalogue or call.name in version.built_in or call.name == e.DECLARE_PLAN
+    own = (*version.built_in, e.DECLARE_PLAN, e.READ_RESULT)
+    known = call.name in version.catalogue or call.name in own
     tool = call.name if known else UNKNOWN_TOOL
     return {"call": number, "tool": tool, "args_digest": digest, "problem": problem}
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from agentops.database import borrowed
 from agentops.engine.budgets import Rates
-from agentops.engine.events import ASK_USER, HAND_OVER
+from agentops.engine.events import ASK_USER, HAND_OVER, READ_RESULT
 from agentops.errors import NotFound
 from runs.models import EXTERNAL
 from runs.planner.estimates import upper_bound_tokens
@@ -29,7 +29,7 @@ _prices: dict[str, tuple[float, Price]] = {}
 
 _VERSION = """
 SELECT v.id, v.number, v.instructions, v.planner, v.model, v.temperature, v.max_completion_tokens, v.may_ask_user,
-    v.may_hand_over, v.context_tokens, v.plan, v.off_plan,
+    v.may_hand_over, v.context_tokens, v.plan, v.off_plan, v.summarise, v.summary_model,
     ARRAY(SELECT c.toolversion_id FROM runs_agentversion_catalogue c WHERE c.agentversion_id = v.id ORDER BY c.id)
 FROM runs_agentversion v WHERE v.id = %s
 """
@@ -63,6 +63,33 @@ _BUILT_IN = {
 }
 
 
+READ_RESULT_TOOL = ToolSchema(
+    READ_RESULT,
+    "Read on in a result that was too long to be shown whole: a page of it, or the places that hold some words.",
+    {
+        "type": "object",
+        "properties": {
+            "result": {
+                "type": "string",
+                "description": "the id of the call that was answered with it, like call_3_1",
+            },
+            "offset": {
+                "type": "integer",
+                "minimum": 0,
+                "description": "from which character on; 0 by default",
+            },
+            "find": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 200,
+                "description": "words to look for instead",
+            },
+        },
+        "required": ["result"],
+        "additionalProperties": False,
+    },
+)
+
 WORDS, PLANNER = "words", "planner"  # by what a plan is made
 
 
@@ -82,6 +109,8 @@ class VersionSpec:
     context_tokens: int
     plan: str
     off_plan: OffPlan
+    summarise: bool
+    summary_model: str
     catalogue: dict[str, ToolSpec]
 
     @cached_property
@@ -99,6 +128,11 @@ class VersionSpec:
             return ()
         offered = ((ASK_USER, self.may_ask_user), (HAND_OVER, self.may_hand_over))
         return tuple(name for name, allowed in offered if allowed)
+
+    @property
+    def summariser(self) -> str:
+        """Return the model that writes summaries."""
+        return self.summary_model or self.model
 
     @cached_property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -126,8 +160,9 @@ def _load(version_id: UUID) -> VersionSpec:
         row = connection.execute(_VERSION, (version_id,)).fetchone()
     if row is None:
         raise NotFound("unknown_agent_version", f"there is no agent version {version_id}")
-    specs = [read_spec(tool_version) for tool_version in row[12]]
-    values: tuple[Any, ...] = (*row[:12], {spec.name: spec for spec in specs})
+    *columns, tool_versions = row
+    specs = [read_spec(tool_version) for tool_version in tool_versions]
+    values: tuple[Any, ...] = (*columns, {spec.name: spec for spec in specs})
     return VersionSpec(*values)
 
 

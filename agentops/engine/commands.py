@@ -26,6 +26,20 @@ class SettleLostAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class Summarise:
+    """The conversation has outgrown its window: have its steps up to ``through`` summarised."""
+
+    through: int
+
+
+@dataclass(frozen=True, slots=True)
+class SettleLostSummary:
+    """A model was asked for a summary, and that was lost with its driver: charge it in full, and go on without."""
+
+    through: int
+
+
+@dataclass(frozen=True, slots=True)
 class AssessCalls:
     """Decide for each of these proposed calls whether it may run, must wait for people, or is refused."""
 
@@ -112,6 +126,8 @@ class Rest:
 Command = (
     AskPlanner
     | SettleLostAnswer
+    | Summarise
+    | SettleLostSummary
     | AssessCalls
     | CallTools
     | CallOff

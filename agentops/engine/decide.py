@@ -21,11 +21,14 @@ from agentops.engine.commands import (
     Rest,
     SettleLostAnswer,
     SettleLostAttempt,
+    SettleLostSummary,
+    Summarise,
     Wait,
 )
 from agentops.engine.joins import find_surplus
 from agentops.engine.loops import is_stuck
 from agentops.engine.state import CallState, CallStatus, LimitReached, LostAuthority, RunState
+from agentops.engine.windows import find_outgrown
 
 MODEL_ATTEMPTS = 3
 LOST = "lost"
@@ -56,6 +59,8 @@ def _settle_losses(state: RunState) -> Command | None:
     """A driver that died left either a model call or attempts without an outcome."""
     if state.phase == "asking":
         return SettleLostAnswer(state.step, state.model_attempt)
+    if state.phase == "summarising":
+        return SettleLostSummary(find_outgrown(state) or 0)
     for call in state.calls:
         if call.status == "started":
             return SettleLostAttempt(call.number)
@@ -170,7 +175,8 @@ def _ask(state: RunState, now: datetime, deadline: datetime) -> Command:
         return AskPlanner(state.step, state.model_attempt + 1)
     if state.committed.steps >= state.limits.steps:
         return _stop_at(state, "steps")
-    return AskPlanner(state.next_step, 1)
+    through = find_outgrown(state)
+    return AskPlanner(state.next_step, 1) if through is None else Summarise(through)
 
 
 def _next_for_calls(state: RunState, now: datetime, deadline: datetime) -> Command:

@@ -28,6 +28,9 @@ MODEL_REQUESTED = "model.requested"
 STEP_DECIDED = "step.decided"
 PLAN_FROZEN = "plan.frozen"
 MODEL_FAILED = "model.failed"
+SUMMARY_REQUESTED = "summary.requested"
+SUMMARY_WRITTEN = "summary.written"
+SUMMARY_FAILED = "summary.failed"
 CALL_ALLOWED = "call.allowed"
 CALL_GATED = "call.gated"
 CALL_REFUSED = "call.refused"
@@ -51,6 +54,7 @@ CALL_SUCCEEDED = "call.succeeded"
 CALL_FAILED = "call.failed"
 CALL_UNKNOWN = "call.unknown"
 CALL_PARKED = "call.parked"
+RESULT_READ = "result.read"
 BUDGET_BOUND = "budget.bound"
 BUDGET_DRAWN = "budget.drawn"
 BUDGET_RETURNED = "budget.returned"
@@ -78,6 +82,7 @@ INTENTS = frozenset(
         RUN_HELD_BACK,
         RUN_ADMITTED,
         MODEL_REQUESTED,
+        SUMMARY_REQUESTED,
         ATTEMPT_STARTED,
         CALL_DELEGATED,
         CALL_GATED,
@@ -116,6 +121,8 @@ ASK_USER = "ask_user"
 HAND_OVER = "hand_over"
 # Not offered beside others: the planner declares a plan before it sees anything but the user's words.
 DECLARE_PLAN = "declare_plan"
+# Offered once a result was too long to be shown whole.
+READ_RESULT = "read_result"
 BUILT_IN_TOOLS = {ASK_USER: "input", HAND_OVER: "handover"}
 
 

@@ -8,7 +8,17 @@ from decimal import Decimal
 
 from agentops.engine import ENGINE_VERSION
 from agentops.engine import events as e
-from agentops.engine.changes import Change, Facts, admission, budgets, calls, people, planner, staging
+from agentops.engine.changes import (
+    Change,
+    Facts,
+    admission,
+    budgets,
+    calls,
+    people,
+    planner,
+    staging,
+    summaries,
+)
 from agentops.engine.events import Event
 from agentops.engine.state import ZERO, Drawn, Extensible, Limits, Mark, RunState
 from agentops.errors import StateConflict
@@ -77,6 +87,7 @@ def _start(event: Event) -> RunState:
         proposes=event.facts.get("mode") == "propose",
         heard_at=event.at if event.facts.get("idle_s") else None,
         extensible=Extensible(event.facts.get("extensions", 0)),
+        summarise_at=event.facts.get("summarise_at", 0),
     )
 
 
@@ -119,6 +130,7 @@ _CHANGES: dict[str, Change] = {
     **planner.CHANGES,
     **calls.CHANGES,
     **staging.CHANGES,
+    **summaries.CHANGES,
     **budgets.CHANGES,
     **dict.fromkeys(e.ENDINGS, _ended),
 }

@@ -25,6 +25,8 @@ from agentops.engine.commands import (
     ReadBack,
     SettleLostAnswer,
     SettleLostAttempt,
+    SettleLostSummary,
+    Summarise,
     Wait,
 )
 from agentops.engine.decide import LOST, next_command
@@ -47,7 +49,7 @@ _VERDICTS = frozenset(
         e.AUTHORITY_LOST,
     )
 )
-_OF_MODEL = frozenset((e.STEP_DECIDED, e.MODEL_FAILED))
+_OF_MODEL = frozenset((e.STEP_DECIDED, e.MODEL_FAILED, e.SUMMARY_WRITTEN, e.SUMMARY_FAILED))
 _OF_ATTEMPT = frozenset((e.ATTEMPT_FAILED, e.CALL_SUCCEEDED, e.CALL_FAILED, e.CALL_UNKNOWN))
 _OF_BUDGET = frozenset((e.BUDGET_DRAWN, e.BUDGET_EXHAUSTED))
 _OF_ADMISSION = frozenset((e.RUN_HELD_BACK, e.RUN_ADMITTED))
@@ -60,6 +62,7 @@ _ASSESSED = frozenset(
         e.CALL_ASKED,
         e.CALL_STAGED,
         e.PLAN_FROZEN,
+        e.RESULT_READ,
     )
 )
 _CALLED = frozenset(
@@ -117,8 +120,8 @@ class _Reader:
         """Whether a driver was told to do this, rather than the world or people having answered."""
         if event.kind in _VERDICTS or self._is_of_child(event):
             return False
-        if event.kind in _OF_MODEL:
-            return bool(event.facts.get("code") == LOST)
+        if event.kind in _OF_MODEL:  # a model's answer, unless there was none, or none was asked
+            return bool(event.facts.get("code") == LOST or not event.facts.get("asked", True))
         call = self._attempt_of(event)
         if call is None:
             return True
@@ -189,6 +192,12 @@ def _leads_to(command: Command, event: Event, view: RunState) -> bool:
             return asked or kind in _OF_BUDGET or (kind == e.PLAN_FROZEN and "call" not in facts)
         case SettleLostAnswer(step, attempt):
             return kind == e.MODEL_FAILED and (facts["step"], facts["attempt"]) == (step, attempt)
+        case Summarise(through):
+            unasked = kind == e.SUMMARY_FAILED and not facts["asked"]
+            begun = (kind == e.SUMMARY_REQUESTED or unasked) and facts["through"] == through
+            return begun or kind in _OF_BUDGET
+        case SettleLostSummary(through):
+            return kind == e.SUMMARY_FAILED and facts["asked"] and facts["through"] == through
         case AssessCalls(calls):
             return kind in _ASSESSED and facts.get("call") in calls
         case CallTools(calls):

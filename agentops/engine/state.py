@@ -224,13 +224,15 @@ class Proposed(NamedTuple):
 class Mark(NamedTuple):
     """An entry whose content belongs to the model's window: its seq, its step, its size in characters.
 
-    ``said``: a message of the user.
+    ``said``: a message of the user. ``instead``: it stands for steps that are not shown any more, as their summary, or
+    as a gap where none could be written.
     """
 
     seq: int
     step: int
     size: int
     said: bool = False
+    instead: Literal["", "summary", "gap"] = ""
 
 
 class Planned(NamedTuple):
@@ -248,8 +250,9 @@ class Planned(NamedTuple):
 class RunState(NamedTuple):
     """Everything that decides what happens next.
 
-    ``phase`` is ready (the planner may be asked), asking (it was, no answer yet), calling (a step's calls
-    are under way), answered (a final answer stands) or ended. ``engine`` is the version whose rules decide.
+    ``phase`` is ready (the planner may be asked), asking (it was, no answer yet), summarising (a model was
+    asked for a summary, no answer yet), calling (a step's calls are under way), answered (a final answer
+    stands) or ended. ``engine`` is the version whose rules decide.
     """
 
     limits: Limits
@@ -303,6 +306,9 @@ class RunState(NamedTuple):
     change_set: str = ""
     staged: int = 0
     review: Review | Literal[""] = ""
+    # Beyond so many characters the oldest steps are summarised before the planner is asked again; 0: never.
+    summarise_at: int = 0
+    has_long_result: bool = False  # a result was too long to be shown whole: the planner may read on in it
 
     @property
     def is_external(self) -> bool:

@@ -19,7 +19,9 @@ from runs.authority import heed_standing
 from runs.changesets.staging import is_staged, stage_call
 from runs.guards import Guard
 from runs.handovers import open_handover
+from runs.lookups.offering import may_read_on
 from runs.lookups.resolving import content_of
+from runs.results import read_on
 from runs.session import Session, utc_now
 from runs.versions import PLANNER
 from tools.assessment import Assessment
@@ -44,6 +46,10 @@ def assess_calls(session: Session, numbers: Sequence[int]) -> None:
             if not heed_standing(session):
                 return
             _note_asked(session, call)
+        elif call.tool == e.READ_RESULT and may_read_on(session.state, session.version):
+            if not heed_standing(session):
+                return
+            read_on(session, call)
         elif spec is None:
             known, named = (
                 ", ".join(session.version.catalogue),

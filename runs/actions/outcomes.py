@@ -48,7 +48,7 @@ def note_outcome(
         facts["receipt"] = outcome.receipt
     if outcome.status == "succeeded":
         content = {"value": outcome.value, **({"has_blocks": True} if outcome.has_blocks else {})}
-        facts["size"] = evidence.size_of(outcome.value)
+        facts |= evidence.size_of(outcome.value, session.state.engine)
         session.note(e.CALL_SUCCEEDED, facts, content, keep_parts(session, outcome.parts))
         return
     _note_trouble(session, call, outcome, facts, rest_s)
@@ -133,6 +133,6 @@ def note_replay(session: Session, call: CallState, assessment: Assessment) -> No
         "code": "replayed",
         "replayed": True,
         "latency_ms": 0,
-        "size": evidence.size_of(content["value"] if content else ERASED),
+        **evidence.size_of(content["value"] if content else ERASED, session.state.engine),
     }
     session.note(e.CALL_SUCCEEDED, facts, content)

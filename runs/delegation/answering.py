@@ -106,7 +106,8 @@ def _note_answer(
     session: Session, call: CallState, child: Ended, value: JSON, facts: dict[str, Any]
 ) -> None:  # Any: JSON
     texts = [text for _, text in leaves_of(value)]
-    told = {"code": "ok", "size": evidence.size_of(value), **judge_answer(child.run, child.version, texts)}
+    sized = evidence.size_of(value, session.state.engine)
+    told = {"code": "ok", **sized, **judge_answer(child.run, child.version, texts)}
     session.note(e.CALL_SUCCEEDED, {**facts, **told}, {"value": value})
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from agentops.engine import events as e
+from agentops.engine.state import RunState
 from runs.changesets.depending import offer_dependencies, takes_dependencies
 from runs.lookups.calling import Unanswered
 from runs.lookups.listing import list_offered
+from runs.models import EXTERNAL
 from runs.planner.messages import ToolSchema
 from runs.session import Session
+from runs.versions import READ_RESULT_TOOL, VersionSpec
 from tools.calls import ToolSpec
 from tools.resolvers.declaration import Path, Resolver
 from tools.resolvers.shown import show_schema
@@ -14,7 +18,7 @@ from tools.resolvers.shown import show_schema
 
 def offer_tools(session: Session) -> tuple[ToolSchema, ...]:
     """Return all that the planner may call; what is listed for it is asked for again where it is too old."""
-    shown = _show_listed(session)
+    shown = (*_show_listed(session), *offered_beside(session.state, session.version))
     return tuple(_let_depend(session, each) for each in shown) if session.state.proposes else shown
 
 
@@ -23,6 +27,16 @@ def _let_depend(session: Session, shown: ToolSchema) -> ToolSchema:
     if spec is None or not takes_dependencies(spec):
         return shown
     return ToolSchema(shown.name, shown.description, offer_dependencies(shown.input_schema))
+
+
+def offered_beside(state: RunState, version: VersionSpec) -> tuple[ToolSchema, ...]:
+    """Return what a run offers beside its version's tools: reading on, once a result was too long to be shown whole."""
+    return (READ_RESULT_TOOL,) if may_read_on(state, version) else ()
+
+
+def may_read_on(state: RunState, version: VersionSpec) -> bool:
+    """Return whether ``read_result`` is the run's own; a tool of that name which the team had before stays theirs."""
+    return state.has_long_result and version.planner != EXTERNAL and e.READ_RESULT not in version.catalogue
 
 
 def _show_listed(session: Session) -> tuple[ToolSchema, ...]:

@@ -90,6 +90,18 @@ class AgentVersion(models.Model):
     max_seconds = models.PositiveIntegerField(null=True, default=90)
     run_expires_after_s = models.PositiveIntegerField(null=True, default=86_400)
     context_tokens = models.PositiveIntegerField(default=24_000)
+    summarise = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="When a conversation outgrows its context, its oldest steps are summarised; else they are left out.",
+    )
+    summary_model = models.CharField(
+        max_length=120,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Writes the summaries; empty: its own model.",
+    )
     # Below 2 and beyond what the engine remembers nothing would ever be found to repeat itself.
     repeat_limit = models.PositiveSmallIntegerField(
         default=3, validators=[MinValueValidator(2), MaxValueValidator(RECENT_LIMIT)]

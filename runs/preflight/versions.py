@@ -113,8 +113,13 @@ def _check_planner(version: AgentVersion) -> Iterator[Finding]:
 def _check_price(version: AgentVersion) -> Iterator[Finding]:
     if version.planner == EXTERNAL:  # nothing is paid for it here
         return
-    if not Price.objects.filter(model=version.model, active=True).exists():
-        problem = f"nobody has said what the model {version.model or '(none)'} costs"
+    models = {
+        version.model,
+        *([version.summary_model] if version.summarise and version.summary_model else ()),
+    }
+    priced = set(Price.objects.filter(model__in=models, active=True).values_list("model", flat=True))
+    for model in sorted(models - priced):
+        problem = f"nobody has said what the model {model or '(none)'} costs"
         yield Finding("no_price", str(version), problem, "Add a price; a free model is priced at 0")
 
 

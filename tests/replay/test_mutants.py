@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 from agentops.engine import decide, fold, retry, trouble
-from agentops.engine.changes import budgets, calls
+from agentops.engine.changes import budgets, calls, summaries
 from agentops.engine.fold import UnfoldableEvent
 from agentops.engine.probes import check_history
 from agentops.engine.replay import replay
@@ -42,6 +42,14 @@ SHOWN: dict[str, Mutation] = {
     "a lost attempt is repeated blindly": (decide, "_settle_losses", *BLINDLY),
     "a lost attempt ends the run": (decide, "_settle_losses", *GIVE_UP),
     "a lost answer is not settled": (decide, "_settle_losses", *NO_ANSWER),
+    "a conversation that has outgrown its window goes on": (decide, "_ask", "if through is None", "if True"),
+    "a lost summary is not settled": (
+        decide,
+        "_settle_losses",
+        'if state.phase == "summarising":',
+        "if False:",
+    ),
+    "what was summarised stays": (summaries, "_put_instead", 'mark.step > facts["through"]', "True"),
     "a doubtful call is parked unasked": (decide, "_next_for_calls", *PARK),
     "a doubtful call is repeated unasked": (decide, "_next_for_calls", *REPEAT),
     "a doubtful call is never asked about": (decide, "_next_for_calls", *FORGET),

@@ -60,6 +60,15 @@ def label_at(path: tuple[str, ...], rules: Rules) -> Label:
     return Label(_strictest(label.source for label in labels), any(label.sensitive for label in labels))
 
 
+def join_labels(labels: Iterable[Label]) -> Label:
+    """Return the label of what was made of all of these: the least trusted source, sensitive where one of them is."""
+    source: Source = "user"
+    sensitive = False
+    for label in labels:
+        source, sensitive = _strictest(iter((source, label.source))), sensitive or label.sensitive
+    return Label(source, sensitive)
+
+
 def _strictest(sources: Iterator[Source]) -> Source:
     order: tuple[Source, ...] = ("untrusted", "trusted", "user")
     return min(sources, key=order.index)

@@ -31,7 +31,8 @@ from tools.services.resolver_faults import find_resolver_faults
 from tools.services.table_faults import find_table_faults
 from tools.services.undoing import find_undo_faults
 
-RESERVED_NAMES = ("ask_user", "hand_over", "declare_plan")  # offered to the model by every run
+# Offered to the model by runs themselves.
+RESERVED_NAMES = ("ask_user", "hand_over", "declare_plan", "read_result")
 OPERATE = "tools.operate_tool"
 CHANGE = "tools.change_tool"
 

@@ -198,9 +198,17 @@ def _call_ended(status: CallStatus) -> Change:
         ended = state.with_call(call._replace(status=status, code=facts["code"], retry_at=None))
         if status == "succeeded" and not facts.get("replayed"):
             ended = note_success(ended, call)
+        if "length" in facts:
+            ended = ended._replace(has_long_result=True)
         return mark_entry(ended, event)
 
     return change
+
+
+def _result_read(state: RunState, facts: Facts, event: Event) -> RunState:
+    """The planner was shown more of a result that it has; nothing outside was asked."""
+    call = _pick(state, facts, "proposed")._replace(status="succeeded", code="read", effect="read")
+    return mark_entry(note_success(state.with_call(call), call), event)
 
 
 def _call_unknown(state: RunState, facts: Facts, event: Event) -> RunState:
@@ -246,4 +254,5 @@ CHANGES: dict[str, Change] = {
     e.CALL_FAILED: _call_ended("failed"),
     e.CALL_UNKNOWN: _call_unknown,
     e.CALL_PARKED: _call_parked,
+    e.RESULT_READ: _result_read,
 }

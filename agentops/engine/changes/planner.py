@@ -35,7 +35,7 @@ def _model_requested(state: RunState, facts: Facts, event: Event) -> RunState:
     )
 
 
-def _settle_model(state: RunState, facts: Facts) -> RunState:
+def settle_model(state: RunState, facts: Facts) -> RunState:
     spent = state.spent._replace(
         tokens=state.spent.tokens + facts["tokens"],
         usd=state.spent.usd + Decimal(facts["usd"]),
@@ -52,7 +52,7 @@ def _step_decided(state: RunState, facts: Facts, event: Event) -> RunState:
     )
     if state.is_external and [call.number for call in calls] != [state.step]:
         raise ValueError("one call is taken up at a time, under its own number")
-    settled = _settle_model(_count(state, calls), facts)
+    settled = settle_model(_count(state, calls), facts)
     settled = settled._replace(
         calls=(*state.calls, *calls), model_attempt=0, model_code="", inbox=state.inbox[1:]
     )
@@ -79,7 +79,7 @@ def _end_turn(state: RunState, facts: Facts) -> RunState:
 def _model_failed(state: RunState, facts: Facts, event: Event) -> RunState:
     if state.phase != "asking":
         raise ValueError("no answer is awaited")
-    return _settle_model(state, facts)._replace(
+    return settle_model(state, facts)._replace(
         phase="ready",
         model_code=facts["code"],
         model_retryable=facts["retryable"],
