@@ -310,6 +310,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A task runs for one time slice; a message is redelivered long after that at the earliest.
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "ack_emulation": False,  # why: config/broker.py
+    "queue_order_strategy": "priority",  # in the order of the worker's -Q; kombu's own default takes from all in turn
     "global_keyprefix": f"{REDIS_PREFIX}:",
     "socket_timeout": None,
     "socket_connect_timeout": 2,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +27,6 @@ from agentops.errors import StateConflict
 from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
-from agentops.messages import is_awaited
 from approvals.confirmations.asking import void_confirmations
 from approvals.services import void_requests
 from runs import admission, escrow, extensions, lease_rows, summaries, turns
@@ -49,8 +48,10 @@ from runs.interruptions import (
     StandingChanged,
     WindowMissing,
 )
+from runs.lease_rows import RunContext
 from runs.leases import leases, stopping
 from runs.models import ChangeSet
+from runs.queues import is_anybody_waiting, is_asked
 from runs.session import Session, open_session, utc_now
 from runs.slots import slot, waiting_outside
 from runs.undoing import steps
@@ -70,26 +71,42 @@ _outages: dict[UUID, int] = {}
 SAVE_TRIES = 5
 
 
+Taken = tuple[int, datetime | None, RunContext]
+
+
 def drive(run_id: UUID) -> bool:
-    """Drive a run until it waits, ends, or others wait at the end of its time slice.
+    """Drive a run until it waits, ends, or has to make room: at the end of its time slice, or for who is more urgent.
 
     Return whether it should go on at once.
     """
-    with slot():
-        return _drive(run_id)
-
-
-def _drive(run_id: UUID) -> bool:
-    held, asked_at = leases(), lease_clock_s()
-    with waiting_outside(), borrowed() as connection, connection.cursor() as cursor:
-        taken = lease_rows.take_lease(cursor, run_id, owner=held.owner, lease_s=settings.LEASE_S)
+    asked_at = lease_clock_s()
+    with borrowed() as connection, connection.cursor() as cursor:
+        taken = lease_rows.take_lease(cursor, run_id, owner=leases().owner, lease_s=settings.LEASE_S)
         if taken is None:
             lease_rows.ring(cursor, run_id)
             return False
+    return _drive(taken, asked_at)
+
+
+def drive_in_turn(run_id: UUID) -> UUID | None:
+    """Drive the run whose turn it is, for a message that named one of its priority; return it if it should go on."""
+    asked_at = lease_clock_s()
+    with borrowed() as connection, connection.cursor() as cursor:
+        taken = lease_rows.take_lease_in_turn(cursor, run_id, owner=leases().owner, lease_s=settings.LEASE_S)
+        if taken is None or taken[2].run_id != run_id:
+            lease_rows.ring_driven(cursor, run_id)
+        if taken is None:
+            return None
+    return taken[2].run_id if _drive(taken, asked_at) else None
+
+
+def _drive(taken: Taken, asked_at: float) -> bool:
     epoch, due_at, context = taken
+    held, run_id = leases(), context.run_id
     held.hold(run_id, epoch, asked_at=asked_at)
     try:
-        again = _drive_leased(open_session(context, epoch, due_at))
+        with slot(context.priority):
+            again = _drive_leased(open_session(context, epoch, due_at))
         _outages.pop(run_id, None)
         return again
     except LeaseLost:
@@ -150,8 +167,10 @@ def _drive_on(session: Session) -> bool:
                 return False
             if stopping.is_set():
                 return _hand_on(session)
+            if is_asked(session.context.priority):
+                return _hand_on(session)
             if time.monotonic() >= slice_ends:
-                if is_awaited():
+                if is_anybody_waiting(session.context.priority):
                     return _hand_on(session)
                 slice_ends = time.monotonic() + settings.TIME_SLICE_S
         except (HeadMoved, StandingChanged, GuardRefused):

@@ -17,6 +17,7 @@ from celery import current_app
 from django.conf import settings
 from django.db import connection
 
+from agentops.runtime.application import QUEUES
 from agentops.runtime.processes import tied_argv
 from identities.models import AgentIdentity, ApiKey, Application
 from runs.bench.meter import Counters, cpu_ms, memory_kb, postmaster, read_counters, settle_statistics
@@ -78,7 +79,7 @@ def create_runs(
 def send(runs: list[UUID]) -> None:
     with current_app.producer_pool.acquire(block=True) as producer:
         for run in runs:
-            current_app.send_task("runs.drive", args=[str(run)], queue="normal", producer=producer)
+            current_app.send_task("runs.drive", args=[str(run)], queue="high", producer=producer)
 
 
 def _watch(runs: list[UUID], workers: list[int]) -> tuple[int, int]:
@@ -128,7 +129,7 @@ def _start_worker(number: int, load: Load, threads: int) -> subprocess.Popen[byt
     argv = [sys.executable, "-m", "celery", "-A", "config", "worker", "-P", "threads", "-c", str(threads)]
     options = [
         "-Q",
-        "normal,critical",
+        QUEUES,
         "-n",
         f"bench{number}@%h",
         "--without-gossip",
