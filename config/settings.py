@@ -257,6 +257,8 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
         "ConfirmationProof": "approvals.models.Confirmation.Proof",
         "RunProof": "runs.models.Proof",
         "ExtensionState": "runs.models.Extension.State",
+        "DeadLetterState": "runs.models.DeadLetter.State",
+        "DeadLetterReason": "runs.models.DeadLetter.Reason",
         "HandoverOutcome": "runs.models.Handover.Outcome",
         "ClosingOutcome": "runs.answering.CLOSINGS",
         "TermsDecision": "tools.models.ToolGrant.Decision",
@@ -295,6 +297,9 @@ RATE_LIMITS: dict[str, tuple[int, int]] = {
     # Of all people behind one address together who sign on at the identity provider; twice for each of them.
     "sign_on": (env.int("RATE_LIMIT_SIGN_ONS", default=120), 60),
 }
+
+# After so many drives in a row that came to nothing through faults of ours a run is parked as a dead letter.
+DRIVE_TRIES = env.int("DRIVE_TRIES", default=8)
 
 LEDGER_CHECKPOINT_EVERY_S = env.float("LEDGER_CHECKPOINT_EVERY_S", default=300.0)
 

@@ -34,6 +34,7 @@ from runs.actions import assessing, gating, outcomes
 from runs.actions.refusals import give_caps_back
 from runs.changesets import applying, staging
 from runs.changesets.withdrawing import withdraw_changes
+from runs.dead_letters import is_worn_out, park
 from runs.delegation import answering, calling, joining
 from runs.delegation.waking import wake_family
 from runs.erasure import are_words_erased
@@ -103,6 +104,9 @@ def drive_in_turn(run_id: UUID) -> UUID | None:
 def _drive(taken: Taken, asked_at: float) -> bool:
     epoch, due_at, context = taken
     held, run_id = leases(), context.run_id
+    if is_worn_out(context.drives - 1):  # whoever drove it last died: nobody was left to park it
+        _park(run_id, epoch, context.drives - 1, None)
+        return False
     held.hold(run_id, epoch, asked_at=asked_at)
     try:
         with slot(context.priority):
@@ -114,14 +118,15 @@ def _drive(taken: Taken, asked_at: float) -> bool:
         return False
     except NewerEngine as newer:
         logger.warning("run %s: left to another worker: %s", run_id, newer.detail)
-        _rest(run_id, epoch, NEWER_REST_S)
+        _rest(run_id, epoch, NEWER_REST_S, "uncounted")
         return False
     except Exception as error:
         if is_unreachable(error):
             _sit_out(run_id, epoch, error)
         else:
             logger.exception("run %s: the driver failed; it rests for %s s", run_id, REST_S)
-            _rest(run_id, epoch, REST_S)
+            if not is_worn_out(context.drives) or not _park(run_id, epoch, context.drives, error):
+                _rest(run_id, epoch, REST_S, "failed")
         return False
     finally:
         held.drop(run_id, epoch)
@@ -134,17 +139,23 @@ def _sit_out(run_id: UUID, epoch: int, error: Exception) -> None:
     logger.warning("run %s: the database does not answer; it rests for %s s: %s", run_id, rest_s, error)
     discard_broken()
     try:
-        _rest(run_id, epoch, rest_s)
+        _rest(run_id, epoch, rest_s, "uncounted")
     except psycopg.OperationalError as still:
         logger.warning("run %s: it could not be given back, its lease runs out: %s", run_id, still)
 
 
-def _rest(run_id: UUID, epoch: int, rest_s: float) -> None:
+def _park(run_id: UUID, epoch: int, attempts: int, error: Exception | None) -> bool:
+    """Leave a run to people, whom nothing but a person's word gives back to drivers."""
+    logger.error("run %s: %s drives in a row have come to nothing; it is a dead letter", run_id, attempts)
+    return park(run_id, epoch, attempts, error)
+
+
+def _rest(run_id: UUID, epoch: int, rest_s: float, drive: lease_rows.Drive) -> None:
     with borrowed() as connection, connection.cursor() as cursor:
         wake_at = utc_now() + timedelta(seconds=rest_s)
         lease_rows.take_bell(cursor, run_id, epoch)
         lease_rows.release_lease(
-            cursor, run_id, epoch, wake_at=wake_at, seq=0, engine=0, state="{}", keep=False
+            cursor, run_id, epoch, wake_at=wake_at, seq=0, engine=0, state="{}", keep=False, drive=drive
         )
 
 

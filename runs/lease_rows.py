@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from agentops.errors import NotFound
@@ -16,18 +16,20 @@ from runs import turns_of_teams as turns
 from runs.concerns import concerns
 from runs.models import Priority
 
+Drive = Literal["done", "failed", "uncounted"]
 ENDED = "('completed', 'halted', 'failed', 'cancelled', 'expired')"
 
 _CONTEXT = """
     r.id, r.team_id, r.identity_id, i.name, r.agent_version_id, r.principal_id, p.issuer, p.subject,
     r.application_id, r.started_by_id, r.trace_id, r.trace_flags, r.trace_state, r.proof, r.limits, r.line,
-    r.credential_id, r.undoes_id, r.applies_id, r.delegated_call, r.priority
+    r.credential_id, r.undoes_id, r.applies_id, r.delegated_call, r.priority, r.drives
 """
 # Whoever takes the lease also takes the bell: a ring after this moment is seen before the lease is given back.
 _LEASE = f"""
 WITH {{whose}}, taken AS (
     UPDATE runs_run r SET lease_epoch = lease_epoch + 1, lease_owner = %(owner)s,
-        lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s), wake_at = NULL
+        lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s), wake_at = NULL,
+        drives = CASE WHEN r.steps > r.drives_step THEN 1 ELSE least(r.drives + 1, 30000) END, drives_step = r.steps
     FROM chosen WHERE r.id = chosen.id AND state NOT IN {ENDED}
         AND (lease_until IS NULL OR lease_until < clock_timestamp())
     RETURNING r.*
@@ -60,7 +62,8 @@ SELECT held.id, renewed.id IS NOT NULL FROM held LEFT JOIN renewed USING (id)
 """
 _RELEASE = """
 WITH released AS (
-    UPDATE runs_run SET lease_until = NULL, lease_owner = '', wake_at = %(wake_at)s, updated_at = clock_timestamp()
+    UPDATE runs_run SET lease_until = NULL, lease_owner = '', wake_at = %(wake_at)s, updated_at = clock_timestamp(),
+        drives = CASE %(drive)s WHEN 'done' THEN 0 WHEN 'uncounted' THEN greatest(0, drives - 1) ELSE drives END
     WHERE id = %(run)s AND lease_epoch = %(epoch)s AND wake_at IS NULL RETURNING id
 ), kept AS (
     INSERT INTO runs_runsnapshot AS s (run_id, seq, engine, state)
@@ -130,6 +133,7 @@ class RunContext:
     applies_id: UUID | None = None
     delegated_call: int | None = None  # of a child: by which call of its parent it was started
     priority: int = Priority.NORMAL
+    drives: int = 0  # this drive included: how many in a row have come to nothing
 
     def new_traceparent(self) -> str:
         """Return a W3C traceparent with a new span of the run's trace, under the flags that its caller chose."""
@@ -183,6 +187,11 @@ def ring_driven(cursor: Cursor, run: UUID) -> None:
     cursor.execute(_RING_DRIVEN, (run,))
 
 
+def allow_one_drive(cursor: Cursor, run: UUID, tries: int) -> None:
+    """Let a run that is parked be driven once more, for a person has said what becomes of it."""
+    cursor.execute("UPDATE runs_run SET drives = least(drives, %s) WHERE id = %s", (tries - 1, run))
+
+
 def ring_all(cursor: Cursor, scope: str, target: str) -> list[UUID]:
     """Ring every run that is going and that a stop of this scope concerns; return them, the oldest first.
 
@@ -221,8 +230,12 @@ def release_lease(
     engine: int,
     state: str,
     keep: bool,
+    drive: Drive = "done",
 ) -> bool:
-    """Give the run back, with a snapshot to start from; False when it was rung meanwhile, or the lease is lost."""
+    """Give the run back, with a snapshot to start from; False when it was rung meanwhile, or the lease is lost.
+
+    ``drive``: whether it is over, has failed through a fault of ours, or through one that is nobody's.
+    """
     values = {
         "run": run,
         "epoch": epoch,
@@ -231,6 +244,7 @@ def release_lease(
         "engine": engine,
         "state": state,
         "keep": keep,
+        "drive": drive,
     }
     cursor.execute(_RELEASE, values)
     return bool(cursor.fetchone()[0])

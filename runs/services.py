@@ -150,6 +150,7 @@ def append_to_run(
             if duty is not None:
                 duty(cursor, after)
             lease_rows.ring(cursor, run.pk)
+            lease_rows.allow_one_drive(cursor, run.pk, settings.DRIVE_TRIES)
         send_after_commit(DRIVE, str(run.pk), queue="critical")
     locked.refresh_from_db()
     return locked

@@ -22,7 +22,7 @@ _HIGHEST = max(Priority)
 _DUE_AT = "coalesce(r.lease_until, r.wake_at)"
 _IS_DUE = f"r.ended_at IS NULL AND {_DUE_AT} <= statement_timestamp()"
 _URGENCY = f"""
-least({_HIGHEST}, r.priority + floor(extract(epoch FROM statement_timestamp() - {_DUE_AT}) / {AGE_S}))::int
+least({_HIGHEST}, r.priority + greatest(0, floor(extract(epoch FROM statement_timestamp() - {_DUE_AT}) / {AGE_S})))::int
 """
 # Which run is driven for a message that names one: that one, if it only rests, for somebody knows more about it.
 # Whoever else chooses at the same moment has its row locked, and takes the next one.
@@ -59,7 +59,7 @@ CROSS JOIN LATERAL (
     ORDER BY {_DUE_AT} LIMIT %(limit)s
 ) due ORDER BY due.urgency DESC, due.turn, due.due_at, due.id LIMIT %(limit)s
 """  # noqa: S608  constants only
-_URGENCIES = f"SELECT r.id, coalesce({_URGENCY}, r.priority) FROM runs_run r WHERE r.id = ANY(%s)"  # noqa: S608  constants
+_URGENCIES = f"SELECT r.id, {_URGENCY} FROM runs_run r WHERE r.id = ANY(%s)"  # noqa: S608  constants
 _LAG = f"""
 SELECT extract(epoch FROM statement_timestamp() - min(oldest.due_at))
 FROM unnest(%(priorities)s::int[]) AS priority CROSS JOIN LATERAL (
@@ -78,7 +78,7 @@ def find_due(cursor: Cursor, limit: int) -> list[UUID]:
 def read_urgencies(cursor: Cursor, runs: Sequence[UUID]) -> dict[UUID, int]:
     """Return how urgent runs are, as a priority: their own, raised by each hour that they have been due."""
     cursor.execute(_URGENCIES, (list(runs),))
-    return {run: max(min(Priority), urgency) for run, urgency in cursor.fetchall()}
+    return dict(cursor.fetchall())
 
 
 def read_lag_s(cursor: Cursor, team: UUID, priority: Priority) -> float:

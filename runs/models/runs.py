@@ -133,6 +133,13 @@ class Run(models.Model):
     wake_at = models.DateTimeField(
         null=True, help_text="When the sweeper should drive the run; null while it waits for people."
     )
+    # Raised with the lease, before the work: of a driver that dies nobody else would count it.
+    drives = models.PositiveSmallIntegerField(
+        default=0,
+        db_default=0,
+        help_text="How many drives in a row have neither given the run back nor decided a step.",
+    )
+    drives_step = models.PositiveIntegerField(default=0, db_default=0)
     # What has been spent, and of what.
     max_steps = models.PositiveIntegerField()
     max_tokens = models.PositiveIntegerField()

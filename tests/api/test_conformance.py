@@ -32,6 +32,7 @@ from tests.verbs import (
     delivery_of,
     key_of,
     key_set_of,
+    letter_of,
     listed_by,
     propose_budget,
     schedule_of,
@@ -66,6 +67,7 @@ table_id = "{table}"
 batch_id = "{batch}"
 confirmation_id = "{confirmation}"
 extension_id = "{extension}"
+letter_id = "{letter}"
 switch_id = "{switch}"
 application_id = "{application}"
 api_key_id = "{api_key}"
@@ -122,6 +124,7 @@ def config(cast: Cast, version: AgentVersion, tmp_path: Path) -> Path:
             batch=ApprovalBatch.objects.create(person=cast.bob, verdict="deny", created_at=timezone.now()).pk,
             confirmation=asked_confirmation(cast, tool_version).pk,
             extension=asked_extension(cast, run).pk,
+            letter=letter_of(cast).pk,
             switch=switch_of(cast).pk,
             application=cast.application.pk,
             api_key=key_of(cast).pk,
