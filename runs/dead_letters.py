@@ -36,7 +36,8 @@ State = DeadLetter.State
 
 def is_worn_out(attempts: int) -> bool:
     """Return whether a run has had all its drives, so many in a row having come to nothing."""
-    return attempts >= settings.DRIVE_TRIES
+    tries: int = settings.DRIVE_TRIES
+    return attempts >= tries
 
 
 def park(run_id: UUID, epoch: int, attempts: int, error: Exception | None) -> bool:

@@ -59,7 +59,7 @@ from runs.behaviour import behaviour_of
 from runs.models import AgentVersion, Campaign, DeadLetter, Handover, Run, Schedule
 from runs.planner.prices import Price
 from runs.schedules import services as schedules
-from tests.asking import asked_extension
+from tests.asking import asked_extension, parked_letter
 from tests.cast import Cast
 from tests.factories import (
     AgentFactory,
@@ -344,12 +344,8 @@ def served_run(cast: Cast) -> Run:
 
 
 def letter_of(cast: Cast) -> DeadLetter:
-    """Have a run parked."""
-    run = run_of(cast)
-    made: DeadLetter = DeadLetter.objects.create(
-        run=run, team=run.team, reason="driver_died", attempts=8, entry=1, parked_at=timezone.now()
-    )
-    return made
+    """Have a run parked that somebody else has started."""
+    return parked_letter(run_of(cast))
 
 
 def handover_of(cast: Cast) -> Handover:

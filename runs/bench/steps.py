@@ -46,7 +46,7 @@ def measure(load: Load, application: Application, agent: AgentIdentity) -> dict[
     """Run one load and return its figures."""
     warm_up = create_runs(application, agent, WARM_UP)
     runs = create_runs(application, agent, load.runs)
-    current_app.control.purge()
+    forget_messages()
     with workers_for(load) as workers:
         send(warm_up)
         await_ended(warm_up)
@@ -74,6 +74,13 @@ def create_runs(
         for _ in range(count)
     ]  # fmt: skip
     return [run.pk for run in created]
+
+
+def forget_messages() -> None:
+    """Empty the queues: what was started is to wait until it is sent."""
+    with current_app.connection_for_write() as broker:
+        for queue in QUEUES.split(","):
+            broker.default_channel.queue_purge(queue)
 
 
 def send(runs: list[UUID]) -> None:

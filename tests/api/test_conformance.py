@@ -22,7 +22,7 @@ from runs.models import AgentVersion, Campaign, Handover, Run, Stop
 from tests.api.caller import Caller
 from tests.api.conftest import Callers
 from tests.api.live import serve_api
-from tests.asking import asked_confirmation, asked_extension
+from tests.asking import asked_confirmation, asked_extension, parked_letter
 from tests.cast import Cast
 from tests.factories import ApprovalRequestFactory, GrantFactory, RunFactory, ToolVersionFactory
 from tests.factories.runs import change_set_of
@@ -32,7 +32,6 @@ from tests.verbs import (
     delivery_of,
     key_of,
     key_set_of,
-    letter_of,
     listed_by,
     propose_budget,
     schedule_of,
@@ -124,7 +123,7 @@ def config(cast: Cast, version: AgentVersion, tmp_path: Path) -> Path:
             batch=ApprovalBatch.objects.create(person=cast.bob, verdict="deny", created_at=timezone.now()).pk,
             confirmation=asked_confirmation(cast, tool_version).pk,
             extension=asked_extension(cast, run).pk,
-            letter=letter_of(cast).pk,
+            letter=parked_letter(run).pk,
             switch=switch_of(cast).pk,
             application=cast.application.pk,
             api_key=key_of(cast).pk,
