@@ -17,6 +17,8 @@ from kombu.pools import producers
 logger = logging.getLogger(__name__)
 
 PUBLISH_TIMEOUT_S = 2.0
+# In the order in which workers take from them: whatever waits in one is begun before anything in those after it.
+QUEUES = ("critical", "high", "normal", "bulk")
 
 
 def send_after_commit(task: str, *args: str, queue: str = "normal") -> None:
@@ -32,15 +34,15 @@ def send_now(task: str, *args: str, queue: str = "normal", expires_s: float) -> 
     return _publish(task, args, queue, expires_s)
 
 
-def is_awaited(queue: str = "normal") -> bool:
-    """Return whether messages wait there for a worker to be free. Where the broker does not say, nobody is served."""
+def count_waiting(*queues: str) -> int:
+    """Return how many messages wait there for a worker to be free; 0 where the broker does not say."""
     try:
         with producers[_publishing_connection()].acquire(block=True, timeout=PUBLISH_TIMEOUT_S) as producer:
             # Its public way looks for the queue without the prefix of its key, and finds none.
-            return bool(producer.channel._size(queue))
+            return sum(producer.channel._size(queue) for queue in queues)
     except Exception as error:  # a boundary: whoever waits there would not be served by a broker that is gone
-        logger.warning("whether anybody waits in %s is not known: %s", queue, error)
-        return False
+        logger.warning("whether anybody waits in %s is not known: %s", ", ".join(queues), error)
+        return 0
 
 
 def _publish(task: str, args: tuple[str, ...], queue: str, expires_s: float | None = None) -> bool:

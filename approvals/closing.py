@@ -118,5 +118,5 @@ def close(request: ApprovalRequest, state: str, now: datetime) -> None:
     request.save(update_fields=["state", "decided_at"])
     if state == State.APPROVED:
         draw_after([request], now)
-    send_after_commit(request.wake_task, request.subject_ref)
+    send_after_commit(request.wake_task, request.subject_ref, queue="critical")
     announce([request], TOLD_EXPIRED if state == State.EXPIRED else TOLD_DECIDED, now)

@@ -41,7 +41,7 @@ def wake_many(task: str, *refs: str) -> int:
 def spread_notice(notice_id: str) -> int:
     """Make a notice out to whom it concerns; return to how many now."""
     due = spreading.spread(UUID(notice_id))
-    return sum(send_now(DELIVER, str(pk), queue="bulk", expires_s=SWEPT_LIFE_S) for pk in due)
+    return sum(send_now(DELIVER, str(pk), expires_s=SWEPT_LIFE_S) for pk in due)
 
 
 @shared_task(name=DELIVER)
@@ -50,7 +50,7 @@ def deliver_notice(delivery_id: str) -> str:
     result = delivering.deliver(UUID(delivery_id))
     following = delivering.find_next(UUID(delivery_id)) if result.startswith("2") else None
     if following is not None:
-        send_now(DELIVER, str(following), queue="bulk", expires_s=SWEPT_LIFE_S)
+        send_now(DELIVER, str(following), expires_s=SWEPT_LIFE_S)
     return result
 
 
@@ -61,7 +61,7 @@ def sweep_notices() -> int:
     outbox.announce_expiring(now=now)
     late = [(outbox.SPREAD, pk) for pk in outbox.find_unspread(now)]
     due = [(DELIVER, pk) for pk in delivering.find_due(now)]
-    return sum(send_now(task, str(pk), queue="bulk", expires_s=SWEPT_LIFE_S) for task, pk in (*late, *due))
+    return sum(send_now(task, str(pk), expires_s=SWEPT_LIFE_S) for task, pk in (*late, *due))
 
 
 @shared_task(name="approvals.drop_notices")

@@ -257,6 +257,8 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
         "ConfirmationProof": "approvals.models.Confirmation.Proof",
         "RunProof": "runs.models.Proof",
         "ExtensionState": "runs.models.Extension.State",
+        "DeadLetterState": "runs.models.DeadLetter.State",
+        "DeadLetterReason": "runs.models.DeadLetter.Reason",
         "HandoverOutcome": "runs.models.Handover.Outcome",
         "ClosingOutcome": "runs.answering.CLOSINGS",
         "TermsDecision": "tools.models.ToolGrant.Decision",
@@ -296,6 +298,9 @@ RATE_LIMITS: dict[str, tuple[int, int]] = {
     "sign_on": (env.int("RATE_LIMIT_SIGN_ONS", default=120), 60),
 }
 
+# After so many drives in a row that came to nothing through faults of ours a run is parked as a dead letter.
+DRIVE_TRIES = env.int("DRIVE_TRIES", default=8)
+
 LEDGER_CHECKPOINT_EVERY_S = env.float("LEDGER_CHECKPOINT_EVERY_S", default=300.0)
 
 CELERY_BROKER_URL = for_celery(env.str("BROKER_URL", default=REDIS_URL))
@@ -310,6 +315,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A task runs for one time slice; a message is redelivered long after that at the earliest.
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "ack_emulation": False,  # why: config/broker.py
+    "queue_order_strategy": "priority",  # in the order of the worker's -Q; kombu's own default takes from all in turn
     "global_keyprefix": f"{REDIS_PREFIX}:",
     "socket_timeout": None,
     "socket_connect_timeout": 2,

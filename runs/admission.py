@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from uuid import UUID
 
 from agentops.database import borrowed
@@ -121,15 +122,15 @@ def find_waiting_teams(cursor: Cursor) -> list[UUID]:
 
 
 def find_admissible(cursor: Cursor) -> list[UUID]:
-    """Return the runs that were held back and may begin now, in the order of their turn."""
+    """Return the runs that were held back and may begin now, in the order of their turn, of each team in turn."""
     teams = find_waiting_teams(cursor)
     crowds = read_crowds(cursor, teams) if teams else {}
-    found: list[UUID] = []
+    found: list[list[UUID]] = []
     for team in teams:
         room = crowds[team].room if team in crowds else None
         cursor.execute(_WHOSE_TURN, {"team": team, "room": room})
-        found += [row[0] for row in cursor.fetchall()]
-    return found
+        found.append([row[0] for row in cursor.fetchall()])
+    return [run for turn in zip_longest(*found) for run in turn if run is not None]
 
 
 def count_held_back(cursor: Cursor, teams: Sequence[UUID]) -> dict[UUID, dict[int, int]]:

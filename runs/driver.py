@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +27,6 @@ from agentops.errors import StateConflict
 from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
-from agentops.messages import is_awaited
 from approvals.confirmations.asking import void_confirmations
 from approvals.services import void_requests
 from runs import admission, escrow, extensions, lease_rows, summaries, summarising, turns
@@ -35,6 +34,7 @@ from runs.actions import assessing, gating, outcomes
 from runs.actions.refusals import give_caps_back
 from runs.changesets import applying, staging
 from runs.changesets.withdrawing import withdraw_changes
+from runs.dead_letters import is_worn_out, park
 from runs.delegation import answering, calling, joining
 from runs.delegation.waking import wake_family
 from runs.erasure import are_words_erased
@@ -49,8 +49,10 @@ from runs.interruptions import (
     StandingChanged,
     WindowMissing,
 )
+from runs.lease_rows import RunContext
 from runs.leases import leases, stopping
 from runs.models import ChangeSet
+from runs.queues import is_anybody_waiting, is_asked
 from runs.session import Session, open_session, utc_now
 from runs.slots import slot, waiting_outside
 from runs.undoing import steps
@@ -70,26 +72,45 @@ _outages: dict[UUID, int] = {}
 SAVE_TRIES = 5
 
 
+Taken = tuple[int, datetime | None, RunContext]
+
+
 def drive(run_id: UUID) -> bool:
-    """Drive a run until it waits, ends, or others wait at the end of its time slice.
+    """Drive a run until it waits, ends, or has to make room: at the end of its time slice, or for who is more urgent.
 
     Return whether it should go on at once.
     """
-    with slot():
-        return _drive(run_id)
-
-
-def _drive(run_id: UUID) -> bool:
-    held, asked_at = leases(), lease_clock_s()
-    with waiting_outside(), borrowed() as connection, connection.cursor() as cursor:
-        taken = lease_rows.take_lease(cursor, run_id, owner=held.owner, lease_s=settings.LEASE_S)
+    asked_at = lease_clock_s()
+    with borrowed() as connection, connection.cursor() as cursor:
+        taken = lease_rows.take_lease(cursor, run_id, owner=leases().owner, lease_s=settings.LEASE_S)
         if taken is None:
             lease_rows.ring(cursor, run_id)
             return False
+    return _drive(taken, asked_at)
+
+
+def drive_in_turn(run_id: UUID) -> UUID | None:
+    """Drive the run whose turn it is, for a message that named one of its priority; return it if it should go on."""
+    asked_at = lease_clock_s()
+    with borrowed() as connection, connection.cursor() as cursor:
+        taken = lease_rows.take_lease_in_turn(cursor, run_id, owner=leases().owner, lease_s=settings.LEASE_S)
+        if taken is None or taken[2].run_id != run_id:
+            lease_rows.ring_driven(cursor, run_id)
+        if taken is None:
+            return None
+    return taken[2].run_id if _drive(taken, asked_at) else None
+
+
+def _drive(taken: Taken, asked_at: float) -> bool:
     epoch, due_at, context = taken
+    held, run_id = leases(), context.run_id
+    if is_worn_out(context.drives - 1):  # whoever drove it last died: nobody was left to park it
+        _park(run_id, epoch, context.drives - 1, None)
+        return False
     held.hold(run_id, epoch, asked_at=asked_at)
     try:
-        again = _drive_leased(open_session(context, epoch, due_at))
+        with slot(context.priority):
+            again = _drive_leased(open_session(context, epoch, due_at))
         _outages.pop(run_id, None)
         return again
     except LeaseLost:
@@ -97,14 +118,15 @@ def _drive(run_id: UUID) -> bool:
         return False
     except NewerEngine as newer:
         logger.warning("run %s: left to another worker: %s", run_id, newer.detail)
-        _rest(run_id, epoch, NEWER_REST_S)
+        _rest(run_id, epoch, NEWER_REST_S, "uncounted")
         return False
     except Exception as error:
         if is_unreachable(error):
             _sit_out(run_id, epoch, error)
         else:
             logger.exception("run %s: the driver failed; it rests for %s s", run_id, REST_S)
-            _rest(run_id, epoch, REST_S)
+            if not is_worn_out(context.drives) or not _park(run_id, epoch, context.drives, error):
+                _rest(run_id, epoch, REST_S, "failed")
         return False
     finally:
         held.drop(run_id, epoch)
@@ -117,17 +139,23 @@ def _sit_out(run_id: UUID, epoch: int, error: Exception) -> None:
     logger.warning("run %s: the database does not answer; it rests for %s s: %s", run_id, rest_s, error)
     discard_broken()
     try:
-        _rest(run_id, epoch, rest_s)
+        _rest(run_id, epoch, rest_s, "uncounted")
     except psycopg.OperationalError as still:
         logger.warning("run %s: it could not be given back, its lease runs out: %s", run_id, still)
 
 
-def _rest(run_id: UUID, epoch: int, rest_s: float) -> None:
+def _park(run_id: UUID, epoch: int, attempts: int, error: Exception | None) -> bool:
+    """Leave a run to people, whom nothing but a person's word gives back to drivers."""
+    logger.error("run %s: %s drives in a row have come to nothing; it is a dead letter", run_id, attempts)
+    return park(run_id, epoch, attempts, error)
+
+
+def _rest(run_id: UUID, epoch: int, rest_s: float, drive: lease_rows.Drive) -> None:
     with borrowed() as connection, connection.cursor() as cursor:
         wake_at = utc_now() + timedelta(seconds=rest_s)
         lease_rows.take_bell(cursor, run_id, epoch)
         lease_rows.release_lease(
-            cursor, run_id, epoch, wake_at=wake_at, seq=0, engine=0, state="{}", keep=False
+            cursor, run_id, epoch, wake_at=wake_at, seq=0, engine=0, state="{}", keep=False, drive=drive
         )
 
 
@@ -150,8 +178,10 @@ def _drive_on(session: Session) -> bool:
                 return False
             if stopping.is_set():
                 return _hand_on(session)
+            if is_asked(session.context.priority):
+                return _hand_on(session)
             if time.monotonic() >= slice_ends:
-                if is_awaited():
+                if is_anybody_waiting(session.context.priority):
                     return _hand_on(session)
                 slice_ends = time.monotonic() + settings.TIME_SLICE_S
         except (HeadMoved, StandingChanged, GuardRefused):

@@ -7,35 +7,45 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from agentops.errors import NotFound
 from agentops.ledger.store import Cursor
+from runs import turns_of_teams as turns
 from runs.concerns import concerns
+from runs.models import Priority
 
+Drive = Literal["done", "failed", "uncounted"]
 ENDED = "('completed', 'halted', 'failed', 'cancelled', 'expired')"
 
 _CONTEXT = """
     r.id, r.team_id, r.identity_id, i.name, r.agent_version_id, r.principal_id, p.issuer, p.subject,
     r.application_id, r.started_by_id, r.trace_id, r.trace_flags, r.trace_state, r.proof, r.limits, r.line,
-    r.credential_id, r.undoes_id, r.applies_id, r.delegated_call
+    r.credential_id, r.undoes_id, r.applies_id, r.delegated_call, r.priority, r.drives
 """
 # Whoever takes the lease also takes the bell: a ring after this moment is seen before the lease is given back.
 _LEASE = f"""
-WITH taken AS (
-    UPDATE runs_run SET lease_epoch = lease_epoch + 1, lease_owner = %(owner)s,
-        lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s), wake_at = NULL
-    WHERE id = %(run)s AND state NOT IN {ENDED} AND (lease_until IS NULL OR lease_until < clock_timestamp())
-    RETURNING *
-), before AS (SELECT greatest(wake_at, lease_until) AS due_at FROM runs_run WHERE id = %(run)s)
+WITH {{whose}}, taken AS (
+    UPDATE runs_run r SET lease_epoch = lease_epoch + 1, lease_owner = %(owner)s,
+        lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s), wake_at = NULL,
+        drives = CASE WHEN r.steps > r.drives_step THEN 1 ELSE least(r.drives + 1, 30000) END, drives_step = r.steps
+    FROM chosen WHERE r.id = chosen.id AND state NOT IN {ENDED}
+        AND (lease_until IS NULL OR lease_until < clock_timestamp())
+    RETURNING r.*
+), before AS (SELECT r.id, greatest(r.wake_at, r.lease_until) AS due_at FROM runs_run r JOIN chosen USING (id))
 SELECT r.lease_epoch, before.due_at, {_CONTEXT}
 FROM taken r JOIN identities_agentidentity i ON i.id = r.identity_id
-    JOIN identities_principal p ON p.id = r.principal_id, before
+    JOIN identities_principal p ON p.id = r.principal_id JOIN before ON before.id = r.id
 """  # noqa: S608  constants only
+_LEASE_OF_RUN = _LEASE.format(whose="chosen AS (SELECT %(run)s::uuid AS id)")
+_LEASE_IN_TURN = _LEASE.format(whose=turns.CHOOSING)
 _RING = f"""
 UPDATE runs_run SET wake_at = clock_timestamp() WHERE id = %s AND state NOT IN {ENDED} RETURNING 1
 """  # noqa: S608  constants only
+_RING_DRIVEN = (
+    "UPDATE runs_run SET wake_at = clock_timestamp() WHERE id = %s AND lease_until > clock_timestamp()"
+)
 # A run that was given back while the heart beat is free: to renew its lease would keep everybody from it. One that
 # somebody has locked is held as long as before: to wait for it could cost all others their leases.
 _HEARTBEAT = """
@@ -52,7 +62,8 @@ SELECT held.id, renewed.id IS NOT NULL FROM held LEFT JOIN renewed USING (id)
 """
 _RELEASE = """
 WITH released AS (
-    UPDATE runs_run SET lease_until = NULL, lease_owner = '', wake_at = %(wake_at)s, updated_at = clock_timestamp()
+    UPDATE runs_run SET lease_until = NULL, lease_owner = '', wake_at = %(wake_at)s, updated_at = clock_timestamp(),
+        drives = CASE %(drive)s WHEN 'done' THEN 0 WHEN 'uncounted' THEN greatest(0, drives - 1) ELSE drives END
     WHERE id = %(run)s AND lease_epoch = %(epoch)s AND wake_at IS NULL RETURNING id
 ), kept AS (
     INSERT INTO runs_runsnapshot AS s (run_id, seq, engine, state)
@@ -68,11 +79,6 @@ SELECT {_CONTEXT} FROM runs_run r JOIN identities_agentidentity i ON i.id = r.id
     JOIN identities_principal p ON p.id = r.principal_id WHERE r.id = %s
 """  # noqa: S608  constants only
 _SNAPSHOT = "SELECT seq, state::text FROM runs_runsnapshot WHERE run_id = %s AND engine = %s"
-_DUE = """
-SELECT id FROM runs_run
-WHERE ended_at IS NULL AND coalesce(lease_until, wake_at) <= clock_timestamp()
-ORDER BY coalesce(lease_until, wake_at) LIMIT %s
-"""
 # A decision whose message was lost: the run still waits for a request that waits no more.
 _DECIDED = """
 SELECT r.id FROM runs_run r, jsonb_array_elements(r.required_actions) AS action
@@ -126,6 +132,8 @@ class RunContext:
     undoes_id: UUID | None = None
     applies_id: UUID | None = None
     delegated_call: int | None = None  # of a child: by which call of its parent it was started
+    priority: int = Priority.NORMAL
+    drives: int = 0  # this drive included: how many in a row have come to nothing
 
     def new_traceparent(self) -> str:
         """Return a W3C traceparent with a new span of the run's trace, under the flags that its caller chose."""
@@ -139,7 +147,22 @@ def take_lease(
 
     Return the new epoch, when the run was due, and its context; None when somebody drives it, or it has ended.
     """
-    cursor.execute(_LEASE, {"run": run, "owner": owner, "lease_s": lease_s})
+    cursor.execute(_LEASE_OF_RUN, {"run": run, "owner": owner, "lease_s": lease_s})
+    return _read_taken(cursor)
+
+
+def take_lease_in_turn(
+    cursor: Cursor, run: UUID, *, owner: str, lease_s: float
+) -> tuple[int, datetime | None, RunContext] | None:
+    """Take the run of the same priority whose turn it is, whichever that is; the one named if it only rests.
+
+    Return what ``take_lease`` returns; None when nothing of that priority is due.
+    """
+    cursor.execute(_LEASE_IN_TURN, {"run": run, "owner": owner, "lease_s": lease_s})
+    return _read_taken(cursor)
+
+
+def _read_taken(cursor: Cursor) -> tuple[int, datetime | None, RunContext] | None:
     row = cursor.fetchone()
     return None if row is None else (row[0], row[1], RunContext(*row[2:]))
 
@@ -157,6 +180,16 @@ def ring(cursor: Cursor, run: UUID) -> bool:
     """Tell whoever drives the run that something happened, or make it due; False when it has ended."""
     cursor.execute(_RING, (run,))
     return cursor.fetchone() is not None
+
+
+def ring_driven(cursor: Cursor, run: UUID) -> None:
+    """Tell whoever drives the run that something happened; leave it as it is where nobody does."""
+    cursor.execute(_RING_DRIVEN, (run,))
+
+
+def allow_one_drive(cursor: Cursor, run: UUID, tries: int) -> None:
+    """Let a run that is parked be driven once more, for a person has said what becomes of it."""
+    cursor.execute("UPDATE runs_run SET drives = least(drives, %s) WHERE id = %s", (tries - 1, run))
 
 
 def ring_all(cursor: Cursor, scope: str, target: str) -> list[UUID]:
@@ -197,8 +230,12 @@ def release_lease(
     engine: int,
     state: str,
     keep: bool,
+    drive: Drive = "done",
 ) -> bool:
-    """Give the run back, with a snapshot to start from; False when it was rung meanwhile, or the lease is lost."""
+    """Give the run back, with a snapshot to start from; False when it was rung meanwhile, or the lease is lost.
+
+    ``drive``: whether it is over, has failed through a fault of ours, or through one that is nobody's.
+    """
     values = {
         "run": run,
         "epoch": epoch,
@@ -207,6 +244,7 @@ def release_lease(
         "engine": engine,
         "state": state,
         "keep": keep,
+        "drive": drive,
     }
     cursor.execute(_RELEASE, values)
     return bool(cursor.fetchone()[0])
@@ -221,8 +259,7 @@ def read_snapshot(cursor: Cursor, run: UUID, engine: int) -> tuple[int, dict[str
 
 def find_due(cursor: Cursor, limit: int) -> list[UUID]:
     """Return the runs that somebody should drive: due, abandoned, or decided without being told."""
-    cursor.execute(_DUE, (limit,))
-    due = [row[0] for row in cursor.fetchall()]
+    due = turns.find_due(cursor, limit)
     for statement in (_DECIDED, _ANSWERED, _ORPHANED, _CHILD_ENDED):
         cursor.execute(statement, (limit,))
         due += [row[0] for row in cursor.fetchall()]

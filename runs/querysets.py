@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         AgentVersion,
         Campaign,
         ChangeSet,
+        DeadLetter,
         Extension,
         Handover,
         Run,
@@ -100,6 +101,16 @@ class ExtensionQuerySet(models.QuerySet["Extension"]):
         """Return those that wait for a person, of runs that still go."""
         gone = Q(run__state__in=("cancelling", "completed", "halted", "failed", "cancelled", "expired"))
         return self.filter(state="waiting").exclude(gone)
+
+
+class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
+    def visible_to(self, user: User) -> Self:
+        """Return those of the runs that somebody may see."""
+        return self.filter(run__in=apps.get_model("runs", "Run").objects.visible_to(user).order_by())
+
+    def parked(self) -> Self:
+        """Return those that wait for a person."""
+        return self.filter(state="parked")
 
 
 class StopQuerySet(models.QuerySet["Stop"]):

@@ -33,11 +33,10 @@ from runs.changesets.withdrawing import withdraw_changes
 from runs.evidence import USER_WROTE
 from runs.models import AgentVersion, ChangeSet, Priority, Proof, Run, RunKind, RunMode
 from runs.policies import may_control, may_start, may_start_version, may_veto
+from runs.queues import DRIVE, queue_of
 from runs.starting import create_run, find_principal, published_version, record_start, refuse_stopped
 from runs.steering import write_by_person
 from tools.caps import release_caps
-
-DRIVE = "runs.drive"
 
 
 def start_run(
@@ -74,7 +73,7 @@ def start_run(
     check_text(message)
     may_start(actor, agent, application, (issuer, subject), proven).enforce()
     if parent is None:
-        check_room(priority)
+        check_room(priority, agent.team_id)
     trace = continue_trace(traceparent, tracestate)
     with transaction.atomic():
         version = published_version(agent)
@@ -109,7 +108,7 @@ def _tell(run: Run, actor: User, message: str, form: RunForm | None) -> None:
     kept = {"form": form.as_content(message)} if form else None
     by = "application" if run.application_id else "staff"
     record_start(run, actor, write_message(message, form), by, kept=kept)
-    send_after_commit(DRIVE, str(run.pk))
+    send_after_commit(DRIVE, str(run.pk), queue=queue_of(run.priority))
 
 
 def check_text(text: str) -> None:
@@ -151,6 +150,7 @@ def append_to_run(
             if duty is not None:
                 duty(cursor, after)
             lease_rows.ring(cursor, run.pk)
+            lease_rows.allow_one_drive(cursor, run.pk, settings.DRIVE_TRIES)
         send_after_commit(DRIVE, str(run.pk), queue="critical")
     locked.refresh_from_db()
     return locked

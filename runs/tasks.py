@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from celery import shared_task
+from celery import Task, shared_task
 from celery.signals import worker_shutting_down
 from django.conf import settings
 from django.utils import timezone
 
 from agentops.database import borrowed
-from agentops.messages import send_after_commit, send_now
+from agentops.messages import send_after_commit
 from identities.models import KillSwitch
 from runs import admission, extensions, lease_rows, retention, review_notices, withdrawals
 from runs.campaigns import close_due_campaigns
 from runs.driver import drive as drive_run
+from runs.driver import drive_in_turn
 from runs.leases import stopping
+from runs.queues import DRIVE, RUN_QUEUES, queue_of_run, send_due
 from runs.schedules import firing as schedules
 
 WAKE_BATCH = 1_000
@@ -23,11 +25,19 @@ WAKE_BATCH = 1_000
 SWEPT_EXPIRES_S = 10.0
 
 
-@shared_task(name="runs.drive")
-def drive(run_id: str) -> None:
-    """Drive a run for one time slice; when there is more to do, say so to whoever is free."""
-    if drive_run(UUID(run_id)):
-        send_after_commit("runs.drive", run_id)
+@shared_task(name=DRIVE, bind=True)
+def drive(self: Task[[str], None], run_id: str) -> None:
+    """Drive a run for one time slice; when there is more to do, say so to whoever is free.
+
+    That run, for whom something has happened to it; by a message of a queue of runs the one whose turn it is.
+    """
+    named = UUID(run_id)
+    if (self.request.delivery_info or {}).get("routing_key") in RUN_QUEUES:
+        again = drive_in_turn(named)
+    else:
+        again = named if drive_run(named) else None
+    if again is not None:
+        send_after_commit(DRIVE, str(again), queue=queue_of_run(again))
 
 
 @shared_task(name="runs.sweep")
@@ -36,10 +46,7 @@ def sweep() -> int:
     with borrowed() as connection, connection.cursor() as cursor:
         due = lease_rows.find_due(cursor, settings.SWEEP_BATCH)
         due += admission.find_admissible(cursor)[: settings.SWEEP_BATCH]
-    for run_id in due:
-        # The next sweep finds the rest: to wait for a broker that is down, run by run, would take minutes.
-        if not send_now("runs.drive", str(run_id), expires_s=SWEPT_EXPIRES_S):
-            break
+    send_due(due, expires_s=SWEPT_EXPIRES_S)
     return len(due)
 
 
@@ -118,7 +125,7 @@ def _wake(scope: str, target: str) -> int:
     with borrowed() as connection, connection.cursor() as cursor:
         rung = lease_rows.ring_all(cursor, scope, target)
     for run_id in rung[:WAKE_BATCH]:
-        send_after_commit("runs.drive", str(run_id), queue="critical")
+        send_after_commit(DRIVE, str(run_id), queue="critical")
     return len(rung)
 
 

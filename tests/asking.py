@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.utils import timezone
 
 from approvals.models import Confirmation
-from runs.models import Extension, Run
+from runs.models import DeadLetter, Extension, Run
 from tests.cast import Cast
 from tests.factories import PrincipalFactory
 from tools.models import ToolVersion
@@ -34,4 +34,12 @@ def asked_confirmation(cast: Cast, version: ToolVersion) -> Confirmation:
         subject_ref="0192a1b2-0000-7000-8000-000000000001", wake_task="runs.drive", key="k", digest="d" * 64,
         effect=version.effect, created_at=now, expires_at=now + timedelta(hours=1), good_for_s=600,
     )  # fmt: skip
+    return made
+
+
+def parked_letter(run: Run) -> DeadLetter:
+    """Have a run parked."""
+    made: DeadLetter = DeadLetter.objects.create(
+        run=run, team=run.team, reason="driver_died", attempts=8, entry=1, parked_at=timezone.now()
+    )
     return made

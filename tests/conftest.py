@@ -73,6 +73,14 @@ def _cheap_settings() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_room_for_others() -> Iterator[None]:
+    """Have drivers of this process keep their threads: messages of tests wait for ever, for no worker takes them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("runs.driver.is_asked", lambda _priority: False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def worker_redis() -> Iterator[redis.Redis]:
     """Connect to the Redis database of this worker."""

@@ -13,7 +13,7 @@ from celery import current_app
 from django.conf import settings
 from django.db import transaction
 
-from agentops.messages import is_awaited, send_after_commit
+from agentops.messages import count_waiting, send_after_commit
 
 QUEUE = "hints-of-a-test"
 
@@ -50,10 +50,11 @@ def test_message_carries_its_arguments(worker_redis: redis.Redis) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("worker_redis")
-def test_a_queue_is_awaited_while_it_has_messages() -> None:
-    assert not is_awaited(QUEUE)
-    send_after_commit("runs.wake_agent", "an id", queue=QUEUE)
-    assert is_awaited(QUEUE)
+def test_what_waits_is_counted_over_several_queues() -> None:
+    assert count_waiting(QUEUE, "another") == 0
+    for queue in (QUEUE, QUEUE, "another"):
+        send_after_commit("runs.wake_agent", "an id", queue=queue)
+    assert (count_waiting(QUEUE), count_waiting(QUEUE, "another")) == (2, 3)
 
 
 @pytest.fixture
@@ -76,6 +77,6 @@ def test_broken_broker_breaks_nothing(
 
     with caplog.at_level(logging.WARNING, "agentops.messages"), transaction.atomic():
         send_after_commit("runs.wake_agent", "an id", queue=QUEUE)
-        assert not is_awaited(QUEUE)
+        assert count_waiting(QUEUE) == 0
     assert "runs.wake_agent was not sent" in caplog.text
     assert "is not known" in caplog.text

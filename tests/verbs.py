@@ -43,13 +43,23 @@ from identities.models import (
     User,
 )
 from identities.services.credentials import new_client_secret
-from runs import answering, budgeting, campaigns, erasure, extensions, pricing, publishing, stops
+from runs import (
+    answering,
+    budgeting,
+    campaigns,
+    dead_letters,
+    erasure,
+    extensions,
+    pricing,
+    publishing,
+    stops,
+)
 from runs import services as runs
 from runs.behaviour import behaviour_of
-from runs.models import AgentVersion, Campaign, Handover, Run, Schedule
+from runs.models import AgentVersion, Campaign, DeadLetter, Handover, Run, Schedule
 from runs.planner.prices import Price
 from runs.schedules import services as schedules
-from tests.asking import asked_extension
+from tests.asking import asked_extension, parked_letter
 from tests.cast import Cast
 from tests.factories import (
     AgentFactory,
@@ -333,6 +343,11 @@ def served_run(cast: Cast) -> Run:
     return runs.start_run(actor=actor, agent=cast.agent, message="Do it.", **named)  # type: ignore[arg-type]  # as above
 
 
+def letter_of(cast: Cast) -> DeadLetter:
+    """Have a run parked that somebody else has started."""
+    return parked_letter(run_of(cast))
+
+
 def handover_of(cast: Cast) -> Handover:
     """Have a conversation passed to people."""
     run = served_run(cast)
@@ -548,6 +563,8 @@ DEEDS: dict[str, Deed] = {
     "refuse_extension": lambda c, a: extensions.refuse_extension(
         actor=a, extension=asked_extension(c, served_run(c)), reason="No.", second_factor=has_fresh_factor(a)
     ),
+    "redrive_letter": lambda c, a: dead_letters.redrive_letter(actor=a, letter=letter_of(c)),
+    "discard_letter": lambda c, a: dead_letters.discard_letter(actor=a, letter=letter_of(c), reason="No."),
     "veto_call": lambda c, a: runs.veto_call(actor=a, run=run_of(c), step=1, call=1, reason="No."),
     "settle_outcome": lambda c, a: runs.settle_outcome(
         actor=a, run=run_of(c), step=1, call=1, happened=True, note="I looked."
@@ -585,6 +602,7 @@ def verbs() -> set[str]:
         stops,
         answering,
         extensions,
+        dead_letters,
     ):
         found |= {
             name

@@ -634,6 +634,54 @@ class AsyncOperations(Protocol):
         answer: t.AnsweredConfirmation = await self._answer(Call("POST", Call.path("/api/v1/confirmations/{confirmation_id}/answer", confirmation_id), key=idempotency_key or new_key(), body=body))
         return answer
 
+    async def list_dead_letters(
+        self,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+        state: Literal["parked", "redriven", "discarded"] | None = None,
+    ) -> t.DeadLetterPage:
+        """List runs that are parked, or were, newest first."""
+
+        answer: t.DeadLetterPage = await self._answer(Call("GET", "/api/v1/dead-letters", query={"cursor": cursor, "limit": limit, "state": state}))
+        return answer
+
+    async def get_dead_letter(
+        self,
+        letter_id: str,
+        /,
+    ) -> t.DeadLetter:
+        """Return why a run was parked, after how many drives, and where its stream ends."""
+
+        answer: t.DeadLetter = await self._answer(Call("GET", Call.path("/api/v1/dead-letters/{letter_id}", letter_id)))
+        return answer
+
+    async def discard_dead_letter(
+        self,
+        letter_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.DiscardBody],
+    ) -> t.DeadLetter:
+        """Give a parked run up: it halts as `killed`, with this reason on its record."""
+
+        answer: t.DeadLetter = await self._answer(Call("POST", Call.path("/api/v1/dead-letters/{letter_id}/discard", letter_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    async def redrive_dead_letter(
+        self,
+        letter_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.RedriveBody],
+    ) -> t.DeadLetter:
+        """Have a parked run driven again, with all its tries."""
+
+        answer: t.DeadLetter = await self._answer(Call("POST", Call.path("/api/v1/dead-letters/{letter_id}/redrive", letter_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
     async def list_extensions(
         self,
         *,
@@ -2401,6 +2449,54 @@ class Operations(Protocol):
         """
 
         answer: t.AnsweredConfirmation = self._answer(Call("POST", Call.path("/api/v1/confirmations/{confirmation_id}/answer", confirmation_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    def list_dead_letters(
+        self,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+        state: Literal["parked", "redriven", "discarded"] | None = None,
+    ) -> t.DeadLetterPage:
+        """List runs that are parked, or were, newest first."""
+
+        answer: t.DeadLetterPage = self._answer(Call("GET", "/api/v1/dead-letters", query={"cursor": cursor, "limit": limit, "state": state}))
+        return answer
+
+    def get_dead_letter(
+        self,
+        letter_id: str,
+        /,
+    ) -> t.DeadLetter:
+        """Return why a run was parked, after how many drives, and where its stream ends."""
+
+        answer: t.DeadLetter = self._answer(Call("GET", Call.path("/api/v1/dead-letters/{letter_id}", letter_id)))
+        return answer
+
+    def discard_dead_letter(
+        self,
+        letter_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.DiscardBody],
+    ) -> t.DeadLetter:
+        """Give a parked run up: it halts as `killed`, with this reason on its record."""
+
+        answer: t.DeadLetter = self._answer(Call("POST", Call.path("/api/v1/dead-letters/{letter_id}/discard", letter_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    def redrive_dead_letter(
+        self,
+        letter_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.RedriveBody],
+    ) -> t.DeadLetter:
+        """Have a parked run driven again, with all its tries."""
+
+        answer: t.DeadLetter = self._answer(Call("POST", Call.path("/api/v1/dead-letters/{letter_id}/redrive", letter_id), key=idempotency_key or new_key(), body=body))
         return answer
 
     def list_extensions(

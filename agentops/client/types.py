@@ -784,6 +784,34 @@ class DayTotal(TypedDict):
     at_most: str | None
 
 
+class DeadLetter(TypedDict):
+    """A parked run. What it was about: the entries of its stream, up to `entry`."""
+
+    id: str
+    run: str
+    agent: str
+    state: DeadLetterState
+    reason: DeadLetterReason
+    error: str
+    attempts: int
+    entry: int
+    parked_at: str
+    closed_at: str | None
+    closed_by: NotRequired[str | None]
+
+
+class DeadLetterPage(TypedDict):
+    data: list[DeadLetter]
+    has_more: bool
+    next_cursor: str | None
+
+
+DeadLetterReason: TypeAlias = "Literal[\"driver_failed\", \"driver_died\"]"
+
+
+DeadLetterState: TypeAlias = "Literal[\"parked\", \"redriven\", \"discarded\"]"
+
+
 class DecideBody(TypedDict):
     """What is to be decided about. Without a version the one counts that is in force."""
 
@@ -875,6 +903,12 @@ class Difference(TypedDict):
     before: Any
     after: Any
     loosens: bool
+
+
+class DiscardBody(TypedDict):
+    """Why it is given up."""
+
+    reason: str
 
 
 class Document(TypedDict):
@@ -1742,6 +1776,12 @@ class RecertifyAgentBody(TypedDict):
 
     recertify_by: str
     looked_at: str
+
+
+class RedriveBody(TypedDict):
+    """Why it is driven again, if that is worth a word."""
+
+    reason: NotRequired[str]
 
 
 class RefreshBody(TypedDict):

@@ -18,7 +18,7 @@ from agentops.runtime.services import Stack
 
 OWN = (*service_urls.NEEDED, "BROKER_URL", *local_keys.NAMES)
 CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "config")
-QUEUES = "critical,normal,bulk"
+QUEUES = "critical,high,normal,bulk"
 PORTS_FILE = "demo-ports.json"
 SCRIPTED_KEY = "scripted-planner-needs-no-key"  # tells the scripted planner from a real provider
 CONCURRENCY = "64"  # threads: a run that waits for a model needs one, and little else

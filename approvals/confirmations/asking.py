@@ -85,7 +85,7 @@ def close_confirmation(asked: Confirmation, state: str, now: datetime) -> None:
     """Close what waits, and wake what waits for it once that is committed."""
     asked.state, asked.decided_at = state, now
     asked.save(update_fields=["state", "proof", "decided_at"])
-    send_after_commit(asked.wake_task, asked.subject_ref)
+    send_after_commit(asked.wake_task, asked.subject_ref, queue="critical")
 
 
 def expire_confirmations(*, now: datetime, limit: int = 200) -> int:

@@ -141,7 +141,7 @@ def try_channel(*, actor: User, channel: NoticeChannel) -> NoticeDelivery:
     now = timezone.now()
     delivery = NoticeDelivery.objects.create(channel=locked, created_at=now, due_at=now)
     _record(locked, "channel.tried", actor, {"delivery": str(delivery.pk)})
-    send_after_commit(DELIVER, str(delivery.pk), queue="bulk")
+    send_after_commit(DELIVER, str(delivery.pk))
     return delivery
 
 
@@ -164,7 +164,7 @@ def send_again(*, actor: User, delivery: NoticeDelivery) -> NoticeDelivery:
     locked.save(update_fields=["state", "attempts", "due_at", "ended_at", "lease_until"])
     if locked.channel is not None:
         _record(locked.channel, "channel.sent_again", actor, {"delivery": str(locked.pk)})
-    send_after_commit(DELIVER, str(locked.pk), queue="bulk")
+    send_after_commit(DELIVER, str(locked.pk))
     return locked
 
 

@@ -100,7 +100,7 @@ def _write(notices: Iterable[Notice]) -> None:
     """Write notices, of which one that is there already is told already."""
     made = Notice.objects.bulk_create(notices, ignore_conflicts=True)
     for notice in made[:FEW]:
-        send_after_commit(SPREAD, str(notice.pk), queue="bulk")
+        send_after_commit(SPREAD, str(notice.pk))
 
 
 def _channels(kind: str) -> Any:  # Any: a queryset

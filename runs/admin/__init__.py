@@ -5,6 +5,7 @@ from runs.admin.budgets import BudgetAdmin, PriceAdmin
 from runs.admin.campaigns import CampaignAdmin
 from runs.admin.capacity import ReviewCapacityAdmin
 from runs.admin.changesets import ChangeSetAdmin
+from runs.admin.dead_letters import DeadLetterAdmin
 from runs.admin.extensions import ExtensionAdmin
 from runs.admin.handovers import HandoverAdmin
 from runs.admin.principals import PrincipalAdmin
@@ -18,6 +19,7 @@ __all__ = [
     "BudgetAdmin",
     "CampaignAdmin",
     "ChangeSetAdmin",
+    "DeadLetterAdmin",
     "ExtensionAdmin",
     "HandoverAdmin",
     "KillSwitchAdmin",

@@ -8,6 +8,7 @@ from runs.api import (
     changesets,
     confirmations,
     controls,
+    dead_letters,
     events,
     extensions,
     handovers,
@@ -24,6 +25,7 @@ from runs.api import (
 )
 
 RUN = "runs/<uuid:run_id>"
+DEAD_LETTER = "dead-letters/<uuid:letter_id>"
 SCHEDULE = "schedules/<uuid:schedule_id>"
 CHANGE_SET = "change-sets/<uuid:change_set_id>"
 
@@ -82,6 +84,10 @@ urlpatterns = [
     path(f"{SCHEDULE}/pause", schedules.SchedulePause.as_view(), name="schedule-pause"),
     path(f"{SCHEDULE}/resume", schedules.ScheduleResume.as_view(), name="schedule-resume"),
     path(f"{SCHEDULE}/end", schedules.ScheduleEnd.as_view(), name="schedule-end"),
+    path("dead-letters", dead_letters.DeadLetters.as_view(), name="dead-letters"),
+    path(DEAD_LETTER, dead_letters.DeadLetterDetail.as_view(), name="dead-letter"),
+    path(f"{DEAD_LETTER}/redrive", dead_letters.Redrive.as_view(), name="dead-letter-redrive"),
+    path(f"{DEAD_LETTER}/discard", dead_letters.Discard.as_view(), name="dead-letter-discard"),
     path("stops", stops.Stops.as_view(), name="stops"),
     path("stops/<uuid:stop_id>", stops.StopDetail.as_view(), name="stop"),
     path("tools/<uuid:tool_id>/metrics", tool_use.ToolMetrics.as_view(), name="tool-metrics"),

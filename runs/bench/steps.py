@@ -17,6 +17,7 @@ from celery import current_app
 from django.conf import settings
 from django.db import connection
 
+from agentops.runtime.application import QUEUES
 from agentops.runtime.processes import tied_argv
 from identities.models import AgentIdentity, ApiKey, Application
 from runs.bench.meter import Counters, cpu_ms, memory_kb, postmaster, read_counters, settle_statistics
@@ -45,7 +46,7 @@ def measure(load: Load, application: Application, agent: AgentIdentity) -> dict[
     """Run one load and return its figures."""
     warm_up = create_runs(application, agent, WARM_UP)
     runs = create_runs(application, agent, load.runs)
-    current_app.control.purge()
+    forget_messages()
     with workers_for(load) as workers:
         send(warm_up)
         await_ended(warm_up)
@@ -75,10 +76,17 @@ def create_runs(
     return [run.pk for run in created]
 
 
+def forget_messages() -> None:
+    """Empty the queues: what was started is to wait until it is sent."""
+    with current_app.connection_for_write() as broker:
+        for queue in QUEUES.split(","):
+            broker.default_channel.queue_purge(queue)  # type: ignore[attr-defined]  # kombu's channels have it
+
+
 def send(runs: list[UUID]) -> None:
     with current_app.producer_pool.acquire(block=True) as producer:
         for run in runs:
-            current_app.send_task("runs.drive", args=[str(run)], queue="normal", producer=producer)
+            current_app.send_task("runs.drive", args=[str(run)], queue="high", producer=producer)
 
 
 def _watch(runs: list[UUID], workers: list[int]) -> tuple[int, int]:
@@ -128,7 +136,7 @@ def _start_worker(number: int, load: Load, threads: int) -> subprocess.Popen[byt
     argv = [sys.executable, "-m", "celery", "-A", "config", "worker", "-P", "threads", "-c", str(threads)]
     options = [
         "-Q",
-        "normal,critical",
+        QUEUES,
         "-n",
         f"bench{number}@%h",
         "--without-gossip",

@@ -27,7 +27,8 @@ from runs.changesets.depending import find_accepted, find_fallen
 from runs.changesets.plans import ApplyPlan, ToApply
 from runs.changesets.withdrawing import withdraw_changes
 from runs.models import ChangeItem, ChangeSet, Run
-from runs.services import DRIVE, append_to_run
+from runs.queues import DRIVE, queue_of
+from runs.services import append_to_run
 from runs.starting import create_run, record_start, refuse_stopped
 
 State = ChangeSet.State
@@ -264,7 +265,7 @@ def _start(actor: User, change_set: ChangeSet, accepted: Sequence[ChangeItem]) -
         applies=change_set, max_steps=2,
     )  # fmt: skip
     record_start(made, actor, "", "staff", applies=plan.as_facts(), applied_by=str(actor.pk), repeat_limit=0)
-    send_after_commit(DRIVE, str(made.pk))
+    send_after_commit(DRIVE, str(made.pk), queue=queue_of(made.priority))
     return made
 
 

@@ -22,7 +22,7 @@ from runs.delegation.receiving import Brought, take_task
 from runs.delegation.tasks import digest_task, write_task
 from runs.models import AgentVersion, Priority, Run, RunMode
 from runs.policies import may_start_version
-from runs.services import DRIVE
+from runs.queues import DRIVE, queue_of
 from runs.starting import Origin, create_run, find_principal, published_version, record_start, refuse_stopped
 from tools.delegation import Terms
 
@@ -77,7 +77,7 @@ def start_child(parent_id: UUID, state: RunState, handed: Handed) -> tuple[Run, 
     place = {"step": handed.step, "call": handed.call}
     words = write_task(parent.identity.name, handed.arguments)
     record_start(child, parent.identity, words, "delegation", kept=handed.evidence, delegation=place, hop=hop)
-    send_after_commit(DRIVE, str(child.pk))
+    send_after_commit(DRIVE, str(child.pk), queue=queue_of(child.priority))
     return child, share
 
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 from uuid import UUID
 
 from agentops.database import borrowed
-from agentops.messages import send_now
 from runs import lease_rows
-from runs.services import DRIVE
+from runs.queues import send_due
 from runs.session import Session
 
 EXPIRES_S = 10.0  # the next sweeps find it
@@ -26,5 +25,4 @@ def wake_family(session: Session) -> None:
         return
     with borrowed() as connection, connection.cursor() as cursor:
         rung = [run for run in concerned if lease_rows.ring(cursor, run)]
-    for run in rung:
-        send_now(DRIVE, str(run), expires_s=EXPIRES_S)
+    send_due(rung, expires_s=EXPIRES_S)

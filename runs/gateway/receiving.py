@@ -24,7 +24,8 @@ from runs import lease_rows
 from runs.gateway.conversations import name_conversation, open_conversation
 from runs.models import ReceivedCall, Run, ToolCall
 from runs.planner.calls import read_calls
-from runs.services import DRIVE, append_to_run
+from runs.queues import DRIVE, queue_of
+from runs.services import append_to_run
 from runs.steering import write_by_person
 
 KEY_LIMIT = 200
@@ -98,7 +99,7 @@ def withdraw_call(*, caller: Delegate, received: ReceivedCall) -> bool:
         return False
     with connection.cursor() as cursor:
         lease_rows.ring(cursor, received.run_id)
-    send_after_commit(DRIVE, str(received.run_id))
+    send_after_commit(DRIVE, str(received.run_id), queue="critical")
     return withdrawn
 
 
@@ -149,7 +150,7 @@ def _append(caller: Delegate, run: Run, foreign: Foreign, key: str, digest: str)
             cursor, run, lambda before: _draft(before, now, content, caller, len(foreign.arguments))
         )
         lease_rows.ring(cursor, run.pk)
-    send_after_commit(DRIVE, str(run.pk))
+    send_after_commit(DRIVE, str(run.pk), queue=queue_of(run.priority))
     number = after.step + len(after.inbox)
     return ReceivedCall.objects.create(
         run=run, number=number, key=key, digest=digest, received_at=now, delegation_id=caller.delegation_id

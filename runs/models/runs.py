@@ -48,7 +48,7 @@ class Proof(models.TextChoices):
 
 
 class Priority(models.IntegerChoices):
-    """Which run begins first where people have more to review than they can."""
+    """Which run begins first where workers or people have more to do than they can."""
 
     LOW = 0, "low"
     NORMAL = 1, "normal"
@@ -133,6 +133,13 @@ class Run(models.Model):
     wake_at = models.DateTimeField(
         null=True, help_text="When the sweeper should drive the run; null while it waits for people."
     )
+    # Raised with the lease, before the work: of a driver that dies nobody else would count it.
+    drives = models.PositiveSmallIntegerField(
+        default=0,
+        db_default=0,
+        help_text="How many drives in a row have neither given the run back nor decided a step.",
+    )
+    drives_step = models.PositiveIntegerField(default=0, db_default=0)
     # What has been spent, and of what.
     max_steps = models.PositiveIntegerField()
     max_tokens = models.PositiveIntegerField()
@@ -156,7 +163,16 @@ class Run(models.Model):
             ("veto_call", "Can veto a call that is held before it goes out"),
         ]
         indexes: ClassVar = [
-            models.Index(Coalesce("lease_until", "wake_at"), name="run_due", condition=Q(ended_at=None)),
+            models.Index(
+                "priority",
+                "team",
+                Coalesce("lease_until", "wake_at"),
+                name="run_due_in_turn",
+                condition=Q(ended_at=None),
+            ),
+            models.Index(
+                fields=["team"], name="run_leased", condition=Q(ended_at=None, lease_until__isnull=False)
+            ),
             models.Index(fields=["team", "-id"], name="run_by_team"),
             models.Index(fields=["identity", "-id"], name="run_by_identity"),
             models.Index(

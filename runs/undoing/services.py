@@ -17,7 +17,7 @@ from identities.policies import may_govern
 from runs.bounds import Bounds
 from runs.models import Proof, Run, RunKind
 from runs.policies import CONTROL, May
-from runs.services import DRIVE
+from runs.queues import DRIVE, queue_of
 from runs.starting import create_run, find_principal, record_start, refuse_stopped
 from runs.undoing.effects import read_tried
 from runs.undoing.forecast import forecast
@@ -96,5 +96,5 @@ def _start(actor: User, run: Run, plan: UndoPlan, reason: str, credential: ApiKe
     )  # fmt: skip
     # The same compensation may be due twice: that is no circle.
     record_start(made, actor, "", "staff", reason=reason, undoes=plan.as_facts(), repeat_limit=0)
-    send_after_commit(DRIVE, str(made.pk))
+    send_after_commit(DRIVE, str(made.pk), queue=queue_of(made.priority))
     return made

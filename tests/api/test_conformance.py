@@ -22,7 +22,7 @@ from runs.models import AgentVersion, Campaign, Handover, Run, Stop
 from tests.api.caller import Caller
 from tests.api.conftest import Callers
 from tests.api.live import serve_api
-from tests.asking import asked_confirmation, asked_extension
+from tests.asking import asked_confirmation, asked_extension, parked_letter
 from tests.cast import Cast
 from tests.factories import ApprovalRequestFactory, GrantFactory, RunFactory, ToolVersionFactory
 from tests.factories.runs import change_set_of
@@ -66,6 +66,7 @@ table_id = "{table}"
 batch_id = "{batch}"
 confirmation_id = "{confirmation}"
 extension_id = "{extension}"
+letter_id = "{letter}"
 switch_id = "{switch}"
 application_id = "{application}"
 api_key_id = "{api_key}"
@@ -122,6 +123,7 @@ def config(cast: Cast, version: AgentVersion, tmp_path: Path) -> Path:
             batch=ApprovalBatch.objects.create(person=cast.bob, verdict="deny", created_at=timezone.now()).pk,
             confirmation=asked_confirmation(cast, tool_version).pk,
             extension=asked_extension(cast, run).pk,
+            letter=parked_letter(run).pk,
             switch=switch_of(cast).pk,
             application=cast.application.pk,
             api_key=key_of(cast).pk,

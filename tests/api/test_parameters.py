@@ -30,6 +30,7 @@ def address(path: str) -> str:
         *more,
         "confirmation_id",
         "extension_id",
+        "letter_id",
         "switch_id",
         "application_id",
         "api_key_id",

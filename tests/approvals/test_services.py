@@ -387,7 +387,7 @@ def test_a_request_that_is_undone_leaves_nothing(cast: Cast, assessment: Assessm
 
 def test_what_nobody_decided_in_time_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[str] = []
-    monkeypatch.setattr(closing, "send_after_commit", lambda task, ref: sent.append(ref))
+    monkeypatch.setattr(closing, "send_after_commit", lambda task, ref, **_: sent.append(ref))
     now = timezone.now()
     late = [ApprovalRequestFactory.create(expires_at=now - timedelta(seconds=n)) for n in (0, 5, 9)]
     ApprovalRequestFactory.create(expires_at=now + timedelta(seconds=5))

@@ -33,7 +33,7 @@ from identities.services import add_issuer, suspend_agent
 from runs.models import Handover
 from runs.stops import stop
 from tests.api.caller import Caller, bearer_of
-from tests.asking import asked_confirmation, asked_extension
+from tests.asking import asked_confirmation, asked_extension, parked_letter
 from tests.cast import Cast
 from tests.console.visits import page_of, sign_in, text_of
 from tests.factories import (
@@ -147,6 +147,7 @@ ROWS: dict[str, Callable[[Cast], Model]] = {
     "runs.budget": lambda cast: BudgetFactory.create(team=cast.team),
     "runs.campaign": lambda cast: open_campaign(cast, cast.ada),
     "runs.changeset": lambda cast: change_set_of(run_of(cast)),
+    "runs.deadletter": lambda cast: parked_letter(run_of(cast)),
     "runs.extension": lambda cast: asked_extension(cast, run_of(cast)),
     "runs.handover": handover,
     "runs.run": run_of,
@@ -235,6 +236,7 @@ def test_the_api_tells_an_outsider_nothing(cast: Cast) -> None:
     ids["delivery_id"] = delivery_of(cast)
     ids["webhook_id"] = channel_of(cast)
     ids["handover_id"] = Handover.objects.get(run=run)
+    ids["letter_id"] = parked_letter(run)
     ids["extension_id"] = asked_extension(cast, run)
     ids["confirmation_id"] = asked_confirmation(cast, ToolVersionFactory.create(tool__team=cast.team))
     ids["proposal_id"] = proposal(cast)

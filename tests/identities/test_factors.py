@@ -24,7 +24,7 @@ from tests.verbs import DEEDS, key_of, run_of, tool_of, verbs, version_of
 # What only stops must stay within reach; the rest gives nobody anything that they did not have.
 UNASKED = {
     "suspend_agent", "throw_switch", "stop_api_key", "quarantine_tool", "force_breaker_open", "stop",
-    "pause_run", "cancel_run", "kill_run", "veto_call", "retire_version",
+    "pause_run", "cancel_run", "kill_run", "veto_call", "redrive_letter", "discard_letter", "retire_version",
     "create_agent", "open_campaign", "create_application", "create_team", "update_team",
     "create_tool", "add_version", "reset_breaker", "draft_version",
     "create_table", "save_table", "import_table", "retire_table",

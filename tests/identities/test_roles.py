@@ -55,7 +55,7 @@ MAY: dict[str, set[str]] = {
         "force_breaker_open", "lift_forced_breaker", "reset_breaker",
         "pause_run", "resume_run", "cancel_run", "kill_run", "add_message", "answer_input", "settle_outcome",
         "veto_call", "claim_handover", "release_handover", "answer_handover", "close_handover",
-        "pause_schedule", "end_schedule",
+        "pause_schedule", "end_schedule", "redrive_letter", "discard_letter",
     },
 }  # fmt: skip
 SUPERUSERS = {

@@ -60,4 +60,4 @@ def company(
 @pytest.fixture
 def others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let other runs wait for a worker, so that a driver hands its own on at the end of each time slice."""
-    monkeypatch.setattr(driver, "is_awaited", lambda: True)
+    monkeypatch.setattr(driver, "is_anybody_waiting", lambda _: True)

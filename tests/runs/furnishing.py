@@ -23,7 +23,7 @@ def furnish(company: Company) -> None:
         verbs.DEEDS[name](cast, cast.alice if name == "propose" else cast.ada)
     makers = (
         verbs.delivery_of, verbs.second_look_of, verbs.key_of, verbs.key_set_of, verbs.delegation_to,
-        verbs.switch_of, verbs.secret_of, verbs.table_of,
+        verbs.switch_of, verbs.secret_of, verbs.table_of, verbs.letter_of,
     )  # fmt: skip
     for make in makers:
         make(cast)

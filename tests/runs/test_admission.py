@@ -106,7 +106,7 @@ def test_the_sweeper_sends_those_whose_turn_it_is(desk: Company, monkeypatch: py
         sent.append(run)
         return True
 
-    monkeypatch.setattr("runs.tasks.send_now", send)
+    monkeypatch.setattr("runs.queues.send_now", send)
     crowd(desk)
     held = begin(desk)
     sweep()

@@ -16,7 +16,7 @@ from agentops.engine.state import LostAuthority
 from agentops.identifiers import new_id
 from approvals.models import ApprovalRequest
 from identities.models import STAFF_ISSUER, AgentIdentity, Application, KillSwitch, User
-from runs import lease_rows, session, tasks, turns
+from runs import lease_rows, queues, session, tasks, turns
 from runs.models import Run
 from runs.services import pause_run, start_run
 from tests.budget.rivals import two_rivals
@@ -234,11 +234,11 @@ def test_a_sweep_sends_what_is_due_and_stops_at_a_broker_that_is_down(
 ) -> None:
     found: list[tuple[str, float]] = []
 
-    def send(task: str, run: str, *, expires_s: float) -> bool:
+    def send(task: str, run: str, *, queue: str, expires_s: float) -> bool:
         found.append((run, expires_s))
         return taken
 
-    monkeypatch.setattr(tasks, "send_now", send)
+    monkeypatch.setattr(queues, "send_now", send)
     company.play(says("Done."))
     runs = [company.start() for _ in range(2)]
     assert tasks.sweep() == 2

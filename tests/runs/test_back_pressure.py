@@ -9,12 +9,14 @@ from django.db import connection
 from django.utils import timezone
 
 from agentops.errors import Overloaded
-from runs import back_pressure, services
-from runs.back_pressure import check_room, read_lag_s
+from identities.models import Team
+from runs import back_pressure, services, turns_of_teams
+from runs.back_pressure import check_room
 from runs.models import Priority, Run, Schedule
 from runs.schedules.firing import start_due
 from tests.api.conftest import Callers, callers, keys
-from tests.rewriting import rewrite
+from tests.factories import TeamFactory
+from tests.rewriting import rewrite, rewrite_text
 from tests.runs.company import ISSUER, SUBJECT, Company, says
 from tests.runs.conftest import company
 from tests.runs.delegation.conftest import House
@@ -28,11 +30,16 @@ def be_late(run: Run, seconds: float) -> None:
     Run.objects.filter(pk=run.pk).update(wake_at=timezone.now() - timedelta(seconds=seconds))
 
 
-def admitted() -> set[Priority]:
+def read_lag_s(team: Team, priority: Priority = Priority.LOW) -> float:
+    with connection.cursor() as cursor:
+        return turns_of_teams.read_lag_s(cursor, team.pk, priority)
+
+
+def admitted(team: Team) -> set[Priority]:
     found = set()
     for priority in Priority:
         try:
-            check_room(priority)
+            check_room(priority, team.pk)
             found.add(priority)
         except Overloaded:
             pass
@@ -48,29 +55,44 @@ def admitted() -> set[Priority]:
     ],
 )  # fmt: skip
 def test_the_least_urgent_are_put_off_first(company: Company, late_s: float, left: set[Priority]) -> None:
-    be_late(company.start(), late_s)
-    assert admitted() == left
+    be_late(company.start(priority=Priority.HIGH), late_s)
+    assert admitted(company.cast.team) == left
+
+
+def test_nobody_is_put_off_for_who_is_less_urgent_or_of_another_team(company: Company) -> None:
+    be_late(company.start(priority=Priority.LOW), 900)
+    be_late(company.start(), 40)
+    assert admitted(company.cast.team) == {Priority.NORMAL, Priority.HIGH}
+    assert admitted(TeamFactory.create()) == set(Priority)
+
+
+def test_without_the_team_a_crowd_would_put_off_everybody(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    be_late(company.start(priority=Priority.HIGH), 900)
+    rewrite_text(monkeypatch, turns_of_teams, "_LAG", "r.team_id = %(team)s AND", "")
+    assert admitted(TeamFactory.create()) == set()
 
 
 def test_who_waits_for_people_or_is_being_driven_is_not_late(company: Company) -> None:
-    assert read_lag_s() == 0
+    assert read_lag_s(company.cast.team) == 0
     resting, driven = company.start(), company.start()
     Run.objects.filter(pk=resting.pk).update(wake_at=None)
     Run.objects.filter(pk=driven.pk).update(wake_at=None, lease_until=timezone.now() + timedelta(minutes=1))
-    assert read_lag_s() == 0
+    assert read_lag_s(company.cast.team) == 0
 
 
 def test_one_whose_driver_died_is(company: Company) -> None:
     Run.objects.filter(pk=company.start().pk).update(
         wake_at=None, lease_until=timezone.now() - timedelta(minutes=2)
     )
-    assert read_lag_s() > 100
+    assert read_lag_s(company.cast.team) > 100
 
 
 def test_what_has_ended_is_not(company: Company) -> None:
     run = company.run(says("Done."))
     be_late(run, 900)
-    assert read_lag_s() == 0
+    assert read_lag_s(company.cast.team) == 0
 
 
 def test_the_api_says_when_to_come_again_and_nothing_was_begun(company: Company, callers: Callers) -> None:
@@ -122,5 +144,9 @@ def test_a_schedules_time_stands_until_there_is_room(company: Company, plan: Set
 def test_looking_takes_the_index_and_one_row(company: Company) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute(f"EXPLAIN {back_pressure._LAG}")
-        assert "run_due" in str(cursor.fetchall())
+        cursor.execute(
+            f"EXPLAIN {turns_of_teams._LAG}", {"team": str(company.cast.team.pk), "priorities": [1, 2]}
+        )
+        plan = str(cursor.fetchall())
+    assert "run_due_in_turn" in plan
+    assert "Limit" in plan

@@ -151,18 +151,18 @@ def test_a_lease_that_was_lost_writes_nothing_at_all(company: Company) -> None:
 # --- the slice --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("is_awaited", [False, True])
+@pytest.mark.parametrize("others", [False, True])
 def test_a_run_is_handed_on_only_where_others_wait(
-    company: Company, settings: Settings, monkeypatch: pytest.MonkeyPatch, is_awaited: bool
+    company: Company, settings: Settings, monkeypatch: pytest.MonkeyPatch, others: bool
 ) -> None:
     settings.TIME_SLICE_S = 0
-    monkeypatch.setattr(driver, "is_awaited", lambda: is_awaited)
+    monkeypatch.setattr(driver, "is_anybody_waiting", lambda _: others)
     company.add_tool("refund")
     company.play(proposes(("refund", ORDER)), says("Done."))
     run = company.start()
-    assert driver.drive(run.pk) is is_awaited
+    assert driver.drive(run.pk) is others
     run.refresh_from_db()
-    assert run.state == ("in_progress" if is_awaited else "completed")
+    assert run.state == ("in_progress" if others else "completed")
 
 
 @pytest.mark.usefixtures("others_wait")
@@ -255,7 +255,7 @@ def test_a_decision_whose_message_was_lost_is_found(
     company.let_decide(version.tool)
     run = company.run(proposes(("refund", ORDER)), says("Done."))
     assert due() == []
-    monkeypatch.setattr("approvals.closing.send_after_commit", lambda *_: None)
+    monkeypatch.setattr("approvals.closing.send_after_commit", lambda *_, **__: None)
     company.decide()
     assert due() == [run.pk]
 

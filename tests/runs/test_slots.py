@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.conf import settings
 
-from runs.slots import Slots, slot, waiting_outside
+from runs.slots import Slots, own_rank, slot, waiting_outside
 
 
 class Room:
@@ -95,3 +95,25 @@ def test_listeners_hear_of_it_when_nobody_is_at_work_and_only_then() -> None:
     assert heard == []
     slots.leave()
     assert heard == ["quiet"]
+
+
+def test_who_is_urgent_is_let_in_first_and_others_in_turn() -> None:
+    slots = Slots(1)
+    slots.enter()
+    low, first, second, high = (locked() for _ in range(4))
+    for turn, rank in ((low, 0), (first, 1), (second, 1), (high, 2)):
+        slots.admit(turn, rank)
+    order = []
+    for _ in range(4):
+        slots.leave()
+        order += [turn for turn in (low, first, second, high) if not turn.locked() and turn not in order]
+    assert order == [high, first, second, low]
+
+
+def test_a_thread_waits_by_the_rank_of_its_run_also_when_it_comes_back() -> None:
+    seen = []
+    with slot(2):
+        with waiting_outside():
+            pass
+        seen.append(own_rank())
+    assert (seen, own_rank()) == ([2], 1)

@@ -9,7 +9,7 @@ import pytest
 from guardian.shortcuts import assign_perm
 
 from identities.models import AgentIdentity
-from runs import tasks
+from runs import queues, tasks
 from runs.models import Run
 from tests.factories import AgentFactory, AgentVersionFactory, GrantFactory
 from tests.runs.company import Company, proposes, says
@@ -84,7 +84,7 @@ def collect_swept(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         sent.append(run_id)
         return True
 
-    monkeypatch.setattr(tasks, "send_now", note)
+    monkeypatch.setattr(queues, "send_now", note)
     tasks.sweep()
     return sent
 
