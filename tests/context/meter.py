@@ -92,7 +92,7 @@ class Meter:
 
     def around(self, step: int, name: str, reach: int = 25) -> float:
         """Return what the steps around one take, by their median: in one of many the window is full."""
-        return median(float(getattr(each, name)) for each in self.steps[max(0, step - reach) : step + reach])
+        return float(median(getattr(each, name) for each in self.steps[max(0, step - reach) : step + reach]))
 
     def most(self, name: str, *, until: int | None = None) -> float:
         return max(float(getattr(each, name)) for each in self.steps[:until])
