@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any
@@ -34,10 +35,15 @@ class Behaviour:
     context_tokens: int = 24_000
     summarise: bool = False
     summary_model: str = ""
+    redact: Sequence[str] = ()
     repeat_limit: int = 3
     max_extensions: int = 0
     extension_percent: int = 50
     extension_ttl_s: int = 3_600
+
+    def __post_init__(self) -> None:
+        if isinstance(self.redact, list):  # as documents and rows have it
+            object.__setattr__(self, "redact", tuple(self.redact))
 
     def values(self) -> dict[str, Any]:
         """Return the fields as a row holds them, without the catalogue."""
@@ -54,6 +60,9 @@ class Behaviour:
             del values["max_extensions"], values["extension_percent"], values["extension_ttl_s"]
         if not self.summarise:  # likewise
             del values["summarise"], values["summary_model"]
+        values["redact"] = list(self.redact)
+        if not self.redact:  # likewise
+            del values["redact"]
         return plain_digest({**values, "max_usd": usd, "catalogue": tools})
 
 

@@ -12,6 +12,7 @@ from runs.actions.proposals import proposal, where_of
 from runs.actions.refusals import note_refused
 from runs.planner.estimates import upper_bound_tokens
 from runs.planner.messages import Message, ToolSchema
+from runs.redaction import Redactor
 from runs.session import Session
 from runs.sources import read_sources
 from runs.versions import PLANNER, WORDS, VersionSpec
@@ -101,13 +102,14 @@ def show_words(session: Session) -> list[Block]:
 
 def arrange_words(said: Sequence[str], version: VersionSpec) -> Block:
     """Return what a planner that declares is shown of what the user has said."""
-    words = "\n\n".join(said)
+    redactor = Redactor(version.redact)
+    words = redactor.redact_text("\n\n".join(said))
     tools = "\n".join(f"- {spec.name}: {spec.description}" for spec in version.catalogue.values())
     messages: tuple[Message, ...] = (
         {"role": "system", "content": f"{PLANNING}\n\n{tools}"},
         {"role": "user", "content": words},
     )
-    return Block((), messages, upper_bound_tokens(messages, (DECLARE_PLAN,)))
+    return Block((), messages, upper_bound_tokens(messages, (DECLARE_PLAN,)), redactor.count)
 
 
 def heed_declaration(session: Session, call: CallState) -> None:

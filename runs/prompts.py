@@ -23,9 +23,10 @@ from runs.lookups.offering import offered_beside
 from runs.models import Run, RunKind
 from runs.planner.messages import Message
 from runs.planning import arrange_words
+from runs.showing import show_step
 from runs.sources import SAID
 from runs.versions import PLANNER, VersionSpec, read_version
-from runs.window import Written, arrange, by_step, choose_marks, system_message
+from runs.window import Written, by_step, choose_marks, system_message
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def _windowed(run: Run, version: VersionSpec, request: Event, before: list[Event
     marks = choose_marks(state.marks, version.context_tokens)
     events = {event.seq: event for event in before}
     contents = _read(run, {mark.seq: events[mark.seq] for mark in marks})
-    blocks = [arrange(of_step, contents) for _, of_step in by_step(marks)]
+    blocks = [show_step(of_step, contents, version) for _, of_step in by_step(marks)]
     messages = tuple(message for block in blocks for message in block.messages)
     tools = tuple(schema.name for schema in (*version.schemas, *offered_beside(state, version)))
     shown = (system_message(version.instructions), *messages)

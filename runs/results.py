@@ -16,9 +16,10 @@ from agentops.engine import events as e
 from agentops.engine.state import CallState
 from runs.actions.proposals import proposal, where_of
 from runs.actions.refusals import note_refused
+from runs.redaction import Redactor
 from runs.session import Session
 from runs.sources import label_result
-from runs.window import text_of_value
+from runs.window import Written, text_of_value
 from tools.provenance.labels import join_labels
 
 # With the line above it a page fits whole into what is shown of a result, also where little of it is ASCII.
@@ -55,10 +56,6 @@ class Stored:
     value: Any  # JSON
     tool: str
 
-    @property
-    def text(self) -> str:
-        return text_of_value(self.value)
-
 
 def read_on(session: Session, call: CallState) -> None:
     """Answer a call of ``read_result`` with more of a result of the same run; nobody outside is asked for it."""
@@ -70,12 +67,21 @@ def read_on(session: Session, call: CallState) -> None:
     if stored is None:
         note_refused(session, call, "unknown_result", "this run has no such result, or it was erased")
         return
-    text = stored.text
+    text = text_of_value(_redact(session, stored))
     shown = show_places(text, wish.find) if wish.find else show_page(text, wish.offset)
     leaves = label_result(stored.tool, stored.facts, stored.value, session.version.catalogue)
     label = join_labels(leaf.label for leaf in leaves)
     told = {"of": stored.seq, "length": len(text), "label": label.source, "sensitive": label.sensitive}
     session.note(e.RESULT_READ, {**where_of(session, call), **told, "size": len(shown)}, {"value": shown})
+
+
+def _redact(session: Session, stored: Stored) -> Any:  # Any: JSON
+    """Return a result as its excerpt was made of it: without what the version has redacted."""
+    version = session.version
+    if not version.redact:
+        return stored.value
+    entry = Written(e.CALL_SUCCEEDED, stored.facts, {"value": stored.value})
+    return Redactor(version.redact).redact_entry(entry, version.catalogue.get(stored.tool)).content["value"]
 
 
 def read_wish(arguments: Any) -> Wish | None:  # Any: whatever a model wrote

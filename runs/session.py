@@ -45,11 +45,12 @@ from runs.lease_rows import RunContext
 from runs.leases import leases
 from runs.lookups.kept import Lookups
 from runs.projection import Projection, project, run_row
+from runs.showing import show_step
 from runs.slots import waiting_outside
 from runs.sources import RunSources
 from runs.undoing.plans import UndoPlan, read_plan
 from runs.versions import VersionSpec, read_version
-from runs.window import Block, Written, arrange, by_step, choose_marks
+from runs.window import Block, Written, by_step, choose_marks
 from tools.assessment import Assessment
 from tools.limits import read_limits, read_line
 from tools.standing import Answer, Authority
@@ -288,7 +289,7 @@ class Session:
             block = kept.get(step)
             # Entries of a step only ever join those that are there.
             if block is None or (len(block.seqs), block.seqs[-1]) != (len(of_step), of_step[-1].seq):
-                block = arrange(of_step, self.contents)
+                block = show_step(of_step, self.contents, self.version)
             self.arranged[step] = block
         return list(self.arranged.values())
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from agentops.amounts import plain_decimal
 from agentops.engine import events as e
 from agentops.engine.budgets import Reservation, Shortfall
 from agentops.engine.decide import LOST
-from agentops.engine.state import Mark
 from agentops.engine.windows import outgrown_marks
 from agentops.errors import NotFound
 from runs.authority import heed_standing
@@ -25,10 +24,11 @@ from runs.planner.estimates import upper_bound_tokens
 from runs.planner.messages import Message, PlannerRequest
 from runs.planner.prices import Price
 from runs.session import Session
+from runs.showing import show_step
 from runs.slots import waiting_outside
-from runs.turns import charge, describe_usage, plan_call, planner_of, time_left
+from runs.turns import charge, count_redacted, describe_usage, plan_call, planner_of, time_left
 from runs.versions import dearest_rates, read_price
-from runs.window import LEFT_OUT, SUMMARISED, Written, arrange, by_step
+from runs.window import LEFT_OUT, SUMMARISED, Block, by_step
 
 # A summary takes at most this share of the window, so that there is room for what it is made for.
 SHARE = 8
@@ -54,14 +54,15 @@ def summarise(session: Session, through: int) -> None:
         return
     marks = outgrown_marks(session.state, through)
     entries = session.read_marked([session.state.marks[0], *marks])
-    messages = _messages(session, marks, entries)
+    blocks = [show_step(of, entries, session.version) for _, of in by_step([session.state.marks[0], *marks])]
+    messages = _messages(session, blocks)
     reservation = plan_call(
         session, upper_bound_tokens(messages, ()), _most_tokens(session), dearest_rates(price)
     )
     if isinstance(reservation, Shortfall):
         _note_gap(session, through, "no_budget", asked=False, **NOTHING)
         return
-    _note_request(session, through, price, reservation)
+    _note_request(session, through, price, reservation, count_redacted(blocks))
     session.commit()
     request = _request(session, messages, reservation)
     with waiting_outside():
@@ -88,13 +89,13 @@ def settle_lost(session: Session, through: int) -> None:
     )
 
 
-def _messages(session: Session, marks: Sequence[Mark], entries: Mapping[int, Written]) -> tuple[Message, ...]:
+def _messages(session: Session, blocks: Sequence[Block]) -> tuple[Message, ...]:
     """Return what the model is asked about: the request, what stands for earlier steps, and these steps.
 
     Of these each message is cut to its share of the room; what stands for earlier ones is short.
     """
     whole = session.state.summarise_at
-    standing, *steps = [arrange(of, entries) for _, of in by_step([session.state.marks[0], *marks])]
+    standing, *steps = blocks
     shown = [message for block in steps for message in block.messages]
     share = max(LEAST_CHARACTERS, whole // max(1, len(shown)))
     listed = [_cut(each, whole) for each in standing.messages] + [_cut(each, share) for each in shown]
@@ -120,7 +121,9 @@ def _most_tokens(session: Session) -> int:
     return min(version.max_completion_tokens, max(LEAST_TOKENS, version.context_tokens // SHARE))
 
 
-def _note_request(session: Session, through: int, price: Price, reservation: Reservation) -> None:
+def _note_request(
+    session: Session, through: int, price: Price, reservation: Reservation, redacted: dict[str, int]
+) -> None:
     facts = {
         "through": through,
         "model": session.version.summariser,
@@ -128,6 +131,7 @@ def _note_request(session: Session, through: int, price: Price, reservation: Res
         "reserved_tokens": reservation.tokens,
         "reserved_usd": plain_decimal(reservation.usd),
         "max_completion_tokens": reservation.max_completion_tokens,
+        **redacted,
     }
     session.note(e.SUMMARY_REQUESTED, facts)
 

@@ -151,6 +151,11 @@ def _extended(facts: Facts, _: str) -> str:
     return f"A person lets it go on, with more: {more}"
 
 
+def _redacted(facts: Facts) -> str:
+    """Return of how many values something was taken out: that it was is told, and not what."""
+    return f", without what was taken out of {facts['redacted']} values" if facts["redacted"] else ""
+
+
 TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     e.RUN_STARTED: "The run starts",
     e.RUN_HELD_BACK: _held_back,
@@ -165,12 +170,12 @@ TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     e.RUN_UNPAUSED: "Resumed",
     e.CANCEL_REQUESTED: "Cancelling was asked for",
     e.RUN_KILLED: "Killed by an operator",
-    e.MODEL_REQUESTED: lambda facts, _: f"Step {facts['step']}: {facts['model']} is asked",
+    e.MODEL_REQUESTED: lambda facts, _: f"Step {facts['step']}: {facts['model']} is asked{_redacted(facts)}",
     e.STEP_DECIDED: _decided,
     e.PLAN_FROZEN: _planned,
     e.MODEL_FAILED: lambda facts, _: f"Step {facts['step']}: the model failed, {_words(facts['code'])}",
     e.SUMMARY_REQUESTED: lambda facts, _: (
-        f"{facts['model']} is asked for a summary of the steps up to {facts['through']}"
+        f"{facts['model']} is asked for a summary of the steps up to {facts['through']}{_redacted(facts)}"
     ),
     e.SUMMARY_WRITTEN: lambda facts, _: (
         f"From now on a summary stands for the steps up to {facts['through']}, by {facts['model']}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Iterable
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -66,7 +67,7 @@ def ask_planner(session: Session, step: int, attempt: int) -> None:
     reservation = _reserve(session, window, price, offered)
     if reservation is None:
         return
-    _note_request(session, step, attempt, price, reservation)
+    _note_request(session, step, attempt, price, reservation, count_redacted(window))
     session.commit()
     request = _request(session, window, reservation, offered)
     with waiting_outside():
@@ -126,7 +127,20 @@ def plan_call(
     return plan
 
 
-def _note_request(session: Session, step: int, attempt: int, price: Price, reservation: Reservation) -> None:
+def count_redacted(blocks: Iterable[Block]) -> dict[str, int]:
+    """Return, as a fact, of how many values something was taken out before a model saw them; none where of none."""
+    count = sum(block.redacted for block in blocks)
+    return {"redacted": count} if count else {}
+
+
+def _note_request(
+    session: Session,
+    step: int,
+    attempt: int,
+    price: Price,
+    reservation: Reservation,
+    redacted: dict[str, int],
+) -> None:
     facts = {
         "step": step,
         "attempt": attempt,
@@ -135,6 +149,7 @@ def _note_request(session: Session, step: int, attempt: int, price: Price, reser
         "reserved_tokens": reservation.tokens,
         "reserved_usd": plain_decimal(reservation.usd),
         "max_completion_tokens": reservation.max_completion_tokens,
+        **redacted,
         **session.lookups.take_trail(),
     }
     session.note(e.MODEL_REQUESTED, facts)

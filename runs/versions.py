@@ -29,7 +29,7 @@ _prices: dict[str, tuple[float, Price]] = {}
 
 _VERSION = """
 SELECT v.id, v.number, v.instructions, v.planner, v.model, v.temperature, v.max_completion_tokens, v.may_ask_user,
-    v.may_hand_over, v.context_tokens, v.plan, v.off_plan, v.summarise, v.summary_model,
+    v.may_hand_over, v.context_tokens, v.plan, v.off_plan, v.summarise, v.summary_model, v.redact,
     ARRAY(SELECT c.toolversion_id FROM runs_agentversion_catalogue c WHERE c.agentversion_id = v.id ORDER BY c.id)
 FROM runs_agentversion v WHERE v.id = %s
 """
@@ -111,6 +111,7 @@ class VersionSpec:
     off_plan: OffPlan
     summarise: bool
     summary_model: str
+    redact: list[str]
     catalogue: dict[str, ToolSpec]
 
     @cached_property

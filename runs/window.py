@@ -261,11 +261,15 @@ _RENDERERS: dict[str, Callable[[Written, int], list[Message]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What the model is shown of one step, arranged; ``seqs`` are the entries that it was made of."""
+    """What the model is shown of one step, arranged; ``seqs`` are the entries that it was made of.
+
+    ``redacted``: of how many of its values something was taken out.
+    """
 
     seqs: tuple[int, ...]
     messages: tuple[Message, ...]
     tokens: int
+    redacted: int = 0
 
 
 def by_step(marks: Sequence[Mark]) -> list[tuple[int, list[Mark]]]:

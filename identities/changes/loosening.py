@@ -43,6 +43,8 @@ def loosens(name: str, before: Any, after: Any) -> bool:  # Any: what the field 
         return (after or 0) < (before or 0)
     if name in FLAGS:
         return bool(before) and not after
+    if name == "redact":
+        return not set(before or ()) <= set(after or ())
     if name == "second_below":  # none: whatever it moves
         return after is not None and (before is None or Decimal(after) < Decimal(before))
     if name == "policy_table_id":

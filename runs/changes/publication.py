@@ -24,6 +24,7 @@ LIMITS = (
     "extension_percent",
     "plan",
     "off_plan",
+    "redact",
 )
 
 Row = dict[str, Any]  # Any: columns

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 
 from agentops.engine.state import RECENT_LIMIT
 from agentops.identifiers import new_id
@@ -17,6 +18,15 @@ from tools.models import ToolVersion
 MOST_EXTENSIONS = 10
 LONGEST_TTL_S = 7 * 86_400
 EXTERNAL = "external"  # the planner of versions that nobody asks: an agent outside calls their tools
+
+
+REDACTED = ("card", "email", "iban", "sensitive")
+
+
+def check_redacted(kinds: object) -> None:
+    """Refuse kinds that nothing is known to take out: they would seem to be taken out."""
+    if not isinstance(kinds, list | tuple) or not all(kind in REDACTED for kind in kinds):
+        raise ValidationError(f"redact is a list of {', '.join(REDACTED)}")
 
 
 class Price(models.Model):
@@ -101,6 +111,13 @@ class AgentVersion(models.Model):
         default="",
         db_default="",
         help_text="Writes the summaries; empty: its own model.",
+    )
+    redact = models.JSONField(
+        default=list,
+        db_default=Value([], models.JSONField()),
+        blank=True,
+        validators=[check_redacted],
+        help_text="What is taken out of prompts: card, email, iban, and sensitive for what tools call so.",
     )
     # Below 2 and beyond what the engine remembers nothing would ever be found to repeat itself.
     repeat_limit = models.PositiveSmallIntegerField(

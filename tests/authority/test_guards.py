@@ -295,17 +295,21 @@ def test_to_ask_the_end_user_no_more_takes_two(governed: Cast, before: bool, aft
         ({"max_extensions": 1}, True),
         ({"extension_percent": 51}, True),
         ({"extension_percent": 49}, False),
+        ({"redact": ["iban", "email", "card"]}, False),
+        ({"redact": ["card"]}, True),
+        ({"redact": []}, True),
         ({}, False),
     ],
     ids=str,
 )
-def test_to_go_on_at_a_limit_more_often_takes_two(
-    governed: Cast, changes: dict[str, int], loosens: bool
+def test_to_go_on_at_a_limit_more_often_or_take_less_out_of_prompts_takes_two(
+    governed: Cast, changes: dict[str, Any], loosens: bool
 ) -> None:
     """Without anybody's signature, and past the services: the trigger alone."""
-    before = AgentVersionFactory.create(identity=governed.agent, published=True)
+    redacted = ["card", "email"]
+    before = AgentVersionFactory.create(identity=governed.agent, published=True, redact=redacted)
     AgentVersion.objects.filter(pk=before.pk).update(state="retired")
-    draft = AgentVersionFactory.create(identity=governed.agent, **changes)
+    draft = AgentVersionFactory.create(identity=governed.agent, **{"redact": redacted, **changes})
     try:
         with transaction.atomic():
             AgentVersion.objects.filter(pk=draft.pk).update(state="published")

@@ -33,6 +33,8 @@ PER_DAY = {"per": "day", "count": 3, "amount": "50.00"}
         ("before_effect", True, False),
         ("max_extensions", 0, 1),
         ("extension_percent", 10, 11),
+        ("redact", ["card", "email"], ["email"]),
+        ("redact", ["card"], []),
         ("max_seconds", 30, 90),
         ("decision", "DENY", "REQUIRE_APPROVAL"),
         ("decision", "REQUIRE_APPROVAL", "ALLOW_WITH_CAPS"),

@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("runs", "0003_context_policy")]
+    dependencies: ClassVar = [("runs", "0004_redaction")]
     operations: ClassVar = [
         migrations.RemoveIndex(model_name="run", name="run_due"),
         migrations.AddIndex(

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('identities', '0006_hops_by_key_set'),
-        ('runs', '0004_runs_in_turn'),
+        ('runs', '0005_runs_in_turn'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

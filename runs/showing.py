@@ -1,0 +1,20 @@
+"""A step as a version lets a model see it: the only way from entries to what a model is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from agentops.engine.state import Mark
+from runs.redaction import redact_step
+from runs.versions import VersionSpec
+from runs.window import Block, Written, arrange
+
+
+def show_step(marks: Sequence[Mark], contents: Mapping[int, Written], version: VersionSpec) -> Block:
+    """Return the messages of a step, without what the version has redacted."""
+    entries = {mark.seq: contents[mark.seq] for mark in marks}
+    if not version.redact:
+        return arrange(marks, entries)
+    shown, count = redact_step(entries, version.redact, version.catalogue)
+    return replace(arrange(marks, shown), redacted=count)
