@@ -338,6 +338,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "export-spans": {"task": "runs.export_spans", "schedule": 5.0, "options": {"expires": 5}},
     "close-campaigns": {"task": "runs.close_campaigns", "schedule": 60.0, "options": {"expires": 60}},
     "expire-proposals": {
         "task": "identities.expire_proposals",
@@ -398,6 +399,12 @@ TOOLS_PYTHON_MODULES = env.list("TOOLS_PYTHON_MODULES", default=[])
 TOOL_ADAPTERS: dict[str, str] = {}
 # Servers of tools that may be started on our hosts, and what they may reach: see tools/commands.py.
 MCP_COMMANDS: dict[str, Any] = env.json("MCP_COMMANDS", default={})  # Any: JSON
+
+# Where spans of runs go, by OTLP over HTTP: see runs/telemetry. Empty: nowhere, and nothing is kept for it.
+OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="").rstrip("/")
+OTEL_EXPORTER_OTLP_HEADERS = env.str("OTEL_EXPORTER_OTLP_HEADERS", default="")
+OTEL_SERVICE_NAME = env.str("OTEL_SERVICE_NAME", default="agentops")
+OTEL_CAPTURE_CONTENT = env.bool("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", default=False)
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="WARNING")
 LOGGING = {

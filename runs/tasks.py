@@ -17,6 +17,7 @@ from runs.campaigns import close_due_campaigns
 from runs.driver import drive as drive_run
 from runs.leases import stopping
 from runs.schedules import firing as schedules
+from runs.telemetry import exporting
 
 WAKE_BATCH = 1_000
 # A few sweeps: while workers are behind, the same runs are sent again and again.
@@ -47,6 +48,12 @@ def sweep() -> int:
 def start_due() -> int:
     """Start the runs whose time has come; return how many began."""
     return schedules.start_due(timezone.now())
+
+
+@shared_task(name="runs.export_spans")
+def export_spans() -> int:
+    """Send what runs have done since to the collector of spans, if there is one; return of how many runs."""
+    return exporting.export_due()
 
 
 @shared_task(name="runs.trim")

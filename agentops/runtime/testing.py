@@ -12,7 +12,7 @@ from agentops.runtime.supervision import ROOT
 BROWSER = "browser"
 SUITES = (
     "retail", "crash", "budget", "authority", "revocation", "canary", "tokens", "dmn", "mcp", "api", "attacks", BROWSER,
-    "retail-faults", "undo", "approvals", "batch", "changesets", "rude", "delegation", "console", "setup",
+    "retail-faults", "undo", "approvals", "batch", "changesets", "rude", "delegation", "console", "setup", "otel",
 )  # fmt: skip
 # One more than the two cores of a small machine: tests wait for their servers, for locks, and for processes.
 WORKERS = "3"

@@ -21,6 +21,7 @@ from runs.models.runs import (
 )
 from runs.models.schedules import Schedule
 from runs.models.stops import Stop
+from runs.models.telemetry import SpanExport
 from runs.models.versions import EXTERNAL, AgentVersion, Price
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "RunSnapshot",
     "RunState",
     "Schedule",
+    "SpanExport",
     "Step",
     "Stop",
     "ToolCall",
