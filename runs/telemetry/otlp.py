@@ -130,7 +130,7 @@ def _make_session() -> requests.Session:
         ) -> requests.Response:  # Any: options of requests, none of which is ours
             answer = requests.Response()
             try:
-                answer.status_code, body = _post(str(request.url), dict(request.headers), request.body)
+                answer.status_code, body = _post(str(request.url), _texts(request.headers), request.body)
             except AddressRefused as refused:
                 raise requests.exceptions.InvalidURL(f"{refused} is not allowed") from None
             except (httpcore2.TimeoutException, TimeoutError) as error:
@@ -148,6 +148,13 @@ def _make_session() -> requests.Session:
     session.mount("http://", Wire())
     session.mount("https://", Wire())
     return session
+
+
+def _texts(headers: Mapping[str, str | bytes]) -> dict[str, str]:
+    return {
+        name: value.decode("latin-1") if isinstance(value, bytes) else value
+        for name, value in headers.items()
+    }
 
 
 def _post(

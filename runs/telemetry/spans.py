@@ -42,10 +42,10 @@ CLOSES = {
     e.CONFIRMATION_REFUSED: CONFIRMATION,
 }
 # What ends well; any other end is an error of its code. That a person says no is none of theirs.
-ENDS_WELL = frozenset(
-    (e.STEP_DECIDED, e.CALL_SUCCEEDED, e.APPROVAL_GRANTED, e.APPROVAL_REFUSED, e.CALL_EDITED, e.CALL_ASKED_BACK)
-    + (e.CONFIRMATION_GIVEN, e.CONFIRMATION_REFUSED, e.RUN_COMPLETED, e.RUN_CANCELLED)
-)  # fmt: skip
+ENDS_WELL = frozenset((
+    e.STEP_DECIDED, e.CALL_SUCCEEDED, e.APPROVAL_GRANTED, e.APPROVAL_REFUSED, e.CALL_EDITED, e.CALL_ASKED_BACK,
+    e.CONFIRMATION_GIVEN, e.CONFIRMATION_REFUSED, e.RUN_COMPLETED, e.RUN_CANCELLED,
+))  # fmt: skip
 
 Place = tuple[str, int, int]  # what, step, call; of a model call 0
 
