@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from agentops.ledger.store import read_entries_for_people
+from runs.models import SpanExport
 from runs.telemetry import exporting, otlp, outbox, spans
 from tests.otel import test_families, test_spans
 from tests.otel.receiver import Receiver
@@ -19,7 +21,7 @@ pytestmark = pytest.mark.otel
 
 
 def _always_with_contents(patch: pytest.MonkeyPatch) -> None:
-    read = exporting.read_entries_for_people
+    read = read_entries_for_people
 
     def tell_all(*given: Any, **more: Any) -> Any:  # Any: as the function that it stands for
         return read(*given, **{**more, "contents": True})
@@ -86,7 +88,7 @@ def test_a_note_before_the_answer_loses_what_is_refused(
     company: Company, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _moves_before_it_is_taken(monkeypatch)
-    with pytest.raises(outbox.SpanExport.DoesNotExist):
+    with pytest.raises(SpanExport.DoesNotExist):
         test_spans.test_a_collector_that_refuses_gets_it_later(company, receiver, 400)
 
 
