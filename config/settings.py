@@ -20,6 +20,14 @@ keep_to_itself()  # what stands below was read from the environment
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
+
+def check_metrics_token(token: str) -> str:
+    """Return the token, if it is none or one that nobody guesses."""
+    if token and len(token) < 32:
+        raise ImproperlyConfigured("METRICS_TOKEN has 32 characters at least")
+    return token
+
+
 ENVIRONMENT = env.str("AGENTOPS_ENV", default="development")
 # "prod" would be none of them, and go without its guards.
 if ENVIRONMENT not in ("development", "test", "production"):
@@ -338,6 +346,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "count": {"task": "runs.count", "schedule": 5.0, "options": {"expires": 5}},
     "export-spans": {"task": "runs.export_spans", "schedule": 5.0, "options": {"expires": 5}},
     "close-campaigns": {"task": "runs.close_campaigns", "schedule": 60.0, "options": {"expires": 60}},
     "expire-proposals": {
@@ -405,6 +414,9 @@ OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
 OTEL_EXPORTER_OTLP_HEADERS = env.str("OTEL_EXPORTER_OTLP_HEADERS", default="")
 OTEL_SERVICE_NAME = env.str("OTEL_SERVICE_NAME", default="agentops")
 OTEL_CAPTURE_CONTENT = env.bool("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", default=False)
+
+# What whoever asks for /metrics has to show. Empty: nothing is counted, and nothing is there.
+METRICS_TOKEN = check_metrics_token(env.str("METRICS_TOKEN", default=""))
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="WARNING")
 LOGGING = {

@@ -21,6 +21,7 @@ from identities.models import AgentIdentity, ApiKey, Application, KillSwitch, Pr
 from runs import escrow
 from runs.bounds import Bounds, describe_bounds
 from runs.changesets.forms import Ceilings
+from runs.metrics.counting import begin_counting
 from runs.models import AgentVersion, ChangeSet, Priority, Run, RunKind, RunMode
 from runs.telemetry.outbox import begin_telling
 
@@ -116,6 +117,7 @@ def create_run(
         **_limit_columns(version, ceilings, max_steps),
     )  # fmt: skip
     begin_telling(run, trace)
+    begin_counting(run)
     return run
 
 

@@ -16,6 +16,7 @@ from runs import admission, extensions, lease_rows, retention, review_notices, w
 from runs.campaigns import close_due_campaigns
 from runs.driver import drive as drive_run
 from runs.leases import stopping
+from runs.metrics import counting
 from runs.schedules import firing as schedules
 from runs.telemetry import exporting
 
@@ -54,6 +55,12 @@ def start_due() -> int:
 def export_spans() -> int:
     """Send what runs have done since to the collector of spans, if there is one; return of how many runs."""
     return exporting.export_due()
+
+
+@shared_task(name="runs.count")
+def count() -> int:
+    """Add what runs have done since to what is counted of them; return how many entries that were."""
+    return counting.count_all()
 
 
 @shared_task(name="runs.trim")

@@ -4,6 +4,7 @@ from runs.models.asking import Extension, Handover
 from runs.models.budgets import Budget, BudgetWindow, Escrow
 from runs.models.campaigns import Campaign, CampaignItem
 from runs.models.changesets import ChangeItem, ChangeSet
+from runs.models.metrics import Count, CountMark
 from runs.models.parts import KeptPart
 from runs.models.received import ReceivedCall
 from runs.models.runs import (
@@ -35,6 +36,8 @@ __all__ = [
     "CampaignItem",
     "ChangeItem",
     "ChangeSet",
+    "Count",
+    "CountMark",
     "Escrow",
     "Extension",
     "Handover",
