@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +27,7 @@ from agentops.errors import StateConflict
 from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
+from agentops.logs import in_trace
 from agentops.messages import is_awaited
 from approvals.confirmations.asking import void_confirmations
 from approvals.services import void_requests
@@ -49,6 +50,7 @@ from runs.interruptions import (
     StandingChanged,
     WindowMissing,
 )
+from runs.lease_rows import RunContext
 from runs.leases import leases, stopping
 from runs.models import ChangeSet
 from runs.session import Session, open_session, utc_now
@@ -88,6 +90,12 @@ def _drive(run_id: UUID) -> bool:
             return False
     epoch, due_at, context = taken
     held.hold(run_id, epoch, asked_at=asked_at)
+    with in_trace(context.trace_id):
+        return _drive_held(run_id, epoch, due_at, context)
+
+
+def _drive_held(run_id: UUID, epoch: int, due_at: datetime | None, context: RunContext) -> bool:
+    held = leases()
     try:
         again = _drive_leased(open_session(context, epoch, due_at))
         _outages.pop(run_id, None)
