@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 
 import pytest
+from celery import current_app
 from pytest_django import Settings
 
 from agentops.tracing import continue_trace
 from runs.models import Run, SpanExport
+from runs.services import kill_run
 from runs.tasks import export_spans
+from runs.telemetry import exporting
 from tests.otel.receiver import Receiver
 from tests.runs.company import ORDER, SUBJECT, Company, proposes, says
 
@@ -165,6 +168,7 @@ def test_what_went_wrong_is_an_error_with_its_code(company: Company, receiver: R
     assert tool.attributes["agentops.outcome"] == "refused"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answers", [400, 503])
 def test_a_collector_that_refuses_gets_it_later(company: Company, receiver: Receiver, answers: int) -> None:
     refund(company)
@@ -179,6 +183,7 @@ def test_a_collector_that_refuses_gets_it_later(company: Company, receiver: Rece
     assert len(receiver.spans) == 4
 
 
+@pytest.mark.slow
 def test_a_collector_that_is_gone_holds_up_nothing(company: Company, settings: Settings) -> None:
     with Receiver() as gone:
         settings.OTEL_EXPORTER_OTLP_ENDPOINT = gone.url
@@ -221,3 +226,36 @@ def test_the_collector_is_shown_the_operators_headers(
     refund(company)
     export_spans()
     assert receiver.headers[0]["x-api-key"] == "one two"
+
+
+def test_a_long_run_is_told_in_parts_each_span_once(
+    company: Company, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However the parts fall: an attempt may begin in one and end in the next."""
+    refund(company)
+    monkeypatch.setattr(exporting, "MOST_ENTRIES", 1)
+    row, passes = SpanExport.objects.get(), 0
+    while SpanExport.objects.exists():
+        assert export_spans() == 1
+        passes += 1
+    assert passes == len(company.entries(row.run))
+    assert len({span.span_id for span in receiver.spans}) == len(receiver.spans) == 4
+
+
+def test_what_is_under_way_when_a_run_is_killed_ends_with_it(company: Company, receiver: Receiver) -> None:
+    company.let_decide(company.add_tool("refund", grant="REQUIRE_APPROVAL").tool)
+    run = company.run(proposes(("refund", ORDER)))
+    export_spans()
+    kill_run(actor=company.cast.ada, run=run, reason="enough")
+    company.drive(run)
+    export_spans()
+    root, waited = receiver.the("invoke_agent "), receiver.the("await_approval ")
+    assert root.is_error
+    assert (root.attributes["agentops.run.state"], root.attributes["error.type"]) == ("halted", "killed")
+    assert waited.ended <= root.ended
+    assert not SpanExport.objects.exists()
+
+
+def test_passes_are_scheduled() -> None:
+    scheduled = {entry["task"] for entry in current_app.conf.beat_schedule.values()}
+    assert {"runs.export_spans", "runs.count"} <= scheduled
