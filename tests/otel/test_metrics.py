@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -191,3 +192,16 @@ def test_without_the_move_entries_are_counted_again(
     monkeypatch.setattr(counting, "MOST_ROUNDS", 1)
     with pytest.raises(AssertionError):
         test_each_entry_is_counted_once(company)
+
+
+def test_workers_that_count_at_once_count_each_entry_once(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "RUNS", 2)
+    company.publish()
+    company.play(says("Hello."))
+    runs = [company.drive(company.start()) for _ in range(6)]
+    with ThreadPoolExecutor(4) as pool:
+        counted = sum(pool.map(lambda _: counting.count_all(), range(4)))
+    assert counted == sum(len(company.entries(run)) for run in runs)
+    assert sum(named("agentops_ledger_entries_total").values()) == counted
