@@ -5,6 +5,7 @@ Source: W3C Trace Context, https://www.w3.org/TR/trace-context/
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 from dataclasses import dataclass
@@ -21,17 +22,26 @@ STATE_LIMIT = 512  # characters; what every participant is asked to pass on at l
 
 @dataclass(frozen=True, slots=True)
 class TraceContext:
-    """The span of this request; ids and flags are lower-case hex. `state` is the caller's tracestate, or empty."""
+    """The span of this request; ids and flags are lower-case hex. `state` is the caller's tracestate, or empty.
+
+    `parent_id` is the caller's span, or empty where the trace begins here.
+    """
 
     trace_id: str
     span_id: str
     flags: str
     state: str = ""
+    parent_id: str = ""
 
     @property
     def traceparent(self) -> str:
         """Return the header that names this span as parent of what follows."""
         return f"00-{self.trace_id}-{self.span_id}-{self.flags}"
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether whoever began the trace wants it recorded."""
+        return bool(int(self.flags, 16) & int(SAMPLED, 16))
 
 
 def continue_trace(traceparent: str | None, tracestate: str | None = None) -> TraceContext:
@@ -40,9 +50,15 @@ def continue_trace(traceparent: str | None, tracestate: str | None = None) -> Tr
     found = _read(traceparent or "")
     if found is None:  # a tracestate says nothing about another trace
         return TraceContext(secrets.token_hex(16), span_id, SAMPLED)
-    trace_id, flags = found
+    trace_id, parent_id, flags = found
     state = (tracestate or "").strip(_BLANKS)
-    return TraceContext(trace_id, span_id, flags, state if is_tracestate(state) else "")
+    return TraceContext(trace_id, span_id, flags, state if is_tracestate(state) else "", parent_id)
+
+
+def derive_span_id(*parts: object) -> str:
+    """Return the span id of something that has a name of its own: told again, it is the same span."""
+    digest = hashlib.sha256(":".join(map(str, parts)).encode()).hexdigest()
+    return next(found for found in (digest[:16], digest[16:32], SAMPLED.zfill(16)) if int(found, 16))
 
 
 def is_tracestate(text: str) -> bool:
@@ -54,8 +70,8 @@ def is_tracestate(text: str) -> bool:
     return len(text) <= STATE_LIMIT and len(entries) <= _MOST_ENTRIES and len(keys) == len(found)
 
 
-def _read(header: str) -> tuple[str, str] | None:
-    """Return trace id and flags of a valid header; flags without a meaning yet are passed on to nobody.
+def _read(header: str) -> tuple[str, str, str] | None:
+    """Return trace id, span id and flags of a valid header; flags without a meaning yet are passed on to nobody.
 
     An invalid one is ignored, never an error (section 3.2). Versions to come may append fields, version 00
     may not.
@@ -66,4 +82,4 @@ def _read(header: str) -> tuple[str, str] | None:
     version, trace_id, parent_id, flags, more = found.groups()
     if version == "ff" or (version == "00" and more) or not int(trace_id, 16) or not int(parent_id, 16):
         return None
-    return trace_id, f"{int(flags, 16) & _KNOWN_FLAGS:02x}"
+    return trace_id, parent_id, f"{int(flags, 16) & _KNOWN_FLAGS:02x}"

@@ -20,6 +20,14 @@ keep_to_itself()  # what stands below was read from the environment
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
+
+def check_metrics_token(token: str) -> str:
+    """Return the token, if it is none or one that nobody guesses."""
+    if token and len(token) < 32:
+        raise ImproperlyConfigured("METRICS_TOKEN has 32 characters at least")
+    return token
+
+
 ENVIRONMENT = env.str("AGENTOPS_ENV", default="development")
 # "prod" would be none of them, and go without its guards.
 if ENVIRONMENT not in ("development", "test", "production"):
@@ -344,6 +352,8 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "count": {"task": "runs.count", "schedule": 5.0, "options": {"expires": 5}},
+    "export-spans": {"task": "runs.export_spans", "schedule": 5.0, "options": {"expires": 5}},
     "close-campaigns": {"task": "runs.close_campaigns", "schedule": 60.0, "options": {"expires": 60}},
     "expire-proposals": {
         "task": "identities.expire_proposals",
@@ -405,12 +415,30 @@ TOOL_ADAPTERS: dict[str, str] = {}
 # Servers of tools that may be started on our hosts, and what they may reach: see tools/commands.py.
 MCP_COMMANDS: dict[str, Any] = env.json("MCP_COMMANDS", default={})  # Any: JSON
 
+# Where spans of runs go, by OTLP over HTTP: see runs/telemetry. Empty: nowhere, and nothing is kept for it.
+OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="").rstrip("/")
+OTEL_EXPORTER_OTLP_HEADERS = env.str("OTEL_EXPORTER_OTLP_HEADERS", default="")
+OTEL_SERVICE_NAME = env.str("OTEL_SERVICE_NAME", default="agentops")
+OTEL_CAPTURE_CONTENT = env.bool("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", default=False)
+
+# What whoever asks for /metrics has to show. Empty: nothing is counted, and nothing is there.
+METRICS_TOKEN = check_metrics_token(env.str("METRICS_TOKEN", default=""))
+
 LOG_LEVEL = env.str("LOG_LEVEL", default="WARNING")
+LOG_FORMAT = env.str("LOG_FORMAT", default="json" if PRODUCTION else "plain")
+if LOG_FORMAT not in ("plain", "json"):
+    raise ImproperlyConfigured("LOG_FORMAT is plain or json")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "filters": {"trace": {"()": "agentops.logs.TraceFilter"}},
+    "formatters": {
+        "plain": {"format": "%(asctime)s %(levelname)s %(name)s [%(trace_id)s] %(message)s"},
+        "json": {"()": "agentops.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["trace"]}
+    },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     # At DEBUG they tell what goes over the wire: credentials that a target sends back, and people's words.
     "loggers": {

@@ -9,6 +9,7 @@ from django.views.generic import RedirectView
 from agentops.api.document import DocsPage, OpenApiJson, OpenApiYaml
 from agentops.api.health import serve_liveness, serve_readiness
 from agentops.api.views import UnknownAddress
+from runs.metrics.exposing import serve_metrics
 
 api_patterns: list[URLPattern | URLResolver] = [
     path("", include("runs.api.urls")),
@@ -29,6 +30,7 @@ urlpatterns = [
     path("", include("identities.sso.urls")),
     path("healthz", serve_liveness),
     path("readyz", serve_readiness),
+    path("metrics", serve_metrics),
 ]
 
 handler400 = "agentops.api.fallbacks.bad_request"

@@ -24,6 +24,8 @@ export_secret AGENTOPS_DIGEST_KEY digest_key
 export_secret AGENTOPS_SEALING_KEYS sealing_keys
 export_secret OPENAI_API_KEY openai_api_key
 export_secret EMAIL_URL email_url
+export_secret METRICS_TOKEN metrics_token
+export_secret OTEL_EXPORTER_OTLP_HEADERS otlp_headers
 export_secret STAFF_SSO_CLIENT_SECRET staff_sso_client_secret
 export_database DATABASE_URL agentops_app app_password
 export_database DATABASE_OWNER_URL agentops_owner owner_password

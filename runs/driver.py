@@ -27,6 +27,7 @@ from agentops.errors import StateConflict
 from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
+from agentops.logs import in_trace
 from approvals.confirmations.asking import void_confirmations
 from approvals.services import void_requests
 from runs import admission, escrow, extensions, lease_rows, summaries, summarising, turns
@@ -108,6 +109,12 @@ def _drive(taken: Taken, asked_at: float) -> bool:
         _park(run_id, epoch, context.drives - 1, None)
         return False
     held.hold(run_id, epoch, asked_at=asked_at)
+    with in_trace(context.trace_id):
+        return _drive_held(run_id, epoch, due_at, context)
+
+
+def _drive_held(run_id: UUID, epoch: int, due_at: datetime | None, context: RunContext) -> bool:
+    held = leases()
     try:
         with slot(context.priority):
             again = _drive_leased(open_session(context, epoch, due_at))

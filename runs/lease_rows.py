@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ from uuid import UUID
 
 from agentops.errors import NotFound
 from agentops.ledger.store import Cursor
+from agentops.tracing import derive_span_id
 from runs import turns_of_teams as turns
 from runs.concerns import concerns
 from runs.models import Priority
@@ -135,9 +135,9 @@ class RunContext:
     priority: int = Priority.NORMAL
     drives: int = 0  # this drive included: how many in a row have come to nothing
 
-    def new_traceparent(self) -> str:
-        """Return a W3C traceparent with a new span of the run's trace, under the flags that its caller chose."""
-        return f"00-{self.trace_id}-{secrets.token_hex(8)}-{self.trace_flags}"
+    def traceparent_of(self, *place: object) -> str:
+        """Return a W3C traceparent with the span of a place in the run, under the flags that its caller chose."""
+        return f"00-{self.trace_id}-{derive_span_id(self.run_id, *place)}-{self.trace_flags}"
 
 
 def take_lease(

@@ -19,7 +19,7 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import Cursor
 from agentops.messages import send_after_commit
 from agentops.text import is_blank
-from agentops.tracing import continue_trace
+from agentops.tracing import TraceContext, continue_trace
 from approvals.confirmations.asking import void_confirmations
 from approvals.services import void_requests
 from identities.models import AgentIdentity, ApiKey, Application, User
@@ -49,6 +49,7 @@ def start_run(
     application: Application | None,
     traceparent: str = "",
     tracestate: str = "",
+    trace: TraceContext | None = None,
     credential: ApiKey | None = None,
     proven: ProvenUser | None = None,
     parent: Run | None = None,
@@ -74,7 +75,7 @@ def start_run(
     may_start(actor, agent, application, (issuer, subject), proven).enforce()
     if parent is None:
         check_room(priority, agent.team_id)
-    trace = continue_trace(traceparent, tracestate)
+    trace = trace or continue_trace(traceparent, tracestate)
     with transaction.atomic():
         version = published_version(agent)
         may_start_version(version, application).enforce()

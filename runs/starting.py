@@ -21,7 +21,9 @@ from identities.models import AgentIdentity, ApiKey, Application, KillSwitch, Pr
 from runs import escrow
 from runs.bounds import Bounds, describe_bounds
 from runs.changesets.forms import Ceilings
+from runs.metrics.counting import begin_counting
 from runs.models import AgentVersion, ChangeSet, Priority, Run, RunKind, RunMode
+from runs.telemetry.outbox import begin_telling
 from runs.window import CHARACTERS_PER_TOKEN
 
 
@@ -106,7 +108,7 @@ def create_run(
     One that applies a change set has the set's id, and acts for whoever started the run that proposed it.
     """
     by, key = _started_by(actor, credential, applies, origin)
-    return Run.objects.create(
+    run = Run.objects.create(
         id=applies.pk if applies else new_id(),
         principal=principal, application=application, started_by_id=by, credential_id=key, proof=proof,
         kind=_kind_of(undoes, applies, conversation), mode=mode, conversation=conversation,
@@ -115,6 +117,9 @@ def create_run(
         **_agent_columns(version), **_place_columns(bounds, origin), **_time_columns(version, bounds.parent),
         **_limit_columns(version, ceilings, max_steps),
     )  # fmt: skip
+    begin_telling(run, trace)
+    begin_counting(run)
+    return run
 
 
 Columns = dict[str, Any]  # Any: values of a run's row

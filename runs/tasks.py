@@ -17,8 +17,10 @@ from runs.campaigns import close_due_campaigns
 from runs.driver import drive as drive_run
 from runs.driver import drive_in_turn
 from runs.leases import stopping
+from runs.metrics import counting
 from runs.queues import DRIVE, RUN_QUEUES, queue_of_run, send_due
 from runs.schedules import firing as schedules
+from runs.telemetry import exporting
 
 WAKE_BATCH = 1_000
 # A few sweeps: while workers are behind, the same runs are sent again and again.
@@ -54,6 +56,18 @@ def sweep() -> int:
 def start_due() -> int:
     """Start the runs whose time has come; return how many began."""
     return schedules.start_due(timezone.now())
+
+
+@shared_task(name="runs.export_spans")
+def export_spans() -> int:
+    """Send what runs have done since to the collector of spans, if there is one; return of how many runs."""
+    return exporting.export_due()
+
+
+@shared_task(name="runs.count")
+def count() -> int:
+    """Add what runs have done since to what is counted of them; return how many entries that were."""
+    return counting.count_all()
 
 
 @shared_task(name="runs.trim")

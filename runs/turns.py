@@ -27,6 +27,7 @@ from runs.planner.messages import PlannerRequest, ToolSchema
 from runs.planner.prices import Price, cost
 from runs.session import Session
 from runs.slots import waiting_outside
+from runs.telemetry.places import CHAT
 from runs.versions import VersionSpec, dearest_rates, read_price
 from runs.window import Block, system_message
 
@@ -69,7 +70,8 @@ def ask_planner(session: Session, step: int, attempt: int) -> None:
         return
     _note_request(session, step, attempt, price, reservation, count_redacted(window))
     session.commit()
-    request = _request(session, window, reservation, offered)
+    span = session.context.traceparent_of(CHAT, step, attempt)
+    request = _request(session, window, reservation, offered, span)
     with waiting_outside():
         started = time.monotonic()
         answer = planner_of(version.planner).ask(request)
@@ -156,7 +158,11 @@ def _note_request(
 
 
 def _request(
-    session: Session, window: list[Block], reservation: Reservation, offered: tuple[ToolSchema, ...]
+    session: Session,
+    window: list[Block],
+    reservation: Reservation,
+    offered: tuple[ToolSchema, ...],
+    traceparent: str,
 ) -> PlannerRequest:
     version = session.version
     return PlannerRequest(
@@ -165,7 +171,7 @@ def _request(
         tools=offered,
         max_completion_tokens=reservation.max_completion_tokens,
         timeout_s=time_left(session),
-        traceparent=session.context.new_traceparent(),
+        traceparent=traceparent,
         tracestate=session.context.trace_state,
         temperature=version.temperature,
     )

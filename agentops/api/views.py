@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 from agentops.api.limits import RateLimit
 from agentops.api.pagination import CursorPage
 from agentops.api.serializers import Fields, QuerySerializer, check_parameters
+from agentops.logs import in_trace
 from agentops.tracing import TraceContext, continue_trace
 
 Row = TypeVar("Row", bound=Model)
@@ -35,6 +36,11 @@ class ApiView(APIView):
         super().setup(request, *args, **kwargs)
         self.trace = continue_trace(request.headers.get("traceparent"), request.headers.get("tracestate"))
         self.rate_limit = RateLimit()
+
+    # Any: the URL's parameters, and what DRF's stubs say of answers
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        with in_trace(self.trace.trace_id):
+            return super().dispatch(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:  # Any: the URL's parameters
         try:

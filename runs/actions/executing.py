@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import cache
 from uuid import UUID
@@ -241,7 +242,8 @@ def _execute_all(
 ) -> list[tuple[Outcome, Transition | None]]:
     by = session.authority  # may be read from the database, and readers are many
     first, *others = ready  # a write is alone
-    futures = [_readers().submit(_execute, item, by, math.inf) for item in others]
+    # With the context of this thread, so that what they log is of the run's trace.
+    futures = [_readers().submit(copy_context().run, _execute, item, by, math.inf) for item in others]
     # The driver's own thread would only wait, and all runs of the process share the readers: a read that queues
     # behind other runs' takes of its own run's working time.
     made = _execute(first, by, not_after)

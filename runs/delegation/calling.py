@@ -23,6 +23,7 @@ from runs.delegation.starting import Handed, start_child
 from runs.delegation.tasks import write_evidence
 from runs.models import Run
 from runs.session import Session
+from runs.telemetry.places import TOOL
 from tools.calls import Call
 from tools.credentials.inside import mint_hop
 from tools.delegation import ADAPTER, read_terms
@@ -75,7 +76,7 @@ def _start(session: Session, ready: Ready) -> None:
         note_refused(session, call, "token_unavailable", "the call's token could not be signed")
         return
     brought = Brought(token, planned.spec.name, planned.key)
-    trace = session.context.new_traceparent()
+    trace = session.context.traceparent_of(TOOL, planned.key, planned.attempt)
     handed = Handed(place["step"], place["call"], terms, brought, planned.arguments, evidence, trace)
     try:
         with session.orm_write() as write:

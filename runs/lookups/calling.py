@@ -15,6 +15,7 @@ from runs.recalls import Right, watch
 from runs.session import Session, utc_now
 from runs.slots import waiting_outside
 from runs.sources import read_sources
+from runs.telemetry.places import TOOL
 from tools import execution, mirror
 from tools.assessment import Assessment, assess
 from tools.calls import Call, ToolSpec
@@ -44,7 +45,7 @@ class Unanswered:
 
 
 def make_call(session: Session, spec: ToolSpec, arguments: dict[str, Json], key: str, attempt: int) -> Call:
-    """Return a call of this run, for its principal, as adapters take it."""
+    """Return a call of this run, for its principal, as adapters take it; the key and the attempt name its span."""
     context = session.context
     return Call(
         spec=spec,
@@ -56,7 +57,7 @@ def make_call(session: Session, spec: ToolSpec, arguments: dict[str, Json], key:
         identity_name=context.identity_name,
         principal_issuer=context.issuer,
         principal_subject=context.subject,
-        traceparent=context.new_traceparent(),
+        traceparent=context.traceparent_of(TOOL, key, attempt),
         tracestate=context.trace_state,
         principal_proof=context.proof,
         acts_for=tuple(link.identity_id for link in session.authority.line),

@@ -5,6 +5,7 @@ from runs.models.budgets import Budget, BudgetWindow, Escrow
 from runs.models.campaigns import Campaign, CampaignItem
 from runs.models.changesets import ChangeItem, ChangeSet
 from runs.models.dead_letters import DeadLetter
+from runs.models.metrics import Count, CountMark
 from runs.models.parts import KeptPart
 from runs.models.received import ReceivedCall
 from runs.models.runs import (
@@ -22,6 +23,7 @@ from runs.models.runs import (
 )
 from runs.models.schedules import Schedule
 from runs.models.stops import Stop
+from runs.models.telemetry import SpanExport
 from runs.models.versions import EXTERNAL, AgentVersion, Price
 
 __all__ = [
@@ -36,6 +38,8 @@ __all__ = [
     "ChangeItem",
     "ChangeSet",
     "DeadLetter",
+    "Count",
+    "CountMark",
     "Escrow",
     "Extension",
     "Handover",
@@ -50,6 +54,7 @@ __all__ = [
     "RunSnapshot",
     "RunState",
     "Schedule",
+    "SpanExport",
     "Step",
     "Stop",
     "ToolCall",

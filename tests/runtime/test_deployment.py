@@ -30,7 +30,9 @@ SECRETS = (
     "app_password",
     "digest_key",
     "email_url",
+    "metrics_token",
     "openai_api_key",
+    "otlp_headers",
     "owner_password",
     "postgres_password",
     "sealing_keys",
@@ -38,7 +40,14 @@ SECRETS = (
     "secret_key_fallbacks",
     "staff_sso_client_secret",
 )
-LEFT_EMPTY = {"email_url", "openai_api_key", "secret_key_fallbacks", "staff_sso_client_secret"}
+LEFT_EMPTY = {
+    "email_url",
+    "metrics_token",
+    "openai_api_key",
+    "otlp_headers",
+    "secret_key_fallbacks",
+    "staff_sso_client_secret",
+}
 
 
 @pytest.fixture(scope="module")
