@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -11,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 
 from agentops.database import borrowed
+from agentops.ledger.decoding import decode_facts
 from agentops.ledger.store import Cursor
 from runs.metrics.sums import Happened, add_up
 from runs.models import CountMark, Run
@@ -22,8 +22,15 @@ _MARKS = """
 SELECT m.run_id FROM runs_count_mark m JOIN ledger_stream s ON s.id = m.run_id WHERE s.head_seq > m.seq
 ORDER BY m.run_id LIMIT %(runs)s FOR UPDATE OF m SKIP LOCKED
 """
+
+
+# Facts that somebody wrote by hand add nothing, rather than keep the rest from being counted.
+def _number(name: str) -> str:
+    return f"CASE WHEN e.facts ->> '{name}' ~ '^[0-9]{{1,9}}$' THEN (e.facts ->> '{name}')::int END"
+
+
 # What a call is named is the word of a row that the append wrote with the entry; a name that a model made up is none.
-_READ = """
+_READ = f"""
 SELECT m.run_id, e.seq, e.kind, e.facts::text, e.at, r.created_at, t.slug, i.slug, v.model, coalesce(c.tool_name, '')
 FROM runs_count_mark m JOIN runs_run r ON r.id = m.run_id
 JOIN identities_team t ON t.id = r.team_id JOIN identities_agentidentity i ON i.id = r.identity_id
@@ -31,10 +38,10 @@ JOIN runs_agentversion v ON v.id = r.agent_version_id
 CROSS JOIN LATERAL (
     SELECT seq, kind, facts, at FROM ledger_entry WHERE stream = m.run_id AND seq > m.seq ORDER BY seq LIMIT %(entries)s
 ) AS e
-LEFT JOIN runs_tool_call c ON c.run_id = m.run_id AND c.step = (e.facts ->> 'step')::int
-    AND c.number = (e.facts ->> 'call')::int
+LEFT JOIN runs_tool_call c ON c.run_id = m.run_id AND c.step = {_number("step")}
+    AND c.number = {_number("call")}
 WHERE m.run_id = ANY(%(marked)s)
-"""
+"""  # noqa: S608  constants only
 _ADD = """
 INSERT INTO runs_count AS c (metric, labels, value) SELECT * FROM unnest(%s::text[], %s::text[], %s::numeric[])
 ON CONFLICT (metric, labels) DO UPDATE SET value = c.value + excluded.value
@@ -85,7 +92,7 @@ def _write(cursor: Cursor, rows: Sequence[Any]) -> None:  # Any: columns of ``_R
     for run, seq, *_ in rows:
         heads[run] = max(seq, heads.get(run, 0))
     sums = add_up(
-        Happened(kind, json.loads(facts), at, began_at, team, agent, model, tool)
+        Happened(kind, decode_facts(facts) or {}, at, began_at, team, agent, model, tool)
         for _, _, kind, facts, at, began_at, team, agent, model, tool in rows
     )
     # In one order, so that two who count at once do not wait for each other in a ring.

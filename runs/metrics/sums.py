@@ -7,13 +7,14 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from agentops.engine import events as e
 from runs.metrics import families as f
 from runs.metrics.families import Family
 
+MOST = 10**12
 _OUTCOMES = {
     e.CALL_SUCCEEDED: "succeeded",
     e.CALL_FAILED: "failed",
@@ -62,10 +63,11 @@ def _add_model(sums: dict[tuple[str, str], Decimal], entry: Happened) -> None:
     facts = entry.facts
     error = "" if entry.kind == e.STEP_DECIDED else str(facts.get("code", ""))
     _observe(sums, f.MODEL_SECONDS, ("chat", entry.model, error), _seconds(facts))
+    usage = facts.get("usage")
     for name, label in _TOKENS.items():
-        if tokens := (facts.get("usage") or {}).get(name):
-            _add(sums, f.MODEL_TOKENS, (entry.model, label), tokens)
-    _add(sums, f.MODEL_USD, (entry.model,), Decimal(str(facts.get("usd") or 0)))
+        if isinstance(usage, dict) and (tokens := usage.get(name)):
+            _add(sums, f.MODEL_TOKENS, (entry.model, label), _amount(tokens))
+    _add(sums, f.MODEL_USD, (entry.model,), _amount(facts.get("usd")))
 
 
 def _add_call(sums: dict[tuple[str, str], Decimal], entry: Happened) -> None:
@@ -79,7 +81,16 @@ def _add_call(sums: dict[tuple[str, str], Decimal], entry: Happened) -> None:
 
 
 def _seconds(facts: dict[str, Any]) -> float:  # Any: JSON
-    return float(facts.get("latency_ms") or 0) / 1000
+    return float(_amount(facts.get("latency_ms"))) / 1000
+
+
+def _amount(value: Any) -> Decimal:  # Any: JSON
+    """Return an amount; what is none, or would make a sum smaller or absurd, is nothing."""
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        return Decimal(0)
+    return amount if amount.is_finite() and 0 < amount < MOST else Decimal(0)
 
 
 def _observe(

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from prometheus_client.parser import text_string_to_metric_families
 from psycopg.errors import DivisionByZero
 from pytest_django import Settings
 
+from agentops.ledger.entries import Draft
+from agentops.ledger.store import record
 from config.settings import check_metrics_token
 from runs.metrics import counting, families
 from runs.models import Count, CountMark, Run
@@ -205,3 +207,14 @@ def test_workers_that_count_at_once_count_each_entry_once(
         counted = sum(pool.map(lambda _: counting.count_all(), range(4)))
     assert counted == sum(len(company.entries(run)) for run in runs)
     assert sum(named("agentops_ledger_entries_total").values()) == counted
+
+
+def test_facts_that_somebody_wrote_by_hand_add_nothing_and_stop_nothing(company: Company) -> None:
+    run = company.start()
+    strange = {"step": "one", "call": [], "latency_ms": "long", "usd": "1e400", "usage": {"input": "NaN"}}
+    with transaction.atomic():
+        record(run.pk, "run", Draft("step.decided", run.created_at, strange))
+    assert count() == 2
+    assert named("gen_ai_client_inference_duration_seconds_count") == {("", "chat", company.model): 1}
+    assert named("agentops_model_cost_usd_total") == {}
+    assert named("gen_ai_client_inference_usage_tokens_total") == {}
