@@ -26,6 +26,7 @@ from runs.planner.prices import Price
 from runs.session import Session
 from runs.showing import show_step
 from runs.slots import waiting_outside
+from runs.telemetry.places import SUMMARY
 from runs.turns import charge, count_redacted, describe_usage, plan_call, planner_of, time_left
 from runs.versions import dearest_rates, read_price
 from runs.window import LEFT_OUT, SUMMARISED, Block, by_step
@@ -64,7 +65,7 @@ def summarise(session: Session, through: int) -> None:
         return
     _note_request(session, through, price, reservation, count_redacted(blocks))
     session.commit()
-    request = _request(session, messages, reservation)
+    request = _request(session, messages, reservation, session.context.traceparent_of(SUMMARY, through))
     with waiting_outside():
         started = time.monotonic()
         answer = planner_of(session.version.planner).ask(request)
@@ -136,14 +137,16 @@ def _note_request(
     session.note(e.SUMMARY_REQUESTED, facts)
 
 
-def _request(session: Session, messages: tuple[Message, ...], reservation: Reservation) -> PlannerRequest:
+def _request(
+    session: Session, messages: tuple[Message, ...], reservation: Reservation, traceparent: str
+) -> PlannerRequest:
     return PlannerRequest(
         model=session.version.summariser,
         messages=messages,
         tools=(),
         max_completion_tokens=reservation.max_completion_tokens,
         timeout_s=time_left(session),
-        traceparent=session.context.new_traceparent(),
+        traceparent=traceparent,
         tracestate=session.context.trace_state,
         temperature=session.version.temperature,
     )

@@ -68,6 +68,16 @@ FROM unnest(%(priorities)s::int[]) AS priority CROSS JOIN LATERAL (
 ) oldest
 """  # noqa: S608  constants only
 
+# By how many seconds the run is late that waits longest, whosever it is; null when none waits.
+LONGEST_LAG = f"""
+SELECT extract(epoch FROM statement_timestamp() - min(oldest.due_at))
+FROM identities_team t CROSS JOIN unnest(ARRAY{[int(each) for each in Priority]}) AS class(priority)
+CROSS JOIN LATERAL (
+    SELECT {_DUE_AT} AS due_at FROM runs_run r
+    WHERE r.priority = class.priority AND r.team_id = t.id AND {_IS_DUE} ORDER BY {_DUE_AT} LIMIT 1
+) oldest
+"""  # noqa: S608  constants only
+
 
 def find_due(cursor: Cursor, limit: int) -> list[UUID]:
     """Return runs that are due, the most urgent first, of each team in turn."""

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.db import connection
 
-from runs.back_pressure import read_lag_s
 from runs.metrics import families as f
 from runs.metrics.families import Family
+from runs.turns_of_teams import LONGEST_LAG
 
 Sample = tuple[Family, tuple[str, ...], float]
 
@@ -35,7 +35,8 @@ SELECT (SELECT count(*) FROM runs_count_mark m JOIN ledger_stream s ON s.id = m.
 
 def read_standing() -> Iterator[Sample]:
     """Yield each gauge's samples."""
-    yield f.LATENESS, (), read_lag_s()
+    for (lag_s,) in _read(LONGEST_LAG):
+        yield f.LATENESS, (), float(lag_s or 0)
     for team, agent, state, runs in _read(_RUNS):
         yield f.RUNS, (str(team), str(agent), str(state)), float(runs)
     for team, waiting, oldest_s in _read(_WAITING):

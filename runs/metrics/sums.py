@@ -27,6 +27,8 @@ _SETTLED = {
     e.CALL_EDITED: "edited",
     e.CALL_ASKED_BACK: "asked_back",
 }
+# Answers of a model, and whether they are ones: a summary is a call like any other, where one was asked for.
+_OF_MODEL = {e.STEP_DECIDED: True, e.MODEL_FAILED: False, e.SUMMARY_WRITTEN: True, e.SUMMARY_FAILED: False}
 _TOKENS = {"input": "input", "output": "output", "cached": "cached_input", "reasoning": "reasoning_output"}
 
 
@@ -58,10 +60,10 @@ def add_up(entries: Iterable[Happened]) -> dict[tuple[str, str], Decimal]:
 
 
 def _add_model(sums: dict[tuple[str, str], Decimal], entry: Happened) -> None:
-    if entry.kind not in (e.STEP_DECIDED, e.MODEL_FAILED):
-        return
     facts = entry.facts
-    error = "" if entry.kind == e.STEP_DECIDED else str(facts.get("code", ""))
+    if entry.kind not in _OF_MODEL or not facts.get("asked", True):
+        return
+    error = "" if _OF_MODEL[entry.kind] else str(facts.get("code", ""))
     _observe(sums, f.MODEL_SECONDS, ("chat", entry.model, error), _seconds(facts))
     usage = facts.get("usage")
     for name, label in _TOKENS.items():

@@ -62,7 +62,7 @@ def of_chat(start: StoredEntry, end: StoredEntry, provider: str) -> Told:
         "agentops.price_version": str(asked.get("price_version", "")),
     }
     _add(told, "gen_ai.request.max_tokens", asked.get("max_completion_tokens"))
-    if end.kind == e.STEP_DECIDED:
+    if end.kind in (e.STEP_DECIDED, e.SUMMARY_WRITTEN):
         _add(told, "gen_ai.response.model", got.get("model"))
         _add(told, "gen_ai.response.id", got.get("response_id"))
         if reason := got.get("finish_reason"):

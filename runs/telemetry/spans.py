@@ -18,10 +18,11 @@ from agentops.engine import events as e
 from agentops.ledger.store import StoredEntry
 from agentops.tracing import derive_span_id
 from runs.telemetry import attributes as a
-from runs.telemetry.places import APPROVAL, CHAT, CONFIRMATION, SETTLED, TOOL
+from runs.telemetry.places import APPROVAL, CHAT, CONFIRMATION, SETTLED, SUMMARY, TOOL
 
 OPENS = {
     e.MODEL_REQUESTED: CHAT,
+    e.SUMMARY_REQUESTED: SUMMARY,
     e.ATTEMPT_STARTED: TOOL,
     e.CALL_GATED: APPROVAL,
     e.CONFIRMATION_REQUESTED: CONFIRMATION,
@@ -29,6 +30,8 @@ OPENS = {
 CLOSES = {
     e.STEP_DECIDED: CHAT,
     e.MODEL_FAILED: CHAT,
+    e.SUMMARY_WRITTEN: SUMMARY,
+    e.SUMMARY_FAILED: SUMMARY,
     e.ATTEMPT_FAILED: TOOL,
     e.CALL_SUCCEEDED: TOOL,
     e.CALL_FAILED: TOOL,
@@ -41,10 +44,11 @@ CLOSES = {
     e.CONFIRMATION_GIVEN: CONFIRMATION,
     e.CONFIRMATION_REFUSED: CONFIRMATION,
 }
+OF_MODEL = (CHAT, SUMMARY)
 # What ends well; any other end is an error of its code. That a person says no is none of theirs.
 ENDS_WELL = frozenset((
-    e.STEP_DECIDED, e.CALL_SUCCEEDED, e.APPROVAL_GRANTED, e.APPROVAL_REFUSED, e.CALL_EDITED, e.CALL_ASKED_BACK,
-    e.CONFIRMATION_GIVEN, e.CONFIRMATION_REFUSED, e.RUN_COMPLETED, e.RUN_CANCELLED,
+    e.STEP_DECIDED, e.SUMMARY_WRITTEN, e.CALL_SUCCEEDED, e.APPROVAL_GRANTED, e.APPROVAL_REFUSED, e.CALL_EDITED,
+    e.CALL_ASKED_BACK, e.CONFIRMATION_GIVEN, e.CONFIRMATION_REFUSED, e.RUN_COMPLETED, e.RUN_CANCELLED,
 ))  # fmt: skip
 
 Place = tuple[str, int, int]  # what, step, call; of a model call 0
@@ -136,7 +140,7 @@ def _tell(
     kind, step, number = _place(OPENS.get(start.kind, TOOL), start)
     called = calls.get((step, number), a.UNKNOWN_CALL)
     told = {**a.of_run(subject.run), **a.of_entries(start, end)}
-    if kind == CHAT:
+    if kind in OF_MODEL:
         name = f"chat {start.facts.get('model', '')}"
         told |= a.of_chat(start, end, subject.provider)
     elif kind == TOOL:
@@ -146,7 +150,7 @@ def _tell(
         name = f"await_{kind} {called.tool}"
         told |= a.of_wait(start, end, called)
     span_id = derive_span_id(subject.run, *_name(kind, start))
-    client: Literal["internal", "client"] = "client" if kind == CHAT else "internal"
+    client: Literal["internal", "client"] = "client" if kind in OF_MODEL else "internal"
     return _finish(name, client, span_id, subject.span_id, (start.at, end), told)
 
 
@@ -155,6 +159,8 @@ def _name(kind: str, start: StoredEntry) -> tuple[object, ...]:
     facts = start.facts
     if start.kind not in OPENS:
         return (SETTLED, start.seq)
+    if kind == SUMMARY:
+        return (SUMMARY, facts.get("through"))
     if kind == CHAT:
         return (CHAT, facts.get("step"), facts.get("attempt"))
     if kind == TOOL:
