@@ -16,5 +16,5 @@ _DIGITS = 8
 
 def put_off(due: datetime, now: datetime, run: UUID) -> datetime:
     """Return when a run is woken that is due then: that moment, or later by up to a tenth of the wait, 30 s at most."""
-    wait = max(timedelta(), due - now)
-    return due + min(wait * SHARE, MOST) * (int(run.hex[-_DIGITS:], 16) / 16**_DIGITS)
+    most = min(max(timedelta(), due - now) * SHARE, MOST)
+    return due + most * (int(run.hex[-_DIGITS:], 16) / float(16**_DIGITS))

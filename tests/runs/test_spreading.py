@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from agentops.identifiers import new_id
 from runs import driver, spreading, turns
 from runs.models import Run
+from runs.session import utc_now
 from runs.spreading import MOST, SHARE, put_off
 from tests.rewriting import rewrite
 from tests.runs.company import ORDER, Company, proposes, says
@@ -37,7 +38,9 @@ def test_ten_thousand_that_are_due_together_are_woken_over_half_a_minute() -> No
 
 
 def test_without_it_they_would_be_woken_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    changed = rewrite(monkeypatch, spreading, "put_off", "(int(run.hex[-_DIGITS:], 16) / 16**_DIGITS)", "0")
+    changed = rewrite(
+        monkeypatch, spreading, "put_off", "(int(run.hex[-_DIGITS:], 16) / float(16**_DIGITS))", "0"
+    )
     monkeypatch.setitem(globals(), "put_off", changed)
     assert fullest_second() == 10_000
 
@@ -65,7 +68,7 @@ def test_a_rest_after_a_fault_is_no_shorter(company: Company, monkeypatch: pytes
 
     with monkeypatch.context() as patch:
         patch.setattr(turns, "_reserve", fail)
-        before = driver.utc_now()
+        before = utc_now()
         company.drive(run)
     wake_at = Run.objects.get().wake_at
     assert wake_at is not None
