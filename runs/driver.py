@@ -56,6 +56,7 @@ from runs.models import ChangeSet
 from runs.queues import is_anybody_waiting, is_asked
 from runs.session import Session, open_session, utc_now
 from runs.slots import slot, waiting_outside
+from runs.spreading import put_off
 from runs.undoing import steps
 
 logger = logging.getLogger(__name__)
@@ -159,7 +160,8 @@ def _park(run_id: UUID, epoch: int, attempts: int, error: Exception | None) -> b
 
 def _rest(run_id: UUID, epoch: int, rest_s: float, drive: lease_rows.Drive) -> None:
     with borrowed() as connection, connection.cursor() as cursor:
-        wake_at = utc_now() + timedelta(seconds=rest_s)
+        now = utc_now()
+        wake_at = put_off(now + timedelta(seconds=rest_s), now, run_id)
         lease_rows.take_bell(cursor, run_id, epoch)
         lease_rows.release_lease(
             cursor, run_id, epoch, wake_at=wake_at, seq=0, engine=0, state="{}", keep=False, drive=drive
@@ -302,12 +304,19 @@ def _wait(session: Session, command: c.Wait) -> bool:
         with waiting_outside():
             time.sleep(max(0.0, seconds))
         return False
-    if session.release(command.until):
+    if session.release(_wake_at(session, command.until)):
         return True
     if not session.answer_bell():
         raise LeaseLost("lease_lost", f"run {session.context.run_id} was taken over")
     session.rewind()
     return False
+
+
+def _wake_at(session: Session, until: datetime | None) -> datetime | None:
+    """Return when the run is woken: for its expiry, which nobody waits for, some time after that of others."""
+    if until is None or until != session.state.expires_at:
+        return until
+    return put_off(until, utc_now(), session.context.run_id)
 
 
 def _finish(session: Session, command: c.Finish) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -13,6 +12,7 @@ from agentops.database import borrowed
 from agentops.engine.budgets import Rates
 from agentops.engine.events import ASK_USER, HAND_OVER, READ_RESULT
 from agentops.errors import NotFound
+from agentops.fresh import Fresh
 from runs.models import EXTERNAL
 from runs.planner.estimates import upper_bound_tokens
 from runs.planner.messages import ToolSchema
@@ -25,7 +25,7 @@ from tools.provenance.plans import Candidate
 from tools.resolvers.shown import show_schema
 
 PRICE_TTL_S = 10.0
-_prices: dict[str, tuple[float, Price]] = {}
+_prices: Fresh[str, Price] = Fresh(PRICE_TTL_S)
 
 _VERSION = """
 SELECT v.id, v.number, v.instructions, v.planner, v.model, v.temperature, v.max_completion_tokens, v.may_ask_user,
@@ -169,16 +169,15 @@ def _load(version_id: UUID) -> VersionSpec:
 
 def read_price(model: str) -> Price:
     """Return the price in force; raises NotFound, because an unknown price is never zero."""
-    kept = _prices.get(model)
-    if kept is not None and time.monotonic() < kept[0]:
-        return kept[1]
+    return _prices.get(model, lambda: _ask_price(model))
+
+
+def _ask_price(model: str) -> Price:
     with borrowed() as connection:
         row = connection.execute(_PRICE, (model,)).fetchone()
     if row is None:
         raise NotFound("unknown_price", f"nobody has said what {model} costs")
-    price = Price(*row)
-    _prices[model] = (time.monotonic() + PRICE_TTL_S, price)
-    return price
+    return Price(*row)
 
 
 def dearest_rates(price: Price) -> Rates:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from agentops.fresh import kept_for_s
 from identities.models import TokenIssuer, User
 from identities.oauth.claims import check_audience, check_times, text_of
 from identities.oauth.compact import IGNORED, Claims, TokenRefused, VerifyingKey, parse, verify
@@ -27,6 +28,9 @@ class Remembered:
 
     keys: dict[str, VerifyingKey] = field(default_factory=dict)
     fetched_at: float = float("-inf")
+    stale_at: float = float(
+        "-inf"
+    )  # when they are fetched anew; without an answer they stand for `KEPT_S` in all
     tried_at: float = float("-inf")
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -91,10 +95,11 @@ def find_key(source: KeySource, kid: str) -> VerifyingKey | None:
     held = _remembered.setdefault(source, Remembered())
     with held.lock:
         now = time.monotonic()
-        is_needed = kid not in held.keys or now - held.fetched_at > KEPT_S
+        is_needed = kid not in held.keys or now >= held.stale_at
         if is_needed and now - held.tried_at >= REFETCHED_AFTER_S:
             held.tried_at = now
             held.keys, held.fetched_at = _fetch_keys(source), now
+            held.stale_at = now + kept_for_s(KEPT_S)
         if now - held.fetched_at > KEPT_S:
             raise TokenRefused("issuer_unreachable")
         return held.keys.get(kid)

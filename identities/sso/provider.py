@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
-import threading
-import time
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote_plus, urlsplit
 
+from agentops.fresh import Fresh
 from identities.oauth.fetching import NotFetched, post_form
 from identities.oauth.issuers import KEPT_S, discover
 from identities.sso.configuration import Configuration
@@ -30,23 +29,19 @@ class Provider:
     names_itself: bool
 
 
-_known: dict[str, tuple[float, Provider]] = {}
-_lock = threading.Lock()
+_known: Fresh[str, Provider] = Fresh(KEPT_S)
 
 
 def find_provider(issuer: str) -> Provider:
     """Return what an issuer says of itself, asked anew every ten minutes; raises SignOnRefused."""
-    with _lock:
-        found = _known.get(issuer)
-    if found is not None and time.monotonic() - found[0] < KEPT_S:
-        return found[1]
+    return _known.get(issuer, lambda: _ask(issuer))
+
+
+def _ask(issuer: str) -> Provider:
     try:
-        provider = _read(issuer, discover(issuer, allow_private=ALLOW_PRIVATE))
+        return _read(issuer, discover(issuer, allow_private=ALLOW_PRIVATE))
     except NotFetched as error:
         raise SignOnRefused(f"provider_{error.reason}") from None
-    with _lock:
-        _known[issuer] = (time.monotonic(), provider)
-    return provider
 
 
 def forget_provider() -> None:

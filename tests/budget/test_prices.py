@@ -8,6 +8,7 @@ from decimal import Decimal
 import psycopg
 import pytest
 
+from agentops.fresh import Fresh
 from runs import versions
 from runs.models import Price, Step
 from runs.planner import prices
@@ -51,7 +52,7 @@ def test_a_model_without_a_price_is_not_asked(company: Company, books: psycopg.C
 def test_a_price_that_is_taken_away_blocks_the_next_call(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(versions, "PRICE_TTL_S", 0.0)
+    monkeypatch.setattr(versions, "_prices", Fresh(0))
     company.add_tool("refund")
     company.publish()
 
@@ -81,7 +82,7 @@ def test_a_price_of_zero_is_a_price(company: Company, books: psycopg.Connection)
 def test_a_new_price_counts_from_the_next_call_on_and_the_trace_says_so(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(versions, "PRICE_TTL_S", 0.0)
+    monkeypatch.setattr(versions, "_prices", Fresh(0))
     company.add_reads()
     company.publish(price=False)
     ada = company.cast.ada
@@ -112,8 +113,7 @@ def test_a_price_is_looked_up_again_after_some_seconds(company: Company) -> None
     assert versions.read_price(company.model).version == "old"
     set_price(actor=company.cast.ada, price=priced(company.model, "new", "10"))
     assert versions.read_price(company.model).version == "old"
-    until, price = versions._prices[company.model]
-    versions._prices[company.model] = (until - versions.PRICE_TTL_S, price)
+    versions._prices.expire(company.model)
     assert versions.read_price(company.model).version == "new"
 
 

@@ -41,6 +41,7 @@ from tests.factories import (
     ApprovalRequestFactory,
     BudgetFactory,
     PrincipalFactory,
+    RunFactory,
     ToolVersionFactory,
 )
 from tests.factories.runs import change_set_of
@@ -147,7 +148,7 @@ ROWS: dict[str, Callable[[Cast], Model]] = {
     "runs.budget": lambda cast: BudgetFactory.create(team=cast.team),
     "runs.campaign": lambda cast: open_campaign(cast, cast.ada),
     "runs.changeset": lambda cast: change_set_of(run_of(cast)),
-    "runs.deadletter": lambda cast: parked_letter(run_of(cast)),
+    "runs.deadletter": lambda cast: parked_letter(RunFactory.create(agent_version__identity=cast.agent)),
     "runs.extension": lambda cast: asked_extension(cast, run_of(cast)),
     "runs.handover": handover,
     "runs.run": run_of,

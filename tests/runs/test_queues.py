@@ -14,9 +14,10 @@ from django.conf import settings
 from django.db import transaction
 from kombu import Connection, Message, Queue
 
-from agentops.messages import QUEUES, send_now
+from agentops.messages import QUEUES, count_waiting, send_now
 from agentops.runtime import application
 from runs import driver, queues, tasks
+from runs.bench.steps import forget_messages
 from runs.models import Priority, Run
 from runs.queues import Room, is_anybody_waiting
 from runs.services import cancel_run
@@ -112,6 +113,14 @@ def test_everything_that_consumes_names_the_queues_in_this_order() -> None:
     assert (application.QUEUES, command[command.index("-Q") + 1]) == (order, order)
     assert f"-Q {order}" in (Path(settings.BASE_DIR) / "docs/driver.md").read_text()
     assert current_app.conf.task_routes["runs.sweep"] == {"queue": QUEUES[0]}
+
+
+@pytest.mark.usefixtures("worker_redis")
+def test_a_benchmark_forgets_what_was_sent_in_all_queues() -> None:
+    send_backwards()
+    assert count_waiting(*QUEUES) == SENT
+    forget_messages()
+    assert count_waiting(*QUEUES) == 0
 
 
 # --- making room ------------------------------------------------------------------------------------------
