@@ -298,6 +298,12 @@ class Session:
         self._load([mark.seq for mark in marks if mark.seq not in self.contents])
         return {mark.seq: self.contents[mark.seq] for mark in marks}
 
+    def entry(self, seq: int) -> Written:
+        """Return an entry of the run."""
+        if seq not in self.contents:
+            self._load([seq])
+        return self.contents[seq]
+
     def _load(self, seqs: Sequence[int]) -> None:
         if not seqs:
             return

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 SAID = {e.RUN_STARTED: "message", e.MESSAGE_RECEIVED: "text", e.INPUT_RECEIVED: "text"}
 _LET_THROUGH = (e.CALL_ALLOWED, e.CALL_GATED, e.CONFIRMATION_REQUESTED)
 _LOOKED_UP = (*_LET_THROUGH, e.CALL_REFUSED)
+JUDGED = (
+    "tainted",
+    "sensitive",
+)  # facts of a child's answer: how far it is believed, and whether it may leave
 KINDS = (*SAID, e.HANDOVER_ANSWERED, e.STEP_DECIDED, e.CALL_EDITED, e.CALL_SUCCEEDED, *_LOOKED_UP)
 _QUERY = """
 SELECT seq, kind, facts, content FROM ledger_entry WHERE stream = %s AND seq > %s AND seq <= %s AND kind = ANY(%s)

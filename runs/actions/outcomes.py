@@ -17,6 +17,7 @@ from runs.actions.refusals import give_caps_back
 from runs.parts import keep_parts
 from runs.session import Session
 from runs.slots import waiting_outside
+from runs.sources import JUDGED
 from runs.window import ERASED
 from tools import execution
 from tools.assessment import Assessment
@@ -123,7 +124,8 @@ def park(session: Session, number: int) -> None:
 def note_replay(session: Session, call: CallState, assessment: Assessment) -> None:
     """The key is known and its effect succeeded: note the recorded outcome instead of making a second effect."""
     seen = assessment.replay
-    recorded = session.content_of(seen.outcome_seq) if seen and seen.outcome_seq else None
+    known = session.entry(seen.outcome_seq) if seen and seen.outcome_seq else None
+    recorded = known.content if known else None
     # An erased outcome stays erased: with a null in its place the model would take it for the tool's answer.
     kept = {name: recorded[name] for name in ("value", "has_blocks") if name in recorded} if recorded else {}
     content = kept if "value" in kept else None
@@ -134,5 +136,7 @@ def note_replay(session: Session, call: CallState, assessment: Assessment) -> No
         "replayed": True,
         "latency_ms": 0,
         **evidence.size_of(content["value"] if content else ERASED, session.state.engine),
+        # Said again, an answer is believed no more than it was.
+        **{name: known.facts[name] for name in JUDGED if known and name in known.facts},
     }
     session.note(e.CALL_SUCCEEDED, facts, content)

@@ -12,6 +12,8 @@ from agentops.ledger.store import erase_contents
 from approvals.models import ApprovalRequest
 from runs.models import Run
 from runs.services import answer_input
+from runs.session import Session
+from runs.window import Written
 from tests.runs.company import ORDER, Company, proposes, says
 from tools.models import CapUsage, EffectRecord
 
@@ -61,6 +63,21 @@ def test_a_known_key_returns_the_recorded_outcome(company: Company, halfway: Run
     assert (company.calls(run)[-1].attempts, CapUsage.objects.count()) == (0, 0)
     told = company.facts(run, "call.succeeded")
     assert told[-1]["size"] == told[0]["size"] > 0, "it takes as much of the model's window again"
+
+
+def test_a_child_s_answer_is_believed_no_more_when_it_is_said_again(
+    company: Company, halfway: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know_outcome(company, halfway)
+    entry = Session.entry
+
+    def as_a_child_s(session: Session, seq: int) -> Written:
+        written = entry(session, seq)
+        return written._replace(facts={**written.facts, "tainted": True, "sensitive": True})
+
+    monkeypatch.setattr(Session, "entry", as_a_child_s)
+    told = company.facts(answer(company, halfway), "call.succeeded")[-1]
+    assert (told["code"], told["tainted"], told["sensitive"]) == ("replayed", True, True)
 
 
 def test_an_erased_outcome_is_told_as_erased(company: Company, halfway: Run) -> None:
