@@ -40,6 +40,13 @@ def is_worn_out(attempts: int) -> bool:
     return attempts >= tries
 
 
+def find_parked(run: Run) -> DeadLetter | None:
+    """Return the dead letter of a run that no driver takes any more; the row itself says that there is none."""
+    if run.has_ended or not is_worn_out(run.drives):
+        return None
+    return DeadLetter.objects.filter(run=run, state=State.PARKED).first()
+
+
 def park(run_id: UUID, epoch: int, attempts: int, error: Exception | None) -> bool:
     """Take a run from the drivers until a person decides; False when somebody else drives it by now.
 

@@ -17,6 +17,7 @@ from identities.acting import acting_person
 from identities.models import User
 from runs.admin.origins import MOST_READ, Origins, mark_calls
 from runs.admin.timeline import VERDICTS, lay_out
+from runs.dead_letters import find_parked
 from runs.held import read_held
 from runs.models import Handover, Run, RunKind, ToolCall
 from runs.trace import TraceItem, read_costs, read_last_items, read_totals
@@ -65,6 +66,7 @@ def live_context(request: HttpRequest, run: Run, before: int | None = None) -> d
         "ending": read_ending(run),
         "awaited": _awaited(run, acting_person(request)),
         "held": () if run.has_ended else read_held(acting_person(request), run),
+        "parked": find_parked(run),
         "undos": Run.objects.undoing(run)[:UNDOS_SHOWN]
         if run.has_ended
         else (),  # of the same team as the run

@@ -271,6 +271,15 @@ def test_in_the_console_it_is_listed_shown_and_redriven(company: Company) -> Non
     assert letter.state == "redriven"
 
 
+def test_the_run_s_own_page_leads_to_it(company: Company) -> None:
+    letter = parked(company)
+    client = sign_in(company.cast.ada)
+    page = f"/admin/runs/run/{letter.run_id}/change/"
+    assert f"/admin/runs/deadletter/{letter.pk}/change/" in client.get(page).content.decode()
+    redrive_letter(actor=company.cast.ada, letter=letter)
+    assert 'id="parked"' not in client.get(page).content.decode()
+
+
 def test_at_a_terminal_too(company: Company) -> None:
     letter, out = parked(company), StringIO()
     call_command("dead_letters", "--as", "ada", stdout=out)
