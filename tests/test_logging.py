@@ -32,7 +32,9 @@ def written() -> Iterator[StringIO]:
     handler.addFilter(TraceFilter())
     logger = logging.getLogger("agentops.test")
     logger.addHandler(handler)
+    logger.propagate = False  # what cannot be shown in UTF-8 would break off a report of pytest's workers
     yield handler.stream
+    logger.propagate = True
     logger.removeHandler(handler)
 
 
