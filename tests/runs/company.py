@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -21,6 +22,7 @@ from runs.histories import read_history
 from runs.models import AgentVersion, Run, ToolCall
 from runs.rebuild import rebuild_run
 from runs.services import start_run
+from runs.spreading import MOST
 from tests.cast import Cast
 from tests.factories import AgentVersionFactory, GrantFactory, PriceFactory, ToolFactory, ToolVersionFactory
 from tests.factories.permissions import let
@@ -234,3 +236,9 @@ def _parsed(text: str) -> Any:  # Any: JSON
         return json.loads(text)
     except ValueError:
         return text
+
+
+def wakes_once_expired(run: Run) -> bool:
+    """Return whether nothing but a run's expiry is to wake it, a little later than that where many expire at once."""
+    assert run.wake_at is not None
+    return timedelta() <= run.wake_at - run.expires_at <= MOST

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from approvals.models import ApprovalBatch, ApprovalRequest, MailPreference
+from runs.models import Run
 from runs.schedules.services import create_schedule
 from tests import verbs
 from tests.approvals.batching import put_together
+from tests.asking import parked_letter
 from tests.factories import AgentFactory, AgentVersionFactory
 from tests.runs.company import Company
 
@@ -23,10 +25,11 @@ def furnish(company: Company) -> None:
         verbs.DEEDS[name](cast, cast.alice if name == "propose" else cast.ada)
     makers = (
         verbs.delivery_of, verbs.second_look_of, verbs.key_of, verbs.key_set_of, verbs.delegation_to,
-        verbs.switch_of, verbs.secret_of, verbs.table_of, verbs.letter_of,
+        verbs.switch_of, verbs.secret_of, verbs.table_of,
     )  # fmt: skip
     for make in makers:
         make(cast)
+    parked_letter(Run.objects.earliest("id"))
     verbs.stop_everything(cast, cast.ada)
     plan_by_the_clock(company)
     MailPreference.objects.create(user=cast.fiona)

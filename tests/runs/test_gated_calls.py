@@ -22,7 +22,7 @@ from runs.services import add_message, answer_input, cancel_run, kill_run, pause
 from runs.session import Session
 from tests.approvals.bending import unguarded
 from tests.ledger import last_entry
-from tests.runs.company import ISSUER, ORDER, SUBJECT, Company, proposes, says
+from tests.runs.company import ISSUER, ORDER, SUBJECT, Company, proposes, says, wakes_once_expired
 from tests.runs.deeds import Mishap, busy, lose_reply, refuse
 from tests.runs.test_services import while_thinking
 from tools.models import CapUsage, ToolVersion
@@ -54,7 +54,8 @@ def test_a_gated_call_waits_and_shows_what_for(company: Company, waiting: Run) -
             "expires_at": request.expires_at.isoformat(),
         }
     ]
-    assert (waiting.lease_until, waiting.wake_at) == (None, waiting.expires_at)
+    assert waiting.lease_until is None
+    assert wakes_once_expired(waiting)
     assert company.states(waiting)[0][0] == "waiting"
     assert company.world.attempts == []
     evidence = read_evidence(request)
