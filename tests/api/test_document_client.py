@@ -21,6 +21,7 @@ from tests.api.conftest import Callers
 from tests.api.document_client import DocumentClient, Json
 from tests.api.interface import INTERFACE
 from tests.api.live import serve_api
+from tests.asking import parked_letter
 from tests.console.authenticator import SoftKey
 from tests.console.test_security_keys import add
 from tests.console.visits import sign_in
@@ -113,6 +114,7 @@ def test_the_document_is_enough(client: DocumentClient, company: Company, caller
     step_up_by_key(story)
     confirm(story)
     plan(story)
+    give_up(story)
     stop_agent(story)
     set_up_another(story)
     take_over(story)
@@ -440,6 +442,22 @@ def plan(story: Story) -> None:
         assert client.call(story.app, verb, {}, **which)["state"] == state
     assert client.call(story.alice, "getSchedule", **which)["state"] == "ended"
     assert [row["id"] for row in client.pages(story.app, "listSchedules", limit=1)] == [made["id"]]
+
+
+def give_up(story: Story) -> None:
+    """Have a parked run driven again, and given up when it is parked once more."""
+    client, ask = story.client, proposes(("ask_user", {"question": "Which order?"}))
+    run = story.start(ask, says("Done."))
+    for verb, body, state in (
+        ("redriveDeadLetter", {}, "requires_action"),
+        ("discardDeadLetter", {"reason": "It cannot be mended."}, "halted"),
+    ):
+        letter = str(parked_letter(Run.objects.get(pk=run)).pk)
+        assert [row["run"] for row in client.pages(story.alice, "listDeadLetters", state="parked")] == [run]
+        assert client.call(story.alice, "getDeadLetter", letter_id=letter)["attempts"] == 8
+        client.call(story.alice, verb, body, letter_id=letter)
+        story.drive(run)
+        assert story.show(run)["state"] == state
 
 
 def set_up_another(story: Story) -> None:
