@@ -22,7 +22,7 @@ from tools import assessment
 from tools.adapters.http import request
 
 FOREVER_S = 3600.0
-FENCE = "AND r.lease_epoch = w.epoch"
+FENCE = "AND lease_epoch = w.epoch"
 
 
 def forget_starts() -> None:
