@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -93,6 +93,10 @@ class Guarded(httpcore2.SyncBackend):
         self._allow_private = allow_private
         self._loopback_only = loopback_only
 
+    def refuses(self, addresses: Sequence[str]) -> bool:
+        """Return whether what a host resolves to is none to connect to, beyond what is refused to all."""
+        return self._loopback_only and not all(ip_address(text).is_loopback for text in addresses)
+
     def connect_tcp(
         self,
         host: str,
@@ -103,6 +107,6 @@ class Guarded(httpcore2.SyncBackend):
     ) -> httpcore2.NetworkStream:
         """Connect to a host, all of whose addresses are allowed."""
         addresses = resolve(host, port, allow_private=self._allow_private, within_s=timeout or TIME_S)
-        if self._loopback_only and not all(ip_address(text).is_loopback for text in addresses):
+        if self.refuses(addresses):
             raise AddressRefused(host)
         return super().connect_tcp(addresses[0], port, timeout, local_address, socket_options)

@@ -5,7 +5,7 @@ The SDK is an optional extra and takes a while to load, so that it is imported o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from io import BytesIO
@@ -16,7 +16,8 @@ import httpcore2
 from django.conf import settings
 
 import agentops
-from agentops.outgoing import AddressRefused, is_public_literal, resolve
+from agentops.outgoing import AddressRefused, is_public_literal
+from identities.oauth.fetching import Guarded
 from runs.telemetry.spans import Span
 
 if TYPE_CHECKING:
@@ -97,26 +98,16 @@ def _nanoseconds(at: datetime) -> int:
     return whole * 1_000_000_000 + at.microsecond * 1_000
 
 
-class _Guarded(httpcore2.SyncBackend):
-    """Connects within what `agentops.outgoing` allows; openly only to networks inside that the operator named."""
+class _Guarded(Guarded):
+    """Connects to the operator's collector; openly only to networks inside that the operator named."""
 
     def __init__(self, *, is_open: bool) -> None:
-        super().__init__()
+        super().__init__(allow_private=True, loopback_only=False)
         self._is_open = is_open
 
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,  # Any: as socket.setsockopt takes them
-    ) -> httpcore2.NetworkStream:
-        """Connect to a host, all of whose addresses are allowed: issuer and networks are both the operator's word."""
-        addresses = resolve(host, port, allow_private=True, within_s=timeout or TIMEOUT_S)
-        if self._is_open and any(map(is_public_literal, addresses)):
-            raise AddressRefused(host)
-        return super().connect_tcp(addresses[0], port, timeout, local_address, socket_options)
+    def refuses(self, addresses: Sequence[str]) -> bool:
+        """Refuse what is public where nothing is encrypted: address and networks are both the operator's word."""
+        return self._is_open and any(map(is_public_literal, addresses))
 
 
 def _make_session() -> requests.Session:
