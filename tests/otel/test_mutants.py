@@ -10,6 +10,7 @@ import pytest
 from pytest_django import Settings
 
 from agentops.ledger.store import read_entries_for_people
+from identities.oauth import fetching
 from runs.models import SpanExport
 from runs.telemetry import exporting, otlp, outbox, spans
 from tests.otel import test_families, test_spans
@@ -58,7 +59,8 @@ def _goes_on_after_a_refusal(patch: pytest.MonkeyPatch) -> None:
 
 
 def _connects_anywhere(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(otlp, "resolve", lambda host, port, **_: [host])
+    patch.setattr(fetching, "resolve", lambda host, port, **_: [host])
+    patch.setattr(otlp._Guarded, "refuses", lambda *_: False)
 
 
 def _forgets_what_is_open(patch: pytest.MonkeyPatch) -> None:

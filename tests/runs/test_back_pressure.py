@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.utils import timezone
-from psycopg import sql
 
 from agentops.errors import Overloaded
 from identities.models import Team
@@ -17,11 +16,11 @@ from runs.models import Priority, Run, Schedule
 from runs.schedules.firing import start_due
 from tests.api.conftest import Callers, callers, keys
 from tests.factories import TeamFactory
-from tests.ledger.forging import as_owner
 from tests.rewriting import rewrite, rewrite_text
 from tests.runs.company import ISSUER, SUBJECT, Company, says
 from tests.runs.conftest import company
 from tests.runs.delegation.conftest import House
+from tests.runs.plans import explain_with_only
 from tests.runs.schedules.conftest import Set, make_due, plan, this_hour, told
 
 __all__ = ["callers", "company", "keys", "plan"]
@@ -144,17 +143,7 @@ def test_a_schedules_time_stands_until_there_is_room(company: Company, plan: Set
 
 
 def test_looking_takes_the_index_and_one_row(company: Company) -> None:
-    """Among few runs PostgreSQL may take any index, so that there is no other here but the key."""
-    with as_owner(triggers=True) as owner:
-        others = owner.execute(
-            "SELECT indexname FROM pg_indexes WHERE tablename = 'runs_run'"
-            " AND indexname NOT IN ('runs_run_pkey', 'run_due_in_turn')"
-        )
-        for (name,) in others.fetchall():
-            owner.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(name)))
-        owner.execute("SET LOCAL enable_seqscan = off")
-        asked = {"team": company.cast.team.pk, "priorities": [1, 2]}
-        plan = str(owner.execute(f"EXPLAIN {turns_of_teams._LAG}".encode(), asked).fetchall())
-        owner.rollback()
+    asked = {"team": company.cast.team.pk, "priorities": [1, 2]}
+    plan = explain_with_only("run_due_in_turn", "runs_run", turns_of_teams._LAG, asked)
     assert "run_due_in_turn" in plan
     assert "Limit" in plan

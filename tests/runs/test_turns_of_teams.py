@@ -25,6 +25,7 @@ from runs.turns_of_teams import find_due, read_urgencies
 from tests.factories import RunFactory, TeamFactory
 from tests.rewriting import rewrite, rewrite_text
 from tests.runs.company import Company, says
+from tests.runs.plans import explain_with_only
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -198,16 +199,9 @@ def test_who_has_waited_for_an_hour_is_as_urgent_as_the_next_priority() -> None:
 
 
 def test_looking_for_what_is_due_takes_the_index_and_no_run_that_rests() -> None:
-    team = TeamFactory.create()
-    with connection.cursor() as cursor:
-        cursor.execute("SET enable_seqscan = off")
-        cursor.execute(f"EXPLAIN {turns_of_teams._SWEPT}", {"limit": 200})
-        plan = str(cursor.fetchall())
-        cursor.execute("RESET enable_seqscan")
+    plan = explain_with_only("run_due_in_turn", "runs_run", turns_of_teams._SWEPT, {"limit": 200})
     assert "run_due_in_turn" in plan
-    assert "statement_timestamp" in plan.split("Index Cond")[1].split("\\n")[0], (
-        f"{team} has few that are due"
-    )
+    assert "statement_timestamp" in plan.split("Index Cond")[1].split("\n")[0]
 
 
 # --- admission --------------------------------------------------------------------------------------------
