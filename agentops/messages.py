@@ -7,11 +7,12 @@ most, and whatever goes wrong is logged and forgotten.
 from __future__ import annotations
 
 import logging
-from functools import partial
+from contextlib import AbstractContextManager
+from functools import lru_cache, partial
 
 from celery import current_app
 from django.db import transaction
-from kombu import Connection
+from kombu import Connection, Producer
 from kombu.pools import producers
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,9 @@ def send_now(task: str, *args: str, queue: str = "normal", expires_s: float) -> 
 def count_waiting(*queues: str) -> int:
     """Return how many messages wait there for a worker to be free; 0 where the broker does not say."""
     try:
-        with producers[_publishing_connection()].acquire(block=True, timeout=PUBLISH_TIMEOUT_S) as producer:
+        with producers[_connection_to(current_app.conf.broker_write_url)].acquire(
+            block=True, timeout=PUBLISH_TIMEOUT_S
+        ) as producer:
             # Its public way looks for the queue without the prefix of its key, and finds none.
             return sum(producer.channel._size(queue) for queue in queues)
     except Exception as error:  # a boundary: whoever waits there would not be served by a broker that is gone
@@ -47,7 +50,9 @@ def count_waiting(*queues: str) -> int:
 
 def _publish(task: str, args: tuple[str, ...], queue: str, expires_s: float | None = None) -> bool:
     try:
-        with producers[_publishing_connection()].acquire(block=True, timeout=PUBLISH_TIMEOUT_S) as producer:
+        with producers[_connection_to(current_app.conf.broker_write_url)].acquire(
+            block=True, timeout=PUBLISH_TIMEOUT_S
+        ) as producer:
             current_app.send_task(
                 task, args=args, queue=queue, producer=producer, retry=False, expires=expires_s
             )
@@ -57,8 +62,18 @@ def _publish(task: str, args: tuple[str, ...], queue: str, expires_s: float | No
     return True
 
 
-def _publishing_connection() -> Connection:
-    """Return the broker's connection with limits that a consumer, which waits for hours, must not have."""
+def _producer() -> AbstractContextManager[Producer]:
+    pool = producers[_connection_to(current_app.conf.broker_write_url)]
+    lent: AbstractContextManager[Producer] = pool.acquire(block=True, timeout=PUBLISH_TIMEOUT_S)
+    return lent
+
+
+@lru_cache(maxsize=4)  # to put one together takes as long as to send a message
+def _connection_to(url: str) -> Connection:
+    """Return the connection to a broker with limits that a consumer, which waits for hours, must not have.
+
+    It names a pool and is never opened itself: whoever forks inherits no socket with it.
+    """
     limits = {
         "socket_timeout": PUBLISH_TIMEOUT_S,
         "socket_connect_timeout": PUBLISH_TIMEOUT_S,
@@ -70,4 +85,4 @@ def _publishing_connection() -> Connection:
         "interval_max": 0,
     }
     options = {**current_app.conf.broker_transport_options, **limits}
-    return current_app.connection_for_write(transport_options=options)
+    return current_app.connection_for_write(url, transport_options=options)

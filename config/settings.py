@@ -384,7 +384,7 @@ NOTICES_MAIL_WINDOW_S = env.int("NOTICES_MAIL_WINDOW_S", default=300)
 NOTICES_KEPT_DAYS = env.int("NOTICES_KEPT_DAYS", default=30)
 
 # The driver; LEASE_S is above, for it bounds transactions too.
-TIME_SLICE_S = env.float("TIME_SLICE_S", default=20.0)
+TIME_SLICE_S = env.float("TIME_SLICE_S", default=30.0)
 DRIVER_SLOTS = env.int("DRIVER_SLOTS", default=2)
 # New runs are put off while the run that waits longest for a worker waits longer: of low priority at a third of it.
 START_TARGET_S = env.float("START_TARGET_S", default=60.0)

@@ -53,7 +53,7 @@ from runs.interruptions import (
 from runs.lease_rows import RunContext
 from runs.leases import leases, stopping
 from runs.models import ChangeSet
-from runs.queues import is_anybody_waiting, is_asked
+from runs.queues import is_asked, is_turn_over
 from runs.session import Session, open_session, utc_now
 from runs.slots import slot, waiting_outside
 from runs.spreading import put_off
@@ -77,41 +77,39 @@ SAVE_TRIES = 5
 Taken = tuple[int, datetime | None, RunContext]
 
 
-def drive(run_id: UUID) -> bool:
+def drive(run_id: UUID) -> RunContext | None:
     """Drive a run until it waits, ends, or has to make room: at the end of its time slice, or for who is more urgent.
 
-    Return whether it should go on at once.
+    Return it if it should go on at once.
     """
     asked_at = lease_clock_s()
     with borrowed() as connection, connection.cursor() as cursor:
         taken = lease_rows.take_lease(cursor, run_id, owner=leases().owner, lease_s=settings.LEASE_S)
         if taken is None:
             lease_rows.ring(cursor, run_id)
-            return False
-    return _drive(taken, asked_at)
+    return _drive(taken, asked_at) if taken else None
 
 
-def drive_in_turn(run_id: UUID) -> UUID | None:
-    """Drive the run whose turn it is, for a message that named one of its priority; return it if it should go on."""
+def drive_in_turn(run_id: UUID) -> RunContext | None:
+    """Drive the run whose turn it is, for a message that named one of its priority; return it if it should go on.
+
+    The run that was named is not rung where somebody drives it: what has happened to it was rung by whoever did it.
+    """
     asked_at = lease_clock_s()
     with borrowed() as connection, connection.cursor() as cursor:
         taken = lease_rows.take_lease_in_turn(cursor, run_id, owner=leases().owner, lease_s=settings.LEASE_S)
-        if taken is None or taken[2].run_id != run_id:
-            lease_rows.ring_driven(cursor, run_id)
-        if taken is None:
-            return None
-    return taken[2].run_id if _drive(taken, asked_at) else None
+    return _drive(taken, asked_at) if taken else None
 
 
-def _drive(taken: Taken, asked_at: float) -> bool:
+def _drive(taken: Taken, asked_at: float) -> RunContext | None:
     epoch, due_at, context = taken
     held, run_id = leases(), context.run_id
     if is_worn_out(context.drives - 1):  # whoever drove it last died: nobody was left to park it
         _park(run_id, epoch, context.drives - 1, None)
-        return False
+        return None
     held.hold(run_id, epoch, asked_at=asked_at)
     with in_trace(context.trace_id):
-        return _drive_held(run_id, epoch, due_at, context)
+        return context if _drive_held(run_id, epoch, due_at, context) else None
 
 
 def _drive_held(run_id: UUID, epoch: int, due_at: datetime | None, context: RunContext) -> bool:
@@ -190,7 +188,7 @@ def _drive_on(session: Session) -> bool:
             if is_asked(session.context.priority):
                 return _hand_on(session)
             if time.monotonic() >= slice_ends:
-                if is_anybody_waiting(session.context.priority):
+                if is_turn_over(session.context.priority):
                     return _hand_on(session)
                 slice_ends = time.monotonic() + settings.TIME_SLICE_S
         except (HeadMoved, StandingChanged, GuardRefused):

@@ -39,7 +39,7 @@ class Ticket:
     gathered: bool = False  # somebody writes it, and admits it to a slot afterwards
     admitted: bool = False
     turn: threading.Lock = field(default_factory=threading.Lock)
-    rank: int = field(default_factory=slots.own_rank)
+    place: slots.Place = field(default_factory=slots.own_place)
 
 
 class GroupCommit:
@@ -111,7 +111,7 @@ class GroupCommit:
             self._pass_on()
             for other in group[1:]:
                 other.admitted = True
-                slots.admit(other.turn, other.rank)
+                slots.admit(other.turn, other.place)
 
     def _await_company(self, ticket: Ticket) -> None:
         """Wait as long as others are at work, who may append too; nobody who is idle is waited for."""

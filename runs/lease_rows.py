@@ -43,17 +43,18 @@ _LEASE_IN_TURN = _LEASE.format(whose=turns.CHOOSING)
 _RING = f"""
 UPDATE runs_run SET wake_at = clock_timestamp() WHERE id = %s AND state NOT IN {ENDED} RETURNING 1
 """  # noqa: S608  constants only
-_RING_DRIVEN = (
-    "UPDATE runs_run SET wake_at = clock_timestamp() WHERE id = %s AND lease_until > clock_timestamp()"
-)
-# A run that was given back while the heart beat is free: to renew its lease would keep everybody from it. One that
-# somebody has locked is held as long as before: to wait for it could cost all others their leases.
+# A run that was given back while the heart beat is free: to renew its lease would keep everybody from it. That is
+# asked of the row that is locked, which may be a later one than the statement saw when it began. One that somebody
+# has locked is held as long as before: to wait for it could cost all others their leases.
 _HEARTBEAT = """
 WITH held AS (
-    SELECT r.id FROM runs_run r JOIN unnest(%(runs)s::uuid[], %(epochs)s::int[]) AS h(run, epoch) ON r.id = h.run
+    SELECT r.id, h.epoch FROM runs_run r
+    JOIN unnest(%(runs)s::uuid[], %(epochs)s::int[]) AS h(run, epoch) ON r.id = h.run
     WHERE r.lease_epoch = h.epoch AND r.lease_until IS NOT NULL
 ), free AS (
-    SELECT r.id FROM runs_run r JOIN held USING (id) ORDER BY r.id FOR NO KEY UPDATE OF r SKIP LOCKED
+    SELECT r.id FROM runs_run r JOIN held USING (id)
+    WHERE r.lease_epoch = held.epoch AND r.lease_until IS NOT NULL
+    ORDER BY r.id FOR NO KEY UPDATE OF r SKIP LOCKED
 ), renewed AS (
     UPDATE runs_run r SET lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s) FROM free
     WHERE r.id = free.id RETURNING r.id
@@ -180,11 +181,6 @@ def ring(cursor: Cursor, run: UUID) -> bool:
     """Tell whoever drives the run that something happened, or make it due; False when it has ended."""
     cursor.execute(_RING, (run,))
     return cursor.fetchone() is not None
-
-
-def ring_driven(cursor: Cursor, run: UUID) -> None:
-    """Tell whoever drives the run that something happened; leave it as it is where nobody does."""
-    cursor.execute(_RING_DRIVEN, (run,))
 
 
 def allow_one_drive(cursor: Cursor, run: UUID, tries: int) -> None:

@@ -11,11 +11,12 @@ import math
 import threading
 import time
 from collections.abc import Iterable
+from functools import partial
 from uuid import UUID
 
 from agentops.database import borrowed
 from agentops.messages import QUEUES, count_waiting, send_now
-from runs.models import Priority, Run
+from runs.models import Priority
 from runs.turns_of_teams import read_urgencies
 
 DRIVE = "runs.drive"
@@ -28,11 +29,6 @@ RUN_QUEUES = frozenset(_QUEUES.values())
 def queue_of(priority: int) -> str:
     """Return the queue of runs of this priority."""
     return _QUEUES[Priority(priority)]
-
-
-def queue_of_run(run: UUID) -> str:
-    """Return the queue of a run's messages."""
-    return queue_of(Run.objects.values_list("priority", flat=True).get(pk=run))
 
 
 def send_due(runs: Iterable[UUID], *, expires_s: float) -> int:
@@ -50,38 +46,38 @@ def send_due(runs: Iterable[UUID], *, expires_s: float) -> int:
     return len(listed)
 
 
-def is_anybody_waiting(priority: int) -> bool:
-    """Return whether messages wait that are as urgent as a run of this priority, or more."""
-    return count_waiting(*QUEUES[: QUEUES.index(queue_of(priority)) + 1]) > 0
-
-
 class Room:
-    """The room that the drivers of one process make for what is more urgent: a thread for each message, no more."""
+    """The room that the drivers of one process make for others: a thread for each message that waits, no more."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._due_at: dict[int, float] = {}
         self._asked: dict[int, int] = {}
 
-    def is_asked(self, priority: int) -> bool:
-        """Return whether the driver of a run of this priority should hand it on, so that its thread is free."""
-        if self._is_due(priority):
-            waiting = count_waiting(*QUEUES[: QUEUES.index(queue_of(priority))])
+    def is_asked(self, priority: int, *, also_by_equals: bool = False) -> bool:
+        """Return whether the driver of a run of this priority should hand it on, so that its thread is free.
+
+        Who asks for that is more urgent, or ``also_by_equals`` as urgent.
+        """
+        queues = QUEUES.index(queue_of(priority)) + also_by_equals
+        if self._is_due(queues):
+            waiting = count_waiting(*QUEUES[:queues])
             with self._lock:
-                self._asked[priority], self._due_at[priority] = waiting, time.monotonic() + LOOK_S
+                self._asked[queues], self._due_at[queues] = waiting, time.monotonic() + LOOK_S
         with self._lock:
-            asked = self._asked.get(priority, 0)
-            self._asked[priority] = max(0, asked - 1)
+            asked = self._asked.get(queues, 0)
+            self._asked[queues] = max(0, asked - 1)
             return asked > 0
 
-    def _is_due(self, priority: int) -> bool:
+    def _is_due(self, queues: int) -> bool:
         """Return whether it is this driver that looks; meanwhile all others go on by what was seen last."""
         with self._lock:
-            is_due = time.monotonic() >= self._due_at.get(priority, 0.0)
+            is_due = time.monotonic() >= self._due_at.get(queues, 0.0)
             if is_due:
-                self._due_at[priority] = math.inf
+                self._due_at[queues] = math.inf
             return is_due
 
 
 _room = Room()
 is_asked = _room.is_asked
+is_turn_over = partial(_room.is_asked, also_by_equals=True)

@@ -18,7 +18,7 @@ from runs.driver import drive as drive_run
 from runs.driver import drive_in_turn
 from runs.leases import stopping
 from runs.metrics import counting
-from runs.queues import DRIVE, RUN_QUEUES, queue_of_run, send_due
+from runs.queues import DRIVE, RUN_QUEUES, queue_of, send_due
 from runs.schedules import firing as schedules
 from runs.telemetry import exporting
 
@@ -33,13 +33,10 @@ def drive(self: Task[[str], None], run_id: str) -> None:
 
     That run, for whom something has happened to it; by a message of a queue of runs the one whose turn it is.
     """
-    named = UUID(run_id)
-    if (self.request.delivery_info or {}).get("routing_key") in RUN_QUEUES:
-        again = drive_in_turn(named)
-    else:
-        again = named if drive_run(named) else None
+    in_turn = (self.request.delivery_info or {}).get("routing_key") in RUN_QUEUES
+    again = (drive_in_turn if in_turn else drive_run)(UUID(run_id))
     if again is not None:
-        send_after_commit(DRIVE, str(again), queue=queue_of_run(again))
+        send_after_commit(DRIVE, str(again.run_id), queue=queue_of(again.priority))
 
 
 @shared_task(name="runs.sweep")

@@ -72,7 +72,7 @@ def ask_planner(session: Session, step: int, attempt: int) -> None:
     session.commit()
     span = session.context.traceparent_of(CHAT, step, attempt)
     request = _request(session, window, reservation, offered, span)
-    with waiting_outside():
+    with waiting_outside(begins_step=True):
         started = time.monotonic()
         answer = planner_of(version.planner).ask(request)
         latency_ms = round((time.monotonic() - started) * 1000)

@@ -24,28 +24,32 @@ _IS_DUE = f"r.ended_at IS NULL AND {_DUE_AT} <= statement_timestamp()"
 _URGENCY = f"""
 least({_HIGHEST}, r.priority + greatest(0, floor(extract(epoch FROM statement_timestamp() - {_DUE_AT}) / {AGE_S})))::int
 """
+# What is being driven is counted only where more than one team waits.
 # Which run is driven for a message that names one: that one, if it only rests, for somebody knows more about it.
-# Whoever else chooses at the same moment has its row locked, and takes the next one.
+# Whoever else chooses at the same moment has its row locked, and takes the next one, were it another team's: who
+# took none would leave a run that is due without a message.
 CHOOSING = f"""
 named AS (
     SELECT r.id, r.priority, r.ended_at IS NULL AND r.lease_until IS NULL
         AND (r.wake_at IS NULL OR r.wake_at > statement_timestamp()) AS rests
     FROM runs_run r WHERE r.id = %(run)s
-), driven AS (
-    SELECT r.team_id, count(*) AS runs FROM runs_run r
-    WHERE r.ended_at IS NULL AND r.lease_until IS NOT NULL AND r.lease_until > statement_timestamp() GROUP BY 1
 ), waiting AS (
     SELECT t.id AS team_id, first.due_at FROM named CROSS JOIN identities_team t CROSS JOIN LATERAL (
         SELECT {_DUE_AT} AS due_at FROM runs_run r
         WHERE r.priority = named.priority AND r.team_id = t.id AND {_IS_DUE} ORDER BY {_DUE_AT} LIMIT 1
     ) first WHERE NOT named.rests
-), turn AS (
-    SELECT waiting.team_id FROM waiting LEFT JOIN driven USING (team_id)
-    ORDER BY coalesce(driven.runs, 0), waiting.due_at, waiting.team_id LIMIT 1
+), turn AS MATERIALIZED (
+    SELECT waiting.team_id FROM waiting CROSS JOIN LATERAL (
+        SELECT count(*) AS runs FROM runs_run r
+        WHERE (SELECT count(*) FROM waiting) > 1 AND r.team_id = waiting.team_id
+            AND r.ended_at IS NULL AND r.lease_until IS NOT NULL AND r.lease_until > statement_timestamp()
+    ) driven ORDER BY driven.runs, waiting.due_at, waiting.team_id
 ), next AS (
-    SELECT r.id FROM runs_run r
-    WHERE r.priority = (SELECT priority FROM named) AND r.team_id = (SELECT team_id FROM turn) AND {_IS_DUE}
-    ORDER BY {_DUE_AT} LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+    SELECT due.id FROM turn CROSS JOIN LATERAL (
+        SELECT r.id FROM runs_run r
+        WHERE r.priority = (SELECT priority FROM named) AND r.team_id = turn.team_id AND {_IS_DUE}
+        ORDER BY {_DUE_AT} LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+    ) due LIMIT 1
 ), chosen AS (
     SELECT id FROM named WHERE rests UNION ALL SELECT id FROM next
 )

@@ -60,4 +60,4 @@ def company(
 @pytest.fixture
 def others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let other runs wait for a worker, so that a driver hands its own on at the end of each time slice."""
-    monkeypatch.setattr(driver, "is_anybody_waiting", lambda _: True)
+    monkeypatch.setattr(driver, "is_turn_over", lambda _: True)

@@ -287,7 +287,7 @@ def test_who_is_interrupted_while_being_written_takes_up_its_slot(monkeypatch: p
 
     monkeypatch.setattr(journal, "append_documents", write)
     group._busy = True
-    company.enter()
+    company.enter(slots.take_place())
     with ThreadPoolExecutor(1) as pool:
         led = pool.submit(lead)
         with pytest.raises(KeyboardInterrupt):

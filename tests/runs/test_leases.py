@@ -168,7 +168,7 @@ def test_the_heart_keeps_a_run_whose_tool_outlasts_its_lease(
 
     company.world.mishaps.extend([outlast_the_lease])
     run = company.drive(run)
-    assert second == [(False, False)], "no sweep finds it, and nobody else gets it"
+    assert second == [(False, None)], "no sweep finds it, and nobody else gets it"
     assert (run.state, run.lease_epoch, company.states(run)) == ("completed", 1, [("succeeded", "ok")])
 
 

@@ -66,6 +66,43 @@ def test_a_lease_whose_row_is_locked_is_kept_for_as_long_as_it_was() -> None:
     assert leases._held[run.pk].until > before.until
 
 
+@pytest.mark.parametrize("given_back", ["lease_until = NULL", "lease_epoch = lease_epoch + 1"])
+@pytest.mark.django_db(transaction=True)
+def test_a_lease_that_is_given_back_beside_the_heartbeat_stays_given_back(
+    monkeypatch: pytest.MonkeyPatch, given_back: str
+) -> None:
+    check_it_stays_free(monkeypatch, given_back)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_heartbeat_that_trusts_what_it_saw_first_renews_what_nobody_holds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The mutant: nobody would drive the run until that lease has run out."""
+    rewrite_text(
+        monkeypatch, lease_rows, "_HEARTBEAT",
+        "WHERE r.lease_epoch = held.epoch AND r.lease_until IS NOT NULL\n    ORDER", "ORDER",
+    )  # fmt: skip
+    with pytest.raises(AssertionError):
+        check_it_stays_free(monkeypatch, "lease_until = NULL")
+
+
+def check_it_stays_free(monkeypatch: pytest.MonkeyPatch, given_back: str) -> None:
+    """The row changes after the statement has begun, and before it locks it: to have that surely, it waits here."""
+    rewrite_text(monkeypatch, lease_rows, "_HEARTBEAT", "SKIP LOCKED", "")
+    run = RunFactory.create(lease_epoch=1, lease_until=timezone.now() + timedelta(seconds=1))
+    with held(RUN, run.pk) as holder:
+        act = f"UPDATE runs_run SET {given_back} WHERE id = %s"  # noqa: S608  constants only
+        holder.execute(act.encode(), (run.pk,))
+        beat = in_thread(lambda: Leases()._renew([(run.pk, 1)]))
+        await_waiters()
+        holder.commit()
+        beat.join(PATIENCE_S)
+    before = run.lease_until
+    run.refresh_from_db()
+    assert run.lease_until in (None, before)
+
+
 # --- slots --------------------------------------------------------------------------------------------------
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from django.conf import settings
 
-from runs.slots import Slots, own_rank, slot, waiting_outside
+from runs import slots
+from runs.slots import Place, Slots, own_place, slot, take_place, waiting_outside
+from tests.runs.company import ORDER, Company, proposes, says
 
 
 class Room:
@@ -72,48 +75,69 @@ def locked() -> threading.Lock:
 
 
 def test_who_is_admitted_wakes_up_with_a_slot_and_in_turn() -> None:
-    slots = Slots(1)
-    slots.enter()
+    few = Slots(1)
+    few.enter(take_place())
     first, second = locked(), locked()
-    slots.admit(first)
-    slots.admit(second)
+    few.admit(first, take_place())
+    few.admit(second, take_place())
     assert (first.locked(), second.locked()) == (True, True)
-    slots.leave()
+    few.leave()
     assert (first.locked(), second.locked()) == (False, True)
-    slots.leave()
-    assert (second.locked(), slots.is_at_work()) == (False, True)
-    slots.leave()
-    assert not slots.is_at_work()
+    few.leave()
+    assert (second.locked(), few.is_at_work()) == (False, True)
+    few.leave()
+    assert not few.is_at_work()
 
 
 def test_listeners_hear_of_it_when_nobody_is_at_work_and_only_then() -> None:
-    slots, heard = Slots(1), []
-    slots.when_nobody_is(lambda: heard.append("quiet"))
-    slots.enter()
-    slots.admit(locked())
-    slots.leave()
+    few, heard = Slots(1), []
+    few.when_nobody_is(lambda: heard.append("quiet"))
+    few.enter(take_place())
+    few.admit(locked(), take_place())
+    few.leave()
     assert heard == []
-    slots.leave()
+    few.leave()
     assert heard == ["quiet"]
 
 
-def test_who_is_urgent_is_let_in_first_and_others_in_turn() -> None:
-    slots = Slots(1)
-    slots.enter()
-    low, first, second, high = (locked() for _ in range(4))
-    for turn, rank in ((low, 0), (first, 1), (second, 1), (high, 2)):
-        slots.admit(turn, rank)
-    order = []
-    for _ in range(4):
-        slots.leave()
-        order += [turn for turn in (low, first, second, high) if not turn.locked() and turn not in order]
-    assert order == [high, first, second, low]
+def test_who_is_urgent_is_let_in_first_and_of_equals_whose_step_began_first() -> None:
+    few = Slots(1)
+    few.enter(take_place())
+    places = {name: take_place(rank) for name, rank in (("low", 0), ("first", 1), ("second", 1), ("high", 2))}
+    turns = {name: locked() for name in ("second", "low", "high", "first")}  # as they come
+    for name, turn in turns.items():
+        few.admit(turn, places[name])
+    order: list[str] = []
+    for _ in turns:
+        few.leave()
+        order += [name for name, turn in turns.items() if not turn.locked() and name not in order]
+    assert order == ["high", "first", "second", "low"]
 
 
-def test_a_thread_waits_by_the_rank_of_its_run_also_when_it_comes_back() -> None:
-    seen = []
+def test_a_thread_keeps_its_place_until_a_step_begins_and_its_rank_beyond() -> None:
     with slot(2):
+        begun = own_place()
         with waiting_outside():
             pass
-        seen.append(own_rank())
-    assert (seen, own_rank()) == ([2], 1)
+        assert own_place() == begun
+        with waiting_outside(begins_step=True):
+            pass
+        assert begun.after == own_place().after == -2
+        assert own_place() > begun
+    assert own_place().after == -1
+
+
+def test_each_answer_of_a_model_begins_a_step_and_nothing_else_does(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[Place] = []
+
+    def note(rank: int = 1) -> Place:
+        taken.append(take_place(rank))
+        return taken[-1]
+
+    monkeypatch.setattr(slots, "take_place", note)
+    company.add_reads()
+    company.run(proposes(("look_up", ORDER)), proposes(("look_up", ORDER)), says("Done."))
+    of_a_drive = 2  # when it begins and when it ends
+    assert len(taken) == 3 + of_a_drive

@@ -23,6 +23,7 @@ from runs import admission, driver, lease_rows, tasks, turns_of_teams
 from runs.models import Priority, Run
 from runs.turns_of_teams import find_due, read_urgencies
 from tests.factories import RunFactory, TeamFactory
+from tests.locking import RUN, held
 from tests.rewriting import rewrite, rewrite_text
 from tests.runs.company import Company, says
 from tests.runs.plans import explain_with_only
@@ -72,7 +73,7 @@ def test_a_team_with_one_run_does_not_wait_for_one_with_ten_thousand() -> None:
 
 
 def test_without_the_count_of_what_is_driven_it_would(monkeypatch: pytest.MonkeyPatch) -> None:
-    rewrite_text(monkeypatch, lease_rows, "_LEASE_IN_TURN", "coalesce(driven.runs, 0), ", "")
+    rewrite_text(monkeypatch, lease_rows, "_LEASE_IN_TURN", "ORDER BY driven.runs, ", "ORDER BY ")
     one = crowd(TeamFactory.create(), 50)
     make_due(TeamFactory.create(), 1, late_s=1)
     assert len(set(take(one.pk, 10))) == 1
@@ -118,6 +119,30 @@ def test_each_message_has_one_run_driven_and_nothing_is_driven_twice() -> None:
     assert take(one.pk) == []
 
 
+def take_beside_another(first: Run) -> list[UUID]:
+    """Take what is due while somebody is about to take the run whose turn it is."""
+    with held(RUN, first.pk):
+        return take(first.pk)
+
+
+def test_who_finds_the_run_whose_turn_it_is_taken_drives_one_of_the_next_team() -> None:
+    """A message that has nothing driven while something is due leaves that to the sweeper."""
+    [first], [second] = make_due(TeamFactory.create(), 1, late_s=50), make_due(TeamFactory.create(), 1)
+    assert take_beside_another(first) == [second.team_id]
+
+
+def test_who_looked_at_one_team_only_would_find_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rewrite_text(
+        monkeypatch,
+        lease_rows,
+        "_LEASE_IN_TURN",
+        "waiting.team_id\n), next",
+        "waiting.team_id LIMIT 1\n), next",
+    )
+    [first], _ = make_due(TeamFactory.create(), 1, late_s=50), make_due(TeamFactory.create(), 1)
+    assert take_beside_another(first) == []
+
+
 def test_only_runs_of_the_same_priority_are_driven_instead() -> None:
     team = TeamFactory.create()
     [low] = make_due(team, 1, late_s=50, priority=Priority.LOW)
@@ -135,14 +160,13 @@ def test_a_run_that_only_rests_is_driven_itself_for_somebody_knows_more() -> Non
     assert list(Run.objects.filter(lease_until__isnull=False)) == [resting]
 
 
-def test_a_message_for_a_run_that_is_driven_rings_and_serves_another() -> None:
+def test_a_message_for_a_run_that_is_driven_serves_another_and_disturbs_nobody() -> None:
     first, second = make_due(TeamFactory.create(), 2)
     take(first.pk)
-    driver_of_second = driver.drive_in_turn
-    assert driver_of_second(first.pk) is None
+    assert driver.drive_in_turn(first.pk) is None
     first.refresh_from_db()
     second.refresh_from_db()
-    assert (first.wake_at is not None, second.lease_epoch) == (True, 1)
+    assert (first.wake_at, second.lease_epoch) == (None, 1)
 
 
 def test_a_worker_drives_by_turns_what_a_queue_of_runs_names_and_exactly_what_another_names(
