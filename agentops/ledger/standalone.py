@@ -28,6 +28,8 @@ from typing import Any
 FORMAT = "agentops-ledger/1"
 CHECKPOINT = "agentops-checkpoint/1"
 GENESIS = "00" * 32
+# Made once: to make one for each entry takes a quarter of the time.
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 Row = dict[str, Any]  # one JSON line of an export
 
@@ -89,7 +91,7 @@ def _verify_stream(
 
 def chain_hash(row: Row) -> str:
     """Return the SHA-256 (hex) that an entry must have: it binds everything but the content itself."""
-    facts = json.dumps(row["facts"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    facts = _encode(row["facts"])
     at = datetime.fromisoformat(row["at"]).astimezone(timezone.utc)  # noqa: UP017  runs on older Pythons too
     parts = (
         row["stream"],
