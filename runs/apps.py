@@ -24,6 +24,7 @@ class RunsConfig(AppConfig):
         from runs.changes import register_verbs
         from runs.changesets.staging import find_drafts
         from runs.edits import reassess
+        from runs.indicators import watching
         from runs.introspected import find_lost_right
         from runs.notices import register_kinds
         from runs.preflight import refuse_unsafe_activation
@@ -37,6 +38,7 @@ class RunsConfig(AppConfig):
         register_kinds()
         review_notices.register_kinds()
         telling.register_kinds()
+        watching.register_kinds()
         register_outcomes(read_outcomes)
         register_check(find_impossible)
         register_unready(find_drafts)

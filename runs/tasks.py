@@ -16,6 +16,7 @@ from runs import admission, extensions, lease_rows, retention, review_notices, w
 from runs.campaigns import close_due_campaigns
 from runs.driver import drive as drive_run
 from runs.driver import drive_in_turn
+from runs.indicators import watching
 from runs.leases import stopping
 from runs.metrics import counting
 from runs.queues import DRIVE, RUN_QUEUES, queue_of, send_due
@@ -65,6 +66,12 @@ def export_spans() -> int:
 def count() -> int:
     """Add what runs have done since to what is counted of them; return how many entries that were."""
     return counting.count_all()
+
+
+@shared_task(name="runs.look_at_versions")
+def look_at_versions() -> int:
+    """Look at the versions whose runs have grown in number; return how many looks that were."""
+    return watching.look_at_versions(now=timezone.now())
 
 
 @shared_task(name="runs.trim")

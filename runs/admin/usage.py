@@ -13,8 +13,7 @@ from django.db.models.functions import Coalesce, TruncDate
 
 from agentops.identifiers import first_id_at
 from identities.models import User
-from runs.models import Run
-from runs.regression import Regression, find_regressions
+from runs.models import Regression, Run
 
 BROKEN = ("failed", "halted", "expired")
 TREND_DAYS = 7
@@ -84,10 +83,17 @@ def weekly_usage(user: User, today: datetime, most: int) -> Week:
     read = runs.filter(pk__gte=Coalesce(Subquery(oldest_read), first_id_since(first)))
     found = _add_up(read, first.date())
     busiest = sorted(found, key=lambda usage: usage.runs, reverse=True)[:most]
-    regressions = find_regressions([usage.version_id for usage in busiest]) if busiest else {}
+    regressions = _find_regressions([usage.version_id for usage in busiest])
     for usage in busiest:
-        usage.regressions = regressions[usage.version_id]
+        usage.regressions = regressions.get(usage.version_id, [])
     return Week(busiest, sum(usage.runs for usage in found) >= MOST_READ, first)
+
+
+def _find_regressions(versions: list[UUID]) -> dict[UUID, list[Regression]]:
+    found: dict[UUID, list[Regression]] = {}
+    for each in Regression.objects.filter(version__in=versions).select_related("than").order_by("unit"):
+        found.setdefault(each.version_id, []).append(each)
+    return found
 
 
 def _add_up(runs: QuerySet[Run], first: date) -> list[Usage]:

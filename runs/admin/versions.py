@@ -18,6 +18,7 @@ from agentops.console.streams import register_streams
 from identities.acting import acting_person
 from identities.admin.changes import or_propose
 from identities.policies import may_govern
+from runs.admin.indicators import read_indicators
 from runs.admin.preflight import preflight_view
 from runs.admin.provisioning import begin_view, provisioning_view
 from runs.admin.table_foresight import foresight_view
@@ -111,6 +112,7 @@ class AgentVersionAdmin(GovernedAdmin):
             "price": Price.objects.filter(model=subject.model, active=True).first(),
             "findings": [] if retired else check_version(subject),
             "advice": [] if retired else advise(subject, catalogue),
+            "indicators": read_indicators(subject),
         }
 
 

@@ -5,6 +5,7 @@ from runs.models.budgets import Budget, BudgetWindow, Escrow
 from runs.models.campaigns import Campaign, CampaignItem
 from runs.models.changesets import ChangeItem, ChangeSet
 from runs.models.dead_letters import DeadLetter
+from runs.models.indicators import Regression, VersionLook
 from runs.models.metrics import Count, CountMark
 from runs.models.parts import KeptPart
 from runs.models.received import ReceivedCall
@@ -48,6 +49,7 @@ __all__ = [
     "Priority",
     "Proof",
     "ReceivedCall",
+    "Regression",
     "Run",
     "RunKind",
     "RunMode",
@@ -58,4 +60,5 @@ __all__ = [
     "Step",
     "Stop",
     "ToolCall",
+    "VersionLook",
 ]

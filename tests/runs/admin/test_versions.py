@@ -15,6 +15,7 @@ from tests.factories import (
     AgentVersionFactory,
 )
 from tests.runs.company import Company
+from tests.runs.test_indicators import complete, look, version
 
 pytestmark = [pytest.mark.console, pytest.mark.slow]
 
@@ -57,3 +58,20 @@ class TestVersions:
         act(sign_in(getattr(company.cast, name)), "runs_agentversion", "retire", published.pk)
         published.refresh_from_db()
         assert published.state == "published"
+
+    def test_what_its_runs_take_is_beside_what_those_of_the_version_before_took(
+        self, company: Company
+    ) -> None:
+        first, second = version(company, 1, "retired"), version(company, 2, "published")
+        client = sign_in(company.cast.alice)
+        address = page_of("runs_agentversion", "change", second.pk)
+        assert "What a completed run takes" not in text_of(client.get(address))
+        complete(company, second, 25, "0.05", 3)
+        assert "this version, 25 runs" in text_of(client.get(address))
+        complete(company, first, 25, "0.01", 3)
+        look()
+        page = text_of(client.get(address))
+        assert "this version, 25 runs v1, 25 runs" in page
+        assert "cost, USD 0.0500 0.0100" in page
+        assert "dearer than v1 found just now , after 20 runs: 0.0500 against 0.0100" in page
+        assert "called worse in at most 1 of a hundred cases" in page

@@ -1,0 +1,46 @@
+"""What is counted of a completed run, and how it is called. One SQL expression each, over ``r`` (``runs_run``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One thing of which a run can take more: ``worse`` is said of the version that does."""
+
+    name: str
+    label: str
+    worse: str
+    sql: str
+
+
+_REQUESTS = "SELECT {what} FROM approvals_approvalrequest a WHERE a.subject_ref = r.id::text"
+_CALLS = "SELECT count(*) FROM runs_tool_call c WHERE c.run_id = r.id AND c.state IN ({states})"
+_REFUSED, _FAILED = "'refused'", "'failed', 'unknown', 'parked'"
+_WAITED_S = "coalesce(sum(extract(epoch FROM a.decided_at - a.created_at)), 0)"
+
+UNITS = (
+    Unit("cost", "cost, USD", "dearer", "r.usd"),
+    Unit("steps", "steps", "more steps", "r.steps"),
+    Unit("approvals", "requests to people", "more requests", f"({_REQUESTS.format(what='count(*)')})"),
+    Unit(
+        "human_s",
+        "time until people decided, s",
+        "longer with people",
+        f"({_REQUESTS.format(what=_WAITED_S)})",
+    ),
+    Unit(
+        "denials",
+        "calls refused or denied",
+        "more refusals",
+        f"({_CALLS.format(states=_REFUSED)})",
+    ),
+    Unit(
+        "tool_errors",
+        "calls that failed",
+        "more errors",
+        f"({_CALLS.format(states=_FAILED)})",
+    ),
+)
+BY_NAME = {unit.name: unit for unit in UNITS}

@@ -1,0 +1,1 @@
+"""Suite ``indicators``: how often the rule is wrong, and how often it finds what is there."""
