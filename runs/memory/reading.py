@@ -30,8 +30,8 @@ _BEST = """
 SELECT m.id, m.text, m.passages, m.label, m.sensitive, m.written_at
 FROM runs_memory m, (SELECT replace(plainto_tsquery('english', %(words)s)::text, '&', '|')::tsquery AS any) AS wanted
 WHERE m.identity_id = %(identity)s AND m.principal_id = %(principal)s AND m.state = 'active' AND m.expires_at > %(now)s
-ORDER BY CASE WHEN m.words @@ wanted.any THEN ts_rank_cd(m.words, wanted.any) ELSE 0 END DESC, m.written_at DESC, m.id DESC
-LIMIT %(most)s
+ORDER BY CASE WHEN m.words @@ wanted.any THEN ts_rank_cd(m.words, wanted.any) ELSE 0 END DESC,
+    m.written_at DESC, m.id DESC LIMIT %(most)s
 """
 _MATCHING = """
 SELECT m.id, m.text, m.passages, m.label, m.sensitive, m.written_at
