@@ -151,7 +151,7 @@ ROWS: dict[str, Callable[[Cast], Model]] = {
     "runs.deadletter": lambda cast: parked_letter(RunFactory.create(agent_version__identity=cast.agent)),
     "runs.extension": lambda cast: asked_extension(cast, run_of(cast)),
     "runs.handover": handover,
-    "runs.memory": lambda cast: kept_note(run_of(cast)),
+    "runs.memory": lambda cast: kept_note(RunFactory.create(agent_version__identity=cast.agent)),
     "runs.run": run_of,
     "runs.schedule": schedule_of,
     "tools.decisiontable": lambda cast: table_of(cast).table,
