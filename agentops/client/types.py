@@ -1482,7 +1482,7 @@ class Memory(TypedDict):
     run: str
     step: int
     state: MemoryState
-    label: MemoryLabel
+    rests_on: MemoryLabel
     sensitive: bool
     text: str
     written_at: str
@@ -1505,7 +1505,7 @@ class MemoryDetail(TypedDict):
     run: str
     step: int
     state: MemoryState
-    label: MemoryLabel
+    rests_on: MemoryLabel
     sensitive: bool
     text: str
     written_at: str

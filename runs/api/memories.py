@@ -39,8 +39,10 @@ class MemorySerializer(serializers.Serializer[Memory]):
     run = serializers.UUIDField(source="run_id", help_text="The run that wrote it.")
     step = serializers.IntegerField()
     state = serializers.ChoiceField(Memory.State.choices)
-    label = serializers.ChoiceField(
-        Memory.Label.choices, help_text="The least trusted of what its run had read when it wrote it."
+    rests_on = serializers.ChoiceField(
+        Memory.Label.choices,
+        source="label",
+        help_text="The least trusted of what its run had read when it wrote it.",
     )
     sensitive = serializers.BooleanField(help_text="Its run had read something sensitive.")
     text = serializers.CharField(help_text="Empty where it was deleted.")

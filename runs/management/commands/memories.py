@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,11 @@ from runs.memory.affected import find_affected
 from runs.memory.services import delete_memory, release_memory, revert_memory
 from runs.models import Memory
 
-VERBS = {"release": release_memory, "revert": revert_memory, "delete": delete_memory}
+VERBS: dict[str, Callable[..., Memory]] = {
+    "release": release_memory,
+    "revert": revert_memory,
+    "delete": delete_memory,
+}
 
 
 class Command(BaseCommand):

@@ -147,7 +147,8 @@ def test_without_the_rule_they_do(desk: Company, monkeypatch: pytest.MonkeyPatch
 
 def _meanwhile(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, then: Callable[[], object]) -> None:
     """Have something happen once, right after a function has looked."""
-    before, done = getattr(module, name), []
+    before = getattr(module, name)
+    done: list[object] = []
 
     def look(*args: Any) -> Any:
         found = before(*args)
@@ -284,7 +285,7 @@ def test_over_the_api(desk: Company) -> None:
     listed = app.get("/memories?state=active").body["data"]
     assert [row["text"] for row in listed] == ["Has a dog.", NOTE]
     found = app.get(f"/memories/{entry.pk}").body
-    assert (found["text"], found["label"], found["run"]) == (NOTE, "user", str(entry.run_id))
+    assert (found["text"], found["rests_on"], found["run"]) == (NOTE, "user", str(entry.run_id))
     assert app.post(f"/memories/{entry.pk}/revert", {}).status == 422
     reverted = app.post(f"/memories/{entry.pk}/revert", {"reason": "It lies."}).body
     assert (reverted["state"], [each["run"] for each in reverted["read_by"]]) == (
