@@ -31,3 +31,23 @@ BEGIN
     END IF;
     RAISE EXCEPTION 'to publish this version takes a second person: % refused', TG_OP USING ERRCODE = '42501';
 END $$;
+
+-- Whose a note is, and what it rests on, is said once; what was taken back or deleted comes back by nobody.
+CREATE FUNCTION runs_guard_memory() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (NEW.id, NEW.identity_id, NEW.principal_id, NEW.run_id, NEW.step, NEW.call, NEW.label, NEW.sensitive,
+            NEW.written_at) IS DISTINCT FROM
+        (OLD.id, OLD.identity_id, OLD.principal_id, OLD.run_id, OLD.step, OLD.call, OLD.label, OLD.sensitive,
+            OLD.written_at) THEN
+        RAISE EXCEPTION 'a note stays whose it is' USING ERRCODE = '42501';
+    END IF;
+    IF NEW.state <> 'deleted' AND (NEW.text, NEW.passages) IS DISTINCT FROM (OLD.text, OLD.passages) THEN
+        RAISE EXCEPTION 'a note says what it says until it is deleted' USING ERRCODE = '42501';
+    END IF;
+    IF NEW.state <> OLD.state AND NOT (OLD.state || '>' || NEW.state = ANY (ARRAY['quarantined>active',
+            'quarantined>reverted', 'quarantined>deleted', 'active>reverted', 'active>deleted', 'reverted>deleted'])) THEN
+        RAISE EXCEPTION 'a note that was % does not become %', OLD.state, NEW.state USING ERRCODE = '42501';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER runs_memory_guarded BEFORE UPDATE ON runs_memory FOR EACH ROW EXECUTE FUNCTION runs_guard_memory();

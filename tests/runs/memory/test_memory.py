@@ -13,6 +13,7 @@ from runs import sources
 from runs.memory import offering, reading, using, writing
 from runs.models import Memory, MemoryReading
 from runs.prompts import read_prompt
+from tests.asking import kept_note
 from tests.factories import AgentFactory
 from tests.rewriting import rewrite, rewrite_text
 from tests.runs.company import ORDER, Company, proposes, says
@@ -134,16 +135,25 @@ def test_what_has_expired_is_read_no_more(desk: Company) -> None:
 # --- isolation ----------------------------------------------------------------------------------------------------
 
 
+OTHERS = "The customer of somebody else prefers e-mail."
+
+
+def note_of_another_agent(desk: Company, entry: Memory) -> None:
+    """Have another agent of the team remember something for the same principal."""
+    kept_note(
+        entry.run, identity=AgentFactory.create(team=desk.cast.team), state="active", step=9, text=OTHERS
+    )
+
+
 def test_nobody_else_is_shown_it(desk: Company) -> None:
     entry = note(desk)
     later(desk, recalls("e-mail"), says("Done."), subject="customer-2")
     assert NOTE not in shown(desk)
-    other = AgentFactory.create(team=desk.cast.team)
-    Memory.objects.update(identity=other)
+    note_of_another_agent(desk, entry)
+    desk.is_mutant = True  # no stream tells of the other agent's
     later(desk, recalls("e-mail"), says("Done."))
-    assert NOTE not in shown(desk)
-    assert not MemoryReading.objects.filter(memory=entry).exists()
-    Memory.objects.update(identity=entry.identity)  # as its stream has it
+    assert NOTE in shown(desk)
+    assert OTHERS not in shown(desk)
 
 
 @pytest.mark.parametrize("statement", ["_BEST", "_MATCHING"])
@@ -153,13 +163,12 @@ def test_without_the_condition_somebody_else_is(
 ) -> None:
     """The mutants."""
     desk.is_mutant = True
-    note(desk)
+    note_of_another_agent(desk, note(desk))
     rewrite_text(monkeypatch, reading, statement, guard, "true")
-    if "identity" in guard:
-        Memory.objects.update(identity=AgentFactory.create(team=desk.cast.team))
-    subject = "customer-2" if "principal" in guard else "customer-1"
-    later(desk, recalls("e-mail"), says("Done."), subject=subject)
-    assert NOTE in shown(desk)
+    later(
+        desk, recalls("e-mail"), says("Done."), subject="customer-2" if "principal" in guard else "customer-1"
+    )
+    assert (NOTE if "principal" in guard else OTHERS) in shown(desk)
 
 
 # --- what strangers write -----------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import ProgrammingError, connection
 from django.utils import timezone
 
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
@@ -24,6 +24,7 @@ from runs.retention import trim
 from tests.api.caller import caller_of
 from tests.asking import kept_note
 from tests.console.visits import act, count_queries, page_of, sign_in, text_of
+from tests.ledger.forging import as_owner
 from tests.rewriting import rewrite, rewrite_text
 from tests.runs.company import Company, says
 from tests.runs.memory.desk import (
@@ -39,6 +40,7 @@ from tests.runs.test_erasure import CANARY, allow_alice, dump
 from tests.runs.test_plans import EVE
 
 Verb = Callable[..., Memory]
+NOW = timezone.now()
 
 
 # --- the verbs ----------------------------------------------------------------------------------------------------
@@ -273,6 +275,51 @@ def test_rows_are_made_anew_from_the_streams(desk: Company, verb: Verb | None) -
         list(MemoryReading.objects.order_by("memory_id").values("memory_id", "run_id", "step", "read_at"))
         == read
     )
+
+
+@pytest.mark.parametrize(
+    ("state", "changes", "is_let"),
+    [
+        ("quarantined", {"state": "active"}, True),
+        ("active", {"state": "reverted"}, True),
+        ("reverted", {"state": "deleted", "text": ""}, True),
+        ("active", {"expires_at": NOW}, True),
+        ("reverted", {"state": "active"}, False),
+        ("active", {"state": "quarantined"}, False),
+        ("active", {"text": "Likes coffee."}, False),
+        ("active", {"text": ""}, False),
+        ("active", {"passages": ["Eve"]}, False),
+        ("active", {"label": "user"}, False),
+        ("active", {"sensitive": True}, False),
+        ("active", {"step": 2}, False),
+        ("active", {"principal": None}, False),
+    ],
+    ids=str,
+)
+def test_the_database_lets_a_note_be_taken_back_and_nothing_be_made_of_it(
+    desk: Company, state: str, changes: dict[str, Any], is_let: bool
+) -> None:
+    desk.is_mutant = True  # no stream tells of it
+    entry = kept_note(desk.start(), state=state)
+    if "principal" in changes:
+        changes = {"principal": desk.start(subject="customer-2").principal}
+    try:
+        Memory.objects.filter(pk=entry.pk).update(**changes)
+    except ProgrammingError:
+        assert not is_let
+    else:
+        assert is_let
+
+
+def test_without_the_trigger_everything_is(desk: Company) -> None:
+    """The mutant."""
+    entry = kept_note(desk.start(), state="reverted")
+    with as_owner(triggers=True) as owner:
+        owner.execute("DROP TRIGGER runs_memory_guarded ON runs_memory")
+        owner.execute("UPDATE runs_memory SET state = 'active', label = 'user' WHERE id = %s", (entry.pk,))
+        [state] = owner.execute("SELECT state FROM runs_memory").fetchone() or [""]
+        owner.rollback()
+    assert state == "active"
 
 
 # --- API, console, terminal ---------------------------------------------------------------------------------------
