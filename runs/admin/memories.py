@@ -16,7 +16,8 @@ from agentops.console.streams import register_streams
 from agentops.console.words import count
 from identities.acting import acting_person
 from runs.memory.affected import find_affected
-from runs.memory.services import RELEASE, delete_memory, release_memory, revert_memory
+from runs.memory.policies import RELEASE, may_release
+from runs.memory.services import delete_memory, release_memory, revert_memory
 from runs.models import Memory
 from runs.policies import CONTROL, may_control
 
@@ -52,7 +53,15 @@ class MemoryAdmin(GovernedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Load what list and page name."""
-        related = "identity", "principal", "run__team", "run__application", "settled_by"
+        related = (
+            "identity",
+            "principal",
+            "run__team",
+            "run__application",
+            "run__identity",
+            "run__principal",
+            "settled_by",
+        )
         return super().get_queryset(request).select_related(*related)
 
     def page_context(self, request: HttpRequest, subject: Any) -> dict[str, Any]:
@@ -62,7 +71,7 @@ class MemoryAdmin(GovernedAdmin):
     def has_release_permission(self, request: HttpRequest, obj: Memory | None = None) -> bool:
         """Offer the button to whom the service would let press it."""
         person = acting_person(request)
-        return person.has_perm(RELEASE) if obj is None else may_control(person, obj.run, RELEASE).allowed
+        return person.has_perm(RELEASE) if obj is None else may_release(person, obj).allowed
 
     def has_control_permission(self, request: HttpRequest, obj: Memory | None = None) -> bool:
         """Offer the buttons to whom the services would let press them."""

@@ -5,36 +5,32 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
-from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
+from agentops.errors import StateConflict, ValidationFailed
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.text import is_blank
 from identities.models import User
 from runs.memory.affected import find_affected
+from runs.memory.policies import may_release
 from runs.models import Memory
 from runs.policies import may_control
 
 STREAM_KIND = "memory"
 REASON_LIMIT = 2_000
 MOST_NAMED = 100  # runs and notes that the entry names; the rows have them all
-RELEASE = "runs.release_memory"
 State = Memory.State
 
 
 def release_memory(*, actor: User, memory: Memory, reason: str) -> Memory:
     """Let later runs read a note that was kept from them. It goes on being believed no more than what it rests on.
 
-    Raises PolicyDenied, also for whom its run acted; StateConflict unless it is quarantined and has not expired;
+    Raises PolicyDenied, also for who has a part in its run; StateConflict unless it is quarantined and has not expired;
     ValidationFailed without a reason.
     """
     _check_reason(reason)
     with transaction.atomic():
         locked = _lock(memory)
-        may_control(actor, locked.run, RELEASE).enforce()
-        if actor.kind != User.Kind.PERSON or locked.run.started_by_id == actor.pk:
-            raise PolicyDenied(
-                "own_run", "somebody else than the one for whom the run acted releases its notes"
-            )
+        may_release(actor, locked).enforce()
         if locked.state != State.QUARANTINED or locked.expires_at <= timezone.now():
             raise StateConflict("not_quarantined", "the note is not in quarantine, or has expired")
         return _settle(locked, State.ACTIVE, "memory.released", actor, reason)
@@ -83,7 +79,9 @@ def _check_length(reason: str) -> None:
 def _lock(memory: Memory) -> Memory:
     """Whoever is just being shown the note is waited for, and is among those who read it."""
     locked = Memory.objects.select_for_update(of=("self",))
-    return locked.select_related("run__team", "run__application").get(pk=memory.pk)
+    return locked.select_related("run__team", "run__application", "run__identity", "run__principal").get(
+        pk=memory.pk
+    )
 
 
 def _settle(memory: Memory, state: Memory.State, kind: str, actor: User, reason: str) -> Memory:

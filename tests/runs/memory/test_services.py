@@ -14,8 +14,9 @@ from django.utils import timezone
 
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
 from agentops.ledger.store import read_entries
+from identities.models import STAFF_ISSUER, AgentIdentity, Principal
 from runs.erasure import erase_principal, erase_run
-from runs.memory import affected, reading, services, writing
+from runs.memory import affected, policies, reading, writing
 from runs.memory.affected import find_affected
 from runs.memory.services import delete_memory, release_memory, revert_memory
 from runs.models import Memory, MemoryReading, Run
@@ -126,22 +127,41 @@ def test_who_may_not_is_refused(desk: Company, verb: Verb, who: str) -> None:
         verb(actor=getattr(desk.cast, who), memory=note_from_a_stranger(desk), reason="No.")
 
 
-def test_neither_an_application_nor_who_the_run_acted_for_releases(desk: Company) -> None:
+def test_an_application_does_not_release(desk: Company) -> None:
     entry = note_from_a_stranger(desk)
-    with pytest.raises(PolicyDenied):
-        release_memory(actor=desk.cast.application.service_account, memory=entry, reason="Mine.")
-    Run.objects.filter(pk=entry.run_id).update(started_by=desk.cast.ada)
     with pytest.raises(PolicyDenied) as refused:
+        release_memory(actor=desk.cast.application.service_account, memory=entry, reason="Mine.")
+    assert refused.value.code == "not_a_person"
+
+
+def with_a_part(desk: Company, part: str) -> Memory:
+    """Have a run noted something in which Ada has a part."""
+    entry, ada = note_from_a_stranger(desk), desk.cast.ada
+    if part == "starter":
+        Run.objects.filter(pk=entry.run_id).update(started_by=ada)
+    elif part == "owner":
+        AgentIdentity.objects.filter(pk=entry.identity_id).update(owner=ada)
+    else:
+        Principal.objects.filter(pk=entry.principal_id).update(issuer=STAFF_ISSUER, subject="ada")
+    return entry
+
+
+@pytest.mark.parametrize("part", ["starter", "owner", "end user"])
+def test_who_has_a_part_in_the_run_does_not_release(desk: Company, part: str) -> None:
+    entry = with_a_part(desk, part)
+    with pytest.raises(PolicyDenied):
         release_memory(actor=desk.cast.ada, memory=entry, reason="Mine.")
-    assert refused.value.code == "own_run"
+    page = sign_in(desk.cast.ada).get(page_of("runs_memory", "change", entry.pk)).content.decode()
+    assert 'value="revert"' in page
+    assert 'value="release"' not in page
 
 
-def test_without_the_rule_they_do(desk: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("part", ["starter", "owner", "end user"])
+def test_without_the_rule_they_do(desk: Company, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
     """The mutant."""
-    rewrite(monkeypatch, services, "release_memory", "locked.run.started_by_id == actor.pk", "False")
-    entry = note_from_a_stranger(desk)
-    Run.objects.filter(pk=entry.run_id).update(started_by=desk.cast.ada)
-    assert services.release_memory(actor=desk.cast.ada, memory=entry, reason="Mine.").state == "active"
+    entry = with_a_part(desk, part)
+    monkeypatch.setattr(policies, "find_part", lambda *_: None)
+    assert release_memory(actor=desk.cast.ada, memory=entry, reason="Mine.").state == "active"
 
 
 # --- at the same time ---------------------------------------------------------------------------------------------
