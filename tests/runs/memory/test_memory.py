@@ -11,7 +11,7 @@ from django.utils import timezone
 from agentops.engine import events as e
 from runs import sources
 from runs.memory import offering, reading, using, writing
-from runs.models import Memory, MemoryReading
+from runs.models import Memory, MemoryReading, Run
 from runs.prompts import read_prompt
 from tests.asking import kept_note
 from tests.factories import AgentFactory
@@ -27,6 +27,7 @@ from tests.runs.memory.desk import (
     republish,
     shown,
 )
+from tests.runs.plans import explain_with_only
 from tests.runs.test_plans import ANN, EVE, TO_ANN, TO_EVE, reads
 
 # --- written and read ---------------------------------------------------------------------------------------------
@@ -324,3 +325,25 @@ def test_names_are_reserved() -> None:
     from tools.services.catalogue import RESERVED_NAMES
 
     assert {each.name for each in offering._TOOLS} <= set(RESERVED_NAMES)
+
+
+def test_of_a_full_memory_the_best_eight_are_shown(desk: Company) -> None:
+    """Two hundred notes are the most there are; the best of them are still eight."""
+    run = note(desk).run
+    desk.is_mutant = True  # no stream tells of them
+    for number in range(199):
+        kept_note(
+            run, state="active", label="trusted", step=9 + number, text=f"Note {number} about a parcel."
+        )
+    later(desk, message="Where is parcel 117?")
+    notes = desk.content(Run.objects.latest("created_at"), e.MEMORY_RECALLED)["notes"]
+    assert (len(notes), "117" in notes[0]["text"]) == (8, True)
+
+
+@pytest.mark.parametrize("statement", ["_BEST", "_MATCHING"])
+def test_notes_are_found_by_an_index_however_many_others_have(desk: Company, statement: str) -> None:
+    entry = note(desk)
+    whose = {"identity": entry.identity_id, "principal": entry.principal_id, "now": entry.written_at}
+    asked = {**whose, "most": 8, "words": "a dog"}
+    plan = explain_with_only("memory_of_principal", "runs_memory", getattr(reading, statement), asked)
+    assert "memory_of_principal" in plan
