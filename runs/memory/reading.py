@@ -21,7 +21,7 @@ from tools.provenance.labels import Label, join_labels
 MOST_SHOWN = 8
 ROOM = 4_000  # characters of all notes that are shown at once
 SHARE = 8  # at most this share of the window
-LONGEST_REQUEST = 2_000  # characters of the user's words that are looked for
+MOST_WORDS = 40  # of the request are looked for: each takes time for each note
 NOTE_OVERHEAD = 60  # characters that a note takes in the prompt beside its text
 HOW_TO_RECALL = f"recall takes {{query}}: words, at most {LONGEST_QUERY} characters"
 
@@ -30,7 +30,7 @@ _BEST = """
 SELECT m.id, m.text, m.passages, m.label, m.sensitive, m.written_at
 FROM runs_memory m, (SELECT replace(plainto_tsquery('english', %(words)s)::text, '&', '|')::tsquery AS any) AS wanted
 WHERE m.identity_id = %(identity)s AND m.principal_id = %(principal)s AND m.state = 'active' AND m.expires_at > %(now)s
-ORDER BY CASE WHEN m.words @@ wanted.any THEN ts_rank_cd(m.words, wanted.any) ELSE 0 END DESC,
+ORDER BY CASE WHEN m.words @@ wanted.any THEN ts_rank(m.words, wanted.any) ELSE 0 END DESC,
     m.written_at DESC, m.id DESC LIMIT %(most)s
 """
 _MATCHING = """
@@ -38,7 +38,7 @@ SELECT m.id, m.text, m.passages, m.label, m.sensitive, m.written_at
 FROM runs_memory m, websearch_to_tsquery('english', %(words)s) AS wanted
 WHERE m.identity_id = %(identity)s AND m.principal_id = %(principal)s AND m.state = 'active' AND m.expires_at > %(now)s
     AND m.words @@ wanted
-ORDER BY ts_rank_cd(m.words, wanted) DESC, m.written_at DESC, m.id DESC LIMIT %(most)s
+ORDER BY ts_rank(m.words, wanted) DESC, m.written_at DESC, m.id DESC LIMIT %(most)s
 """
 # The rows are locked against being taken back until the reading is on the record: a revert lists all readers.
 _STILL_ACTIVE = "SELECT id FROM runs_memory WHERE id = ANY(%s) AND state = 'active' ORDER BY id FOR SHARE"
@@ -72,7 +72,8 @@ def recall_at_start(session: Session) -> None:
     if session.state.has_recalled or not has_memory(session.state, session.version):
         return
     message = str((session.content_of(session.state.marks[0].seq) or {}).get("message", ""))
-    notes = find_notes(session, _BEST, message[:LONGEST_REQUEST])
+    words = list(dict.fromkeys(message.split()))[:MOST_WORDS]
+    notes = find_notes(session, _BEST, " ".join(words))
     _note_reading(session, {"step": session.state.step}, notes)
 
 

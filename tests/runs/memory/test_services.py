@@ -40,6 +40,8 @@ from tests.runs.memory.desk import (
 from tests.runs.test_erasure import CANARY, allow_alice, dump
 from tests.runs.test_plans import EVE
 
+pytestmark = [pytest.mark.slow, pytest.mark.context]
+
 Verb = Callable[..., Memory]
 NOW = timezone.now()
 
