@@ -266,6 +266,8 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
         "RunProof": "runs.models.Proof",
         "ExtensionState": "runs.models.Extension.State",
         "DeadLetterState": "runs.models.DeadLetter.State",
+        "MemoryState": "runs.models.Memory.State",
+        "MemoryLabel": "runs.models.Memory.Label",
         "DeadLetterReason": "runs.models.DeadLetter.Reason",
         "HandoverOutcome": "runs.models.Handover.Outcome",
         "ClosingOutcome": "runs.answering.CLOSINGS",

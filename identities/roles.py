@@ -20,7 +20,13 @@ ROLES: dict[str, frozenset[str]] = {
     # Sees what their teams have; changes nothing, so it goes with no other role.
     AUDITOR: frozenset(),
     "approver": frozenset(
-        {"runs.answer_handover", "runs.extend_budget", "runs.settle_outcome", "runs.veto_call"}
+        {
+            "runs.answer_handover",
+            "runs.extend_budget",
+            "runs.release_memory",
+            "runs.settle_outcome",
+            "runs.veto_call",
+        }
     ),
     "tool owner": frozenset(
         {

@@ -36,6 +36,8 @@ class Behaviour:
     summarise: bool = False
     summary_model: str = ""
     redact: Sequence[str] = ()
+    memory: str = ""
+    memory_days: int = 90
     repeat_limit: int = 3
     max_extensions: int = 0
     extension_percent: int = 50
@@ -60,6 +62,8 @@ class Behaviour:
             del values["max_extensions"], values["extension_percent"], values["extension_ttl_s"]
         if not self.summarise:  # likewise
             del values["summarise"], values["summary_model"]
+        if not self.memory:  # likewise
+            del values["memory"], values["memory_days"]
         values["redact"] = list(self.redact)
         if not self.redact:  # likewise
             del values["redact"]

@@ -25,15 +25,16 @@ def may_extend(actor: User, run: Run, extension: Extension, *, second_factor: bo
         return controlled
     if is_auditor(actor):
         return May(False, "is_an_auditor", "an auditor sees, and decides about nothing")
-    if part := _find_part(actor, run, extension):
+    if part := find_part(actor, run, extension.owner_id):
         return part
     if not second_factor:
         return May(False, REQUIRED, "confirm with your second factor, then decide again")
     return May(True)
 
 
-def _find_part(actor: User, run: Run, extension: Extension) -> May | None:
-    own = next(_parts_in(actor, run, extension.owner_id), None)
+def find_part(actor: User, run: Run, owner_then: UUID | None = None) -> May | None:
+    """Return the refusal of somebody who has a part in a run, or in one that it acts for; None for all others."""
+    own = next(_parts_in(actor, run, owner_then), None)
     if own is not None:
         return May(False, PARTS[own].code, PARTS[own].words)
     above = Run.objects.filter(pk__in=[link["run"] for link in run.line])

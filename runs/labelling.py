@@ -17,10 +17,11 @@ _OF_THE_HOUSE = frozenset(
     (
         e.HANDOVER_ANSWERED, e.OUTCOME_SETTLED, e.APPROVAL_REFUSED, e.CONFIRMATION_REFUSED, e.CALL_EDITED,
         e.CALL_VETOED, e.CALL_ASKED_BACK, e.CALL_STAGED, e.PLAN_FROZEN, e.BUDGET_EXTENDED, e.CHANGES_SENT_BACK,
+        e.MEMORY_WRITTEN,
     )
 )  # fmt: skip
 # A label that was worked out when the entry was written, of all that it stands for.
-_LABELLED = (e.SUMMARY_WRITTEN, e.SUMMARY_FAILED, e.RESULT_READ)
+_LABELLED = (e.SUMMARY_WRITTEN, e.SUMMARY_FAILED, e.RESULT_READ, e.MEMORY_RECALLED)
 
 
 def label_entries(entries: Iterable[Written], catalogue: Mapping[str, ToolSpec]) -> Label:

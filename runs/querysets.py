@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         DeadLetter,
         Extension,
         Handover,
+        Memory,
         Run,
         Schedule,
         Stop,
@@ -111,6 +112,16 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
     def parked(self) -> Self:
         """Return those that wait for a person."""
         return self.filter(state="parked")
+
+
+class MemoryQuerySet(models.QuerySet["Memory"]):
+    def visible_to(self, user: User) -> Self:
+        """Return those that were written in the runs that somebody may see."""
+        return self.filter(run__in=apps.get_model("runs", "Run").objects.visible_to(user).order_by())
+
+    def quarantined(self) -> Self:
+        """Return those that wait for a person's word."""
+        return self.filter(state="quarantined", expires_at__gt=timezone.now())
 
 
 class StopQuerySet(models.QuerySet["Stop"]):

@@ -12,6 +12,7 @@ from runs import journal
 from runs.changesets.rebuilding import rebuild_changes
 from runs.handovers import rebuild_handovers
 from runs.histories import read_history
+from runs.memory.rebuilding import rebuild_memories
 from runs.models import Run, Step, ToolCall
 from runs.projection import Projection, project, run_row
 
@@ -20,7 +21,7 @@ from runs.projection import Projection, project, run_row
 def rebuild_run(run_id: UUID) -> int:
     """Write the rows of a run, its steps and its calls anew; return how many entries they were built from.
 
-    The rows of effects, of conversations handed over and of change sets are brought to where the stream says
+    The rows of effects, of conversations handed over, of change sets and of notes are brought to where the stream says
     that they stand; none is taken away. Drivers of the run wait meanwhile. Raises NotFound.
     """
     run = Run.objects.select_for_update().filter(pk=run_id).first()
@@ -43,4 +44,5 @@ def rebuild_run(run_id: UUID) -> int:
     with connection.cursor() as cursor:
         rebuild_handovers(cursor, run_id)
         rebuild_changes(cursor, run)
+        rebuild_memories(cursor, run)
     return len(events)

@@ -64,10 +64,19 @@ DELETE FROM runs_kept_part WHERE (run_id, digest) IN (
     SELECT p.run_id, p.digest FROM runs_kept_part p WHERE p.kept_at < %(part)s
     LIMIT %(batch)s FOR UPDATE OF p SKIP LOCKED)
 """
+# Its words are gone when nobody reads it any more; that it was there stays, for those who had read it.
+_MEMORIES = """
+UPDATE runs_memory SET text = '', passages = '[]', state = 'deleted' WHERE id IN (
+    SELECT id FROM runs_memory WHERE expires_at < %(now)s AND state <> 'deleted'
+    LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
+"""
 
 
 def trim(now: datetime) -> int:
-    """Delete what no run, decision or page looks at any more; return how many rows. Safe to repeat."""
+    """Delete what no run, decision or page looks at any more; return how many rows. Safe to repeat.
+
+    Of notes that have expired only the words go.
+    """
     past = now - WINDOW_KEPT
     values = {
         "run": now - RUN_KEPT,
@@ -76,10 +85,11 @@ def trim(now: datetime) -> int:
         "moves": now - MOVES_KEPT,
         "oldest": [window_of(per, UUID(int=0), past) for per in PERIODS if per not in ("call", "run")],
         "left": WINDOWS_LEFT,
+        "now": now,
         "batch": BATCH,
     }
     statements = (
-        _SNAPSHOTS, _CAPS_OF_RUNS, _CAPS_OF_WINDOWS, _ESCROWS, _BUDGET_WINDOWS, _PARTS, _BREAKER_MOVES,
+        _SNAPSHOTS, _CAPS_OF_RUNS, _CAPS_OF_WINDOWS, _ESCROWS, _BUDGET_WINDOWS, _PARTS, _BREAKER_MOVES, _MEMORIES,
     )  # fmt: skip
     return sum(_trim_in_batches(statement, values) for statement in statements)
 

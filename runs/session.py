@@ -112,7 +112,7 @@ class Session:
     def version(self) -> VersionSpec:
         version = read_version(self.context.agent_version_id)
         if self.applying is not None:  # nobody is there to plan, or to ask
-            return replace(version, plan="", may_ask_user=False, may_hand_over=False)
+            return replace(version, plan="", may_ask_user=False, may_hand_over=False, memory="")
         return self.undo.narrow(version) if self.undo else version
 
     @cached_property

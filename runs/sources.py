@@ -26,7 +26,15 @@ JUDGED = (
     "tainted",
     "sensitive",
 )  # facts of a child's answer: how far it is believed, and whether it may leave
-KINDS = (*SAID, e.HANDOVER_ANSWERED, e.STEP_DECIDED, e.CALL_EDITED, e.CALL_SUCCEEDED, *_LOOKED_UP)
+KINDS = (
+    *SAID,
+    e.HANDOVER_ANSWERED,
+    e.STEP_DECIDED,
+    e.CALL_EDITED,
+    e.CALL_SUCCEEDED,
+    e.MEMORY_RECALLED,
+    *_LOOKED_UP,
+)
 _QUERY = """
 SELECT seq, kind, facts, content FROM ledger_entry WHERE stream = %s AND seq > %s AND seq <= %s AND kind = ANY(%s)
 ORDER BY seq
@@ -84,6 +92,8 @@ class RunSources:
             tool = self.tools.get((facts["step"], facts["call"]), "")
             self.sources.read(label_result(tool, facts, content.get("value"), catalogue))
             self.sources.read_lists(content.get("value"))
+        elif kind == e.MEMORY_RECALLED and content:
+            self.sources.read(leaf for each in content["notes"] for leaf in label_note(each))
         elif kind in _LET_THROUGH and content:
             for each in content.get("resolutions", ()):
                 self._know(each)
@@ -148,6 +158,19 @@ def label_result(
         return leaves
     # A child's answer is believed no more than what it had read, and leaves no more freely.
     return bound_labels(leaves, tainted=facts["tainted"], sensitive=facts["sensitive"])
+
+
+def label_note(note: Mapping[str, Any]) -> Iterator[Leaf]:  # Any: JSON
+    """Yield what a note of an earlier run is believed: no more than what that had read, and nothing that it made up.
+
+    Also the user's words of then are not those of now, so they are trusted data like any.
+    """
+    where = f"its memory {note['id']}"
+    if note["label"] == "untrusted":
+        yield Leaf(note["text"], Label("untrusted", note["sensitive"]), where)
+        return
+    for passage in note["passages"]:
+        yield Leaf(passage, Label("trusted", note["sensitive"]), where)
 
 
 def find_written(edit: Mapping[str, Any]) -> list[str]:  # Any: JSON

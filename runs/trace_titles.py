@@ -30,7 +30,7 @@ LANES: dict[str, Lane] = {
     **dict.fromkeys(
         (e.ATTEMPT_STARTED, e.CALL_DELEGATED, e.CALLED_OFF, e.CALL_SUCCEEDED, *e.OF_ESCROW), "executed"
     ),
-    e.RESULT_READ: "executed",
+    **dict.fromkeys((e.RESULT_READ, e.MEMORY_RECALLED, e.MEMORY_WRITTEN), "executed"),
     **dict.fromkeys((e.SUMMARY_REQUESTED, e.SUMMARY_WRITTEN), "decided"),
     e.SUMMARY_FAILED: "broke",
     **dict.fromkeys(
@@ -71,6 +71,17 @@ def _decided(facts: Facts, _: str) -> str:
     if facts["calls"]:
         return f"Step {facts['step']}: wants to call " + ", ".join(call["tool"] for call in facts["calls"])
     return f"Step {facts['step']}: answers"
+
+
+def _recalled(facts: Facts, _: str) -> str:
+    count = len(facts["entries"] or ())
+    whose = ", with strangers' words among them" if facts["label"] == "untrusted" else ""
+    return f"Recalls {count} notes of earlier runs{whose}" if count else "Recalls nothing from earlier runs"
+
+
+def _remembered(facts: Facts, _: str) -> str:
+    kept = ", kept from later runs until a person has looked at it" if facts["state"] == "quarantined" else ""
+    return f"Notes something for later runs{kept}"
 
 
 def _allowed(facts: Facts, tool: str) -> str:
@@ -220,6 +231,8 @@ TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     e.RESULT_READ: lambda facts, _: (
         f"Reads on in the result of entry {facts['of']}, {facts['length']} characters long"
     ),
+    e.MEMORY_RECALLED: _recalled,
+    e.MEMORY_WRITTEN: _remembered,
     e.BUDGET_BOUND: "Another budget binds it from now on",
     e.BUDGET_DRAWN: "Draws on shared budgets",
     e.BUDGET_RETURNED: "Gives back what it held of shared budgets",

@@ -20,6 +20,7 @@ from agentops.errors import NotFound, StateConflict, ValidationFailed
 from runs import escrow, planning
 from runs.authority import heed_standing
 from runs.lookups.offering import offer_tools
+from runs.memory.reading import recall_at_start
 from runs.planner import Planner, build_planner
 from runs.planner.answers import PlannerAnswer, PlannerFailure, ProposedCall, Usage
 from runs.planner.estimates import upper_bound_tokens
@@ -63,6 +64,8 @@ def ask_planner(session: Session, step: int, attempt: int) -> None:
         return
     planning.freeze_by_words(session)
     declaring = planning.is_declaring(session)
+    if not declaring:  # not before the plan is frozen: what is recalled may be a stranger's
+        recall_at_start(session)
     window = planning.show_words(session) if declaring else session.window()
     offered = (planning.DECLARE_PLAN,) if declaring else offer_tools(session)
     reservation = _reserve(session, window, price, offered)
@@ -296,7 +299,7 @@ def describe_call(number: int, call: ProposedCall, version: VersionSpec) -> dict
         digest = keyed_digest([call.name, call.raw_arguments if problem else call.arguments])
     except ValidationFailed:  # integers beyond 2^53, lone surrogates: no exact JSON, so nothing to sign
         digest, problem = keyed_digest([call.name, ascii(call.raw_arguments)]), "malformed_arguments"
-    own = (*version.built_in, e.DECLARE_PLAN, e.READ_RESULT)
+    own = (*version.built_in, e.DECLARE_PLAN, e.READ_RESULT, e.REMEMBER, e.RECALL)
     known = call.name in version.catalogue or call.name in own
     tool = call.name if known else UNKNOWN_TOOL
     return {"call": number, "tool": tool, "args_digest": digest, "problem": problem}

@@ -30,6 +30,7 @@ _prices: Fresh[str, Price] = Fresh(PRICE_TTL_S)
 _VERSION = """
 SELECT v.id, v.number, v.instructions, v.planner, v.model, v.temperature, v.max_completion_tokens, v.may_ask_user,
     v.may_hand_over, v.context_tokens, v.plan, v.off_plan, v.summarise, v.summary_model, v.redact,
+    v.memory, v.memory_days,
     ARRAY(SELECT c.toolversion_id FROM runs_agentversion_catalogue c WHERE c.agentversion_id = v.id ORDER BY c.id)
 FROM runs_agentversion v WHERE v.id = %s
 """
@@ -112,6 +113,8 @@ class VersionSpec:
     summarise: bool
     summary_model: str
     redact: list[str]
+    memory: str
+    memory_days: int
     catalogue: dict[str, ToolSpec]
 
     @cached_property

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.utils import timezone
 
 from approvals.models import Confirmation
-from runs.models import DeadLetter, Extension, Run
+from runs.models import DeadLetter, Extension, Memory, Run
 from tests.cast import Cast
 from tests.factories import PrincipalFactory
 from tools.models import ToolVersion
@@ -42,4 +43,16 @@ def parked_letter(run: Run) -> DeadLetter:
     made: DeadLetter = DeadLetter.objects.create(
         run=run, team=run.team, reason="driver_died", attempts=8, entry=1, parked_at=timezone.now()
     )
+    return made
+
+
+def kept_note(run: Run, **changes: Any) -> Memory:
+    """Have a run have noted something that waits for a person's word."""
+    now = timezone.now()
+    row = {
+        "identity": run.identity, "principal": run.principal, "run": run, "step": 1, "call": 1, "text": "Likes tea.",
+        "label": "untrusted", "sensitive": False, "state": "quarantined", "written_at": now,
+        "expires_at": now + timedelta(days=90), **changes,
+    }  # fmt: skip
+    made: Memory = Memory.objects.create(**row)
     return made

@@ -56,10 +56,11 @@ from runs import (
 )
 from runs import services as runs
 from runs.behaviour import behaviour_of
-from runs.models import AgentVersion, Campaign, DeadLetter, Handover, Run, Schedule
+from runs.memory import services as memory
+from runs.models import AgentVersion, Campaign, DeadLetter, Handover, Memory, Run, Schedule
 from runs.planner.prices import Price
 from runs.schedules import services as schedules
-from tests.asking import asked_extension, parked_letter
+from tests.asking import asked_extension, kept_note, parked_letter
 from tests.cast import Cast
 from tests.factories import (
     AgentFactory,
@@ -343,6 +344,11 @@ def served_run(cast: Cast) -> Run:
     return runs.start_run(actor=actor, agent=cast.agent, message="Do it.", **named)  # type: ignore[arg-type]  # as above
 
 
+def note_of(cast: Cast) -> Memory:
+    """Have a run for a user of the application note something."""
+    return kept_note(served_run(cast))
+
+
 def letter_of(cast: Cast) -> DeadLetter:
     """Have a run parked that somebody else has started."""
     return parked_letter(run_of(cast))
@@ -565,6 +571,9 @@ DEEDS: dict[str, Deed] = {
     ),
     "redrive_letter": lambda c, a: dead_letters.redrive_letter(actor=a, letter=letter_of(c)),
     "discard_letter": lambda c, a: dead_letters.discard_letter(actor=a, letter=letter_of(c), reason="No."),
+    "release_memory": lambda c, a: memory.release_memory(actor=a, memory=note_of(c), reason="It is so."),
+    "revert_memory": lambda c, a: memory.revert_memory(actor=a, memory=note_of(c), reason="It lies."),
+    "delete_memory": lambda c, a: memory.delete_memory(actor=a, memory=note_of(c)),
     "veto_call": lambda c, a: runs.veto_call(actor=a, run=run_of(c), step=1, call=1, reason="No."),
     "settle_outcome": lambda c, a: runs.settle_outcome(
         actor=a, run=run_of(c), step=1, call=1, happened=True, note="I looked."
@@ -603,6 +612,7 @@ def verbs() -> set[str]:
         answering,
         extensions,
         dead_letters,
+        memory,
     ):
         found |= {
             name

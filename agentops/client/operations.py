@@ -841,6 +841,67 @@ class AsyncOperations(Protocol):
         answer: t.KeySet = await self._answer(Call("POST", Call.path("/api/v1/key-sets/{key_set_id}/revoke", key_set_id), key=idempotency_key or new_key()))
         return answer
 
+    async def list_memories(
+        self,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+        state: Literal["active", "quarantined", "reverted", "deleted"] | None = None,
+    ) -> t.MemoryPage:
+        """List what agents have noted for later runs, newest first."""
+
+        answer: t.MemoryPage = await self._answer(Call("GET", "/api/v1/memories", query={"cursor": cursor, "limit": limit, "state": state}))
+        return answer
+
+    async def get_memory(
+        self,
+        memory_id: str,
+        /,
+    ) -> t.MemoryDetail:
+        """Return a note, the runs that were shown it, and what those have noted since."""
+
+        answer: t.MemoryDetail = await self._answer(Call("GET", Call.path("/api/v1/memories/{memory_id}", memory_id)))
+        return answer
+
+    async def delete_memory(
+        self,
+        memory_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.MemoryDeletionBody],
+    ) -> t.MemoryDetail:
+        """Delete the words of a note; no later run is shown it."""
+
+        answer: t.MemoryDetail = await self._answer(Call("POST", Call.path("/api/v1/memories/{memory_id}/delete", memory_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    async def release_memory(
+        self,
+        memory_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.MemoryReasonBody],
+    ) -> t.MemoryDetail:
+        """Release a note from quarantine; what a call takes from it is believed no more than before."""
+
+        answer: t.MemoryDetail = await self._answer(Call("POST", Call.path("/api/v1/memories/{memory_id}/release", memory_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    async def revert_memory(
+        self,
+        memory_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.MemoryReasonBody],
+    ) -> t.MemoryDetail:
+        """Take a note back at once, and return the runs that were shown it, and what those have noted since."""
+
+        answer: t.MemoryDetail = await self._answer(Call("POST", Call.path("/api/v1/memories/{memory_id}/revert", memory_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
     async def get_installation_preflight(
         self,
     ) -> t.InstallationPreflight:
@@ -2656,6 +2717,67 @@ class Operations(Protocol):
         """Stop a generation at once: whoever has it gets no more tokens. Takes a fresh second factor."""
 
         answer: t.KeySet = self._answer(Call("POST", Call.path("/api/v1/key-sets/{key_set_id}/revoke", key_set_id), key=idempotency_key or new_key()))
+        return answer
+
+    def list_memories(
+        self,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+        state: Literal["active", "quarantined", "reverted", "deleted"] | None = None,
+    ) -> t.MemoryPage:
+        """List what agents have noted for later runs, newest first."""
+
+        answer: t.MemoryPage = self._answer(Call("GET", "/api/v1/memories", query={"cursor": cursor, "limit": limit, "state": state}))
+        return answer
+
+    def get_memory(
+        self,
+        memory_id: str,
+        /,
+    ) -> t.MemoryDetail:
+        """Return a note, the runs that were shown it, and what those have noted since."""
+
+        answer: t.MemoryDetail = self._answer(Call("GET", Call.path("/api/v1/memories/{memory_id}", memory_id)))
+        return answer
+
+    def delete_memory(
+        self,
+        memory_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.MemoryDeletionBody],
+    ) -> t.MemoryDetail:
+        """Delete the words of a note; no later run is shown it."""
+
+        answer: t.MemoryDetail = self._answer(Call("POST", Call.path("/api/v1/memories/{memory_id}/delete", memory_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    def release_memory(
+        self,
+        memory_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.MemoryReasonBody],
+    ) -> t.MemoryDetail:
+        """Release a note from quarantine; what a call takes from it is believed no more than before."""
+
+        answer: t.MemoryDetail = self._answer(Call("POST", Call.path("/api/v1/memories/{memory_id}/release", memory_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    def revert_memory(
+        self,
+        memory_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.MemoryReasonBody],
+    ) -> t.MemoryDetail:
+        """Take a note back at once, and return the runs that were shown it, and what those have noted since."""
+
+        answer: t.MemoryDetail = self._answer(Call("POST", Call.path("/api/v1/memories/{memory_id}/revert", memory_id), key=idempotency_key or new_key(), body=body))
         return answer
 
     def get_installation_preflight(

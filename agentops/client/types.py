@@ -969,7 +969,7 @@ class Event(TypedDict):
     content: Any
 
 
-EventKind: TypeAlias = "Literal[\"run.started\", \"run.held_back\", \"run.admitted\", \"call.received\", \"message.received\", \"input.received\", \"handover.answered\", \"handover.closed\", \"outcome.settled\", \"call.vetoed\", \"run.paused\", \"run.unpaused\", \"run.cancel_requested\", \"run.killed\", \"plan.frozen\", \"model.requested\", \"step.decided\", \"model.failed\", \"call.allowed\", \"call.gated\", \"call.refused\", \"call.held\", \"call.asked\", \"confirmation.requested\", \"confirmation.given\", \"confirmation.refused\", \"approval.granted\", \"approval.refused\", \"call.edited\", \"call.asked_back\", \"attempt.started\", \"call.delegated\", \"call.called_off\", \"attempt.failed\", \"call.deferred\", \"call.succeeded\", \"call.failed\", \"call.unknown\", \"call.parked\", \"result.read\", \"call.staged\", \"changes.offered\", \"changes.sent_back\", \"changes.settled\", \"summary.requested\", \"summary.written\", \"summary.failed\", \"budget.bound\", \"budget.drawn\", \"budget.returned\", \"budget.exhausted\", \"run.limit_reached\", \"budget.extended\", \"budget.extension_refused\", \"authority.lost\", \"run.completed\", \"run.halted\", \"run.failed\", \"run.cancelled\", \"run.expired\"]"
+EventKind: TypeAlias = "Literal[\"run.started\", \"run.held_back\", \"run.admitted\", \"call.received\", \"message.received\", \"input.received\", \"handover.answered\", \"handover.closed\", \"outcome.settled\", \"call.vetoed\", \"run.paused\", \"run.unpaused\", \"run.cancel_requested\", \"run.killed\", \"plan.frozen\", \"model.requested\", \"step.decided\", \"model.failed\", \"call.allowed\", \"call.gated\", \"call.refused\", \"call.held\", \"call.asked\", \"confirmation.requested\", \"confirmation.given\", \"confirmation.refused\", \"approval.granted\", \"approval.refused\", \"call.edited\", \"call.asked_back\", \"attempt.started\", \"call.delegated\", \"call.called_off\", \"attempt.failed\", \"call.deferred\", \"call.succeeded\", \"call.failed\", \"call.unknown\", \"call.parked\", \"result.read\", \"call.staged\", \"changes.offered\", \"changes.sent_back\", \"changes.settled\", \"summary.requested\", \"summary.written\", \"summary.failed\", \"memory.recalled\", \"memory.written\", \"budget.bound\", \"budget.drawn\", \"budget.returned\", \"budget.exhausted\", \"run.limit_reached\", \"budget.extended\", \"budget.extension_refused\", \"authority.lost\", \"run.completed\", \"run.halted\", \"run.failed\", \"run.cancelled\", \"run.expired\"]"
 
 
 class EventPage(TypedDict):
@@ -1472,6 +1472,75 @@ class Member(TypedDict):
     id: str
     digest: str
     oddities: list[Oddity]
+
+
+class Memory(TypedDict):
+    """A note of a run's, for later runs of the same agent for the same principal."""
+
+    id: str
+    agent: str
+    run: str
+    step: int
+    state: MemoryState
+    rests_on: MemoryLabel
+    sensitive: bool
+    text: str
+    written_at: str
+    expires_at: str
+    settled_at: str | None
+    settled_by: NotRequired[str | None]
+
+
+class MemoryDeletionBody(TypedDict):
+    """Why, if that is worth a word."""
+
+    reason: NotRequired[str]
+
+
+class MemoryDetail(TypedDict):
+    """A note with what it has reached, as far as the caller may see it."""
+
+    id: str
+    agent: str
+    run: str
+    step: int
+    state: MemoryState
+    rests_on: MemoryLabel
+    sensitive: bool
+    text: str
+    written_at: str
+    expires_at: str
+    settled_at: str | None
+    settled_by: NotRequired[str | None]
+    read_by: list[MemoryReading]
+    notes: list[Memory]
+
+
+MemoryLabel: TypeAlias = "Literal[\"user\", \"trusted\", \"untrusted\"]"
+
+
+class MemoryPage(TypedDict):
+    data: list[Memory]
+    has_more: bool
+    next_cursor: str | None
+
+
+class MemoryReading(TypedDict):
+    """A run that was shown the note, or one that rests on it."""
+
+    run: str
+    memory: str
+    step: int
+    read_at: str
+
+
+class MemoryReasonBody(TypedDict):
+    """Why; the record keeps it."""
+
+    reason: str
+
+
+MemoryState: TypeAlias = "Literal[\"active\", \"quarantined\", \"reverted\", \"deleted\"]"
 
 
 class MessageBody(TypedDict):

@@ -55,6 +55,8 @@ CALL_FAILED = "call.failed"
 CALL_UNKNOWN = "call.unknown"
 CALL_PARKED = "call.parked"
 RESULT_READ = "result.read"
+MEMORY_RECALLED = "memory.recalled"
+MEMORY_WRITTEN = "memory.written"
 BUDGET_BOUND = "budget.bound"
 BUDGET_DRAWN = "budget.drawn"
 BUDGET_RETURNED = "budget.returned"
@@ -83,6 +85,9 @@ INTENTS = frozenset(
         RUN_ADMITTED,
         MODEL_REQUESTED,
         SUMMARY_REQUESTED,
+        # Written with rows that may have been taken back meanwhile, or are one too many.
+        MEMORY_RECALLED,
+        MEMORY_WRITTEN,
         ATTEMPT_STARTED,
         CALL_DELEGATED,
         CALL_GATED,
@@ -123,6 +128,8 @@ HAND_OVER = "hand_over"
 DECLARE_PLAN = "declare_plan"
 # Offered once a result was too long to be shown whole.
 READ_RESULT = "read_result"
+# Offered where the version has a memory.
+REMEMBER, RECALL = "remember", "recall"
 BUILT_IN_TOOLS = {ASK_USER: "input", HAND_OVER: "handover"}
 
 

@@ -14,6 +14,7 @@ from agentops.engine.changes import (
     admission,
     budgets,
     calls,
+    memory,
     people,
     planner,
     staging,
@@ -131,6 +132,7 @@ _CHANGES: dict[str, Change] = {
     **calls.CHANGES,
     **staging.CHANGES,
     **summaries.CHANGES,
+    **memory.CHANGES,
     **budgets.CHANGES,
     **dict.fromkeys(e.ENDINGS, _ended),
 }

@@ -52,6 +52,7 @@ _VERDICTS = frozenset(
 _OF_MODEL = frozenset((e.STEP_DECIDED, e.MODEL_FAILED, e.SUMMARY_WRITTEN, e.SUMMARY_FAILED))
 _OF_ATTEMPT = frozenset((e.ATTEMPT_FAILED, e.CALL_SUCCEEDED, e.CALL_FAILED, e.CALL_UNKNOWN))
 _OF_BUDGET = frozenset((e.BUDGET_DRAWN, e.BUDGET_EXHAUSTED))
+_BEFORE_ASKING = frozenset((e.PLAN_FROZEN, e.MEMORY_RECALLED))
 _OF_ADMISSION = frozenset((e.RUN_HELD_BACK, e.RUN_ADMITTED))
 _ASSESSED = frozenset(
     (
@@ -63,6 +64,8 @@ _ASSESSED = frozenset(
         e.CALL_STAGED,
         e.PLAN_FROZEN,
         e.RESULT_READ,
+        e.MEMORY_RECALLED,
+        e.MEMORY_WRITTEN,
     )
 )
 _CALLED = frozenset(
@@ -189,7 +192,7 @@ def _leads_to(command: Command, event: Event, view: RunState) -> bool:
     match command:
         case AskPlanner(step, attempt):
             asked = kind == e.MODEL_REQUESTED and (facts["step"], facts["attempt"]) == (step, attempt)
-            return asked or kind in _OF_BUDGET or (kind == e.PLAN_FROZEN and "call" not in facts)
+            return asked or kind in _OF_BUDGET or (kind in _BEFORE_ASKING and "call" not in facts)
         case SettleLostAnswer(step, attempt):
             return kind == e.MODEL_FAILED and (facts["step"], facts["attempt"]) == (step, attempt)
         case Summarise(through):

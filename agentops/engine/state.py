@@ -309,6 +309,7 @@ class RunState(NamedTuple):
     # Beyond so many characters the oldest steps are summarised before the planner is asked again; 0: never.
     summarise_at: int = 0
     has_long_result: bool = False  # a result was too long to be shown whole: the planner may read on in it
+    has_recalled: bool = False  # what is known from earlier runs was looked for before the planner was asked
 
     @property
     def is_external(self) -> bool:

@@ -28,6 +28,7 @@ LIMITS = frozenset(
 FLOORS = frozenset({"veto_s", "within_s", "pause_s", "second_percent"})
 FLAGS = frozenset({"confirmation", "before_effect"})
 STRICTEST_PLAN_FIRST = ("planner", "words", "")
+LEAST_MEMORY_FIRST = ("", "ask", "auto", "all")
 STRICTEST_FIRST = ("revoked", "DENY", "REQUIRE_APPROVAL", "ALLOW_WITH_CAPS", "ALLOW")
 
 
@@ -43,6 +44,8 @@ def loosens(name: str, before: Any, after: Any) -> bool:  # Any: what the field 
         return (after or 0) < (before or 0)
     if name in FLAGS:
         return bool(before) and not after
+    if name == "memory":
+        return LEAST_MEMORY_FIRST.index(after or "") > LEAST_MEMORY_FIRST.index(before or "")
     if name == "redact":
         return not set(before or ()) <= set(after or ())
     if name == "second_below":  # none: whatever it moves

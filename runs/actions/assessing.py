@@ -21,6 +21,8 @@ from runs.guards import Guard
 from runs.handovers import open_handover
 from runs.lookups.offering import may_read_on
 from runs.lookups.resolving import content_of
+from runs.memory.offering import names_offered
+from runs.memory.using import use_memory
 from runs.results import read_on
 from runs.session import Session, utc_now
 from runs.versions import PLANNER
@@ -50,6 +52,10 @@ def assess_calls(session: Session, numbers: Sequence[int]) -> None:
             if not heed_standing(session):
                 return
             read_on(session, call)
+        elif call.tool in names_offered(session.state, session.version):
+            if not heed_standing(session):
+                return
+            use_memory(session, call)
         elif spec is None:
             known, named = (
                 ", ".join(session.version.catalogue),

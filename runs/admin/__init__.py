@@ -8,6 +8,7 @@ from runs.admin.changesets import ChangeSetAdmin
 from runs.admin.dead_letters import DeadLetterAdmin
 from runs.admin.extensions import ExtensionAdmin
 from runs.admin.handovers import HandoverAdmin
+from runs.admin.memories import MemoryAdmin
 from runs.admin.principals import PrincipalAdmin
 from runs.admin.runs import RunAdmin
 from runs.admin.schedules import ScheduleAdmin
@@ -23,6 +24,7 @@ __all__ = [
     "ExtensionAdmin",
     "HandoverAdmin",
     "KillSwitchAdmin",
+    "MemoryAdmin",
     "PriceAdmin",
     "PrincipalAdmin",
     "ReviewCapacityAdmin",

@@ -12,6 +12,7 @@ from runs.api import (
     events,
     extensions,
     handovers,
+    memories,
     preflight,
     proposals,  # noqa: F401  says what may be proposed
     reviewing,
@@ -25,6 +26,7 @@ from runs.api import (
 )
 
 RUN = "runs/<uuid:run_id>"
+MEMORY = "memories/<uuid:memory_id>"
 DEAD_LETTER = "dead-letters/<uuid:letter_id>"
 SCHEDULE = "schedules/<uuid:schedule_id>"
 CHANGE_SET = "change-sets/<uuid:change_set_id>"
@@ -88,6 +90,11 @@ urlpatterns = [
     path(DEAD_LETTER, dead_letters.DeadLetterDetail.as_view(), name="dead-letter"),
     path(f"{DEAD_LETTER}/redrive", dead_letters.Redrive.as_view(), name="dead-letter-redrive"),
     path(f"{DEAD_LETTER}/discard", dead_letters.Discard.as_view(), name="dead-letter-discard"),
+    path("memories", memories.Memories.as_view(), name="memories"),
+    path(MEMORY, memories.MemoryDetail.as_view(), name="memory"),
+    path(f"{MEMORY}/release", memories.Release.as_view(), name="memory-release"),
+    path(f"{MEMORY}/revert", memories.Revert.as_view(), name="memory-revert"),
+    path(f"{MEMORY}/delete", memories.Deletion.as_view(), name="memory-delete"),
     path("stops", stops.Stops.as_view(), name="stops"),
     path("stops/<uuid:stop_id>", stops.StopDetail.as_view(), name="stop"),
     path("tools/<uuid:tool_id>/metrics", tool_use.ToolMetrics.as_view(), name="tool-metrics"),

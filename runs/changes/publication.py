@@ -25,6 +25,7 @@ LIMITS = (
     "plan",
     "off_plan",
     "redact",
+    "memory",
 )
 
 Row = dict[str, Any]  # Any: columns

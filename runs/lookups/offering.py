@@ -7,6 +7,7 @@ from agentops.engine.state import RunState
 from runs.changesets.depending import offer_dependencies, takes_dependencies
 from runs.lookups.calling import Unanswered
 from runs.lookups.listing import list_offered
+from runs.memory.offering import offer_memory
 from runs.models import EXTERNAL
 from runs.planner.messages import ToolSchema
 from runs.session import Session
@@ -30,8 +31,9 @@ def _let_depend(session: Session, shown: ToolSchema) -> ToolSchema:
 
 
 def offered_beside(state: RunState, version: VersionSpec) -> tuple[ToolSchema, ...]:
-    """Return what a run offers beside its version's tools: reading on, once a result was too long to be shown whole."""
-    return (READ_RESULT_TOOL,) if may_read_on(state, version) else ()
+    """Return what a run offers beside its version's tools: reading on in a long result, and its memory."""
+    reading = (READ_RESULT_TOOL,) if may_read_on(state, version) else ()
+    return (*reading, *offer_memory(state, version))
 
 
 def may_read_on(state: RunState, version: VersionSpec) -> bool:

@@ -6,6 +6,7 @@ from runs.models.campaigns import Campaign, CampaignItem
 from runs.models.changesets import ChangeItem, ChangeSet
 from runs.models.dead_letters import DeadLetter
 from runs.models.indicators import Regression, VersionLook
+from runs.models.memory import Memory, MemoryReading
 from runs.models.metrics import Count, CountMark
 from runs.models.parts import KeptPart
 from runs.models.received import ReceivedCall
@@ -45,6 +46,8 @@ __all__ = [
     "Extension",
     "Handover",
     "KeptPart",
+    "Memory",
+    "MemoryReading",
     "Price",
     "Priority",
     "Proof",

@@ -17,6 +17,7 @@ from tools.models import ToolVersion
 
 MOST_EXTENSIONS = 10
 LONGEST_TTL_S = 7 * 86_400
+LONGEST_MEMORY_DAYS = 3_650
 EXTERNAL = "external"  # the planner of versions that nobody asks: an agent outside calls their tools
 
 
@@ -73,6 +74,13 @@ class AgentVersion(models.Model):
         WORDS = "words", "by the user's words"
         PLANNER = "planner", "by the planner's first turn, within the user's words"
 
+    class Memory(models.TextChoices):
+        """What becomes of a note that one of its runs writes."""
+
+        ASK = "ask", "a person releases each note before it is read"
+        AUTO = "auto", "a person releases those that rest on strangers' words or on something sensitive"
+        ALL = "all", "each is read, whatever it rests on"
+
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     identity = models.ForeignKey(AgentIdentity, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
@@ -118,6 +126,20 @@ class AgentVersion(models.Model):
         blank=True,
         validators=[check_redacted],
         help_text="What is taken out of prompts: card, email, iban, and sensitive for what tools call so.",
+    )
+    memory = models.CharField(
+        max_length=8,
+        choices=Memory,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="What its runs may note for later runs for the same principal, and read of it; empty: nothing.",
+    )
+    memory_days = models.PositiveSmallIntegerField(
+        default=90,
+        db_default=90,
+        validators=[MinValueValidator(1), MaxValueValidator(LONGEST_MEMORY_DAYS)],
+        help_text="For so long a note is read.",
     )
     # Below 2 and beyond what the engine remembers nothing would ever be found to repeat itself.
     repeat_limit = models.PositiveSmallIntegerField(

@@ -64,6 +64,7 @@ class UndoPlan:
             plan="",
             may_ask_user=False,
             may_hand_over=False,
+            memory="",
             catalogue={spec.name: spec for spec in specs},
         )
 

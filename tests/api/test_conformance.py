@@ -22,7 +22,7 @@ from runs.models import AgentVersion, Campaign, Handover, Run, Stop
 from tests.api.caller import Caller
 from tests.api.conftest import Callers
 from tests.api.live import serve_api
-from tests.asking import asked_confirmation, asked_extension, parked_letter
+from tests.asking import asked_confirmation, asked_extension, kept_note, parked_letter
 from tests.cast import Cast
 from tests.factories import ApprovalRequestFactory, GrantFactory, RunFactory, ToolVersionFactory
 from tests.factories.runs import change_set_of
@@ -67,6 +67,7 @@ batch_id = "{batch}"
 confirmation_id = "{confirmation}"
 extension_id = "{extension}"
 letter_id = "{letter}"
+memory_id = "{memory}"
 switch_id = "{switch}"
 application_id = "{application}"
 api_key_id = "{api_key}"
@@ -124,6 +125,7 @@ def config(cast: Cast, version: AgentVersion, tmp_path: Path) -> Path:
             confirmation=asked_confirmation(cast, tool_version).pk,
             extension=asked_extension(cast, run).pk,
             letter=parked_letter(run).pk,
+            memory=kept_note(run).pk,
             switch=switch_of(cast).pk,
             application=cast.application.pk,
             api_key=key_of(cast).pk,

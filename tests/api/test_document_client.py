@@ -93,7 +93,7 @@ def test_the_document_is_enough(client: DocumentClient, company: Company, caller
     company.add_tool("cancel", idempotency="none")
     company.add_tool("ship", function="cancel", grant_veto_s=600)
     company.add_tool("reship", function="cancel", grant_confirmation=True)
-    company.publish(max_extensions=1, extension_percent=100, max_steps=5)
+    company.publish(max_extensions=1, extension_percent=100, max_steps=5, memory="ask")
     story = Story(client, company, callers)
     refunded = ask_and_approve(story)
     ask_back_and_edit(story)
@@ -115,6 +115,7 @@ def test_the_document_is_enough(client: DocumentClient, company: Company, caller
     confirm(story)
     plan(story)
     give_up(story)
+    remember(story)
     stop_agent(story)
     set_up_another(story)
     take_over(story)
@@ -458,6 +459,21 @@ def give_up(story: Story) -> None:
         client.call(story.alice, verb, body, letter_id=letter)
         story.drive(run)
         assert story.show(run)["state"] == state
+
+
+def remember(story: Story) -> None:
+    """Have a run note something, Ada release it and take it back, and the application delete it."""
+    client = story.client
+    run = story.start(proposes(("remember", {"text": "Likes tea."})), says("Done."))
+    [listed] = client.pages(story.app, "listMemories", state="quarantined")
+    which = {"memory_id": listed["id"]}
+    assert client.call(story.app, "getMemory", **which)["run"] == run
+    because = {"reason": "I looked."}
+    assert client.call(story.ada, "releaseMemory", because, **which)["state"] == "active"
+    reader = story.start(says("Done."))
+    reverted = client.call(story.ada, "revertMemory", because, **which)
+    assert [each["run"] for each in reverted["read_by"]] == [reader]
+    assert client.call(story.app, "deleteMemory", {}, **which)["text"] == ""
 
 
 def set_up_another(story: Story) -> None:

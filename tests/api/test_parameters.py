@@ -31,6 +31,7 @@ def address(path: str) -> str:
         "confirmation_id",
         "extension_id",
         "letter_id",
+        "memory_id",
         "switch_id",
         "application_id",
         "api_key_id",

@@ -298,18 +298,25 @@ def test_to_ask_the_end_user_no_more_takes_two(governed: Cast, before: bool, aft
         ({"redact": ["iban", "email", "card"]}, False),
         ({"redact": ["card"]}, True),
         ({"redact": []}, True),
+        ({"memory": "all"}, True),
+        ({"memory": "ask"}, False),
+        ({"memory": ""}, False),
         ({}, False),
     ],
     ids=str,
 )
-def test_to_go_on_at_a_limit_more_often_or_take_less_out_of_prompts_takes_two(
+def test_to_go_on_at_a_limit_more_often_take_less_out_of_prompts_or_remember_more_takes_two(
     governed: Cast, changes: dict[str, Any], loosens: bool
 ) -> None:
     """Without anybody's signature, and past the services: the trigger alone."""
     redacted = ["card", "email"]
-    before = AgentVersionFactory.create(identity=governed.agent, published=True, redact=redacted)
+    before = AgentVersionFactory.create(
+        identity=governed.agent, published=True, redact=redacted, memory="auto"
+    )
     AgentVersion.objects.filter(pk=before.pk).update(state="retired")
-    draft = AgentVersionFactory.create(identity=governed.agent, **{"redact": redacted, **changes})
+    draft = AgentVersionFactory.create(
+        identity=governed.agent, **{"redact": redacted, "memory": "auto", **changes}
+    )
     try:
         with transaction.atomic():
             AgentVersion.objects.filter(pk=draft.pk).update(state="published")

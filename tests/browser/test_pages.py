@@ -23,7 +23,7 @@ LISTS = (
     "approvals/samplingrule", "approvals/approvalrequest/together", "approvals/absence",
     "approvals/noticechannel", "approvals/noticedelivery", "approvals/mailpreference",
     "approvals/oversightrule", "approvals/oversightrule/report", "approvals/secondlook",
-    "runs/extension", "runs/schedule", "runs/deadletter",
+    "runs/extension", "runs/schedule", "runs/deadletter", "runs/memory",
 )  # fmt: skip
 FORMS = (
     "runs/run/add", "runs/stop/add", "identities/apikey/add", "identities/user/add", "tools/toolgrant/add",

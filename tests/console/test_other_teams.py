@@ -33,7 +33,7 @@ from identities.services import add_issuer, suspend_agent
 from runs.models import Handover
 from runs.stops import stop
 from tests.api.caller import Caller, bearer_of
-from tests.asking import asked_confirmation, asked_extension, parked_letter
+from tests.asking import asked_confirmation, asked_extension, kept_note, parked_letter
 from tests.cast import Cast
 from tests.console.visits import page_of, sign_in, text_of
 from tests.factories import (
@@ -151,6 +151,7 @@ ROWS: dict[str, Callable[[Cast], Model]] = {
     "runs.deadletter": lambda cast: parked_letter(RunFactory.create(agent_version__identity=cast.agent)),
     "runs.extension": lambda cast: asked_extension(cast, run_of(cast)),
     "runs.handover": handover,
+    "runs.memory": lambda cast: kept_note(RunFactory.create(agent_version__identity=cast.agent)),
     "runs.run": run_of,
     "runs.schedule": schedule_of,
     "tools.decisiontable": lambda cast: table_of(cast).table,
@@ -238,6 +239,7 @@ def test_the_api_tells_an_outsider_nothing(cast: Cast) -> None:
     ids["webhook_id"] = channel_of(cast)
     ids["handover_id"] = Handover.objects.get(run=run)
     ids["letter_id"] = parked_letter(run)
+    ids["memory_id"] = kept_note(run)
     ids["extension_id"] = asked_extension(cast, run)
     ids["confirmation_id"] = asked_confirmation(cast, ToolVersionFactory.create(tool__team=cast.team))
     ids["proposal_id"] = proposal(cast)

@@ -25,6 +25,7 @@ from tests.verbs import DEEDS, key_of, run_of, tool_of, verbs, version_of
 UNASKED = {
     "suspend_agent", "throw_switch", "stop_api_key", "quarantine_tool", "force_breaker_open", "stop",
     "pause_run", "cancel_run", "kill_run", "veto_call", "redrive_letter", "discard_letter", "retire_version",
+    "release_memory", "revert_memory", "delete_memory",
     "create_agent", "open_campaign", "create_application", "create_team", "update_team",
     "create_tool", "add_version", "reset_breaker", "draft_version",
     "create_table", "save_table", "import_table", "retire_table",

@@ -24,7 +24,7 @@ MAY: dict[str, set[str]] = {
     "auditor": set(),
     "approver": {
         "settle_outcome", "veto_call", "grant_extension", "refuse_extension",
-        "claim_handover", "release_handover", "answer_handover", "close_handover",
+        "claim_handover", "release_handover", "answer_handover", "close_handover", "release_memory",
     },
     "tool owner": {
         "create_tool", "add_version", "quarantine_tool", "accept_tool", "retire_tool", "stop",
@@ -56,6 +56,7 @@ MAY: dict[str, set[str]] = {
         "pause_run", "resume_run", "cancel_run", "kill_run", "add_message", "answer_input", "settle_outcome",
         "veto_call", "claim_handover", "release_handover", "answer_handover", "close_handover",
         "pause_schedule", "end_schedule", "redrive_letter", "discard_letter",
+        "revert_memory", "delete_memory",
     },
 }  # fmt: skip
 SUPERUSERS = {

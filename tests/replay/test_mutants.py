@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 from agentops.engine import decide, fold, retry, trouble
-from agentops.engine.changes import budgets, calls, summaries
+from agentops.engine.changes import budgets, calls, memory, summaries
 from agentops.engine.fold import UnfoldableEvent
 from agentops.engine.probes import check_history
 from agentops.engine.replay import replay
@@ -50,6 +50,7 @@ SHOWN: dict[str, Mutation] = {
         "if False:",
     ),
     "what was summarised stays": (summaries, "_put_instead", 'mark.step > facts["through"]', "True"),
+    "what was noted is noted again": (memory, "_answered", 'status="succeeded"', 'status="proposed"'),
     "a doubtful call is parked unasked": (decide, "_next_for_calls", *PARK),
     "a doubtful call is repeated unasked": (decide, "_next_for_calls", *REPEAT),
     "a doubtful call is never asked about": (decide, "_next_for_calls", *FORGET),

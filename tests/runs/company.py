@@ -46,6 +46,8 @@ UNION ALL SELECT 'handover', ARRAY[step::text, call::text], to_jsonb(r) FROM run
 UNION ALL SELECT 'change set', ARRAY[id::text], to_jsonb(r) - 'settled_at' FROM runs_changeset r WHERE run_id = %(run)s
 UNION ALL SELECT 'item', ARRAY[s.id::text, i.number::text], to_jsonb(i) FROM runs_change_item i
     JOIN runs_changeset s ON s.id = i.change_set_id WHERE s.run_id = %(run)s
+UNION ALL SELECT 'memory', ARRAY[id::text], to_jsonb(m) FROM runs_memory m WHERE run_id = %(run)s
+UNION ALL SELECT 'reading', ARRAY[memory_id::text], to_jsonb(r) FROM runs_memoryreading r WHERE run_id = %(run)s
 ORDER BY 1, 2
 """
 

@@ -7,7 +7,7 @@ from runs.models import Run
 from runs.schedules.services import create_schedule
 from tests import verbs
 from tests.approvals.batching import put_together
-from tests.asking import parked_letter
+from tests.asking import kept_note, parked_letter
 from tests.factories import AgentFactory, AgentVersionFactory
 from tests.runs.company import Company
 
@@ -30,6 +30,7 @@ def furnish(company: Company) -> None:
     for make in makers:
         make(cast)
     parked_letter(Run.objects.earliest("id"))
+    kept_note(Run.objects.earliest("id"))
     verbs.stop_everything(cast, cast.ada)
     plan_by_the_clock(company)
     MailPreference.objects.create(user=cast.fiona)

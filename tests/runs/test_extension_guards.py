@@ -40,7 +40,7 @@ def twice(company: Company) -> object:
 
 Mutation = tuple[ModuleType, str, str, str]
 GUARDS: dict[str, tuple[Attack, Mutation]] = {
-    "the owner decides": (by("alice"), (extending, "may_extend", "if part := _find_part(", "if False and (")),
+    "the owner decides": (by("alice"), (extending, "may_extend", "if part := find_part(", "if False and (")),
     "without the right": (by("bob"), (extending, "may_extend", "if not controlled.allowed:", "if False:")),
     "without a factor": (
         lambda company: grant(company, More(steps=1), second_factor=False),

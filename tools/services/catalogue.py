@@ -32,7 +32,7 @@ from tools.services.table_faults import find_table_faults
 from tools.services.undoing import find_undo_faults
 
 # Offered to the model by runs themselves.
-RESERVED_NAMES = ("ask_user", "hand_over", "declare_plan", "read_result")
+RESERVED_NAMES = ("ask_user", "hand_over", "declare_plan", "read_result", "remember", "recall")
 OPERATE = "tools.operate_tool"
 CHANGE = "tools.change_tool"
 

@@ -16,7 +16,8 @@ from agentops.engine.state import CallState, CallStatus, Join, Limits, RunState,
 _BEFORE = ("allowed", "confirmed", "approved", "held", "retrying", "deferred")
 
 
-def _pick(state: RunState, facts: Facts, *statuses: str) -> CallState:
+def pick_call(state: RunState, facts: Facts, *statuses: str) -> CallState:
+    """Return the call of the current step that an event is about; raises ValueError unless it stands like this."""
     if state.phase != "calling" or facts["step"] != state.step_of(facts["call"]):
         raise ValueError("not the current step")
     call = state.call(facts["call"])
@@ -26,13 +27,13 @@ def _pick(state: RunState, facts: Facts, *statuses: str) -> CallState:
 
 
 def _call_allowed(state: RunState, facts: Facts, event: Event) -> RunState:
-    call = _pick(state, facts, "proposed", "confirmed", "approved", "allowed", "deferred", "waiting")
+    call = pick_call(state, facts, "proposed", "confirmed", "approved", "allowed", "deferred", "waiting")
     allowed = _with_terms(call, facts, "allowed")
     return state.with_call(_hold(allowed, facts["held_until"], event) if "held_until" in facts else allowed)
 
 
 def _call_gated(state: RunState, facts: Facts, event: Event) -> RunState:
-    call = _pick(state, facts, "proposed", *_BEFORE)
+    call = pick_call(state, facts, "proposed", *_BEFORE)
     asked = _with_terms(call, facts, "waiting")._replace(
         approval=facts["approval"], expires_at=facts["expires_at"]
     )
@@ -57,7 +58,7 @@ def _with_terms(call: CallState, facts: Facts, status: CallStatus) -> CallState:
 
 
 def _call_refused(state: RunState, facts: Facts, event: Event) -> RunState:
-    call = _pick(state, facts, "proposed", *_BEFORE, "waiting", "confirming")
+    call = pick_call(state, facts, "proposed", *_BEFORE, "waiting", "confirming")
     return mark_entry(
         state.with_call(call._replace(status="refused", code=facts["code"], retry_at=None)), event
     )
@@ -65,7 +66,7 @@ def _call_refused(state: RunState, facts: Facts, event: Event) -> RunState:
 
 def _call_held(state: RunState, facts: Facts, event: Event) -> RunState:
     """A call that may go out waits, for people to veto it; told a later time, it has waited since the first."""
-    call = _pick(state, facts, "allowed", "confirmed", "approved", "held", "deferred")
+    call = pick_call(state, facts, "allowed", "confirmed", "approved", "held", "deferred")
     return state.with_call(_hold(call, facts["held_until"], event))
 
 
@@ -75,23 +76,23 @@ def _hold(call: CallState, until: str, event: Event) -> CallState:
 
 
 def _call_asked(state: RunState, facts: Facts, event: Event) -> RunState:
-    call = _pick(state, facts, "proposed")
+    call = pick_call(state, facts, "proposed")
     return state.with_call(call._replace(status="asked", code=facts["action"]))
 
 
 def _approval_granted(state: RunState, facts: Facts, event: Event) -> RunState:
-    call = _pick(state, facts, "waiting")
+    call = pick_call(state, facts, "waiting")
     return state.with_call(call._replace(status="approved"))
 
 
 def _approval_refused(state: RunState, facts: Facts, event: Event) -> RunState:
-    call = _pick(state, facts, "waiting")
+    call = pick_call(state, facts, "waiting")
     return mark_entry(state.with_call(call._replace(status="refused", code=facts["code"])), event)
 
 
 def _confirmation_requested(state: RunState, facts: Facts, event: Event) -> RunState:
     """The end user is asked; what people had approved was another call, or this one in another state."""
-    call = _pick(state, facts, "proposed", *_BEFORE)
+    call = pick_call(state, facts, "proposed", *_BEFORE)
     asked = _with_terms(call, facts, "confirming")._replace(
         confirmation=facts["confirmation"], approval="", expires_at=facts["expires_at"]
     )
@@ -99,18 +100,18 @@ def _confirmation_requested(state: RunState, facts: Facts, event: Event) -> RunS
 
 
 def _confirmation_given(state: RunState, facts: Facts, event: Event) -> RunState:
-    call = _pick(state, facts, "confirming")
+    call = pick_call(state, facts, "confirming")
     return state.with_call(call._replace(status="confirmed", expires_at=""))
 
 
 def _confirmation_refused(state: RunState, facts: Facts, event: Event) -> RunState:
-    call = _pick(state, facts, "confirming")
+    call = pick_call(state, facts, "confirming")
     return mark_entry(state.with_call(call._replace(status="refused", code=facts["code"])), event)
 
 
 def _call_edited(state: RunState, facts: Facts, event: Event) -> RunState:
     """A person wants it with other arguments: it is a proposal again, and whatever held for it is asked anew."""
-    call = _pick(state, facts, "waiting")
+    call = pick_call(state, facts, "waiting")
     if call.attempts:
         raise ValueError("it was tried with other arguments")
     edited = call._replace(
@@ -126,13 +127,13 @@ def _call_edited(state: RunState, facts: Facts, event: Event) -> RunState:
 
 def _call_asked_back(state: RunState, facts: Facts, event: Event) -> RunState:
     """A person asks before they decide: this call is not made, and the planner may answer and propose it again."""
-    call = _pick(state, facts, "waiting")
+    call = pick_call(state, facts, "waiting")
     asked = forget_proposals(state).with_call(call._replace(status="refused", code="asked_back"))
     return mark_entry(asked, event)
 
 
 def _attempt_started(state: RunState, facts: Facts, event: Event) -> RunState:
-    call = _pick(state, facts, *_BEFORE)
+    call = pick_call(state, facts, *_BEFORE)
     if state.proposes and call.effect != "read":
         raise ValueError("a run that proposes has no effects of its own")
     if facts["attempt"] != call.attempts + 1:
@@ -144,13 +145,13 @@ def _attempt_started(state: RunState, facts: Facts, event: Event) -> RunState:
 
 def _call_delegated(state: RunState, facts: Facts, event: Event) -> RunState:
     """A child run was started with the attempt: the call waits for it, and a share of the limits is the child's."""
-    call, share = _pick(state, facts, "started"), facts["share"]
+    call, share = pick_call(state, facts, "started"), facts["share"]
     lent = Limits(share["steps"], share["tokens"], Decimal(share["usd"]), share["seconds"])
     return state.with_call(call._replace(status="delegated", child=facts["child"], share=lent))
 
 
 def _called_off(state: RunState, facts: Facts, event: Event) -> RunState:
-    call = _pick(state, facts, "delegated")
+    call = pick_call(state, facts, "delegated")
     return state.with_call(call._replace(called_off=True))
 
 
@@ -172,7 +173,7 @@ def _count_planned(state: RunState, call: CallState) -> RunState:
 
 
 def _attempt_failed(state: RunState, facts: Facts, event: Event) -> RunState:
-    call = _pick(state, facts, "started", "unknown")
+    call = pick_call(state, facts, "started", "unknown")
     retry_at = event.at + timedelta(milliseconds=facts["delay_ms"])
     # A read-back that found nothing has settled the doubt about earlier attempts.
     in_doubt = call.in_doubt and not facts.get("read_back", False)
@@ -182,7 +183,7 @@ def _attempt_failed(state: RunState, facts: Facts, event: Event) -> RunState:
 
 
 def _call_deferred(state: RunState, facts: Facts, event: Event) -> RunState:
-    call = _pick(state, facts, *_BEFORE)
+    call = pick_call(state, facts, *_BEFORE)
     retry_at = datetime.fromisoformat(facts["retry_at"])
     return state.with_call(call._replace(status="deferred", code=facts["code"], retry_at=retry_at))
 
@@ -191,7 +192,7 @@ def _call_ended(status: CallStatus) -> Change:
     def change(state: RunState, facts: Facts, event: Event) -> RunState:
         # A replayed outcome was recorded under this key before: no attempt is made for it.
         before = _BEFORE if facts.get("replayed") else ("started", "unknown", "delegated")
-        call = _pick(state, facts, *before)
+        call = pick_call(state, facts, *before)
         if call.status == "delegated":
             state = _settle_share(state, call, facts["used"])
             call = state.call(call.number)
@@ -207,13 +208,13 @@ def _call_ended(status: CallStatus) -> Change:
 
 def _result_read(state: RunState, facts: Facts, event: Event) -> RunState:
     """The planner was shown more of a result that it has; nothing outside was asked."""
-    call = _pick(state, facts, "proposed")._replace(status="succeeded", code="read", effect="read")
+    call = pick_call(state, facts, "proposed")._replace(status="succeeded", code="read", effect="read")
     return mark_entry(note_success(state.with_call(call), call), event)
 
 
 def _call_unknown(state: RunState, facts: Facts, event: Event) -> RunState:
     # A call in doubt that may not be repeated any more was retrying or deferred.
-    call = _pick(
+    call = pick_call(
         state, facts, "started", "unknown", *(("retrying", "deferred") if facts["then"] == "park" else ())
     )
     retry_at = event.at + timedelta(milliseconds=facts["delay_ms"])
@@ -228,7 +229,7 @@ def _call_unknown(state: RunState, facts: Facts, event: Event) -> RunState:
 
 
 def _call_parked(state: RunState, facts: Facts, event: Event) -> RunState:
-    call = _pick(state, facts, "parking")
+    call = pick_call(state, facts, "parking")
     return state.with_call(call._replace(status="parked"))
 
 

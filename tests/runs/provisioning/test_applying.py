@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -12,8 +13,10 @@ from agentops.errors import ValidationFailed
 from agentops.ledger.models import Entry
 from identities.models import AgentIdentity, Application, Team, User
 from identities.services import activate_agent, suspend_agent
+from runs.behaviour import FIELDS
 from runs.models import AgentVersion, Budget, Price
 from runs.provisioning import apply_document
+from runs.provisioning.checking import SCHEMA_PATH
 from tests.runs.provisioning.document import BASE, END, VARIABLES, apply, changed, edited
 from tools.models import LintOverride, Tool, ToolVersion
 
@@ -254,3 +257,14 @@ def test_what_lint_holds_against_a_tool_is_overridden_with_a_reason_or_stops_the
     assert "overridden: The shop takes any object." in str(plan)
     assert LintOverride.objects.get().by == ada
     assert apply(ada, edited(override)).is_empty
+
+
+def test_everything_that_a_behaviour_is_can_be_applied(ada: User) -> None:
+    """What the schema did not know could only be set by the services."""
+    version = json.loads(SCHEMA_PATH.read_text())["$defs"]["version"]["properties"]
+    assert {*version, *version["budget"]["properties"]} >= set(FIELDS)
+    more = {
+        "summarise": True, "summary_model": "little-model", "redact": ["card"], "memory": "auto", "memory_days": 7,
+    }  # fmt: skip
+    apply(ada, edited(lambda document: document["versions"]["desk-agent"].update(more)))
+    assert AgentVersion.objects.values(*more).get() == more
