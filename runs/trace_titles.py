@@ -174,10 +174,9 @@ def tell_route(facts: Facts) -> str:
 
 def _passed_over(facts: Facts) -> str:
     passed = [
-        f"{each['model']} is not, {PASSED.get(each['why'], 'for some reason')}"
-        for each in facts["passed_over"] or ()
+        (each["model"], PASSED.get(each["why"], "for some reason")) for each in facts["passed_over"] or ()
     ]
-    return f"; {', '.join(passed)}" if passed else ""
+    return "".join(f"; {model} is not, {why}" for model, why in passed)
 
 
 def _redacted(facts: Facts) -> str:

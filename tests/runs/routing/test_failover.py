@@ -18,6 +18,7 @@ from tests.factories import BudgetFactory, PriceFactory
 from tests.runs.company import Company, proposes, says
 from tests.runs.planner.provider import Provider, Turn, raw, reply
 from tests.runs.routing.tiers import BIG, BUSY, DOWN, SMALL, SPARE, Models, passed_over, routes, set_up, trip
+from tools.execution import breaker
 
 LOST = raw(b"")
 PAIR = {"plan": [BIG, SMALL], "execute": [SMALL, SPARE]}
@@ -100,7 +101,7 @@ def test_a_provider_that_is_back_is_asked_again(company: Company) -> None:
     models = set_up(company, model_roles=PAIR)
     trip(BIG)
     target = find_target(BIG)
-    breakers.breaker().reset(target.breaker_id)
+    breaker().reset(target.breaker_id)
     assert drive(company, models, DONE).state == "completed"
     assert models.asked() == [BIG]
 

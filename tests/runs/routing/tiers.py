@@ -14,6 +14,7 @@ from runs.routing.providers import find_target
 from tests.factories import PriceFactory
 from tests.runs.company import Company
 from tests.runs.planner.provider import Conversation, Turn, reply
+from tools.execution import breaker
 
 BIG, SMALL, SPARE = "big", "small", "spare"
 PRICES = {BIG: (Decimal(10), Decimal(40)), SMALL: (Decimal(1), Decimal(4)), SPARE: (Decimal(2), Decimal(8))}
@@ -74,5 +75,5 @@ def trip(name: str) -> None:
     """Have a model fail so often that its breaker opens."""
     target, rules = find_target(name), breakers.breaker_settings()
     for _ in range(rules.consecutive_failures):
-        breakers.breaker().record(target.breaker_id, rules, False)
+        breaker().record(target.breaker_id, rules, False)
     assert breakers.look_at(target).state == "open"
