@@ -54,7 +54,7 @@ def list_models(version: AgentVersion) -> list[str]:
 
 
 def _is_model(name: object) -> bool:
-    return isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and name == name.strip()
+    return isinstance(name, str) and len(name) <= LONGEST_NAME and name.split() == [name]
 
 
 class Price(models.Model):
