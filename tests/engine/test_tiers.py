@@ -42,7 +42,7 @@ def after(calls: list[CallState], routing: Routing) -> RunState:
 # --- the role -----------------------------------------------------------------------------------------------------
 
 OK, WRONG, FAILED = call("succeeded", "ok"), call("refused", "invalid_arguments"), call("failed", "gone")
-GOING = Routing(**RULES, due="", role="execute", why="next_step")
+GOING = Routing(2, 3, 20, due="", role="execute", why="next_step")
 
 
 @pytest.mark.parametrize(
