@@ -58,6 +58,7 @@ from runs import services as runs
 from runs.behaviour import behaviour_of
 from runs.models import AgentVersion, Campaign, DeadLetter, Handover, Run, Schedule
 from runs.planner.prices import Price
+from runs.routing import services as routing
 from runs.schedules import services as schedules
 from tests.asking import asked_extension, parked_letter
 from tests.cast import Cast
@@ -67,6 +68,7 @@ from tests.factories import (
     ApprovalRequestFactory,
     GrantFactory,
     PersonFactory,
+    PriceFactory,
     PrincipalFactory,
     ToolFactory,
     ToolVersionFactory,
@@ -504,6 +506,7 @@ DEEDS: dict[str, Deed] = {
     "publish_version": lambda c, a: publishing.publish_version(actor=a, version=version_of(c)),
     "retire_version": lambda c, a: publishing.retire_version(actor=a, version=retired(c)),
     "set_price": price,
+    "reset_model_breaker": lambda c, a: routing.reset_model_breaker(actor=a, price=PriceFactory.create()),
     "set_budget": budget,
     "erase_run": lambda c, a: erasure.erase_run(actor=a, run=run_of(c), reason="They asked."),
     "erase_principal": lambda c, a: erasure.erase_principal(
@@ -598,6 +601,7 @@ def verbs() -> set[str]:
         publishing,
         budgeting,
         pricing,
+        routing,
         erasure,
         stops,
         answering,

@@ -24,6 +24,7 @@ from agentops.amounts import plain_decimal
 from agentops.canonical import plain_digest
 from identities.models import AgentIdentity, Application, Team, User
 from runs import turns
+from runs.bench.company import let_one_person_govern
 from runs.bench.retail import load_policy, load_requests, load_tools
 from runs.driver import drive
 from runs.models import AgentVersion, Price, Run, Step
@@ -170,6 +171,7 @@ def _played(model: ScriptedModel) -> Iterator[None]:
 def _create_company(models: Models) -> tuple[Application, dict[str, AgentIdentity]]:
     team = Team.objects.create(slug="bench-routing", name="Bench")
     owner = User.objects.create(username="bench-routing-owner", is_superuser=True)
+    let_one_person_govern(owner, User.objects.create(username="bench-routing-second", is_superuser=True))
     client = User.objects.create(username="bench-routing-client", kind="application")
     application = Application.objects.create(
         team=team, slug="bench-routing", name="Bench", service_account=client, may_assert_users=True
