@@ -2,7 +2,8 @@
 
 Every run is a real one, through driver, prices and ledger. The model alone is a script: it makes the recorded calls,
 and its usage follows from the lengths of what it was shown and wrote, as vendors estimate tokens. What a model was
-shown in the same run before is read from its cache, as providers have it, so a change of models costs what it costs.
+shown before is read from its cache, as providers have it: in the same run, and, unless it is ``cold``, at the beginning
+of the run before. So a change of models costs what it costs.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ class ScriptedModel:
     """Makes the recorded calls of each request, one a turn, then answers; counts what each model was shown before."""
 
     requests: dict[str, list[dict[str, Any]]]  # Any: JSON
+    cold: bool = False
     _shown: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
     def ask(self, request: PlannerRequest) -> PlannerAnswer:
@@ -74,8 +76,9 @@ class ScriptedModel:
         self, number: str, request: PlannerRequest, text: str, calls: Sequence[ProposedCall]
     ) -> Usage:
         shown = encode_json(render_tools(request.tools)) + encode_json(request.messages)
-        before = self._shown.get((number, request.model), b"")
-        self._shown[number, request.model] = shown
+        own, latest = (number, request.model), ("", request.model)
+        before = self._shown.get(own) or (b"" if self.cold else self._shown.get(latest, b""))
+        self._shown[own] = self._shown[latest] = shown
         cached = _count_shared(before, shown) // CHARACTERS_PER_TOKEN // CACHED_BY * CACHED_BY
         written = len(text) + sum(len(call.raw_arguments) + len(call.name) for call in calls)
         return Usage(
@@ -104,7 +107,7 @@ def _propose(action: dict[str, Any], turn: int) -> ProposedCall:  # Any: JSON
     return ProposedCall(action["name"], arguments, json.dumps(arguments), f"call_{turn}", None)
 
 
-def measure_routing(models: Models, limit: int | None = None) -> dict[str, Any]:
+def measure_routing(models: Models, limit: int | None = None, *, cold: bool = False) -> dict[str, Any]:
     """Run the requests in both ways; return what each cost in USD, and the ratio.
 
     Raises NotFound without the shared data, LookupError for a model that is not on the public list.
@@ -112,30 +115,27 @@ def measure_routing(models: Models, limit: int | None = None) -> dict[str, Any]:
     requests = load_requests()[:limit]
     application, agents = _create_company(models)
     scripts = {request["id"]: request["actions"] for request in requests}
-    figures = {
-        mode: _figures([_run(application, agent, request, scripts) for request in requests])
-        for mode, agent in agents.items()
-    }
+    figures = {}
+    for mode, agent in agents.items():
+        with _played(ScriptedModel(scripts, cold)):
+            figures[mode] = _figures([_run(application, agent, request) for request in requests])
     spent = {mode: Decimal(figure["usd"]) for mode, figure in figures.items()}
     return {
-        "requests": len(requests), "frontier": models.frontier, "small": models.small,
+        "requests": len(requests), "cold": cold, "frontier": models.frontier, "small": models.small,
         "price_versions": sorted(Price.objects.values_list("version", flat=True)),
         **figures, "ratio": round(float(spent["tiered"] / spent["all_frontier"]), 3),
     }  # fmt: skip
 
 
-def _run(
-    application: Application, agent: AgentIdentity, request: dict[str, Any], scripts: dict[str, Any]
-) -> UUID:  # Any: JSON
+def _run(application: Application, agent: AgentIdentity, request: dict[str, Any]) -> UUID:  # Any: JSON
     texts = request["request"]
     message = f"{texts['reason_for_call']}\n{texts.get('known_info') or ''}\n[request {request['id']}]"
     run = start_run(
         actor=application.service_account, agent=agent, message=message, issuer="bench", subject="nobody",
         application=application,
     )  # fmt: skip
-    with _played(ScriptedModel(scripts)):
-        while drive(run.pk):
-            pass
+    while drive(run.pk):
+        pass
     run.refresh_from_db()
     if run.state != "completed":
         raise RuntimeError(f"request {request['id']} ended {run.state} {run.status_reason}: it says nothing")

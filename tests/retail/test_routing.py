@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +28,7 @@ def test_the_small_model_carries_out_for_less(transactional_db: None) -> None:
     assert tiered["models"]["gpt-5"]["calls"] == FEW, "one plan for each request"
     calls = [sum(each["calls"] for each in mode["models"].values()) for mode in (frontier, tiered)]
     assert calls[0] == calls[1] == sum(len(each["actions"]) + 1 for each in retail.load_requests()[:FEW])
-    assert 0.2 < figures["ratio"] < 0.7
+    assert 0.2 < figures["ratio"] < 0.8
     assert frontier["models"]["gpt-5"]["cached_tokens"] > 0
 
 
@@ -39,6 +40,7 @@ def test_each_call_costs_what_its_tokens_do_at_the_price_that_it_names(transacti
     for step in Step.objects.filter(run__in=Run.objects.all()):
         price = prices[step.model]
         assert step.price_version == price.version
+        assert price.cached_input_usd_per_mtok is not None
         cached += step.cached_tokens
         exact = (
             (step.input_tokens - step.cached_tokens) * price.input_usd_per_mtok
@@ -49,15 +51,15 @@ def test_each_call_costs_what_its_tokens_do_at_the_price_that_it_names(transacti
     assert cached > 0
 
 
-def test_without_the_data_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
-    monkeypatch.setattr(retail, "FOLDER", retail.Path(str(tmp_path)))
+def test_without_the_data_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(retail, "FOLDER", tmp_path)
     retail.load_requests.cache_clear()
     with pytest.raises(NotFound, match="beside this checkout"):
         measure_routing(MODELS)
 
 
 def test_what_another_model_was_shown_is_in_no_cache() -> None:
-    model = ScriptedModel({"1": [{"name": "look", "arguments": {}}] * 3})
+    model = ScriptedModel({"1": [{"name": "look", "arguments": {}}] * 3}, cold=True)
     long = {"role": "user", "content": f"{'word ' * 2_000}[request 1]"}
 
     def ask(name: str, turns: int) -> int:

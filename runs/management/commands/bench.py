@@ -38,6 +38,9 @@ class Command(BaseCommand):
         parser.add_argument("--stops", type=int, help="stops: how many over all scopes, instead of --rounds")
         parser.add_argument("--frontier", default="gpt-5", help="routing: the large model")
         parser.add_argument("--small", default="gpt-5-mini", help="routing: the model that carries out")
+        parser.add_argument(
+            "--cold", action="store_true", help="routing: no run finds in a cache what another has left there"
+        )
         parser.add_argument("--waiting", type=int, default=10_000, help="pages: requests that wait")
 
     def handle(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
@@ -67,7 +70,7 @@ class Command(BaseCommand):
     def _measure_routing(self, options: dict[str, Any]) -> None:
         models = Models(options["frontier"], options["small"])
         try:
-            figures = measure_routing(models, options["runs"])
+            figures = measure_routing(models, options["runs"], cold=options["cold"])
         except (NotFound, LookupError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(json.dumps(figures) if options["json"] else _line(figures))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -9,7 +10,9 @@ import pytest
 from pytest_django import Settings
 
 from agentops.engine import events as e
+from agentops.engine.breaker import BreakerSettings
 from agentops.engine.budgets import Rates
+from runs import starting, turns
 from runs.models import BudgetWindow, Run
 from runs.routing import breakers, choosing
 from runs.routing.providers import find_target
@@ -18,6 +21,7 @@ from tests.factories import BudgetFactory, PriceFactory
 from tests.runs.company import Company, proposes, says
 from tests.runs.planner.provider import Provider, Turn, raw, reply
 from tests.runs.routing.tiers import BIG, BUSY, DOWN, SMALL, SPARE, Models, passed_over, routes, set_up, trip
+from tools.breaker import connect_breaker
 from tools.execution import breaker
 
 LOST = raw(b"")
@@ -137,6 +141,67 @@ def test_an_admission_that_is_not_used_is_given_back(
     run = drive(company, models, DONE)
     assert (run.state, given) == ("completed", ["gold"])
     assert passed_over(company, run) == [{"gold": "too_dear"}]
+
+
+def check_the_probe_is_kept(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a run was let through for, and could not write down, is left to the next one."""
+    models = set_up(company, model_roles={"plan": [BIG]})
+    rules = BreakerSettings(consecutive_failures=1, open_s=0.012, probe_lease_s=600)
+    monkeypatch.setattr(breakers, "breaker_settings", lambda: rules)
+    breaker().record(find_target(BIG).breaker_id, rules, False)
+    time.sleep(0.05)  # by now one call may try it
+    company.expects_fault = True
+    models.play(DONE)
+    run = company.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(turns, "_note_request", fail)
+        company.drive(run)
+    assert (company.drive(run).state, models.asked()) == ("completed", [BIG])
+
+
+def fail(*_: object) -> None:
+    raise RuntimeError("a fault of ours")
+
+
+def test_a_fault_before_the_call_gives_the_probe_back(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_the_probe_is_kept(company, monkeypatch)
+
+
+def test_a_probe_that_is_not_given_back_keeps_everybody_out(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.is_mutant = True
+    monkeypatch.setattr(breakers, "give_back", lambda *_: None)
+    with pytest.raises(AssertionError):
+        check_the_probe_is_kept(company, monkeypatch)
+
+
+def test_another_worker_knows_what_one_has_found(company: Company, settings: Settings) -> None:
+    trip(BIG)
+    elsewhere = connect_breaker(settings.REDIS_URL, settings.REDIS_PREFIX)
+    admission = elsewhere.admit(find_target(BIG).breaker_id, breakers.breaker_settings())
+    assert (admission.allowed, admission.state, admission.local) == (False, "open", False)
+
+
+# --- runs of the release before -----------------------------------------------------------------------------------
+
+
+def test_a_run_that_began_under_the_engine_before_goes_on_with_its_one_model(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = set_up(company, model_roles={"plan": [BIG], "execute": [SPARE]})
+    trip(company.model)
+    models.play(LOOK, DONE)
+    with monkeypatch.context() as patch:
+        patch.setattr(starting, "ENGINE_VERSION", 11)
+        patch.setattr(starting, "_routing", lambda _: {})
+        run = company.start()
+    run = company.drive(run)
+    assert (run.state, models.asked()) == ("completed", [company.model] * 2)
+    asked = company.facts(run, e.MODEL_REQUESTED)
+    assert not any({"role", "why", "provider", "passed_over"} & facts.keys() for facts in asked)
 
 
 # --- money --------------------------------------------------------------------------------------------------------
