@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from agentops.engine.breaker import Admission
-from agentops.engine.budgets import Reservation, Shortfall, worst_usd
+from agentops.engine.budgets import Reservation, Shortfall, plan_reservation, worst_usd
 from agentops.engine.tiers import DOWN, Offer, choose_role, is_low, is_routed, rank_models
 from agentops.errors import NotFound
 from runs.planner.answers import PlannerAnswer, PlannerFailure
@@ -39,7 +39,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The model that is asked, at which price, within which reservation; ``others`` may be asked if it is down."""
+    """The model that is asked, at which price, within which reservation; ``others`` are those to ask if it is down."""
 
     target: Target
     price: Price
@@ -121,7 +121,10 @@ def find_route(session: Session, wanted: Wanted) -> Route | NoRoute:
             short = short or plan
             continue
         facts = _facts(session, wanted, target, passed)
-        return Route(target, prices[name], plan, facts, tuple(ranked[place + 1 :]), admission)
+        others = tuple(
+            [each for each in ranked[place + 1 :] if _is_affordable(session, wanted, prices[each])]
+        )
+        return Route(target, prices[name], plan, facts, others, admission)
     # What is too dear now stays so; who is not there may come back.
     facts = {**wanted.facts, "passed_over": passed}
     return NoRoute(facts, retry_at=retry_at) if retry_at is not None else NoRoute(facts, short=short)
@@ -170,6 +173,15 @@ def _reserve(
     if isinstance(plan, Shortfall) and admission is not None:
         breakers.give_back(target, admission)
     return plan
+
+
+def _is_affordable(session: Session, wanted: Wanted, price: Price) -> bool:
+    """Whether the run's own limits leave room for the call at this price; nothing is drawn for it."""
+    plan = plan_reservation(
+        session.state, prompt_tokens=wanted.prompt_tokens, completion_tokens=wanted.completion_tokens,
+        rates=dearest_rates(price), now=session.now,
+    )  # fmt: skip
+    return not isinstance(plan, Shortfall)
 
 
 def _facts(

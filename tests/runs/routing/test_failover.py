@@ -247,6 +247,15 @@ def test_a_fallback_that_the_run_cannot_afford_is_not_asked(company: Company) ->
     assert (run.state, run.status_reason) == ("failed", "planner_error")
 
 
+def test_a_model_that_asks_for_time_gets_it_where_no_other_is_affordable(company: Company) -> None:
+    models = set_up(company, model_roles={"plan": [SMALL, BIG]}, max_usd=Decimal("0.02"))
+    run = drive(company, models, BUSY)
+    assert ([facts["delay_ms"] for facts in company.facts(run, e.MODEL_FAILED)], models.asked()) == (
+        [200_000],
+        [SMALL],
+    )
+
+
 def test_where_none_is_affordable_the_run_halts(company: Company) -> None:
     models = set_up(company, model_roles=PAIR, max_usd=Decimal("0.0001"))
     run = drive(company, models, DONE)
