@@ -22,7 +22,6 @@ from runs.session import Session
 from runs.versions import dearest_rates, read_price
 
 NULL = "null"  # a planner without a provider: there is nothing that could be down
-OPEN: dict[str, str] = {"why": "circuit_open"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,30 +103,63 @@ def find_route(session: Session, wanted: Wanted) -> Route | NoRoute:
     if unpriced is not None and not prices:
         return NoRoute(unpriced=unpriced)
     ranked = _rank(wanted, prices)
-    passed = [{"model": name, "why": "no_price"} for name in wanted.models if name not in prices]
+    search = _Search(session, wanted, prices)
+    for place, name in enumerate(ranked):
+        if route := search.try_model(name, ranked[place + 1 :]):
+            return route
+    return search.give_up()
+
+
+@dataclass(slots=True)
+class _Search:
+    """A search for a model: who was passed over so far, what was lacking for the first of them, who may come back."""
+
+    session: Session
+    wanted: Wanted
+    prices: dict[str, Price]
+    passed: list[dict[str, str]] = field(default_factory=list)
     short: Shortfall | None = None
     retry_at: datetime | None = None
-    for place, name in enumerate(ranked):
-        target = find_target(name)
-        admission = _admit(session, target)
+
+    def __post_init__(self) -> None:
+        self.passed += [
+            {"model": name, "why": "no_price"} for name in self.wanted.models if name not in self.prices
+        ]
+
+    def try_model(self, name: str, after: Sequence[str]) -> Route | None:
+        """Return the route to a model; None, with the reason noted, where it cannot be asked now."""
+        target, price = find_target(name), self.prices[name]
+        admission = _admit(self.session, target)
         if admission is not None and not admission.allowed:
-            passed.append({"model": name, **OPEN})
-            back_at = breakers.find_return(admission, session.now)
-            retry_at = min(back_at, retry_at or back_at)
-            continue
-        plan = _reserve(session, wanted, prices[name], target, admission)
+            self._pass_over(name, "circuit_open")
+            back_at = breakers.find_return(admission, self.session.now)
+            self.retry_at = min(back_at, self.retry_at or back_at)
+            return None
+        plan = _reserve(self.session, self.wanted, price, target, admission)
         if isinstance(plan, Shortfall):
-            passed.append({"model": name, "why": "too_dear"})
-            short = short or plan
-            continue
-        facts = _facts(session, wanted, target, passed)
-        others = tuple(
-            [each for each in ranked[place + 1 :] if _is_affordable(session, wanted, prices[each])]
-        )
-        return Route(target, prices[name], plan, facts, others, admission)
-    # What is too dear now stays so; who is not there may come back.
-    facts = {**wanted.facts, "passed_over": passed}
-    return NoRoute(facts, retry_at=retry_at) if retry_at is not None else NoRoute(facts, short=short)
+            self._pass_over(name, "too_dear")
+            self.short = self.short or plan
+            return None
+        return Route(target, price, plan, self._facts(target), self._affordable(after), admission)
+
+    def give_up(self) -> NoRoute:
+        """Say what was lacking. What is too dear now stays so; who is not there may come back."""
+        facts = {**self.wanted.facts, "passed_over": self.passed}
+        short = None if self.retry_at is not None else self.short
+        return NoRoute(facts, short=short, retry_at=self.retry_at)
+
+    def _pass_over(self, name: str, why: str) -> None:
+        self.passed.append({"model": name, "why": why})
+
+    def _affordable(self, names: Sequence[str]) -> tuple[str, ...]:
+        return tuple([name for name in names if _is_affordable(self.session, self.wanted, self.prices[name])])
+
+    def _facts(self, target: Target) -> dict[str, Any]:  # Any: JSON
+        if not self.wanted.facts:  # a run of old
+            return {}
+        provider = {} if self.session.version.planner == NULL else {"provider": target.provider}
+        passed = {"passed_over": self.passed} if self.passed else {}
+        return {**self.wanted.facts, **provider, **passed}
 
 
 def find_other(session: Session, route: Route, failure: PlannerFailure) -> bool:
@@ -182,12 +214,3 @@ def _is_affordable(session: Session, wanted: Wanted, price: Price) -> bool:
         rates=dearest_rates(price), now=session.now,
     )  # fmt: skip
     return not isinstance(plan, Shortfall)
-
-
-def _facts(
-    session: Session, wanted: Wanted, target: Target, passed: list[dict[str, str]]
-) -> dict[str, Any]:  # Any: JSON
-    if not wanted.facts:
-        return {}
-    provider = {} if session.version.planner == NULL else {"provider": target.provider}
-    return {**wanted.facts, **provider, **({"passed_over": passed} if passed else {})}

@@ -210,6 +210,25 @@ def test_where_no_model_is_there_nothing_is_spent_and_the_attempt_counts() -> No
         fold_all(routed(asked(1, "plan", "first_call"), (e.MODEL_FAILED, {**none, **free, "attempt": 2})))
 
 
+def test_a_plan_that_the_planner_has_declared_is_carried_out_by_who_plans() -> None:
+    declares = {"call": 1, "tool": e.DECLARE_PLAN, "args_digest": "d", "problem": None}
+    decides = (e.STEP_DECIDED, {**decided(1)[1], "calls": [declares]})
+    frozen = (e.PLAN_FROZEN, {"step": 1, "call": 1, "tools": [], "until": 1, "by": "planner", "size": 9})
+    first = asked(1, "plan", "first_call")
+    state = fold_all(routed(first, decides, frozen))
+    assert choose_role(state) == ("plan", "plan_changed")
+    by_words = (e.PLAN_FROZEN, {"tools": [], "until": 1, "by": "words"})
+    assert choose_role(fold_all(routed(by_words))) == ("plan", "first_call")
+
+
+@pytest.mark.parametrize("kind", [e.INPUT_RECEIVED, e.HANDOVER_ANSWERED])
+def test_what_people_answer_is_planned_for(kind: str) -> None:
+    told = (kind, {"step": 1, "call": 1, "size": 3})
+    asks = (e.CALL_ASKED, {"step": 1, "call": 1, "action": "input"})
+    state = fold_all(routed(asked(1, "plan", "first_call"), decided(1, tool="ask_user"), asks, told))
+    assert choose_role(state) == ("plan", "message")
+
+
 # --- one rule less ------------------------------------------------------------------------------------------------
 
 MUTANTS: dict[str, tuple[ModuleType, str, str, str]] = {
