@@ -21,6 +21,7 @@ from tests.factories import BudgetFactory, PriceFactory
 from tests.runs.company import Company, proposes, says
 from tests.runs.planner.provider import Provider, Turn, raw, reply
 from tests.runs.routing.tiers import BIG, BUSY, DOWN, SMALL, SPARE, Models, passed_over, routes, set_up, trip
+from tests.runs.test_driver import crash, drive_and_crash
 from tools.breaker import connect_breaker
 from tools.execution import breaker
 
@@ -268,6 +269,21 @@ def test_a_model_that_nobody_has_priced_is_passed_over(company: Company) -> None
     run = drive(company, models, DONE)
     assert models.asked() == [SMALL]
     assert passed_over(company, run) == [{"unpriced": "no_price"}]
+
+
+def test_a_fallback_whose_answer_died_with_its_driver_is_paid_at_its_own_price(company: Company) -> None:
+    models = set_up(company, model_roles={"plan": [SMALL, BIG]})
+    models.play(DONE, small=[DOWN])
+    run = company.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(turns, "_note_decision", crash)
+        drive_and_crash(company, run)
+    run = company.drive(run)
+    down, lost = company.facts(run, e.MODEL_FAILED)
+    asked = company.facts(run, e.MODEL_REQUESTED)
+    assert (run.state, models.asked()) == ("completed", [SMALL, BIG, BIG])
+    assert (down["usd"], lost["code"], lost["usd"]) == ("0", "lost", asked[1]["reserved_usd"])
+    assert Decimal(asked[1]["reserved_usd"]) > 5 * Decimal(asked[0]["reserved_usd"])
 
 
 # --- several providers --------------------------------------------------------------------------------------------
