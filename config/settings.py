@@ -404,6 +404,9 @@ GATEWAY_WAIT_S = env.float("GATEWAY_WAIT_S", default=25.0)
 OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", default="")
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
 MODEL_TIMEOUT_S = env.float("MODEL_TIMEOUT_S", default=60.0)
+# Further providers, by name, and their keys: a model ``backup/large`` is the one that ``backup`` calls ``large``.
+MODEL_PROVIDERS: dict[str, str] = json.loads(env.str("MODEL_PROVIDERS", default="") or "{}")
+MODEL_PROVIDER_KEYS: dict[str, str] = json.loads(env.str("MODEL_PROVIDER_KEYS", default="") or "{}")
 
 # Where tools, credential providers and issuers may be besides the public internet, if they say that they are private.
 OUTGOING_PRIVATE_NETWORKS = [

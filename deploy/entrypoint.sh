@@ -23,6 +23,7 @@ export_secret SECRET_KEY_FALLBACKS secret_key_fallbacks
 export_secret AGENTOPS_DIGEST_KEY digest_key
 export_secret AGENTOPS_SEALING_KEYS sealing_keys
 export_secret OPENAI_API_KEY openai_api_key
+export_secret MODEL_PROVIDER_KEYS model_provider_keys
 export_secret EMAIL_URL email_url
 export_secret METRICS_TOKEN metrics_token
 export_secret OTEL_EXPORTER_OTLP_HEADERS otlp_headers

@@ -81,6 +81,8 @@ _ROWS = """run AS (
         attempts int, asked_at timestamptz, decided_at timestamptz, input_tokens int, cached_tokens int,
         output_tokens int, usd numeric, estimated bool, code text, decided_seq int)
     ON CONFLICT (run_id, number) DO UPDATE SET state = excluded.state,
+        model = coalesce(nullif(excluded.model, ''), s.model),
+        price_version = coalesce(nullif(excluded.price_version, ''), s.price_version),
         attempts = greatest(s.attempts, excluded.attempts), decided_at = coalesce(excluded.decided_at, s.decided_at),
         input_tokens = s.input_tokens + excluded.input_tokens,
         cached_tokens = s.cached_tokens + excluded.cached_tokens,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any
 
@@ -34,7 +34,10 @@ class Behaviour:
     run_expires_after_s: int | None = 86_400
     context_tokens: int = 24_000
     summarise: bool = False
-    summary_model: str = ""
+    model_roles: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    escalate_invalid: int = 2
+    escalate_failed: int = 3
+    demote_percent: int = 20
     redact: Sequence[str] = ()
     memory: str = ""
     memory_days: int = 90
@@ -46,6 +49,8 @@ class Behaviour:
     def __post_init__(self) -> None:
         if isinstance(self.redact, list):  # as documents and rows have it
             object.__setattr__(self, "redact", tuple(self.redact))
+        roles = {role: list(named) for role, named in self.model_roles.items()}
+        object.__setattr__(self, "model_roles", roles)
 
     def values(self) -> dict[str, Any]:
         """Return the fields as a row holds them, without the catalogue."""
@@ -60,8 +65,11 @@ class Behaviour:
             del values["plan"], values["off_plan"]
         if not self.max_extensions:  # likewise
             del values["max_extensions"], values["extension_percent"], values["extension_ttl_s"]
+        values |= self._name_models(values.pop("model_roles"))
+        if "model_roles" not in values:  # one model for all: nothing escalates to another
+            del values["escalate_invalid"], values["escalate_failed"], values["demote_percent"]
         if not self.summarise:  # likewise
-            del values["summarise"], values["summary_model"]
+            del values["summarise"]
         if not self.memory:  # likewise
             del values["memory"], values["memory_days"]
         values["redact"] = list(self.redact)
@@ -69,8 +77,15 @@ class Behaviour:
             del values["redact"]
         return plain_digest({**values, "max_usd": usd, "catalogue": tools})
 
+    def _name_models(self, roles: dict[str, list[str]]) -> dict[str, Any]:  # Any: JSON
+        """Return the models as behaviours were named when a version had one, and one that writes its summaries."""
+        named: dict[str, Any] = {"summary_model": ""} if self.summarise else {}
+        if self.summarise and set(roles) == {"summarise"} and len(roles["summarise"]) == 1:
+            return {"summary_model": roles["summarise"][0]}
+        return {**named, "model_roles": roles} if roles else named
 
-FIELDS = tuple(field.name for field in fields(Behaviour) if field.name != "catalogue")
+
+FIELDS = tuple(each.name for each in fields(Behaviour) if each.name != "catalogue")
 
 
 def behaviour_of(version: AgentVersion) -> Behaviour:

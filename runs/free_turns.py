@@ -8,8 +8,9 @@ from agentops.engine import events as e
 from agentops.engine.budgets import FREE
 from runs.authority import heed_standing
 from runs.planner.answers import ProposedCall
+from runs.reservations import hold
 from runs.session import Session
-from runs.turns import describe_call, hold, keep_call
+from runs.turns import describe_call, keep_call
 
 NOTHING_USED = {"input": 0, "cached": 0, "cache_write": 0, "output": 0, "reasoning": 0}
 NO_PRICE = ""

@@ -122,6 +122,8 @@ def project(projection: Projection, event: Event, after: RunState) -> None:
         _decided(projection, event)
     elif event.kind == e.MODEL_FAILED:
         row = projection.step(facts["step"])
+        if not facts.get("asked", True):  # an attempt, for which no model was there
+            row.attempts, row.asked_at = facts["attempt"], row.asked_at or event.at
         row.state, row.code, row.usd, row.estimated = (
             "failed",
             facts["code"],

@@ -204,6 +204,15 @@ def _window(run: Run) -> dict[str, int]:
     return {"summarise_at": version.context_tokens * CHARACTERS_PER_TOKEN} if summarises else {}
 
 
+def _routing(run: Run) -> dict[str, dict[str, int]]:
+    """Return, as facts, when a run's calls go to another of its models; others than tasks ask none."""
+    version = run.agent_version
+    if run.kind != RunKind.TASK or not version.model_roles:
+        return {}
+    names = ("escalate_invalid", "escalate_failed", "demote_percent")
+    return {"routing": {name: getattr(version, name) for name in names}}
+
+
 def record_start(
     run: Run,
     actor: User | AgentIdentity,
@@ -225,6 +234,7 @@ def record_start(
         "size": len(message),
         **_extensions(run),
         **_window(run),
+        **_routing(run),
         **({"mode": str(run.mode)} if run.mode == RunMode.PROPOSE else {}),
         **({"needs_review": True, "priority": run.priority} if run.needs_review else {}),
         **more,

@@ -13,22 +13,28 @@ from typing import Any
 
 from agentops.amounts import plain_decimal
 from agentops.engine import events as e
-from agentops.engine.budgets import Reservation, Shortfall
 from agentops.engine.decide import LOST
 from agentops.engine.windows import outgrown_marks
-from agentops.errors import NotFound
 from runs.authority import heed_standing
 from runs.labelling import label_entries
 from runs.planner.answers import PlannerAnswer, PlannerFailure
 from runs.planner.estimates import upper_bound_tokens
 from runs.planner.messages import Message, PlannerRequest
-from runs.planner.prices import Price
+from runs.routing.choosing import NoRoute, Route, find_other, find_route, want_summary
 from runs.session import Session
 from runs.showing import show_step
 from runs.slots import waiting_outside
 from runs.telemetry.places import SUMMARY
-from runs.turns import charge, count_redacted, describe_usage, plan_call, planner_of, time_left
-from runs.versions import dearest_rates, read_price
+from runs.turns import (
+    CIRCUIT_OPEN,
+    charge,
+    count_redacted,
+    describe_priced,
+    describe_route,
+    describe_usage,
+    planner_of,
+    time_left,
+)
 from runs.window import LEFT_OUT, SUMMARISED, Block, by_step
 
 # A summary takes at most this share of the window, so that there is room for what it is made for.
@@ -48,30 +54,34 @@ def summarise(session: Session, through: int) -> None:
     """Have a model say what the steps up to ``through`` amount to; without that they are left out all the same."""
     if not heed_standing(session, afresh=False):
         return
-    try:
-        price = read_price(session.version.summariser)
-    except NotFound:
-        _note_gap(session, through, "no_price", asked=False, **NOTHING)
-        return
     marks = outgrown_marks(session.state, through)
     entries = session.read_marked([session.state.marks[0], *marks])
     blocks = [show_step(of, entries, session.version) for _, of in by_step([session.state.marks[0], *marks])]
     messages = _messages(session, blocks)
-    reservation = plan_call(
-        session, upper_bound_tokens(messages, ()), _most_tokens(session), dearest_rates(price)
-    )
-    if isinstance(reservation, Shortfall):
-        _note_gap(session, through, "no_budget", asked=False, **NOTHING)
+    wanted = want_summary(session, upper_bound_tokens(messages, ()), _most_tokens(session))
+    route = find_route(session, wanted)
+    if isinstance(route, NoRoute):
+        _note_gap(session, through, _lacking(route), asked=False, **NOTHING)
         return
-    _note_request(session, through, price, reservation, count_redacted(blocks))
-    session.commit()
-    request = _request(session, messages, reservation, session.context.traceparent_of(SUMMARY, through))
+    with route.until_asked():
+        facts = {"through": through, **describe_route(route), **count_redacted(blocks)}
+        session.note(e.SUMMARY_REQUESTED, facts)
+        session.commit()
+        request = _request(session, messages, route, session.context.traceparent_of(SUMMARY, through))
     with waiting_outside():
         started = time.monotonic()
-        answer = planner_of(session.version.planner).ask(request)
+        answer = planner_of(session.version.planner, route.target.provider).ask(request)
         latency_ms = round((time.monotonic() - started) * 1000)
+        route.tell(answer)
     session.read_clock()
-    _note_answer(session, through, answer, price, latency_ms)
+    _note_answer(session, through, answer, route, latency_ms)
+
+
+def _lacking(route: NoRoute) -> str:
+    """Return a word for why no model could be asked."""
+    if route.unpriced is not None:
+        return "no_price"
+    return CIRCUIT_OPEN if route.retry_at is not None else "no_budget"
 
 
 def settle_lost(session: Session, through: int) -> None:
@@ -122,29 +132,14 @@ def _most_tokens(session: Session) -> int:
     return min(version.max_completion_tokens, max(LEAST_TOKENS, version.context_tokens // SHARE))
 
 
-def _note_request(
-    session: Session, through: int, price: Price, reservation: Reservation, redacted: dict[str, int]
-) -> None:
-    facts = {
-        "through": through,
-        "model": session.version.summariser,
-        "price_version": price.version,
-        "reserved_tokens": reservation.tokens,
-        "reserved_usd": plain_decimal(reservation.usd),
-        "max_completion_tokens": reservation.max_completion_tokens,
-        **redacted,
-    }
-    session.note(e.SUMMARY_REQUESTED, facts)
-
-
 def _request(
-    session: Session, messages: tuple[Message, ...], reservation: Reservation, traceparent: str
+    session: Session, messages: tuple[Message, ...], route: Route, traceparent: str
 ) -> PlannerRequest:
     return PlannerRequest(
-        model=session.version.summariser,
+        model=route.target.model,
         messages=messages,
         tools=(),
-        max_completion_tokens=reservation.max_completion_tokens,
+        max_completion_tokens=route.reservation.max_completion_tokens,
         timeout_s=time_left(session),
         traceparent=traceparent,
         tracestate=session.context.trace_state,
@@ -153,25 +148,26 @@ def _request(
 
 
 def _note_answer(
-    session: Session, through: int, answer: PlannerAnswer | PlannerFailure, price: Price, latency_ms: int
+    session: Session, through: int, answer: PlannerAnswer | PlannerFailure, route: Route, latency_ms: int
 ) -> None:
+    told: dict[str, Any] = {"latency_ms": latency_ms, **describe_priced(route)}  # Any: facts
     if isinstance(answer, PlannerFailure):
         known = answer.usage is not None or answer.charge == "estimated"
-        cost = charge(session, answer.usage, price) if known else NOTHING
-        _note_gap(session, through, answer.code, answer.detail, asked=True, latency_ms=latency_ms, **cost)
+        cost = charge(session, answer.usage, route.price) if known else NOTHING
+        another = {"another": True} if find_other(session, route, answer) else {}
+        _note_gap(session, through, answer.code, answer.detail, asked=True, **told, **cost, **another)
         return
-    cost = charge(session, answer.usage, price)
+    cost = charge(session, answer.usage, route.price)
     text = answer.text.strip()[: session.state.summarise_at // SHARE]
     if not text:  # a refusal, or a call of a tool that was not offered
-        _note_gap(session, through, "no_summary", asked=True, latency_ms=latency_ms, **cost)
+        _note_gap(session, through, "no_summary", asked=True, **told, **cost)
         return
     facts = {
         **_made_of(session, through),
         "model": answer.model[:120],
-        "price_version": price.version,
+        **told,
         "finish_reason": answer.finish_reason[:40],
         "response_id": answer.response_id[:80],
-        "latency_ms": latency_ms,
         "usage": describe_usage(answer.usage),
         "size": len(text) + len(SUMMARISED),
         **cost,

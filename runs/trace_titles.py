@@ -162,9 +162,49 @@ def _extended(facts: Facts, _: str) -> str:
     return f"A person lets it go on, with more: {more}"
 
 
+TASKS = {"plan": "to plan", "execute": "to carry out"}
+WHYS = {
+    "first_call": "the run begins",
+    "message": "somebody has said something",
+    "plan_changed": "its plan has changed",
+    "invalid_arguments": "calls that nobody could make came again and again",
+    "failed_steps": "calls failed again and again",
+    "next_step": "the next step",
+}
+PASSED = {"circuit_open": "its circuit is open", "too_dear": "it is too dear", "no_price": "it has no price"}
+
+
+def tell_route(facts: Facts) -> str:
+    """Return why a call went to its model, in words; nothing for calls of old, which went to the one there was."""
+    if not facts["role"]:
+        return ""
+    low = ", the cheapest, for little is left" if facts["low"] else ""
+    task, why = TASKS.get(facts["role"], "for something"), WHYS.get(facts["why"], "for some reason")
+    return f", {task}: {why}{low}{_passed_over(facts)}"
+
+
+def _passed_over(facts: Facts) -> str:
+    passed = [
+        (each["model"], PASSED.get(each["why"], "for some reason")) for each in facts["passed_over"] or ()
+    ]
+    return "".join(f"; {model} is not, {why}" for model, why in passed)
+
+
 def _redacted(facts: Facts) -> str:
     """Return of how many values something was taken out: that it was is told, and not what."""
     return f", without what was taken out of {facts['redacted']} values" if facts["redacted"] else ""
+
+
+def _failed(facts: Facts, _: str) -> str:
+    if facts["asked"] is False:
+        return f"Step {facts['step']}: no model is there, {_words(facts['code'])}{_passed_over(facts)}"
+    return f"Step {facts['step']}: the model failed, {_words(facts['code'])}"
+
+
+def _unsummarised(facts: Facts, _: str) -> str:
+    if facts["another"]:
+        return f"{facts['requested_model']} wrote no summary, {_words(facts['code'])}: another model is asked"
+    return f"The steps up to {facts['through']} are left out without a summary, {_words(facts['code'])}"
 
 
 TITLES: dict[str, str | Callable[[Facts, str], str]] = {
@@ -181,19 +221,20 @@ TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     e.RUN_UNPAUSED: "Resumed",
     e.CANCEL_REQUESTED: "Cancelling was asked for",
     e.RUN_KILLED: "Killed by an operator",
-    e.MODEL_REQUESTED: lambda facts, _: f"Step {facts['step']}: {facts['model']} is asked{_redacted(facts)}",
+    e.MODEL_REQUESTED: lambda facts, _: (
+        f"Step {facts['step']}: {facts['model']} is asked{tell_route(facts)}{_redacted(facts)}"
+    ),
     e.STEP_DECIDED: _decided,
     e.PLAN_FROZEN: _planned,
-    e.MODEL_FAILED: lambda facts, _: f"Step {facts['step']}: the model failed, {_words(facts['code'])}",
+    e.MODEL_FAILED: _failed,
     e.SUMMARY_REQUESTED: lambda facts, _: (
-        f"{facts['model']} is asked for a summary of the steps up to {facts['through']}{_redacted(facts)}"
+        f"{facts['model']} is asked for a summary of the steps up to {facts['through']}{_passed_over(facts)}"
+        f"{_redacted(facts)}"
     ),
     e.SUMMARY_WRITTEN: lambda facts, _: (
         f"From now on a summary stands for the steps up to {facts['through']}, by {facts['model']}"
     ),
-    e.SUMMARY_FAILED: lambda facts, _: (
-        f"The steps up to {facts['through']} are left out without a summary, {_words(facts['code'])}"
-    ),
+    e.SUMMARY_FAILED: _unsummarised,
     e.CALL_ALLOWED: _allowed,
     e.CALL_GATED: _gated,
     e.CALL_REFUSED: lambda facts, tool: f"{tool}: refused, {_words(facts['code'])}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterable
+from datetime import datetime
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -14,9 +15,10 @@ from django.conf import settings
 from agentops.amounts import plain_decimal
 from agentops.canonical import keyed_digest
 from agentops.engine import events as e
-from agentops.engine.budgets import DrawFirst, Rates, Reservation, Shortfall, plan_reservation
+from agentops.engine.budgets import Reservation
 from agentops.engine.decide import LOST
-from agentops.errors import NotFound, StateConflict, ValidationFailed
+from agentops.engine.retry import RETRY_AFTER_LIMIT_S
+from agentops.errors import ValidationFailed
 from runs import escrow, planning
 from runs.authority import heed_standing
 from runs.lookups.offering import offer_tools
@@ -26,110 +28,106 @@ from runs.planner.answers import PlannerAnswer, PlannerFailure, ProposedCall, Us
 from runs.planner.estimates import upper_bound_tokens
 from runs.planner.messages import PlannerRequest, ToolSchema
 from runs.planner.prices import Price, cost
+from runs.routing.choosing import NoRoute, Route, find_other, find_route, want_turn
+from runs.routing.providers import DEFAULT, endpoint_of
 from runs.session import Session
 from runs.slots import waiting_outside
 from runs.telemetry.places import CHAT
-from runs.versions import VersionSpec, dearest_rates, read_price
+from runs.versions import VersionSpec
 from runs.window import Block, system_message
 
 BACKOFF_BASE_S, BACKOFF_CAP_S = 0.5, 20.0
 # Facts outlive erasure, and an invented name may hold anything. No tool can have this one.
 UNKNOWN_TOOL = "(unknown)"
+CIRCUIT_OPEN = "planner_circuit_open"
 
 
 @cache
-def planner_of(kind: str) -> Planner:
-    """Return this process's planner of a kind."""
+def planner_of(kind: str, provider: str = DEFAULT) -> Planner:
+    """Return this process's planner of a kind; one that asks a provider has its address and key."""
     if kind == "null":
         return build_planner(
             "null", latency_s=settings.NULL_PLANNER_LATENCY_S, steps=settings.NULL_PLANNER_STEPS
         )
+    base_url, api_key = endpoint_of(provider)
     return build_planner(
-        "openai",
-        base_url=settings.OPENAI_BASE_URL,
-        api_key=settings.OPENAI_API_KEY,
-        total_timeout_s=settings.MODEL_TIMEOUT_S,
+        "openai", base_url=base_url, api_key=api_key, total_timeout_s=settings.MODEL_TIMEOUT_S
     )
 
 
 def ask_planner(session: Session, step: int, attempt: int) -> None:
-    """Reserve, commit the reservation (C1), ask, and note the decision or the failure."""
+    """Choose a model, reserve, commit the reservation (C1), ask, and note the decision or the failure."""
     if not heed_standing(session, afresh=False):
         return
     version = session.version
-    try:
-        price = read_price(version.model)
-    except NotFound as error:
-        _note_unpriced(session, error)
-        return
     planning.freeze_by_words(session)
     declaring = planning.is_declaring(session)
     if not declaring:  # not before the plan is frozen: what is recalled may be a stranger's
         recall_at_start(session)
     window = planning.show_words(session) if declaring else session.window()
     offered = (planning.DECLARE_PLAN,) if declaring else offer_tools(session)
-    reservation = _reserve(session, window, price, offered)
-    if reservation is None:
+    route = find_route(session, want_turn(session, _bound_prompt(version, window, offered)))
+    if isinstance(route, NoRoute):
+        _note_no_route(session, step, attempt, route)
         return
-    _note_request(session, step, attempt, price, reservation, count_redacted(window))
-    session.commit()
-    span = session.context.traceparent_of(CHAT, step, attempt)
-    request = _request(session, window, reservation, offered, span)
+    with route.until_asked():
+        _note_request(session, step, attempt, route, count_redacted(window))
+        session.commit()
+        span = session.context.traceparent_of(CHAT, step, attempt)
+        request = _request(session, window, route, offered, span)
     with waiting_outside(begins_step=True):
         started = time.monotonic()
-        answer = planner_of(version.planner).ask(request)
+        answer = planner_of(version.planner, route.target.provider).ask(request)
         latency_ms = round((time.monotonic() - started) * 1000)
+        route.tell(answer)
     session.read_clock()
     if isinstance(answer, PlannerFailure):
-        _note_failure(session, step, attempt, answer, price, latency_ms)
+        _note_failure(session, step, attempt, answer, route, latency_ms)
     else:
-        cut_by = _find_cut(answer, reservation)
-        _note_decision(session, step, answer, price, latency_ms, cut_by)
+        _note_decision(session, step, answer, route, latency_ms)
 
 
-def _note_unpriced(session: Session, error: NotFound) -> None:
-    session.note(e.BUDGET_EXHAUSTED, {"limit": "price", "left": "0", "needed": error.detail})
+def _note_no_route(session: Session, step: int, attempt: int, lacking: NoRoute) -> None:
+    """Note why no model is asked: at a limit of a budget the run stops, for one that is down it waits."""
+    if lacking.unpriced is not None:
+        facts = {"limit": "price", "left": "0", "needed": lacking.unpriced.detail}
+        session.note(e.BUDGET_EXHAUSTED, facts)
+    elif lacking.short is not None:
+        escrow.note_exhausted(session, lacking.short)
+    elif lacking.retry_at is not None:
+        _note_all_open(session, step, attempt, lacking.retry_at, lacking.facts)
 
 
-def _reserve(
-    session: Session, window: list[Block], price: Price, offered: tuple[ToolSchema, ...]
-) -> Reservation | None:
-    version = session.version
+def _note_all_open(
+    session: Session, step: int, attempt: int, retry_at: datetime, routed: dict[str, Any]
+) -> None:
+    """Note an attempt for which nobody was there: it waits, and counts, like one that failed."""
+    wait_s = min(RETRY_AFTER_LIMIT_S, max(0.0, (retry_at - session.now).total_seconds()))
+    # Those who wait for the same model do not all come back at once.
+    delay_s = wait_s + random.random() * BACKOFF_BASE_S  # noqa: S311  jitter, not a secret
+    facts = {
+        "step": step,
+        "attempt": attempt,
+        "code": CIRCUIT_OPEN,
+        "asked": False,
+        "retryable": True,
+        "delay_ms": round(delay_s * 1000),
+        "latency_ms": 0,
+        "tokens": 0,
+        "usd": "0",
+        "estimated": False,
+        **routed,
+    }
+    session.note(e.MODEL_FAILED, facts, {"detail": "the circuit of each of its models is open"})
+
+
+def _bound_prompt(version: VersionSpec, window: list[Block], offered: tuple[ToolSchema, ...]) -> int:
+    """Return a number of tokens that the prompt does not exceed."""
     shown = version.schema_tokens
     if offered is not version.schemas:
         shown = max(shown, upper_bound_tokens((), offered))
     prompt = shown + len(version.instructions.encode()) * 2 + 1024
-    prompt += sum([block.tokens for block in window])
-    return hold(session, prompt, version.max_completion_tokens, dearest_rates(price))
-
-
-def hold(session: Session, prompt_tokens: int, completion_tokens: int, rates: Rates) -> Reservation | None:
-    """Return the reservation, for which a draw may have been noted; None when a budget is exhausted, which is noted."""
-    plan = plan_call(session, prompt_tokens, completion_tokens, rates)
-    if isinstance(plan, Shortfall):
-        escrow.note_exhausted(session, plan)
-        return None
-    return plan
-
-
-def plan_call(
-    session: Session, prompt_tokens: int, completion_tokens: int, rates: Rates
-) -> Reservation | Shortfall:
-    """Return the reservation of a model call, for which a draw may have been noted, or what the run lacks for it."""
-
-    def plan_now() -> Reservation | DrawFirst | Shortfall:
-        return plan_reservation(
-            session.state, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, rates=rates,
-            now=session.now,
-        )  # fmt: skip
-
-    plan = plan_now()
-    if isinstance(plan, DrawFirst):
-        escrow.draw(session, plan.wanted)
-        plan = plan_now()
-    if isinstance(plan, DrawFirst):
-        raise StateConflict("undrawn", f"run {session.context.run_id} drew, and holds too little")
-    return plan
+    return prompt + sum([block.tokens for block in window])
 
 
 def count_redacted(blocks: Iterable[Block]) -> dict[str, int]:
@@ -138,41 +136,36 @@ def count_redacted(blocks: Iterable[Block]) -> dict[str, int]:
     return {"redacted": count} if count else {}
 
 
-def _note_request(
-    session: Session,
-    step: int,
-    attempt: int,
-    price: Price,
-    reservation: Reservation,
-    redacted: dict[str, int],
-) -> None:
-    facts = {
-        "step": step,
-        "attempt": attempt,
-        "model": session.version.model,
-        "price_version": price.version,
-        "reserved_tokens": reservation.tokens,
-        "reserved_usd": plain_decimal(reservation.usd),
-        "max_completion_tokens": reservation.max_completion_tokens,
-        **redacted,
-        **session.lookups.take_trail(),
+def _note_request(session: Session, step: int, attempt: int, route: Route, redacted: dict[str, int]) -> None:
+    facts = {"step": step, "attempt": attempt, **describe_route(route), **redacted}
+    session.note(e.MODEL_REQUESTED, {**facts, **session.lookups.take_trail()})
+
+
+def describe_route(route: Route) -> dict[str, Any]:  # Any: JSON
+    """Return, as facts, which model is asked and why, and what is reserved for it."""
+    return {
+        "model": route.target.name,
+        "price_version": route.price.version,
+        "reserved_tokens": route.reservation.tokens,
+        "reserved_usd": plain_decimal(route.reservation.usd),
+        "max_completion_tokens": route.reservation.max_completion_tokens,
+        **route.facts,
     }
-    session.note(e.MODEL_REQUESTED, facts)
 
 
 def _request(
     session: Session,
     window: list[Block],
-    reservation: Reservation,
+    route: Route,
     offered: tuple[ToolSchema, ...],
     traceparent: str,
 ) -> PlannerRequest:
     version = session.version
     return PlannerRequest(
-        model=version.model,
+        model=route.target.model,
         messages=(system_message(version.instructions), *chain.from_iterable([b.messages for b in window])),
         tools=offered,
-        max_completion_tokens=reservation.max_completion_tokens,
+        max_completion_tokens=route.reservation.max_completion_tokens,
         timeout_s=time_left(session),
         traceparent=traceparent,
         tracestate=session.context.trace_state,
@@ -217,23 +210,33 @@ def charge(session: Session, usage: Usage | None, price: Price) -> dict[str, Any
 
 
 def _note_failure(
-    session: Session, step: int, attempt: int, failure: PlannerFailure, price: Price, latency_ms: int
+    session: Session, step: int, attempt: int, failure: PlannerFailure, route: Route, latency_ms: int
 ) -> None:
     nothing = {"tokens": 0, "usd": "0", "estimated": False}
     known = failure.usage is not None or failure.charge == "estimated"
-    taken = charge(session, failure.usage, price) if known else nothing
-    ceiling = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2 ** (attempt - 1))
-    delay_s = max(random.random() * ceiling, failure.retry_after_s or 0.0)  # noqa: S311  jitter, not a secret
     facts = {
         "step": step,
         "attempt": attempt,
         "code": failure.code,
         "retryable": failure.retryable,
-        "delay_ms": round(delay_s * 1000),
+        "delay_ms": 0 if find_other(session, route, failure) else _delay_ms(attempt, failure),
         "latency_ms": latency_ms,
-        **taken,
+        **describe_priced(route),
+        **(charge(session, failure.usage, route.price) if known else nothing),
     }
     session.note(e.MODEL_FAILED, facts, {"detail": failure.detail})
+
+
+def _delay_ms(attempt: int, failure: PlannerFailure) -> int:
+    ceiling = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2 ** (attempt - 1))
+    jitter = random.random()  # noqa: S311  no secret
+    delay_s: float = max(jitter * ceiling, failure.retry_after_s or 0.0)
+    return round(delay_s * 1000)
+
+
+def describe_priced(route: Route) -> dict[str, str]:
+    """Return, as facts, which model was asked, by the name that it is priced under, and by which price."""
+    return {"requested_model": route.target.name, "price_version": route.price.version}
 
 
 def _find_cut(answer: PlannerAnswer, reservation: Reservation) -> dict[str, Any]:
@@ -242,18 +245,11 @@ def _find_cut(answer: PlannerAnswer, reservation: Reservation) -> dict[str, Any]
     return {"cut_by": reservation.clamped_by} if was_cut else {}
 
 
-def _note_decision(
-    session: Session,
-    step: int,
-    answer: PlannerAnswer,
-    price: Price,
-    latency_ms: int,
-    cut_by: dict[str, Any],
-) -> None:
+def _note_decision(session: Session, step: int, answer: PlannerAnswer, route: Route, latency_ms: int) -> None:
     facts = {
         "step": step,
         "model": answer.model[:120],
-        "price_version": price.version,
+        **describe_priced(route),
         "finish_reason": answer.finish_reason[:40],
         "response_id": answer.response_id[:80],
         "latency_ms": latency_ms,
@@ -264,8 +260,8 @@ def _note_decision(
         "final": not answer.calls,
         "problem": answer.problem,
         "size": _size(answer),
-        **cut_by,
-        **charge(session, answer.usage, price),
+        **_find_cut(answer, route.reservation),
+        **charge(session, answer.usage, route.price),
     }
     content = {
         "thought": answer.thought,

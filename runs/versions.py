@@ -29,7 +29,7 @@ _prices: Fresh[str, Price] = Fresh(PRICE_TTL_S)
 
 _VERSION = """
 SELECT v.id, v.number, v.instructions, v.planner, v.model, v.temperature, v.max_completion_tokens, v.may_ask_user,
-    v.may_hand_over, v.context_tokens, v.plan, v.off_plan, v.summarise, v.summary_model, v.redact,
+    v.may_hand_over, v.context_tokens, v.plan, v.off_plan, v.summarise, v.model_roles, v.redact,
     v.memory, v.memory_days,
     ARRAY(SELECT c.toolversion_id FROM runs_agentversion_catalogue c WHERE c.agentversion_id = v.id ORDER BY c.id)
 FROM runs_agentversion v WHERE v.id = %s
@@ -111,7 +111,7 @@ class VersionSpec:
     plan: str
     off_plan: OffPlan
     summarise: bool
-    summary_model: str
+    model_roles: dict[str, list[str]]
     redact: list[str]
     memory: str
     memory_days: int
@@ -133,10 +133,9 @@ class VersionSpec:
         offered = ((ASK_USER, self.may_ask_user), (HAND_OVER, self.may_hand_over))
         return tuple(name for name, allowed in offered if allowed)
 
-    @property
-    def summariser(self) -> str:
-        """Return the model that writes summaries."""
-        return self.summary_model or self.model
+    def models_of(self, role: str) -> tuple[str, ...]:
+        """Return the models that calls of a role are put to, first choice first; a role left out has the one."""
+        return tuple(self.model_roles.get(role) or (self.model,))
 
     @cached_property
     def candidates(self) -> tuple[Candidate, ...]:

@@ -59,6 +59,7 @@ from runs.behaviour import behaviour_of
 from runs.memory import services as memory
 from runs.models import AgentVersion, Campaign, DeadLetter, Handover, Memory, Run, Schedule
 from runs.planner.prices import Price
+from runs.routing import services as routing
 from runs.schedules import services as schedules
 from tests.asking import asked_extension, kept_note, parked_letter
 from tests.cast import Cast
@@ -68,6 +69,7 @@ from tests.factories import (
     ApprovalRequestFactory,
     GrantFactory,
     PersonFactory,
+    PriceFactory,
     PrincipalFactory,
     ToolFactory,
     ToolVersionFactory,
@@ -510,6 +512,7 @@ DEEDS: dict[str, Deed] = {
     "publish_version": lambda c, a: publishing.publish_version(actor=a, version=version_of(c)),
     "retire_version": lambda c, a: publishing.retire_version(actor=a, version=retired(c)),
     "set_price": price,
+    "reset_model_breaker": lambda c, a: routing.reset_model_breaker(actor=a, price=PriceFactory.create()),
     "set_budget": budget,
     "erase_run": lambda c, a: erasure.erase_run(actor=a, run=run_of(c), reason="They asked."),
     "erase_principal": lambda c, a: erasure.erase_principal(
@@ -607,6 +610,7 @@ def verbs() -> set[str]:
         publishing,
         budgeting,
         pricing,
+        routing,
         erasure,
         stops,
         answering,

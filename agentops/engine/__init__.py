@@ -18,5 +18,6 @@ that mattered is an event of the run's ledger stream. Folding that stream again 
 # 9: a call may give another agent a task, as a run of its own, for a share of what this one has left.
 # 10: nobody is asked any longer about a task that is not needed any more.
 # 11: a run may read on in a result that was too long to be shown whole, and have its oldest steps summarised.
+# 12: each model call has a role, by which it is put to one of several models; another is asked where one is down.
 # 13: a run may remember, and recall what earlier runs of its agent for its principal have remembered.
 ENGINE_VERSION = 13

@@ -112,9 +112,15 @@ def plan_reservation(
     return reservation if _is_covered(state, reservation, now) else DrawFirst(reservation)
 
 
-def _reserve(prompt_tokens: int, completion: int, rates: Rates, clamped_by: str = "") -> Reservation:
+def worst_usd(prompt_tokens: int, completion: int, rates: Rates) -> Decimal:
+    """Return what a call costs at most, in USD, rounded up to the unit in which money is kept."""
     usd = (prompt_tokens * rates.input + completion * rates.output) / PER_MILLION
-    return Reservation(prompt_tokens + completion, usd.quantize(QUANTUM, ROUND_UP), completion, clamped_by)
+    return usd.quantize(QUANTUM, ROUND_UP)
+
+
+def _reserve(prompt_tokens: int, completion: int, rates: Rates, clamped_by: str = "") -> Reservation:
+    usd = worst_usd(prompt_tokens, completion, rates)
+    return Reservation(prompt_tokens + completion, usd, completion, clamped_by)
 
 
 def _affordable(usd_left: Decimal, prompt_tokens: int, rates: Rates) -> int:

@@ -21,6 +21,7 @@ from agentops.engine.changes import (
     summaries,
 )
 from agentops.engine.events import Event
+from agentops.engine.routing import Routing
 from agentops.engine.state import ZERO, Drawn, Extensible, Limits, Mark, RunState
 from agentops.errors import StateConflict
 
@@ -89,6 +90,7 @@ def _start(event: Event) -> RunState:
         heard_at=event.at if event.facts.get("idle_s") else None,
         extensible=Extensible(event.facts.get("extensions", 0)),
         summarise_at=event.facts.get("summarise_at", 0),
+        routing=Routing(**event.facts.get("routing", {})),
     )
 
 

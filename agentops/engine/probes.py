@@ -10,11 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
-from agentops.engine.commands import Command
+from agentops.engine.commands import AskPlanner, Command
 from agentops.engine.decide import find_deadline, next_command
 from agentops.engine.events import Event
 from agentops.engine.fold import fold
 from agentops.engine.state import RunState
+from agentops.engine.tiers import choose_role, is_low, is_routed
 from agentops.errors import NondeterminismError
 
 JUST_BEFORE = timedelta(microseconds=1)  # the resolution of an entry's time
@@ -57,7 +58,16 @@ def word_command(command: Command) -> str:
 
 
 def _ask(state: RunState, at: datetime, idle_ms: int) -> str:
-    return word_command(next_command(state, at, idle_ms))
+    command = next_command(state, at, idle_ms)
+    return word_command(command) + _word_role(state, command)
+
+
+def _word_role(state: RunState, command: Command) -> str:
+    """Say which role the next call has, and whether the cheapest model is asked, where the run knows roles."""
+    if not isinstance(command, AskPlanner) or not is_routed(state) or state.is_external:
+        return ""
+    role, why = choose_role(state)
+    return f" role={role} why={why} low={is_low(state)}"
 
 
 def _word(value: object) -> str:

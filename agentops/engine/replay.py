@@ -191,10 +191,13 @@ def _leads_to(command: Command, event: Event, view: RunState) -> bool:
     facts, kind = event.facts, event.kind
     match command:
         case AskPlanner(step, attempt):
-            asked = kind == e.MODEL_REQUESTED and (facts["step"], facts["attempt"]) == (step, attempt)
+            unasked = kind == e.MODEL_FAILED and not facts.get("asked", True)
+            begun = kind == e.MODEL_REQUESTED or unasked
+            asked = begun and (facts["step"], facts["attempt"]) == (step, attempt)
             return asked or kind in _OF_BUDGET or (kind in _BEFORE_ASKING and "call" not in facts)
         case SettleLostAnswer(step, attempt):
-            return kind == e.MODEL_FAILED and (facts["step"], facts["attempt"]) == (step, attempt)
+            lost = kind == e.MODEL_FAILED and facts.get("asked", True)
+            return lost and (facts["step"], facts["attempt"]) == (step, attempt)
         case Summarise(through):
             unasked = kind == e.SUMMARY_FAILED and not facts["asked"]
             begun = (kind == e.SUMMARY_REQUESTED or unasked) and facts["through"] == through

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from agentops.engine.routing import Routing
 from agentops.engine.state import (
     CallState,
     Drawn,
@@ -19,7 +20,9 @@ from agentops.engine.state import (
     Spent,
 )
 
-Part = TypeVar("Part", RunState, Limits, Spent, Drawn, Extensible, Join, CallState, Proposed, Mark, Planned)
+Part = TypeVar(
+    "Part", RunState, Limits, Spent, Drawn, Extensible, Join, CallState, Proposed, Mark, Planned, Routing
+)
 
 
 class UnreadableSnapshot(ValueError):
@@ -74,6 +77,7 @@ def _load(data: Any) -> RunState:
             "inbox": tuple(data["inbox"]),
             "heard_at": _time(data["heard_at"]),
             "marks": tuple(_make(Mark, mark) for mark in data["marks"]),
+            "routing": _load_routing(data["routing"]),
         },
     )
 
@@ -84,6 +88,11 @@ def _make(kind: type[Part], values: dict[str, Any]) -> Part:
     if set(values) != expected:
         raise ValueError(f"{kind.__name__} has other fields: {sorted(expected ^ set(values))}")
     return kind(**values)
+
+
+def _load_routing(data: dict[str, Any]) -> Routing:
+    lists = {name: tuple(data[name]) for name in ("tried", "summary_tried")}
+    return _make(Routing, {**data, **lists})
 
 
 def _load_limits(data: dict[str, Any]) -> Limits:

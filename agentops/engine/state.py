@@ -10,6 +10,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, TypeVar
 
+from agentops.engine.routing import Routing
+
 # How many past proposals loop detection looks back on in runs of engine versions 1 and 2, and how many turns a
 # context window may span.
 RECENT_LIMIT = 24
@@ -310,6 +312,7 @@ class RunState(NamedTuple):
     summarise_at: int = 0
     has_long_result: bool = False  # a result was too long to be shown whole: the planner may read on in it
     has_recalled: bool = False  # what is known from earlier runs was looked for before the planner was asked
+    routing: Routing = Routing()
 
     @property
     def is_external(self) -> bool:

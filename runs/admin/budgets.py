@@ -7,18 +7,23 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from agentops.console.actions import Confirmation, perform
 from agentops.console.columns import moment_column, money_column, number_column
 from agentops.console.governed import GovernedAdmin
 from agentops.console.navigation import Destination, register_destination
 from agentops.console.pictures import draw_bar
 from agentops.console.streams import register_streams
 from agentops.console.words import money, this_window
+from identities.acting import acting_person
 from runs.admin.spending import budgets_visible_to, read_committed
 from runs.models import Budget, BudgetWindow, Price
+from runs.routing.breakers import look_at
+from runs.routing.providers import find_target
+from runs.routing.services import may_reset, reset_model_breaker
 
 
 @admin.register(Budget)
@@ -73,16 +78,38 @@ class PriceAdmin(GovernedAdmin):
     set_at = staticmethod(moment_column("created_at", "set"))
     list_display = ("model", "version", "active", "rate_in", "rate_out", "set_at")
     fields = readonly_fields = (
-        "model", "version", "active", "rate_in", "rate_out", "rate_cached", "rate_written", "set_at",
+        "model", "version", "active", "rate_in", "rate_out", "rate_cached", "rate_written", "set_at", "circuit",
     )  # fmt: skip
     list_filter = ("active",)
     search_fields = ("model", "version")
     ordering = ("model", "-created_at")
-    actions = None
+    actions = ("close_circuit",)
 
     def visible(self, queryset: Any, user: Any) -> QuerySet[Price]:
         """Let everybody on the staff see prices."""
         return Price.objects.all()
+
+    @admin.display(description="circuit")
+    def circuit(self, price: Price) -> str:
+        """Say whether calls go out to the model, as all workers see it."""
+        target = find_target(price.model)
+        seen = look_at(target)
+        until = f" until {seen.retry_at:%H:%M:%S} UTC" if seen.state == "open" and seen.retry_at else ""
+        state = seen.state.replace("_", "-")
+        return f"{state}{until}; {seen.failures} of {seen.calls} calls failed lately ({target.provider})"
+
+    def has_reset_permission(self, request: HttpRequest) -> bool:
+        """Whether this person may have a model asked again before its breaker would."""
+        return may_reset(acting_person(request))
+
+    @admin.action(permissions=["reset"], description="Close the circuit")
+    def close_circuit(self, request: HttpRequest, queryset: QuerySet[Price]) -> HttpResponse:
+        """Close breakers of models and forget their failures."""
+        person = acting_person(request)
+        asked = Confirmation("Have these models asked again at once?", "asked again", reason="none")
+        return perform(
+            self, request, queryset, lambda price, _: reset_model_breaker(actor=person, price=price), asked
+        )
 
 
 register_destination(Destination("Budgets", "admin:runs_budget_changelist", order=70, section="Govern"))

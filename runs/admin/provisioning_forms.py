@@ -125,7 +125,14 @@ class TemplateStep(Step):
         max_length=20_000, required=False, widget=forms.Textarea(attrs={"rows": 6}),
         label="Instructions for the model", help_text="Empty: those of the agent that is copied.",
     )  # fmt: skip
-    model = forms.ChoiceField()
+    model = forms.ChoiceField(help_text="Carries out what was planned.")
+    plan_model = forms.ChoiceField(
+        label="Model for plans", required=False,
+        help_text="Empty: the same. It also mends what goes wrong again and again.",
+    )  # fmt: skip
+    spare_model = forms.ChoiceField(
+        label="Model to fall back to", required=False, help_text="Asked where the others are down; empty: none is.",
+    )  # fmt: skip
     principal_source = forms.ChoiceField(
         choices=AgentVersion.PrincipalSource.choices, label="For whom it acts"
     )
@@ -139,7 +146,10 @@ class TemplateStep(Step):
         copies = [(str(each.pk), f"Copy from {each.identity}") for each in versions]
         models = Price.objects.filter(active=True).order_by("model").values_list("model", flat=True)
         cast(forms.ChoiceField, self.fields["template"]).choices = [*TEMPLATES, *copies]
-        cast(forms.ChoiceField, self.fields["model"]).choices = [(model, model) for model in models]
+        offered = [(model, model) for model in models]
+        cast(forms.ChoiceField, self.fields["model"]).choices = offered
+        for name in ("plan_model", "spare_model"):
+            cast(forms.ChoiceField, self.fields[name]).choices = [("", "none"), *offered]
 
     def clean(self) -> dict[str, Any]:
         """Take the instructions of the agent that is copied, where none are given."""
@@ -158,6 +168,8 @@ class TemplateStep(Step):
         named = ("instructions", "model", "principal_source")
         version = {name: self.cleaned_data[name] for name in named}
         copied = copied_version(self.cleaned_data["template"])
+        if roles := self._model_roles():
+            version["model_roles"] = roles
         if copied is not None:
             version["planner"] = behaviour_of(copied).planner
         if version["principal_source"] == AgentVersion.PrincipalSource.TOKEN:
@@ -165,6 +177,14 @@ class TemplateStep(Step):
         if version.get("planner") != EXTERNAL:  # what a run reads is to choose no tools of a new agent
             version["plan"] = (copied and behaviour_of(copied).plan) or AgentVersion.Plan.WORDS.value
         document["versions"][slug] = {**version, "catalogue": [], "state": "draft"}
+
+    def _model_roles(self) -> dict[str, list[str]]:
+        """Return the models of the version's roles, as far as it does not put all calls to one."""
+        model, spare = self.cleaned_data["model"], self.cleaned_data["spare_model"]
+        plan = self.cleaned_data["plan_model"] or model
+        roles = {"plan": [plan, spare], "execute": [model, spare]}
+        named = {role: list(dict.fromkeys(filter(None, models))) for role, models in roles.items()}
+        return {role: models for role, models in named.items() if models != [model]}
 
 
 class ToolsStep(Step):

@@ -26,6 +26,7 @@ from runs.admin.tool_use import tool_calls_view
 from runs.admin.try_it import try_view
 from runs.admin.what_if import what_if_view
 from runs.models import AgentVersion, Price
+from runs.models.versions import list_models
 from runs.preflight import advise, check_version
 from runs.publishing import publish_version, retire_version
 
@@ -109,11 +110,25 @@ class AgentVersionAdmin(GovernedAdmin):
         catalogue = list(subject.catalogue.select_related("tool").order_by("tool__name"))
         return {
             "catalogue": catalogue,
-            "price": Price.objects.filter(model=subject.model, active=True).first(),
+            "routes": _read_routes(subject),
             "findings": [] if retired else check_version(subject),
             "advice": [] if retired else advise(subject, catalogue),
             "indicators": read_indicators(subject),
         }
+
+
+TASKS = {"plan": "Model for plans", "execute": "Model that carries out", "summarise": "Model for summaries"}
+
+
+def _read_routes(version: AgentVersion) -> list[tuple[str, list[tuple[str, Price | None]]]]:
+    """Return the models of each of a version's roles with their prices; one line where all calls go to one."""
+    models = list_models(version)
+    prices = {price.model: price for price in Price.objects.filter(model__in=models, active=True)}
+    if not version.model_roles:
+        return [("Model", [(version.model, prices.get(version.model))])]
+    used = [role for role in TASKS if role != "summarise" or version.summarise]
+    named = {role: version.model_roles.get(role) or [version.model] for role in used}
+    return [(TASKS[role], [(name, prices.get(name)) for name in names]) for role, names in named.items()]
 
 
 register_destination(

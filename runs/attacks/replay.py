@@ -126,7 +126,7 @@ def _result(
 def played(planner: ObeyingPlanner) -> Iterator[None]:
     """Let this planner answer in place of a model: what it says is the one thing that is not real here."""
     real = turns.planner_of
-    vars(turns)["planner_of"] = lambda _kind: planner
+    vars(turns)["planner_of"] = lambda *_: planner
     try:
         yield
     finally:

@@ -65,7 +65,13 @@ def _limits(version: AgentVersion) -> Row:
 
 def _name(version: AgentVersion) -> Row:
     tools = version.catalogue.select_related("tool").order_by("tool__name", "number")
-    return {"number": version.number, "model": version.model, "catalogue": [str(tool) for tool in tools]}
+    roles = {"model_roles": version.model_roles} if version.model_roles else {}
+    return {
+        "number": version.number,
+        "model": version.model,
+        **roles,
+        "catalogue": [str(tool) for tool in tools],
+    }
 
 
 def _goes_back(version: AgentVersion, previous: AgentVersion | None) -> bool:

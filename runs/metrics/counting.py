@@ -32,7 +32,7 @@ def _number(name: str) -> str:
 # What a call is named is the word of a row that the append wrote with the entry; a name that a model made up is none.
 _READ = f"""
 SELECT m.run_id, e.seq, e.kind, e.facts::text, e.at, r.created_at, t.slug, i.slug,
-    CASE WHEN e.kind LIKE 'summary.%%' AND v.summary_model <> '' THEN v.summary_model ELSE v.model END,
+    left(coalesce(e.facts ->> 'requested_model', v.model), 120),
     coalesce(c.tool_name, '')
 FROM runs_count_mark m JOIN runs_run r ON r.id = m.run_id
 JOIN identities_team t ON t.id = r.team_id JOIN identities_agentidentity i ON i.id = r.identity_id

@@ -62,6 +62,10 @@ BREAKERS = Family(
     "agentops_breaker_state", "gauge", "1 for the state that a tool's breaker is in.",
     ("team", "gen_ai_tool_name", "state"),
 )  # fmt: skip
+MODEL_BREAKERS = Family(
+    "agentops_model_breaker_state", "gauge", "1 for the state that the breaker of a model that may be asked is in.",
+    ("gen_ai_provider_name", "gen_ai_request_model", "state"),
+)  # fmt: skip
 UNCOUNTED = Family(
     "agentops_uncounted_runs", "gauge", "Runs whose latest entries are in no counter yet.", ()
 )  # fmt: skip
@@ -72,7 +76,7 @@ UNTOLD = Family(
 COUNTED = (
     MODEL_SECONDS, MODEL_TOKENS, MODEL_USD, TOOL_SECONDS, CALLS_REFUSED, RUN_SECONDS, APPROVALS_DECIDED, ENTRIES,
 )  # fmt: skip
-GAUGES = (RUNS, LATENESS, WAITING, WAITING_SECONDS, BREAKERS, UNCOUNTED, UNTOLD)
+GAUGES = (RUNS, LATENESS, WAITING, WAITING_SECONDS, BREAKERS, MODEL_BREAKERS, UNCOUNTED, UNTOLD)
 
 
 def buckets_of(family: Family) -> tuple[float, ...]:

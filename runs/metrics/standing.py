@@ -9,6 +9,7 @@ from django.db import connection
 
 from runs.metrics import families as f
 from runs.metrics.families import Family
+from runs.routing.standing import read_model_breakers
 from runs.turns_of_teams import LONGEST_LAG
 
 Sample = tuple[Family, tuple[str, ...], float]
@@ -44,6 +45,8 @@ def read_standing() -> Iterator[Sample]:
         yield f.WAITING_SECONDS, (str(team),), float(oldest_s)
     for team, tool, state in _read(_BREAKERS):
         yield f.BREAKERS, (str(team), str(tool), str(state)), 1.0
+    for target, state in read_model_breakers():
+        yield f.MODEL_BREAKERS, (target.provider, target.model, state), 1.0
     for uncounted, failing in _read(_BEHIND):
         yield f.UNCOUNTED, (), float(uncounted)
         yield f.UNTOLD, (), float(failing)

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q, Value
 
 from agentops.engine.state import RECENT_LIMIT
+from agentops.engine.tiers import MOST_MODELS
 from agentops.identifiers import new_id
 from identities.models import AgentIdentity, User
 from runs.querysets import AgentVersionQuerySet
@@ -28,6 +29,33 @@ def check_redacted(kinds: object) -> None:
     """Refuse kinds that nothing is known to take out: they would seem to be taken out."""
     if not isinstance(kinds, list | tuple) or not all(kind in REDACTED for kind in kinds):
         raise ValidationError(f"redact is a list of {', '.join(REDACTED)}")
+
+
+# What a call of a model is for. None is made yet to draw values from a text, so there is no such role.
+MODEL_ROLES = ("plan", "execute", "summarise")
+LONGEST_NAME = 120
+
+
+def check_model_roles(roles: object) -> None:
+    """Refuse roles that no call has, and what is no list of models: calls would go elsewhere than it seems."""
+    if not isinstance(roles, dict) or not set(roles) <= set(MODEL_ROLES):
+        raise ValidationError(f"model_roles has a list of models for any of {', '.join(MODEL_ROLES)}")
+    for role, named in roles.items():
+        if not isinstance(named, list | tuple) or not all(_is_model(each) for each in named):
+            raise ValidationError(f"{role} is a list of models' names")
+        if not 1 <= len(set(named)) == len(named) <= MOST_MODELS:
+            raise ValidationError(f"{role} names one to {MOST_MODELS} models, each once")
+
+
+def list_models(version: AgentVersion) -> list[str]:
+    """Return the models that calls of a version may be put to, each once, those of plans first."""
+    used = [role for role in MODEL_ROLES if role != "summarise" or version.summarise]
+    named = [model for role in used for model in version.model_roles.get(role) or [version.model]]
+    return list(dict.fromkeys(named))
+
+
+def _is_model(name: object) -> bool:
+    return isinstance(name, str) and len(name) <= LONGEST_NAME and name.split() == [name]
 
 
 class Price(models.Model):
@@ -113,12 +141,29 @@ class AgentVersion(models.Model):
         db_default=False,
         help_text="When a conversation outgrows its context, its oldest steps are summarised; else they are left out.",
     )
-    summary_model = models.CharField(
-        max_length=120,
+    model_roles = models.JSONField(
+        default=dict,
+        db_default=Value({}, models.JSONField()),
         blank=True,
-        default="",
-        db_default="",
-        help_text="Writes the summaries; empty: its own model.",
+        validators=[check_model_roles],
+        help_text="Models by what a call is for (plan, execute, summarise), first choice first; else its own model.",
+    )
+    # When a planning model is asked in place of an executing one, and when the cheapest of either is.
+    escalate_invalid = models.PositiveSmallIntegerField(
+        default=2,
+        db_default=2,
+        help_text="After so many steps in a row with calls that nobody could make; 0: never.",
+    )
+    escalate_failed = models.PositiveSmallIntegerField(
+        default=3,
+        db_default=3,
+        help_text="After so many steps in a row whose calls failed; 0: never.",
+    )
+    demote_percent = models.PositiveSmallIntegerField(
+        default=20,
+        db_default=20,
+        validators=[MaxValueValidator(100)],
+        help_text="With less than this share of its tokens or USD left, the cheapest model is asked; 0: never.",
     )
     redact = models.JSONField(
         default=list,

@@ -31,7 +31,10 @@ def _normalise(reported: dict[str, object]) -> Usage:
     return Usage(
         input_tokens=prompt,
         output_tokens=_output(prompt, completion, reasoning, reported.get("total_tokens")),
-        cached_input_tokens=_count(prompt_details.get("cached_tokens") or 0),
+        # DeepSeek tells it beside the details.
+        cached_input_tokens=_count(
+            prompt_details.get("cached_tokens") or reported.get("prompt_cache_hit_tokens") or 0
+        ),
         cache_write_tokens=_count(prompt_details.get("cache_write_tokens") or 0),
         reasoning_tokens=reasoning,
     )

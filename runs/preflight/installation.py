@@ -100,3 +100,6 @@ def _check_published_versions() -> Iterator[Finding]:
     if not settings.OPENAI_API_KEY and any(version.planner == "openai" for version in published):
         problem = "published agents ask a model, and there is no key for it"
         yield Finding("no_model_key", "OPENAI_API_KEY", problem, "Set the provider's key")
+    for name in sorted(settings.MODEL_PROVIDERS.keys() - settings.MODEL_PROVIDER_KEYS.keys()):
+        problem = f"the provider {name} would be asked without a key"
+        yield Finding("no_model_key", "MODEL_PROVIDER_KEYS", problem, "Set its key, or take it out")

@@ -15,6 +15,7 @@ from identities.models import AgentIdentity
 from identities.querysets import is_known_person
 from runs.catalogues import read_catalogue
 from runs.models import EXTERNAL, AgentVersion, Price
+from runs.models.versions import list_models
 from runs.preflight.approvers import find_approvable
 from runs.preflight.findings import ONLY_BEFORE, OUT_OF_SERVICE, Finding
 from tools.in_force import read_grants
@@ -113,10 +114,7 @@ def _check_planner(version: AgentVersion) -> Iterator[Finding]:
 def _check_price(version: AgentVersion) -> Iterator[Finding]:
     if version.planner == EXTERNAL:  # nothing is paid for it here
         return
-    models = {
-        version.model,
-        *([version.summary_model] if version.summarise and version.summary_model else ()),
-    }
+    models = set(list_models(version))
     priced = set(Price.objects.filter(model__in=models, active=True).values_list("model", flat=True))
     for model in sorted(models - priced):
         problem = f"nobody has said what the model {model or '(none)'} costs"

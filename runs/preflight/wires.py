@@ -27,6 +27,16 @@ def check_wires() -> Iterator[Finding]:
                 f"{urlsplit(url).hostname} is asked openly, or whoever it is: whoever is between could answer"
             )
             yield Finding("open_wire", name, problem, "Write rediss://, and leave its certificate checked")
+    yield from _check_providers()
+
+
+def _check_providers() -> Iterator[Finding]:
+    """Yield each further provider of models that is asked in the open: prompts and keys go there."""
+    for name, url in settings.MODEL_PROVIDERS.items():
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not _is_here(parts.hostname or ""):
+            problem = f"the provider {name} is asked openly: whoever is between reads prompts and its key"
+            yield Finding("open_wire", "MODEL_PROVIDERS", problem, "Write https://")
 
 
 def _is_proven(url: str) -> bool:

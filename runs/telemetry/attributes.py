@@ -61,6 +61,8 @@ def of_chat(start: StoredEntry, end: StoredEntry, provider: str) -> Told:
         "gen_ai.request.model": str(asked.get("model", "")),
         "agentops.price_version": str(asked.get("price_version", "")),
     }
+    for name in ("role", "why", "provider"):
+        _add(told, f"agentops.model.{name}", asked.get(name))
     _add(told, "gen_ai.request.max_tokens", asked.get("max_completion_tokens"))
     if end.kind in (e.STEP_DECIDED, e.SUMMARY_WRITTEN):
         _add(told, "gen_ai.response.model", got.get("model"))

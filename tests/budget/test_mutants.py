@@ -15,7 +15,7 @@ from psycopg.errors import LockNotAvailable
 from agentops.engine import budgets as arithmetic
 from agentops.engine.budgets import Amount
 from agentops.engine.state import Spent
-from runs import draws, turns
+from runs import draws, reservations, turns
 from runs.draws import Draw
 from runs.driver import drive
 from runs.models import Budget, BudgetWindow, Run
@@ -284,7 +284,7 @@ def test_without_clamping_the_greediest_model_takes_too_much(
 ) -> None:
     old, new = "completion = room[clamped_by]", "completion = completion_tokens"
     unclamped = rewrite(monkeypatch, arithmetic, "plan_reservation", old, new)
-    monkeypatch.setattr(turns, "plan_reservation", unclamped)
+    monkeypatch.setattr(reservations, "plan_reservation", unclamped)
     assert_red(lambda: check_the_greediest_model_stays_within(company, books))
 
 

@@ -247,7 +247,7 @@ def test_time_after_a_drivers_death_does_not_count(
     assert [facts["code"] for facts in company.facts(run, "model.failed")] == ["lost"]
 
 
-def _die(kind: str) -> NoReturn:
+def _die(*_: str) -> NoReturn:
     raise Death
 
 

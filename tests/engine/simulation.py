@@ -26,15 +26,17 @@ from agentops.engine.budgets import (
     count_unused,
     plan_draw,
     plan_reservation,
+    worst_usd,
 )
 from agentops.engine.commands import Command
 from agentops.engine.decide import LOST, next_command
 from agentops.engine.events import Event
 from agentops.engine.shares import find_lacking
 from agentops.engine.state import CallState, Limits
+from agentops.engine.tiers import Offer, choose_role, is_low, is_routed, rank_models
 from agentops.engine.trouble import JITTER_UNITS, decide_follow_up
 from tests.engine.asking import Asking
-from tests.engine.world import EFFECTS, LIFE, RATES, TOOLS, Facts, World, worlds
+from tests.engine.world import EFFECTS, LIFE, MODELS, PRICES, RATES, TOOLS, Facts, World, worlds
 from tests.engine.writing import Moved
 
 MOST_COMMANDS = 5_000
@@ -70,6 +72,11 @@ class Simulation(Asking):
             **({} if world.crowded is None else {"needs_review": True}),
             **({"mode": "propose"} if world.proposes else {}),
             **({"extensions": world.extensions} if world.extensions else {}),
+            "routing": {
+                "escalate_invalid": world.escalates,
+                "escalate_failed": world.escalates,
+                "demote_percent": world.demote_percent,
+            },
         }
         self.append(Event(1, e.RUN_STARTED, facts, self.now))
 
@@ -154,17 +161,47 @@ class Simulation(Asking):
     def ask(self, command: c.AskPlanner) -> None:
         if self.chance(0.03):
             self.note(e.BUDGET_BOUND, shared=self.dice.choice((["usd"], ["steps", "tokens"])))
-            return
+            return None
+        if is_routed(self.view) and self.chance(self.world.trouble / 10):
+            return self._find_none(command)
         prompt = self.dice.randint(1, 2_000)
+        routed = self.route(prompt)
+        rates = PRICES[routed["model"]] if routed else RATES
         plan = plan_reservation(
-            self.view, prompt_tokens=prompt, completion_tokens=500, rates=RATES, now=self.now
+            self.view, prompt_tokens=prompt, completion_tokens=500, rates=rates, now=self.now
         )
         if isinstance(plan, Reservation):
-            self._ask_within(command, plan)
+            self._ask_within(command, plan, routed)
         elif isinstance(plan, DrawFirst) and self.chance(0.9):
             self._draw(command, plan.wanted)
         else:
             self.note(e.BUDGET_EXHAUSTED, command, limit="tokens", left="0", needed="1")
+        return None
+
+    def _role(self) -> Facts:
+        role, why = choose_role(self.view)
+        return {"role": role, "why": why, **({"low": True} if is_low(self.view) else {})}
+
+    def route(self, prompt: int) -> Facts:
+        """Return which model is asked, and why: the first one that is there."""
+        if not is_routed(self.view):
+            return {}
+        routed = self._role()
+        offers = [Offer(name, worst_usd(prompt, 500, PRICES[name])) for name in MODELS[routed["role"]]]
+        ranked = rank_models(offers, self.view.routing.tried, low=routed.get("low", False))
+        there = [name for name in ranked if self.chance(0.8)]
+        return {**routed, "model": (there or ranked)[0]}
+
+    def _find_none(self, command: c.AskPlanner) -> None:
+        """No model is there."""
+        where = {"step": command.step, "attempt": command.attempt}
+        nothing: Facts = {"asked": False, "retryable": True, "tokens": 0, "usd": "0"}
+        delay_ms = self.dice.choice((100, 5_000, 40_000))
+        self.note(
+            e.MODEL_FAILED, command, **where, **nothing, **self._role(), code="planner_circuit_open",
+            delay_ms=delay_ms,
+        )  # fmt: skip
+        self.commit()
 
     def _draw(self, command: c.AskPlanner, wanted: Reservation) -> None:
         drawn = count_drawn(self.view, plan_draw(self.view, wanted, self.dice.choice((1, 4))))
@@ -173,10 +210,10 @@ class Simulation(Asking):
         self.note(e.BUDGET_DRAWN, command, **facts, until=until)
         self.commit()
 
-    def _ask_within(self, command: c.AskPlanner, plan: Reservation) -> None:
+    def _ask_within(self, command: c.AskPlanner, plan: Reservation, routed: Facts) -> None:
         reserved = {"reserved_tokens": plan.tokens, "reserved_usd": str(plan.usd)}
         where = {"step": command.step, "attempt": command.attempt}
-        self.note(e.MODEL_REQUESTED, command, **where, **reserved)
+        self.note(e.MODEL_REQUESTED, command, **where, **reserved, **routed)
         self.commit()
         self.pass_time(4_000)
         if self.chance(self.world.crash):
@@ -188,15 +225,17 @@ class Simulation(Asking):
             "usd": str((plan.usd * share).quantize(QUANTUM, ROUND_UP)),
         }
         if self.chance(self.world.trouble):
-            self._fail_to_answer(command, charge)
+            self._fail_to_answer(command, charge, routed)
         else:
             self._answer(command, charge)
 
-    def _fail_to_answer(self, command: c.AskPlanner, charge: Facts) -> None:
+    def _fail_to_answer(self, command: c.AskPlanner, charge: Facts, routed: Facts) -> None:
         delay_ms = self.dice.choice((0, 300, 40_000))
         retryable = self.chance(0.8)
         where: Facts = {"step": command.step, "attempt": command.attempt}
-        self.note(e.MODEL_FAILED, **where, code="busy", retryable=retryable, delay_ms=delay_ms, **charge)
+        told = {"retryable": retryable, "delay_ms": delay_ms, "requested_model": routed.get("model", "")}
+        code = self.dice.choice(("planner_unavailable", "planner_invalid_answer"))
+        self.note(e.MODEL_FAILED, **where, **told, code=code, **charge)
 
     def _answer(self, command: c.AskPlanner, charge: Facts) -> None:
         final = self.chance(self.world.final)

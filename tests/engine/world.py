@@ -15,6 +15,8 @@ from agentops.engine.budgets import Rates
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LIFE = timedelta(hours=1)
 RATES = Rates(Decimal(3), Decimal(15))
+MODELS = {"plan": ("big", "spare"), "execute": ("small", "spare", "big")}
+PRICES = {"big": Rates(Decimal(30), Decimal(90)), "small": RATES, "spare": Rates(Decimal(1), Decimal(20))}
 TOOLS = ("look_up", "refund", "cancel", "ask_agent", "ask_user", "hand_over")
 IDEMPOTENCY = ("honours_key", "read_back", "none")
 EFFECTS = {"look_up": "read", "refund": "irreversible", "cancel": "reversible", "ask_agent": "read"}
@@ -40,6 +42,8 @@ class World:
     tool_calls: int = 4
     proposes: bool = False
     extensions: int = 0  # how often it may ask to go on at a limit of its own
+    escalates: int = 0  # after so many steps in trouble
+    demote_percent: int = 0
     crowded: float | None = None  # how likely a run is held back; None: it asks nobody
 
 
@@ -59,5 +63,7 @@ worlds = st.builds(
     tool_calls=st.integers(1, 5),
     proposes=st.sampled_from([False, False, True]),
     extensions=st.sampled_from([0, 1, 3]),
+    escalates=st.sampled_from([0, 1, 2]),
+    demote_percent=st.sampled_from([0, 20, 100]),
     crowded=st.sampled_from([None, 0.0, 0.6]),
 )

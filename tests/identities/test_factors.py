@@ -27,7 +27,7 @@ UNASKED = {
     "pause_run", "cancel_run", "kill_run", "veto_call", "redrive_letter", "discard_letter", "retire_version",
     "release_memory", "revert_memory", "delete_memory",
     "create_agent", "open_campaign", "create_application", "create_team", "update_team",
-    "create_tool", "add_version", "reset_breaker", "draft_version",
+    "create_tool", "add_version", "reset_breaker", "reset_model_breaker", "draft_version",
     "create_table", "save_table", "import_table", "retire_table",
     "disable_channel", "try_channel", "send_again",
     "create_schedule", "change_schedule", "pause_schedule", "resume_schedule", "end_schedule",

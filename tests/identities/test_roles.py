@@ -62,6 +62,7 @@ MAY: dict[str, set[str]] = {
 SUPERUSERS = {
     "create_person", "update_person", "set_password", "unlink_account", "create_group", "set_group_permissions",
     "create_team", "set_members", "rotate_signing_key", "revoke_signing_key", "set_price", "set_rule",
+    "reset_model_breaker",
 }  # fmt: skip
 # Given beside a role: to start runs agent by agent, to erase by who answers for the data. One withdraws one's own only.
 BESIDE = {"start_run", "erase_run", "erase_principal", "withdraw"}

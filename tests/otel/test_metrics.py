@@ -22,6 +22,7 @@ from runs.models import Count, CountMark, Run
 from runs.tasks import count
 from tests.otel.test_spans import SECRET, refund
 from tests.runs.company import ISSUER, ORDER, SUBJECT, Company, proposes, says
+from tests.runs.routing.tiers import BIG, SMALL, set_up, trip
 
 pytestmark = pytest.mark.otel
 
@@ -218,3 +219,17 @@ def test_facts_that_somebody_wrote_by_hand_add_nothing_and_stop_nothing(company:
     assert named("gen_ai_client_inference_duration_seconds_count") == {("", "chat", company.model): 1}
     assert named("agentops_model_cost_usd_total") == {}
     assert named("gen_ai_client_inference_usage_tokens_total") == {}
+
+
+def test_a_model_that_is_down_is_seen_and_each_model_has_figures_of_its_own(company: Company) -> None:
+    models = set_up(company, model_roles={"plan": [BIG, SMALL]})
+    trip(BIG)
+    models.play(says("Done."))
+    company.drive(company.start())
+    count()
+    assert named("agentops_model_breaker_state") == {
+        ("default", "big", "open"): 1,
+        ("default", "small", "closed"): 1,
+        ("default", company.model, "closed"): 1,
+    }
+    assert named("agentops_model_cost_usd_total") == {("small",): 0.00018}

@@ -6,8 +6,8 @@ from types import ModuleType
 
 import pytest
 
-from agentops.engine import decide, fold, retry, trouble
-from agentops.engine.changes import budgets, calls, memory, summaries
+from agentops.engine import decide, fold, retry, tiers, trouble
+from agentops.engine.changes import budgets, calls, memory, planner, summaries
 from agentops.engine.fold import UnfoldableEvent
 from agentops.engine.probes import check_history
 from agentops.engine.replay import replay
@@ -36,6 +36,9 @@ UNASKED = (
     "if writes and writes[0].may_run",
     'if writes and (writes[0].may_run or writes[0].status == "confirming")',
 )
+
+UNHEEDED_MISTAKES = ("0 < routing.escalate_invalid <= invalid", "False")
+UNHEEDED_FAILURES = ("0 < routing.escalate_failed <= failed", "False")
 
 # Those that the stream of an ordinary run shows, because it holds what was done in their place.
 SHOWN: dict[str, Mutation] = {
@@ -75,6 +78,27 @@ SHOWN: dict[str, Mutation] = {
     "attempts have no end": (retry, "_refuse_retry", "if attempt >= max_attempts:", "if False:"),
     "used up retries are ignored": (trouble, "_decide", '"retry_budget" not in inputs', "True"),
     "doubt is forgotten": (trouble, "_decide", "in_doubt=in_doubt", "in_doubt=False"),
+    "what the user adds is not planned for": (tiers, "choose_role", "if routing.due:", "if False:"),
+    "mistakes are left to the small model": (tiers, "choose_role", *UNHEEDED_MISTAKES),
+    "failures are left to the small model": (tiers, "choose_role", *UNHEEDED_FAILURES),
+    "little left changes nothing": (
+        tiers,
+        "is_low",
+        "tokens_left * 100 < percent * limits.tokens",
+        "False",
+    ),
+    "an attempt without a model is none": (
+        planner,
+        "_model_failed",
+        'if not facts.get("asked", True):',
+        "if False:",
+    ),
+    "a summary that another model may write is given up": (
+        summaries,
+        "_summary_failed",
+        'if facts.get("another"):',
+        "if False:",
+    ),
 }
 # Those that show only at another moment than that of an entry, or in what a driver might have done.
 HIDDEN: dict[str, Mutation] = {

@@ -41,7 +41,7 @@ def fail_often(company: Company, run: Run, times: int = TRIES) -> Run:
     """Have drive after drive raise in our own code."""
     company.expects_fault = True
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(turns, "_reserve", fail)
+        patch.setattr(turns, "find_route", fail)
         for _ in range(times):
             company.drive(run)
     return Run.objects.get(pk=run.pk)
@@ -50,7 +50,7 @@ def fail_often(company: Company, run: Run, times: int = TRIES) -> Run:
 def die_often(company: Company, run: Run, times: int = TRIES) -> None:
     """Have worker after worker die while it drives a run."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(turns, "_reserve", crash)
+        patch.setattr(turns, "find_route", crash)
         for _ in range(times):
             drive_and_crash(company, run)
 
@@ -150,7 +150,7 @@ def test_the_databases_outages_are_not_the_runs_fault(
         raise psycopg.OperationalError("server closed the connection unexpectedly")
 
     with monkeypatch.context() as patch:
-        patch.setattr(turns, "_reserve", lose)
+        patch.setattr(turns, "find_route", lose)
         for _ in range(2 * TRIES):
             company.drive(run)
     assert company.drive(run).state == "completed"

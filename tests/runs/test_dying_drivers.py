@@ -155,7 +155,7 @@ def test_an_outcome_survives_a_fault_before_the_next_commit(
     company.expects_fault = True
     run = start_refund(company, idempotency="none")
     with monkeypatch.context() as patch:
-        company.world.mishaps.extend([meanwhile(lambda: patch.setattr(turns, "_reserve", fault))])
+        company.world.mishaps.extend([meanwhile(lambda: patch.setattr(turns, "find_route", fault))])
         company.drive(run)
     assert company.states(run) == [("succeeded", "ok")]
     assert company.drive(run).state == "completed"
@@ -173,7 +173,7 @@ def test_an_outcome_survives_a_fault_although_people_wrote_meanwhile(
         fault()
 
     with monkeypatch.context() as patch:
-        company.world.mishaps.extend([meanwhile(lambda: patch.setattr(turns, "_reserve", write_and_fail))])
+        company.world.mishaps.extend([meanwhile(lambda: patch.setattr(turns, "find_route", write_and_fail))])
         company.drive(run)
     assert company.states(run) == [("succeeded", "ok")]
     assert company.drive(run).state == "completed"

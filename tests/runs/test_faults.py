@@ -27,7 +27,7 @@ def test_a_driver_that_fails_rests_and_another_goes_on(
         raise RuntimeError("a fault of ours")
 
     with monkeypatch.context() as patch:
-        patch.setattr(turns, "_reserve", fail)
+        patch.setattr(turns, "find_route", fail)
         run = company.drive(run)
     assert (run.state, run.lease_until) == ("queued", None)
     assert run.wake_at is not None
@@ -60,7 +60,7 @@ def test_a_run_that_has_lost_the_database_goes_on_soon_and_then_ever_later(
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(turns, "_reserve", fail)
+        patch.setattr(turns, "find_route", fail)
         for _ in range(7):
             run, now = company.drive(run), timezone.now()
             assert (run.state, run.lease_until) == ("queued", None)
@@ -80,7 +80,7 @@ def test_a_statement_that_goes_wrong_is_no_outage(company: Company, monkeypatch:
     def fail(*_: object) -> None:
         raise psycopg.errors.QueryCanceled("canceling statement due to statement timeout")
 
-    monkeypatch.setattr(turns, "_reserve", fail)
+    monkeypatch.setattr(turns, "find_route", fail)
     run = company.drive(company.start())
     assert run.wake_at is not None
     assert run.wake_at - timezone.now() > timedelta(seconds=20)
@@ -96,7 +96,7 @@ def test_a_run_that_cannot_be_given_back_without_a_database_is_left_to_its_lease
         raise psycopg.OperationalError("the connection is closed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(turns, "_reserve", fail)
+        patch.setattr(turns, "find_route", fail)
         patch.setattr(lease_rows, "release_lease", fail)
         run = company.drive(run)
     assert (run.state, run.wake_at) == ("queued", None)
@@ -110,7 +110,7 @@ def test_a_fault_of_the_driver_fails_the_test_that_does_not_expect_it(
 ) -> None:
     company.play(says("Hello."))
     with monkeypatch.context() as patch:
-        patch.setattr(turns, "_reserve", lambda *_: 1 // 0)
+        patch.setattr(turns, "find_route", lambda *_: 1 // 0)
         company.drive(company.start())
     with pytest.raises(AssertionError, match="ZeroDivisionError"):
         company.check()

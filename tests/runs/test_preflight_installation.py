@@ -152,6 +152,14 @@ def test_published_agents_need_a_model_key(
 
 
 @pytest.mark.usefixtures("db")
+def test_each_further_provider_needs_a_key(production: LazySettings) -> None:
+    production.MODEL_PROVIDERS = {"backup": "https://models.example.com/v1"}
+    assert installation_codes() == {"no_model_key"}
+    production.MODEL_PROVIDER_KEYS = {"backup": "sk-something"}
+    assert installation_codes() == set()
+
+
+@pytest.mark.usefixtures("db")
 def test_nothing_is_held_against_a_demo(settings: LazySettings) -> None:
     settings.PRODUCTION, settings.SECRET_KEY = False, "short"
 

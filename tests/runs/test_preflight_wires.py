@@ -63,3 +63,21 @@ def test_a_wire_that_nobody_is_between_is_none(
     settings: LazySettings, monkeypatch: pytest.MonkeyPatch, wire: str, address: str
 ) -> None:
     assert found(lack_nothing(settings), monkeypatch, **{wire: address}) == set()
+
+
+@pytest.mark.parametrize(
+    ("address", "subjects"),
+    [
+        ("http://models.example.com/v1", {"MODEL_PROVIDERS"}),
+        ("http://10.1.2.3/v1", {"MODEL_PROVIDERS"}),
+        ("https://models.example.com/v1", set()),
+        ("http://127.0.0.1:8080/v1", set()),
+        ("http://models:8080/v1", set()),
+    ],
+)
+def test_an_open_wire_to_a_further_provider_is_found(
+    settings: LazySettings, monkeypatch: pytest.MonkeyPatch, address: str, subjects: set[str]
+) -> None:
+    lack_nothing(settings)
+    settings.MODEL_PROVIDERS = {"backup": address}
+    assert found(settings, monkeypatch) == subjects

@@ -128,7 +128,7 @@ def test_the_trace_tells_that_something_was_taken_out_and_not_what(desk: Company
         caller_of(desk.cast, desk.cast.application.service_account).get(f"/runs/{run.pk}/trace").body["data"]
     )
     titles = [item["title"] for item in trace if item["kind"] == e.MODEL_REQUESTED]
-    assert titles[0].endswith("is asked, without what was taken out of 1 values")
+    assert titles[0].endswith("the run begins, without what was taken out of 1 values")
     assert [list(read_prompt(run, step).messages) for step in (1, 2, 3)] == [
         b["messages"] for b in desk.asked()
     ]

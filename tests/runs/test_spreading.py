@@ -67,7 +67,7 @@ def test_a_rest_after_a_fault_is_no_shorter(company: Company, monkeypatch: pytes
         raise RuntimeError("a fault of ours")
 
     with monkeypatch.context() as patch:
-        patch.setattr(turns, "_reserve", fail)
+        patch.setattr(turns, "find_route", fail)
         before = utc_now()
         company.drive(run)
     wake_at = Run.objects.get().wake_at

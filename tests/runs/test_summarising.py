@@ -107,13 +107,13 @@ def test_a_summary_is_made_of_the_steps_and_of_the_summary_before(company: Compa
 
 
 def test_it_is_paid_by_the_run_and_told_as_a_step_of_its_own_kind(company: Company) -> None:
-    PriceFactory.create(model="small", input_usd_per_mtok=2, output_usd_per_mtok=10)
-    run = go_on(company, summary_model="small")
+    PriceFactory.create(model="scribe", input_usd_per_mtok=2, output_usd_per_mtok=10)
+    run = go_on(company, model_roles={"summarise": ["scribe"]})
     written, decided = company.facts(run, e.SUMMARY_WRITTEN), company.facts(run, e.STEP_DECIDED)
     assert {facts["usd"] for facts in written} == {"0.0004"}  # 100 tokens in, 20 out
     assert run.tokens == sum(facts["tokens"] for facts in [*written, *decided])
     assert run.usd == sum(Decimal(facts["usd"]) for facts in [*written, *decided])
-    assert {body["model"] for body in asked_for_summaries(company)} == {"small"}
+    assert {body["model"] for body in asked_for_summaries(company)} == {"scribe"}
     caller = caller_of(company.cast, company.cast.application.service_account)
     trace = caller.get(f"/runs/{run.pk}/trace?limit=100").body
     told = [item for item in trace["data"] if item["kind"] == e.SUMMARY_WRITTEN]
@@ -145,12 +145,12 @@ def test_a_message_that_comes_during_a_summary_is_read(
     company.play(alternating(company, [*reads(), says("Done.")], [says(SUMMARY)]))
     run = company.start()
 
-    def write_meanwhile(kind: str) -> Any:
+    def write_meanwhile(*whose: str) -> Any:
         monkeypatch.setattr(summarising, "planner_of", ask_for)
         wrote.append(
             add_message(actor=company.cast.application.service_account, run=run, text="One more thing.")
         )
-        return ask_for(kind)
+        return ask_for(*whose)
 
     monkeypatch.setattr(summarising, "planner_of", write_meanwhile)
     assert company.drive(run).state == "completed"
@@ -187,7 +187,7 @@ def test_an_earlier_summary_stays_where_a_later_one_fails(company: Company) -> N
 
 def test_a_summary_that_the_run_cannot_afford_is_done_without(company: Company) -> None:
     PriceFactory.create(model="dear", input_usd_per_mtok=10**6, output_usd_per_mtok=10**6)
-    run = go_on(company, summary_model="dear")
+    run = go_on(company, model_roles={"summarise": ["dear"]})
     assert {(facts["code"], facts["asked"]) for facts in company.facts(run, e.SUMMARY_FAILED)} == {
         ("no_budget", False)
     }
@@ -196,7 +196,7 @@ def test_a_summary_that_the_run_cannot_afford_is_done_without(company: Company) 
 
 
 def test_a_summary_of_unknown_price_is_done_without(company: Company) -> None:
-    run = go_on(company, summary_model="unpriced")
+    run = go_on(company, model_roles={"summarise": ["unpriced"]})
     assert {facts["code"] for facts in company.facts(run, e.SUMMARY_FAILED)} == {"no_price"}
     assert run.state == "completed"
 
@@ -218,12 +218,26 @@ def test_a_summary_that_died_with_its_driver_is_paid_and_done_without(
 
 
 def test_a_model_that_nobody_has_priced_keeps_a_version_from_being_published(company: Company) -> None:
-    version = company.publish(summarise=True, summary_model="unpriced")
+    version = company.publish(summarise=True, model_roles={"summarise": ["unpriced"]})
     assert [finding.code for finding in check_version(version)] == ["no_price"]
     version = AgentVersionFactory.create(
-        identity=company.cast.agent, model=company.model, summary_model="unpriced"
+        identity=company.cast.agent, model=company.model, model_roles={"summarise": ["unpriced"]}
     )
     assert not [finding for finding in check_version(version) if finding.code == "no_price"]
+
+
+def test_another_model_writes_the_summary_where_one_is_down(company: Company) -> None:
+    PriceFactory.create(model="first", version="first-1")
+    PriceFactory.create(model="second", version="second-1", output_usd_per_mtok=10)
+    run = go_on(company, ERROR, says(SUMMARY), model_roles={"summarise": ["first", "second"]})
+    asked = [body["model"] for body in asked_for_summaries(company)]
+    failed, written = company.facts(run, e.SUMMARY_FAILED), company.facts(run, e.SUMMARY_WRITTEN)
+    assert (run.state, asked[:3]) == ("completed", ["first", "second", "first"])
+    assert [facts["another"] for facts in failed] == [True]
+    assert (written[0]["requested_model"], written[0]["price_version"]) == ("second", "second-1")
+    assert "are left out" not in str(prompts(company)[-1]["messages"])
+    page = text_of(sign_in(company.cast.bob).get(page_of("runs_run", "change", run.pk)))
+    assert "first wrote no summary, planner unavailable: another model is asked" in page
 
 
 # --- whose words it holds -----------------------------------------------------------------------------------------

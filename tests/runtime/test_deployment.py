@@ -31,6 +31,7 @@ SECRETS = (
     "digest_key",
     "email_url",
     "metrics_token",
+    "model_provider_keys",
     "openai_api_key",
     "otlp_headers",
     "owner_password",
@@ -43,6 +44,7 @@ SECRETS = (
 LEFT_EMPTY = {
     "email_url",
     "metrics_token",
+    "model_provider_keys",
     "openai_api_key",
     "otlp_headers",
     "secret_key_fallbacks",

@@ -9,12 +9,13 @@ from agentops.engine.changes.staging import drop_stage
 from agentops.engine.events import Event
 from agentops.engine.loops import forget_proposals, note_success
 from agentops.engine.state import UNREAD_LIMIT, CallStatus, RunState
+from agentops.engine.tiers import expect_plan
 
 
 def _message_received(state: RunState, facts: Facts, event: Event) -> RunState:
     phase = "ready" if state.phase == "answered" else state.phase
     heard = forget_proposals(drop_stage(state))._replace(unread=True, phase=phase, said_until=event.seq)
-    return mark_entry(heard, event)
+    return mark_entry(expect_plan(heard, "message"), event)
 
 
 def _call_received(state: RunState, facts: Facts, event: Event) -> RunState:
@@ -33,7 +34,7 @@ def _person_answered(state: RunState, facts: Facts, event: Event) -> RunState:
     answered = state.with_call(call._replace(status="succeeded", code="answered"))
     if event.kind == e.INPUT_RECEIVED:
         answered = answered._replace(said_until=event.seq)
-    return mark_entry(forget_proposals(answered)._replace(unread=True), event)
+    return mark_entry(expect_plan(forget_proposals(answered), "message")._replace(unread=True), event)
 
 
 def _handover_closed(state: RunState, facts: Facts, event: Event) -> RunState:

@@ -11,6 +11,7 @@ from agentops.engine.changes.marks import mark_entry
 from agentops.engine.events import Event
 from agentops.engine.loops import COUNTED, count_proposals
 from agentops.engine.state import RECENT_LIMIT, ZERO, CallState, Planned, RunState
+from agentops.engine.tiers import begin_call, end_trials, expect_plan, note_trial
 
 # Before this engine version an answer that the budget had cut short completed its run.
 CUT_ANSWERS = 3
@@ -18,11 +19,8 @@ CUT_ANSWERS = 3
 
 def _model_requested(state: RunState, facts: Facts, event: Event) -> RunState:
     step = facts["step"]
-    taken = state.is_external and state.may_take and step == state.step + 1
-    next_turn = not state.is_external and step in (state.step, state.step + 1) and not state.open_calls
-    if state.phase not in ("ready", "calling") or not (taken or next_turn):
-        raise ValueError("the planner may not be asked now")
-    return state._replace(
+    _check_turn(state, step)
+    return _take_up(state, facts)._replace(
         phase="asking",
         step=step,
         calls=state.open_calls,  # of an external run they go on; others have none
@@ -33,6 +31,20 @@ def _model_requested(state: RunState, facts: Facts, event: Event) -> RunState:
         unread=False,
         spent=state.spent._replace(steps=step),
     )
+
+
+def _check_turn(state: RunState, step: int) -> None:
+    taken = state.is_external and state.may_take and step == state.step + 1
+    next_turn = not state.is_external and step in (state.step, state.step + 1) and not state.open_calls
+    if state.phase not in ("ready", "calling") or not (taken or next_turn):
+        raise ValueError("the planner may not be asked now")
+
+
+def _take_up(state: RunState, facts: Facts) -> RunState:
+    """Take up the call that has a role; none has, in runs of old, and where no model is asked."""
+    if "role" not in facts:
+        return state
+    return begin_call(state, facts["role"], facts["why"], facts.get("low", False))
 
 
 def settle_model(state: RunState, facts: Facts) -> RunState:
@@ -52,7 +64,7 @@ def _step_decided(state: RunState, facts: Facts, event: Event) -> RunState:
     )
     if state.is_external and [call.number for call in calls] != [state.step]:
         raise ValueError("one call is taken up at a time, under its own number")
-    settled = settle_model(_count(state, calls), facts)
+    settled = settle_model(_count(end_trials(state), calls), facts)
     settled = settled._replace(
         calls=(*state.calls, *calls), model_attempt=0, model_code="", inbox=state.inbox[1:]
     )
@@ -77,14 +89,24 @@ def _end_turn(state: RunState, facts: Facts) -> RunState:
 
 
 def _model_failed(state: RunState, facts: Facts, event: Event) -> RunState:
-    if state.phase != "asking":
+    if not facts.get("asked", True):
+        state = _go_without(state, facts)
+    elif state.phase != "asking":
         raise ValueError("no answer is awaited")
-    return settle_model(state, facts)._replace(
+    tried = note_trial(settle_model(state, facts), facts["code"], facts.get("requested_model", ""))
+    return tried._replace(
         phase="ready",
         model_code=facts["code"],
         model_retryable=facts["retryable"],
         retry_at=event.at + timedelta(milliseconds=facts["delay_ms"]),
     )
+
+
+def _go_without(state: RunState, facts: Facts) -> RunState:
+    """No model could be asked: that is an attempt like one that failed, for which nothing was spent."""
+    _check_turn(state, facts["step"])
+    begun = _take_up(state, facts)
+    return begun._replace(step=facts["step"], calls=state.open_calls, model_attempt=facts["attempt"])
 
 
 def _plan_frozen(state: RunState, facts: Facts, event: Event) -> RunState:
@@ -100,7 +122,8 @@ def _plan_frozen(state: RunState, facts: Facts, event: Event) -> RunState:
     call = state.call(facts["call"])
     if call.status != "proposed" or facts["step"] != state.step:
         raise ValueError("nobody proposed this plan")
-    return mark_entry(planned.with_call(call._replace(status="succeeded", code="planned")), event)
+    declared = planned.with_call(call._replace(status="succeeded", code="planned"))
+    return mark_entry(expect_plan(declared, "plan_changed"), event)
 
 
 def _used(state: RunState, tool: str) -> int:

@@ -8,6 +8,7 @@ from agentops.engine.changes.marks import mark_entry
 from agentops.engine.events import Event
 from agentops.engine.loops import forget_proposals, note_success
 from agentops.engine.state import RunState
+from agentops.engine.tiers import expect_plan
 
 
 def drop_stage(state: RunState) -> RunState:
@@ -39,7 +40,7 @@ def _sent_back(state: RunState, facts: Facts, event: Event) -> RunState:
     """Those who review want it otherwise: the run goes on, and begins its proposal anew."""
     if not state.is_under_review:
         raise ValueError("there is nothing under review")
-    again = drop_stage(forget_proposals(state))
+    again = expect_plan(drop_stage(forget_proposals(state)), "message")
     return mark_entry(again._replace(phase="ready", unread=True), event)
 
 

@@ -37,12 +37,22 @@ def _summary_written(state: RunState, facts: Facts, event: Event) -> RunState:
 
 
 def _summary_failed(state: RunState, facts: Facts, event: Event) -> RunState:
-    """Without a summary the oldest steps are left out all the same; an earlier summary stays."""
+    """Without a summary the oldest steps are left out all the same; an earlier summary stays.
+
+    Where ``another`` model is to be asked, nothing is left out yet.
+    """
     if state.phase != "summarising":
         _check_due(state)
     elif not facts["asked"]:
         raise ValueError("a model was asked")
+    if facts.get("another"):
+        return _ask_another(settle_model(state, facts), facts)
     return _put_instead(state, facts, event, "gap", ("summary",))
+
+
+def _ask_another(state: RunState, facts: Facts) -> RunState:
+    tried = (*state.routing.summary_tried, facts["requested_model"])
+    return state._replace(phase="ready", routing=state.routing._replace(summary_tried=tried))
 
 
 def _put_instead(
@@ -53,7 +63,8 @@ def _put_instead(
     kept = [mark for mark in others if not mark.instead and mark.step > facts["through"]]
     mark = Mark(event.seq, 0, facts["size"], instead=how)
     settled = settle_model(state, facts)
-    return settled._replace(phase="ready", marks=(request, *earlier, mark, *kept))
+    routing = state.routing._replace(summary_tried=())
+    return settled._replace(phase="ready", marks=(request, *earlier, mark, *kept), routing=routing)
 
 
 CHANGES: dict[str, Change] = {

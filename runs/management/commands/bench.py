@@ -7,12 +7,14 @@ from argparse import ArgumentParser
 from math import ceil
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
+from agentops.errors import NotFound
 from runs.bench.company import appoint_officer, appoint_operator, create_company
 from runs.bench.decisions import measure_decisions
 from runs.bench.growth import LONG, measure_growth
 from runs.bench.pages import Size, measure_pages
+from runs.bench.routing import Models, measure_routing
 from runs.bench.steps import RUNS, Load, measure
 from runs.bench.stops import SCOPES, STEPS, measure_stops
 
@@ -23,7 +25,7 @@ class Command(BaseCommand):
     help = "Measure durable, governed steps through Celery and the real driver, on a database that is thrown away."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("what", choices=["steps", "growth", "decisions", "stops", "pages"])
+        parser.add_argument("what", choices=["steps", "growth", "decisions", "stops", "pages", "routing"])
         parser.add_argument("--json", action="store_true", help="one JSON object per line, nothing else")
         parser.add_argument("--concurrency", default="1,8,32,128", help="runs at once, comma-separated")
         parser.add_argument("--latency-ms", default="0,500", help="latencies of the model, comma-separated")
@@ -34,6 +36,11 @@ class Command(BaseCommand):
         parser.add_argument("--runs", type=int, help="runs per load (default: by concurrency)")
         parser.add_argument("--rounds", type=int, default=10, help="stops, pages: how often for each")
         parser.add_argument("--stops", type=int, help="stops: how many over all scopes, instead of --rounds")
+        parser.add_argument("--frontier", default="gpt-5", help="routing: the large model")
+        parser.add_argument("--small", default="gpt-5-mini", help="routing: the model that carries out")
+        parser.add_argument(
+            "--cold", action="store_true", help="routing: no run finds in a cache what another has left there"
+        )
         parser.add_argument("--waiting", type=int, default=10_000, help="pages: requests that wait")
 
     def handle(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
@@ -49,6 +56,8 @@ class Command(BaseCommand):
             self._measure_stops(ceil(in_all / len(SCOPES)) if in_all else options["rounds"])
         elif options["what"] == "pages":
             self._measure_pages(options)
+        elif options["what"] == "routing":
+            self._measure_routing(options)
         else:
             self._measure_steps(options)
 
@@ -57,6 +66,14 @@ class Command(BaseCommand):
         for figures in measure_stops(agent, appoint_operator(), rounds):
             self.stdout.write(json.dumps(figures))
             self.stdout.flush()
+
+    def _measure_routing(self, options: dict[str, Any]) -> None:
+        models = Models(options["frontier"], options["small"])
+        try:
+            figures = measure_routing(models, options["runs"], cold=options["cold"])
+        except (NotFound, LookupError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(json.dumps(figures) if options["json"] else _line(figures))
 
     def _measure_pages(self, options: dict[str, Any]) -> None:
         application, agent = create_company(1, decision="REQUIRE_APPROVAL")

@@ -266,3 +266,22 @@ def test_a_copy_proposes_the_terms_of_the_agent(cast: Cast, answers: dict[str, d
     for step in ("tools", "budget", "approvers"):
         client.post(page(step), answers[step])
     assert yaml.safe_load(document_of(client))["versions"]["second-agent"]["instructions"] == "Help."
+
+
+def test_the_form_names_a_model_for_plans_and_one_to_fall_back_to(
+    cast: Cast, answers: dict[str, dict[str, Any]]
+) -> None:
+    for name in ("dear-model", "spare-model"):
+        PriceFactory.create(model=name)
+    client = sign_in(cast.alice)
+    answers["template"] |= {"plan_model": "dear-model", "spare_model": "spare-model"}
+    fill_in(client, answers)
+    (version,) = yaml.safe_load(document_of(client))["versions"].values()
+    assert version["model_roles"] == {
+        "plan": ["dear-model", "spare-model"],
+        "execute": ["little-model", "spare-model"],
+    }
+    answers["template"] |= {"plan_model": "little-model", "spare_model": ""}
+    fill_in(client, answers)
+    (version,) = yaml.safe_load(document_of(client))["versions"].values()
+    assert "model_roles" not in version

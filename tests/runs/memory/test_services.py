@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 
@@ -43,7 +43,7 @@ from tests.runs.test_plans import EVE
 pytestmark = [pytest.mark.slow, pytest.mark.context]
 
 Verb = Callable[..., Memory]
-NOW = timezone.now()
+NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
 
 # --- the verbs ----------------------------------------------------------------------------------------------------

@@ -25,6 +25,11 @@ def reported(prompt: object = 100, completion: object = 20, **more: Any) -> dict
             reported(prompt_tokens_details={"cached_tokens": 60, "cache_write_tokens": 40}),
             Usage(100, 20, 60, 40, 0),
         ),
+        (reported(prompt_cache_hit_tokens=60, prompt_cache_miss_tokens=40), Usage(100, 20, 60, 0, 0)),
+        (
+            reported(prompt_cache_hit_tokens=60, prompt_tokens_details={"cached_tokens": 60}),
+            Usage(100, 20, 60, 0, 0),
+        ),
         (reported(completion_tokens_details={"reasoning_tokens": 20}), Usage(100, 20, 0, 0, 20)),
         (reported(completion=0), Usage(100, 0, 0, 0, 0)),
     ],

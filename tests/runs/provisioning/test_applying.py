@@ -264,7 +264,8 @@ def test_everything_that_a_behaviour_is_can_be_applied(ada: User) -> None:
     version = json.loads(SCHEMA_PATH.read_text())["$defs"]["version"]["properties"]
     assert {*version, *version["budget"]["properties"]} >= set(FIELDS)
     more = {
-        "summarise": True, "summary_model": "little-model", "redact": ["card"], "memory": "auto", "memory_days": 7,
+        "summarise": True, "model_roles": {"summarise": ["little-model"]}, "redact": ["card"],
+        "memory": "auto", "memory_days": 7,
     }  # fmt: skip
     apply(ada, edited(lambda document: document["versions"]["desk-agent"].update(more)))
     assert AgentVersion.objects.values(*more).get() == more
