@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -23,9 +23,10 @@ from runs.lookups.offering import offer_tools
 from runs.planner import Planner, build_planner
 from runs.planner.answers import PlannerAnswer, PlannerFailure, ProposedCall, Usage
 from runs.planner.estimates import upper_bound_tokens
-from runs.planner.messages import PlannerRequest, ToolSchema
+from runs.planner.messages import Message, PlannerRequest, ToolSchema
 from runs.planner.prices import Price, cost
 from runs.session import Session
+from runs.shown_digests import digest_offer, digest_prompt
 from runs.slots import waiting_outside
 from runs.telemetry.places import CHAT
 from runs.versions import VersionSpec, dearest_rates, read_price
@@ -68,7 +69,8 @@ def ask_planner(session: Session, step: int, attempt: int) -> None:
     reservation = _reserve(session, window, price, offered)
     if reservation is None:
         return
-    _note_request(session, step, attempt, price, reservation, count_redacted(window))
+    shown = {**count_redacted(window), **digest_shown(version, window, offered)}
+    _note_request(session, step, attempt, price, reservation, shown)
     session.commit()
     span = session.context.traceparent_of(CHAT, step, attempt)
     request = _request(session, window, reservation, offered, span)
@@ -92,12 +94,31 @@ def _reserve(
     session: Session, window: list[Block], price: Price, offered: tuple[ToolSchema, ...]
 ) -> Reservation | None:
     version = session.version
+    prompt = bound_prompt(version, window, offered)
+    return hold(session, prompt, version.max_completion_tokens, dearest_rates(price))
+
+
+def bound_prompt(version: VersionSpec, window: Sequence[Block], offered: tuple[ToolSchema, ...]) -> int:
+    """Return an upper bound of the tokens of a prompt."""
     shown = version.schema_tokens
     if offered is not version.schemas:
         shown = max(shown, upper_bound_tokens((), offered))
     prompt = shown + len(version.instructions.encode()) * 2 + 1024
-    prompt += sum([block.tokens for block in window])
-    return hold(session, prompt, version.max_completion_tokens, dearest_rates(price))
+    return prompt + sum([block.tokens for block in window])
+
+
+def digest_shown(
+    version: VersionSpec, window: Sequence[Block], offered: tuple[ToolSchema, ...]
+) -> dict[str, str]:
+    """Return, as facts, the digests of all messages and of all functions that a planner is sent."""
+    of_offer = version.offer_digest if offered == version.schemas else digest_offer(offered)
+    digests = {"prompt": digest_prompt(messages_of(version, window)), "offered": of_offer}
+    return {name: digest for name, digest in digests.items() if digest}
+
+
+def messages_of(version: VersionSpec, window: Sequence[Block]) -> tuple[Message, ...]:
+    """Return all messages that a planner is sent."""
+    return (system_message(version.instructions), *chain.from_iterable([b.messages for b in window]))
 
 
 def hold(session: Session, prompt_tokens: int, completion_tokens: int, rates: Rates) -> Reservation | None:
@@ -141,7 +162,7 @@ def _note_request(
     attempt: int,
     price: Price,
     reservation: Reservation,
-    redacted: dict[str, int],
+    shown: dict[str, Any],
 ) -> None:
     facts = {
         "step": step,
@@ -151,7 +172,7 @@ def _note_request(
         "reserved_tokens": reservation.tokens,
         "reserved_usd": plain_decimal(reservation.usd),
         "max_completion_tokens": reservation.max_completion_tokens,
-        **redacted,
+        **shown,
         **session.lookups.take_trail(),
     }
     session.note(e.MODEL_REQUESTED, facts)
@@ -167,7 +188,7 @@ def _request(
     version = session.version
     return PlannerRequest(
         model=version.model,
-        messages=(system_message(version.instructions), *chain.from_iterable([b.messages for b in window])),
+        messages=messages_of(version, window),
         tools=offered,
         max_completion_tokens=reservation.max_completion_tokens,
         timeout_s=time_left(session),
