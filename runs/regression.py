@@ -32,6 +32,7 @@ WHERE v.id = ANY(%(versions)s)
 _SAMPLE = """
     SELECT count(*), avg(s.usd)::float8, var_samp(s.usd)::float8, avg(s.steps)::float8, var_samp(s.steps)::float8 FROM (
         SELECT r.usd, r.steps FROM runs_run r WHERE r.agent_version_id = {version} AND r.state = 'completed'
+            AND r.kind <> 'fork'
         ORDER BY r.id DESC LIMIT %(most)s
     ) s
 """

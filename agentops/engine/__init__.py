@@ -18,4 +18,5 @@ that mattered is an event of the run's ledger stream. Folding that stream again 
 # 9: a call may give another agent a task, as a run of its own, for a share of what this one has left.
 # 10: nobody is asked any longer about a task that is not needed any more.
 # 11: a run may read on in a result that was too long to be shown whole, and have its oldest steps summarised.
-ENGINE_VERSION = 11
+# 14: what became of a call may be recalled from the recording of another run: nothing was attempted for it.
+ENGINE_VERSION = 14

@@ -75,6 +75,7 @@ _CALLED = frozenset(
         e.CALL_DEFERRED,
         e.CALL_UNKNOWN,
         e.CALL_SUCCEEDED,
+        e.CALL_FAILED,
     )
 )
 

@@ -29,9 +29,7 @@ def offered_unasked(state: RunState, version: VersionSpec) -> tuple[ToolSchema, 
     return _complete(state, version, (*version.schemas, *offered_beside(state, version)))
 
 
-def _complete(
-    state: RunState, version: VersionSpec, shown: tuple[ToolSchema, ...]
-) -> tuple[ToolSchema, ...]:
+def _complete(state: RunState, version: VersionSpec, shown: tuple[ToolSchema, ...]) -> tuple[ToolSchema, ...]:
     return tuple(_let_depend(version, each) for each in shown) if state.proposes else shown
 
 
@@ -54,7 +52,7 @@ def may_read_on(state: RunState, version: VersionSpec) -> bool:
 
 def _show_listed(session: Session) -> tuple[ToolSchema, ...]:
     listed = {spec.name: spec for spec in session.version.catalogue.values() if _is_listed(spec)}
-    if not listed:
+    if not listed or session.fork is not None:  # a fork asks no tool which values there are
         return session.version.schemas
     return tuple(
         _show(session, listed[each.name]) if each.name in listed else each for each in session.version.schemas

@@ -10,14 +10,14 @@ from agentops.engine import ENGINE_VERSION
 from agentops.engine.fold import UnfoldableEvent
 from agentops.errors import PolicyDenied
 from identities.models import User
+from runs.forks.plans import read_version_of
 from runs.models import Run, RunKind
 from runs.replays.recording import Recording, read_recording
 from runs.replays.report import Difference, Outcome, Report
 from runs.replays.walk import MOST_DIFFERENCES, Walk
-from runs.versions import read_version
 
 # Who has asked a model: of the others no request was sent anywhere.
-ASKING = (RunKind.TASK,)
+ASKING = (RunKind.TASK, RunKind.FORK)
 
 
 def replay_run(*, actor: User, run: Run) -> Report:
@@ -42,7 +42,7 @@ def replay_recording(run: Run, recording: Recording) -> Report:
     if recording.erased:
         return Report(run.pk, "erased", recording.engine, ENGINE_VERSION, whole)
     try:
-        walk = Walk(recording, read_version(run.agent_version_id), asks_models=run.kind in ASKING)
+        walk = Walk(recording, read_version_of(run), asks_models=run.kind in ASKING)
     except (UnfoldableEvent, KeyError, ValueError, TypeError) as error:
         begun = Difference(0, 1, "history", recording.entries[0].kind, repr(error))
         return Report(run.pk, "different", recording.engine, ENGINE_VERSION, whole, differences=(begun,))

@@ -162,7 +162,7 @@ class Walk:
 
 
 def find_awaited(state: RunState) -> str:
-    """Return what has to come next whatever anybody decides: the answer to what was asked; nothing where nothing was."""
+    """Return what has to come next, whatever anybody decides: the answer to what was asked; nothing if nothing was."""
     if state.phase == "asking":
         return f"the model's answer in step {state.step}"
     if state.phase == "summarising":
