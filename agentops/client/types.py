@@ -95,6 +95,9 @@ class AgentSubject(TypedDict):
 AlgorithmsEnum: TypeAlias = "Literal[\"ES256\", \"Ed25519\", \"EdDSA\", \"PS256\", \"RS256\"]"
 
 
+AlikeEnum: TypeAlias = "Literal[\"same\", \"other_outcome\", \"other_arguments\", \"only_one\"]"
+
+
 class Amount(TypedDict):
     steps: int
     tokens: int
@@ -604,6 +607,9 @@ class ChangedDecision(TypedDict):
     after: str
 
 
+ChangedEnum: TypeAlias = "Literal[\"instructions\", \"model\", \"policy\"]"
+
+
 ChannelEnum: TypeAlias = "Literal[\"console\", \"api\", \"terminal\"]"
 
 
@@ -1082,6 +1088,66 @@ class Foresight(TypedDict):
     verdict: Decision
     code: str
     reasons: list[Reason]
+
+
+class ForkBody(TypedDict):
+    """From which step on, and what is to be otherwise; what is left out stays as it was."""
+
+    step: int
+    instructions: NotRequired[str]
+    model: NotRequired[str]
+    terms: NotRequired[dict[str, ForkTermsBody]]
+    call_reads: NotRequired[bool]
+
+
+class ForkCall(TypedDict):
+    """A call, what policy said of it, and what became of it."""
+
+    step: int
+    call: int
+    tool: str
+    decision: str
+    state: str
+    code: str
+
+
+class ForkFigure(TypedDict):
+    """What both have used."""
+
+    name: str
+    recorded: float
+    now: float
+
+
+class ForkPair(TypedDict):
+    """Two calls that stand in each other's place, or one that has none in the other run."""
+
+    recorded: ForkCall | None
+    now: ForkCall | None
+    alike: AlikeEnum
+
+
+class ForkReport(TypedDict):
+    """A fork beside the run that it was forked from. What it recalls has cost it steps and nothing else."""
+
+    of: str
+    step: int
+    changed: list[ChangedEnum]
+    model: str
+    terms: dict[str, Any]
+    call_reads: bool
+    parting: int | None
+    is_cut: bool
+    figures: list[ForkFigure]
+    pairs: list[ForkPair]
+
+
+class ForkTermsBody(TypedDict):
+    """Terms that are tried out in place of those of a grant; nobody is granted anything."""
+
+    decision: TermsDecision
+    caps: NotRequired[list[dict[str, Any]]]
+    over_caps: NotRequired[OverCapsEnum]
 
 
 class GivenBy(TypedDict):
@@ -1796,6 +1862,28 @@ class RejectionBody(TypedDict):
     reason: str
 
 
+class Replay(TypedDict):
+    """What a replay has found."""
+
+    run: str
+    outcome: ReplayOutcomeEnum
+    words: str
+    engine: int
+    by_engine: int
+    entries: int
+    commands: int
+    steps: int
+    prompts: int
+    uncompared: int
+    verdicts: int
+    answers: int
+    differences: list[Difference]
+    is_cut: bool
+
+
+ReplayOutcomeEnum: TypeAlias = "Literal[\"same\", \"different\", \"missing\", \"erased\", \"newer_engine\"]"
+
+
 class RequiredAction(TypedDict):
     """What has to be done before the run goes on, by people or, of a child, by another agent.
 
@@ -1869,6 +1957,7 @@ class Run(TypedDict):
     mode: RunMode
     applies: str | None
     undoes: str | None
+    fork_of: str | None
     tool_limits: dict[str, Any] | None
     required_actions: list[RequiredAction]
     budget: Budget
@@ -1903,6 +1992,7 @@ class RunDetail(TypedDict):
     mode: RunMode
     applies: str | None
     undoes: str | None
+    fork_of: str | None
     tool_limits: dict[str, Any] | None
     required_actions: list[RequiredAction]
     budget: Budget
@@ -1928,7 +2018,7 @@ class RunFormBody(TypedDict):
     budget: NotRequired[CeilingsBody]
 
 
-RunKind: TypeAlias = "Literal[\"task\", \"external\", \"undo\", \"apply\"]"
+RunKind: TypeAlias = "Literal[\"task\", \"external\", \"undo\", \"apply\", \"fork\"]"
 
 
 class RunLinks(TypedDict):
