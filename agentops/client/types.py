@@ -372,10 +372,13 @@ class BreakerMove(TypedDict):
     """One move; `by` is empty where the breaker moved by itself, and `before` where a person moved it."""
 
     at: str
-    what: WhatEnum
+    what: BreakerMoveWhatEnum
     before: str
     reason: str
     by: str
+
+
+BreakerMoveWhatEnum: TypeAlias = "Literal[\"open\", \"closed\", \"forced_open\", \"lifted\", \"reset\"]"
 
 
 BreakerStateEnum: TypeAlias = "Literal[\"closed\", \"open\", \"half_open\", \"forced_open\"]"
@@ -1877,8 +1880,21 @@ class Replay(TypedDict):
     uncompared: int
     verdicts: int
     answers: int
-    differences: list[Difference]
+    differences: list[ReplayDifference]
     is_cut: bool
+
+
+class ReplayDifference(TypedDict):
+    """One thing that is recorded otherwise than it would be today: codes and digests, no words of the run."""
+
+    step: int
+    entry: int
+    what: ReplayDifferenceWhatEnum
+    recorded: str
+    now: str
+
+
+ReplayDifferenceWhatEnum: TypeAlias = "Literal[\"command\", \"prompt\", \"offer\", \"bound\", \"answer\", \"verdict\", \"row\", \"history\", \"missing\"]"
 
 
 ReplayOutcomeEnum: TypeAlias = "Literal[\"same\", \"different\", \"missing\", \"erased\", \"newer_engine\"]"
@@ -2883,9 +2899,6 @@ class WebhookWithSecret(TypedDict):
     former_until: str | None
     created_at: str
     secret: NotRequired[str | None]
-
-
-WhatEnum: TypeAlias = "Literal[\"open\", \"closed\", \"forced_open\", \"lifted\", \"reset\"]"
 
 
 class WhatIfBody(TypedDict):

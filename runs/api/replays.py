@@ -28,7 +28,7 @@ from runs.replays.services import replay_run
 from tools.models import ToolGrant
 
 
-class DifferenceSerializer(serializers.Serializer[Any]):  # Any: a Difference
+class ReplayDifferenceSerializer(serializers.Serializer[Any]):  # Any: a Difference
     """One thing that is recorded otherwise than it would be today: codes and digests, no words of the run."""
 
     step = serializers.IntegerField()
@@ -57,7 +57,7 @@ class ReplaySerializer(serializers.Serializer[Any]):  # Any: a replay's Report
     answers = serializers.IntegerField(
         help_text="Answers of models and tools that were taken from the record."
     )
-    differences = DifferenceSerializer(many=True)
+    differences = ReplayDifferenceSerializer(many=True)
     is_cut = serializers.BooleanField(help_text="There are more differences than are listed.")
 
 
