@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -289,7 +289,7 @@ def _assess(session: Session, command: c.AssessCalls) -> None:
 
 def _call_tools(session: Session, command: c.CallTools) -> None:
     """Make calls. A fork makes none but reads, where whoever began it asked for that."""
-    numbers = command.calls
+    numbers: Sequence[int] = command.calls
     if session.fork is not None:
         numbers = forked_calls.answer_calls(session, session.fork, numbers)
     if numbers:

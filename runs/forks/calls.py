@@ -16,7 +16,7 @@ from runs.actions.meaning import meant_of
 from runs.actions.proposals import call_of, reasons_of, said_of, terms_of, where_of
 from runs.actions.refusals import note_refused
 from runs.decided import find_undecided
-from runs.forks.plans import Fork
+from runs.forks.plans import NOBODY, NOT_MADE, Fork
 from runs.forks.policy import change_terms
 from runs.forks.recorded import Place, member
 from runs.forks.turns import read_recalled
@@ -25,14 +25,13 @@ from runs.sources import JUDGED
 from tools.assessment import Assessment, assess, refuse
 from tools.bindings import CODE
 from tools.calls import ToolSpec
+from tools.delegation import ADAPTER
 
-NOT_MADE = "not_made"
 WOULD = {
     "ALLOW": "policy would have let it go out",
     "REQUIRE_APPROVAL": "a person would have been asked",
 }
 LOOKED_UP = "what it means would have been looked up with another tool, which a fork does not ask"
-NOBODY = "in a fork nobody is asked"
 _OF_TERMS = (
     "tool", "tool_version", "effect", "idempotency", "max_attempts", "backoff_base_ms", "backoff_cap_ms", "on_unknown",
     "on_breaker_open", "decision", "reasons", "grant", "digest", "join", "resolved",
@@ -102,7 +101,9 @@ def _recall_terms(session: Session, fork: Fork, call: CallState, place: Place) -
 
 
 def _recall_refusal(session: Session, call: CallState, outcome: StoredEntry) -> set[int]:
-    told = {name: outcome.facts[name] for name in ("decision", "reasons") if name in outcome.facts}
+    told: dict[str, Any] = {
+        name: outcome.facts[name] for name in ("decision", "reasons") if name in outcome.facts
+    }
     words = {name: member(outcome, name) for name in ("candidates",) if member(outcome, name)}
     detail = str(member(outcome, "detail") or "")
     note_refused(session, call, outcome.facts["code"], detail, words, recalled=outcome.seq, **told)
@@ -115,7 +116,7 @@ def _assess_now(session: Session, fork: Fork, call: CallState, spec: ToolSpec, p
         note_refused(session, call, NOT_MADE, LOOKED_UP, recalled=0)
         return
     assessment = judge(session, fork, call, spec)
-    is_made = place is None and may_be_made(fork, spec.effect, assessment.verdict)
+    is_made = place is None and may_be_made(fork, spec, assessment.verdict)
     marked: dict[str, Any] = {} if is_made else {"recalled": 0}
     if assessment.verdict == "DENY":
         told = {"reasons": reasons_of(assessment), "decision": "DENY"}
@@ -138,9 +139,13 @@ def judge(session: Session, fork: Fork, call: CallState, spec: ToolSpec) -> Asse
     )
 
 
-def may_be_made(fork: Fork, effect: str, verdict: str) -> bool:
-    """Return whether a call of a fork really goes out: it only reads, it was asked for, and nobody has to be asked."""
-    return fork.call_reads and effect == "read" and verdict == "ALLOW"
+def may_be_made(fork: Fork, spec: ToolSpec, verdict: str) -> bool:
+    """Return whether a call of a fork really goes out: it only reads, it was asked for, and nobody has to be asked.
+
+    Under terms that are only tried out nothing is called, and another agent may do whatever it likes with a task.
+    """
+    is_read = spec.effect == "read" and spec.adapter != ADAPTER
+    return fork.call_reads and is_read and verdict == "ALLOW" and spec.name not in fork.terms
 
 
 def answer_calls(session: Session, fork: Fork, numbers: Sequence[int]) -> list[int]:
@@ -157,7 +162,7 @@ def answer_calls(session: Session, fork: Fork, numbers: Sequence[int]) -> list[i
         if outcome is not None:
             taken.add(outcome.seq)
             _recall_outcome(session, call, outcome, verdict)
-        elif may_be_made(fork, call.effect, verdict):
+        elif may_be_made(fork, session.version.catalogue[call.tool], verdict):
             made.append(number)
         else:
             would = WOULD.get(verdict, "")

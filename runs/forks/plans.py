@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _FIRST = "SELECT facts -> 'fork', content FROM ledger_entry WHERE stream = %s AND seq = 1"
 ERASED = "[erased]"
+NOT_MADE = "not_made"
+NOBODY = "in a fork nobody is asked"
 Terms = Mapping[str, Mapping[str, Any]]  # by tool: decision, caps, over_caps, as a grant has them. Any: JSON
 
 
@@ -54,8 +56,8 @@ class Fork:
 
     def change(self, version: VersionSpec) -> VersionSpec:
         """Return the agent's version as it is to be from the step on."""
-        told = {"instructions": self.instructions, "model": self.model or None}
-        return replace(version, **{name: value for name, value in told.items() if value is not None})
+        instructions = version.instructions if self.instructions is None else self.instructions
+        return replace(version, instructions=instructions, model=self.model or version.model)
 
     @cached_property
     def recorded(self) -> Recorded:

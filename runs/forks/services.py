@@ -22,7 +22,7 @@ from runs.forks.recorded import Recorded, index
 from runs.models import Priority, Proof, Run, RunKind, RunMode
 from runs.policies import START, May
 from runs.queues import DRIVE, queue_of
-from runs.replays.recording import read_recording
+from runs.replays.recording import Recording, read_recording
 from runs.starting import create_run, find_principal, record_start, refuse_stopped
 from runs.versions import read_price, read_version
 
@@ -60,8 +60,15 @@ def _fork(actor: User, run: Run, fork: Fork, credential: ApiKey | None) -> Run:
         if are_words_erased(cursor, locked.pk):
             raise StateConflict("erased", "it cannot be forked: words of it were erased")
         recording = read_recording(cursor, locked.pk)
-    _check_recording(index(recording), fork)
+    _check_recording(_index(recording), fork)
     return _start(actor, locked, fork, recording.entries[0].content, credential)
+
+
+def _index(recording: Recording) -> Recorded:
+    try:
+        return index(recording)
+    except (KeyError, TypeError) as error:  # facts that somebody has bent
+        raise StateConflict("not_recorded", f"the record cannot be read: {error!r}") from None
 
 
 def _check_run(run: Run) -> None:

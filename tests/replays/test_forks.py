@@ -62,7 +62,8 @@ def test_a_fork_whose_worker_is_killed_goes_on_and_still_calls_nobody(desk: Desk
     """Killed while the model thinks: the lost answer is charged to the fork, and what it has recalled stands."""
     desk.work(1)
     run = desk.run(("keep", "a"), ("keep", "b"))
-    happened, killed = desk.happened(), []
+    happened = desk.happened()
+    killed: list[bool] = []
 
     def think(conversation: Conversation) -> None:
         if not killed:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.utils import timezone
 
 from agentops.engine import events as e
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
+from approvals.models import ApprovalRequest
 from runs import driver
+from runs.actions import executing, gating
 from runs.comparing import compare_runs
 from runs.erasure import erase_run
 from runs.forks import calls as forked_calls
@@ -20,11 +24,14 @@ from runs.models import Run
 from runs.prompts import read_prompt
 from runs.replays.services import replay_run
 from runs.services import add_message, answer_input
+from runs.tool_use import Wanted, list_calls
+from runs.undoing.services import undo_run
 from tests.cast import Cast
 from tests.factories import PriceFactory
 from tests.rewriting import rewrite
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.replays.forking import fork, let_fork
+from tools.catalogue import read_spec
 from tools.models import EffectRecord
 
 OTHER = {"order_id": "A-2"}
@@ -229,6 +236,62 @@ def test_its_start_is_on_the_record_with_who_began_it(company: Company, run: Run
     assert "Secret words." not in str(started.facts)
 
 
+def test_another_agent_is_given_no_task_whatever_its_tool_says_of_itself(company: Company) -> None:
+    spec = read_spec(company.add_reads().pk)
+    asked = Fork(company.cast.agent.pk, 1, call_reads=True)
+    assert forked_calls.may_be_made(asked, spec, "ALLOW")
+    assert not forked_calls.may_be_made(asked, replace(spec, adapter="agent"), "ALLOW")
+    assert not forked_calls.may_be_made(replace(asked, call_reads=False), spec, "ALLOW")
+    assert not forked_calls.may_be_made(replace(asked, terms={"look_up": ALLOW}), spec, "ALLOW")
+
+
+def test_terms_that_are_tried_out_let_no_read_go_out(company: Company) -> None:
+    company.add_tool("look_up", effect="read", grant="DENY")
+    run = company.run(says("I cannot look."))
+    turns = proposes(("look_up", ORDER)), says("Then not.")
+    made = fork(company, run, 1, *turns, call_reads=True, terms={"look_up": ALLOW})
+    assert (company.states(made), reached(company)) == ([("refused", "not_made")], [])
+
+
+@pytest.mark.parametrize("is_guarded", [True, False])
+def test_no_person_is_asked_about_a_read_whose_grant_changes_this_moment(
+    company: Company, monkeypatch: pytest.MonkeyPatch, is_guarded: bool
+) -> None:
+    """Allowed when it was assessed, and for people to decide when it is to go out; without the guard they would be."""
+    look_up = company.add_reads()
+    run = company.run(says("Done."))
+    real = driver._call_tools
+
+    def change_first(session: Any, command: Any) -> None:
+        session.commit()
+        company.grant(look_up.tool, "REQUIRE_APPROVAL")
+        real(session, command)
+
+    monkeypatch.setattr(driver, "_call_tools", change_first)
+    if not is_guarded:
+        company.is_mutant = True
+        asking = rewrite(monkeypatch, gating, "ask_people", "if session.fork is not None:", "if False:")
+        monkeypatch.setattr(executing, "ask_people", asking)
+    made = fork(company, run, 1, proposes(("look_up", ORDER)), says("Then not."), call_reads=True)
+    asked = ApprovalRequest.objects.filter(subject_ref=str(made.pk)).exists()
+    assert (asked, made.state) == ((False, "completed") if is_guarded else (True, "requires_action"))
+    assert reached(company) == []
+
+
+def test_a_fork_leaves_nothing_to_undo(company: Company, run: Run) -> None:
+    made = fork(company, run, 2, proposes(("refund", ORDER)), says("Done."))
+    with pytest.raises(StateConflict, match="nothing is left"):
+        undo_run(actor=company.cast.ada, run=made, reason="Try.")
+
+
+def test_a_tool_s_and_a_version_s_figures_do_not_count_forks(company: Company, run: Run) -> None:
+    tool = company.versions[-1].tool
+    wanted = Wanted(window="day")
+    before = list_calls(tool, wanted, timezone.now(), limit=9)
+    fork(company, run, 2, proposes(("refund", ORDER), ("refund", OTHER)), says("Done."))
+    assert list_calls(tool, wanted, timezone.now(), limit=9) == before != []
+
+
 # --- what is refused ----------------------------------------------------------------------------------------
 
 
@@ -327,6 +390,6 @@ def test_without_looking_at_the_effect_a_write_would_go_out_with_the_reads(
 ) -> None:
     company.is_mutant = True
     seen = reached(company)
-    rewrite(monkeypatch, forked_calls, "may_be_made", 'effect == "read" and ', "")
+    rewrite(monkeypatch, forked_calls, "may_be_made", 'spec.effect == "read" and ', "")
     fork(company, run, 2, proposes(("refund", OTHER)), says("Done."), call_reads=True)
     assert reached(company) == [*seen, "refund"]
