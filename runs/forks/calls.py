@@ -95,8 +95,9 @@ def _recall_terms(session: Session, fork: Fork, call: CallState, place: Place) -
     if terms is None:
         return _recall_refusal(session, call, outcome)
     kept = {name: terms.facts[name] for name in _OF_TERMS if name in terms.facts}
-    content = {name: member(terms, name) for name in ("resolutions",) if member(terms, name)}
-    session.note(e.CALL_ALLOWED, {**where_of(session, call), **kept, "recalled": terms.seq}, content or None)
+    resolutions = member(terms, "resolutions")
+    content = {"resolutions": resolutions} if resolutions else None
+    session.note(e.CALL_ALLOWED, {**where_of(session, call), **kept, "recalled": terms.seq}, content)
     return {outcome.seq}
 
 
@@ -104,7 +105,8 @@ def _recall_refusal(session: Session, call: CallState, outcome: StoredEntry) -> 
     told: dict[str, Any] = {
         name: outcome.facts[name] for name in ("decision", "reasons") if name in outcome.facts
     }
-    words = {name: member(outcome, name) for name in ("candidates",) if member(outcome, name)}
+    candidates = member(outcome, "candidates")
+    words: dict[str, Any] = {"candidates": candidates} if candidates else {}
     detail = str(member(outcome, "detail") or "")
     note_refused(session, call, outcome.facts["code"], detail, words, recalled=outcome.seq, **told)
     return {outcome.seq}
@@ -119,7 +121,7 @@ def _assess_now(session: Session, fork: Fork, call: CallState, spec: ToolSpec, p
     is_made = place is None and may_be_made(fork, spec, assessment.verdict)
     marked: dict[str, Any] = {} if is_made else {"recalled": 0}
     if assessment.verdict == "DENY":
-        told = {"reasons": reasons_of(assessment), "decision": "DENY"}
+        told: dict[str, Any] = {"reasons": reasons_of(assessment), "decision": "DENY"}
         note_refused(session, call, assessment.decision.code, assessment.detail, recalled=0, **told)
     else:
         session.note(e.CALL_ALLOWED, {**terms_of(session, call, assessment), **marked})
