@@ -10,9 +10,17 @@ from agentops.errors import ValidationFailed
 from runs.planner.messages import Message, ToolSchema
 
 
-def digest_prompt(messages: Sequence[Message]) -> str:
-    """Return the digest of all messages; of what JSON cannot carry exactly there is none."""
+def digest_messages(messages: Sequence[Message]) -> str:
+    """Return the digest of messages; of what JSON cannot carry exactly there is none."""
     return _digest(list(messages))
+
+
+def digest_prompt(rules: Message, parts: Sequence[str]) -> str:
+    """Return the digest of a prompt: of the system message, and of the digests of what follows, step by step.
+
+    A step is digested once, when it is arranged: a prompt of many steps takes no longer than one of few.
+    """
+    return _digest([digest_messages((rules,)), *parts])
 
 
 def digest_offer(schemas: Sequence[ToolSchema]) -> str:

@@ -112,7 +112,8 @@ def digest_shown(
 ) -> dict[str, str]:
     """Return, as facts, the digests of all messages and of all functions that a planner is sent."""
     of_offer = version.offer_digest if offered == version.schemas else digest_offer(offered)
-    digests = {"prompt": digest_prompt(messages_of(version, window)), "offered": of_offer}
+    of_prompt = digest_prompt(system_message(version.instructions), [block.digest for block in window])
+    digests = {"prompt": of_prompt, "offered": of_offer}
     return {name: digest for name, digest in digests.items() if digest}
 
 

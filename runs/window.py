@@ -263,13 +263,14 @@ _RENDERERS: dict[str, Callable[[Written, int], list[Message]]] = {
 class Block:
     """What the model is shown of one step, arranged; ``seqs`` are the entries that it was made of.
 
-    ``redacted``: of how many of its values something was taken out.
+    ``redacted``: of how many of its values something was taken out. ``digest``: the keyed digest of the messages.
     """
 
     seqs: tuple[int, ...]
     messages: tuple[Message, ...]
     tokens: int
     redacted: int = 0
+    digest: str = ""
 
 
 def by_step(marks: Sequence[Mark]) -> list[tuple[int, list[Mark]]]:
