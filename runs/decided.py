@@ -19,7 +19,7 @@ from tools.resolvers.declaration import Resolver
 MOST = 200  # decisions of one tool, the latest ones
 _MADE = """
 SELECT decided_seq, outcome_seq, number FROM runs_tool_call
-WHERE run_id = %s AND tool_version_id = ANY(%s) AND state = 'succeeded'
+WHERE run_id = %s AND (tool_version_id = %s OR tool_version_id IS NULL AND tool_name = %s) AND state = 'succeeded'
 ORDER BY outcome_seq DESC LIMIT %s
 """
 _ENTRIES = "SELECT seq, kind, content FROM ledger_entry WHERE stream = %s AND seq = ANY(%s)"
@@ -47,7 +47,7 @@ def _read_made(
 ) -> Iterator[MadeDecision]:
     """Yield the decisions of a run, the latest last; what was erased decides nothing any more."""
     for version, name in deciding.items():
-        rows = cursor.execute(_MADE, (run_id, [version], MOST)).fetchall()
+        rows = cursor.execute(_MADE, (run_id, version, name, MOST)).fetchall()
         entries = _read_entries(cursor, run_id, [seq for row in rows for seq in row[:2] if seq])
         for decided, outcome, number in reversed(rows):
             proposal, (kind, result) = entries.get(decided), entries.get(outcome, ("", None))

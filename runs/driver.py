@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -39,6 +39,8 @@ from runs.dead_letters import is_worn_out, park
 from runs.delegation import answering, calling, joining
 from runs.delegation.waking import wake_family
 from runs.erasure import are_words_erased
+from runs.forks import calls as forked_calls
+from runs.forks import turns as forked_turns
 from runs.gateway import taking
 from runs.guards import Guard
 from runs.interruptions import (
@@ -259,6 +261,8 @@ def _ask_planner(session: Session, command: c.AskPlanner) -> None:
     """Ask the run's planner; one outside has spoken already."""
     if session.applying is not None:
         applying.propose_items(session, session.applying, command.step)
+    elif session.fork is not None:
+        forked_turns.take_turn(session, session.fork, command.step, command.attempt)
     elif session.undo is not None:
         steps.propose_next(session, session.undo, command.step)
     elif session.state.is_external:
@@ -267,16 +271,39 @@ def _ask_planner(session: Session, command: c.AskPlanner) -> None:
         turns.ask_planner(session, command.step, command.attempt)
 
 
+def _summarise(session: Session, command: c.Summarise) -> None:
+    """Have the oldest steps summarised; a fork recalls what was written of those that it recalls."""
+    if session.fork is None or not forked_turns.recall_summary(session, session.fork, command.through):
+        summarising.summarise(session, command.through)
+
+
+def _assess(session: Session, command: c.AssessCalls) -> None:
+    """Assess calls; for those of a fork nobody is asked."""
+    if session.fork is not None:
+        forked_calls.assess_calls(session, session.fork, command.calls)
+    else:
+        assessing.assess_calls(session, command.calls)
+
+
+def _call_tools(session: Session, command: c.CallTools) -> None:
+    """Make calls. A fork makes none but reads, where whoever began it asked for that."""
+    numbers: Sequence[int] = command.calls
+    if session.fork is not None:
+        numbers = forked_calls.answer_calls(session, session.fork, numbers)
+    if numbers:
+        calling.call_tools(session, numbers)
+
+
 _EFFECTS: dict[type, Callable[[Session, Any], None]] = {
     c.AskPlanner: _ask_planner,
     c.SettleLostAnswer: lambda session, command: turns.settle_lost_answer(
         session, command.step, command.attempt
     ),
-    c.Summarise: lambda session, command: summarising.summarise(session, command.through),
+    c.Summarise: lambda session, command: _summarise(session, command),
     c.SettleLostSummary: lambda session, command: summarising.settle_lost(session, command.through),
     c.OfferChanges: lambda session, command: staging.offer_changes(session, command.items),
-    c.AssessCalls: lambda session, command: assessing.assess_calls(session, command.calls),
-    c.CallTools: lambda session, command: calling.call_tools(session, command.calls),
+    c.AssessCalls: lambda session, command: _assess(session, command),
+    c.CallTools: lambda session, command: _call_tools(session, command),
     c.CallOff: lambda session, command: joining.call_off(session, command.calls),
     c.SettleLostAttempt: lambda session, command: outcomes.settle_lost_attempt(session, command.call),
     c.ReadBack: lambda session, command: outcomes.read_back(session, command.call),

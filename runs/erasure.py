@@ -40,14 +40,16 @@ SELECT EXISTS (SELECT FROM ledger_entry WHERE stream = %s AND content_digest IS 
 
 
 def erase_run(*, actor: User, run: Run, reason: str) -> int:
-    """Erase every word that a run that has ended has left in the ledger; return how many entries lost theirs.
+    """Erase every word that a run that has ended, and its forks, have left in the ledger; return of how many entries.
 
     The principal's issuer and subject stay in their own row. Raises PolicyDenied, StateConflict.
     """
     require(actor, ERASE, run.team)
     with transaction.atomic(), connection.cursor() as cursor:
         locked = Run.objects.select_for_update().get(pk=run.pk)
-        erased = _erase_words(cursor, locked)
+        # They hold the same words; none begins while the run is locked.
+        forks = list(locked.forks.select_for_update().order_by("pk"))
+        erased = sum(_erase_words(cursor, each) for each in (locked, *forks))
         content = {"reason": reason} if reason else None
         record(run.principal_id, "principal", _erased(locked, erased, timezone.now(), actor, content))
     return erased

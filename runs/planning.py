@@ -14,6 +14,7 @@ from runs.planner.estimates import upper_bound_tokens
 from runs.planner.messages import Message, ToolSchema
 from runs.redaction import Redactor
 from runs.session import Session
+from runs.shown_digests import digest_messages
 from runs.sources import read_sources
 from runs.versions import PLANNER, WORDS, VersionSpec
 from runs.window import Block
@@ -109,7 +110,8 @@ def arrange_words(said: Sequence[str], version: VersionSpec) -> Block:
         {"role": "system", "content": f"{PLANNING}\n\n{tools}"},
         {"role": "user", "content": words},
     )
-    return Block((), messages, upper_bound_tokens(messages, (DECLARE_PLAN,)), redactor.count)
+    tokens = upper_bound_tokens(messages, (DECLARE_PLAN,))
+    return Block((), messages, tokens, redactor.count, digest_messages(messages))
 
 
 def heed_declaration(session: Session, call: CallState) -> None:

@@ -162,9 +162,9 @@ def _call_changed(projection: Projection, event: Event, after: RunState) -> None
     code = call.code if call.settled else facts.get("code") or ""
     row.code = code[:CODE_LIMIT] or row.code
     if event.kind in (e.CALL_ALLOWED, e.CALL_GATED, e.CONFIRMATION_REQUESTED, e.CALL_STAGED):
-        row.tool_version_id, row.effect = facts["tool_version"], facts["effect"]
+        row.tool_version_id, row.effect = _version_called(facts), facts["effect"]
     elif event.kind == e.CALL_REFUSED:
-        row.tool_version_id = facts.get("tool_version")
+        row.tool_version_id = _version_called(facts)
     if event.kind == e.CALL_EDITED:
         row.args_digest, row.decided_seq = call.args_digest, event.seq
     if "decision" in facts:
@@ -180,6 +180,11 @@ def _call_changed(projection: Projection, event: Event, after: RunState) -> None
     if call.settled:
         row.ended_at, row.outcome_seq = event.at, event.seq
     _effect_changed(projection, event, call)
+
+
+def _version_called(facts: dict[str, Any]) -> str | None:
+    """Return of which version a call is; of one that a fork only recalls none, or it would count as the tool's use."""
+    return None if "recalled" in facts else facts.get("tool_version")
 
 
 def _effect_changed(projection: Projection, event: Event, call: CallState) -> None:

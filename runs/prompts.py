@@ -18,6 +18,7 @@ from agentops.engine.fold import fold_all
 from agentops.engine.state import RunState
 from agentops.errors import NotFound
 from agentops.ledger.store import read_contents_for_people
+from runs.forks.plans import read_version_of
 from runs.histories import read_history
 from runs.lookups.offering import offered_beside
 from runs.models import Run, RunKind
@@ -25,7 +26,7 @@ from runs.planner.messages import Message
 from runs.planning import arrange_words
 from runs.showing import show_step
 from runs.sources import SAID
-from runs.versions import PLANNER, VersionSpec, read_version
+from runs.versions import PLANNER, VersionSpec
 from runs.window import Written, by_step, choose_marks, system_message
 
 
@@ -51,11 +52,11 @@ def read_prompt(run: Run, step: int) -> Prompt:
     """
     history = read_history(run.pk)
     asked = [event for event in history if event.kind == e.MODEL_REQUESTED and event.facts["step"] == step]
-    if not asked or run.kind != RunKind.TASK:
+    if not asked or run.kind not in (RunKind.TASK, RunKind.FORK):
         raise NotFound("unknown_prompt", "no model was asked in this step")
     request = asked[-1]
     before = list(takewhile(lambda event: event.seq < request.seq, history))
-    version = read_version(run.agent_version_id)
+    version = read_version_of(run)
     make = _declaring if _declares(version, before) else _windowed
     return make(run, version, request, before)
 

@@ -31,6 +31,7 @@ from runs.changesets.plans import ApplyPlan
 from runs.changesets.plans import read_plan as read_apply_plan
 from runs.draws import Draw
 from runs.folding import fold_on, read_state
+from runs.forks.plans import Fork, read_fork
 from runs.guards import Guard, append_guarded, append_with, in_lock_order
 from runs.interruptions import (
     BudgetSet,
@@ -67,6 +68,9 @@ _REFUSALS: dict[journal.Word, tuple[type[AgentOpsError], str]] = {
     "window_locked": (HeadMoved, "draws on a window that was opened this very moment"),
     "budget_short": (BudgetShort, "finds too little in a shared budget"),
 }
+
+
+_DECISION = "SELECT decision FROM runs_tool_call WHERE run_id = %s AND step = %s AND number = %s"
 
 
 def utc_now() -> datetime:
@@ -111,6 +115,8 @@ class Session:
     @cached_property
     def version(self) -> VersionSpec:
         version = read_version(self.context.agent_version_id)
+        if self.fork is not None:
+            return self.fork.change(version)
         if self.applying is not None:  # nobody is there to plan, or to ask
             return replace(version, plan="", may_ask_user=False, may_hand_over=False, memory="")
         return self.undo.narrow(version) if self.undo else version
@@ -129,6 +135,11 @@ class Session:
     def undo(self) -> UndoPlan | None:
         """Return what the run is to undo, if that is what it is for."""
         return read_plan(self.context.run_id) if self.context.undoes_id else None
+
+    @cached_property
+    def fork(self) -> Fork | None:
+        """Return what the run takes from which recording, if it is a fork: it calls no tool that has an effect."""
+        return read_fork(self.context.run_id) if self.context.fork_of_id else None
 
     @cached_property
     def authority(self) -> Authority:
@@ -321,6 +332,12 @@ class Session:
             with borrowed() as connection, connection.cursor() as cursor:
                 return read_contents(cursor, self.context.run_id, [seq]).get(seq)
         return self.contents[seq].content
+
+    def read_decision(self, step: int, call: int) -> str:
+        """Return what policy said of a call, as its row has it; empty where nobody was asked."""
+        with borrowed() as connection:
+            row = connection.execute(_DECISION, (self.context.run_id, step, call)).fetchone()
+        return row[0] if row else ""
 
     # --- giving back ------------------------------------------------------------------------------------
 

@@ -96,6 +96,7 @@ def create_run(
     conversation: str = "",
     undoes: Run | None = None,
     applies: ChangeSet | None = None,
+    fork_of: Run | None = None,
     mode: RunMode = RunMode.ACT,
     priority: Priority = Priority.NORMAL,
     needs_review: bool = False,
@@ -111,14 +112,16 @@ def create_run(
     run = Run.objects.create(
         id=applies.pk if applies else new_id(),
         principal=principal, application=application, started_by_id=by, credential_id=key, proof=proof,
-        kind=_kind_of(undoes, applies, conversation), mode=mode, conversation=conversation,
+        kind=RunKind.FORK if fork_of else _kind_of(undoes, applies, conversation), fork_of=fork_of, mode=mode,
+        conversation=conversation,
         undoes=undoes, applies=applies.run if applies else None, priority=priority, needs_review=needs_review,
         trace_id=trace.trace_id, trace_flags=trace.flags, trace_state=trace.state,
         **_agent_columns(version), **_place_columns(bounds, origin), **_time_columns(version, bounds.parent),
         **_limit_columns(version, ceilings, max_steps),
     )  # fmt: skip
-    begin_telling(run, trace)
-    begin_counting(run)
+    if not fork_of:  # what it only recalls would be told and counted as calls that were made
+        begin_telling(run, trace)
+        begin_counting(run)
     return run
 
 
@@ -200,7 +203,7 @@ def _extensions(run: Run) -> dict[str, int]:
 def _window(run: Run) -> dict[str, int]:
     """Return, as a fact, beyond how many characters a run's oldest steps are summarised; others know no model."""
     version = run.agent_version
-    summarises = version.summarise and run.kind == RunKind.TASK
+    summarises = version.summarise and run.kind in (RunKind.TASK, RunKind.FORK)
     return {"summarise_at": version.context_tokens * CHARACTERS_PER_TOKEN} if summarises else {}
 
 

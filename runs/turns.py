@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
 from itertools import chain
@@ -26,11 +26,12 @@ from runs.memory.reading import recall_at_start
 from runs.planner import Planner, build_planner
 from runs.planner.answers import PlannerAnswer, PlannerFailure, ProposedCall, Usage
 from runs.planner.estimates import upper_bound_tokens
-from runs.planner.messages import PlannerRequest, ToolSchema
+from runs.planner.messages import Message, PlannerRequest, ToolSchema
 from runs.planner.prices import Price, cost
 from runs.routing.choosing import NoRoute, Route, find_other, find_route, want_turn
 from runs.routing.providers import DEFAULT, endpoint_of
 from runs.session import Session
+from runs.shown_digests import digest_offer, digest_prompt
 from runs.slots import waiting_outside
 from runs.telemetry.places import CHAT
 from runs.versions import VersionSpec
@@ -66,12 +67,13 @@ def ask_planner(session: Session, step: int, attempt: int) -> None:
         recall_at_start(session)
     window = planning.show_words(session) if declaring else session.window()
     offered = (planning.DECLARE_PLAN,) if declaring else offer_tools(session)
-    route = find_route(session, want_turn(session, _bound_prompt(version, window, offered)))
+    route = find_route(session, want_turn(session, bound_prompt(version, window, offered)))
     if isinstance(route, NoRoute):
         _note_no_route(session, step, attempt, route)
         return
+    shown = {**count_redacted(window), **digest_shown(version, window, offered)}
     with route.until_asked():
-        _note_request(session, step, attempt, route, count_redacted(window))
+        _note_request(session, step, attempt, route, shown)
         session.commit()
         span = session.context.traceparent_of(CHAT, step, attempt)
         request = _request(session, window, route, offered, span)
@@ -121,13 +123,28 @@ def _note_all_open(
     session.note(e.MODEL_FAILED, facts, {"detail": "the circuit of each of its models is open"})
 
 
-def _bound_prompt(version: VersionSpec, window: list[Block], offered: tuple[ToolSchema, ...]) -> int:
-    """Return a number of tokens that the prompt does not exceed."""
+def bound_prompt(version: VersionSpec, window: Sequence[Block], offered: tuple[ToolSchema, ...]) -> int:
+    """Return an upper bound of the tokens of a prompt."""
     shown = version.schema_tokens
     if offered is not version.schemas:
         shown = max(shown, upper_bound_tokens((), offered))
     prompt = shown + len(version.instructions.encode()) * 2 + 1024
     return prompt + sum([block.tokens for block in window])
+
+
+def digest_shown(
+    version: VersionSpec, window: Sequence[Block], offered: tuple[ToolSchema, ...]
+) -> dict[str, str]:
+    """Return, as facts, the digests of all messages and of all functions that a planner is sent."""
+    of_offer = version.offer_digest if offered == version.schemas else digest_offer(offered)
+    of_prompt = digest_prompt(system_message(version.instructions), [block.digest for block in window])
+    digests = {"prompt": of_prompt, "offered": of_offer}
+    return {name: digest for name, digest in digests.items() if digest}
+
+
+def messages_of(version: VersionSpec, window: Sequence[Block]) -> tuple[Message, ...]:
+    """Return all messages that a planner is sent."""
+    return (system_message(version.instructions), *chain.from_iterable([b.messages for b in window]))
 
 
 def count_redacted(blocks: Iterable[Block]) -> dict[str, int]:
@@ -136,8 +153,8 @@ def count_redacted(blocks: Iterable[Block]) -> dict[str, int]:
     return {"redacted": count} if count else {}
 
 
-def _note_request(session: Session, step: int, attempt: int, route: Route, redacted: dict[str, int]) -> None:
-    facts = {"step": step, "attempt": attempt, **describe_route(route), **redacted}
+def _note_request(session: Session, step: int, attempt: int, route: Route, shown: dict[str, Any]) -> None:
+    facts = {"step": step, "attempt": attempt, **describe_route(route), **shown}
     session.note(e.MODEL_REQUESTED, {**facts, **session.lookups.take_trail()})
 
 
@@ -163,7 +180,7 @@ def _request(
     version = session.version
     return PlannerRequest(
         model=route.target.model,
-        messages=(system_message(version.instructions), *chain.from_iterable([b.messages for b in window])),
+        messages=messages_of(version, window),
         tools=offered,
         max_completion_tokens=route.reservation.max_completion_tokens,
         timeout_s=time_left(session),

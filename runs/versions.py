@@ -17,6 +17,7 @@ from runs.models import EXTERNAL
 from runs.planner.estimates import upper_bound_tokens
 from runs.planner.messages import ToolSchema
 from runs.planner.prices import Price
+from runs.shown_digests import digest_offer
 from tools.cache import BoundedCache
 from tools.calls import ToolSpec
 from tools.catalogue import read_spec
@@ -125,6 +126,11 @@ class VersionSpec:
             for spec in self.catalogue.values()
         ]
         return (*shown, *(_BUILT_IN[name] for name in self.built_in))
+
+    @cached_property
+    def offer_digest(self) -> str:
+        """Return the digest of those."""
+        return digest_offer(self.schemas)
 
     @cached_property
     def built_in(self) -> tuple[str, ...]:

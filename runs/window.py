@@ -284,13 +284,14 @@ SHOWN_KINDS = tuple(_RENDERERS)
 class Block:
     """What the model is shown of one step, arranged; ``seqs`` are the entries that it was made of.
 
-    ``redacted``: of how many of its values something was taken out.
+    ``redacted``: of how many of its values something was taken out. ``digest``: the keyed digest of the messages.
     """
 
     seqs: tuple[int, ...]
     messages: tuple[Message, ...]
     tokens: int
     redacted: int = 0
+    digest: str = ""
 
 
 def by_step(marks: Sequence[Mark]) -> list[tuple[int, list[Mark]]]:

@@ -1129,6 +1129,34 @@ class AsyncOperations(Protocol):
         answer: t.EventPage = await self._answer(Call("GET", Call.path("/api/v1/runs/{run_id}/events", run_id), query={"after": after, "cursor": cursor, "limit": limit}))
         return answer
 
+    async def compare_fork(
+        self,
+        run_id: str,
+        /,
+    ) -> t.ForkReport:
+        """Show a fork beside the run that it was forked from. 404 `unknown_fork` for a run that is none."""
+
+        answer: t.ForkReport = await self._answer(Call("GET", Call.path("/api/v1/runs/{run_id}/fork", run_id)))
+        return answer
+
+    async def fork_run(
+        self,
+        run_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.ForkBody],
+    ) -> t.Run:
+        """Start a fork of a run that has ended: a run that recalls the steps before, and makes no calls.
+
+        From the step on the model is asked, within a budget of its own. A call is answered as it was then, where it
+        was made with the same arguments; otherwise it is not made, and says what policy would have. Only people may.
+        409 `not_forkable`, `run_not_ended`, `erased`, `not_recorded`, `agent_not_active`.
+        """
+
+        answer: t.Run = await self._answer(Call("POST", Call.path("/api/v1/runs/{run_id}/fork", run_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
     async def answer_input(
         self,
         run_id: str,
@@ -1179,6 +1207,19 @@ class AsyncOperations(Protocol):
         """Hold the run before its next step or call."""
 
         answer: t.Run = await self._answer(Call("POST", Call.path("/api/v1/runs/{run_id}/pause", run_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    async def replay_run(
+        self,
+        run_id: str,
+        /,
+    ) -> t.Replay:
+        """Decide again everything that was decided in a run, and list what would differ, the first first.
+
+        No model, tool or person is asked, nothing is charged, and nothing is written. 409 `too_long`.
+        """
+
+        answer: t.Replay = await self._answer(Call("POST", Call.path("/api/v1/runs/{run_id}/replay", run_id)))
         return answer
 
     async def resume_run(
@@ -3007,6 +3048,34 @@ class Operations(Protocol):
         answer: t.EventPage = self._answer(Call("GET", Call.path("/api/v1/runs/{run_id}/events", run_id), query={"after": after, "cursor": cursor, "limit": limit}))
         return answer
 
+    def compare_fork(
+        self,
+        run_id: str,
+        /,
+    ) -> t.ForkReport:
+        """Show a fork beside the run that it was forked from. 404 `unknown_fork` for a run that is none."""
+
+        answer: t.ForkReport = self._answer(Call("GET", Call.path("/api/v1/runs/{run_id}/fork", run_id)))
+        return answer
+
+    def fork_run(
+        self,
+        run_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.ForkBody],
+    ) -> t.Run:
+        """Start a fork of a run that has ended: a run that recalls the steps before, and makes no calls.
+
+        From the step on the model is asked, within a budget of its own. A call is answered as it was then, where it
+        was made with the same arguments; otherwise it is not made, and says what policy would have. Only people may.
+        409 `not_forkable`, `run_not_ended`, `erased`, `not_recorded`, `agent_not_active`.
+        """
+
+        answer: t.Run = self._answer(Call("POST", Call.path("/api/v1/runs/{run_id}/fork", run_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
     def answer_input(
         self,
         run_id: str,
@@ -3057,6 +3126,19 @@ class Operations(Protocol):
         """Hold the run before its next step or call."""
 
         answer: t.Run = self._answer(Call("POST", Call.path("/api/v1/runs/{run_id}/pause", run_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    def replay_run(
+        self,
+        run_id: str,
+        /,
+    ) -> t.Replay:
+        """Decide again everything that was decided in a run, and list what would differ, the first first.
+
+        No model, tool or person is asked, nothing is charged, and nothing is written. 409 `too_long`.
+        """
+
+        answer: t.Replay = self._answer(Call("POST", Call.path("/api/v1/runs/{run_id}/replay", run_id)))
         return answer
 
     def resume_run(

@@ -95,6 +95,9 @@ class AgentSubject(TypedDict):
 AlgorithmsEnum: TypeAlias = "Literal[\"ES256\", \"Ed25519\", \"EdDSA\", \"PS256\", \"RS256\"]"
 
 
+AlikeEnum: TypeAlias = "Literal[\"same\", \"other_outcome\", \"other_arguments\", \"only_one\"]"
+
+
 class Amount(TypedDict):
     steps: int
     tokens: int
@@ -369,10 +372,13 @@ class BreakerMove(TypedDict):
     """One move; `by` is empty where the breaker moved by itself, and `before` where a person moved it."""
 
     at: str
-    what: WhatEnum
+    what: BreakerMoveWhatEnum
     before: str
     reason: str
     by: str
+
+
+BreakerMoveWhatEnum: TypeAlias = "Literal[\"open\", \"closed\", \"forced_open\", \"lifted\", \"reset\"]"
 
 
 BreakerStateEnum: TypeAlias = "Literal[\"closed\", \"open\", \"half_open\", \"forced_open\"]"
@@ -602,6 +608,9 @@ class ChangedDecision(TypedDict):
     at: str
     before: str
     after: str
+
+
+ChangedEnum: TypeAlias = "Literal[\"instructions\", \"model\", \"policy\"]"
 
 
 ChannelEnum: TypeAlias = "Literal[\"console\", \"api\", \"terminal\"]"
@@ -1082,6 +1091,66 @@ class Foresight(TypedDict):
     verdict: Decision
     code: str
     reasons: list[Reason]
+
+
+class ForkBody(TypedDict):
+    """From which step on, and what is to be otherwise; what is left out stays as it was."""
+
+    step: int
+    instructions: NotRequired[str]
+    model: NotRequired[str]
+    terms: NotRequired[dict[str, ForkTermsBody]]
+    call_reads: NotRequired[bool]
+
+
+class ForkCall(TypedDict):
+    """A call, what policy said of it, and what became of it."""
+
+    step: int
+    call: int
+    tool: str
+    decision: str
+    state: str
+    code: str
+
+
+class ForkFigure(TypedDict):
+    """What both have used."""
+
+    name: str
+    recorded: float
+    now: float
+
+
+class ForkPair(TypedDict):
+    """Two calls that stand in each other's place, or one that has none in the other run."""
+
+    recorded: ForkCall | None
+    now: ForkCall | None
+    alike: AlikeEnum
+
+
+class ForkReport(TypedDict):
+    """A fork beside the run that it was forked from. What it recalls has cost it steps and nothing else."""
+
+    of: str
+    step: int
+    changed: list[ChangedEnum]
+    model: str
+    terms: dict[str, Any]
+    call_reads: bool
+    parting: int | None
+    is_cut: bool
+    figures: list[ForkFigure]
+    pairs: list[ForkPair]
+
+
+class ForkTermsBody(TypedDict):
+    """Terms that are tried out in place of those of a grant; nobody is granted anything."""
+
+    decision: TermsDecision
+    caps: NotRequired[list[dict[str, Any]]]
+    over_caps: NotRequired[OverCapsEnum]
 
 
 class GivenBy(TypedDict):
@@ -1865,6 +1934,41 @@ class RejectionBody(TypedDict):
     reason: str
 
 
+class Replay(TypedDict):
+    """What a replay has found."""
+
+    run: str
+    outcome: ReplayOutcomeEnum
+    words: str
+    engine: int
+    by_engine: int
+    entries: int
+    commands: int
+    steps: int
+    prompts: int
+    uncompared: int
+    verdicts: int
+    answers: int
+    differences: list[ReplayDifference]
+    is_cut: bool
+
+
+class ReplayDifference(TypedDict):
+    """One thing that is recorded otherwise than it would be today: codes and digests, no words of the run."""
+
+    step: int
+    entry: int
+    what: ReplayDifferenceWhatEnum
+    recorded: str
+    now: str
+
+
+ReplayDifferenceWhatEnum: TypeAlias = "Literal[\"command\", \"prompt\", \"offer\", \"bound\", \"answer\", \"verdict\", \"row\", \"history\", \"missing\"]"
+
+
+ReplayOutcomeEnum: TypeAlias = "Literal[\"same\", \"different\", \"missing\", \"erased\", \"newer_engine\"]"
+
+
 class RequiredAction(TypedDict):
     """What has to be done before the run goes on, by people or, of a child, by another agent.
 
@@ -1938,6 +2042,7 @@ class Run(TypedDict):
     mode: RunMode
     applies: str | None
     undoes: str | None
+    fork_of: str | None
     tool_limits: dict[str, Any] | None
     required_actions: list[RequiredAction]
     budget: Budget
@@ -1972,6 +2077,7 @@ class RunDetail(TypedDict):
     mode: RunMode
     applies: str | None
     undoes: str | None
+    fork_of: str | None
     tool_limits: dict[str, Any] | None
     required_actions: list[RequiredAction]
     budget: Budget
@@ -1997,7 +2103,7 @@ class RunFormBody(TypedDict):
     budget: NotRequired[CeilingsBody]
 
 
-RunKind: TypeAlias = "Literal[\"task\", \"external\", \"undo\", \"apply\"]"
+RunKind: TypeAlias = "Literal[\"task\", \"external\", \"undo\", \"apply\", \"fork\"]"
 
 
 class RunLinks(TypedDict):
@@ -2862,9 +2968,6 @@ class WebhookWithSecret(TypedDict):
     former_until: str | None
     created_at: str
     secret: NotRequired[str | None]
-
-
-WhatEnum: TypeAlias = "Literal[\"open\", \"closed\", \"forced_open\", \"lifted\", \"reset\"]"
 
 
 class WhatIfBody(TypedDict):

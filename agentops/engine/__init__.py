@@ -20,4 +20,5 @@ that mattered is an event of the run's ledger stream. Folding that stream again 
 # 11: a run may read on in a result that was too long to be shown whole, and have its oldest steps summarised.
 # 12: each model call has a role, by which it is put to one of several models; another is asked where one is down.
 # 13: a run may remember, and recall what earlier runs of its agent for its principal have remembered.
-ENGINE_VERSION = 13
+# 14: what became of a call may be recalled from the recording of another run: nothing was attempted for it.
+ENGINE_VERSION = 14

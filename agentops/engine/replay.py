@@ -78,6 +78,7 @@ _CALLED = frozenset(
         e.CALL_DEFERRED,
         e.CALL_UNKNOWN,
         e.CALL_SUCCEEDED,
+        e.CALL_FAILED,
     )
 )
 
@@ -92,13 +93,13 @@ def replay(events: Iterable[Event]) -> list[Command]:
     first = next(history, None)
     if first is None:
         raise UnfoldableEvent("the stream is empty")
-    reader = _Reader(fold(None, first))
+    reader = Reader(fold(None, first))
     for event in history:
         reader.read(event)
     return reader.commands
 
 
-class _Reader:
+class Reader:
     """What a driver may have known at each point: the last view knows all, the others not yet all people's words."""
 
     def __init__(self, state: RunState) -> None:
@@ -106,7 +107,17 @@ class _Reader:
         self.commands: list[Command] = []
         self._batch: CallTools | None = None
 
+    @property
+    def state(self) -> RunState:
+        """Return the state after all that was read."""
+        return self.views[-1]
+
+    def skip(self, event: Event) -> None:
+        """Take an event as it is recorded, for whoever reads on behind one that the engine would not have led to."""
+        self._batch, self.views = None, [fold(self.state, event)]
+
     def read(self, event: Event) -> None:
+        """Take the next event; raises NondeterminismError and UnfoldableEvent, and has then taken nothing."""
         if event.kind in BY_PEOPLE:
             self.views.append(fold(self.views[-1], event))
             return

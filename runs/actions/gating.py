@@ -18,6 +18,7 @@ from runs.actions.refusals import give_caps_back, note_refused
 from runs.actions.subjects import subject_of
 from runs.authority import heed_standing
 from runs.changesets import applying
+from runs.forks.plans import NOBODY, NOT_MADE
 from runs.lookups.previewing import CHANGED
 from runs.lookups.resolving import content_of
 from runs.projection import REVIEW_CAPACITY
@@ -43,6 +44,9 @@ def ask_people(
 
     ``pinned`` is what it changes, where that was read just now.
     """
+    if session.fork is not None:  # a read that went out unasked a moment ago would wait for people now
+        note_refused(session, call, NOT_MADE, NOBODY)
+        return
     if session.applying is not None:
         applying.adopt_approval(session, call, assessment, pinned)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 from urllib.parse import urlencode
 from uuid import UUID
@@ -30,6 +31,7 @@ from runs.admin.filters import AgentFilter, BrokenFilter
 from runs.admin.held import held_view
 from runs.admin.looking import compare_view, prompt_view
 from runs.admin.pages import live_context, read_before, read_seen
+from runs.admin.replays import fork_view, replay_view
 from runs.admin.start_form import StartForm, read_form
 from runs.answering import answer_handover
 from runs.erasure import ERASE, erase_run
@@ -194,6 +196,8 @@ class RunAdmin(GovernedAdmin):
             path("<uuid:pk>/answer/", view, name="runs_run_answer"),
             path("held/", held, name="runs_run_held"),
             path("compare/", self.admin_site.admin_view(compare_view), name="runs_run_compare"),
+            path("<uuid:pk>/replay/", self._viewed(replay_view), name="runs_run_replay"),
+            path("<uuid:pk>/fork/", self._viewed(fork_view), name="runs_run_fork"),
             path(
                 "<uuid:pk>/prompt/<int:step>/",
                 self.admin_site.admin_view(prompt_view),
@@ -201,6 +205,10 @@ class RunAdmin(GovernedAdmin):
             ),
             *super().get_urls(),
         ]
+
+    def _viewed(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        """Return a view of this page's as the site serves it."""
+        return self.admin_site.admin_view(partial(view, self))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Load what every page about a run names."""

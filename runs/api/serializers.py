@@ -143,6 +143,11 @@ class RunSerializer(serializers.Serializer[Run]):
     undoes = serializers.UUIDField(
         source="undoes_id", allow_null=True, help_text="The run whose effects this one undoes."
     )
+    fork_of = serializers.UUIDField(
+        source="fork_of_id",
+        allow_null=True,
+        help_text="The run from one of whose steps on this one goes again.",
+    )
     tool_limits = serializers.DictField(
         source="limits",
         allow_null=True,

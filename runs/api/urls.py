@@ -15,6 +15,7 @@ from runs.api import (
     memories,
     preflight,
     proposals,  # noqa: F401  says what may be proposed
+    replays,
     reviewing,
     schedules,
     stops,
@@ -42,6 +43,8 @@ urlpatterns = [
     path(f"{RUN}/kill", controls.Kill.as_view(), name="run-kill"),
     path(f"{RUN}/pause", controls.Pause.as_view(), name="run-pause"),
     path(f"{RUN}/undo", undoing.Undo.as_view(), name="run-undo"),
+    path(f"{RUN}/replay", replays.Replay.as_view(), name="run-replay"),
+    path(f"{RUN}/fork", replays.Forking.as_view(), name="run-fork"),
     path(f"{RUN}/resume", controls.Resume.as_view(), name="run-resume"),
     path(f"{RUN}/input", controls.Input.as_view(), name="run-input"),
     path(f"{RUN}/messages", controls.Messages.as_view(), name="run-messages"),

@@ -20,11 +20,22 @@ from tools.resolvers.shown import show_schema
 def offer_tools(session: Session) -> tuple[ToolSchema, ...]:
     """Return all that the planner may call; what is listed for it is asked for again where it is too old."""
     shown = (*_show_listed(session), *offered_beside(session.state, session.version))
-    return tuple(_let_depend(session, each) for each in shown) if session.state.proposes else shown
+    return _complete(session.state, session.version, shown)
 
 
-def _let_depend(session: Session, shown: ToolSchema) -> ToolSchema:
-    spec = session.version.catalogue.get(shown.name)
+def offered_unasked(state: RunState, version: VersionSpec) -> tuple[ToolSchema, ...] | None:
+    """Return what the planner is offered where nothing is listed for it, and None where tools are asked for values."""
+    if any(_is_listed(spec) for spec in version.catalogue.values()):
+        return None
+    return _complete(state, version, (*version.schemas, *offered_beside(state, version)))
+
+
+def _complete(state: RunState, version: VersionSpec, shown: tuple[ToolSchema, ...]) -> tuple[ToolSchema, ...]:
+    return tuple(_let_depend(version, each) for each in shown) if state.proposes else shown
+
+
+def _let_depend(version: VersionSpec, shown: ToolSchema) -> ToolSchema:
+    spec = version.catalogue.get(shown.name)
     if spec is None or not takes_dependencies(spec):
         return shown
     return ToolSchema(shown.name, shown.description, offer_dependencies(shown.input_schema))
@@ -43,7 +54,7 @@ def may_read_on(state: RunState, version: VersionSpec) -> bool:
 
 def _show_listed(session: Session) -> tuple[ToolSchema, ...]:
     listed = {spec.name: spec for spec in session.version.catalogue.values() if _is_listed(spec)}
-    if not listed:
+    if not listed or session.fork is not None:  # a fork asks no tool which values there are
         return session.version.schemas
     return tuple(
         _show(session, listed[each.name]) if each.name in listed else each for each in session.version.schemas

@@ -34,6 +34,7 @@ class RunKind(models.TextChoices):
     EXTERNAL = "external", "the calls of an agent outside, in one conversation"
     UNDO = "undo", "what another run has done is undone"
     APPLY = "apply", "what another run has proposed is carried out"
+    FORK = "fork", "another run is gone through again from one of its steps on, without effects"
 
 
 class RunMode(models.TextChoices):
@@ -102,6 +103,9 @@ class Run(models.Model):
     )
     mode = models.CharField(max_length=8, choices=RunMode, default=RunMode.ACT, db_default=RunMode.ACT)
     applies = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    fork_of = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="forks", db_index=False
+    )
     line = models.JSONField(default=list, db_default=Value([], models.JSONField()))
     limits = models.JSONField(null=True)
     priority = models.PositiveSmallIntegerField(
@@ -182,6 +186,7 @@ class Run(models.Model):
             ),
             models.Index(fields=["parent"], name="run_by_parent", condition=Q(parent__isnull=False)),
             models.Index(fields=["undoes"], name="run_by_undone", condition=Q(undoes__isnull=False)),
+            models.Index(fields=["fork_of"], name="run_by_forked", condition=Q(fork_of__isnull=False)),
             models.Index(fields=["state", "-id"], name="run_by_state"),
             models.Index(
                 fields=["team", "state"], name="run_for_review", condition=Q(needs_review=True, ended_at=None)

@@ -107,6 +107,7 @@ def test_the_document_is_enough(client: DocumentClient, company: Company, caller
     go_on(story)
     decide_by_table(story)
     undo(story, refunded)
+    replay_and_fork(story, refunded)
     propose_changes(story)
     decide_together(story)
     look_twice(story)
@@ -390,6 +391,19 @@ def propose_changes(story: Story) -> None:
         assert client.call(story.fiona, "applyChangeSet", word, **place)["state"] == "declined"
     story.drive(run)
     assert story.show(run)["state"] == "completed"
+
+
+def replay_and_fork(story: Story, run: str) -> None:
+    client = story.client
+    assert client.call(story.ada, "replayRun", run_id=run)["outcome"] == "same"
+    denied = {"step": 1, "terms": {"refund": {"decision": "DENY"}}}
+    made = client.call(story.ada, "forkRun", denied, run_id=run)
+    assert (made["kind"], made["fork_of"]) == ("fork", run)
+    story.company.play(proposes(("refund", ORDER)), says("No."))
+    story.drive(made["id"])
+    report = client.call(story.ada, "compareFork", run_id=made["id"])
+    assert (report["of"], report["changed"]) == (run, ["policy"])
+    assert report["parting"] is not None
 
 
 def undo(story: Story, run: str) -> None:

@@ -58,6 +58,7 @@ def test_an_application_starts_a_run_for_its_user(
         "parent_run": None,
         "given_by": None,
         "undoes": None,
+        "fork_of": None,
         "tool_limits": None,
         "required_actions": [],
         "budget": {

@@ -60,6 +60,7 @@ def test_nothing_grave_on_any_page(
     stream = f"/admin/ledger/stream/{run}"
     others = ["/admin/", f"/admin/runs/run/{run}/change/", f"{stream}/change/", f"{stream}/1/"]
     others += [f"/admin/runs/run/{run}/prompt/1/", f"/admin/runs/run/compare/?one={run}"]
+    others += [f"/admin/runs/run/{run}/replay/", f"/admin/runs/run/{run}/fork/"]
     pages = [f"/admin/{path}/" for path in (*LISTS, *FORMS)] + objects + others
     faults = []
     for path in pages:

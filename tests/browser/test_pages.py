@@ -60,6 +60,7 @@ def test_every_page_fits_and_is_blocked_nothing(
     stream = f"/admin/ledger/stream/{run}"
     others = ["/admin/", f"/admin/runs/run/{run}/change/", f"{stream}/change/", f"{stream}/1/"]
     others += [f"/admin/runs/run/{run}/prompt/1/", f"/admin/runs/run/compare/?one={run}"]
+    others += [f"/admin/runs/run/{run}/replay/", f"/admin/runs/run/{run}/fork/"]
     pages = [f"/admin/{path}/" for path in (*LISTS, *FORMS)] + objects + others
     too_wide = []
     for path in pages:

@@ -11,10 +11,13 @@ from typing import Any
 
 from agentops.clock import lease_clock_s
 from agentops.database import Prepared
+from agentops.engine import commands as c
 from agentops.engine import events as e
 from agentops.engine import trouble
 from agentops.engine.retry import Park, RetryDecision, decide_retry
+from runs import driver
 from runs.append_statements import APPENDS
+from runs.delegation import calling
 from runs.guards import Guard
 from runs.leases import Leases
 from runs.session import Session
@@ -67,10 +70,16 @@ def forget_undone() -> None:
     assessment._digest_alike = lambda _call: ""  # type: ignore[assignment]  # the mutation
 
 
+def call_in_forks() -> None:
+    """Make the calls of a fork like those of any other run."""
+    driver._EFFECTS[c.CallTools] = lambda session, command: calling.call_tools(session, command.calls)
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     "forget_starts": forget_starts,
     "open_the_fence": open_the_fence,
     "park_every_doubt": park_every_doubt,
     "forget_keys": forget_keys,
     "forget_undone": forget_undone,
+    "call_in_forks": call_in_forks,
 }

@@ -138,7 +138,7 @@ def test_the_trace_tells_that_something_was_taken_out_and_not_what(desk: Company
 
 def test_without_the_guard_a_model_sees_it(desk: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     """The mutant."""
-    rewrite(monkeypatch, showing, "show_step", "if not version.redact:", "if True:")
+    rewrite(monkeypatch, showing, "show_step", "if version.redact:", "if False:")
     monkeypatch.setattr(session, "show_step", showing.show_step)
     talk(desk)
     assert leaked(desk) == list(CANARIES)

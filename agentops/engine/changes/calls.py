@@ -190,9 +190,11 @@ def _call_deferred(state: RunState, facts: Facts, event: Event) -> RunState:
 
 def _call_ended(status: CallStatus) -> Change:
     def change(state: RunState, facts: Facts, event: Event) -> RunState:
-        # A replayed outcome was recorded under this key before: no attempt is made for it.
-        before = _BEFORE if facts.get("replayed") else ("started", "unknown", "delegated")
-        call = pick_call(state, facts, *before)
+        # A replayed outcome was recorded under this key before, a recalled one in another run: nothing is attempted.
+        unattempted = facts.get("replayed") or "recalled" in facts
+        call = pick_call(state, facts, *(_BEFORE if unattempted else ("started", "unknown", "delegated")))
+        if "recalled" in facts:  # in that run it was
+            state = _count_planned(state, call)
         if call.status == "delegated":
             state = _settle_share(state, call, facts["used"])
             call = state.call(call.number)
