@@ -7,6 +7,7 @@ does not lift it.
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import threading
 import time
@@ -18,6 +19,7 @@ from typing import TypeVar
 from uuid import UUID
 
 import redis
+from django.conf import settings as installed
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -212,3 +214,14 @@ def connect(url: str) -> redis.Redis:
         socket_connect_timeout=REDIS_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
     )
+
+
+_breakers: dict[int, Breaker] = {}  # by process: a Redis client must not cross a fork
+
+
+def breaker() -> Breaker:
+    """Return this process's view of the shared breakers."""
+    process = os.getpid()
+    if process not in _breakers:
+        _breakers[process] = connect_breaker(installed.REDIS_URL, installed.REDIS_PREFIX)
+    return _breakers[process]

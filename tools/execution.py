@@ -16,7 +16,7 @@ from agentops.engine.retry import wants_retry
 from tools.adapters import get_adapter
 from tools.adapters.base import Adapter, AdapterOptions, settle_read_back
 from tools.assessment import Assessment
-from tools.breaker import Breaker, connect, connect_breaker
+from tools.breaker import breaker, connect
 from tools.calls import Call, ToolSpec
 from tools.commands import parse_commands
 from tools.credentials import Acting, find_acting, with_credential, with_token
@@ -28,16 +28,7 @@ from tools.recall import Recall
 
 logger = logging.getLogger(__name__)
 
-_breakers: dict[int, Breaker] = {}  # by process: a Redis client must not cross a fork
-_places: dict[int, Places] = {}  # likewise
-
-
-def breaker() -> Breaker:
-    """Return this process's view of the shared breakers."""
-    process = os.getpid()
-    if process not in _breakers:
-        _breakers[process] = connect_breaker(settings.REDIS_URL, settings.REDIS_PREFIX)
-    return _breakers[process]
+_places: dict[int, Places] = {}  # by process: a Redis client must not cross a fork
 
 
 def admit(spec: ToolSpec, *, forced_open: bool) -> Admission:

@@ -20,9 +20,8 @@ from django.utils import timezone
 from agentops.database import borrowed
 from agentops.engine.breaker import Transition, moment
 from agentops.identifiers import new_id
-from tools.breaker import BreakerSnapshot
+from tools.breaker import BreakerSnapshot, breaker
 from tools.calls import ToolSpec
-from tools.execution import breaker
 from tools.models import BreakerState, BreakerTransition, Tool
 
 logger = logging.getLogger(__name__)

@@ -11,8 +11,7 @@ from agentops.engine.breaker import Admission, BreakerSettings
 from agentops.engine.tiers import DOWN
 from runs.planner.answers import PlannerAnswer, PlannerFailure
 from runs.routing.providers import Target, find_target
-from tools.breaker import BreakerSnapshot
-from tools.execution import breaker
+from tools.breaker import BreakerSnapshot, breaker
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from identities.policies import may_govern, require
 from runs.changes import PRICE
 from runs.models import Price
 from runs.routing.providers import find_target
-from tools.execution import breaker
+from tools.breaker import breaker
 
 
 @transaction.atomic

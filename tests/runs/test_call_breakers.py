@@ -15,9 +15,8 @@ from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import Mishap, Result, busy, lose_reply, lose_request, refuse
 from tests.runs.planner.provider import Conversation
 from tools import mirror
-from tools.breaker import Breaker
+from tools.breaker import Breaker, breaker
 from tools.calls import ToolSpec
-from tools.execution import breaker
 from tools.models import BreakerState, CapUsage, Tool
 
 

@@ -18,7 +18,8 @@ from runs.services import add_message
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import meanwhile
 from tests.runs.test_driver import abandon, crash, drive_and_crash
-from tools import execution, permits
+from tools import permits
+from tools.breaker import breaker
 
 
 def start_refund(company: Company, **tool: Any) -> Run:
@@ -88,7 +89,7 @@ def test_an_attempt_whose_driver_died_is_repeated_although_the_tools_retries_are
 ) -> None:
     """The death of a driver says nothing about the tool."""
     version = company.add_tool("refund", idempotency=idempotency, timeout_s=0.3)
-    while execution.breaker().spend_retry(version.tool.pk, BreakerSettings()):
+    while breaker().spend_retry(version.tool.pk, BreakerSettings()):
         pass
     company.play(proposes(("refund", ORDER)), says("Done."))
     run = company.start()

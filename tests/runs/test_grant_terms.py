@@ -217,7 +217,7 @@ def test_a_persons_denial_stands_whatever_two_others_waive(company: Company, wai
     check_it_stays_denied(company, run)
 
 
-@pytest.mark.parametrize("died", ["_reserve", "_request"], ids=["before it was written", "after"])
+@pytest.mark.parametrize("died", ["find_route", "_request"], ids=["before it was written", "after"])
 def test_the_next_driver_hears_the_same_denial(
     company: Company, monkeypatch: pytest.MonkeyPatch, died: str
 ) -> None:
@@ -263,7 +263,7 @@ def test_a_denial_that_died_with_its_driver_is_decided_anew(
     company.play(proposes(MUCH), proposes(MUCH), says("Done."))
     run = company.start()
     with monkeypatch.context() as patch:
-        die_in_the_second_turn(patch, "_reserve")
+        die_in_the_second_turn(patch, "find_route")
         drive_and_crash(company, run)
     assert "step.decided" not in company.kinds(run)
     company.grant(version.tool, "REQUIRE_APPROVAL")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 
 from agentops.engine.breaker import BreakerSettings
-from tools.execution import breaker
+from tools.breaker import breaker
 from tools.models import BreakerState, Tool
 
 AT_ONCE = BreakerSettings(consecutive_failures=1, open_s=60, open_cap_s=60)

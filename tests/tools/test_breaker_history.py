@@ -22,9 +22,8 @@ from tests.factories import ToolFactory, ToolVersionFactory
 from tests.rewriting import rewrite
 from tests.tools.breakers import trip_unseen
 from tools import mirror, shared_breaker
-from tools.breaker import connect_breaker
+from tools.breaker import breaker, connect_breaker
 from tools.breaker_history import BreakerHistory, read_breaker_history
-from tools.execution import breaker
 from tools.mirror import ShownBreaker, keep_moves, look_at_breaker, reconcile_breakers
 from tools.models import BreakerTransition, Tool
 

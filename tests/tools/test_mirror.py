@@ -16,8 +16,7 @@ from tests.factories import ToolFactory
 from tests.rewriting import rewrite
 from tests.tools.breakers import trip, trip_unseen
 from tools import mirror, tasks
-from tools.breaker import Breaker, BreakerSnapshot, connect_breaker
-from tools.execution import breaker
+from tools.breaker import Breaker, BreakerSnapshot, breaker, connect_breaker
 from tools.mirror import look_at_breaker, recall_breaker, reconcile_breakers
 from tools.models import BreakerState, Tool
 

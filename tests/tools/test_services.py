@@ -16,8 +16,7 @@ from identities.models import User
 from tests.cast import Cast
 from tests.factories import ToolFactory, ToolVersionFactory
 from tests.ledger import kinds_of, last_entry
-from tools.breaker import connect_breaker
-from tools.execution import breaker
+from tools.breaker import breaker, connect_breaker
 from tools.models import BreakerState, Tool, ToolGroupObjectPermission, ToolUserObjectPermission, ToolVersion
 from tools.services import (
     ToolDefinition,

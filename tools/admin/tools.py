@@ -26,7 +26,8 @@ from identities.policies import may_govern
 from tools.admin.filters import BreakerFilter
 from tools.admin.tool_parts import newest_version, read_moves, read_versions
 from tools.admin.words import MEANWHILE, describe_schema
-from tools.execution import breaker, count_places
+from tools.breaker import breaker
+from tools.execution import count_places
 from tools.lint import split
 from tools.mirror import look_at_breaker, recall_breaker
 from tools.models import Tool, ToolGroupObjectPermission, ToolUserObjectPermission

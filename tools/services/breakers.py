@@ -10,7 +10,7 @@ from agentops.rows import check_fields
 from identities.factors import require_fresh_factor
 from identities.models import User
 from identities.policies import require
-from tools.execution import breaker
+from tools.breaker import breaker
 from tools.mirror import keep_moves
 from tools.models import BreakerState, Tool
 from tools.services.catalogue import OPERATE, lock_tool, record_tool, withdraw_credentials

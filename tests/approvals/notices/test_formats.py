@@ -63,9 +63,16 @@ def test_who_wants_to_do_what_is_said_in_a_sentence(kind: str, sentence: str) ->
     assert compose(notice(kind), "").sentence == sentence.format(what=what)
 
 
+# What the kinds of others than requests say of themselves.
+FACTS = {
+    "client": "refunds-agent", "generation": 2, "secret": "mail",
+    "unit": "cost", "version": 2, "than": 1, "now": 2.0, "before": 1.0, "runs": 20,
+}  # fmt: skip
+
+
 def test_every_kind_can_be_told() -> None:
     for kind in list_kinds():
-        made = compose(notice(kind.name, client="refunds-agent", generation=2, secret="mail"), "")
+        made = compose(notice(kind.name, **FACTS), "")
         assert made.sentence
         assert made.link.startswith("http://127.0.0.1:8000/admin/")
 

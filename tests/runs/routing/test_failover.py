@@ -22,8 +22,7 @@ from tests.runs.company import Company, proposes, says
 from tests.runs.planner.provider import Provider, Turn, raw, reply
 from tests.runs.routing.tiers import BIG, BUSY, DOWN, SMALL, SPARE, Models, passed_over, routes, set_up, trip
 from tests.runs.test_driver import crash, drive_and_crash
-from tools.breaker import connect_breaker
-from tools.execution import breaker
+from tools.breaker import breaker, connect_breaker
 
 LOST = raw(b"")
 PAIR = {"plan": [BIG, SMALL], "execute": [SMALL, SPARE]}

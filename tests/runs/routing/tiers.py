@@ -14,7 +14,7 @@ from runs.routing.providers import find_target
 from tests.factories import PriceFactory
 from tests.runs.company import Company
 from tests.runs.planner.provider import Conversation, Turn, reply
-from tools.execution import breaker
+from tools.breaker import breaker
 
 BIG, SMALL, SPARE = "big", "small", "spare"
 PRICES = {BIG: (Decimal(10), Decimal(40)), SMALL: (Decimal(1), Decimal(4)), SPARE: (Decimal(2), Decimal(8))}
