@@ -64,7 +64,7 @@ def test_who_wants_to_do_what_is_said_in_a_sentence(kind: str, sentence: str) ->
 
 
 # What the kinds of others than requests say of themselves.
-FACTS = {
+OF_OTHERS = {
     "client": "refunds-agent", "generation": 2, "secret": "mail",
     "unit": "cost", "version": 2, "than": 1, "now": 2.0, "before": 1.0, "runs": 20,
 }  # fmt: skip
@@ -72,7 +72,7 @@ FACTS = {
 
 def test_every_kind_can_be_told() -> None:
     for kind in list_kinds():
-        made = compose(notice(kind.name, **FACTS), "")
+        made = compose(notice(kind.name, **OF_OTHERS), "")
         assert made.sentence
         assert made.link.startswith("http://127.0.0.1:8000/admin/")
 
