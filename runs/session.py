@@ -273,6 +273,7 @@ class Session:
         for draft in happened:
             if is_overtaken(self.state, draft.kind, draft.facts):
                 self.lookups.put_back([draft])
+                self.idle_ms += draft.facts.get("idle_ms", 0)
             else:
                 self._add(draft)
 

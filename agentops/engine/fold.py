@@ -61,7 +61,13 @@ def fold_all(events: Iterable[Event], state: RunState | None = None) -> RunState
 
 
 def is_overtaken(state: RunState, kind: str, facts: Facts) -> bool:
-    """Return whether people have settled the call meanwhile of which a driver was to note why it does not go out."""
+    """Return whether what a driver was to note is decided anew, for the stream has moved on meanwhile.
+
+    That is why a call does not go out that people have settled, and that no model was there to be asked: by what people
+    have said since, another call is due.
+    """
+    if kind == e.MODEL_FAILED:
+        return not facts.get("asked", True)
     if kind not in _BEFORE_EFFECT or facts["step"] != state.step_of(facts["call"]):
         return False
     return any(call.number == facts["call"] and call.settled for call in state.calls)

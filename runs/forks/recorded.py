@@ -72,7 +72,7 @@ class Recorded:
             self.summaries[facts["through"]] = entry
         elif kind == e.MESSAGE_RECEIVED:
             self.words.append(entry)
-        elif kind in UNREPEATED:
+        elif kind in UNREPEATED and not _is_empty_recall(entry):
             self.unrepeated.append(entry)
         elif "call" in facts:
             self._add_to_call(Place(facts["step"], facts["call"]), entry)
@@ -118,3 +118,8 @@ def read_recorded(run: UUID) -> Recorded:
 def member(entry: StoredEntry, name: str) -> Any:  # Any: JSON
     """Return a member of an entry's words, or None where they are gone."""
     return entry.content.get(name) if isinstance(entry.content, dict) else None
+
+
+def _is_empty_recall(entry: StoredEntry) -> bool:
+    """Whether a run looked, before it began, for what earlier ones have noted, and there was nothing."""
+    return entry.kind == e.MEMORY_RECALLED and "call" not in entry.facts and not entry.facts["entries"]

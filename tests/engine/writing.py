@@ -66,6 +66,8 @@ class Writer(History):
             if not is_overtaken(self.view, event.kind, event.facts):
                 seq = self.head + len(self.pending) + 1
                 self.pending.append((event._replace(seq=seq), command))
+            else:
+                self.idle_ms += event.facts.get("idle_ms", 0)
 
     def take_over(self) -> None:
         """Begin a drive: fold, and see how long the run has waited for it."""

@@ -31,3 +31,11 @@ def test_a_run_that_recalled_is_not_forked(desk: Company) -> None:
         fork_run(actor=let_fork(desk.cast.alice), run=run, fork=Fork(run.pk, 2, instructions="Help more."))
     assert refused.value.code == "not_forkable"
     assert Memory.objects.count() == notes
+
+
+def test_one_that_found_nothing_to_recall_is_forked(desk: Company) -> None:
+    run = later(desk, says("Done."))
+    desk.play(says("Done, too."))
+    made = fork_run(actor=let_fork(desk.cast.alice), run=run, fork=Fork(run.pk, 1, instructions="Help more."))
+    assert desk.drive(made).state == "completed"
+    assert "memory.recalled" not in desk.kinds(made)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from pytest_django import Settings
@@ -16,10 +17,11 @@ from runs import starting, turns
 from runs.models import BudgetWindow, Run
 from runs.routing import breakers, choosing
 from runs.routing.providers import find_target
+from runs.services import add_message
 from runs.turns import planner_of
 from tests.factories import BudgetFactory, PriceFactory
 from tests.runs.company import Company, proposes, says
-from tests.runs.planner.provider import Provider, Turn, raw, reply
+from tests.runs.planner.provider import Conversation, Provider, Turn, raw, reply
 from tests.runs.routing.tiers import BIG, BUSY, DOWN, SMALL, SPARE, Models, passed_over, routes, set_up, trip
 from tests.runs.test_driver import crash, drive_and_crash
 from tools.breaker import breaker, connect_breaker
@@ -120,6 +122,49 @@ def test_where_none_is_there_the_run_waits_and_then_fails(company: Company) -> N
     assert (failed["code"], failed["asked"], failed["usd"]) == ("planner_circuit_open", False, "0")
     assert 25_000 < failed["delay_ms"] <= 31_000
     assert passed_over(company, run, e.MODEL_FAILED) == [{BIG: "circuit_open", SMALL: "circuit_open"}]
+
+
+def check_a_message_meanwhile(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the user say more between the look for a model, for the second time, and the note that none was there."""
+    models = set_up(company, model_roles=PAIR, max_seconds=3600)
+    trip(SMALL)
+
+    def break_down(conversation: Conversation) -> None:
+        trip(BIG)
+        DOWN(conversation)
+
+    models.play(break_down)
+    run, note, said = company.start(), turns._note_all_open, [b"once"]
+
+    def say_more(*given: Any) -> None:  # Any: as the function that it stands for
+        note(*given)
+        if said:
+            said.pop()
+            add_message(actor=company.cast.application.service_account, run=run, text="And hurry.")
+
+    monkeypatch.setattr(turns, "_note_all_open", say_more)
+    run = company.drive(run)
+    *_, failed = company.facts(run, e.MODEL_FAILED)
+    assert (run.state, failed.get("asked"), failed.get("role"), failed.get("why")) == (
+        "in_progress",
+        False,
+        "plan",
+        "message",
+    )
+
+
+def test_what_the_user_says_while_no_model_is_there_is_heard(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_a_message_meanwhile(company, monkeypatch)
+
+
+def test_a_driver_that_kept_the_note_would_fail(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mutant: the note would be that of a call which is due no more."""
+    monkeypatch.setattr("runs.session.is_overtaken", lambda *_: False)
+    company.expects_fault = company.is_mutant = True
+    with pytest.raises(AssertionError):
+        check_a_message_meanwhile(company, monkeypatch)
 
 
 def test_a_wait_that_outlasts_the_run_is_not_waited_for(company: Company) -> None:
