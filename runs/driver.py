@@ -299,11 +299,11 @@ _EFFECTS: dict[type, Callable[[Session, Any], None]] = {
     c.SettleLostAnswer: lambda session, command: turns.settle_lost_answer(
         session, command.step, command.attempt
     ),
-    c.Summarise: lambda session, command: _summarise(session, command),
+    c.Summarise: _summarise,
     c.SettleLostSummary: lambda session, command: summarising.settle_lost(session, command.through),
     c.OfferChanges: lambda session, command: staging.offer_changes(session, command.items),
-    c.AssessCalls: lambda session, command: _assess(session, command),
-    c.CallTools: lambda session, command: _call_tools(session, command),
+    c.AssessCalls: _assess,
+    c.CallTools: _call_tools,
     c.CallOff: lambda session, command: joining.call_off(session, command.calls),
     c.SettleLostAttempt: lambda session, command: outcomes.settle_lost_attempt(session, command.call),
     c.ReadBack: lambda session, command: outcomes.read_back(session, command.call),

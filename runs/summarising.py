@@ -68,7 +68,7 @@ def summarise(session: Session, through: int) -> None:
         session.note(e.SUMMARY_REQUESTED, facts)
         session.commit()
         request = _request(session, messages, route, session.context.traceparent_of(SUMMARY, through))
-    with waiting_outside():
+    with waiting_outside(begins_step=True):
         started = time.monotonic()
         answer = planner_of(session.version.planner, route.target.provider).ask(request)
         latency_ms = round((time.monotonic() - started) * 1000)

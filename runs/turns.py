@@ -67,11 +67,11 @@ def ask_planner(session: Session, step: int, attempt: int) -> None:
         recall_at_start(session)
     window = planning.show_words(session) if declaring else session.window()
     offered = (planning.DECLARE_PLAN,) if declaring else offer_tools(session)
+    shown = {**count_redacted(window), **digest_shown(version, window, offered)}
     route = find_route(session, want_turn(session, bound_prompt(version, window, offered)))
     if isinstance(route, NoRoute):
         _note_no_route(session, step, attempt, route)
         return
-    shown = {**count_redacted(window), **digest_shown(version, window, offered)}
     with route.until_asked():
         _note_request(session, step, attempt, route, shown)
         session.commit()

@@ -64,7 +64,7 @@ def is_overtaken(state: RunState, kind: str, facts: Facts) -> bool:
     """Return whether what a driver was to note is decided anew, for the stream has moved on meanwhile.
 
     That is why a call does not go out that people have settled, and that no model was there to be asked: by what people
-    have said since, another call is due.
+    have said since, another call may be due.
     """
     if kind == e.MODEL_FAILED:
         return not facts.get("asked", True)

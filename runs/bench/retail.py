@@ -15,6 +15,7 @@ from agentops.errors import NotFound
 from tools.calls import CallContext
 
 JsonObject = dict[str, Any]  # Any: JSON
+Database = dict[str, dict[str, JsonObject]]  # "products" | "users" | "orders" → id → record
 # Beside the checkout, as the tests that use them have it.
 FOLDER = Path(__file__).parents[3] / "shared" / "data" / "retail"
 
@@ -38,9 +39,10 @@ def load_policy() -> str:
 
 
 @cache
-def _load_records() -> JsonObject:
-    records: JsonObject = json.loads(gzip.decompress(_read("retail_db.json.gz")))
-    return records
+def load_database() -> Database:
+    """Return products, users and orders, which nobody may change; raises NotFound."""
+    database: Database = json.loads(gzip.decompress(_read("retail_db.json.gz")))
+    return database
 
 
 def _read(name: str) -> bytes:
@@ -57,7 +59,7 @@ def perform(call: CallContext, **arguments: Any) -> Any:  # Any: JSON
 
 def answer(tool: str, arguments: JsonObject) -> Any:  # Any: JSON
     """Return what the shop would answer: the record that the call is about, or a short word."""
-    records = _load_records()
+    records = load_database()
     for argument, kind in (("order_id", "orders"), ("product_id", "products"), ("user_id", "users")):
         if arguments.get(argument) in records[kind]:
             return records[kind][arguments[argument]]
@@ -70,7 +72,7 @@ def answer(tool: str, arguments: JsonObject) -> Any:  # Any: JSON
 
 def _find_user(arguments: JsonObject) -> str:
     wanted = {str(value).lower() for value in arguments.values()}
-    for user_id, user in _load_records()["users"].items():
+    for user_id, user in load_database()["users"].items():
         known = {user["email"].lower(), *(str(each).lower() for each in user["name"].values())}
         if wanted <= known | {str(user["address"]["zip"])}:
             return str(user_id)

@@ -48,9 +48,8 @@ def assess_calls(session: Session, fork: Fork, numbers: Sequence[int]) -> None:
         if call.tool in session.version.built_in and not call.problem and not planning.is_declaring(session):
             taken |= _answer_for_people(session, fork, call, place)
         elif call.problem or spec is None or planning.is_declaring(session):
-            assess_as_ever(
-                session, (number,)
-            )  # there is no such tool, or it is the run's own: nobody is called
+            # There is no such tool, or it is the run's own: nobody is called.
+            assess_as_ever(session, (number,))
         elif place and not _is_changed(session, fork, call):
             taken |= _recall_terms(session, fork, call, place)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -80,8 +81,7 @@ def _by_unit(means: Iterable[float]) -> dict[str, float]:
     return {unit.name: mean for unit, mean in zip(UNITS, means, strict=True)}
 
 
-def _ask(query: str, version: UUID, most: int) -> list[tuple]:  # type: ignore[type-arg]  # rows of several shapes
+def _ask(query: str, version: UUID, most: int) -> list[Any]:  # Any: rows of several shapes
     with connection.cursor() as cursor:
         cursor.execute(query, {"version": version, "most": most})
-        rows: list[tuple] = cursor.fetchall()  # type: ignore[type-arg]  # as above
-    return rows
+        return list(cursor.fetchall())

@@ -36,12 +36,12 @@ def _look(version: AgentVersion, now: datetime) -> bool:
     if than is None or count_completed(than.pk, LEAST_RUNS) < LEAST_RUNS:
         return False
     with transaction.atomic():
-        look, _ = VersionLook.objects.select_for_update().get_or_create(version=version, defaults={"at": now})
+        look, _ = VersionLook.objects.select_for_update().get_or_create(version=version)
         due = next_look(look.runs)
         if due is None or count_completed(version.pk, due) < due:
             return False
         _compare(version, than, due, now)
-        look.runs, look.at = due, now
+        look.runs = due
         look.save()
     return True
 

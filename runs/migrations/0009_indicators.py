@@ -16,7 +16,6 @@ class Migration(migrations.Migration):
             fields=[
                 ('version', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='look', serialize=False, to='runs.agentversion')),
                 ('runs', models.PositiveIntegerField(db_default=0, default=0)),
-                ('at', models.DateTimeField()),
             ],
             options={
                 'db_table': 'runs_version_look',

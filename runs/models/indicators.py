@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.db import models
 
+from runs.indicators.units import BY_NAME
 from runs.models.versions import AgentVersion
 
 
@@ -16,7 +17,6 @@ class VersionLook(models.Model):
         AgentVersion, on_delete=models.CASCADE, primary_key=True, related_name="look"
     )
     runs = models.PositiveIntegerField(default=0, db_default=0)
-    at = models.DateTimeField()
 
     class Meta:
         db_table = "runs_version_look"
@@ -48,13 +48,6 @@ class Regression(models.Model):
         return f"{self.unit} of {self.version_id}"
 
     @property
-    def times(self) -> float:
-        """Return how many times as much it is."""
-        return self.now / self.before if self.before else float("inf")
-
-    @property
     def worse(self) -> str:
         """Return in words what it takes more of."""
-        from runs.indicators.units import BY_NAME
-
         return BY_NAME[self.unit].worse

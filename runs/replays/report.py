@@ -66,8 +66,3 @@ class Report:
     def words(self) -> str:
         """Say for people what became of it."""
         return OUTCOMES[self.outcome]
-
-    @property
-    def first(self) -> Difference | None:
-        """Return where it first parts from the recording."""
-        return self.differences[0] if self.differences else None

@@ -54,9 +54,8 @@ def _find_code(state: RunState, version: VersionSpec, call: CallState, arguments
         return None
     if call.tool in version.built_in or (call.tool == e.READ_RESULT and may_read_on(state, version)):
         return None
-    if call.tool in names_offered(
-        state, version
-    ):  # what may be noted or recalled is no matter of the record alone
+    # What may be noted or recalled is no matter of the record alone.
+    if call.tool in names_offered(state, version):
         return None
     spec = version.catalogue.get(call.tool)
     if spec is None:

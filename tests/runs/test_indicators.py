@@ -96,7 +96,7 @@ def test_a_version_that_costs_more_is_found_once_and_nothing_else(
     complete(company, two[1], 50, "9.00", 99, kind=RunKind.UNDO)
     assert look(3) == [1, 0, 0]
     found = Regression.objects.get()
-    assert (found.version, found.unit, found.than, found.runs, round(found.times)) == (
+    assert (found.version, found.unit, found.than, found.runs, round(found.now / found.before)) == (
         two[1],
         "cost",
         two[0],

@@ -11,6 +11,7 @@ from django.contrib.auth.models import Permission
 from django.utils import timezone
 
 from agentops.engine import events as e
+from agentops.engine.commands import CallTools
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
 from approvals.models import ApprovalRequest
 from runs import driver
@@ -267,7 +268,7 @@ def test_no_person_is_asked_about_a_read_whose_grant_changes_this_moment(
         company.grant(look_up.tool, "REQUIRE_APPROVAL")
         real(session, command)
 
-    monkeypatch.setattr(driver, "_call_tools", change_first)
+    monkeypatch.setitem(driver._EFFECTS, CallTools, change_first)
     if not is_guarded:
         company.is_mutant = True
         asking = rewrite(monkeypatch, gating, "ask_people", "if session.fork is not None:", "if False:")
@@ -380,7 +381,8 @@ def test_without_the_guard_a_fork_would_call_the_tool(
 ) -> None:
     company.is_mutant = True
     seen = reached(company)
-    rewrite(monkeypatch, driver, "_call_tools", "if session.fork is not None:", "if False:")
+    effect = rewrite(monkeypatch, driver, "_call_tools", "if session.fork is not None:", "if False:")
+    monkeypatch.setitem(driver._EFFECTS, CallTools, effect)
     fork(company, run, 2, proposes(("refund", OTHER)), says("Done."))
     assert reached(company) == [*seen, "look_up", "refund"]
 
