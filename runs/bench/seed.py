@@ -15,8 +15,9 @@ from runs.models import Run, Step, ToolCall
 STEPS_PER_RUN = 10
 ENTRIES_PER_STEP = 5
 
-# The same ids in every statement: the application's role may not create a table, not even a temporary one.
-_SEEDED = """(SELECT (lpad(to_hex(%(milliseconds)s::bigint - n), 12, '0') || '7000'
+# The same ids in every statement: the application's role may not create a table, not even a temporary one. Each sort
+# has a mark of its own, so that those of one moment do not meet.
+_SEEDED = """(SELECT (lpad(to_hex(%(milliseconds)s::bigint - n), 12, '0') || %(mark)s
     || substr(md5(n::text), 1, 16))::uuid AS id FROM generate_series(1, %(runs)s) AS n) AS seeded"""
 
 _RUNS = """
@@ -57,6 +58,7 @@ def seed_steps(steps: int, agent: AgentIdentity, template: Run) -> None:
     values: dict[str, Any] = {
         "runs": steps // STEPS_PER_RUN,
         "milliseconds": time.time_ns() // 1_000_000,
+        "mark": "7000",
         "template": template.pk,
         "steps": STEPS_PER_RUN,
         "entries": STEPS_PER_RUN * ENTRIES_PER_STEP,
@@ -122,6 +124,7 @@ def seed_waiting(count: int, first: ApprovalRequest, asking: Run) -> None:
         "template": asking.pk,
         "runs": count,
         "milliseconds": time.time_ns() // 1_000_000 + count,
+        "mark": "7002",
     }
     parts = {name: text for kind in _OWN for name, text in _copied(kind).items()}
     with connection.cursor() as cursor:

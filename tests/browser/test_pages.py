@@ -42,8 +42,25 @@ def run(demo: Demo) -> str:
     return demo.ask_refund("A-1037")[0]
 
 
-def first_of(visitor: Visitor, listed: str) -> str | None:
-    visitor.go(f"/admin/{listed}/")
+@pytest.fixture(scope="module")
+def answered(demo: Demo) -> str:
+    """Have a run that ends by itself."""
+    return demo.start_run("Where is my order A-1047?", "carla.jensen@example.com")
+
+
+def measured_version(visitor: Visitor, answered: str) -> str:
+    """Return the page of a version of which a run is completed; it shows what such took."""
+    visitor.go(f"/admin/runs/run/{answered}/change/")
+    visitor.page.locator("h1 .badge", has_text="completed").wait_for()
+    address = first_of(visitor, "runs/agentversion", "?q=refunds-agent&state__exact=published")
+    assert address
+    visitor.go(address)
+    assert visitor.page.locator("#indicators").count()
+    return address
+
+
+def first_of(visitor: Visitor, listed: str, query: str = "") -> str | None:
+    visitor.go(f"/admin/{listed}/{query}")
     link = visitor.page.locator("#result_list tbody th a, .queue a, #waiting a, .panel h2 a").first
     return link.get_attribute("href") if link.count() else None
 
@@ -51,7 +68,7 @@ def first_of(visitor: Visitor, listed: str) -> str | None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_every_page_fits_and_is_blocked_nothing(
-    demo: Demo, visit: Open, run: str, size: tuple[int, int], scheme: Literal["light", "dark"]
+    demo: Demo, visit: Open, run: str, answered: str, size: tuple[int, int], scheme: Literal["light", "dark"]
 ) -> None:
     ada = visit("ada", size=size, scheme=scheme)
     ada.go(f"/admin/runs/run/{run}/change/")
@@ -60,7 +77,11 @@ def test_every_page_fits_and_is_blocked_nothing(
     stream = f"/admin/ledger/stream/{run}"
     others = ["/admin/", f"/admin/runs/run/{run}/change/", f"{stream}/change/", f"{stream}/1/"]
     others += [f"/admin/runs/run/{run}/prompt/1/", f"/admin/runs/run/compare/?one={run}"]
-    others += [f"/admin/runs/run/{run}/replay/", f"/admin/runs/run/{run}/fork/"]
+    others += [
+        f"/admin/runs/run/{run}/replay/",
+        f"/admin/runs/run/{run}/fork/",
+        measured_version(ada, answered),
+    ]
     pages = [f"/admin/{path}/" for path in (*LISTS, *FORMS)] + objects + others
     too_wide = []
     for path in pages:

@@ -65,7 +65,8 @@ def count(client: Client, address: str) -> int | None:
 
 
 def find_excesses(client: Client, pages: dict[str, str], grow: Iterator[None]) -> dict[str, object]:
-    """Return the pages that take too many statements, or more once there is more to show."""
+    """Return the pages that take too many statements, or more once there is more to show than a little."""
+    next(grow)
     few = {name: count(client, address) for name, address in pages.items()}
     next(grow)
     many = {name: count(client, address) for name, address in pages.items()}
@@ -77,6 +78,8 @@ def find_excesses(client: Client, pages: dict[str, str], grow: Iterator[None]) -
 
 
 def growing(company: Company, request: ApprovalRequest, run: Run) -> Iterator[None]:
+    seed_steps(10, company.cast.agent, run)
+    yield
     seed_waiting(20, request, run)
     seed_steps(200, company.cast.agent, run)
     yield
@@ -133,6 +136,7 @@ def test_every_kind_of_page_is_asked_for(furnished: tuple[Company, ApprovalReque
 
 
 def furnishing_more(company: Company) -> Iterator[None]:
+    yield
     Run.objects.update(wake_at=None)  # or, after that many pages, they would be late, and no other be let in
     for scene in (talk, hand_over, hold, run_out, talk, hand_over):
         scene(company)
