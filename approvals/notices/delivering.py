@@ -2,6 +2,9 @@
 
 A delivery is claimed for a while by a conditional update. Whoever is killed between sending and noting leaves it
 claimed: when that time is over it is sent again, under the same id.
+
+A channel has few attempts under way, and one whose receiver fails has one: a receiver that hangs costs each of them
+its whole time, and there are only so many places to wait in.
 """
 
 from __future__ import annotations
@@ -12,10 +15,11 @@ from datetime import datetime, timedelta
 from random import uniform
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from approvals.models import NoticeDelivery
+from approvals.models import NoticeChannel, NoticeDelivery
 from approvals.notices.channel_health import note_answered, note_failed
 from approvals.notices.letters import claim_letter, write_letter
 from approvals.notices.posting import NoPlace, NotPosted
@@ -25,6 +29,7 @@ from approvals.notices.sending import send_to_channel
 DELAYS_S = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 JITTER = 0.2  # of a delay, at most: what failed together is not tried again together
 LEASE = timedelta(seconds=60)  # longer than an attempt may take
+AT_ONCE = 2  # attempts of a channel whose receiver answers
 State = NoticeDelivery.State
 logger = logging.getLogger(__name__)
 FINAL = {"410": State.DEAD, "channel_disabled": State.DEAD, "not_wanted": State.DROPPED}
@@ -57,7 +62,7 @@ def deliver(delivery_id: UUID) -> str:
     if delivery.person is not None:
         claimed = claim_letter(delivery.person, delivery, _free(now), now + LEASE)
     else:
-        claimed = [delivery] if _claim(delivery, now + LEASE) else []
+        claimed = [delivery] if _claim(delivery, now) else []
     return _attempt(claimed, now + LEASE) if claimed else ""
 
 
@@ -66,9 +71,17 @@ def _free(now: datetime) -> QuerySet[NoticeDelivery]:
     return NoticeDelivery.objects.filter(free, state=State.WAITING, due_at__lte=now)
 
 
-def _claim(delivery: NoticeDelivery, until: datetime) -> bool:
+@transaction.atomic
+def _claim(delivery: NoticeDelivery, now: datetime) -> bool:
+    """Claim a message of a channel, one claim after another; what finds no room is taken up behind those under way."""
+    channel = NoticeChannel.objects.select_for_update(of=("self",)).get(pk=delivery.channel_id)
+    under_way = NoticeDelivery.objects.filter(
+        channel=channel, state=State.WAITING, lease_until__gt=now
+    ).count()
+    if under_way >= (1 if channel.failures else AT_ONCE):
+        return False
     row = NoticeDelivery.objects.filter(pk=delivery.pk, state=State.WAITING, lease_until=delivery.lease_until)
-    return bool(row.update(lease_until=until, attempts=F("attempts") + 1))
+    return bool(row.update(lease_until=now + LEASE, attempts=F("attempts") + 1))
 
 
 def _attempt(claimed: Sequence[NoticeDelivery], lease: datetime) -> str:

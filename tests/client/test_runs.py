@@ -18,7 +18,7 @@ from tests.client.cutting import AsyncCutting, Cutting
 from tests.client.halves import HALVES, Awaited, Blocking, Half
 from tests.runs.company import ORDER, Company, proposes, says
 
-pytestmark = [pytest.mark.slow, pytest.mark.api]
+pytestmark = [pytest.mark.slow, pytest.mark.api, pytest.mark.webhooks]
 
 REFUND = ("refund", {**ORDER, "amount": "5.00"})
 CUTTING: dict[Any, Any] = {Blocking: Cutting, Awaited: AsyncCutting}

@@ -33,7 +33,7 @@ from tests.factories import ApplicationFactory
 from tests.ledger import kinds_of
 from tests.verbs import channel_of, delivery_of, place_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.webhooks, pytest.mark.django_db]
 HOOK = "https://hooks.example/T0/very-secret-path"
 
 

@@ -15,7 +15,7 @@ from tests.cast import Cast
 from tests.factories import give_second_factor
 from tests.factories.identities import current_code
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.webhooks, pytest.mark.django_db]
 
 
 @pytest.fixture

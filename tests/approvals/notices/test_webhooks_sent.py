@@ -25,7 +25,7 @@ from tests.cast import Cast
 from tests.factories import ApprovalRequestFactory
 from tests.ledger import kinds_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.webhooks, pytest.mark.django_db]
 
 
 def asked(cast: Cast, **changes: object) -> ApprovalRequest:
@@ -275,6 +275,39 @@ def test_without_the_claim_they_send_it_twice(
     monkeypatch.setattr(delivering, "_claim", lambda *_: True)
     with pytest.raises(AssertionError):
         test_two_workers_send_one_message_once(cast, receiver)
+
+
+@pytest.mark.parametrize(("failures", "at_once", "sent"), [(0, 2, 5), (1, 1, 1)])
+def test_a_receiver_that_hangs_has_few_attempts_under_way(
+    cast: Cast, receiver: Receiver, failures: int, at_once: int, sent: int
+) -> None:
+    make_channel(cast, receiver.url)
+    NoticeChannel.objects.update(failures=failures)
+    for _ in range(5):
+        asked(cast)
+    spread_all()
+    waiting = list(NoticeDelivery.objects.values_list("pk", flat=True))
+    under_way: list[int] = []
+
+    def sends_while_all_others_come(delivery: NoticeDelivery, channel: NoticeChannel) -> str:
+        under_way.append(NoticeDelivery.objects.filter(lease_until__gt=timezone.now()).count())
+        for pk in waiting:
+            delivering.deliver(pk)
+        return sending.send_to_channel(delivery, channel)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delivering, "send_to_channel", sends_while_all_others_come)
+        assert delivering.deliver(waiting[0]) == "204"
+    assert max(under_way) == at_once
+    assert len(receiver.posted) == len(set(receiver.ids)) == sent
+
+
+def test_without_the_bound_they_take_all_places(
+    cast: Cast, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivering, "AT_ONCE", 5)
+    with pytest.raises(AssertionError):
+        test_a_receiver_that_hangs_has_few_attempts_under_way(cast, receiver, 0, 2, 5)
 
 
 def test_without_a_key_what_happened_once_is_told_twice(
