@@ -62,7 +62,7 @@ def deliver(delivery_id: UUID) -> str:
     if delivery.person is not None:
         claimed = claim_letter(delivery.person, delivery, _free(now), now + LEASE)
     else:
-        claimed = [delivery] if _claim(delivery, now) else []
+        claimed = [delivery] if delivery.channel and _claim(delivery, delivery.channel, now) else []
     return _attempt(claimed, now + LEASE) if claimed else ""
 
 
@@ -72,13 +72,13 @@ def _free(now: datetime) -> QuerySet[NoticeDelivery]:
 
 
 @transaction.atomic
-def _claim(delivery: NoticeDelivery, now: datetime) -> bool:
+def _claim(delivery: NoticeDelivery, channel: NoticeChannel, now: datetime) -> bool:
     """Claim a message of a channel, one claim after another; what finds no room is taken up behind those under way."""
-    channel = NoticeChannel.objects.select_for_update(of=("self",)).get(pk=delivery.channel_id)
+    locked = NoticeChannel.objects.select_for_update(of=("self",)).get(pk=channel.pk)
     under_way = NoticeDelivery.objects.filter(
         channel=channel, state=State.WAITING, lease_until__gt=now
     ).count()
-    if under_way >= (1 if channel.failures else AT_ONCE):
+    if under_way >= (1 if locked.failures else AT_ONCE):
         return False
     row = NoticeDelivery.objects.filter(pk=delivery.pk, state=State.WAITING, lease_until=delivery.lease_until)
     return bool(row.update(lease_until=now + LEASE, attempts=F("attempts") + 1))
