@@ -9,6 +9,7 @@ import sys
 import urllib.request
 from dataclasses import asdict, dataclass
 from functools import partial
+from http.client import HTTPException
 from pathlib import Path
 
 from agentops.runtime import local_keys, service_urls
@@ -19,9 +20,11 @@ from agentops.runtime.services import Stack
 OWN = (*service_urls.NEEDED, "BROKER_URL", *local_keys.NAMES)
 CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "config")
 QUEUES = "critical,high,normal,bulk"
+URGENT_QUEUES = "critical,high"
 PORTS_FILE = "demo-ports.json"
 SCRIPTED_KEY = "scripted-planner-needs-no-key"  # tells the scripted planner from a real provider
 CONCURRENCY = "64"  # threads: a run that waits for a model needs one, and little else
+URGENT_CONCURRENCY = "8"
 WEB_GRACE_S = "5"  # for requests under way; an open event stream would never end by itself
 WORKER_GRACE_S = 15.0
 WORKER_VARIABLES = {
@@ -118,6 +121,12 @@ def spawn_worker(stack: Stack) -> Process:
     return stack.spawn("worker", [*argv, "-Q", QUEUES], env=WORKER_VARIABLES, grace_s=WORKER_GRACE_S)
 
 
+def spawn_urgent_worker(stack: Stack) -> Process:
+    """Start a second worker, for what is urgent alone: in a burst the first one's interpreter is busy with the rest."""
+    argv = [*CELERY, "worker", "-P", "threads", "-c", URGENT_CONCURRENCY, "-n", "urgent@%h"]
+    return stack.spawn("urgent", [*argv, "-Q", URGENT_QUEUES], env=WORKER_VARIABLES, grace_s=WORKER_GRACE_S)
+
+
 def spawn_beat(stack: Stack) -> Process:
     """Start the Celery scheduler; its state is a cache and lives in the data directory."""
     schedule = ["--schedule", str(stack.data / "beat-schedule"), "--pidfile", ""]
@@ -143,5 +152,7 @@ def answers(address: str) -> bool:
     try:
         with urllib.request.urlopen(address, timeout=2) as response:  # noqa: S310 - our own http address
             return bool(response.status == 200)
-    except OSError:  # URLError is one
+    # URLError is an OSError. A port that nobody listens at yet may be drawn for the asking end itself, which then
+    # hears its own question: no answer in HTTP.
+    except (OSError, HTTPException):
         return False

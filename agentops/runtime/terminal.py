@@ -11,6 +11,7 @@ COLOURS = {
     "agentops": 1,
     "web": 32,
     "worker": 36,
+    "urgent": 96,
     "beat": 35,
     "shop": 33,
     "planner": 34,

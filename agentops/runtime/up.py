@@ -91,6 +91,7 @@ def _start(stack: Stack, wanted_port: int) -> None:
     application.prepare_database(stack)
     application.spawn_demo_servers(stack, ports)
     application.spawn_worker(stack)
+    application.spawn_urgent_worker(stack)
     application.spawn_beat(stack)
     application.spawn_web(stack, port)
     told = {**stack.environment(), "DEMO_CONSOLE_URL": address}

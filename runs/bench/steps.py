@@ -17,7 +17,7 @@ from celery import current_app
 from django.conf import settings
 from django.db import connection
 
-from agentops.runtime.application import QUEUES
+from agentops.runtime.application import QUEUES, URGENT_QUEUES
 from agentops.runtime.processes import tied_argv
 from identities.models import AgentIdentity, ApiKey, Application
 from runs.bench.meter import Counters, cpu_ms, memory_kb, postmaster, read_counters, settle_statistics
@@ -118,12 +118,17 @@ def _count_steps(runs: list[UUID]) -> int:
 
 
 @contextmanager
-def workers_for(load: Load) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Start the workers that this load needs, threads in two processes; stop them at the end."""
+def workers_for(load: Load, urgent: int = 0) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Start the workers that this load needs, threads in two processes; stop them at the end.
+
+    ``urgent`` is how many threads another one has for what is urgent alone, as the stack's; none: no such worker.
+    """
     count = 1 if load.concurrency == 1 else WORKERS
     started = [_start_worker(number, load, load.concurrency // count) for number in range(count)]
+    if urgent:
+        started.append(_start_worker(count, load, urgent, URGENT_QUEUES))
     try:
-        _await_workers(count)
+        _await_workers(len(started))
         yield started
     finally:
         for worker in started:
@@ -132,11 +137,11 @@ def workers_for(load: Load) -> Iterator[list[subprocess.Popen[bytes]]]:
             worker.wait(30)
 
 
-def _start_worker(number: int, load: Load, threads: int) -> subprocess.Popen[bytes]:
+def _start_worker(number: int, load: Load, threads: int, queues: str = QUEUES) -> subprocess.Popen[bytes]:
     argv = [sys.executable, "-m", "celery", "-A", "config", "worker", "-P", "threads", "-c", str(threads)]
     options = [
         "-Q",
-        QUEUES,
+        queues,
         "-n",
         f"bench{number}@%h",
         "--without-gossip",

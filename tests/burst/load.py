@@ -21,6 +21,7 @@ from runs.tasks import sweep
 
 STEPS = 12  # so that to start runs, by this process, costs little beside carrying them out
 THREADS = 16  # in two worker processes
+URGENT_THREADS = 4  # in a third one
 LATENCY_MS = 50  # of the model: a run waits for most of its life, as runs do
 SWEEP_EVERY_S = 2.0  # as the scheduler does
 PATIENCE_S = 600.0  # a limit, no measure: what is not done by then is lost
@@ -101,7 +102,7 @@ class Floor:
 def open_floor() -> Iterator[Floor]:
     """Start the workers, and warm them up."""
     floor = Floor(*create_company(STEPS))
-    with workers_for(Load(THREADS, LATENCY_MS, STEPS, 0)):
+    with workers_for(Load(THREADS, LATENCY_MS, STEPS, 0), urgent=URGENT_THREADS):
         floor.await_ended([run for _ in range(THREADS) if (run := floor.begin(Priority.NORMAL))])
         floor.offered = Offered()
         yield floor

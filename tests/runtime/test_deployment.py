@@ -76,7 +76,7 @@ def test_everything_that_is_referred_to_exists(compose: dict[str, Any]) -> None:
 def test_every_service_that_stays_has_a_health_check(compose: dict[str, Any]) -> None:
     staying = {name for name, service in compose["services"].items() if service["restart"] != "no"}
 
-    assert staying == {"postgres", "valkey", "web", "worker", "beat"}
+    assert staying == {"postgres", "valkey", "web", "worker", "urgent", "beat"}
     assert all("healthcheck" in compose["services"][name] for name in staying)
 
 

@@ -29,7 +29,7 @@ from tests.runtime.process_tree import descendants, still_running
 pytestmark = [pytest.mark.slow, pytest.mark.crash]
 
 START_TIMEOUT_S = 180
-APPLICATION = {"beat", "planner", "shop", "web", "worker"}
+APPLICATION = {"beat", "planner", "shop", "urgent", "web", "worker"}
 # The stack under test brings its own servers; what this run uses would be taken for external ones.
 OURS = (*service_urls.NEEDED, "BROKER_URL", *local_keys.NAMES)
 
