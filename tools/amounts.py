@@ -45,7 +45,9 @@ def _descend(value: Any, part: str) -> list[Any]:  # Any: JSON
 
 
 def _to_amount(value: Any, path: str) -> Decimal:  # Any: JSON
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    # Digits of other scripts and 1_000 are numbers to Python alone: another reader may see less, or more.
+    is_plain = not isinstance(value, str) or (value.isascii() and "_" not in value)
+    if isinstance(value, bool) or not isinstance(value, int | float | str) or not is_plain:
         raise ValidationFailed("amount_not_a_number", f"the amount at {path!r} is not a number")
     try:
         amount = Decimal(str(value).strip())

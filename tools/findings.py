@@ -18,6 +18,7 @@ DOUBTS = frozenset(
         "from_untrusted",
         "from_nowhere",
         "another_named",
+        "other_than_said",
         "confusable",
         "strange_address",
         "carries_sensitive",

@@ -21,6 +21,7 @@ from agentops.plain_json import dump_plain
 from tools.cache import BoundedCache
 from tools.calls import ToolSpec
 from tools.formats import STRICT, WORDS, find_hidden
+from tools.schema_circles import find_circle
 
 ARGUMENTS_LIMIT_BYTES = 256 * 1024
 OUTPUT_LIMIT_BYTES = 1024 * 1024
@@ -95,6 +96,10 @@ def check_schema(schema: object, *, object_root: bool = True) -> list[Problem]:
         path = _pointer(getattr(error, "instance_path", []))
         message = getattr(error, "message", None) or str(error)
         return [Problem(path, message[:MESSAGE_LIMIT], "schema")]
+    if circle := find_circle(schema):
+        return [
+            Problem(circle[1:MESSAGE_LIMIT], "says only what it itself says: everything would pass", "circle")
+        ]
     return []
 
 

@@ -19,7 +19,7 @@ from tests.attacks.suites import STRANGE, SUITES
 from tests.attacks.suites.writing import call
 
 
-@pytest.mark.parametrize("suite", [*SUITES, STRANGE], ids=lambda suite: suite.name)
+@pytest.mark.parametrize("suite", [*SUITES, *STRANGE], ids=lambda suite: suite.name)
 def test_a_suite_holds_together(suite: Suite) -> None:
     assert check_suite(suite) == []
     assert len(suite.tools) >= 10
@@ -27,14 +27,14 @@ def test_a_suite_holds_together(suite: Suite) -> None:
     assert sum(any(suite.counts(call) for call in attack.calls) for attack in suite.attacks) >= 8
 
 
-@pytest.mark.parametrize("suite", [*SUITES, STRANGE], ids=lambda suite: suite.name)
+@pytest.mark.parametrize("suite", [*SUITES, *STRANGE], ids=lambda suite: suite.name)
 def test_an_environment_is_fresh_for_every_run(suite: Suite) -> None:
     first = suite.state({})
     first.clear()
     assert suite.state({}) == suite.state({}) != first
 
 
-@pytest.mark.parametrize("suite", [*SUITES, STRANGE], ids=lambda suite: suite.name)
+@pytest.mark.parametrize("suite", [*SUITES, *STRANGE], ids=lambda suite: suite.name)
 def test_every_slot_stands_in_the_environment(suite: Suite) -> None:
     for slot in suite.slots:
         assert "xyzzy" in str(suite.state({slot: "xyzzy"})), slot

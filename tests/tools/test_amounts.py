@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentops.errors import ValidationFailed
+from tests.rewriting import rewrite
+from tools import amounts
 from tools.amounts import LARGEST, read_amount
 
 
@@ -45,6 +47,9 @@ def test_an_amount_is_read(arguments: dict[str, Any], path: str, amount: str) ->
         ({"amount": "0.00001"}, "amount_out_of_range"),
         ({"amount": "1000000000000.01"}, "amount_out_of_range"),
         ({"amount": "1e30"}, "amount_not_a_number"),
+        ({"amount": "1_000"}, "amount_not_a_number"),
+        ({"amount": "١٢"}, "amount_not_a_number"),
+        ({"amount": "１２"}, "amount_not_a_number"),
         ({"amount": 10**40}, "amount_not_a_number"),
     ],
 )
@@ -52,6 +57,12 @@ def test_what_is_no_amount_is_refused(arguments: dict[str, Any], code: str) -> N
     with pytest.raises(ValidationFailed) as refused:
         read_amount(arguments, "amount")
     assert refused.value.code == code
+
+
+def test_what_only_python_reads_as_a_number_would_be_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    rewrite(monkeypatch, amounts, "_to_amount", " or not is_plain", "")
+
+    assert read_amount({"amount": "1_000"}, "amount") == 1000
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from decimal import Decimal
 from ipaddress import ip_address
+from types import ModuleType
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -12,8 +13,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.rewriting import rewrite
 from tests.tools.execution import make_spec
-from tools.formats import STRICT, WORDS
+from tools.formats import STRICT, WORDS, addresses, scripts, tokens
 from tools.schemas import check_schema, validate_arguments, validate_output
 
 PLAIN = {
@@ -26,7 +28,7 @@ PLAIN = {
     ],
     "name": [
         "Ann Lee", "José Álvarez", "Søren O’Brien", "王小明", "田中 太郎", "Ольга Петрова", "Müller & Söhne GmbH",
-        "Anne-Marie",
+        "Anne-Marie", "Ann 😀", "Acme™ – Paris",
     ],
     "identifier": ["A-1042", "#W2611340", "user_1", "order:9"],
     "path": ["a.txt", "reports/2026/q3.pdf", "a/b/", "名前.txt", "a b/c..d", ".env"],
@@ -48,6 +50,7 @@ TRICKY = {
         "localhost", "example", "-a.example", "a..example", "exаmple.com", "xn--80ak6aa92e.com", "example。com",
         "ｅxample.com",
         "127.0.0.1", "example.com.", "a_b.example", "ex ample.com", "xn--a.example", "example.c0m-",
+        "db.internal", "printer.LOCAL", "kubernetes.default.svc",
     ],
     "uri": [
         "http://127.0.0.1/", "http://2130706433/", "http://0177.0.0.1/", "http://0x7f000001/", "http://127.1/",
@@ -61,11 +64,12 @@ TRICKY = {
         "http://example.com/%0d%0aHost:x", "http://example.com/%00", "http://example.com/a b", "http://[::]/",
         "http://0/",
         "http://①②⑦.0.0.1/", "http://example.com/\n", "http://224.0.0.1/", "http://64:ff9b::7f00:1/",
-        "http://[64:ff9b::7f00:1]/",
+        "http://[64:ff9b::7f00:1]/", "http://kubernetes.default.svc/", "http://db.localdomain/", "http://[::127.0.0.1]/",
+        "http://1.2.3/", "http://017700000001/",
     ],
     "name": [
         "Аnn Lee", "Ann  Lee", " Ann", "Ann\nLee", "", "Jose\u0301", "𝐀nn", "Ａnn", "A\u200dnn", "Αnn",
-        "x" * 201, "ann\u200eLee",
+        "x" * 201, "ann\u200eLee", "Mⅰke", "ⓔve", "Ⅻ", "Scope ѕсоре", "Ａcme",
     ],
     "identifier": [
         "A 1042", "А-1042", "../x", "a..b", "-rf", "a/b", "x" * 129, "", "a\n", "a;b", "$(x)", "A\u20111042",
@@ -74,7 +78,7 @@ TRICKY = {
         "../a", "a/../../b", "/etc/passwd", "~/x", "..\\a", "%2e%2e/a", "%252e%252e%252fa", "a/%2e%2e/%2e%2e/b",
         "．．/a", "a//b",
         "./a", "C:a", "a\0", "a:stream", "con*", "", ".", "..", "a/..", "a/. ./b", "%00", "%ff/../x", "a/…/b",
-        "x" * 1_025, "․․/a",
+        "x" * 1_025, "․․/a", "-rf", "--output=x", "con", "a/NUL.txt", "com1 .log", "%uff0e%uff0e/a", "a/%u002e%u002e",
     ],
     "amount": [
         "1e3", "+1", "1,000", "1.23456", "01", "1.", ".5", "١٢", "NaN", "Infinity", "0x10", " 1", "1\n",
@@ -99,6 +103,39 @@ def test_what_people_write_is_taken(name: str, text: str) -> None:
 @pytest.mark.parametrize(("name", "text"), cases(TRICKY))
 def test_what_reads_otherwise_than_it_is_is_refused(name: str, text: str) -> None:
     assert not STRICT[name](text)
+
+
+MUTANTS = [
+    ("name", "Mⅰke", scripts, "_is_one_script", "any(_poses_as_letter(char) for char in word)", "False"),
+    ("name", "Scope ѕсоре", scripts, "is_plain_name", " and not poses_beside_latin(text)", ""),
+    ("hostname", "db.internal", addresses, "is_public_hostname", "not in _INSIDE", "!= ''"),
+    ("path", "-rf", tokens, "_stays_below", ', "-"', ""),
+    ("path", "a/NUL.txt", tokens, "_stays_below", "not _DEVICE.match(part)", "True"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "module", "function", "old", "new"), MUTANTS)
+def test_each_guard_is_what_refuses(
+    name: str,
+    text: str,
+    module: ModuleType,
+    function: str,
+    old: str,
+    new: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    changed = rewrite(monkeypatch, module, function, old, new)
+    takes = changed if STRICT[name].__name__ == function else STRICT[name]
+
+    assert takes(text)
+
+
+def test_a_sign_without_letters_poses_as_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rewrite(monkeypatch, scripts, "poses_as_latin", "word and all(", "all(")
+
+    assert scripts.poses_beside_latin("Ann 😀")
+    monkeypatch.undo()
+    assert not scripts.poses_beside_latin("Ann 😀")
 
 
 def test_every_format_says_what_it_wants() -> None:

@@ -19,6 +19,7 @@ import pytest
 
 from tests.tools import test_policy as by_hand
 from tests.tools.provenance import test_judging as judged
+from tests.tools.provenance import test_shapes as shaped
 from tests.tools.test_policy import ASK, GOOD, GRANT, IRREVERSIBLE, PARENT, TAKEN_AWAY, granted
 from tools import policy, weighing
 from tools.authority import Ask, Bound, Standing, TableAnswer
@@ -170,6 +171,14 @@ def judging_cases() -> Iterator[tuple[str, Any, dict[str, Any], Meant]]:
     naming.read_lists(LIST)
     for sku in ("A-51", "A-52"):
         yield "reversible", DEEP, {"lines": [{"sku": sku}]}, Meant(naming)
+    for given, said_, _ in rows_of(
+        shaped.test_a_value_of_the_form_that_the_user_gave_is_theirs_or_a_person_is_asked
+    ):
+        for effect in ("reversible", "read"):
+            yield effect, shaped.MOVING, given, Meant(Sources([said_]))
+    looked_up = (Resolved(("day",), "2027-01-05", USER),)
+    dated = Meant(Sources(["after 2027-01-04"]), resolved=looked_up)
+    yield "reversible", shaped.MOVING, {"day": "2027-01-05", "other": "2027-01-05"}, dated
 
 
 _LINKS = ((("key",), Label("trusted", sensitive=True)),)

@@ -15,8 +15,9 @@ import pytest
 
 from tests.tools.mutating import check_that_each_is_seen
 from tests.tools.provenance import test_links as linked
+from tests.tools.provenance import test_shapes as shaped
 from tests.tools.test_policy_mutants import Answers, Names, rows_of
-from tools.provenance import index, marks, sources, words
+from tools.provenance import index, marks, shapes, sources, words
 from tools.provenance.declaration import read_declaration
 from tools.provenance.judging import Resolved
 from tools.provenance.labels import Label, label_leaves
@@ -89,6 +90,16 @@ def ask_sources(names: Names) -> Answers:
         ):
             told.append(_origin(made.trace_words(text, parts)))
         told.append(made.has_untrusted)
+        told.append(
+            [made.is_other_than_said(part) for part in ("50", "51", "60", "4711", "s-1", "ann", "7.5")]
+        )
+    dated = names["Sources"](["on 2027-01-04 for 50", "or W-1", "1300.50, 1300.5"], leaves)
+    told.append(
+        [
+            dated.is_other_than_said(part)
+            for part in ("2027-01-05", "2027-01-04", "w-2", "w-1", "50", "51", "1200.50", "1200.5")
+        ]
+    )
     told.append(names["Sources"]().has_untrusted)
     told.append(
         names["Sources"](["Ann"], [each for each in leaves if each.label.source == "trusted"]).has_untrusted
@@ -240,6 +251,28 @@ def ask_index(names: Names) -> Answers:
     return told
 
 
+# --- shapes: another day than the one that they said ---
+
+
+def ask_shapes(names: Names) -> Answers:
+    told: Answers = []
+    for arguments, said, _ in rows_of(
+        shaped.test_a_value_of_the_form_that_the_user_gave_is_theirs_or_a_person_is_asked
+    ):
+        given = names["shapes_in"](said)
+        told += [sorted(given), names["parts_of"](said)]
+        for judged in ((), ("note", "id"), ("lines",)):
+            others = names["find_others"](
+                arguments,
+                lambda path, judged=judged: path[0] in judged,
+                lambda part, given=given: names["shape_of"](part) in given,
+            )
+            told.append(list(others))
+    told.append(list(names["find_others"]([["1"], 1, "", None, 1.5, {"a": ["2"]}], lambda _: True, bool)))
+    told.append(list(names["find_others"]([["1"], {"a": "2"}], lambda path: path == (), bool)))
+    return told
+
+
 # --- words: how people ask ---
 
 SPOKEN = [
@@ -312,6 +345,7 @@ def ask_words(names: Names) -> Answers:
     told: Answers = [sorted(names["forms"](word)) for word in SPOKEN]
     for word in NAMED:
         told += [sorted(names[ask](word)) for ask in ("verbs_like", "verbs_with", "nouns_like")]
+        told.append(names["is_sure"](word))
         for named in NAMED:
             told.append(sorted(names["verbs_about"](frozenset({word}), named)))
     return told
@@ -322,6 +356,7 @@ ASKED: dict[ModuleType, Callable[[Names], Answers]] = {
     marks: ask_marks,
     index: ask_index,
     words: ask_words,
+    shapes: ask_shapes,
 }
 # A change that nobody could see, and why.
 EQUAL: dict[str, str] = {

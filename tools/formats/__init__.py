@@ -7,7 +7,7 @@ argument is another one than was proposed, approved and digested.
 
 from collections.abc import Callable, Mapping
 
-from tools.formats.addresses import is_email, is_hostname, is_international_email, is_web_address
+from tools.formats.addresses import is_email, is_international_email, is_public_hostname, is_web_address
 from tools.formats.hidden import find_hidden
 from tools.formats.scripts import is_plain_name
 from tools.formats.tokens import is_amount, is_identifier, is_relative_path
@@ -16,8 +16,8 @@ from tools.formats.tokens import is_amount, is_identifier, is_relative_path
 STRICT: Mapping[str, Callable[[str], bool]] = {
     "email": is_email,
     "idn-email": is_international_email,
-    "hostname": is_hostname,
-    "idn-hostname": is_hostname,
+    "hostname": is_public_hostname,
+    "idn-hostname": is_public_hostname,
     "uri": is_web_address,
     "iri": is_web_address,
     "name": is_plain_name,
@@ -25,7 +25,7 @@ STRICT: Mapping[str, Callable[[str], bool]] = {
     "path": is_relative_path,
     "amount": is_amount,
 }
-_HOST = "a full host name, each of its parts in letters of one script"
+_HOST = "a full host name on the public internet, each of its parts in letters of one script"
 _WEB_ADDRESS = (
     "an address on the public internet that begins with https:// or http://, without user or password"
 )
@@ -38,7 +38,7 @@ WORDS: Mapping[str, str] = {
     "iri": _WEB_ADDRESS,
     "name": "a name as people write it, in letters of one script",
     "identifier": "an identifier: letters, digits and . _ : # - only, at most 128",
-    "path": "a path below the folder that the tool works in: no .., no leading / or ~, no backslash, no escape",
+    "path": "a path below the folder that the tool works in: no .., no leading /, ~ or -, no backslash, no escape",
     "amount": 'a decimal such as "12.50"',
 }
 

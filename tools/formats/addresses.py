@@ -21,7 +21,10 @@ _OTHER_DOTS = re.compile("[\u3002\uff0e\uff61]")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _TOP_LABEL = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])")
 # Names that lead inside, whatever the resolver makes of them (RFC 6761, RFC 6762, RFC 8375, RFC 9476).
-_INSIDE = ("localhost", "local", "internal", "intranet", "lan", "home", "corp", "arpa", "onion")
+_INSIDE = (
+    *("localhost", "localdomain", "local", "internal", "intranet", "private", "lan", "home", "corp", "svc"),
+    *("arpa", "onion"),
+)
 _UNSAFE_IN_URL = re.compile(r"[\s\\<>\"`{}|^]|%(?![0-9A-Fa-f]{2})|%(?:00|0[aAdD]|7[fF])")
 
 
@@ -52,6 +55,11 @@ def is_hostname(text: str) -> bool:
     if len(labels) < 2 or not _TOP_LABEL.fullmatch(labels[-1]):
         return False
     return all(_LABEL.fullmatch(label) and _is_honest(label) for label in labels)
+
+
+def is_public_hostname(text: str) -> bool:
+    """Return whether a text is a full host name that does not lead inside by its very name."""
+    return is_hostname(text) and text.rpartition(".")[2].lower() not in _INSIDE
 
 
 def _read_labels(text: str) -> list[str]:
@@ -89,6 +97,4 @@ def is_web_address(text: str) -> bool:
     except ValueError:
         return False
     is_bare = "@" not in parts.netloc and parts.scheme in ("http", "https") and port != 0
-    return is_bare and (
-        is_public_literal(host) or (is_hostname(host) and host.rpartition(".")[2] not in _INSIDE)
-    )
+    return is_bare and (is_public_literal(host) or is_public_hostname(host))

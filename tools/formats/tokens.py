@@ -11,7 +11,10 @@ from tools.formats.scripts import is_single_script
 LONGEST_PATH = 1_024
 _IDENTIFIER = re.compile(r"[#A-Za-z0-9][A-Za-z0-9._:#-]{0,127}")
 _AMOUNT = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,4})?")
-_UNSAFE_IN_PATH = re.compile(r"[\\\x00-\x1f\x7f\ufffd:*?\"<>|]")
+# With %uFF0E, by which some servers of old write a character.
+_UNSAFE_IN_PATH = re.compile(r"[\\\x00-\x1f\x7f\ufffd:*?\"<>|]|%u[0-9a-f]{4}", re.IGNORECASE)
+# Names that Windows takes for devices, in any folder and with any ending.
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])[ ]*(?:\.|$)", re.IGNORECASE)
 _DECODINGS = 3
 
 
@@ -44,6 +47,8 @@ def _readings(text: str) -> list[str]:
 
 
 def _stays_below(path: str) -> bool:
-    if path.startswith(("/", "~")) or _UNSAFE_IN_PATH.search(path):
+    # A leading - would be an option to whatever command is given the path.
+    if path.startswith(("/", "~", "-")) or _UNSAFE_IN_PATH.search(path):
         return False
-    return all(part.strip(" .") for part in path.removesuffix("/").split("/"))
+    parts = path.removesuffix("/").split("/")
+    return all(part.strip(" .") and not _DEVICE.match(part) for part in parts)

@@ -18,6 +18,7 @@ from tools.openapi.parameters import Arguments, read_parameters
 from tools.openapi.references import Node, References, Unusable
 from tools.openapi.schemas import SchemaReader
 from tools.openapi.security import read_security
+from tools.schema_circles import find_circle
 
 METHODS = ("get", "head", "post", "put", "patch", "delete")
 NOT_SENT = ("options", "trace")
@@ -123,7 +124,10 @@ def _input_schema(arguments: Arguments, reader: SchemaReader) -> Node:
     made: Node = {"type": "object", "properties": arguments.schemas, "additionalProperties": False}
     if arguments.required:
         made["required"] = arguments.required
-    return made | ({"$defs": reader.definitions} if reader.definitions else {})
+    whole = made | ({"$defs": reader.definitions} if reader.definitions else {})
+    if find_circle(whole):
+        raise Unusable("one of its schemas refers to itself and says nothing else")
+    return whole
 
 
 def _fill_path(path: str, placeholders: dict[str, str]) -> str:

@@ -5,17 +5,17 @@ Each rule can only take away. Denials come before questions, so that people see 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from tools.amounts import number_of
-from tools.formats.scripts import is_single_script, poses_as_latin
+from tools.formats.scripts import is_single_script, poses_beside_latin
 from tools.provenance.declaration import Declaration, Kind
 from tools.provenance.egress import find_addresses, is_link
 from tools.provenance.labels import EVERY
 from tools.provenance.plans import Deviation, Plan, find_deviation
+from tools.provenance.shapes import find_others
 from tools.provenance.sources import Origin, Sources
 
 Word = Literal["ALLOW", "REQUIRE_APPROVAL", "DENY"]
@@ -23,7 +23,6 @@ OffPlan = Literal["DENY", "REQUIRE_APPROVAL"]
 Arguments = Mapping[str, Any]  # Any: JSON
 TRACED: tuple[Kind, ...] = ("destination", "url", "identifier", "amount")
 REACHING: tuple[Kind, ...] = ("destination", "url")
-_LATIN = re.compile(r"[A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,8 @@ def judge(
             return found
     # Which thing a mere question is about does no harm; whom it reaches does.
     kinds = TRACED if effect != "read" else REACHING
-    return [*found, *_judge_values(declared, arguments, meant, kinds)]
+    others = _judge_others(declared, arguments, meant) if effect != "read" else ()
+    return [*found, *_judge_values(declared, arguments, meant, kinds), *others]
 
 
 def _find_deviation(tool: str, arguments: Arguments, meant: Meant) -> Deviation:
@@ -222,7 +222,7 @@ def _is_confusable(text: str) -> bool:
     that poses as Latin beside Latin ones. A name that is wholly in its own script is that name.
     """
     mixes = not all(is_single_script(word) for word in text.split())
-    return mixes or (poses_as_latin(text) and _LATIN.search(text) is not None)
+    return mixes or poses_beside_latin(text)
 
 
 def _judge_content(declared: Declaration, arguments: Arguments, sources: Sources) -> Iterator[Finding]:
@@ -233,6 +233,20 @@ def _judge_content(declared: Declaration, arguments: Arguments, sources: Sources
         if strange:
             detail = f"{'.'.join(path)} holds an address that neither the user nor trusted data names"
             yield Finding("REQUIRE_APPROVAL", "strange_address", detail)
+
+
+def _judge_others(declared: Declaration, arguments: Arguments, meant: Meant) -> Iterator[Finding]:
+    """What no tool marks is looked at where the user gave a value of the same form: they said another day."""
+    judged = [*(path for path, _ in declared.arguments), *(each.path for each in meant.resolved)]
+
+    def is_judged(path: tuple[str, ...]) -> bool:
+        return any(is_below(path, each) for each in judged)
+
+    for path in find_others(arguments, is_judged, meant.sources.is_other_than_said):
+        detail = (
+            f"{'.'.join(path)} is another value of the form that the user gave, and no trusted data holds it"
+        )
+        yield Finding("REQUIRE_APPROVAL", "other_than_said", detail)
 
 
 def _is_known(address: str, sources: Sources) -> bool:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from tools.amounts import number_of
 from tools.provenance.egress import Secrets
 from tools.provenance.index import Index
 from tools.provenance.labels import Leaf, Source
 from tools.provenance.links import Said, Things
 from tools.provenance.plans import means_several
+from tools.provenance.shapes import shape_of, shapes_in
 from tools.provenance.texts import plain
 
 
@@ -25,6 +27,7 @@ class Origin:
 
 USER = Origin("user")
 NOWHERE = Origin("nowhere")
+_TRUSTED = Origin("trusted")
 _ORDER: tuple[Source, ...] = ("user", "trusted", "untrusted")
 
 
@@ -38,6 +41,7 @@ class Sources:
         self._things = Things()
         self._said = Said()
         self._several = False
+        self._shapes: frozenset[str] = frozenset()
         for text in words:
             self.hear(text)
         self.read(leaves)
@@ -46,6 +50,7 @@ class Sources:
         """Add something that the user wrote."""
         self._words.add(plain(text), "")
         self._said.add(text)
+        self._shapes |= shapes_in(text)
         self._several = self._several or means_several(text)
 
     def read(self, leaves: Iterable[Leaf]) -> None:
@@ -67,6 +72,10 @@ class Sources:
         """
         return not self._several and self._things.is_another_named(plain(value), self._said)
 
+    def is_other_than_said(self, part: str) -> bool:
+        """Return whether the user gave a value of this form, and neither they nor trusted data hold this one."""
+        return shape_of(part) in self._shapes and _rank(self._trace_plainly(part)) > _rank(_TRUSTED)
+
     def trace(self, value: str) -> Origin:
         """Return the best source that holds the value as whole words: the user, then trusted, then untrusted data."""
         wanted = plain(value)
@@ -84,6 +93,10 @@ class Sources:
     def carried(self, payload: Iterable[str]) -> str:
         """Return what some texts hold of what may not leave to just anybody, or an empty string."""
         return self._secrets.find_in(payload)
+
+    def _trace_plainly(self, part: str) -> Origin:
+        number = number_of(part)
+        return self.trace(part) if number is None else self.trace_amount(number)
 
     @property
     def has_untrusted(self) -> bool:

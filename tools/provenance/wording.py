@@ -9,7 +9,16 @@ from functools import lru_cache
 from itertools import pairwise
 
 from tools.provenance.texts import is_in, plain
-from tools.provenance.words import LEADS, THINGS, forms, nouns_like, verbs_about, verbs_like, verbs_with
+from tools.provenance.words import (
+    LEADS,
+    THINGS,
+    forms,
+    is_sure,
+    nouns_like,
+    verbs_about,
+    verbs_like,
+    verbs_with,
+)
 
 _NAME_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*|[$€£.,;:!?]")
@@ -53,10 +62,13 @@ def is_near(request: str, tool: str, description: str) -> bool:
     say a word of the name or the description.
     """
     parts = [part.lower() for part in _NAME_PARTS.findall(tool)]
-    telling = frozenset().union(*map(verbs_like, parts))
-    if not telling:
+    telling = frozenset().union(
+        *(verbs_like(part) for part in parts if is_sure(part) or not nouns_like(part))
+    )
+    if not any(map(is_sure, parts)):
         told = (form for word in said_words(description) for form in forms(word) if len(form) >= _TELLING)
-        telling = frozenset((*parts, *told)).union(*map(nouns_like, parts), *map(verbs_with, parts)) - _EMPTY
+        about = frozenset((*parts, *told)).union(*map(nouns_like, parts), *map(verbs_with, parts))
+        telling |= about - _EMPTY
     return any(forms(word) & telling for word in said_words(request) if word)
 
 
@@ -70,7 +82,9 @@ def words_for(tool: str, phrases: tuple[str, ...]) -> Wording:
     if phrases:
         return Wording(tuple(plain(phrase) for phrase in phrases))
     parts = [part.lower() for part in _NAME_PARTS.findall(tool)]
-    named = next((part for part in parts if verbs_like(part)), parts[0] if parts else "")
+    verbs = [part for part in parts if is_sure(part)]
+    verbs += [part for part in parts if verbs_like(part) and not nouns_like(part)]  # a file is no filing
+    named = next(iter((*verbs, *parts)), "")
     nouns = frozenset().union(*(nouns_like(form) for part in parts for form in forms(part)))
     return Wording((), verbs_like(named) or frozenset({named}), nouns, verbs_about(nouns, named))
 

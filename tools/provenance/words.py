@@ -51,6 +51,94 @@ _VERBS = (
     "remind reminder remember",
 )  # fmt: skip
 
+# Verbs of interfaces rather than of people. Guesses from these are less sure: tools that are named by them stay near by
+# what their descriptions say, too.
+_MORE_VERBS = (
+    "edit update change modify rewrite revise correct fix amend adjust",
+    "amend change update modify edit correct adjust raise lower increase decrease",
+    "comment answer reply respond say write note add post tell",
+    "add include put insert append attach give enter",
+    "assign give hand reassign allocate delegate",
+    "reassign assign give hand delegate move",
+    "enable activate turn allow",
+    "disable deactivate turn stop",
+    "reset restore renew clear",
+    "replace change swap exchange substitute",
+    "dispatch send ship deliver",
+    "deliver send bring ship",
+    "release publish ship send hand",
+    "deploy release ship install publish roll-out",
+    "restart reboot start rerun",
+    "rerun retry repeat restart run start",
+    "retry rerun repeat restart try",
+    "start run begin launch",
+    "stop end halt cancel pause",
+    "pause stop hold suspend",
+    "resume continue start",
+    "suspend pause stop block freeze",
+    "waive forgive drop cancel",
+    "renew extend refill prolong",
+    "extend prolong renew lengthen",
+    "escalate raise forward pass",
+    "flag mark report",
+    "tag label mark flag",
+    "label tag mark flag",
+    "reject decline refuse deny turn-down",
+    "decline reject refuse deny turn-down",
+    "deny decline reject refuse turn-down",
+    "dismiss close reject decline drop",
+    "accept approve confirm agree",
+    "confirm accept approve",
+    "grant give allow approve",
+    "revoke withdraw remove take end",
+    "refer send transfer pass",
+    "log record note enter track",
+    "record log note enter",
+    "register sign-up enrol enroll log",
+    "charge bill debit",
+    "credit refund give pay",
+    "freeze block lock stop",
+    "ban block kick remove",
+    "restore recover undelete bring",
+    "draft write compose prepare",
+    "write say tell note compose draft",
+    "save store keep",
+    "insert add put include",
+    "attach add put include",
+    "link connect attach",
+    "join enter sign-up",
+    "leave quit exit",
+    "review rate",
+    "rate review",
+    "hire employ",
+    "promote raise",
+    "change update modify edit set adjust switch swap correct raise lower increase decrease",
+    "adjust change set raise lower increase decrease correct update",
+    "set change update adjust raise lower increase decrease",
+    "shift move postpone reschedule push delay bring",
+    "increase raise bump",
+    "raise increase bump lift",
+    "decrease lower reduce cut",
+    "lower decrease reduce cut",
+    "book reserve schedule make arrange plan",
+    "order buy get purchase",
+    "place make order",
+    "file submit lodge raise report",
+    "request ask order apply",
+    "notify tell inform message write alert",
+    "alert notify tell warn inform",
+    "announce tell post say publish share",
+    "remove delete take drop erase kick throw",
+    "terminate end cancel close stop",
+    "end close terminate stop finish cancel",
+    "resolve close fix settle finish",
+    "reply answer respond write tell",
+    "complete finish close mark tick",
+    "wire send transfer pay",
+    "donate give send pay",
+    "lend give hand",
+)  # fmt: skip
+
 _NOUNS = (
     "money payment transaction amount funds bill invoice rent salary fee dollar dollars euro euros pound pounds usd "
     "eur gbp chf subscription debt deposit refund $ € £ cash wage bonus donation",
@@ -137,13 +225,19 @@ LEADS = frozenset(
 )
 
 VERBS = tuple(frozenset(family.split()) for family in _VERBS)
+_BY_HEAD = {family.split()[0]: frozenset(family.split()) for family in (*_MORE_VERBS, *_VERBS)}
+_SURE = frozenset(family.split()[0] for family in _VERBS)
 NOUNS = tuple(frozenset(family.split()) for family in _NOUNS)
 
 
 def verbs_like(word: str) -> frozenset[str]:
     """Return the verbs by which people ask for what a verb names; a family is named by its first word."""
-    named = [family for family, text in zip(VERBS, _VERBS, strict=True) if text.split()[0] == word]
-    return frozenset().union(*named)
+    return _BY_HEAD.get(word, frozenset())
+
+
+def is_sure(word: str) -> bool:
+    """Return whether the ways to ask for what a verb names are well known."""
+    return word in _SURE
 
 
 def verbs_with(word: str) -> frozenset[str]:

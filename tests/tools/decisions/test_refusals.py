@@ -317,7 +317,7 @@ EXTERNAL = '<!DOCTYPE b [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
             document(
                 '<itemDefinition name="t"><typeConstraint/></itemDefinition>', INPUT.replace("number", "t")
             ),
-            "typeConstraint: is",
+            "typeConstraint: says nothing",
         ),
     ],
 )
@@ -339,7 +339,6 @@ def test_a_document_that_is_not_imported(raw: bytes, words: str) -> None:
         ),
         (document(INPUT, decision(TABLE, "")), "d, input 1: `x` is not a name"),
         (document(INPUT, decision(TABLE.replace(RULE, RULE * 2))), "the id 'r' twice"),
-        (document(INPUT, decision(TABLE.replace("<text>-</text>", "<text/>"))), "nothing is written"),
         (document(INPUT, decision(TABLE.replace("<text>-</text>", ""))), "nothing is written"),
         (document(INPUT, decision(formula("x", "string"))), "d, formula: a number stands where a string"),
         (

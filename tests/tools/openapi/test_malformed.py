@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from agentops.canonical import canonical_json
 from agentops.errors import ValidationFailed
-from tests.tools.openapi.documents import SHOP, document
+from tests.rewriting import rewrite
+from tests.tools.openapi.documents import SHOP, document, query
 from tools.adapters.http.config import find_faults
-from tools.openapi import Operation, Unusable, list_operations, read_document
+from tools.openapi import Operation, Unusable, list_operations, operations, read_document
 from tools.schemas import check_schema
 
 Node = Any  # Any: JSON
@@ -125,6 +126,15 @@ def test_references_in_a_circle_and_out_of_the_document_are_refused() -> None:
         told = {"parameters": [{"$ref": reference}]}
         read = list_operations(document({"/x": {"get": told}}, components={"parameters": circle}))
         assert words in read[0].faults[0]
+
+
+def test_schemas_that_only_say_what_they_say_themselves_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    circle = {"a": {"$ref": "#/components/schemas/b"}, "b": {"allOf": [{"$ref": "#/components/schemas/a"}]}}
+    told = query({"$ref": "#/components/schemas/a"})
+    read = list_operations(document({"/x": {"get": told}}, components={"schemas": circle}))
+    assert "says nothing else" in read[0].faults[0]
+    rewrite(monkeypatch, operations, "_input_schema", "if find_circle(whole):", "if False:")
+    assert list_operations(document({"/x": {"get": told}}, components={"schemas": circle}))[0].faults == []
 
 
 def test_more_operations_than_are_listed_are_refused() -> None:

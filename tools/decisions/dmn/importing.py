@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from tools.decisions.dmn.document import Node, read_document
 from tools.decisions.dmn.items import Item, Items
@@ -10,7 +12,7 @@ from tools.decisions.dmn.table_reading import check_language, read_entry, read_t
 from tools.decisions.feel.lexer import normalize_name
 from tools.decisions.formulas import Formula
 from tools.decisions.graphs import DecisionModel, DecisionNode
-from tools.decisions.tables import Table, Variable
+from tools.decisions.tables import Table, Variable, infer_variables
 
 # Elements that say who decides and why, or draw the model: they decide nothing.
 _BESIDE = (
@@ -34,6 +36,8 @@ _ABOUT_A_DECISION = (
     "usingTask",
 )
 
+_NAME = re.compile(r"[^\W\d]\w*(?: \w+)*")
+
 
 def import_model(raw: bytes) -> DecisionModel:
     """Return the model in a document; raises InvalidTable with the line of what is wrong or not supported."""
@@ -41,11 +45,25 @@ def import_model(raw: bytes) -> DecisionModel:
     check_language(root)
     root.only("itemDefinition", "inputData", "decision", *_BESIDE)
     items, names = Items(root), _names(root)
-    return DecisionModel(
-        name=root.attribute("name"),
-        inputs=tuple(_variable(each, items) for each in root.children("inputData")),
-        decisions=tuple(_decision(each, items, names) for each in root.children("decision")),
-    )
+    inputs = tuple(_variable(each, items) for each in root.children("inputData"))
+    decisions = tuple(_decision(each, items, names) for each in root.children("decision"))
+    return _stand_alone(root, decisions) or DecisionModel(root.attribute("name"), inputs, decisions)
+
+
+def _stand_alone(root: Node, decisions: tuple[DecisionNode, ...]) -> DecisionModel | None:
+    """Return the model of a table that declares no inputs, as some editors write it: its columns name them.
+
+    None where anything is declared or required, or where a column holds more than a name.
+    """
+    if root.children("inputData") or len(decisions) != 1 or decisions[0].requires:
+        return None
+    logic = decisions[0].logic
+    if not isinstance(logic, Table) or not all(_NAME.fullmatch(each.expression) for each in logic.inputs):
+        return None
+    inputs = infer_variables(logic)
+    if decisions[0].name in (names := [each.name for each in inputs]):
+        return None
+    return DecisionModel(root.attribute("name"), inputs, (replace(decisions[0], requires=tuple(names)),))
 
 
 def _names(root: Node) -> dict[str, str]:
@@ -94,6 +112,9 @@ def _required(node: Node, names: Mapping[str, str]) -> str:
     node.only("requiredInput", "requiredDecision")
     required = node.children("requiredInput", "requiredDecision")
     reference = required[0].attribute("href") if len(required) == 1 else ""
-    if not reference.startswith("#") or reference[1:] not in names:
+    # A reference may name the document that it stands in.
+    place, mark, identifier = reference.partition("#")
+    own = str(node.element.getroottree().getroot().get("namespace", ""))
+    if not mark or place not in ("", own) or identifier not in names:
         raise node.refusal(f"refers to {reference!r}, which is no input or decision of this document")
-    return names[reference[1:]]
+    return names[identifier]

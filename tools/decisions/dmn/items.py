@@ -9,6 +9,8 @@ from tools.decisions.feel.values import FeelType, find_type
 from tools.decisions.tables import Variable
 
 MAX_NESTING = 8
+# The second since 1.5, about the whole of a value; of one that is no list they say the same.
+_RESTRICTIONS = ("allowedValues", "typeConstraint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Items:
         return Item(kind)
 
     def _define(self, node: Node, nesting: int) -> Item:
-        node.only("typeRef", "allowedValues", "itemComponent")
+        node.only("typeRef", "itemComponent", *_RESTRICTIONS)
         is_list = node.attribute("isCollection") in ("true", "1")
         if components := node.children("itemComponent"):
             return Item(fields=tuple(self._field(each, nesting) for each in components), is_list=is_list)
@@ -56,12 +58,14 @@ class Items:
         return self._restrict(node, replace(base, is_list=is_list or base.is_list))
 
     def _restrict(self, node: Node, base: Item) -> Item:
-        values = node.child("allowedValues")
-        if values is None:
+        found = node.children(*_RESTRICTIONS)
+        if not found:
             return base
-        if base.allowed:
-            raise values.refusal("restricts a type that is restricted already")
-        return replace(base, allowed=values.text())
+        if base.allowed or len(found) > 1:
+            raise found[-1].refusal("restricts a type that is restricted already")
+        if not (text := found[0].text()):
+            raise found[0].refusal("says nothing; without it everything is allowed")
+        return replace(base, allowed=text)
 
     def _field(self, node: Node, nesting: int) -> Variable:
         item = self._define(node, nesting + 1)

@@ -82,11 +82,16 @@ def _output(node: Node, items: Items, table: Item, *, single: bool) -> Output:
     )
 
 
+def _read_cell(node: Node) -> str:
+    """Return a cell's text; an empty one is how editors write that everything fits, which is said from here on."""
+    return read_entry(node) or ("-" if node.children("text") else "")
+
+
 def _rule(node: Node, otherwise: str) -> Rule:
     node.only("inputEntry", "outputEntry", "annotationEntry")
     return Rule(
         id=node.attribute("id") or otherwise,
-        tests=tuple(read_entry(each) for each in node.children("inputEntry")),
+        tests=tuple(_read_cell(each) for each in node.children("inputEntry")),
         outputs=tuple(read_entry(each) for each in node.children("outputEntry")),
         annotations=tuple(each.text() for each in node.children("annotationEntry")),
     )

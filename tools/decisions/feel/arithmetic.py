@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
 from tools.decisions.feel.values import DECIMAL128, FeelType, Value, YearsMonths, type_of
 
 _LARGEST_EXPONENT = 999_999_999
-_N, _S, _D, _DT, _SPAN, _MONTHS = (
+_ANY_DAY = date(2000, 1, 2)
+_N, _S, _D, _T, _DT, _SPAN, _MONTHS = (
     FeelType.NUMBER,
     FeelType.STRING,
     FeelType.DATE,
+    FeelType.TIME,
     FeelType.DATE_TIME,
     FeelType.DAYS_TIME,
     FeelType.YEARS_MONTHS,
@@ -59,8 +61,39 @@ def _add_months(day: Any, duration: YearsMonths) -> Any:  # Any: a date, or a da
 
 
 def _scale(span: timedelta, factor: Decimal) -> timedelta:
-    whole = DECIMAL128.multiply(Decimal(span // timedelta(microseconds=1)), factor)
-    return timedelta(microseconds=int(whole.to_integral_value()))
+    return _from_micros(DECIMAL128.multiply(_micros(span), factor))
+
+
+def _add_to_time(clock: time, span: timedelta) -> time:
+    # A clock goes round; its offset stays.
+    moment = datetime.combine(_ANY_DAY, clock.replace(tzinfo=None)) + timedelta(seconds=span.seconds)
+    moment += timedelta(microseconds=span.microseconds)
+    return moment.time().replace(tzinfo=clock.tzinfo)
+
+
+def _between(left: time, right: time) -> timedelta:
+    # Of two with an offset what lies between is counted at one place; of one with and one without, nothing is known.
+    return datetime.combine(_ANY_DAY, left) - datetime.combine(_ANY_DAY, right)
+
+
+def _micros(span: timedelta) -> Decimal:
+    return Decimal(span // timedelta(microseconds=1))
+
+
+def _from_micros(count: Decimal) -> timedelta:
+    return timedelta(microseconds=int(count.to_integral_value()))
+
+
+def _part(span: timedelta, divisor: Decimal) -> timedelta | None:
+    return _from_micros(DECIMAL128.divide(_micros(span), divisor)) if divisor else None
+
+
+def _scale_months(duration: YearsMonths, factor: Decimal) -> YearsMonths:
+    return YearsMonths(int(DECIMAL128.multiply(Decimal(duration.months), factor)))
+
+
+def _part_of_months(duration: YearsMonths, divisor: Decimal) -> YearsMonths | None:
+    return YearsMonths(int(DECIMAL128.divide(Decimal(duration.months), divisor))) if divisor else None
 
 
 def _less(duration: YearsMonths) -> YearsMonths:
@@ -88,6 +121,22 @@ _OPERATIONS: dict[tuple[str, FeelType, FeelType], Callable[[Any, Any], Value]] =
     ("-", _SPAN, _SPAN): lambda left, right: left - right,
     ("*", _SPAN, _N): _scale,
     ("*", _N, _SPAN): lambda factor, span: _scale(span, factor),
+    ("/", _SPAN, _N): _part,
+    ("/", _SPAN, _SPAN): lambda left, right: DECIMAL128.divide(_micros(left), _micros(right)),
+    ("+", _SPAN, _D): lambda span, day: _add_days(day, span),
+    ("+", _SPAN, _DT): lambda span, moment: moment + span,
+    ("+", _MONTHS, _D): lambda months, day: _add_months(day, months),
+    ("+", _MONTHS, _DT): lambda months, moment: _add_months(moment, months),
+    ("+", _T, _SPAN): _add_to_time,
+    ("+", _SPAN, _T): lambda span, clock: _add_to_time(clock, span),
+    ("-", _T, _SPAN): lambda clock, span: _add_to_time(clock, -span),
+    ("-", _T, _T): _between,
+    ("*", _MONTHS, _N): _scale_months,
+    ("*", _N, _MONTHS): lambda factor, months: _scale_months(months, factor),
+    ("/", _MONTHS, _N): _part_of_months,
+    ("/", _MONTHS, _MONTHS): lambda left, right: DECIMAL128.divide(
+        Decimal(left.months), Decimal(right.months)
+    ),
     ("+", _MONTHS, _MONTHS): lambda left, right: YearsMonths(left.months + right.months),
     ("-", _MONTHS, _MONTHS): lambda left, right: YearsMonths(left.months - right.months),
 }
