@@ -12,9 +12,8 @@ from rest_framework.response import Response
 
 from agentops.api.serializers import Fields, QuerySerializer, read_query, render_row
 from agentops.api.views import ApiView
-from agentops.errors import NotFound, ValidationFailed
+from agentops.errors import NotFound
 from identities.api.authentication import caller
-from identities.querysets import is_known_person
 from runs.api.lookup import find_version
 from runs.indicators.reading import Row, read_indicators
 from runs.indicators.rule import FALSE_ALARMS
@@ -66,7 +65,7 @@ class IndicatorSerializer(serializers.Serializer[Row]):
     """One unit, on average of a completed run."""
 
     unit = serializers.ChoiceField(UNIT_NAMES, source="unit.name")
-    label = serializers.CharField(source="unit.label")
+    words = serializers.CharField(source="unit.label")
     runs = serializers.IntegerField(help_text="Of so many runs it is known.")
     now = serializers.FloatField()
     before = serializers.FloatField(
@@ -113,11 +112,9 @@ class Indicators(ApiView):
     def get(self, request: Request, agent_id: UUID) -> Response:
         """Return the indicators of a version's runs, by type of task, and its regressions. For people only.
 
-        404 `unknown_version`. 400 `unknown_task`: the version does not declare it.
+        404 `unknown_version`; `unknown_task`: the version does not declare it.
         """
         user, asked = caller(request), read_query(self.query, request)
-        if not is_known_person(user):
-            raise NotFound("unknown_agent", "There is no such agent with a version that you may see.")
         version = find_version(user, agent_id, asked.get("version"))
         told = read_indicators(version, _choose(version, asked.get("task")))
         regressions = version.regressions.select_related("than").order_by("-at", "-pk")
@@ -134,7 +131,5 @@ def _choose(version: AgentVersion, asked: str | None) -> str:
     tasks = list_tasks(version)
     if asked is not None and asked not in tasks:
         known = ", ".join(filter(None, tasks)) or "none"
-        raise ValidationFailed(
-            "unknown_task", f"version {version.number} does not declare it; it declares: {known}"
-        )
+        raise NotFound("unknown_task", f"version {version.number} does not declare it; it declares: {known}")
     return tasks[0] if asked is None else asked

@@ -72,7 +72,7 @@ class Runs(ListView):
 
         Answers 403 `principal_not_proven` when the caller may not say for whom the run acts.
         403 `application_only` or `staff_only`: the agent is started by the others.
-        400 `unknown_task`: the agent's version does not declare it.
+        422 `unknown_task`: the agent's version does not declare it.
         409 `parent_ended`: nothing is done any more on behalf of that run.
         """
         read_key(request, required=True)

@@ -24,7 +24,8 @@ from runs.models import AgentVersion, Fulfilment, Run, RunMode
 logger = logging.getLogger(__name__)
 
 BATCH = 200
-_NO_RECORD = (ValueError, LookupError, TypeError, AttributeError)  # what a record that is none is read with
+# What comes of reading what somebody wrote by hand in the place of a record.
+_NO_RECORD = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 ERASED = "what was said in it was erased before this was looked at"
 UNREADABLE = "its record cannot be read"
 _DUE = """

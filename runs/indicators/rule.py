@@ -62,11 +62,13 @@ def _number(sample: Sample) -> int:
 
 def _by_chance(now: int, of_now: int, before: int, of_before: int) -> float:
     """Return how likely so many or more of those that have it are among the new ones, if it is all the same."""
-    have, runs = now + before, of_now + of_before
-    ways = sum(
-        comb(of_now, each) * comb(of_before, have - each) for each in range(now, min(of_now, have) + 1)
-    )
-    return ways / comb(runs, have)
+    have = now + before
+    likely = comb(of_now, now) * comb(of_before, before) / comb(of_now + of_before, have)
+    total = likely
+    for each in range(now, min(of_now, have)):  # each from the one before it, as both go with factorials
+        likely *= (of_now - each) * (have - each) / ((each + 1) * (of_before - have + each + 1))
+        total += likely
+    return total
 
 
 def _freedom(of_now: float, now: int, of_before: float, before: int) -> float:
