@@ -33,9 +33,9 @@ class IndicatorsQuery(QuerySerializer):
     )
     task = serializers.CharField(
         required=False,
+        default="",
         max_length=64,
-        allow_blank=True,
-        help_text="One of the types of tasks that it declares; empty: its runs of none. If absent, the first of both.",
+        help_text="One of the types of tasks that it declares; if absent, its runs of none.",
     )
 
 
@@ -116,7 +116,7 @@ class Indicators(ApiView):
         """
         user, asked = caller(request), read_query(self.query, request)
         version = find_version(user, agent_id, asked.get("version"))
-        told = read_indicators(version, _choose(version, asked.get("task")))
+        told = read_indicators(version, _check_task(version, asked["task"]))
         regressions = version.regressions.select_related("than").order_by("-at", "-pk")
         than = told.than.number if told.than else None
         document = {
@@ -127,9 +127,9 @@ class Indicators(ApiView):
         return Response(render_row(IndicatorsSerializer, document))
 
 
-def _choose(version: AgentVersion, asked: str | None) -> str:
+def _check_task(version: AgentVersion, asked: str) -> str:
     tasks = list_tasks(version)
-    if asked is not None and asked not in tasks:
+    if asked not in tasks:
         known = ", ".join(filter(None, tasks)) or "none"
         raise NotFound("unknown_task", f"version {version.number} does not declare it; it declares: {known}")
-    return tasks[0] if asked is None else asked
+    return asked

@@ -581,7 +581,7 @@ def look_around(story: Story) -> None:
     (agent,) = client.pages(story.alice, "listAgents")
     assert client.call(story.alice, "getAgent", agent_id=agent["id"]) == agent
     client.call(story.alice, "getPreflight", agent_id=agent["id"])
-    taken = client.call(story.alice, "getIndicators", agent_id=agent["id"], task="")
+    taken = client.call(story.alice, "getIndicators", agent_id=agent["id"])
     assert (taken["tasks"], taken["regressions"]) == ([""], [])
     client.call(story.alice, "getBlastRadius", agent_id=agent["id"])
     campaign = story.open_campaign()

@@ -15,6 +15,7 @@ from runs.indicators import rule, samples, watching
 from runs.indicators.reading import read_indicators
 from runs.indicators.rule import LEAST_RUNS, LOOKS, Sample, happens_more
 from runs.indicators.samples import days_of, newest_runs
+from runs.indicators.units import units_of
 from runs.models import AgentVersion, Fulfilment, Regression, Run, Schedule, VersionLook
 from runs.schedules.firing import start_due
 from tests.api.caller import Caller, bearer_of
@@ -284,7 +285,7 @@ def test_the_api_tells_the_same(company: Company, two: tuple[AgentVersion, Agent
     look()
     alice = Caller(bearer_of(company.cast, company.cast.alice))
     address = f"/agents/{company.cast.agent.pk}/indicators"
-    told = alice.get(address).body
+    told = alice.get(f"{address}?task=refund").body
     assert (told["version"], told["than"], told["task"], told["tasks"]) == (
         2,
         1,
@@ -305,6 +306,8 @@ def test_the_api_tells_the_same(company: Company, two: tuple[AgentVersion, Agent
     none = alice.get(f"{address}?task=cancel").body
     assert (none["runs"], none["indicators"], none["regressions"]) == (0, [], told["regressions"])
     assert alice.get(f"{address}?version=1&task=cancel").body["than"] is None
+    plain = alice.get(address).body
+    assert (plain["task"], plain["runs"]) == ("", 0)
     unknown = alice.get(f"{address}?task=nothing")
     assert (unknown.status, unknown.code) == (404, "unknown_task")
     outsider = Caller(bearer_of(company.cast, company.cast.charlie))
@@ -347,7 +350,7 @@ def test_without_fishers_test_sure_things_would_alarm(monkeypatch: pytest.Monkey
     rewrite(
         monkeypatch, watching, "_is_worse", "(happens_more if unit.is_share else takes_more)", "takes_more"
     )
-    [unit] = [unit for unit in watching.units_of("refund") if unit.is_share]
+    [unit] = [unit for unit in units_of("refund") if unit.is_share]
     assert watching._is_worse(unit, Sample(20, 1.0, 0.0), Sample(640, 0.9, 0.09))
     assert not happens_more(Sample(20, 1.0, 0.0), Sample(640, 0.9, 0.09))
 
