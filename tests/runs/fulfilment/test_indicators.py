@@ -93,9 +93,9 @@ def test_a_share_that_is_more_than_chance(now: Sample, before: Sample, expected:
 
 
 def test_how_likely_it_is_by_chance() -> None:
-    """Of 24 balls 4 are drawn, 3 of the 4 that are marked or more: 17 of 10,626 times 4 and so on, as Fisher has it."""
+    """Of eight cups four have it, and at least three of them are among four: Fisher's own example, 17 of 70."""
     assert rule._by_chance(3, 4, 1, 4) == pytest.approx(17 / 70)
-    assert rule._by_chance(0, 9, 3, 9) == 1.0
+    assert rule._by_chance(0, 9, 3, 9) == pytest.approx(1.0)
 
 
 # --- found by task ------------------------------------------------------------------------------------------------
