@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from agentops.pointers import follow
 from runs.fulfilment.declared import Answered, Called, Check, Condition, Ended, TaskType
 from runs.fulfilment.words import describe, times
-from tools.previews.values import Unreadable, point
 
 Json = Any  # a value of a call, an answer or a declaration
 RULES = 1  # raised whenever the same record could be judged otherwise than before
@@ -124,8 +124,8 @@ _NOTHING = _Nothing()
 
 def _at(value: Json, pointer: str) -> Json:
     try:
-        return point(value, pointer)
-    except Unreadable:
+        return follow(value, pointer)
+    except LookupError:
         return _NOTHING
 
 

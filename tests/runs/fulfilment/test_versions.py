@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import ProgrammingError
 
 from agentops.errors import ValidationFailed
+from agentops.runtime.pytest_databases import CLEANER_URL
 from runs.behaviour import Behaviour, behaviour_of
 from runs.changes.publication import describe_publication
-from runs.models import AgentVersion
+from runs.models import AgentVersion, VersionLook
 from runs.publishing import draft_version
 from tests.cast import Cast
 from tests.factories import AgentVersionFactory, GrantFactory, PriceFactory, ToolVersionFactory
@@ -84,3 +88,24 @@ def test_what_is_published_stays(cast: Cast) -> None:
 def test_who_decides_about_a_publication_reads_them(cast: Cast) -> None:
     version = AgentVersionFactory.create(identity=cast.agent, tasks=[PAYS])
     assert describe_publication(version, "").after["tasks"] == [PAYS]
+
+
+def test_looks_of_the_release_before_are_those_of_no_task(transactional_db: None, cast: Cast) -> None:
+    """Back and forth again; what the release before writes meanwhile names no task."""
+    version = AgentVersionFactory.create(identity=cast.agent)
+    VersionLook.objects.create(version=version, task="", runs=40)
+    VersionLook.objects.create(version=version, task="refund", runs=20)
+    change = import_module("runs.migrations.0013_fulfilment")
+    with psycopg.connect(os.environ[CLEANER_URL]) as owner:
+        owner.execute(change.OF_ALL)
+        assert owner.execute("SELECT version_id, runs FROM runs_version_look").fetchall() == [
+            (version.pk, 40)
+        ]
+        owner.execute(change.BY_TASK)
+        other = "INSERT INTO runs_version_look (version_id, runs) VALUES (%s, 20)"
+        with pytest.raises(psycopg.errors.UniqueViolation), owner.transaction():
+            owner.execute(other, [version.pk])
+        owner.execute(
+            "INSERT INTO runs_version_look (version_id, task, runs) VALUES (%s, 'refund', 20)", [version.pk]
+        )
+        owner.rollback()
