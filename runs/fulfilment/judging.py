@@ -60,7 +60,7 @@ def judge_ended(now: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_DUE, (BATCH,))
         due = [run for (run,) in cursor.fetchall()]
-    return sum(_judge_run(run, now) for run in due)
+    return sum(_judge_apart(run, now) for run in due)
 
 
 def judge_again(run: Run) -> None:
@@ -68,6 +68,15 @@ def judge_again(run: Run) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         if not are_words_erased(cursor, run.pk):
             Fulfilment.objects.filter(run=run).update(judged_at=None, fulfilled=None, checks=[])
+
+
+def _judge_apart(run_id: UUID, now: datetime) -> bool:
+    """Judge a run; one with which something is wrong is tried again, and must not keep all others waiting."""
+    try:
+        return _judge_run(run_id, now)
+    except Exception:
+        logger.exception("run %s could not be judged; it is tried again", run_id)
+        return False
 
 
 def _judge_run(run_id: UUID, now: datetime) -> bool:

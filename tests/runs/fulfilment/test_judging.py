@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
+import psycopg
 import pytest
 from django.contrib.auth.models import Permission
 from django.db import IntegrityError, connection, transaction
@@ -11,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from agentops.errors import ValidationFailed
+from agentops.runtime.pytest_databases import CLEANER_URL
 from runs.erasure import erase_run
 from runs.fulfilment import judging
 from runs.fulfilment.judging import ERASED, UNREADABLE, judge_ended
@@ -22,6 +25,7 @@ from tests.ledger.forging import as_owner
 from tests.rewriting import rewrite, rewrite_text
 from tests.runs.company import SUBJECT, Company, proposes, says
 from tests.runs.deeds import lose_reply, refuse
+from tests.runs.fulfilment.refunds import REFUND
 from tests.runs.lookups.shop import BLUE, RESOLVED, cancels
 from tests.runs.planner.provider import Turn
 
@@ -207,6 +211,19 @@ def test_a_record_that_cannot_be_read_keeps_no_other_run_waiting(refunds: Compan
     assert Fulfilment.objects.get(run=other).fulfilled is True
 
 
+def test_a_version_that_lost_its_tasks_keeps_no_other_run_waiting(refunds: Company) -> None:
+    one = go(refunds, LOOKS, PAYS, ANSWERS)
+    with psycopg.connect(os.environ[CLEANER_URL]) as owner:
+        owner.execute("ALTER TABLE runs_agentversion DISABLE TRIGGER USER")
+        owner.execute("UPDATE runs_agentversion SET tasks = '[]', state = 'retired'")
+        owner.execute("ALTER TABLE runs_agentversion ENABLE TRIGGER USER")
+    refunds.publish(price=False, number=2, tasks=[REFUND])
+    other = go(refunds, LOOKS, PAYS, ANSWERS, subject="customer-2")
+    assert judge_ended(timezone.now()) == 1
+    assert Fulfilment.objects.get(run=one).judged_at is None
+    assert Fulfilment.objects.get(run=other).fulfilled is True
+
+
 def test_the_database_holds_no_verdict_without_a_moment(refunds: Company) -> None:
     refunds.start(task="refund")
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -242,3 +259,11 @@ def test_statements_do_not_grow_with_the_run(refunds: Company) -> None:
             judge_ended(timezone.now())
         counts.append(len(captured))
     assert counts[0] == counts[1]
+
+
+def test_without_a_try_for_each_one_would_keep_all_waiting(
+    refunds: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "_judge_apart", judging._judge_run)
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        test_a_version_that_lost_its_tasks_keeps_no_other_run_waiting(refunds)
