@@ -27,6 +27,7 @@ from runs.admin.what_if import what_if_view
 from runs.fulfilment.declared import read_tasks
 from runs.fulfilment.words import describe
 from runs.indicators.reading import read_indicators
+from runs.indicators.samples import find_task_with_runs
 from runs.indicators.watching import list_tasks
 from runs.models import AgentVersion, Price
 from runs.models.versions import list_models
@@ -124,9 +125,12 @@ class AgentVersionAdmin(GovernedAdmin):
 
 
 def _choose_task(version: AgentVersion, asked: str | None) -> str:
-    """Return of which type of task the indicators are shown: the first one unless an address names another."""
+    """Return of which type of task the indicators are shown: of the first with runs unless an address names another."""
     tasks = list_tasks(version)
-    return asked if asked in tasks else tasks[0]
+    if asked is not None and asked in tasks:
+        return asked
+    found = find_task_with_runs(version.pk, tasks)
+    return tasks[0] if found is None else found
 
 
 TASKS = {"plan": "Model for plans", "execute": "Model that carries out", "summarise": "Model for summaries"}

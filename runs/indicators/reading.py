@@ -57,6 +57,11 @@ class Indicators:
     most: int = MOST_BEFORE
 
     @property
+    def is_told_apart(self) -> bool:
+        """Return whether there is any task beside none."""
+        return len(self.tasks) > 1
+
+    @property
     def false_alarms(self) -> str:
         """Return in how many of a hundred cases a row is called worse for nothing, at most."""
         return f"{FALSE_ALARMS * 100:g}"

@@ -31,6 +31,13 @@ _COUNT = f"""
 SELECT count(*) FROM (SELECT FROM runs_run r WHERE {_OF_TASK} LIMIT %(most)s) counted
 """  # noqa: S608  constants only
 
+_FIRST = """
+SELECT t.name FROM unnest(%(tasks)s::text[]) WITH ORDINALITY AS t(name, place) WHERE EXISTS (
+    SELECT FROM runs_run r
+    WHERE r.agent_version_id = %(version)s AND r.task = t.name AND r.state = 'completed' AND r.kind = 'task'
+) ORDER BY t.place LIMIT 1
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Day:
@@ -51,6 +58,14 @@ def count_completed(version: UUID, most: int, task: str = "") -> int:
     """Return how many runs of a version are completed, counted so far."""
     [(number,)] = _ask(_COUNT, version, most, task)
     return int(number)
+
+
+def find_task_with_runs(version: UUID, tasks: list[str]) -> str | None:
+    """Return the first of some tasks of which a run of a version is completed; None where none is."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FIRST, {"version": version, "tasks": tasks})
+        row = cursor.fetchone()
+    return str(row[0]) if row else None
 
 
 def first_runs(version: UUID, number: int, task: str = "") -> dict[str, Sample]:

@@ -224,6 +224,18 @@ def test_the_page_shows_one_task_and_leads_to_the_others(
     assert "this version, 20 runs" in text_of(client.get(address, {"task": "nothing"}))
 
 
+def test_the_page_begins_with_what_has_runs(company: Company) -> None:
+    """One task is declared, and all runs are of none."""
+    made = version(company, 1, "published", PAYS)
+    client, address = sign_in(company.cast.alice), page_of("runs_agentversion", "change", made.pk)
+    assert "refund · no task No run is completed yet" in text_of(client.get(address))
+    complete(company, made, 3, "0.01", 3)
+    assert "refund · no task this version, 3 runs" in text_of(client.get(address))
+    finish(company, made, "refund", 2)
+    assert "refund · no task this version, 2 runs" in text_of(client.get(address))
+    assert "this version, 3 runs" in text_of(client.get(address, {"task": ""}))
+
+
 def test_the_pages_statements_do_not_grow_with_the_tasks(company: Company) -> None:
     client, counts = sign_in(company.cast.alice), []
     for number, tasks in ((1, [PAYS]), (2, [PAYS, *({**CANCEL, "name": f"t{n}"} for n in range(15))])):
