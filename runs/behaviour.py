@@ -41,6 +41,7 @@ class Behaviour:
     redact: Sequence[str] = ()
     memory: str = ""
     memory_days: int = 90
+    tasks: Sequence[Mapping[str, Any]] = ()  # Any: JSON, as fulfilment/declared.py reads it
     repeat_limit: int = 3
     max_extensions: int = 0
     extension_percent: int = 50
@@ -49,6 +50,7 @@ class Behaviour:
     def __post_init__(self) -> None:
         if isinstance(self.redact, list):  # as documents and rows have it
             object.__setattr__(self, "redact", tuple(self.redact))
+        object.__setattr__(self, "tasks", list(self.tasks))
         roles = {role: list(named) for role, named in self.model_roles.items()}
         object.__setattr__(self, "model_roles", roles)
 
@@ -72,6 +74,8 @@ class Behaviour:
             del values["summarise"]
         if not self.memory:  # likewise
             del values["memory"], values["memory_days"]
+        if not self.tasks:  # likewise
+            del values["tasks"]
         values["redact"] = list(self.redact)
         if not self.redact:  # likewise
             del values["redact"]

@@ -17,6 +17,7 @@ from identities.models import AgentIdentity, User
 from identities.policies import require
 from runs.behaviour import Behaviour, behaviour_of
 from runs.changes import PUBLISHER, describe_publication
+from runs.fulfilment.declared import read_tasks
 from runs.models import AgentVersion
 from runs.preflight import check_version
 
@@ -39,8 +40,8 @@ def draft_version(*, actor: User, identity: AgentIdentity, behaviour: Behaviour)
         return latest
     number = 1 if latest is None else latest.number + 1
     version = AgentVersion(identity=locked, number=number, digest=digest, **behaviour.values())
-    _check_tools(behaviour)
     check_fields(version)
+    _check_tools(behaviour)
     version.save(force_insert=True)
     for tool_version in behaviour.catalogue:  # one by one: the model sees the tools in this order
         version.catalogue.add(tool_version)
@@ -100,6 +101,12 @@ def _check_tools(behaviour: Behaviour) -> None:
     names = [tool_version.tool.name for tool_version in behaviour.catalogue]
     if len(set(names)) < len(names):
         raise ValidationFailed("tool_twice", "a catalogue names every tool once, in one version")
+    for task in read_tasks(behaviour.tasks):
+        if unknown := sorted(task.tools - set(names)):
+            raise ValidationFailed(
+                "unknown_tool_in_task",
+                f"task {task.name}: the version has no tool {', '.join(unknown)}, so that cannot be told of its runs",
+            )
 
 
 def _lock_identity(identity: AgentIdentity) -> AgentIdentity:

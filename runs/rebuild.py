@@ -10,6 +10,7 @@ from agentops.engine.fold import fold
 from agentops.errors import NotFound
 from runs import journal
 from runs.changesets.rebuilding import rebuild_changes
+from runs.fulfilment.judging import judge_again
 from runs.handovers import rebuild_handovers
 from runs.histories import read_history
 from runs.memory.rebuilding import rebuild_memories
@@ -22,7 +23,8 @@ def rebuild_run(run_id: UUID) -> int:
     """Write the rows of a run, its steps and its calls anew; return how many entries they were built from.
 
     The rows of effects, of conversations handed over, of change sets and of notes are brought to where the stream says
-    that they stand; none is taken away. Drivers of the run wait meanwhile. Raises NotFound.
+    that they stand; none is taken away. What a run of a task did is judged anew. Drivers of the run wait meanwhile.
+    Raises NotFound.
     """
     run = Run.objects.select_for_update().filter(pk=run_id).first()
     if run is None:
@@ -45,4 +47,5 @@ def rebuild_run(run_id: UUID) -> int:
         rebuild_handovers(cursor, run_id)
         rebuild_changes(cursor, run)
         rebuild_memories(cursor, run)
+    judge_again(run)
     return len(events)

@@ -31,6 +31,7 @@ from runs.bounds import bind
 from runs.changesets.forms import RunForm, check_form, limit_tools, write_message
 from runs.changesets.withdrawing import withdraw_changes
 from runs.evidence import USER_WROTE
+from runs.fulfilment.judging import check_task
 from runs.models import AgentVersion, ChangeSet, Priority, Proof, Run, RunKind, RunMode
 from runs.policies import may_control, may_start, may_start_version, may_veto
 from runs.queues import DRIVE, queue_of
@@ -56,6 +57,7 @@ def start_run(
     limits: Mapping[str, Any] | None = None,  # Any: JSON
     priority: Priority = Priority.NORMAL,
     mode: RunMode = RunMode.ACT,
+    task: str = "",
     form: RunForm | None = None,
 ) -> Run:
     """Start a run of the agent's published version on behalf of a principal, in the caller's trace or a new one.
@@ -65,11 +67,12 @@ def start_run(
     only these, by name, on terms of their own. ``priority``: which begins first where people have too much to review.
 
     ``mode``: whether what it decides is carried out, or staged for review. ``form``: by what it is measured, what it
-    must keep to and must not use, checked before anything starts.
+    must keep to and must not use, checked before anything starts. ``task``: the type of task, of those that the
+    version declares, by whose checks it is judged once it has ended.
 
     Raises PolicyDenied when the actor may not, StateConflict when the agent has nothing published or is not
-    active, ValidationFailed for an empty or oversized message or limits that cannot be kept, Overloaded where what
-    is due waits too long already for one of this priority to join.
+    active, ValidationFailed for an empty or oversized message, limits that cannot be kept or a task that is not
+    declared, Overloaded where what is due waits too long already for one of this priority to join.
     """
     check_text(message)
     may_start(actor, agent, application, (issuer, subject), proven).enforce()
@@ -81,6 +84,7 @@ def start_run(
         may_start_version(version, application).enforce()
         principal = find_principal(agent, issuer, subject)
         refuse_stopped(principal, version)
+        check_task(version, task, mode)
         limits = _limit(version, mode, form, limits)
         bounds = bind(
             actor=actor, agent=agent, version=version, principal=principal, parent=parent, limits=limits
@@ -88,6 +92,7 @@ def start_run(
         run = create_run(
             actor=actor, version=version, principal=principal, application=application, trace=trace,
             bounds=bounds, proof=_proof_of(application, proven), credential=credential, priority=priority, mode=mode,
+            task=task,
             needs_review=parent is None and needs_review(version, proposes=mode == RunMode.PROPOSE),
             ceilings=form.ceilings if form else None,
         )  # fmt: skip

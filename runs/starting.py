@@ -21,6 +21,7 @@ from identities.models import AgentIdentity, ApiKey, Application, KillSwitch, Pr
 from runs import escrow
 from runs.bounds import Bounds, describe_bounds
 from runs.changesets.forms import Ceilings
+from runs.fulfilment.judging import begin_judging
 from runs.metrics.counting import begin_counting
 from runs.models import AgentVersion, ChangeSet, Priority, Run, RunKind, RunMode
 from runs.telemetry.outbox import begin_telling
@@ -98,6 +99,7 @@ def create_run(
     applies: ChangeSet | None = None,
     fork_of: Run | None = None,
     mode: RunMode = RunMode.ACT,
+    task: str = "",
     priority: Priority = Priority.NORMAL,
     needs_review: bool = False,
     max_steps: int | None = None,
@@ -113,7 +115,7 @@ def create_run(
         id=applies.pk if applies else new_id(),
         principal=principal, application=application, started_by_id=by, credential_id=key, proof=proof,
         kind=RunKind.FORK if fork_of else _kind_of(undoes, applies, conversation), fork_of=fork_of, mode=mode,
-        conversation=conversation,
+        task=task, conversation=conversation,
         undoes=undoes, applies=applies.run if applies else None, priority=priority, needs_review=needs_review,
         trace_id=trace.trace_id, trace_flags=trace.flags, trace_state=trace.state,
         **_agent_columns(version), **_place_columns(bounds, origin), **_time_columns(version, bounds.parent),
@@ -122,6 +124,8 @@ def create_run(
     if not fork_of:  # what it only recalls would be told and counted as calls that were made
         begin_telling(run, trace)
         begin_counting(run)
+    if task:
+        begin_judging(run)
     return run
 
 
@@ -238,6 +242,7 @@ def record_start(
         **_extensions(run),
         **_window(run),
         **_routing(run),
+        **({"task": run.task} if run.task else {}),
         **({"mode": str(run.mode)} if run.mode == RunMode.PROPOSE else {}),
         **({"needs_review": True, "priority": run.priority} if run.needs_review else {}),
         **more,

@@ -16,6 +16,7 @@ from runs import admission, extensions, lease_rows, retention, review_notices, w
 from runs.campaigns import close_due_campaigns
 from runs.driver import drive as drive_run
 from runs.driver import drive_in_turn
+from runs.fulfilment import judging
 from runs.indicators import watching
 from runs.leases import stopping
 from runs.metrics import counting
@@ -66,6 +67,12 @@ def export_spans() -> int:
 def count() -> int:
     """Add what runs have done since to what is counted of them; return how many entries that were."""
     return counting.count_all()
+
+
+@shared_task(name="runs.judge")
+def judge() -> int:
+    """Judge the runs of tasks that have ended since by the checks of their type; return how many."""
+    return judging.judge_ended(timezone.now())
 
 
 @shared_task(name="runs.look_at_versions")

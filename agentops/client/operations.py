@@ -118,6 +118,22 @@ class AsyncOperations(Protocol):
         answer: t.BlastRadius = await self._answer(Call("GET", Call.path("/api/v1/agents/{agent_id}/blast-radius", agent_id)))
         return answer
 
+    async def get_indicators(
+        self,
+        agent_id: str,
+        /,
+        *,
+        task: str | None = None,
+        version: int | None = None,
+    ) -> t.Indicators:
+        """Return the indicators of a version's runs, by type of task, and its regressions. For people only.
+
+        404 `unknown_version`; `unknown_task`: the version does not declare it.
+        """
+
+        answer: t.Indicators = await self._answer(Call("GET", Call.path("/api/v1/agents/{agent_id}/indicators", agent_id), query={"task": task, "version": version}))
+        return answer
+
     async def get_preflight(
         self,
         agent_id: str,
@@ -1037,6 +1053,7 @@ class AsyncOperations(Protocol):
 
         Answers 403 `principal_not_proven` when the caller may not say for whom the run acts.
         403 `application_only` or `staff_only`: the agent is started by the others.
+        422 `unknown_task`: the agent's version does not declare it.
         409 `parent_ended`: nothing is done any more on behalf of that run.
         """
 
@@ -2037,6 +2054,22 @@ class Operations(Protocol):
         answer: t.BlastRadius = self._answer(Call("GET", Call.path("/api/v1/agents/{agent_id}/blast-radius", agent_id)))
         return answer
 
+    def get_indicators(
+        self,
+        agent_id: str,
+        /,
+        *,
+        task: str | None = None,
+        version: int | None = None,
+    ) -> t.Indicators:
+        """Return the indicators of a version's runs, by type of task, and its regressions. For people only.
+
+        404 `unknown_version`; `unknown_task`: the version does not declare it.
+        """
+
+        answer: t.Indicators = self._answer(Call("GET", Call.path("/api/v1/agents/{agent_id}/indicators", agent_id), query={"task": task, "version": version}))
+        return answer
+
     def get_preflight(
         self,
         agent_id: str,
@@ -2956,6 +2989,7 @@ class Operations(Protocol):
 
         Answers 403 `principal_not_proven` when the caller may not say for whom the run acts.
         403 `application_only` or `staff_only`: the agent is started by the others.
+        422 `unknown_task`: the agent's version does not declare it.
         409 `parent_ended`: nothing is done any more on behalf of that run.
         """
 

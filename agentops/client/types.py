@@ -616,6 +616,13 @@ ChangedEnum: TypeAlias = "Literal[\"instructions\", \"model\", \"policy\"]"
 ChannelEnum: TypeAlias = "Literal[\"console\", \"api\", \"terminal\"]"
 
 
+class Checked(TypedDict):
+    """One check of a type of task."""
+
+    passed: bool
+    said: str
+
+
 class ChosenBody(TypedDict):
     """A request body; a member that it does not know is refused, since it would be silently ignored."""
 
@@ -1153,6 +1160,15 @@ class ForkTermsBody(TypedDict):
     over_caps: NotRequired[OverCapsEnum]
 
 
+class Fulfilment(TypedDict):
+    """Whether a run did what was asked, by the checks of its type of task."""
+
+    fulfilled: bool | None
+    why_unknown: str
+    checks: list[Checked]
+    judged_at: str | None
+
+
 class GivenBy(TypedDict):
     step: int
     call: int
@@ -1278,6 +1294,40 @@ class ImportToolBody(TypedDict):
     description: NotRequired[str]
     credential: NotRequired[str]
     read_back: NotRequired[str]
+
+
+class Indicator(TypedDict):
+    """One unit, on average of a completed run."""
+
+    unit: UnitEnum
+    words: str
+    runs: int
+    now: float
+    before: float | None
+    by_day: list[IndicatorDay]
+
+
+class IndicatorDay(TypedDict):
+    """The average of the completed runs that began on one day (UTC)."""
+
+    day: str
+    mean: float
+
+
+class Indicators(TypedDict):
+    """What the newest completed runs of one type of task took, beside those of the version before."""
+
+    agent: str
+    version: int
+    than: int | None
+    tasks: list[str]
+    task: str
+    runs: int
+    runs_before: int
+    indicators: list[Indicator]
+    regressions: list[Regression]
+    looks: list[int]
+    false_alarms: float
 
 
 class InputBody(TypedDict):
@@ -1928,6 +1978,19 @@ class RefreshBody(TypedDict):
     document: NotRequired[str]
 
 
+class Regression(TypedDict):
+    """What a version takes more of than the version before it: found once, and it stays."""
+
+    task: str
+    unit: UnitEnum
+    words: str
+    than: int
+    before: float
+    now: float
+    runs: int
+    at: str
+
+
 class RejectionBody(TypedDict):
     """A request body; a member that it does not know is refused, since it would be silently ignored."""
 
@@ -2040,6 +2103,7 @@ class Run(TypedDict):
     parent_run: str | None
     given_by: GivenBy | None
     mode: RunMode
+    task: str
     applies: str | None
     undoes: str | None
     fork_of: str | None
@@ -2075,6 +2139,7 @@ class RunDetail(TypedDict):
     parent_run: str | None
     given_by: GivenBy | None
     mode: RunMode
+    task: str
     applies: str | None
     undoes: str | None
     fork_of: str | None
@@ -2091,6 +2156,7 @@ class RunDetail(TypedDict):
     answer: str | None
     summary: str | None
     undone_by: list[str]
+    fulfilment: Fulfilment | None
     children_used: UsedBelow
 
 
@@ -2192,6 +2258,7 @@ class Schedule(TypedDict):
     spread_s: int
     mode: RunMode
     priority: PriorityEnum
+    task: str
     state: ScheduleStateEnum
     paused_for: str
     due_at: str
@@ -2213,6 +2280,7 @@ class ScheduleBody(TypedDict):
     spread_s: NotRequired[int]
     mode: NotRequired[RunMode]
     priority: NotRequired[PriorityEnum]
+    task: NotRequired[str]
     pinned: NotRequired[bool]
     agent: str
     principal: NotRequired[PrincipalBody]
@@ -2367,6 +2435,7 @@ class StartRunBody(TypedDict):
     parent_run: NotRequired[str]
     priority: NotRequired[PriorityEnum]
     mode: NotRequired[RunMode]
+    task: NotRequired[str]
     form: NotRequired[RunFormBody]
     tool_limits: NotRequired[dict[str, ToolLimitBody]]
 
@@ -2578,6 +2647,7 @@ class TaskBody(TypedDict):
     spread_s: NotRequired[int]
     mode: NotRequired[RunMode]
     priority: NotRequired[PriorityEnum]
+    task: NotRequired[str]
     pinned: NotRequired[bool]
 
 
@@ -2818,6 +2888,9 @@ class UndoBody(TypedDict):
 
 
 UndoWord: TypeAlias = "Literal[\"will\", \"under_way\", \"done\", \"unsure\", \"cannot\"]"
+
+
+UnitEnum: TypeAlias = "Literal[\"cost\", \"steps\", \"approvals\", \"human_s\", \"denials\", \"tool_errors\", \"unfulfilled\"]"
 
 
 class UpdateAgentBody(TypedDict):

@@ -19,7 +19,7 @@ from runs.admin.origins import MOST_READ, Origins, mark_calls
 from runs.admin.timeline import VERDICTS, lay_out
 from runs.dead_letters import find_parked
 from runs.held import read_held
-from runs.models import Handover, Run, RunKind, ToolCall
+from runs.models import Fulfilment, Handover, Run, RunKind, ToolCall
 from runs.trace import TraceItem, read_costs, read_last_items, read_totals
 from runs.trace_titles import title_of
 from runs.words import Place, read_asked, read_ending, read_first
@@ -64,6 +64,7 @@ def live_context(request: HttpRequest, run: Run, before: int | None = None) -> d
         "timeline": lay_out(items, deciders, spent, rules, read_origins(run, items, catalogue)),
         "first": read_first(run),
         "ending": read_ending(run),
+        "fulfilment": Fulfilment.objects.filter(run=run).first() if run.task else None,
         "awaited": _awaited(run, acting_person(request)),
         "held": () if run.has_ended else read_held(acting_person(request), run),
         "parked": find_parked(run),

@@ -280,6 +280,7 @@ class RunAdmin(GovernedAdmin):
             agent=values["agent"],
             message=values["message"],
             mode=RunMode(values["mode"]),
+            task=values["task"],
             form=read_form(values),
             priority=values["priority"],
             issuer=STAFF_ISSUER,

@@ -49,6 +49,12 @@ class ScheduleForm(forms.Form):
     agent = forms.ModelChoiceField(queryset=AgentIdentity.objects.none())
     name = forms.CharField(max_length=80)
     message = forms.CharField(widget=forms.Textarea(attrs={"rows": 4}), label="What is to be done")
+    task = forms.CharField(
+        max_length=64,
+        required=False,
+        label="Type of task",
+        help_text="One that the agent’s version declares: by its checks the runs are judged.",
+    )
     cron = forms.CharField(max_length=100, label="When", help_text=CRON_HELP)
     timezone = forms.CharField(max_length=64, initial="UTC", label="Time zone")
     catch_up = forms.ChoiceField(
@@ -122,6 +128,7 @@ class ScheduleAdmin(GovernedAdmin):
             "Agent": schedule.identity,
             "Version": f"{version.number} only" if version else "whichever is published",
             "What is to be done": schedule.message,
+            "Type of task": schedule.task,
             "When": self.when(schedule),
             "Put off by up to": f"{schedule.spread_s} s" if schedule.spread_s else "",
             "Times that were missed": schedule.get_catch_up_display(),

@@ -36,6 +36,12 @@ class StartForm(forms.Form):
         label="How",
         required=False,
     )
+    task = forms.CharField(
+        label="Type of task",
+        required=False,
+        max_length=64,
+        help_text="One that the agent’s version declares: by its checks the run is judged. Empty: it is not judged.",
+    )
     criteria = _lines("It is done well when", f"{LINES} Reviewers see it beside what the agent proposes.")
     constraints = _lines("The agent keeps to")
     forbidden = _lines(

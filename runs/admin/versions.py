@@ -18,13 +18,17 @@ from agentops.console.streams import register_streams
 from identities.acting import acting_person
 from identities.admin.changes import or_propose
 from identities.policies import may_govern
-from runs.admin.indicators import read_indicators
 from runs.admin.preflight import preflight_view
 from runs.admin.provisioning import begin_view, provisioning_view
 from runs.admin.table_foresight import foresight_view
 from runs.admin.tool_use import tool_calls_view
 from runs.admin.try_it import try_view
 from runs.admin.what_if import what_if_view
+from runs.fulfilment.declared import read_tasks
+from runs.fulfilment.words import describe
+from runs.indicators.reading import read_indicators
+from runs.indicators.samples import find_task_with_runs
+from runs.indicators.watching import list_tasks
 from runs.models import AgentVersion, Price
 from runs.models.versions import list_models
 from runs.preflight import advise, check_version
@@ -113,8 +117,20 @@ class AgentVersionAdmin(GovernedAdmin):
             "routes": _read_routes(subject),
             "findings": [] if retired else check_version(subject),
             "advice": [] if retired else advise(subject, catalogue),
-            "indicators": read_indicators(subject),
+            "tasks": [
+                (task, [describe(check) for check in task.checks]) for task in read_tasks(subject.tasks)
+            ],
+            "indicators": read_indicators(subject, _choose_task(subject, request.GET.get("task"))),
         }
+
+
+def _choose_task(version: AgentVersion, asked: str | None) -> str:
+    """Return of which type of task the indicators are shown: of the first with runs unless an address names another."""
+    tasks = list_tasks(version)
+    if asked is not None and asked in tasks:
+        return asked
+    found = find_task_with_runs(version.pk, tasks)
+    return tasks[0] if found is None else found
 
 
 TASKS = {"plan": "Model for plans", "execute": "Model that carries out", "summarise": "Model for summaries"}

@@ -69,6 +69,16 @@ class RunFormBody(BodySerializer):
     budget = CeilingsBody(required=False)
 
 
+class TaskField(TextField):
+    """A type of task of the agent's version."""
+
+    def __init__(self) -> None:
+        help_text = (
+            "One of the types of tasks that the agent's version declares; by its checks the run is judged."
+        )
+        super().__init__(required=False, default="", allow_blank=True, max_length=64, help_text=help_text)
+
+
 class StartRunBody(BodySerializer):
     """A task for an agent.
 
@@ -99,6 +109,7 @@ class StartRunBody(BodySerializer):
         required=False,
         help_text="propose: what has an effect is staged, and people review all of it as one change set.",
     )
+    task = TaskField()
     form = RunFormBody(required=False)
     tool_limits = serializers.DictField(
         child=ToolLimitBody(),

@@ -11,7 +11,7 @@ from agentops.api.serializers import Fields, render_row
 from agentops.errors import NotFound
 from identities.models import User
 from runs.api.serializers import PrincipalSerializer, RunSerializer
-from runs.models import Run
+from runs.models import AgentVersion, Run
 
 
 def visible_runs(user: User) -> QuerySet[Run]:
@@ -26,6 +26,19 @@ def find_run(user: User, run_id: UUID) -> Run:
     if run is None:
         raise NotFound("unknown_run", "There is no such run, or it is not for you to see.")
     return run
+
+
+def find_version(user: User, agent_id: UUID, number: int | None) -> AgentVersion:
+    """Return the version with this number, or the newest; raises NotFound."""
+    visible = AgentVersion.objects.visible_to(user).select_related("identity")
+    newest_first = visible.filter(identity=agent_id).order_by("-number")
+    newest: AgentVersion | None = newest_first.first()
+    if newest is None:
+        raise NotFound("unknown_agent", "There is no such agent with a version that you may see.")
+    found: AgentVersion | None = newest if number is None else newest_first.filter(number=number).first()
+    if found is None:
+        raise NotFound("unknown_version", f"{newest.identity.slug} has no version {number}.")
+    return found
 
 
 def show_run(run: Run) -> Fields:

@@ -11,9 +11,9 @@ from rest_framework.response import Response
 
 from agentops.api.serializers import read_query, render_row
 from agentops.api.views import ApiView
-from agentops.errors import NotFound, PolicyDenied
+from agentops.errors import PolicyDenied
 from identities.api.authentication import caller
-from identities.models import User
+from runs.api.lookup import find_version
 from runs.api.serializers import InstallationPreflightSerializer, PreflightQuery, PreflightSerializer
 from runs.models import AgentVersion
 from runs.policies import may_inspect_installation
@@ -31,7 +31,7 @@ class Preflight(ApiView):
 
         Beside them the advice: defences that it may do without. A retired version gets none.
         """
-        version = _find_version(caller(request), agent_id, read_query(self.query, request).get("version"))
+        version = find_version(caller(request), agent_id, read_query(self.query, request).get("version"))
         findings = check_version(version)
         report = {
             "agent": version.identity.slug,
@@ -66,16 +66,3 @@ class InstallationPreflight(ApiView):
 def _advise(version: AgentVersion) -> list[Finding]:
     retired = version.state == AgentVersion.State.RETIRED
     return [] if retired else advise(version, version.catalogue.select_related("tool").order_by("tool__name"))
-
-
-def _find_version(user: User, agent_id: UUID, number: int | None) -> AgentVersion:
-    """Return the version with this number, or the newest; raises NotFound."""
-    visible = AgentVersion.objects.visible_to(user).select_related("identity")
-    newest_first = visible.filter(identity=agent_id).order_by("-number")
-    newest: AgentVersion | None = newest_first.first()
-    if newest is None:
-        raise NotFound("unknown_agent", "There is no such agent with a version that you may see.")
-    found: AgentVersion | None = newest if number is None else newest_first.filter(number=number).first()
-    if found is None:
-        raise NotFound("unknown_version", f"{newest.identity.slug} has no version {number}.")
-    return found

@@ -33,7 +33,7 @@ from identities.api.authentication import caller
 from identities.api.proposals.serializers import EmptyBody
 from identities.api.views import find_agent
 from identities.models import ApiKey, User
-from runs.api.bodies import ControlBody, PrincipalBody
+from runs.api.bodies import ControlBody, PrincipalBody, TaskField
 from runs.api.principals import principal_of
 from runs.api.serializers import PrincipalSerializer
 from runs.api.words import PRIORITIES
@@ -69,6 +69,7 @@ class ScheduleSerializer(serializers.Serializer[Schedule]):
     spread_s = serializers.IntegerField()
     mode = serializers.ChoiceField(RunMode.choices)
     priority = serializers.ChoiceField(PRIORITIES, source="get_priority_display")
+    task = serializers.CharField(allow_blank=True, help_text="As of a run.")
     state = serializers.ChoiceField(Schedule.State.choices)
     paused_for = serializers.CharField()
     due_at = serializers.DateTimeField()
@@ -105,6 +106,7 @@ class TaskBody(BodySerializer):
     )  # fmt: skip
     mode = serializers.ChoiceField(RunMode.choices, required=False, default=RunMode.ACT)
     priority = serializers.ChoiceField(PRIORITIES, required=False, default=Priority.NORMAL.label)
+    task = TaskField()
     pinned = FlagField(
         required=False, default=False, help_text="Only by the version that is published now; else it rests."
     )

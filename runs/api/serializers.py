@@ -22,7 +22,7 @@ from runs.api.words import (
 )
 from runs.conversation import Said, read_conversation, whose_turn
 from runs.family import UsedBelow
-from runs.models import Handover, Proof, Run, RunKind, RunMode, RunState, Step, ToolCall
+from runs.models import Fulfilment, Handover, Proof, Run, RunKind, RunMode, RunState, Step, ToolCall
 from tools.models import Effect
 
 Document = dict[str, Any]  # Any: a JSON document
@@ -135,6 +135,9 @@ class RunSerializer(serializers.Serializer[Run]):
         help_text="The call of that run which gave this one its task; null where none did."
     )
     mode = serializers.ChoiceField(RunMode.choices)
+    task = serializers.CharField(
+        allow_blank=True, help_text="The type of task, of those that its version declares; empty: of none."
+    )
     applies = serializers.UUIDField(
         source="applies_id",
         allow_null=True,
@@ -175,6 +178,26 @@ class RunSerializer(serializers.Serializer[Run]):
         return {**links, "agent": reverse("api:agent", args=[run.identity_id])}
 
 
+class CheckedSerializer(serializers.Serializer[Any]):  # Any: JSON of a Fulfilment's row
+    """One check of a type of task."""
+
+    passed = serializers.BooleanField()
+    said = serializers.CharField(help_text="What was asked for and what happened, without a word of the run.")
+
+
+class FulfilmentSerializer(serializers.Serializer[Fulfilment]):
+    """Whether a run did what was asked, by the checks of its type of task."""
+
+    fulfilled = serializers.BooleanField(
+        allow_null=True, help_text="Null until it is judged, and where nobody can tell any more."
+    )
+    why_unknown = serializers.CharField(allow_blank=True, help_text="Why nobody can tell.")
+    checks = CheckedSerializer(many=True)
+    judged_at = serializers.DateTimeField(
+        allow_null=True, help_text="After the end of the run, once the outcome of each of its calls is known."
+    )
+
+
 class RunDetailSerializer(RunSerializer):
     """One task given to an agent, with what came of it.
 
@@ -187,10 +210,16 @@ class RunDetailSerializer(RunSerializer):
     undone_by = serializers.SerializerMethodField(
         help_text="The undos of this run that you may see, the first one first; at most 100."
     )
+    fulfilment = serializers.SerializerMethodField(help_text="Null for a run of no task.")
     children_used = serializers.SerializerMethodField(
         help_text="What those have used by now to whom this run has given tasks, and those to whom they have. It is"
         " not in `budget.used`, and counts against `budget.limits`."
     )
+
+    @extend_schema_field(FulfilmentSerializer(allow_null=True))
+    def get_fulfilment(self, run: Run) -> Fields | None:
+        found = self.context["fulfilment"]
+        return None if found is None else render_row(FulfilmentSerializer, found)
 
     @extend_schema_field(UsedBelowSerializer)
     def get_children_used(self, run: Run) -> Fields:

@@ -12,6 +12,7 @@ from runs.api import (
     events,
     extensions,
     handovers,
+    indicators,
     memories,
     preflight,
     proposals,  # noqa: F401  says what may be proposed
@@ -112,5 +113,6 @@ urlpatterns = [
     path(
         "agents/<uuid:agent_id>/blast-radius", blast_radius.BlastRadiusDetail.as_view(), name="blast-radius"
     ),
+    path("agents/<uuid:agent_id>/indicators", indicators.Indicators.as_view(), name="indicators"),
     path("agents/<uuid:agent_id>/preflight", preflight.Preflight.as_view(), name="agent-preflight"),
 ]

@@ -26,7 +26,7 @@ from runs.api.principals import principal_of, read_proof
 from runs.api.serializers import RunDetailSerializer, RunSerializer, StepSerializer, TraceSerializer
 from runs.changesets.forms import Ceilings, RunForm
 from runs.family import read_used_below
-from runs.models import Priority, Run, RunMode, Step
+from runs.models import Fulfilment, Priority, Run, RunMode, Step
 from runs.services import start_run
 from runs.trace import read_totals, read_trace
 from runs.words import read_ending
@@ -72,6 +72,7 @@ class Runs(ListView):
 
         Answers 403 `principal_not_proven` when the caller may not say for whom the run acts.
         403 `application_only` or `staff_only`: the agent is started by the others.
+        422 `unknown_task`: the agent's version does not declare it.
         409 `parent_ended`: nothing is done any more on behalf of that run.
         """
         read_key(request, required=True)
@@ -109,6 +110,7 @@ def _read_task(
         "limits": body.get("tool_limits"),
         "priority": Priority[body.get("priority", "normal").upper()],
         "mode": RunMode(body.get("mode", "act")),
+        "task": body["task"],
         "form": _read_form(body["form"]) if "form" in body else None,
     }
 
@@ -128,6 +130,7 @@ class RunDetail(ApiView):
         run = find_run(actor, run_id)
         undos = Run.objects.visible_to(actor).undoing(run).values_list("pk", flat=True)[:MOST_UNDOS]
         told = {"ending": read_ending(run), "undos": undos, "used_below": read_used_below(run)}
+        told["fulfilment"] = Fulfilment.objects.filter(run=run).first() if run.task else None
         return Response(render_row(RunDetailSerializer, run, **told))
 
 

@@ -70,6 +70,7 @@ def _name(version: AgentVersion) -> Row:
         "number": version.number,
         "model": version.model,
         **roles,
+        **({"tasks": version.tasks} if version.tasks else {}),
         "catalogue": [str(tool) for tool in tools],
     }
 

@@ -4,12 +4,15 @@ A version is looked at each time its runs have doubled, so that a large differen
 later. Each look compares means by Welch's t-test of unequal variances (Biometrika 34, 1947), one-sided, and has an
 equal share of the rate that is declared for all looks together (Bonferroni's inequality): how often somebody looks
 does not change how often they are alarmed without cause. A difference that nobody would mind is none.
+
+Shares are compared by Fisher's exact test, one-sided: of a version of which 9 of 10 runs have something, 20 runs in
+a row may have it by chance, and a variance that is nothing would make that certain.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
+from math import comb, sqrt
 from statistics import NormalDist
 
 # After so many completed runs of the new version it is looked at.
@@ -19,7 +22,8 @@ MOST_BEFORE = 640  # of the version before, the newest
 FALSE_ALARMS = 0.01  # of one unit of one version that takes as much as the one before, over all looks
 MINDED = 1.1  # times as much
 
-_Z = NormalDist().inv_cdf(1 - FALSE_ALARMS / len(LOOKS))
+_OF_LOOK = FALSE_ALARMS / len(LOOKS)
+_Z = NormalDist().inv_cdf(1 - _OF_LOOK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,28 @@ def takes_more(now: Sample, before: Sample) -> bool:
     of_now, of_before = now.variance / now.number, before.variance / before.number
     error = sqrt(of_now + of_before)
     return now.mean - before.mean > _critical(_freedom(of_now, now.number, of_before, before.number)) * error
+
+
+def happens_more(now: Sample, before: Sample) -> bool:
+    """Return the same of two shares: of samples of ones and noughts."""
+    if min(now.number, before.number) < LEAST_RUNS or now.mean <= before.mean * MINDED:
+        return False
+    return _by_chance(_number(now), now.number, _number(before), before.number) < _OF_LOOK
+
+
+def _number(sample: Sample) -> int:
+    return round(sample.mean * sample.number)
+
+
+def _by_chance(now: int, of_now: int, before: int, of_before: int) -> float:
+    """Return how likely so many or more of those that have it are among the new ones, if it is all the same."""
+    have = now + before
+    likely = comb(of_now, now) * comb(of_before, before) / comb(of_now + of_before, have)
+    total = likely
+    for each in range(now, min(of_now, have)):  # each from the one before it, as both go with factorials
+        likely *= (of_now - each) * (have - each) / ((each + 1) * (of_before - have + each + 1))
+        total += likely
+    return total
 
 
 def _freedom(of_now: float, now: int, of_before: float, before: int) -> float:

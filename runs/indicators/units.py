@@ -13,6 +13,9 @@ class Unit:
     label: str
     worse: str
     sql: str
+    is_share: bool = (
+        False  # of each run it is said whether, not how much: 1, 0, or null where nobody can tell
+    )
 
 
 _REQUESTS = "SELECT {what} FROM approvals_approvalrequest a WHERE a.subject_ref = r.id::text"
@@ -43,4 +46,17 @@ UNITS = (
         f"({_CALLS.format(states=_FAILED)})",
     ),
 )
-BY_NAME = {unit.name: unit for unit in UNITS}
+UNFULFILLED = Unit(
+    "unfulfilled",
+    "runs that did not do what was asked",
+    "less often what was asked",
+    "(SELECT 1 - f.fulfilled::int FROM runs_fulfilment f WHERE f.run_id = r.id)",
+    is_share=True,
+)
+ALL_UNITS = (*UNITS, UNFULFILLED)
+BY_NAME = {unit.name: unit for unit in ALL_UNITS}
+
+
+def units_of(task: str) -> tuple[Unit, ...]:
+    """Return what is counted of runs of a type of task; those of none have no checks to fulfil."""
+    return ALL_UNITS if task else UNITS

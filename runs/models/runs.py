@@ -95,6 +95,13 @@ class Run(models.Model):
     delegated_step = models.PositiveIntegerField(null=True)
     delegated_call = models.PositiveSmallIntegerField(null=True)
     task_digest = models.CharField(max_length=64, blank=True, db_default="")
+    task = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The type of task, of those that its version declares, by whose checks it is judged.",
+    )
     # Of a run that an agent outside plans: the digest of what its client calls the conversation.
     kind = models.CharField(max_length=8, choices=RunKind, default=RunKind.TASK, db_default=RunKind.TASK)
     conversation = models.CharField(max_length=64, blank=True, db_default="")
@@ -180,8 +187,8 @@ class Run(models.Model):
             models.Index(fields=["team", "-id"], name="run_by_team"),
             models.Index(fields=["identity", "-id"], name="run_by_identity"),
             models.Index(
-                fields=["agent_version", "-id"],
-                name="run_completed_by_version",
+                fields=["agent_version", "task", "-id"],
+                name="run_completed_by_task",
                 condition=Q(state="completed"),
             ),
             models.Index(fields=["parent"], name="run_by_parent", condition=Q(parent__isnull=False)),

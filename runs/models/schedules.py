@@ -49,6 +49,7 @@ class Schedule(models.Model):
     credential = models.ForeignKey(ApiKey, on_delete=models.PROTECT, null=True, related_name="+")
     principal = models.ForeignKey(Principal, on_delete=models.PROTECT, related_name="+")
     message = models.TextField()
+    task = models.CharField(max_length=64, blank=True, default="", db_default="")
     mode = models.CharField(max_length=8, choices=RunMode, default=RunMode.ACT)
     priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL)
     cron = models.CharField(max_length=100)

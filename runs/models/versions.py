@@ -13,6 +13,7 @@ from agentops.engine.state import RECENT_LIMIT
 from agentops.engine.tiers import MOST_MODELS
 from agentops.identifiers import new_id
 from identities.models import AgentIdentity, User
+from runs.fulfilment.declared import Undeclarable, read_tasks
 from runs.querysets import AgentVersionQuerySet
 from tools.models import ToolVersion
 
@@ -45,6 +46,14 @@ def check_model_roles(roles: object) -> None:
             raise ValidationError(f"{role} is a list of models' names")
         if not 1 <= len(set(named)) == len(named) <= MOST_MODELS:
             raise ValidationError(f"{role} names one to {MOST_MODELS} models, each once")
+
+
+def check_tasks(tasks: object) -> None:
+    """Refuse types of tasks whose checks say nothing that can be told of a run."""
+    try:
+        read_tasks(tasks)
+    except Undeclarable as error:
+        raise ValidationError(str(error)) from error
 
 
 def list_models(version: AgentVersion) -> list[str]:
@@ -185,6 +194,13 @@ class AgentVersion(models.Model):
         db_default=90,
         validators=[MinValueValidator(1), MaxValueValidator(LONGEST_MEMORY_DAYS)],
         help_text="For so long a note is read.",
+    )
+    tasks = models.JSONField(
+        default=list,
+        db_default=Value([], models.JSONField()),
+        blank=True,
+        validators=[check_tasks],
+        help_text="Types of tasks that its runs can be started with, and by which checks each is fulfilled.",
     )
     # Below 2 and beyond what the engine remembers nothing would ever be found to repeat itself.
     repeat_limit = models.PositiveSmallIntegerField(

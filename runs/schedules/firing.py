@@ -136,6 +136,7 @@ def _start_checked(schedule: Schedule, now: datetime) -> Run:
             issuer=schedule.principal.issuer, subject=schedule.principal.subject,
             application=schedule.application, credential=schedule.credential,
             priority=Priority(schedule.priority), mode=RunMode(schedule.mode),
+            task=schedule.task,
         )  # fmt: skip
         if schedule.agent_version_id not in (None, run.agent_version_id):
             raise StateConflict("version_changed", "another version is published than it was set for")

@@ -15,6 +15,7 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from agentops.text import is_blank
 from identities.models import STAFF_ISSUER, AgentIdentity, ApiKey, User
+from runs.fulfilment.judging import check_task
 from runs.models import AgentVersion, Priority, RunMode, Schedule
 from runs.policies import May, may_control_schedule, may_start, may_start_version
 from runs.schedules.timing import check_times, first_after, put_off
@@ -39,6 +40,7 @@ class Task:
     spread_s: int = 0
     mode: str = RunMode.ACT
     priority: int = Priority.NORMAL
+    task: str = ""
     pinned: bool = False
 
 
@@ -63,6 +65,7 @@ def create_schedule(
     may_start(actor, agent, application, (issuer, subject)).enforce()
     version = published_version(agent)
     may_start_version(version, application).enforce()
+    check_task(version, task.task, RunMode(task.mode))
     user = find_principal(agent, issuer, subject)
     schedule = Schedule(
         id=new_id(), team_id=agent.team_id, identity=agent, owner=actor, application=application,
@@ -91,6 +94,7 @@ def change_schedule(
     _require_owner(actor, locked)
     _require_open(locked)
     version = published_version(locked.identity)
+    check_task(version, task.task, RunMode(task.mode))
     for column, value in _columns(task, version).items():
         setattr(locked, column, value)
     locked.credential = credential
@@ -230,7 +234,7 @@ def _facts(schedule: Schedule) -> dict[str, Any]:  # Any: JSON
         "principal": str(schedule.principal_id), "version": str(version) if version else None,
         "cron": schedule.cron, "timezone": schedule.timezone, "catch_up": str(schedule.catch_up),
         "overlap": str(schedule.overlap), "spread_s": schedule.spread_s, "mode": str(schedule.mode),
-        "priority": int(schedule.priority), "due_at": schedule.due_at.isoformat(),
+        "priority": int(schedule.priority), "task": schedule.task, "due_at": schedule.due_at.isoformat(),
     }  # fmt: skip
 
 

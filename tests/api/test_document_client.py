@@ -581,6 +581,8 @@ def look_around(story: Story) -> None:
     (agent,) = client.pages(story.alice, "listAgents")
     assert client.call(story.alice, "getAgent", agent_id=agent["id"]) == agent
     client.call(story.alice, "getPreflight", agent_id=agent["id"])
+    taken = client.call(story.alice, "getIndicators", agent_id=agent["id"])
+    assert (taken["tasks"], taken["regressions"]) == ([""], [])
     client.call(story.alice, "getBlastRadius", agent_id=agent["id"])
     campaign = story.open_campaign()
     assert client.call(story.alice, "getCampaign", campaign_id=campaign)["items"]

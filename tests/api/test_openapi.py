@@ -98,6 +98,7 @@ OPERATIONS = {
     "getConfirmation",
     "getExtension",
     "getHandover",
+    "getIndicators",
     "getInstallationPreflight",
     "getPreflight",
     "getProposal",

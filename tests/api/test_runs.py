@@ -46,6 +46,7 @@ def test_an_application_starts_a_run_for_its_user(
         "id": str(run.pk),
         "kind": "task",
         "mode": "act",
+        "task": "",
         "applies": None,
         "state": "queued",
         "status_reason": "",

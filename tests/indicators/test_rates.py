@@ -10,7 +10,7 @@ from statistics import NormalDist
 import pytest
 
 from runs.indicators import rule
-from runs.indicators.rule import FALSE_ALARMS, LOOKS, MOST_BEFORE, Sample, takes_more
+from runs.indicators.rule import FALSE_ALARMS, LOOKS, MOST_BEFORE, Sample, happens_more, takes_more
 
 pytestmark = [pytest.mark.slow, pytest.mark.indicators]
 
@@ -44,13 +44,23 @@ def waiting(dice: Random) -> float:
 SHAPES: tuple[Draw, ...] = (cost, steps, errors, waiting)
 
 
-def found_at(dice: Random, draw: Draw, times: float = 1.0) -> int | None:
+Rule = Callable[[Sample, Sample], bool]
+
+
+def happens(share: float) -> Draw:
+    """So many runs of a hundred did not do what was asked."""
+    return lambda dice: float(dice.random() < share)
+
+
+def found_at(
+    dice: Random, draw: Draw, times: float = 1.0, by_rule: Rule = takes_more, then: Draw | None = None
+) -> int | None:
     """Return at which look a version is found that takes so many times as much as the one before it."""
-    before = sample([draw(dice) for _ in range(MOST_BEFORE)])
+    before = sample([(then or draw)(dice) for _ in range(MOST_BEFORE)])
     values: list[float] = []
     for look in LOOKS:
         values += [draw(dice) * times for _ in range(look - len(values))]
-        if takes_more(sample(values), before):
+        if by_rule(sample(values), before):
             return look
     return None
 
@@ -90,6 +100,50 @@ def test_a_fifth_more_is_found(draw: Draw, by: int, power: float) -> None:
     found = share_found(draw, 1.2, by, versions=600)
     print(f"\n{draw.__name__}: a fifth more is found by {by} runs in {found:.3f} of cases, stated {power}")
     assert found >= power
+
+
+# --- shares: what was asked was not done --------------------------------------------------------------------------
+
+SHARES = (0.01, 0.05, 0.3, 0.9, 0.99)
+
+
+def share_of_shares_found(
+    share: float, before: float, by: int = LOOKS[-1], versions: int = VERSIONS
+) -> float:
+    dice = Random(20261130)
+    draws = happens(share), happens(before)
+    found = [found_at(dice, draws[0], by_rule=happens_more, then=draws[1]) for _ in range(versions)]
+    return sum(look is not None and look <= by for look in found) / versions
+
+
+@pytest.mark.parametrize("share", SHARES)
+def test_false_alarms_of_shares_are_no_more_than_declared(
+    share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_it_is = share_of_shares_found(share, share)
+    monkeypatch.setattr(rule, "MINDED", 1.0)
+    alone = share_of_shares_found(share, share)
+    print(f"\n{share:.2f} unfulfilled: false alarms {as_it_is:.4f}, of the test alone {alone:.4f}")
+    assert max(as_it_is, alone) <= most_by_chance(FALSE_ALARMS)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "by", "power"), [(0.05, 0.15, 160, 0.75), (0.05, 0.1, 640, 0.65), (0.0, 0.1, 160, 0.95)]
+)
+def test_what_fails_more_often_is_found(before: float, now: float, by: int, power: float) -> None:
+    found = share_of_shares_found(now, before, by, versions=600)
+    print(
+        f"\n{before:.2f} to {now:.2f} unfulfilled: found by {by} runs in {found:.3f} of cases, stated {power}"
+    )
+    assert found >= power
+
+
+def test_by_means_and_variances_alone_shares_would_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mutant: where almost all have it, twenty in a row leave no variance, and any difference is certain."""
+    monkeypatch.setattr(rule, "MINDED", 1.0)
+    dice = Random(20261130)
+    found = [found_at(dice, happens(0.9)) for _ in range(400)]
+    assert sum(look is not None for look in found) / 400 > most_by_chance(FALSE_ALARMS, 400)
 
 
 def test_without_shares_of_the_rate_there_are_more_alarms(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -194,8 +194,8 @@ def test_without_the_memory_of_what_was_found_it_would_be_found_again(
         monkeypatch,
         watching,
         "_tell",
-        'f"{version.pk}:{found.unit}"',
-        'f"{version.pk}:{found.unit}:{new_id()}"',
+        'f"{version.pk}:{found.task}:{found.unit}"',
+        'f"{version.pk}:{found.task}:{found.unit}:{new_id()}"',
     )
     rewrite(monkeypatch, watching, "_keep", "if is_new:", "if True:")
     complete(company, two[1], 45, "0.05", 3)

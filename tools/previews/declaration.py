@@ -74,11 +74,6 @@ def is_argument(value: Json) -> bool:
     return isinstance(value, str) and value.startswith(ARGUMENT)
 
 
-def steps_of(pointer: str) -> list[str]:
-    """Return the names that a JSON pointer leads through."""
-    return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
-
-
 def path_of(argument: str) -> list[str]:
     """Return the names that ``$arguments.a.b`` leads through."""
     return argument.removeprefix(ARGUMENT).split(".")

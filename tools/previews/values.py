@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 from agentops.amounts import plain_decimal
+from agentops.pointers import follow
 from agentops.text import is_blank
 from tools.amounts import LARGEST, number_of
 from tools.formats import find_hidden
-from tools.previews.declaration import COUNTED, ChangeType, is_argument, is_pointer, path_of, steps_of
+from tools.previews.declaration import COUNTED, ChangeType, is_argument, is_pointer, path_of
 
 Json = Any  # a value of a definition, a call or an answer
 LONGEST_TEXT, LONGEST_STATUS, MOST_LISTED = 500, 80, 50
@@ -49,19 +50,10 @@ def find(source: Json, arguments: Mapping[str, Json], answer: Json) -> Json:
 
 def point(answer: Json, pointer: str) -> Json:
     """Return what a JSON pointer leads to (RFC 6901); raises Unreadable."""
-    value = answer
-    for step in steps_of(pointer):
-        if isinstance(value, dict) and step in value:
-            value = value[step]
-        elif isinstance(value, list) and step.isascii() and step.isdigit() and str(int(step[:9])) == step:
-            value = value[int(step)] if int(step) < len(value) else _missing(pointer)
-        else:
-            _missing(pointer)
-    return value
-
-
-def _missing(pointer: str) -> Json:
-    raise Unreadable(f"its answer has no {pointer}")
+    try:
+        return follow(answer, pointer)
+    except LookupError:
+        raise Unreadable(f"its answer has no {pointer}") from None
 
 
 def _argument(arguments: Json, path: list[str]) -> Json:

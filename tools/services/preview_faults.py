@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from agentops.pointers import steps_of
 from tools.models import Effect, Tool, ToolVersion
 from tools.previews.declaration import (
     ARGUMENT,
@@ -17,7 +18,6 @@ from tools.previews.declaration import (
     is_pointer,
     path_of,
     read_preview,
-    steps_of,
 )
 from tools.previews.values import Unreadable, check
 from tools.services.definition import ToolDefinition

@@ -20,10 +20,12 @@ from agentops.demo.shop.seed import load_seed
 from agentops.errors import AgentOpsError
 from approvals.models import ApprovalRequest
 from approvals.services import read_evidence
-from identities.models import Application, User
+from identities.models import AgentIdentity, Application, User
+from runs.indicators.watching import list_tasks
 from runs.management.terminal import ANSWERS, answer_request
 from runs.models import Run
 from runs.services import cancel_run, start_run
+from runs.starting import published_version
 from runs.trace import read_totals, read_trace
 from runs.words import read_ending
 from tools.previews.wording import tell
@@ -31,7 +33,7 @@ from tools.previews.wording import tell
 # How long the run may take by itself from the last answer on, and when somebody at the console has to be found.
 TERMINAL_S, CONSOLE_S = 120.0, 900.0
 CANCELLED_WITHIN_S = 20.0
-STORY = "refund_broken_kettle"
+STORY, TASK = "refund_broken_kettle", "refund"
 APPLICATION, AGENT, APPROVER = "shop-app", "refunds-agent", "fiona"
 EMAIL = re.compile(r"[\w.]+@[\w.]+\w")
 LANE_MARKS = {"decided": "decided ", "executed": "executed", "broke": "BROKE   "}
@@ -71,6 +73,12 @@ def choose_request(message: str, played: int) -> Told:
         f"Hello, this is {customer['name']} ({customer['email']}). The {thing} from my order {order['id']} arrived "
         "broken. I would like my money back for it, please.",
     )
+
+
+def find_task(agent: AgentIdentity, story: str) -> str:
+    """Return of which type of task a story is; none, too, where somebody has published a version without it."""
+    is_declared = story == STORY and TASK in list_tasks(published_version(agent))
+    return TASK if is_declared else ""
 
 
 def console_url() -> str:
@@ -166,6 +174,7 @@ class Command(BaseCommand):
             issuer="https://shop.example",
             subject=told.customer,
             application=application,
+            task=find_task(agent, story),
         )
 
     def _answer(self, run: Run, answer: str | None) -> None:
