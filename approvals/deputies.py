@@ -52,13 +52,15 @@ def is_left_to(absence: Absence) -> Q:
 
 
 def may_stand_in(absence: Absence) -> Q:
-    """Return the condition that a request's present stage asks the absent, whose seat nobody has taken.
+    """Return the condition that a request's present stage asks the absent, who could decide it, and whose seat is free.
 
-    That the absent have no part in it is ``is_deputy_of_a_part``'s to say.
+    That the absent have no part in it themselves is ``is_deputy_of_a_part``'s to say of the deputy. Where they stand in
+    for somebody with a part, they could not decide it, and so nobody does in their seat.
     """
     absent = absence.absent
     asked = is_asked(absent) if absence.group_id is None else is_asked_in(absence.group_id, absent)
-    return is_left_to(absence) & Q(asked) & is_free(absent)
+    is_barred = is_deputy_of_a_part(read_absences(absent))
+    return is_left_to(absence) & Q(asked) & is_free(absent) & ~is_barred
 
 
 def is_deputy_of_a_part(absences: Iterable[Absence]) -> Q:
