@@ -32,10 +32,12 @@ FORGIVE = (
 FORGET = "from django_otp_webauthn.models import WebAuthnCredential as K; K.objects.all().delete()"
 # No other journey asks for as much.
 KEY_FROM = """
+from decimal import Decimal
 from approvals.governing import Ruling, set_approval_rule
 from identities.models import Team, User
 from tools.models import Tool
-ruling = Ruling("Much money", ({"needed": 1},), tool=Tool.objects.get(name="refund_payment").pk, min_amount=159,
+much = Decimal(159)
+ruling = Ruling("Much money", ({"needed": 1},), tool=Tool.objects.get(name="refund_payment").pk, min_amount=much,
                 currency="USD", factor="key")
 ada = User.objects.get(username="ada")
 set_approval_rule(actor=ada, team=Team.objects.get(slug="support"), place=50, ruling=ruling)
