@@ -64,9 +64,9 @@ def test_the_page_asks_for_the_key_also_where_a_factor_was_given_just_now(compan
         assert f'data-about="{verdict}:{again.digest}"' in page
     assert 'name="code" value=""' in page  # without which the browser would send the form unsigned
     company.let_decide(again.tool, company.cast.bob)
-    page = show(sign_in(company.cast.bob), again)
-    assert "you have none that counts at this address" in text_of(page)
-    assert page.content.decode().count('disabled aria-describedby="takes-key"') == 2
+    keyless = show(sign_in(company.cast.bob), again)
+    assert "you have none that counts at this address" in text_of(keyless)
+    assert keyless.content.decode().count('disabled aria-describedby="takes-key"') == 2
 
 
 def test_nor_does_the_digest_before_decide_about_the_state_after(company: Company) -> None:
