@@ -83,7 +83,7 @@ def await_waiter() -> None:
 
 def decide_two_while_they_are_withdrawn() -> str:
     """Lock two requests of a subject in the order of their ids, as a batch does, while they are withdrawn."""
-    ids = new_id(), new_id()
+    ids = sorted((new_id(), new_id()))
     # The second stands before the first in the table: without an order it is met first.
     second, first = (request_for("waiting", id=pk, subject_ref="the same run") for pk in reversed(ids))
     assert first.pk < second.pk
