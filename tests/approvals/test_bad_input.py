@@ -14,6 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from approvals import services
+from approvals.admin import editing
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.services import expire_requests, void_request
 from tests.approvals.test_admin import MODEL, decide, show, state_of
@@ -190,6 +191,15 @@ def test_arguments_that_are_no_json_of_ours_are_refused_where_a_call_is_edited(
     answer = client.post(path, form)
     assert answer.status_code in (409, 422), text_of(answer)[:500]
     assert state_of(waiting) == "waiting"
+
+
+def test_mutant_that_reads_them_as_python_does_breaks_on_half_a_pair(
+    company: Company, waiting: ApprovalRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(editing, "decode_json", lambda text, **_: json.loads(text))
+    form = {"digest": waiting.digest, "step": "look", "arguments": '{"order_id": "\\ud800"}'}
+    with pytest.raises(UnicodeError):
+        sign_in(company.cast.fiona).post(page_of(MODEL, "edit", waiting.pk), form)
 
 
 @pytest.mark.parametrize("name", ["reason", "digest", "verdict", "preset"])
