@@ -10,16 +10,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.apps import apps
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Case, Exists, IntegerField, OuterRef, Q, Value, When
 from django.utils import timezone
 
 from agentops.look_once import look_once
 from approvals.duties import has_part
 from approvals.seats import approves_in_team, is_asked, is_asked_in, is_free, may_approve
-from identities.roles import AUDITOR
+from identities.roles import is_auditor_now
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from approvals.models import Absence
     from identities.models import User
@@ -33,8 +33,14 @@ def read_absences(deputy: User, at: datetime | None = None) -> list[Absence]:
 
 
 def _read_absences(deputy: User, at: datetime | None) -> list[Absence]:
-    rows = apps.get_model("approvals", "Absence").objects.standing(at or timezone.now())
-    return list(rows.filter(deputy=deputy).select_related("absent").order_by("declared_at", "pk"))
+    """Read them in one statement, each with those in which the absent stand in for others themselves."""
+    standing = apps.get_model("approvals", "Absence").objects.standing(at or timezone.now())
+    own = Q(deputy=deputy) | Q(deputy__in=standing.filter(deputy=deputy).values("absent"))
+    rows = list(standing.filter(own).select_related("absent", "deputy").order_by("declared_at", "pk"))
+    found = [row for row in rows if row.deputy_id == deputy.pk]
+    for absence in found:
+        absence.behind = [row for row in rows if row.deputy_id == absence.absent_id]
+    return found
 
 
 def is_about(absence: Absence) -> Q:
@@ -46,19 +52,28 @@ def is_about(absence: Absence) -> Q:
 def is_left_to(absence: Absence) -> Q:
     """Return the condition that a request is one of those that the absent could decide, and its deputy may see."""
     absent = absence.absent
-    if not absent.is_active or absent.kind != "person" or absent.groups.filter(name=AUDITOR).exists():
+    if not absent.is_active or absent.kind != "person":
         return Q(pk__in=[])
-    return is_about(absence) & may_approve(absent) & approves_in_team(absence.deputy)
+    decides = ~Q(is_auditor_now(absent))
+    return is_about(absence) & decides & may_approve(absent) & approves_in_team(absence.deputy)
 
 
 def may_stand_in(absence: Absence) -> Q:
-    """Return the condition that a request's present stage asks the absent, whose seat nobody has taken.
+    """Return the condition that a request's present stage asks the absent, who could decide it, and whose seat is free.
 
-    That the absent have no part in it is ``is_deputy_of_a_part``'s to say.
+    That the absent have no part in it themselves is ``is_deputy_of_a_part``'s to say of the deputy. Where they stand in
+    for somebody with a part, they could not decide it, and so nobody does in their seat.
     """
     absent = absence.absent
     asked = is_asked(absent) if absence.group_id is None else is_asked_in(absence.group_id, absent)
-    return is_left_to(absence) & Q(asked) & is_free(absent)
+    is_barred = is_deputy_of_a_part(absence.behind)
+    return is_left_to(absence) & Q(asked) & is_free(absent) & ~is_barred
+
+
+def find_place(absences: Sequence[Absence], holds: Callable[[Absence], Q]) -> Case:
+    """Return the place of the first absence of which something holds, as an expression: one statement for them all."""
+    cases = [When(holds(absence), then=Value(place)) for place, absence in enumerate(absences)]
+    return Case(*cases, output_field=IntegerField())
 
 
 def is_deputy_of_a_part(absences: Iterable[Absence]) -> Q:

@@ -33,6 +33,8 @@ _HAS_SEAT = """EXISTS (SELECT 1 FROM approvals_stagegroup g WHERE g.request_id =
             JOIN auth_permission c ON c.id = p.permission_id
             JOIN identities_user_groups m ON m.group_id = p.group_id
             WHERE m.user_id = {who}.id AND p.content_object_id = a.tool_id AND c.codename = 'approve_calls'))"""
+_AUDITS = """EXISTS (SELECT 1 FROM identities_user_groups m JOIN auth_group r ON r.id = m.group_id
+        WHERE m.user_id = {who}.id AND r.name = 'auditor')"""
 # A deputy counts as long as the absence is not taken back and the absent could decide themselves. That its time has
 # run out since takes nothing back: it says until when the deputy may decide.
 _STANDS_IN = f"""EXISTS (SELECT 1 FROM approvals_absence s JOIN identities_user h ON h.id = s.absent_id
@@ -42,11 +44,11 @@ _STANDS_IN = f"""EXISTS (SELECT 1 FROM approvals_absence s JOIN identities_user 
         AND h.is_active AND h.kind = 'person' AND h.id <> i.owner_id
         AND NOT EXISTS (SELECT 1 FROM approvals_approvalparent b
             JOIN identities_agentidentity o ON o.id = b.identity_id WHERE b.request_id = a.id AND o.owner_id = h.id)
-        AND {_HAS_SEAT.format(who="h")}
+        AND {_HAS_SEAT.format(who="h")} AND NOT {_AUDITS.format(who="h")}
         AND (s.group_id IS NULL OR approvals_is_asked_in(s.group_id, h.id, a.id, d.stage))
         AND approvals_approves_in(u.id, a.team_id))"""  # noqa: S608  constants
 # Whether who approved may still approve (see `approvals.seats` and `approvals.deputies`).
-_MAY = f"""u.is_active AND u.kind = 'person' AND u.id <> i.owner_id
+_MAY = f"""u.is_active AND u.kind = 'person' AND u.id <> i.owner_id AND NOT {_AUDITS.format(who="u")}
     AND NOT EXISTS (SELECT 1 FROM approvals_approvalparent b JOIN identities_agentidentity o ON o.id = b.identity_id
         WHERE b.request_id = a.id AND o.owner_id = u.id)
     AND CASE WHEN d.absence_id IS NULL AND d.deputy_for_id IS NULL THEN {_HAS_SEAT.format(who="u")}

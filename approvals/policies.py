@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import BooleanField, Case, ExpressionWrapper, Q, QuerySet, Value, When
 
 from agentops.console.second_factor import REQUIRED
-from approvals.deputies import is_deputy_of_a_part, is_left_to, may_stand_in, read_absences
+from approvals.deputies import find_place, is_deputy_of_a_part, is_left_to, may_stand_in, read_absences
 from approvals.duties import PARTS
 from approvals.models import Absence, ApprovalParent, ApprovalRequest
 from approvals.models.requests import Factor
@@ -100,9 +101,8 @@ def _find_seat(
     taken = given[0] if given else None
     if is_theirs and taken is None:
         return MayDecide(True)
-    for absence in absences:
-        if this.filter(may_stand_in(absence)).exists():
-            return MayDecide(True, absence=absence)
+    if absence := _find_first(this, absences, may_stand_in):
+        return MayDecide(True, absence=absence)
     if is_theirs and taken is not None:
         return MayDecide(
             False,
@@ -114,11 +114,24 @@ def _find_seat(
 
 def _find_part_of_absent(request: ApprovalRequest, absences: list[Absence]) -> MayDecide | None:
     """Return the refusal of a deputy of somebody with a part: they would count as little."""
-    for absence in absences:
-        if ApprovalRequest.objects.filter(is_deputy_of_a_part([absence]), pk=request.pk).exists():
-            detail = f"you are the deputy of {absence.absent}, who has a part in this; ask a colleague"
-            return MayDecide(False, "deputy_of_a_part", detail)
-    return None
+    this = ApprovalRequest.objects.filter(pk=request.pk)
+    absence = _find_first(this, absences, lambda each: is_deputy_of_a_part([each]))
+    if absence is None:
+        return None
+    detail = f"you are the deputy of {absence.absent}, who has a part in this; ask a colleague"
+    return MayDecide(False, "deputy_of_a_part", detail)
+
+
+def _find_first(
+    this: QuerySet[ApprovalRequest], absences: list[Absence], holds: Callable[[Absence], Q]
+) -> Absence | None:
+    """Return the first absence of which something holds for this request."""
+    if not absences:
+        return None
+    place: int | None = (
+        this.annotate(first=find_place(absences, holds)).values_list("first", flat=True).first()
+    )
+    return None if place is None else absences[place]
 
 
 def _find_part(actor: User, request: ApprovalRequest) -> MayDecide | None:

@@ -13,7 +13,7 @@ from approvals.duties import has_part
 from approvals.seats import is_asked, is_free, may_approve
 from approvals.unready import is_unready
 from identities.querysets import is_known_person
-from identities.roles import is_auditor
+from identities.roles import is_auditor, is_auditor_now
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -70,12 +70,12 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
         if not is_known_person(user):
             return self.none()
         parents = apps.get_model("approvals", "ApprovalParent").objects.filter(request=OuterRef("pk"))
-        apart = ~Exists(parents.filter(has_part(user)))
+        apart = ~Exists(parents.filter(has_part(user))), ~is_auditor_now(user)
         absences = read_absences(user)
         seats = may_approve(user) & Q(is_asked(user)) & is_free(user)
         for absence in absences if as_deputy else ():
             seats |= may_stand_in(absence)
-        waiting = self.put_to_people().filter(seats, apart).exclude(has_part(user))
+        waiting = self.put_to_people().filter(seats, *apart).exclude(has_part(user))
         if absences:
             waiting = waiting.exclude(is_deputy_of_a_part(absences))
         return waiting.exclude(decisions__decided_by=user)

@@ -294,7 +294,9 @@ def void_request(request: UUID, *, code: str, now: datetime) -> bool:
 
 def _void(requests: QuerySet[ApprovalRequest], code: str, now: datetime) -> int:
     unused = requests.select_for_update().filter(state__in=("waiting", "approved"), consumed_at=None)
-    voided = list(unused)
+    voided = list(
+        unused.order_by("pk")
+    )  # as whoever decides many: two who lock them cannot wait for one another
     for request in voided:
         ApprovalRequest.objects.filter(pk=request.pk).update(state="voided", decided_at=now)
         record(request.id, STREAM_KIND, Draft("approval.voided", now, {"code": code}))

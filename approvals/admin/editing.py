@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from agentops.console.security_keys import offers_keys, take_signature
 from agentops.console.sources import find_in, mark_at
 from agentops.errors import AgentOpsError, ValidationFailed
+from agentops.strict_json import MAX_DEPTH, MalformedJSON, decode_json
 from approvals.edits import Look, edit_call, look_at_edit
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.policies import may_decide
@@ -41,8 +42,8 @@ def form_of(request: HttpRequest, asked: ApprovalRequest) -> ArgumentsForm:
 
 def _read(request: HttpRequest) -> Any:  # Any: JSON
     try:
-        return json.loads(request.POST.get("arguments", ""))
-    except (ValueError, RecursionError):
+        return decode_json(request.POST.get("arguments", ""), max_depth=MAX_DEPTH)
+    except MalformedJSON:
         return None
 
 

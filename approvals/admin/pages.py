@@ -14,6 +14,7 @@ from approvals.denials import read_presets
 from approvals.history import read_edit, tell_edit
 from approvals.likeness import read_likeness
 from approvals.models import ApprovalDecision, ApprovalRequest, PassedRequest
+from approvals.models.requests import Factor
 from approvals.pace import read_rest_in_words
 from approvals.passing_on import tell_others
 from approvals.policies import may_decide
@@ -75,6 +76,7 @@ def decision_context(request: HttpRequest, user: User, asked: ApprovalRequest) -
             "absence": refusal.absence,
             **rest_context(user, asked),
             "needs_code": not has_fresh_factor(acting_person(request)),
+            "takes_key": asked.factor == Factor.KEY,
             "has_key": offers_keys(request),
             "presets": read_presets([asked.team_id])[asked.team_id],
         }

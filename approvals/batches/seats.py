@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
-from approvals.deputies import may_stand_in, read_absences
+from approvals.deputies import find_place, may_stand_in, read_absences
 from approvals.models import Absence, ApprovalRequest
 from identities.models import User
 
@@ -21,8 +21,8 @@ def find_seats(actor: User, requests: Iterable[UUID]) -> Seats:
     ids = list(requests)
     rows = ApprovalRequest.objects.filter(pk__in=ids)
     seats: Seats = dict.fromkeys(rows.decidable_by(actor, as_deputy=False).values_list("pk", flat=True), None)
-    for absence in read_absences(actor):
-        left = [pk for pk in ids if pk not in seats]
-        theirs = ApprovalRequest.objects.filter(pk__in=left).decidable_by(actor).filter(may_stand_in(absence))
-        seats |= dict.fromkeys(theirs.values_list("pk", flat=True), absence)
+    if absences := read_absences(actor):
+        left = rows.exclude(pk__in=seats).decidable_by(actor)
+        taken = left.annotate(first=find_place(absences, may_stand_in)).values_list("pk", "first")
+        seats |= {pk: absences[place] for pk, place in taken if place is not None}
     return seats

@@ -111,7 +111,7 @@ def void_confirmation(asked: UUID, *, code: str, now: datetime) -> bool:
 
 def _void(asked: QuerySet[Confirmation], code: str, now: datetime) -> int:
     unused = asked.select_for_update().filter(state__in=("waiting", "confirmed"), consumed_at=None)
-    voided = list(unused)
+    voided = list(unused.order_by("pk"))
     for each in voided:
         Confirmation.objects.filter(pk=each.pk).update(state="voided", decided_at=now)
         record(each.pk, STREAM_KIND, Draft("confirmation.voided", now, {"code": code}))

@@ -58,6 +58,9 @@ class Absence(models.Model):
         help_text="Empty though it was taken back: one of the two accounts was closed.",
     )  # fmt: skip
 
+    # In which the absent stand in for others, as ``approvals.deputies.read_absences`` has found them.
+    behind: list[Absence]
+
     objects = AbsenceQuerySet.as_manager()
 
     class Meta:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -40,6 +40,15 @@ TURNS = {
     "agent": "The agent is going on with it.",
     "nobody": "It has ended.",
 }
+
+
+class Told(NamedTuple):
+    """A conversation in the queue."""
+
+    handover: Handover
+    question: str | None
+    claimant: str
+    may_answer: bool
 
 
 @admin.register(Handover)
@@ -108,13 +117,19 @@ class HandoverAdmin(GovernedAdmin):
         return HttpResponseRedirect(self.page_url("change", pk))
 
 
-def _tell(
-    rows: Sequence[Handover], questions: dict[UUID, str], person: User
-) -> list[tuple[Handover, str | None, str]]:
-    """Return each conversation with the agent's words, and who is answering it, if anybody."""
+def _tell(rows: Sequence[Handover], questions: dict[UUID, str], person: User) -> list[Told]:
+    """Return each conversation with the agent's words, who is answering it, if anybody, and if this person may."""
     now = timezone.now()
+    one_each = {row.run.team_id: row.run for row in rows}  # the right is given team by team
+    may = {team: may_answer(person, run).allowed for team, run in one_each.items()}
     return [
-        (row, questions.get(row.pk), _claimant(row, person) if is_claimed(row, now) else "") for row in rows
+        Told(
+            row,
+            questions.get(row.pk),
+            _claimant(row, person) if is_claimed(row, now) else "",
+            may[row.run.team_id],
+        )
+        for row in rows
     ]
 
 

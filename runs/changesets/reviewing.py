@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,11 +139,18 @@ def decide_items(
         if unknown := sorted(verdicts.keys() - items.keys()):
             raise NotFound("unknown_item", f"the change set has no item {unknown[0]}")
         require_reviewer(actor, list(items.values()))
+        _lock_requests(items[number] for number in verdicts)
         told: list[Verdict] = []
         for number in sorted(verdicts):  # what an item depends on is decided before it
             word = Word(verdicts[number], reason, channel, second_factor, signature or {})
             told.append(_decide(actor, number, items, word))
     return told
+
+
+def _lock_requests(items: Iterable[ChangeItem]) -> None:
+    """Lock the requests of items in the order in which a batch does, whatever the order of the items."""
+    requests = ApprovalRequest.objects.filter(pk__in=[item.request_id for item in items])
+    list(requests.select_for_update().order_by("pk").values_list("pk"))
 
 
 def _decide(actor: User, number: int, items: Mapping[int, ChangeItem], word: Word) -> Verdict:

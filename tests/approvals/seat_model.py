@@ -19,6 +19,12 @@ class Somebody:
     groups: frozenset[str] = frozenset()
     part: str = ""
     is_active: bool = True
+    audits: bool = False
+
+    @property
+    def decides(self) -> bool:
+        """Return whether they decide about anything at all."""
+        return self.is_active and not self.audits
 
 
 @dataclass
@@ -92,15 +98,15 @@ class Model:
             self.stands(absence)
             and absence.deputy == who
             and not absence.elsewhere
-            and absent.is_active
-            and not absent.part
+            and absent.decides
+            and self.is_apart(absence.absent)
             and self.is_asked(absence.absent, place, absence.group)
             and (self.approves(who) or deputy.has_others)
         )
 
     def find_seat(self, who: int) -> tuple[int, int | None] | None:
         """Return whose seat somebody would take now, and by which absence; None: they may not decide."""
-        if self.state != "waiting" or not self.people[who].is_active or not self.is_apart(who):
+        if self.state != "waiting" or not self.people[who].decides or not self.is_apart(who):
             return None
         if any(each.who == who for each in self.said):
             return None
@@ -129,14 +135,14 @@ class Model:
     def counts_still(self, said: Said) -> bool:
         """Return whether the gate takes a yes when the call goes out: its right is looked at again, its time is not."""
         person = self.people[said.who]
-        if not person.is_active or person.part == "owner":
+        if not person.decides or person.part == "owner":
             return False
         if said.absence is None:
             return self.is_asked(said.who, said.stage)
         absence, absent = self.absences[said.absence], self.people[said.seat]
         return (
             not absence.is_ended
-            and absent.is_active
+            and absent.decides
             and absent.part != "owner"
             and self.is_asked(said.seat, said.stage, absence.group)
             and (self.approves(said.who) or person.has_others)

@@ -14,6 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from approvals import services
+from approvals.admin import editing
 from approvals.models import ApprovalDecision, ApprovalRequest
 from approvals.services import expire_requests, void_request
 from tests.approvals.test_admin import MODEL, decide, show, state_of
@@ -169,6 +170,36 @@ def test_a_megabyte_is_refused_where_a_call_is_edited(company: Company, waiting:
         answer = client.post(path, {"digest": waiting.digest, "step": "look", "raw": raw})
         assert (answer.status_code, words in text_of(answer)) == (status, True), text_of(answer)[:500]
     assert state_of(waiting) == "waiting"
+
+
+@pytest.mark.parametrize("step", ["look", "have"])
+@pytest.mark.parametrize("field", ["raw", "arguments"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"order_id": "A-\\u0000"}', '{"order_id": "\\ud800"}', '{"order_id": NaN}', '{"order_id": 1e999}',
+        '{"order_id": "A-2", "order_id": "A-3"}', "[" * 5_000, '{"order_id": ' + "9" * 5_000 + "}", "null", "[]",
+    ],
+    ids=["NUL", "half a pair", "NaN", "infinite", "twice", "deep", "digits", "null", "list"],
+)  # fmt: skip
+def test_arguments_that_are_no_json_of_ours_are_refused_where_a_call_is_edited(
+    company: Company, waiting: ApprovalRequest, text: str, field: str, step: str
+) -> None:
+    """In the field of the form, and in the one that the page fills in itself, which anybody may fill in otherwise."""
+    client, path = sign_in(company.cast.fiona), page_of(MODEL, "edit", waiting.pk)
+    form = {"digest": waiting.digest, "step": step, field: text, "edited": "0" * 64}
+    answer = client.post(path, form)
+    assert answer.status_code in (409, 422), text_of(answer)[:500]
+    assert state_of(waiting) == "waiting"
+
+
+def test_mutant_that_reads_them_as_python_does_breaks_on_half_a_pair(
+    company: Company, waiting: ApprovalRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(editing, "decode_json", lambda text, **_: json.loads(text))
+    form = {"digest": waiting.digest, "step": "look", "arguments": '{"order_id": "\\ud800"}'}
+    with pytest.raises(UnicodeError):
+        sign_in(company.cast.fiona).post(page_of(MODEL, "edit", waiting.pk), form)
 
 
 @pytest.mark.parametrize("name", ["reason", "digest", "verdict", "preset"])

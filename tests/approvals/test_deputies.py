@@ -384,7 +384,9 @@ def test_without_the_look_at_whom_they_stand_in_for_a_deputy_of_a_part_approves(
     run, request = ask(company, {"needed": 1})
     AgentIdentity.objects.update(owner=company.cast.alice)
     away(hal, dee)
-    rewrite(monkeypatch, policies, "_find_part_of_absent", "for absence in absences:", "for absence in []:")
+    rewrite(
+        monkeypatch, policies, "_find_part_of_absent", "_find_first(this, absences,", "_find_first(this, [],"
+    )
     with pytest.raises(ProgrammingError, match="somebody apart"):
         say(dee, request)
     with unguarded():

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, ProgrammingError, connection, connections, transaction
+from django.db import IntegrityError, OperationalError, ProgrammingError, connection, connections, transaction
 from django.utils import timezone
 
 from agentops.errors import AgentOpsError, PolicyDenied
-from approvals import gate
+from agentops.identifiers import new_id
+from approvals import gate, services
 from approvals.models import ApprovalRequest
-from approvals.services import decide, void_request
+from approvals.services import decide, void_request, void_requests
 from runs.driver import drive
 from runs.models import Run
 from tests.approvals.bending import unguarded
 from tests.approvals.conftest import company
 from tests.approvals.laboratory import approved_assessment, request_of
 from tests.approvals.test_gate import request_for
+from tests.rewriting import rewrite
 from tests.runs.company import HERE, Company
 from tests.runs.deeds import WORLD
 from tests.runs.previews import change_account, show_refunds, turns
@@ -67,6 +70,55 @@ def spend(request: ApprovalRequest, key: str = "") -> bool:
 def void(request: ApprovalRequest) -> bool:
     with transaction.atomic():
         return void_request(request.pk, code="run_ended", now=timezone.now())
+
+
+def await_waiter() -> None:
+    """Wait until somebody waits for what another holds."""
+    waits = None
+    while waits is None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT FROM pg_locks WHERE NOT granted")
+            waits = cursor.fetchone()
+
+
+def decide_two_while_they_are_withdrawn() -> str:
+    """Lock two requests of a subject in the order of their ids, as a batch does, while they are withdrawn."""
+    ids = sorted((new_id(), new_id()))
+    # The second stands before the first in the table: without an order it is met first.
+    second, first = (request_for("waiting", id=pk, subject_ref="the same run") for pk in reversed(ids))
+    assert first.pk < second.pk
+
+    def withdraw() -> int:
+        with transaction.atomic():
+            return void_requests(subject_ref="the same run", code="run_ended", now=timezone.now())
+
+    try:
+        with ThreadPoolExecutor(1) as pool, transaction.atomic():
+            locked = ApprovalRequest.objects.select_for_update()
+            locked.get(pk=first.pk)
+            withdrawn = pool.submit(_on_own_connection, withdraw)
+            await_waiter()
+            locked.get(pk=second.pk)
+            transaction.set_rollback(True)
+        return str(withdrawn.result())
+    except OperationalError:
+        return "they wait for one another"
+
+
+def _on_own_connection(deed: Callable[[], int]) -> int:
+    try:
+        return deed()
+    finally:
+        connections.close_all()
+
+
+def test_who_withdraws_many_and_who_decides_many_never_wait_for_one_another() -> None:
+    assert decide_two_while_they_are_withdrawn() == "2"
+
+
+def test_mutant_that_locks_in_any_order_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    rewrite(monkeypatch, services, "_void", '.order_by("pk")', "")
+    assert decide_two_while_they_are_withdrawn() == "they wait for one another"
 
 
 def test_one_approval_is_one_calls_only() -> None:

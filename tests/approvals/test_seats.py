@@ -30,11 +30,12 @@ from approvals.models import (
 )
 from approvals.services import decide
 from identities.models import STAFF_ISSUER, AgentIdentity, User
+from identities.roles import AUDITOR
 from tests.approvals.seat_model import DESK, HEADS, Away, Model, Somebody
 from tests.cast import Cast
 from tests.factories import AgentFactory, ApprovalRequestFactory, PersonFactory, ToolVersionFactory
 from tests.factories.identities import PrincipalFactory
-from tests.rewriting import rewrite
+from tests.rewriting import rewrite, rewrite_text
 from tools.models import Tool
 
 pytestmark = pytest.mark.django_db
@@ -48,6 +49,7 @@ somebody = st.builds(
     is_given=st.booleans(),
     has_others=st.sampled_from([True, True, False]),
     groups=st.frozensets(st.sampled_from([DESK, HEADS])),
+    audits=st.sampled_from([False] * 7 + [True]),
 )
 away = st.builds(
     Away, absent=WHO, deputy=WHO, group=st.sampled_from([None, None, DESK, HEADS]),
@@ -62,6 +64,7 @@ CHANGES = (
     "own the agent",
     "end the absence",
     "lose the others",
+    "audit",
 )
 
 
@@ -119,6 +122,8 @@ def _give(world: World, row: User, person: Somebody) -> None:
         if is_theirs:
             assign_perm("approve_calls", row, tool)
     row.groups.set([group for name in person.groups if (group := world.group(name))])
+    if person.audits:
+        row.groups.add(Group.objects.get(name=AUDITOR))
 
 
 def _ask(model: Model, duties: dict[str, int], cast: Cast, people: list[User]) -> ApprovalRequest:
@@ -178,11 +183,11 @@ def check_database(model: Model, world: World) -> None:
     place = ApprovalRequest.objects.get(pk=world.request.pk).stage
     for number, absence in enumerate(model.absences):
         who = absence.deputy
-        fits = model.people[who].is_active and model.is_apart(who) and who not in deciders
+        fits = model.people[who].decides and model.is_apart(who) and who not in deciders
         fits = fits and absence.absent not in taken and model.may_stand_in(who, absence, place)
         assert is_taken_by_the_database(world, who, place, world.absences[number]) == fits, number
     for who in range(PEOPLE):
-        fits = model.people[who].is_active and model.is_apart(who) and who not in deciders | taken
+        fits = model.people[who].decides and model.is_apart(who) and who not in deciders | taken
         assert is_taken_by_the_database(world, who, place, None) == fits, who
 
 
@@ -216,9 +221,12 @@ def change(model: Model, world: World, what: str, who: int) -> None:
     elif what == "lose the others":
         row.tooluserobjectpermission_set.filter(content_object=world.other).delete()
         person.has_others = False
+    elif what == "audit":
+        row.groups.add(Group.objects.get(name=AUDITOR))
+        person.audits = True
     elif what == "leave the groups":
         row.groups.clear()
-        person.groups = frozenset()
+        person.groups, person.audits = frozenset(), False
     elif what == "own the agent":
         AgentIdentity.objects.filter(pk=world.cast.agent.pk).update(owner=row)
         for each in model.people:
@@ -322,6 +330,8 @@ SHOWN: Drawn = {
         (deputies, "is_left_to", " & approves_in_team(absence.deputy)", "",
          {"absences": [Away(0, 2)], "persons": [HEAD, HEAD, Somebody(), PLAIN, PLAIN]}),
         (deputies, "may_stand_in", "absence.group_id is None", "True", {"absences": [Away(0, 2, group=DESK)]}),
+        (deputies, "may_stand_in", " & ~is_barred", "",
+         {"absences": [Away(3, 0), Away(0, 2)], "duties": [("starter", 3)]}),
         (deputies, "is_about", 'absence.tool_id', "None", {"absences": [Away(0, 2, elsewhere=True)]}),
         (deputies, "is_deputy_of_a_part", "(has_one | Q(Exists(parents.filter(has_one))))",
          "Q(pk__in=[])",
@@ -340,3 +350,21 @@ def test_each_condition_taken_away_is_noticed(
                 monkeypatch.setattr(user, known, changed)
     with pytest.raises((AssertionError, Error)):
         play(cast, people, {**SHOWN, **drawn})
+
+
+@pytest.mark.parametrize(
+    ("pressed", "audits", "row"),
+    [(0, 0, "u"), (2, 2, "u"), (2, 0, "h")],
+    ids=["alone", "the deputy", "the absent"],
+)
+def test_a_gate_that_takes_the_yes_of_who_has_become_an_auditor_is_noticed(
+    cast: Cast, people: list[User], monkeypatch: pytest.MonkeyPatch, pressed: int, audits: int, row: str
+) -> None:
+    drawn = {**SHOWN, "stages": [(1, HEADS)], "pressed": [(pressed, "approve")], "later": [("audit", audits)]}
+    drawn["absences"] = [Away(0, 2)] if pressed == 2 else []
+    play(cast, people, drawn)
+    rewrite_text(
+        monkeypatch, gate, "_APPROVED", f"{row}.id AND r.name = 'auditor'", f"{row}.id AND r.name = ''"
+    )
+    with pytest.raises(AssertionError):
+        play(cast, people, drawn)

@@ -9,9 +9,10 @@ from approvals.admin import inbox
 from approvals.governing import Ruling, set_approval_rule
 from approvals.models import ApprovalRequest
 from tests.approvals.conftest import company
+from tests.approvals.test_admin import show
 from tests.console.authenticator import SoftKey
 from tests.console.test_security_keys import add, decide, prove
-from tests.console.visits import sign_in
+from tests.console.visits import sign_in, text_of
 from tests.ledger import last_entry
 from tests.runs.company import Company
 from tests.runs.deeds import WORLD
@@ -53,6 +54,19 @@ def test_a_signature_about_the_state_before_is_none_about_the_state_after(compan
     assert decide(client, again).status_code == 302
     again.refresh_from_db()
     assert again.state == "approved"
+
+
+def test_the_page_asks_for_the_key_also_where_a_factor_was_given_just_now(company: Company) -> None:
+    """And says what is missing to who has none, whose buttons could only refuse."""
+    _, _, again = asked_by_key(company)
+    page = show(sign_in(company.cast.fiona), again).content.decode()
+    for verdict in ("approve", "deny"):
+        assert f'data-about="{verdict}:{again.digest}"' in page
+    assert 'name="code" value=""' in page  # without which the browser would send the form unsigned
+    company.let_decide(again.tool, company.cast.bob)
+    keyless = show(sign_in(company.cast.bob), again)
+    assert "you have none that counts at this address" in text_of(keyless)
+    assert keyless.content.decode().count('disabled aria-describedby="takes-key"') == 2
 
 
 def test_nor_does_the_digest_before_decide_about_the_state_after(company: Company) -> None:

@@ -129,7 +129,11 @@ def test_an_item_of_a_change_set_says_it_too(company: Company) -> None:
     ask(company, mode=RunMode.PROPOSE)
     made = ChangeSet.objects.get(state="offered")
     shown = sign_in(company.cast.fiona).get(page_of("runs_changeset", "change", made.pk)).content.decode()
-    assert marks_in(shown.partition('id="item-1"')[2]) == ["nowhere", "untrusted", "trusted", "user"]
+    item = shown.partition('id="arguments-1" open>')[2].partition("</details>")[0]
+    summary, _, arguments = item.partition("</summary>")
+    assert marks_in(summary) == ["nowhere", "untrusted", "trusted", "user"]
+    # And which value is whose, without another page to open.
+    assert {name: marks_in(row(arguments, name)) for name in WANTED} == WANTED
 
 
 @pytest.mark.parametrize("dropped", ["mark_call", "mark_answer"])

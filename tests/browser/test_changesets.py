@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser.conftest import Open
 from tests.browser.platform import LAMP, Demo
-from tests.browser.visitor import NARROW
+from tests.browser.visitor import NARROW, WIDE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -28,7 +28,12 @@ def test_a_change_set_goes_round_and_part_of_it_is_carried_out(demo: Demo, visit
         if row.count():
             break
         fiona.page.wait_for_timeout(500)
-    fiona.take_picture("changesets")
+    fiona.take_both("changesets")
+    fiona.page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+    worst = fiona.page.locator("#waiting .effect-irreversible").first.bounding_box()
+    assert worst is not None
+    assert worst["x"] + worst["width"] <= NARROW[0]  # what is worst about it is in sight, without scrolling
+    fiona.page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
     row.click()
     fiona.sees("The parcel reaches the customer.")
     fiona.sees("Item 2: cancel order")

@@ -7,6 +7,7 @@ from typing import Literal
 import pytest
 
 from tests.browser.conftest import Open
+from tests.browser.desk import Desk
 from tests.browser.platform import Demo
 from tests.browser.visitor import NARROW, WIDE, Visitor
 
@@ -92,10 +93,30 @@ def test_every_page_fits_and_is_blocked_nothing(
     assert not too_wide
 
 
-def test_the_dashboard_is_one_screen(visit: Open, run: str) -> None:
+TALL = "document.documentElement.scrollHeight"
+
+
+def test_the_dashboard_is_one_screen(demo: Demo, desk: Desk, visit: Open, run: str) -> None:
+    """Also where several agents are at work, and one of them has passed a conversation to people."""
+    asking, going = desk.ask_for_a_person(), desk.ask_too_much()
     fiona = visit("fiona", size=WIDE)
     fiona.go("/admin/")
-    assert fiona.page.evaluate("document.documentElement.scrollHeight") <= WIDE[1]
+    fiona.page.get_by_text("The customer asks for a person").first.wait_for()  # by itself
+    assert fiona.page.evaluate(TALL) <= WIDE[1]
+    for started in (asking, going):
+        demo.cancel(started)
+
+
+def test_the_inbox_stays_in_its_window(visit: Open, run: str) -> None:
+    """List and request scroll by themselves; the window has nowhere to scroll to, and would if words lay outside."""
+    fiona = visit("fiona", size=WIDE)
+    fiona.go("/admin/approvals/approvalrequest/?tab=waiting")
+    pane = fiona.page.locator(".inbox-pane")
+    pane.locator("#decision").wait_for()
+    assert pane.evaluate("e => e.scrollHeight > e.clientHeight")
+    assert fiona.page.evaluate(TALL) == WIDE[1]
+    pane.evaluate("e => { e.style.position = 'static' }")
+    assert fiona.page.evaluate(TALL) > WIDE[1]
 
 
 def test_the_theme_can_be_chosen(visit: Open) -> None:

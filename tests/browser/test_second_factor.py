@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser.conftest import Open
 from tests.browser.platform import LAMP, Demo, Person, decode_secret
-from tests.browser.test_story import open_request
+from tests.browser.test_story import open_request, request_page
 from tests.browser.visitor import Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -30,6 +30,18 @@ FORGIVE = (
     "D.objects.update(last_t=-1, drift=0, throttling_failure_count=0, throttling_failure_timestamp=None)"
 )
 FORGET = "from django_otp_webauthn.models import WebAuthnCredential as K; K.objects.all().delete()"
+# No other journey asks for as much.
+KEY_FROM = """
+from decimal import Decimal
+from approvals.governing import Ruling, set_approval_rule
+from identities.models import Team, User
+from tools.models import Tool
+much = Decimal(159)
+ruling = Ruling("Much money", ({"needed": 1},), tool=Tool.objects.get(name="refund_payment").pk, min_amount=much,
+                currency="USD", factor="key")
+ada = User.objects.get(username="ada")
+set_approval_rule(actor=ada, team=Team.objects.get(slug="support"), place=50, ruling=ruling)
+"""
 SIGNED = """
 from agentops.ledger.models import Entry
 assert "signature" in Entry.objects.filter(kind="approval.decided").latest("at").facts
@@ -110,9 +122,17 @@ def test_a_security_key_is_added_signs_in_and_signs_a_decision(demo: Demo, visit
     window.page.get_by_role("button", name="Use your security key").click()
     window.sees("waiting for a decision")
 
-    _, subject = demo.ask_refund("A-1033")
-    demo.manage("shell", "-c", AGE_SESSIONS)
+    # The window is fresh, and a rule asks for a signature about just this: no earlier proof stands in for it.
+    demo.manage("shell", "-c", KEY_FROM)
+    run, subject = demo.ask_refund("A-1033")
+    asked = request_page(demo.await_request(run))
+    keyless = visit("fiona")
+    keyless.go(asked)
+    keyless.sees("you have none that counts at this address")
+    assert keyless.page.locator("[data-verdict=approve]").is_disabled()
     open_request(window, subject)
+    window.sees("asks for your security key: it signs just this")
+    assert not window.page.locator("#code").count()
     window.page.fill("#reason", "No photo.")
     window.page.click("[data-verdict=deny]")
     window.sees("You denied this")

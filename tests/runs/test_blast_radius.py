@@ -68,7 +68,7 @@ def test_the_page_says_it_in_words(company: Company) -> None:
     client = sign_in(company.cast.bob)
     page = page_of("identities_agentidentity", "change", company.cast.agent.pk)
     shown = text_of(client.get(page))
-    assert "irreversible every time: fiona nothing 500.00 USD no ceiling" in shown
+    assert "cannot be undone every time: fiona nothing 500.00 USD no ceiling" in shown
     assert "4 calls, 2,000.00 USD 124 calls, 62,000.00 USD" in shown
     assert "USD a day at most 2,000.00 USD , of that without anybody's word 0.00 USD" in shown
     before = count_queries(client, page)

@@ -14,6 +14,7 @@ from typing import Any
 
 from django import forms
 
+from agentops.strict_json import MAX_DEPTH, MalformedJSON, decode_json
 from tools.admin.words import describe_schema
 
 Json = Any  # a schema, or a value of it
@@ -85,10 +86,10 @@ class ArgumentsForm(forms.Form):
     def _parse(self, name: str, text: str) -> Json:
         """Read JSON; a number is just that. Text that is none goes on as text: the schema will say what is wrong."""
         try:
-            return json.loads(text)
-        except (ValueError, RecursionError):
+            return decode_json(text, max_depth=MAX_DEPTH)
+        except MalformedJSON as error:
             if name == "raw":
-                self.add_error("raw", "This is no JSON.")
+                self.add_error("raw", f"This is no JSON that means one thing: {error}.")
             return text
 
 

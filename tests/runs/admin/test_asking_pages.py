@@ -63,7 +63,12 @@ def test_a_conversation_is_ended(company: Company, handed: Handover) -> None:
 
 def test_who_may_not_answer_reads_and_an_outsider_sees_nothing(company: Company, handed: Handover) -> None:
     page = text_of(sign_in(company.cast.bob).get(page_of(CONVERSATION, "change", handed.pk)))
-    assert "were not given conversations to answer" in page
+    assert "were not given conversations to answer: leave it to a colleague" in page
+    queue = page_of(CONVERSATION, "changelist")
+    assert "Take it upon yourself" not in text_of(
+        sign_in(company.cast.bob).get(queue)
+    )  # what only refuses is no offer
+    assert "Take it upon yourself" in text_of(sign_in(company.cast.alice).get(queue))
     assert "Nothing was changed." in act(sign_in(company.cast.bob), handed, verb="claim")
     charlie = sign_in(company.cast.charlie)
     assert charlie.get(page_of(CONVERSATION, "change", handed.pk))["Location"] == "/admin/"

@@ -73,7 +73,7 @@ def test_the_steps_lead_to_a_draft_that_begins(cast: Cast, answers: dict[str, di
     client = sign_in(cast.alice)
     fill_in(client, answers)
     review = client.get(page("review"))
-    assert "refund irreversible every time: fiona nothing 50.00 USD" in text_of(review)
+    assert "refund cannot be undone every time: fiona nothing 50.00 USD" in text_of(review)
     assert "USD a day at most 200.00 USD" in text_of(review)
     assert not AgentIdentity.objects.filter(slug="returns-agent").exists()
     begun = client.post(page("review"), {"seen": review.context["seen"]}, follow=True)
@@ -120,7 +120,7 @@ def test_what_it_may_do_is_signed_by_a_second_person_first(
     fill_in(client, answers)
     review = client.get(page("review"))
     told = text_of(review)
-    assert "refund irreversible every time: fiona nothing 50.00 USD" in told, "as if it was signed"
+    assert "refund cannot be undone every time: fiona nothing 50.00 USD" in told, "as if it was signed"
     assert "A second person signs what it may do" in told
     assert "2 signatures returns-agent → look_up returns-agent → refund" in told
     begun = client.post(page("review"), {"seen": review.context["seen"]}, follow=True)
