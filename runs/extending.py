@@ -1,4 +1,4 @@
-"""Who may let a run go on beyond its limit: nobody who has a part in it, or in a run that it acts for."""
+"""Who may let a run go on beyond its limit: nobody who has a part in it or in a run that it acts for, and no deputy."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from agentops.console.second_factor import REQUIRED
+from approvals.deputies import read_absences
 from approvals.duties import PARTS
 from identities.models import STAFF_ISSUER, User
 from identities.roles import is_auditor
@@ -14,6 +15,7 @@ from runs.models import Extension, Run
 from runs.policies import May, may_control
 
 EXTEND = "runs.extend_budget"
+DEPUTY = "you are the deputy of {absent}, who has a part in this; ask a colleague"
 
 
 def may_extend(actor: User, run: Run, extension: Extension, *, second_factor: bool) -> May:
@@ -33,7 +35,16 @@ def may_extend(actor: User, run: Run, extension: Extension, *, second_factor: bo
 
 
 def find_part(actor: User, run: Run, owner_then: UUID | None = None) -> May | None:
-    """Return the refusal of somebody who has a part in a run, or in one that it acts for; None for all others."""
+    """Return the refusal of who has a part in a run, or in one that it acts for, or is a deputy of such; else None."""
+    if part := _find_own(actor, run, owner_then):
+        return part
+    for absence in read_absences(actor):
+        if absence.team_id in (None, run.team_id) and _find_own(absence.absent, run, owner_then):
+            return May(False, "deputy_of_a_part", DEPUTY.format(absent=absence.absent))
+    return None
+
+
+def _find_own(actor: User, run: Run, owner_then: UUID | None) -> May | None:
     own = next(_parts_in(actor, run, owner_then), None)
     if own is not None:
         return May(False, PARTS[own].code, PARTS[own].words)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from types import ModuleType
 
 import pytest
 from django.db import DatabaseError, transaction
+from django.utils import timezone
 
 from agentops.errors import AgentOpsError
+from approvals.models import Absence
 from identities.models import User
 from runs import extending, extensions, reserving
 from runs.budgeting import set_budget
@@ -32,6 +35,16 @@ def by(name: str) -> Attack:
     return lambda company: grant(company, More(steps=1), actor=User.objects.get(username=name))
 
 
+def by_the_owners_deputy(company: Company) -> object:
+    """Have the owner be away, and Ada stand in for her."""
+    now = timezone.now()
+    Absence.objects.create(
+        absent=company.cast.alice, deputy=person(company), team=company.cast.team, declared_by=company.cast.alice,
+        declared_at=now, begins_at=now, ends_at=now + timedelta(days=1), reason="On leave.",
+    )  # fmt: skip
+    return grant(company, More(steps=1))
+
+
 def twice(company: Company) -> object:
     question = asked()
     grant(company, More(steps=1))
@@ -41,6 +54,10 @@ def twice(company: Company) -> object:
 Mutation = tuple[ModuleType, str, str, str]
 GUARDS: dict[str, tuple[Attack, Mutation]] = {
     "the owner decides": (by("alice"), (extending, "may_extend", "if part := find_part(", "if False and (")),
+    "the owner's deputy decides": (
+        by_the_owners_deputy,
+        (extending, "find_part", "for absence in read_absences(actor):", "for absence in ():"),
+    ),
     "without the right": (by("bob"), (extending, "may_extend", "if not controlled.allowed:", "if False:")),
     "without a factor": (
         lambda company: grant(company, More(steps=1), second_factor=False),
