@@ -28,6 +28,7 @@ from tests.runs.deeds import lose_reply, refuse
 from tests.runs.fulfilment.refunds import REFUND
 from tests.runs.lookups.shop import BLUE, RESOLVED, cancels
 from tests.runs.planner.provider import Turn
+from tests.runs.test_edits import HIGH, LOW, add_refund, edit
 
 A, B = {"order_id": "A-1"}, {"order_id": "B-2"}
 LOOKS, PAYS, ANSWERS = proposes(("look_up", A)), proposes(("refund", A)), says("You get it back.")
@@ -113,6 +114,15 @@ def test_what_was_looked_up_is_what_went_out(shop: Company) -> None:
     shop.publish(tasks=[{"name": "cancel", "fulfilled_when": [check]}])
     run = go(shop, cancels(BLUE), says("Done."), task="cancel", message="Please cancel the blue kettle.")
     assert judged(run).fulfilled is True
+
+
+def test_what_a_person_edited_is_what_went_out(company: Company) -> None:
+    add_refund(company)
+    called = {"called": "refund", "times": 1, "with": [{"at": "/amount", "is": LOW["amount"]}]}
+    company.publish(tasks=[{"name": "refund", "fulfilled_when": [called]}])
+    run = go(company, proposes(("refund", HIGH)), ANSWERS)
+    edit(company, LOW)
+    assert judged(company.drive(run)).fulfilled is True
 
 
 def test_what_the_user_named_counts_from_all_of_their_words(refunds: Company) -> None:
