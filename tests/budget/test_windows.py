@@ -24,6 +24,9 @@ NOW = datetime.now(UTC)
 HOUR = NOW.replace(minute=0, second=0, microsecond=0)
 BOUNDARIES = {"hour": HOUR, "day": HOUR.replace(hour=0), "month": HOUR.replace(day=1, hour=0)}
 HALF = timedelta(minutes=30)
+YESTERDAY = (NOW - timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+# A day that begins within a month, on the first of one, too.
+MIDNIGHT = YESTERDAY - timedelta(days=YESTERDAY.day == 1)
 
 
 def crosses(clock: Clock, turn: Turn) -> Turn:
@@ -94,24 +97,21 @@ def test_a_run_that_waited_over_a_boundary_draws_on_the_new_window(
         BudgetFactory.create(team=company.cast.team, window=window, max_usd=None, max_tokens=20_000)
         for window in ("day", "month")
     )
-    boundary = BOUNDARIES["hour"]
-    midnight = BOUNDARIES["day"]
-    with stopped_clock(midnight - HALF) as clock:
+    with stopped_clock(MIDNIGHT - HALF) as clock:
         run = company.run(proposes(("ask_user", {"question": "Which?"})), says("Done."))
         assert run.state == "requires_action"
         assert committed(day)[0][2] == 120, "what it did not use has gone back"
         clock.pass_by(hours=1)
         # Somebody else has used up the new day meanwhile.
-        BudgetWindow.objects.create(budget=day, starts_at=midnight, committed_tokens=20_000)
+        BudgetWindow.objects.create(budget=day, starts_at=MIDNIGHT, committed_tokens=20_000)
         answer_input(actor=company.cast.application.service_account, run=run, text="A-1")
         run = company.drive(run)
-    assert boundary >= midnight
     assert (run.state, run.status_reason, run.steps) == ("halted", "budget_reached", 1)
     exhausted = company.facts(run, "budget.exhausted")[0]
     assert (exhausted["limit"], exhausted["left"]) == ("shared_tokens", "0")
     assert [row[2] for row in committed(day)] == [120, 20_000]
     assert [row[2] for row in committed(month)] == [120]
-    BudgetWindow.objects.filter(budget=day, starts_at=midnight).delete()
+    BudgetWindow.objects.filter(budget=day, starts_at=MIDNIGHT).delete()
     assert find_leaks(books) == []
 
 
