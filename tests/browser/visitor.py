@@ -26,6 +26,7 @@ GRAVE = ("serious", "critical")
 BENIGN = re.compile(
     r"responded with a status of (403|409|422)"
 )  # the browser logs each answer that is no success
+SETTLED = "Promise.allSettled(document.getAnimations().map((each) => each.finished)).then(() => null)"
 
 
 @cache
@@ -99,6 +100,7 @@ class Visitor:
     def find_faults(self) -> list[str]:
         """Return what axe finds grave on the page that is shown, each with the rule and the first places."""
         before = len(self.complaints)
+        self.page.evaluate(SETTLED)  # halfway from one colour to the next, contrasts are nobody's
         found: list[dict[str, Any]] = Axe().run(self.page, options=RULES).response["violations"]  # Any: JSON
         del self.complaints[before:]  # what axe tries itself, and our policy blocks, is no fault of the page
         grave = [fault for fault in found if fault["impact"] in GRAVE]
