@@ -43,9 +43,7 @@ def prepare(desk: Desk, children: int, **config: Any) -> House:
     house.add_delegation("clerk", share=SHARE, **config)
 
     def answer(conversation: Conversation) -> None:
-        port = conversation.client_address[1]
-        asked = [each for each in company.provider.received if each.client_port == port][-1]
-        messages = asked.body["messages"]
+        messages = conversation.asked.body["messages"]
         done, said = sum(message["role"] == "assistant" for message in messages), messages[1]["content"]
         if said.startswith("A task from"):
             topic = json.loads(said.partition("\n\n")[2])["topic"]

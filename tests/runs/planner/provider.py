@@ -51,10 +51,11 @@ class Received:
 
 
 class Conversation(BaseHTTPRequestHandler):
-    """One connection of a client."""
+    """One connection of a client, and what was asked for last over it: a port may be another client's by now."""
 
     protocol_version = "HTTP/1.1"
     server: _Server
+    asked: Received
 
     def do_POST(self) -> None:
         if self.server.provider.stop_reading.is_set():
@@ -62,7 +63,8 @@ class Conversation(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(int(self.headers["content-length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.provider.note(Received(self.path, headers, json.loads(body), self.client_address[1]))
+        self.asked = Received(self.path, headers, json.loads(body), self.client_address[1])
+        self.server.provider.note(self.asked)
         self.server.provider.next_turn()(self)
 
     def log_message(self, format: str, *args: object) -> None:
