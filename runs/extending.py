@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
 from uuid import UUID
 
 from agentops.console.second_factor import REQUIRED
@@ -16,6 +17,26 @@ from runs.policies import May, may_control
 
 EXTEND = "runs.extend_budget"
 DEPUTY = "you are the deputy of {absent}, who has a part in this; ask a colleague"
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Who has a part in a run: ``held`` by ids of people, ``served`` by username; ``parent`` where it is one above."""
+
+    parent: Run | None
+    held: Mapping[str, set[UUID | None]]
+    served: str | None
+
+    def refuse(self, person: User) -> May | None:
+        """Return why somebody with a part decides nothing, None for all others."""
+        name = next((name for name, people in self.held.items() if person.pk in people), None)
+        if name is None and person.get_username() != self.served:
+            return None
+        part = PARTS[name or "end user"]
+        if self.parent is None:
+            return May(False, part.code, part.words)
+        told = part.words_above.format(run=self.parent.pk, agent=self.parent.identity)
+        return May(False, part.code_above, told)
 
 
 def may_extend(actor: User, run: Run, extension: Extension, *, second_factor: bool) -> May:
@@ -36,34 +57,32 @@ def may_extend(actor: User, run: Run, extension: Extension, *, second_factor: bo
 
 def find_part(actor: User, run: Run, owner_then: UUID | None = None) -> May | None:
     """Return the refusal of who has a part in a run, or in one that it acts for, or is a deputy of such; else None."""
-    if part := _find_own(actor, run, owner_then):
-        return part
+    parts = _read_parts(run, owner_then)
+    if refusal := _find_own(actor, parts):
+        return refusal
     for absence in read_absences(actor):
-        if absence.team_id in (None, run.team_id) and _find_own(absence.absent, run, owner_then):
+        if absence.team_id in (None, run.team_id) and _find_own(absence.absent, parts):
             return May(False, "deputy_of_a_part", DEPUTY.format(absent=absence.absent))
     return None
 
 
-def _find_own(actor: User, run: Run, owner_then: UUID | None) -> May | None:
-    own = next(_parts_in(actor, run, owner_then), None)
-    if own is not None:
-        return May(False, PARTS[own].code, PARTS[own].words)
-    above = Run.objects.filter(pk__in=[link["run"] for link in run.line])
-    for parent in above.select_related("identity", "principal") if run.line else ():
-        part = next(_parts_in(actor, parent, None), None)
-        if part is not None:
-            told = PARTS[part].words_above.format(run=parent.pk, agent=parent.identity)
-            return May(False, PARTS[part].code_above, told)
-    return None
+def _read_parts(run: Run, owner_then: UUID | None) -> list[_Parts]:
+    """Return who has which part in a run, and in each that it acts for: read once, however many people are asked of."""
+    line = [link["run"] for link in run.line]
+    above = Run.objects.filter(pk__in=line).select_related("identity", "principal") if line else ()
+    return [_parts_in(run, None, owner_then), *(_parts_in(parent, parent, None) for parent in above)]
 
 
-def _parts_in(actor: User, run: Run, owner_then: UUID | None) -> Iterator[str]:
-    """Yield the parts that somebody has in a run, as `approvals.duties` names them."""
-    if actor.pk in (run.identity.owner_id, owner_then):
-        yield "owner"
-    if actor.pk == run.started_by_id:
-        yield "starter"
-    if actor.pk == issuer_of(run.credential_id):
-        yield "key issuer"
-    if (run.principal.issuer, run.principal.subject) == (STAFF_ISSUER, actor.get_username()):
-        yield "end user"
+def _parts_in(run: Run, parent: Run | None, owner_then: UUID | None) -> _Parts:
+    """Return the parts as `approvals.duties` names them."""
+    served = run.principal.subject if run.principal.issuer == STAFF_ISSUER else None
+    held = {
+        "owner": {run.identity.owner_id, owner_then},
+        "starter": {run.started_by_id},
+        "key issuer": {issuer_of(run.credential_id)},
+    }
+    return _Parts(parent, held, served)
+
+
+def _find_own(person: User, parts: list[_Parts]) -> May | None:
+    return next((refusal for each in parts if (refusal := each.refuse(person))), None)
