@@ -15,8 +15,6 @@ from runs.trace import TraceItem
 from tools.provenance.labels import Rules
 from tools.provenance.marks import mark_result
 
-LANES = ("decided", "executed", "broke")
-
 # Entries that only lead up to another one: left out as soon as that one is there.
 LED_UP_TO = {
     e.CALL_RECEIVED: {e.STEP_DECIDED},
@@ -72,11 +70,6 @@ class Group:
     tokens: int = 0
     usd: Decimal = Decimal(0)
     running_usd: Decimal = Decimal(0)
-
-    @property
-    def lanes(self) -> list[tuple[str, list[Told]]]:
-        """Return what was decided, executed, and what broke, side by side."""
-        return [(lane, [told for told in self.told if told.item.lane == lane]) for lane in LANES]
 
 
 def lay_out(

@@ -41,6 +41,20 @@ def test_a_run_is_read_lane_by_lane(visit: Open, runs: tuple[str, str]) -> None:
     assert ada.overflow() <= 0
 
 
+def test_on_a_phone_what_happened_stands_in_its_order(visit: Open, runs: tuple[str, str]) -> None:
+    ada = visit("ada")
+    ada.page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+    open_run(ada, runs[1])
+    tops = {
+        seq: box["y"]
+        for seq in map(int, ada.page.locator(".told-entry").all_inner_texts())
+        if (box := ada.page.locator(f"#entry-{seq}").bounding_box())
+    }
+    assert len(tops) > 4
+    assert sorted(tops, key=tops.__getitem__) == sorted(tops)
+    ada.take_both("run-read", height=1120)
+
+
 def test_ids_are_copied_and_entries_lead_to_their_proof(visit: Open, runs: tuple[str, str]) -> None:
     ada = visit("ada")
     ada.context.grant_permissions(["clipboard-read", "clipboard-write"])

@@ -42,8 +42,8 @@ class TestRunPage:
         company.add_reads()
         run = company.run(proposes(("refund", ORDER)), says("I may not do that."))
         page = show(sign_in(company.cast.bob), run).content.decode()
-        broke = page.split('aria-label="broke"')[2]
-        assert "not allow listed" in broke.split("</ol>")[0]
+        broke = page.split('class="told lane-broke')[1]
+        assert "not allow listed" in broke.split("</li>")[0]
 
     def test_erased_words_are_missing_and_the_rest_stands(self, cast: Cast, finished: Run) -> None:
         with connection.cursor() as cursor:
