@@ -30,6 +30,7 @@ BOOT_TIMEOUT_S = 60.0
 WARM_UP = 8
 AT_ONCE = 32
 POLL_S = 0.1  # what looks for the end runs on the same cores
+PATIENCE_S = 600.0  # a limit, no measure: where no batch of runs has ended for so long, none will
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +94,17 @@ def _watch(runs: list[UUID], workers: list[int]) -> tuple[int, int]:
     """Wait for all to end; return how many statements the waiting cost, and the most memory seen, in KB.
 
     A few are asked for at a time: to look for two thousand every time would take a share of what is measured.
+    Raises TimeoutError when none of them end any more.
     """
-    most, waiting = 0, list(runs)
-    for polls in range(1, 1_000_000):
-        most = max(most, memory_kb(workers))
-        if Run.objects.filter(pk__in=waiting[:AT_ONCE], ended_at=None).exists():
+    most, polls = memory_kb(workers), 0
+    for start in range(0, len(runs), AT_ONCE):
+        some, deadline, polls = runs[start : start + AT_ONCE], time.monotonic() + PATIENCE_S, polls + 1
+        while Run.objects.filter(pk__in=some, ended_at=None).exists():
+            if time.monotonic() > deadline:
+                raise TimeoutError("the runs did not end")
             time.sleep(POLL_S)
-        elif not (waiting := waiting[AT_ONCE:]):
-            return polls, most
-    raise TimeoutError("the runs did not end")
+            most, polls = max(most, memory_kb(workers)), polls + 1
+    return polls, most
 
 
 def await_ended(runs: list[UUID]) -> None:
