@@ -26,7 +26,7 @@ from agentops.engine.fold import NewerEngine
 from agentops.errors import StateConflict
 from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft
-from agentops.ledger.store import record
+from agentops.ledger.store import Cursor, record
 from agentops.logs import in_trace
 from approvals.confirmations.asking import void_confirmations
 from approvals.services import void_requests
@@ -75,7 +75,6 @@ _outages: dict[UUID, int] = {}
 # How often people may get in between while a failing driver writes down what has happened.
 SAVE_TRIES = 5
 
-
 Taken = tuple[int, datetime | None, RunContext]
 
 
@@ -86,10 +85,15 @@ def drive(run_id: UUID) -> RunContext | None:
     """
     asked_at = lease_clock_s()
     with borrowed() as connection, connection.cursor() as cursor:
-        taken = lease_rows.take_lease(cursor, run_id, owner=leases().owner, lease_s=settings.LEASE_S)
-        if taken is None:
-            lease_rows.ring(cursor, run_id)
+        taken = _take(cursor, run_id)
+        # Who held it may have given it back before it was rung: nobody would hear that but the sweeper.
+        if taken is None and lease_rows.ring(cursor, run_id):
+            taken = _take(cursor, run_id)
     return _drive(taken, asked_at) if taken else None
+
+
+def _take(cursor: Cursor, run_id: UUID) -> Taken | None:
+    return lease_rows.take_lease(cursor, run_id, owner=leases().owner, lease_s=settings.LEASE_S)
 
 
 def drive_in_turn(run_id: UUID) -> RunContext | None:
@@ -185,9 +189,7 @@ def _drive_on(session: Session) -> bool:
         try:
             if _carry_out_next(session):
                 return False
-            if stopping.is_set():
-                return _hand_on(session)
-            if is_asked(session.context.priority):
+            if stopping.is_set() or is_asked(session.context.priority):
                 return _hand_on(session)
             if time.monotonic() >= slice_ends:
                 if is_turn_over(session.context.priority):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -15,6 +16,7 @@ from agentops.engine import ENGINE_VERSION, fold
 from agentops.errors import StateConflict
 from agentops.identifiers import new_id
 from agentops.ledger.models import Stream
+from agentops.ledger.store import Cursor
 from runs import driver, lease_rows, starting
 from runs.leases import SharedFlag
 from runs.models import Run, RunSnapshot
@@ -101,6 +103,24 @@ def test_a_second_driver_rings_and_leaves(company: Company) -> None:
     run = company.drive(run)
     assert (second, run.state, run.lease_epoch) == ([None], "completed", 1)
     assert len(company.world.attempts) == 1
+
+
+def test_a_run_that_is_given_back_before_it_is_rung_goes_on_at_once(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.play(says("Done."))
+    run = company.start()
+    Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() + timedelta(minutes=1), lease_owner="else")
+    ring = lease_rows.ring
+
+    def ring_late(cursor: Cursor, run_id: UUID) -> bool:
+        Run.objects.filter(pk=run_id).update(lease_until=None, lease_owner="")
+        return ring(cursor, run_id)
+
+    monkeypatch.setattr(lease_rows, "ring", ring_late)
+    driver.drive(run.pk)
+    run.refresh_from_db()
+    assert run.state == "completed"
 
 
 def test_a_driver_that_was_taken_over_keeps_its_outcome_as_evidence_only(company: Company) -> None:
