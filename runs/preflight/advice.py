@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 
 from django.conf import settings
 
@@ -36,7 +37,18 @@ def _advise_marks(acting: list[ToolVersion]) -> Iterator[Finding]:
             yield Finding("no_marks", str(each), problem, remedy)
 
 
-def advise_installation() -> Iterator[Finding]:
+def advise_installation() -> list[Finding]:
+    """Return what runs less safely than it could, or is set and cannot run."""
+    return [*_advise_commands(), *_advise_traces()]
+
+
+def _advise_traces() -> Iterator[Finding]:
+    if settings.OTEL_EXPORTER_OTLP_ENDPOINT and find_spec("opentelemetry") is None:
+        problem = "no run is told of there: the library that does that is not installed"
+        yield Finding("no_exporter", "OTEL_EXPORTER_OTLP_ENDPOINT", problem, "Install agentops[otel]")
+
+
+def _advise_commands() -> Iterator[Finding]:
     """Yield which servers of tools run without a sandbox by their operator's word, or do not run for want of one."""
     try:
         commands = parse_commands(settings.MCP_COMMANDS)

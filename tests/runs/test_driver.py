@@ -110,7 +110,9 @@ def test_a_run_that_is_given_back_before_it_is_rung_goes_on_at_once(
 ) -> None:
     company.play(says("Done."))
     run = company.start()
-    Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() + timedelta(minutes=1), lease_owner="else")
+    Run.objects.filter(pk=run.pk).update(
+        lease_until=timezone.now() + timedelta(minutes=1), lease_owner="else"
+    )
     ring = lease_rows.ring
 
     def ring_late(cursor: Cursor, run_id: UUID) -> bool:

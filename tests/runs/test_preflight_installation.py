@@ -18,7 +18,7 @@ from psycopg import sql
 
 from identities.models import ChangeRule
 from runs.models import AgentVersion
-from runs.preflight import advise_installation, check_installation, refuse_unsafe_start
+from runs.preflight import advice, advise_installation, check_installation, refuse_unsafe_start
 from runs.preflight import database as database_preflight
 from tests.cast import Cast
 from tests.runs.guardrails import (
@@ -199,7 +199,18 @@ def test_servers_without_a_sandbox_are_named_and_keep_nothing_from_starting(
 
     production.MCP_COMMANDS = {"time": bare["line"]}
     monkeypatch.setattr(sandbox, "probe", lambda: "")
-    assert list(advise_installation()) == []
+    assert advise_installation() == []
+
+
+def test_a_collector_that_nothing_is_sent_to_is_named(
+    production: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    production.OTEL_EXPORTER_OTLP_ENDPOINT = "https://collector.example.com"
+    assert advise_installation() == []
+    monkeypatch.setattr(advice, "find_spec", lambda name: None)
+    assert [each.code for each in advise_installation()] == ["no_exporter"]
+    production.OTEL_EXPORTER_OTLP_ENDPOINT = ""
+    assert advise_installation() == []
 
 
 # --- the database role -----------------------------------------------------------------------------------
