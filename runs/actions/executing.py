@@ -32,7 +32,7 @@ from runs.interruptions import GuardRefused
 from runs.journal import Premise
 from runs.recalls import Right, watch
 from runs.session import Session, utc_now
-from runs.slots import waiting_outside
+from runs.slots import at_the_front, waiting_outside
 from tools import execution
 from tools.assessment import Assessment
 from tools.caps import reserve_caps
@@ -70,7 +70,8 @@ def call_tools(session: Session, numbers: Sequence[int]) -> None:
                 ready.append(found)
         if not ready:
             return
-        _commit_attempts(session, ready)
+        with at_the_front():
+            _commit_attempts(session, ready)
         not_after = session.confirm_lease()  # whoever was stopped meanwhile must not go on to the effect
     except BaseException:
         for item in ready:

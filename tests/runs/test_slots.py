@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.conf import settings
 
-from runs import slots
+from runs import group_commit, slots
+from runs.journal import Appended, Write
 from runs.slots import Place, Slots, own_place, slot, take_place, waiting_outside
 from tests.runs.company import ORDER, Company, proposes, says
 
@@ -140,4 +141,25 @@ def test_each_answer_of_a_model_begins_a_step_and_nothing_else_does(
     company.add_reads()
     company.run(proposes(("look_up", ORDER)), proposes(("look_up", ORDER)), says("Done."))
     of_a_drive = 2  # when it begins and when it ends
-    assert len(taken) == 3 + of_a_drive
+    assert len([place for place in taken if place.after == -1]) == 3 + of_a_drive
+
+
+def test_what_was_committed_goes_out_before_all_others(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also before steps that began earlier, of runs that are more urgent: what allowed it grows old."""
+    company.add_tool("refund")
+    company.play(proposes(("refund", ORDER)), says("Done."))
+    places: list[tuple[bool, Place]] = []
+    append = group_commit.append
+
+    def note_place(write: Write) -> Appended:
+        places.append((bool(write.premises), own_place()))
+        return append(write)
+
+    monkeypatch.setattr(group_commit, "append", note_place)
+    urgent = take_place(2)
+    run = company.drive(company.start())
+    assert run.state == "completed"
+    assert [place for attempts, place in places if attempts]
+    assert all((place < urgent) is attempts for attempts, place in places)
