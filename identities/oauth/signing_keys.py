@@ -106,13 +106,25 @@ def sealing_context(kid: str) -> str:
 
 def sign(claims: dict[str, Any], typ: str) -> str:  # Any: JSON
     """Return a compact JWS of the claims; raises NoSigningKey."""
+    return _sign(canonical_json(claims), {"typ": typ})
+
+
+def sign_document(document: dict[str, Any], jku: str) -> tuple[str, str]:  # Any: JSON
+    """Return protected header and signature of a JWS over a document's RFC 8785 text, which stands beside them.
+
+    ``jku`` is where the keys are published. Its `typ` is that of no token, so it never passes for one. Raises
+    NoSigningKey.
+    """
+    protected, _, signature = _sign(canonical_json(document), {"typ": "JOSE", "jku": jku}).split(".")
+    return protected, signature
+
+
+def _sign(payload: bytes, named: dict[str, str]) -> str:
     key = keeper.present().signing
     if key is None:
         raise NoSigningKey
-    header = {"alg": key.algorithm, "kid": key.kid, "typ": typ}
-    return jws.serialize_compact(
-        header, canonical_json(claims), keeper.unsealed(key), algorithms=[key.algorithm]
-    )
+    header = {"alg": key.algorithm, "kid": key.kid, **named}
+    return jws.serialize_compact(header, payload, keeper.unsealed(key), algorithms=[key.algorithm])
 
 
 def find_verifying_key(kid: str) -> VerifyingKey | None:
