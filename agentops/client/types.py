@@ -74,6 +74,7 @@ class Agent(TypedDict):
     expires_at: str | None
     sponsor: NotRequired[str | None]
     recertify_by: str | None
+    exposed: bool
     created_at: str
 
 
@@ -2900,6 +2901,7 @@ class UpdateAgentBody(TypedDict):
     purpose: NotRequired[str]
     sponsor: NotRequired[str]
     expires_at: NotRequired[str | None]
+    exposed: NotRequired[bool]
 
 
 class UpdateApplicationBody(TypedDict):

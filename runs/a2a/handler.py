@@ -56,7 +56,8 @@ _log = logging.getLogger(__name__)
 
 CALLER = "agentops.caller"  # in the request's scope, and in the context's state
 _PREFIX = "TASK_STATE_"
-P, T = ParamSpec("P"), TypeVar("T")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def translate(error: Exception) -> A2AError:

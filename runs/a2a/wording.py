@@ -58,12 +58,15 @@ def write_status(standing: Standing) -> TaskStatus:
 
 def write_update(standing: Standing) -> list[TaskArtifactUpdateEvent | TaskStatusUpdateEvent]:
     """Return the events of a change: the answer before the status that ends the task."""
-    ids = {"task_id": str(standing.run_id), "context_id": str(standing.run_id)}
+    own = str(standing.run_id)
     events: list[TaskArtifactUpdateEvent | TaskStatusUpdateEvent] = []
     if standing.answer is not None:
-        events.append(TaskArtifactUpdateEvent(**ids, artifact=_artifact(standing.answer), last_chunk=True))
+        artifact = _artifact(standing.answer)
+        events.append(
+            TaskArtifactUpdateEvent(task_id=own, context_id=own, artifact=artifact, last_chunk=True)
+        )
     status, metadata = write_status(standing), _struct(_metadata(standing))
-    return [*events, TaskStatusUpdateEvent(**ids, status=status, metadata=metadata)]
+    return [*events, TaskStatusUpdateEvent(task_id=own, context_id=own, status=status, metadata=metadata)]
 
 
 def _artifact(answer: str) -> Artifact:

@@ -144,7 +144,7 @@ async def until(client: Client, task_id: str, state: str, within_s: float = 60) 
 
 def name(task: Task) -> str:
     """Return the state without its prefix."""
-    return TaskState.Name(task.status.state).removeprefix("TASK_STATE_")
+    return str(TaskState.Name(task.status.state)).removeprefix("TASK_STATE_")
 
 
 def told(task: Task) -> str:

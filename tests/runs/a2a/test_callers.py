@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -16,6 +15,7 @@ from a2a.types import ListTasksRequest, Task
 from a2a.utils.errors import TaskNotFoundError
 from django.utils import timezone
 from guardian.shortcuts import remove_perm
+from pytest_django import Settings
 
 from identities.models import ApiKey, Application
 from identities.oauth.issuers import forget_keys
@@ -32,9 +32,10 @@ from tests.runs.a2a.served import (
     message,
     name,
     send_for,
+    serving,
     told,
 )
-from tests.runs.company import proposes, says
+from tests.runs.company import Company, proposes, says
 
 pytestmark = [pytest.mark.delegation, pytest.mark.slow]
 
@@ -48,7 +49,7 @@ def provider(served: Served) -> Iterator[Provider]:
     with serve_provider() as made:
         made.reset()
         add_issuer(
-            actor=cast.alice, client=cast.application.service_account, issuer=made.address, audience=AUDIENCE,
+            actor=cast.ada, client=cast.application.service_account, issuer=made.address, audience=AUDIENCE,
             allow_private=True,
         )  # fmt: skip
         yield made
@@ -91,7 +92,7 @@ def test_an_access_token_counts_as_at_the_api(served: Served) -> None:
     served.company.play(says("Done."))
     cast = served.company.cast
     client = give_secret(cast.alice, cast.application.service_account)
-    token = client.token(resource=f"{served.url}/api/v1")
+    token = client.token(f"{served.url}/api/v1")
     assert post(served, Authorization=f"Bearer {token}").status_code == 200
     assert Run.objects.get().application == cast.application
 
@@ -154,10 +155,15 @@ def test_what_is_not_exposed_is_not_there(served: Served) -> None:
     assert httpx.get(f"{served.url}/.well-known/agent-card.json").status_code == 404
 
 
-def test_an_agent_outside_and_one_of_staff_have_no_card(served: Served) -> None:
-    company = served.company
-    company.publish(price=False, principal_source="staff")
-    assert httpx.get(f"{served.base}/.well-known/agent-card.json").status_code == 404
+@pytest.mark.parametrize(
+    "version", [{"principal_source": "staff"}, {"planner": "external", "principal_source": "token"}]
+)
+def test_an_agent_that_nobody_could_give_a_task_has_no_card(
+    company: Company, settings: Settings, version: dict[str, str]
+) -> None:
+    company.add_reads()
+    with serving(company, settings, **version) as served:
+        assert httpx.get(f"{served.base}/.well-known/agent-card.json").status_code == 404
 
 
 def test_a_key_that_is_taken_back_ends_a_stream(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,8 +178,8 @@ def test_a_key_that_is_taken_back_ends_a_stream(served: Served, monkeypatch: pyt
         seen = 0
         async for _ in client.send_message(message("Refund A-1.")):
             seen += 1
-            revoked = ApiKey.objects.filter(user=company.cast.application.service_account)
-            await asyncio.to_thread(revoked.update, revoked_at=timezone.now())
+            standing = ApiKey.objects.filter(revoked_at=None)
+            await asyncio.to_thread(standing.update, revoked_at=timezone.now())
         return seen
 
     with pytest.raises((TaskNotFoundError, A2AClientError)):
@@ -270,7 +276,8 @@ def test_mutant_without_another_look_a_stream_outlives_its_key(
         seen = []
         async for event in client.send_message(message()):
             seen.append(event)
-            await asyncio.to_thread(ApiKey.objects.update, revoked_at=timezone.now() - timedelta(seconds=1))
+            standing = ApiKey.objects.filter(revoked_at=None)
+            await asyncio.to_thread(standing.update, revoked_at=timezone.now())
         return seen
 
     assert served.ask(talk)
