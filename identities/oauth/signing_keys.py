@@ -106,20 +106,11 @@ def sealing_context(kid: str) -> str:
 
 def sign(claims: dict[str, Any], typ: str) -> str:  # Any: JSON
     """Return a compact JWS of the claims; raises NoSigningKey."""
-    return _sign(canonical_json(claims), {"typ": typ})
+    return sign_payload(canonical_json(claims), {"typ": typ})
 
 
-def sign_document(document: dict[str, Any], jku: str) -> tuple[str, str]:  # Any: JSON
-    """Return protected header and signature of a JWS over a document's RFC 8785 text, which stands beside them.
-
-    ``jku`` is where the keys are published. Its `typ` is that of no token, so it never passes for one. Raises
-    NoSigningKey.
-    """
-    protected, _, signature = _sign(canonical_json(document), {"typ": "JOSE", "jku": jku}).split(".")
-    return protected, signature
-
-
-def _sign(payload: bytes, named: dict[str, str]) -> str:
+def sign_payload(payload: bytes, named: dict[str, str]) -> str:
+    """Return a compact JWS of a payload, whose header has these members beside its own; raises NoSigningKey."""
     key = keeper.present().signing
     if key is None:
         raise NoSigningKey

@@ -8,18 +8,18 @@ from django.utils import timezone
 
 from agentops.errors import NotFound, StateConflict
 from identities.models import AgentIdentity
+from identities.oauth.documents import sign_document
 from identities.oauth.metadata import endpoint_url, issuer
-from identities.oauth.signing_keys import keeper, sign_document
+from identities.oauth.signing_keys import keeper
 from identities.services.signing_keys import ensure_signing_key
 from runs.a2a.admitting import SUBJECT_TOKEN
-from runs.a2a.messages import TASK
+from runs.a2a.messages import ANY, TASK
 from runs.fulfilment.declared import read_tasks
 from runs.models import EXTERNAL, AgentVersion
 from runs.starting import published_version
 
 Json = dict[str, Any]  # Any: JSON
 
-_EMPTY: tuple[Any, ...] = ("", None, [], {})  # Any: JSON
 PREFIX = "/a2a"
 WELL_KNOWN = "/.well-known/agent-card.json"
 REST = "/v1"
@@ -46,25 +46,9 @@ def write_card(slug: str) -> Json:
         raise NotFound("no_card", "there is no card at this place") from None
     if version.planner == EXTERNAL or version.principal_source != AgentVersion.PrincipalSource.APPLICATION:
         raise NotFound("no_card", "there is no card at this place")
-    card = _describe(agent, version)
-    return {**card, "signatures": [_sign(card)]}
-
-
-def _sign(card: Json) -> Json:
     if keeper.present().signing is None:
         ensure_signing_key()
-    # Signed is what every reader makes of the card: members that are empty are as good as absent.
-    protected, signature = sign_document(_without_empty(card), endpoint_url("jwks"))
-    return {"protected": protected, "signature": signature}
-
-
-def _without_empty(value: Any) -> Any:  # Any: JSON
-    if isinstance(value, dict):
-        kept = {name: _without_empty(item) for name, item in value.items()}
-        return {name: item for name, item in kept.items() if item not in _EMPTY}
-    if isinstance(value, list):
-        return [item for item in map(_without_empty, value) if item not in _EMPTY]
-    return value
+    return sign_document(_describe(agent, version), endpoint_url("jwks"))
 
 
 def _describe(agent: AgentIdentity, version: AgentVersion) -> Json:
@@ -112,7 +96,7 @@ def _list_skills(agent: AgentIdentity, version: AgentVersion) -> list[Json]:
     """Return the declared types of tasks; of an agent that declares none, one skill without a name of a task."""
     tasks = read_tasks(version.tasks)
     if not tasks:
-        return [{"id": "any", "name": agent.name, "description": agent.purpose, "tags": ["task"]}]
+        return [{"id": ANY, "name": agent.name, "description": agent.purpose, "tags": ["task"]}]
     told = f"Name it in the message's metadata under {TASK}."
     return [
         {

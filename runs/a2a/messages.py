@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 PRINCIPAL, TASK = "io.agentops/principal", "io.agentops/task"  # of a message's metadata
 ID_LIMIT = 200
+ANY = "any"  # the one skill of an agent that declares no types of tasks
 TEXT = "text/plain"
 
 
@@ -97,7 +98,7 @@ def _read_skill(told: Mapping[str, Any]) -> str:  # Any: JSON
     skill = told.get(TASK, "")
     if not isinstance(skill, str):
         raise ValidationFailed("bad_task", f"{TASK} names one of the card's skills")
-    return skill
+    return "" if skill == ANY else skill
 
 
 def _read_principal(told: Mapping[str, Any]) -> dict[str, str] | None:  # Any: JSON
