@@ -60,7 +60,9 @@ def _fetch(url: str, allow_private: bool, within_s: float) -> Json:
         "GET", parts.scheme, parts.hostname or "", parts.port, parts.path, headers, None, CARD_LIMIT_BYTES,
         allow_private,
     )  # fmt: skip
-    seen = Wire().send(request, timeout_s=within_s)
+    wire = Wire()
+    seen = wire.send(request, timeout_s=within_s)
+    wire.close()
     if seen.fault or seen.status != 200:
         raise ValidationFailed("bad_card", f"its card was not had: {seen.fault or seen.status}")
     try:
