@@ -29,7 +29,12 @@ def far(tmp_path: Path) -> Iterator[Far]:
 def begin(desk: Desk, far: Far, task: str, idempotency: str) -> Run:
     company: Company = desk.company
     company.versions.clear()
-    take_over(company, add_server(company, far.url), idempotency=idempotency, terms={"timeout_s": 20.0})
+    take_over(
+        company,
+        add_server(company, far.url),
+        idempotency=idempotency,
+        terms={"timeout_s": 20.0, "breaker": {"probe_lease_s": 60.0}},
+    )
     company.play(proposes(("delegate", {"task": task})), says("Done."))
     return company.start()
 

@@ -1,4 +1,4 @@
-"""Our client at our server: an agent gives a task to an exposed one, where a person has to approve; each has its run."""
+"""Our client at our server: an agent gives a task to an exposed one, where a person has to approve."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from identities.models import AgentIdentity, Application
 from identities.oauth.issuers import forget_keys
-from identities.services import add_issuer, create_secret, declare_resource
+from identities.services import add_issuer, create_secret
 from runs.models import Run
 from tests.factories import AgentFactory, AgentVersionFactory, GrantFactory
 from tests.runs.a2a.remotes import add_server, ended, take_over, wait_for
@@ -46,7 +46,8 @@ def connect(served: Served) -> ToolServer:
         actor=cast.alice, team=cast.team, slug="far-key", purpose="Lets us in.", provider="static", settings={},
         value=served.key,
     )  # fmt: skip
-    declare_resource(actor=cast.alice, application=cast.application, audience=audience)
+    # No application may serve what is this installation's own: here it stands for another installation's, too.
+    Application.objects.filter(pk=cast.application.pk).update(audience=audience)
     add_issuer(
         actor=cast.ada, client=cast.application.service_account, issuer=served.url, audience=audience,
         jwks_url=f"{served.url}/oauth/jwks", allow_private=True,
