@@ -1668,7 +1668,7 @@ class AsyncOperations(Protocol):
         cursor: str | None = None,
         limit: int | None = None,
         state: Literal["active", "retired"] | None = None,
-        transport: Literal["http", "stdio", "openapi", "python"] | None = None,
+        transport: Literal["http", "stdio", "openapi", "python", "a2a"] | None = None,
     ) -> t.ToolServerPage:
         """List servers of tools, newest first."""
 
@@ -3604,7 +3604,7 @@ class Operations(Protocol):
         cursor: str | None = None,
         limit: int | None = None,
         state: Literal["active", "retired"] | None = None,
-        transport: Literal["http", "stdio", "openapi", "python"] | None = None,
+        transport: Literal["http", "stdio", "openapi", "python", "a2a"] | None = None,
     ) -> t.ToolServerPage:
         """List servers of tools, newest first."""
 
