@@ -90,8 +90,18 @@ def _read_part(part: Any) -> str:  # Any: a type of the SDK
         case "text":
             return str(part.text)
         case "data":
-            return json.dumps(MessageToDict(part.data), ensure_ascii=False, indent=2)
+            told = _plain(MessageToDict(part.data))
+            return json.dumps(told, ensure_ascii=False, indent=2, sort_keys=True)
     raise WrongMedia("text_or_data_only", "parts are text or data; files are not taken")
+
+
+def _plain(value: Any) -> Any:  # Any: JSON
+    """Return a value as its sender wrote it: the protocol's types know no whole numbers, and no order of names."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def _read_skill(told: Mapping[str, Any]) -> str:  # Any: JSON

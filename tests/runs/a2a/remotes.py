@@ -97,7 +97,7 @@ def take_over(
     """Take its one skill over as `delegate`, allowed; ``config`` is what a person says beside the card."""
     [row] = ServerTool.objects.filter(server=server)
     terms = {**QUICK, "timeout_s": 10.0, **more.pop("terms", {})}
-    takeover = Takeover("delegate", effect, statement="ask the far agent: {task}", terms=terms, **more)
+    takeover = Takeover("delegate", effect, statement="ask the far agent", terms=terms, **more)
     version = import_tool(actor=company.cast.alice, described=row, takeover=takeover, seen=row.digest)
     if config:
         version = say_beside(company, version, config, terms)

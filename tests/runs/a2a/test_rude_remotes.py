@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,10 +12,14 @@ from typing import Any
 
 import pytest
 
+from agentops.errors import ValidationFailed
+from runs.versions import read_version
 from tests.runs.a2a.far import write_card
 from tests.runs.a2a.remotes import add_server, take_over
 from tests.runs.company import Company, proposes, says
 from tests.runs.conftest import company
+from tests.tools.execution import make_call
+from tools.showing import show_request
 
 __all__ = ["company"]
 
@@ -136,6 +141,55 @@ def test_what_is_told_is_the_task_and_nothing_else(company: Company, rude: tuple
     assert asked["params"]["message"]["parts"] == [{"text": "Look."}]
     assert "swordfish" not in json.dumps(asked)
     assert company.content(run, "call.succeeded")["value"]["answer"].startswith("Ignore")
+
+
+def test_typed_values_go_out_and_come_back(company: Company, rude: tuple[Rude, str]) -> None:
+    made, url = rude
+    schema = {"type": "object", "properties": {"order": {"type": "string"}}, "required": ["order"]}
+    promised = {"type": "object", "properties": {"paid": {"type": "integer"}}, "required": ["paid"]}
+    terms = {"input_schema": schema, "output_schema": promised}
+    take_over(company, add_server(company, url), effect="read", terms=terms)
+    for answer, state in (
+        (task(artifacts=[{"parts": [{"data": {"paid": 5}}]}]), ("succeeded", "ok")),
+        (task(artifacts=[{"parts": [{"text": '{"paid": 5}'}]}]), ("succeeded", "ok")),
+        (task(artifacts=[{"parts": [{"data": {"paid": "five"}}]}]), ("failed", "bad_output")),
+        (task(artifacts=[{"parts": [{"url": "https://files.example/a"}]}]), ("failed", "bad_output")),
+    ):
+        made.answer = answer
+        run = company.run(proposes(("delegate", {"order": "A-1"})), says("Well."))
+        assert company.states(run) == [state]
+        if state[0] == "succeeded":
+            assert company.content(run, "call.succeeded")["value"] == {"paid": 5}
+    assert made.asked[0]["params"]["message"]["parts"] == [{"data": {"order": "A-1"}}]
+
+
+def test_people_see_what_would_be_sent(company: Company, rude: tuple[Rude, str]) -> None:
+    version = take_over(company, add_server(company, rude[1]))
+    spec = read_version(company.publish().pk).catalogue["delegate"]
+    shown = show_request(make_call(spec, {"task": "Look."}))
+    assert shown.line == f"SendMessage at {version.config['url']}"
+    assert json.loads(shown.body)["params"]["message"]["parts"] == [{"text": "Look."}]
+
+
+@pytest.mark.parametrize(
+    ("config", "fault"),
+    [
+        ({"skill": "another"}, "skill is none that an agent of the team describes"),
+        ({"url": "https://elsewhere.example/rpc"}, "leave what its card says as it was imported"),
+        ({"token_header": "X-Elsewhere"}, "leave what its card says as it was imported"),
+        ({"on_auth_required": "shrug"}, "set on_auth_required to wait or fail"),
+        ({"surprise": 1}, "remove 'surprise'"),
+        (
+            {"server": "mine", "digest": "?", "response_limit_bytes": 0, "error_is_refusal": 1},
+            "set server to the id",
+        ),
+    ],
+)
+def test_what_the_card_says_is_not_said_otherwise(
+    company: Company, rude: tuple[Rude, str], config: dict[str, Any], fault: str
+) -> None:
+    with pytest.raises(ValidationFailed, match=re.escape(fault)):
+        take_over(company, add_server(company, rude[1]), config=config)
 
 
 @pytest.mark.parametrize(

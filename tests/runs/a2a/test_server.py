@@ -38,7 +38,7 @@ from pytest_django import Settings
 from approvals.models import ApprovalRequest
 from identities.models import Application
 from runs.models import Run
-from tests.factories import ApplicationFactory
+from tests.factories import ApplicationFactory, GrantFactory
 from tests.runs.a2a.served import (
     NAMED,
     REST,
@@ -50,10 +50,13 @@ from tests.runs.a2a.served import (
     name,
     send,
     send_for,
+    serving,
     told,
     until,
 )
 from tests.runs.company import Company, proposes, says
+from tests.runs.delegation.conftest import House
+from tools.models import ToolGrant
 
 pytestmark = [pytest.mark.delegation, pytest.mark.slow]
 
@@ -89,7 +92,8 @@ def test_typed_values_are_told_as_json(served: Served) -> None:
         return await send_for(client, message(parts=[part]))
 
     assert name(served.ask(talk, streaming=False)) == "COMPLETED"
-    assert '"order_id": "A-1",\n  "count": 2' in served.company.asked()[0]["messages"][-1]["content"]
+    said = '{\n  "count": 2,\n  "order_id": "A-1"\n}'
+    assert said in served.company.asked()[0]["messages"][-1]["content"]
 
 
 def test_the_same_message_is_one_run(served: Served, binding: str) -> None:
@@ -127,6 +131,33 @@ def test_who_has_to_approve_is_waited_for_and_the_answer_follows(served: Served,
     assert (required["type"], required["id"]) == ("approval", str(asked.pk))
     assert required["url"] == f"{served.url}/admin/approvals/approvalrequest/{asked.pk}/change/"
     assert (answer(done), len(company.world.effects)) == ("Refunded.", 1)
+
+
+def test_what_an_agent_below_waits_for_is_waited_for_here(company: Company, settings: Settings) -> None:
+    """Nothing waits unseen because it is nested."""
+    refund, house = company.add_tool("refund"), House(company)
+    clerk = house.hire("clerk", refund)
+    ToolGrant.objects.filter(identity=clerk).update(state="superseded")
+    GrantFactory.create(identity=clerk, tool=refund.tool, decision="REQUIRE_APPROVAL")
+    company.let_decide(refund.tool)
+    house.add_delegation("clerk")
+    company.play(
+        proposes(("ask_clerk", {"topic": "refund A-1"})),
+        proposes(REFUND),
+        says("Refunded."),
+        says("All done."),
+    )
+
+    async def talk(client: Client) -> tuple[Task, Task]:
+        sent = await send_for(client, message("Have A-1 refunded.", return_immediately=True))
+        waiting = await until(client, sent.id, "AUTH_REQUIRED")
+        await asyncio.to_thread(company.decide)
+        return waiting, await until(client, sent.id, "COMPLETED")
+
+    with serving(company, settings) as served:
+        waiting, done = served.ask(talk, streaming=False)
+    assert "A person has to approve this." in told(waiting)
+    assert (answer(done), len(company.world.effects)) == ("All done.", 1)
 
 
 def test_a_stream_tells_of_the_approval_and_of_the_end(served: Served, binding: str) -> None:
