@@ -37,6 +37,7 @@ from runs.changesets import applying, staging
 from runs.changesets.withdrawing import withdraw_changes
 from runs.dead_letters import is_worn_out, park
 from runs.delegation import answering, calling, joining
+from runs.delegation.remote import call_off_remote
 from runs.delegation.waking import wake_family
 from runs.erasure import are_words_erased
 from runs.forks import calls as forked_calls
@@ -348,6 +349,7 @@ def _wake_at(session: Session, until: datetime | None) -> datetime | None:
 
 def _finish(session: Session, command: c.Finish) -> None:
     """End the run; its open approvals and what it holds of shared budgets end with it, in one transaction."""
+    called_off = call_off_remote(session)
     content = summaries.write_ending(session, command)
     waiting = any(call.approval or call.confirmation for call in session.state.calls)
     waiting = waiting or bool(session.state.extensible.asked)
@@ -357,7 +359,7 @@ def _finish(session: Session, command: c.Finish) -> None:
     idle = [call for call in session.state.open_calls if not call.in_doubt]
     returns: list[Guard] = [duty for call in idle if (duty := give_caps_back(session, call))]
     limit = {"limit": command.limit} if command.limit else {}
-    facts = {"reason": command.reason, **limit}
+    facts = {"reason": command.reason, **limit, **({"called_off": called_off} if called_off else {})}
     if holds:
         session.note_draw(command.event, facts, None, content)
     else:

@@ -28,7 +28,8 @@ LANES: dict[str, Lane] = {
     **dict.fromkeys((e.CALL_STAGED, e.CHANGES_OFFERED), "decided"),
     **dict.fromkeys((e.CHANGES_SENT_BACK, e.CHANGES_SETTLED), "decided"),
     **dict.fromkeys(
-        (e.ATTEMPT_STARTED, e.CALL_DELEGATED, e.CALLED_OFF, e.CALL_SUCCEEDED, *e.OF_ESCROW), "executed"
+        (e.ATTEMPT_STARTED, e.CALL_DELEGATED, e.CALLED_OFF, e.CALL_AWAITED, e.CALL_SUCCEEDED, *e.OF_ESCROW),
+        "executed",
     ),
     **dict.fromkeys((e.RESULT_READ, e.MEMORY_RECALLED, e.MEMORY_WRITTEN), "executed"),
     **dict.fromkeys((e.SUMMARY_REQUESTED, e.SUMMARY_WRITTEN), "decided"),
@@ -265,6 +266,7 @@ TITLES: dict[str, str | Callable[[Facts, str], str]] = {
     ),
     e.CALL_DELEGATED: lambda _, tool: f"{tool}: given to another agent, as a run of its own",
     e.CALLED_OFF: lambda _, tool: f"{tool}: not needed any more, its run is told to stop",
+    e.CALL_AWAITED: lambda facts, tool: f"{tool}: an agent elsewhere has the task, {_words(facts['code'])}",
     e.CALL_SUCCEEDED: _succeeded,
     e.CALL_FAILED: lambda facts, tool: f"{tool}: failed, {_words(facts['code'])}",
     e.CALL_UNKNOWN: lambda facts, tool: f"{tool}: nobody knows whether it happened, {_words(facts['code'])}",

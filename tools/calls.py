@@ -74,6 +74,7 @@ class Call:
     principal_proof: str = ""  # what it rests on that the run acts for this principal
     acts_for: tuple[UUID, ...] = ()  # the agents on whose behalf, the nearest first
     undoes: str = ""  # the key of the effect that it undoes
+    remote: str = ""  # the id of the task that an agent elsewhere works on for it by now
     # Only between permit and adapter; never part of what a call is compared or shown by.
     credential: Credential | None = field(default=None, repr=False, compare=False)
     token: Credential | None = field(default=None, repr=False, compare=False)

@@ -14,7 +14,7 @@ from django.conf import settings
 from agentops.engine.breaker import Admission, Transition
 from agentops.engine.retry import wants_retry
 from tools.adapters import get_adapter
-from tools.adapters.base import Adapter, AdapterOptions, settle_read_back
+from tools.adapters.base import Adapter, AdapterOptions, settle_poll, settle_read_back
 from tools.assessment import Assessment
 from tools.breaker import breaker, connect
 from tools.calls import Call, ToolSpec
@@ -151,9 +151,28 @@ def read_back(call: Call) -> Outcome | None:
             lambda call: adapter.read_back(call, timeout_s=call.spec.timeout_s),
             asking=True,
         )
+        if call.remote:
+            return settle_poll(call, None if answer is None else _heed(answer))
         return None if answer is None else settle_read_back(_heed(answer))
     except Exception as error:  # it proves nothing about the effect that was asked about
-        return _note_raised(call.spec, error)
+        raised = _note_raised(call.spec, error)
+        return settle_poll(call, raised) if call.remote else raised
+
+
+def call_off(call: Call) -> bool:
+    """Tell an agent elsewhere that its task is not needed any more; return whether it was told. Raises nothing."""
+    adapter = _adapter(call.spec)
+    tell = getattr(adapter, "call_off", None)
+    if tell is None or not call.remote:
+        return False
+    try:
+        told = _with_papers(
+            call, find_acting(call), lambda call: tell(call, timeout_s=call.spec.timeout_s), asking=True
+        )
+    except Exception as error:  # nobody waits for its word: the run ends in any case
+        logger.error("the task of %s was not called off: %s", call.spec.name, type(error).__name__)
+        return False
+    return told is not None and told.status == "succeeded"
 
 
 def _with_papers(

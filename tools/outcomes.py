@@ -55,7 +55,8 @@ class Outcome:
     `retry_budget_left`: the tool's retries of late leave room for another one. `has_blocks`: the value is a list of
     blocks of content, and `parts` what they refer to.
     `etag`: what the server of an HTTP answer calls the state that it answered. `receipt`: by what signed word whoever
-    was called inside took the call.
+    was called inside took the call. `remote`: the id of the task that an agent elsewhere works on by now, where the
+    outcome is still to come (`unknown`): it is asked again after `retry_after_s`, and sent nothing more.
     """
 
     status: Status
@@ -71,6 +72,7 @@ class Outcome:
     parts: Sequence[Part] = ()
     etag: str = ""
     receipt: str = ""
+    remote: str = ""
 
 
 def succeed(value: JSON) -> Outcome:

@@ -20,7 +20,10 @@ WHERE s.id = $1::uuid AND l.name = $2 AND s.state = 'active'
 
 def find_outdated(call: Call) -> Reason | None:
     """Return why a call cannot go out as its tool was pinned; nothing is asked for tools that come from no document."""
-    origin = call.spec.config.get("origin") if call.spec.adapter in ("http", "python") else None
+    config = call.spec.config
+    origin = config.get("origin") if call.spec.adapter in ("http", "python") else None
+    if call.spec.adapter == "a2a":  # its agent's card is read now and then, as a document is
+        origin = {"server": config["server"], "operation": config["skill"], "digest": config["digest"]}
     if origin is None:
         return None
     with borrowed() as connection:

@@ -12,6 +12,9 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 from identities.models import Secret
+from tools.adapters.a2a.config import parse_remote
+from tools.adapters.a2a.requests import build_request as build_task_request
+from tools.adapters.a2a.requests import write_message
 from tools.adapters.http.config import SECRET_NAME, parse_endpoint
 from tools.adapters.http.request import Request, build_request
 from tools.calls import AUDIENCE, CREDENTIAL, Call
@@ -40,6 +43,7 @@ def show_request(call: Call) -> Shown:
         "python": _show_python,
         "decision": _show_decision,
         "agent": _show_agent,
+        "a2a": _show_remote,
     }
     known = show.get(call.spec.adapter)
     if known is None:
@@ -128,6 +132,17 @@ def _show_decision(call: Call) -> Shown:
 def _show_agent(call: Call) -> Shown:
     agent = call.spec.config.get("agent", "")
     return Shown(line=f"the agent {agent} is given this task", body=_cut(_pretty(call.arguments)))
+
+
+def _show_remote(call: Call) -> Shown:
+    remote = parse_remote(call.spec.config)
+    request = build_task_request(remote, call, "SendMessage", write_message(remote, call))
+    headers = [(name.decode(), value.decode(errors="replace")) for name, value in request.headers]
+    return Shown(
+        line=f"SendMessage at {_mask_query(remote.url)}",
+        headers=(*headers, *_let_in_by(call)),
+        body=_cut((request.body or b"").decode(errors="replace")),
+    )
 
 
 def _pretty(value: Any) -> str:  # Any: JSON

@@ -92,13 +92,26 @@ def answer_once(
     key = read_key(request, required=required)
     if key is None:
         return _respond(act())
-    scope = keyed_digest([str(request.user.pk), list(operation.principal), operation.name, key])
-    fingerprint = keyed_digest(_marked(request.data, operation))
+    answer, is_repeated = act_once(
+        str(request.user.pk), key, _marked(request.data, operation), operation, act
+    )
+    return _respond(answer, {REPLAYED: "true"} if is_repeated else {})
+
+
+def act_once(
+    owner: str, key: str, marked: Any, operation: Operation, act: Callable[[], Answer]
+) -> tuple[Answer, bool]:  # Any: JSON
+    """Perform an act of its owner's at most once per key; return its answer, and whether it is the kept one.
+
+    ``marked`` is what a repetition has to say alike. Raises as ``answer_once`` does.
+    """
+    scope = keyed_digest([owner, list(operation.principal), operation.name, key])
+    fingerprint = keyed_digest(marked)
     with transaction.atomic():
         _take_lock(scope)
         kept = IdempotentAnswer.objects.filter(scope=scope).first()
         if kept and kept.created_at > timezone.now() - KEPT:
-            return _replay(kept, fingerprint, operation)
+            return _replay(kept, fingerprint, operation), True
         try:
             answer = act()
         except AgentOpsError as error:
@@ -106,7 +119,7 @@ def answer_once(
             refusal = error
         else:
             _keep(scope, fingerprint, operation, answer)
-            return _respond(answer)
+            return answer, False
     raise refusal
 
 
@@ -137,11 +150,10 @@ def _keep(scope: str, fingerprint: str, operation: Operation, answer: Answer) ->
     )
 
 
-def _replay(kept: IdempotentAnswer, fingerprint: str, operation: Operation) -> Response:
+def _replay(kept: IdempotentAnswer, fingerprint: str, operation: Operation) -> Answer:
     if kept.fingerprint != fingerprint:
         raise ApiError(422, "idempotency_key_reused", "This key was used with another request body.")
-    answer = Answer(kept.status, operation.restore(kept.body["body"]), kept.body["location"])
-    return _respond(answer, {REPLAYED: "true"})
+    return Answer(kept.status, operation.restore(kept.body["body"]), kept.body["location"])
 
 
 def _respond(answer: Answer, headers: Mapping[str, str] | None = None) -> Response:

@@ -183,7 +183,7 @@ class AsyncOperations(Protocol):
         idempotency_key: str | None = None,
         **body: Unpack[t.UpdateAgentBody],
     ) -> t.Agent:
-        """Change an agent's name, purpose, sponsor or end; takes a fresh second factor."""
+        """Change an agent's name, purpose, sponsor or end, or whether it is exposed; takes a fresh second factor."""
 
         answer: t.Agent = await self._answer(Call("POST", Call.path("/api/v1/agents/{agent_id}/update", agent_id), key=idempotency_key or new_key(), body=body))
         return answer
@@ -1668,7 +1668,7 @@ class AsyncOperations(Protocol):
         cursor: str | None = None,
         limit: int | None = None,
         state: Literal["active", "retired"] | None = None,
-        transport: Literal["http", "stdio", "openapi", "python"] | None = None,
+        transport: Literal["http", "stdio", "openapi", "python", "a2a"] | None = None,
     ) -> t.ToolServerPage:
         """List servers of tools, newest first."""
 
@@ -2119,7 +2119,7 @@ class Operations(Protocol):
         idempotency_key: str | None = None,
         **body: Unpack[t.UpdateAgentBody],
     ) -> t.Agent:
-        """Change an agent's name, purpose, sponsor or end; takes a fresh second factor."""
+        """Change an agent's name, purpose, sponsor or end, or whether it is exposed; takes a fresh second factor."""
 
         answer: t.Agent = self._answer(Call("POST", Call.path("/api/v1/agents/{agent_id}/update", agent_id), key=idempotency_key or new_key(), body=body))
         return answer
@@ -3604,7 +3604,7 @@ class Operations(Protocol):
         cursor: str | None = None,
         limit: int | None = None,
         state: Literal["active", "retired"] | None = None,
-        transport: Literal["http", "stdio", "openapi", "python"] | None = None,
+        transport: Literal["http", "stdio", "openapi", "python", "a2a"] | None = None,
     ) -> t.ToolServerPage:
         """List servers of tools, newest first."""
 

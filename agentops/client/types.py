@@ -74,6 +74,7 @@ class Agent(TypedDict):
     expires_at: str | None
     sponsor: NotRequired[str | None]
     recertify_by: str | None
+    exposed: bool
     created_at: str
 
 
@@ -433,7 +434,7 @@ class CallCounts(TypedDict):
     week: int
 
 
-CallState: TypeAlias = "Literal[\"proposed\", \"allowed\", \"confirming\", \"confirmed\", \"waiting\", \"approved\", \"held\", \"asked\", \"started\", \"delegated\", \"retrying\", \"deferred\", \"unknown\", \"parking\", \"parked\", \"succeeded\", \"failed\", \"refused\", \"staged\"]"
+CallState: TypeAlias = "Literal[\"proposed\", \"allowed\", \"confirming\", \"confirmed\", \"waiting\", \"approved\", \"held\", \"asked\", \"started\", \"delegated\", \"awaited\", \"retrying\", \"deferred\", \"unknown\", \"parking\", \"parked\", \"succeeded\", \"failed\", \"refused\", \"staged\"]"
 
 
 class Campaign(TypedDict):
@@ -985,7 +986,7 @@ class Event(TypedDict):
     content: Any
 
 
-EventKind: TypeAlias = "Literal[\"run.started\", \"run.held_back\", \"run.admitted\", \"call.received\", \"message.received\", \"input.received\", \"handover.answered\", \"handover.closed\", \"outcome.settled\", \"call.vetoed\", \"run.paused\", \"run.unpaused\", \"run.cancel_requested\", \"run.killed\", \"plan.frozen\", \"model.requested\", \"step.decided\", \"model.failed\", \"call.allowed\", \"call.gated\", \"call.refused\", \"call.held\", \"call.asked\", \"confirmation.requested\", \"confirmation.given\", \"confirmation.refused\", \"approval.granted\", \"approval.refused\", \"call.edited\", \"call.asked_back\", \"attempt.started\", \"call.delegated\", \"call.called_off\", \"attempt.failed\", \"call.deferred\", \"call.succeeded\", \"call.failed\", \"call.unknown\", \"call.parked\", \"result.read\", \"call.staged\", \"changes.offered\", \"changes.sent_back\", \"changes.settled\", \"summary.requested\", \"summary.written\", \"summary.failed\", \"memory.recalled\", \"memory.written\", \"budget.bound\", \"budget.drawn\", \"budget.returned\", \"budget.exhausted\", \"run.limit_reached\", \"budget.extended\", \"budget.extension_refused\", \"authority.lost\", \"run.completed\", \"run.halted\", \"run.failed\", \"run.cancelled\", \"run.expired\"]"
+EventKind: TypeAlias = "Literal[\"run.started\", \"run.held_back\", \"run.admitted\", \"call.received\", \"message.received\", \"input.received\", \"handover.answered\", \"handover.closed\", \"outcome.settled\", \"call.vetoed\", \"run.paused\", \"run.unpaused\", \"run.cancel_requested\", \"run.killed\", \"plan.frozen\", \"model.requested\", \"step.decided\", \"model.failed\", \"call.allowed\", \"call.gated\", \"call.refused\", \"call.held\", \"call.asked\", \"confirmation.requested\", \"confirmation.given\", \"confirmation.refused\", \"approval.granted\", \"approval.refused\", \"call.edited\", \"call.asked_back\", \"attempt.started\", \"call.delegated\", \"call.called_off\", \"call.awaited\", \"attempt.failed\", \"call.deferred\", \"call.succeeded\", \"call.failed\", \"call.unknown\", \"call.parked\", \"result.read\", \"call.staged\", \"changes.offered\", \"changes.sent_back\", \"changes.settled\", \"summary.requested\", \"summary.written\", \"summary.failed\", \"memory.recalled\", \"memory.written\", \"budget.bound\", \"budget.drawn\", \"budget.returned\", \"budget.exhausted\", \"run.limit_reached\", \"budget.extended\", \"budget.extension_refused\", \"authority.lost\", \"run.completed\", \"run.halted\", \"run.failed\", \"run.cancelled\", \"run.expired\"]"
 
 
 class EventPage(TypedDict):
@@ -2857,7 +2858,7 @@ class TraceTotals(TypedDict):
     tool_ms: int
 
 
-TransportEnum: TypeAlias = "Literal[\"http\", \"stdio\", \"openapi\", \"python\"]"
+TransportEnum: TypeAlias = "Literal[\"http\", \"stdio\", \"openapi\", \"python\", \"a2a\"]"
 
 
 class TrustProposal(TypedDict):
@@ -2900,6 +2901,7 @@ class UpdateAgentBody(TypedDict):
     purpose: NotRequired[str]
     sponsor: NotRequired[str]
     expires_at: NotRequired[str | None]
+    exposed: NotRequired[bool]
 
 
 class UpdateApplicationBody(TypedDict):

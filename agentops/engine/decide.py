@@ -187,7 +187,7 @@ def _next_for_calls(state: RunState, now: datetime, deadline: datetime) -> Comma
         return Finish(e.RUN_HALTED, "outcome_unknown")
     if surplus := find_surplus(state):
         return CallOff(surplus)
-    unknown = _first_due(state, "unknown", now)
+    unknown = _first_due(state, "unknown", now) or _first_due(state, "awaited", now)
     if unknown:
         return ReadBack(unknown.number)
     runnable = _runnable(state, now)

@@ -50,7 +50,8 @@ _VERDICTS = frozenset(
     )
 )
 _OF_MODEL = frozenset((e.STEP_DECIDED, e.MODEL_FAILED, e.SUMMARY_WRITTEN, e.SUMMARY_FAILED))
-_OF_ATTEMPT = frozenset((e.ATTEMPT_FAILED, e.CALL_SUCCEEDED, e.CALL_FAILED, e.CALL_UNKNOWN))
+_OF_ATTEMPT = frozenset((e.ATTEMPT_FAILED, e.CALL_SUCCEEDED, e.CALL_FAILED, e.CALL_UNKNOWN, e.CALL_AWAITED))
+_ASKED_AGAIN = ("unknown", "awaited")  # what became of the attempt is found out by asking
 _OF_BUDGET = frozenset((e.BUDGET_DRAWN, e.BUDGET_EXHAUSTED))
 _BEFORE_ASKING = frozenset((e.PLAN_FROZEN, e.MEMORY_RECALLED))
 _OF_ADMISSION = frozenset((e.RUN_HELD_BACK, e.RUN_ADMITTED))
@@ -140,7 +141,7 @@ class Reader:
         if call is None:
             return True
         _check_follow_up(call, event)
-        return call.status == "unknown" or event.facts["code"] == LOST
+        return call.status in _ASKED_AGAIN or event.facts["code"] == LOST
 
     def _is_of_child(self, event: Event) -> bool:
         """Whether this tells of a child run: it began with the attempt that stands before, or has ended."""
@@ -155,7 +156,7 @@ class Reader:
         call = self.views[-1].call(event.facts["call"])
         if event.facts.get("attempt", call.attempts) != call.attempts:  # its own attempt is not on the record
             raise NondeterminismError(f"an outcome of attempt {call.attempts}", _words(event))
-        return call if call.status in ("started", "unknown") else None
+        return call if call.status in ("started", *_ASKED_AGAIN) else None
 
     def _explain(self, event: Event) -> Command:
         if self._batch and event.facts["call"] in self._batch.calls:
@@ -172,7 +173,7 @@ class Reader:
     def _find_moment(self, event: Event) -> datetime:
         """Return when the driver was told: an answer to a question takes its time, so then it was due."""
         asked = self._attempt_of(event)
-        due = asked.retry_at if asked and asked.status == "unknown" else None
+        due = asked.retry_at if asked and asked.status in _ASKED_AGAIN else None
         return event.at if due is None else min(due, event.at)
 
 

@@ -34,6 +34,7 @@ CallStatus = Literal[
     "asked",
     "started",
     "delegated",
+    "awaited",
     "retrying",
     "deferred",
     "unknown",
@@ -189,6 +190,8 @@ class CallState(NamedTuple):
     share: Limits | None = None
     called_off: bool = False
     child_ms: int = 0
+    remote: str = ""  # the id of the task that an agent elsewhere works on for it
+    polls: int = 0  # how often that agent was asked how it stands
 
     @property
     def signature(self) -> str:
@@ -211,8 +214,9 @@ SETTLED = frozenset(("succeeded", "failed", "refused", "staged"))
 RUNNABLE = frozenset(("allowed", "confirmed", "approved", "held", "retrying", "deferred"))
 # Nothing goes on until people have acted; a held call goes out if they do not, and until then waits for them too.
 REQUIRING_PEOPLE = frozenset(("confirming", "waiting", "asked", "parked"))
-# How long a child takes is not known either: its own working time is counted, and charged when it ends.
-WAITING_FOR_PEOPLE = REQUIRING_PEOPLE | {"held", "delegated"}
+# How long a child takes is not known either: its own working time is counted, and charged when it ends. An agent
+# elsewhere works on its own account.
+WAITING_FOR_PEOPLE = REQUIRING_PEOPLE | {"held", "delegated", "awaited"}
 
 
 class Proposed(NamedTuple):

@@ -41,9 +41,15 @@ class AgentForm(forms.Form):
         label="Ends (UTC)",
         help_text="Empty: no end of its own.",
     )
+    exposed = forms.BooleanField(
+        required=False,
+        label="Agents of others may find it",
+        help_text="Its card (name, purpose, types of tasks) is public, and applications that may start it reach it over"
+        " A2A.",
+    )
 
     def __init__(self, *args: Any, agent: AgentIdentity, **kwargs: Any) -> None:
-        said = {name: getattr(agent, name) for name in ("name", "purpose", "owner", "sponsor")}
+        said = {name: getattr(agent, name) for name in ("name", "purpose", "owner", "sponsor", "exposed")}
         kwargs["initial"] = {**said, "expires_at": agent.ends_at}
         super().__init__(*args, **kwargs)
         members = User.objects.filter(kind="person", is_active=True, teams=agent.team).order_by("username")

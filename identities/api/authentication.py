@@ -29,22 +29,31 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[User, ApiKey | AccessToken] | None:
         """Return account and credential, None without a bearer; raises AuthenticationFailed for a bad one."""
-        scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-        if not scheme:
+        header = request.headers.get("Authorization", "")
+        if not header.partition(" ")[0]:
             return None
-        # A key has no dots, a token always two.
-        accepted = accept_bearer(bearer.strip()) if scheme.lower() == "bearer" and "." in bearer else None
-        if accepted is not None:
-            return accepted
-        key = authenticate(bearer.strip()) if scheme.lower() == "bearer" else None
-        # The service account of an agent holds permissions; it never acts through the API itself.
-        if key is None or key.user.kind == User.Kind.AGENT:
+        accepted = accept_credential(header)
+        if accepted is None:
             raise AuthenticationFailed("This credential is not valid.", "invalid_credential")
-        return key.user, key
+        return accepted
 
     def authenticate_header(self, request: Request) -> str:
         """Return the challenge of a 401; it names an error only when there was a credential (RFC 6750, 3)."""
         return f'{REALM}, error="invalid_token"' if request.headers.get("Authorization") else REALM
+
+
+def accept_credential(header: str) -> tuple[User, ApiKey | AccessToken] | None:
+    """Return whose credential an ``Authorization`` header brings, and which; None for one that does not count."""
+    scheme, _, bearer = header.partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    # A key has no dots, a token always two.
+    accepted = accept_bearer(bearer.strip()) if "." in bearer else None
+    if accepted is not None:
+        return accepted
+    key = authenticate(bearer.strip())
+    # The service account of an agent holds permissions; it never acts through the API itself.
+    return None if key is None or key.user.kind == User.Kind.AGENT else (key.user, key)
 
 
 class ConsoleSessionAuthentication(SessionAuthentication):
@@ -88,15 +97,19 @@ def read_caller_again(request: Request) -> User | None:
 
     For answers that go on for long after they were authenticated.
     """
-    if isinstance(request.auth, AccessToken):
-        counts = still_counts(request.auth, timezone.now().timestamp())
-        return User.objects.filter(pk=caller(request).pk, is_active=True).first() if counts else None
-    if not isinstance(request.auth, ApiKey):
+    if not isinstance(request.auth, AccessToken | ApiKey):
         return _read_session_again(request)
-    standing = ApiKey.objects.filter(revoked_at=None, expires_at__gt=timezone.now())
-    if not standing.filter(pk=request.auth.pk).exists():
-        return None
-    return User.objects.filter(pk=caller(request).pk, is_active=True).first()
+    return read_account_again(caller(request), request.auth)
+
+
+def read_account_again(account: User, credential: ApiKey | AccessToken) -> User | None:
+    """Return the account of a credential as it is now, None when one of them no longer stands."""
+    if isinstance(credential, AccessToken):
+        counts = still_counts(credential, timezone.now().timestamp())
+    else:
+        standing = ApiKey.objects.filter(revoked_at=None, expires_at__gt=timezone.now())
+        counts = standing.filter(pk=credential.pk).exists()
+    return User.objects.filter(pk=account.pk, is_active=True).first() if counts else None
 
 
 def _read_session_again(request: Request) -> User | None:

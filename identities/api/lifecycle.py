@@ -40,7 +40,7 @@ class UpdateAgent(ApiView):
         responses=AgentSerializer,
     )
     def post(self, request: Request, agent_id: UUID) -> Response:
-        """Change an agent's name, purpose, sponsor or end; takes a fresh second factor."""
+        """Change an agent's name, purpose, sponsor or end, or whether it is exposed; takes a fresh second factor."""
         actor, body = caller(request), read_body(UpdateAgentBody, request)
         agent = find_agent(actor, pk=agent_id)
         stays: Fields = {

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from agentops.api.serializers import BodySerializer, QuerySerializer, TextField
+from agentops.api.serializers import BodySerializer, FlagField, QuerySerializer, TextField
 from agentops.console.security_keys import LONGEST_SUBJECT
 from identities.models import AgentIdentity
 
@@ -28,6 +28,9 @@ class AgentSerializer(serializers.Serializer[AgentIdentity]):
     )
     recertify_by = serializers.DateTimeField(
         allow_null=True, help_text="Until when somebody has to look at it again, or it is suspended."
+    )
+    exposed = serializers.BooleanField(
+        help_text="Whether its card is published, and applications that may start it reach it over A2A."
     )
     created_at = serializers.DateTimeField()
 
@@ -61,6 +64,10 @@ class UpdateAgentBody(BodySerializer):
     )
     expires_at = serializers.DateTimeField(
         required=False, allow_null=True, help_text="Null: no end of its own."
+    )
+    exposed = FlagField(
+        required=False,
+        help_text="Whether its card is published, and applications that may start it reach it over A2A.",
     )
 
 

@@ -46,6 +46,11 @@ class AgentIdentity(models.Model):
     )
     # What every call is decided by: the first of the two above, so that a missed look denies by itself.
     expires_at = models.DateTimeField(null=True, blank=True)
+    exposed = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Its card is published, and applications that may start it reach it over A2A.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = AgentIdentityQuerySet.as_manager()

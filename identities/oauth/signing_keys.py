@@ -106,13 +106,16 @@ def sealing_context(kid: str) -> str:
 
 def sign(claims: dict[str, Any], typ: str) -> str:  # Any: JSON
     """Return a compact JWS of the claims; raises NoSigningKey."""
+    return sign_payload(canonical_json(claims), {"typ": typ})
+
+
+def sign_payload(payload: bytes, named: dict[str, str]) -> str:
+    """Return a compact JWS of a payload, whose header has these members beside its own; raises NoSigningKey."""
     key = keeper.present().signing
     if key is None:
         raise NoSigningKey
-    header = {"alg": key.algorithm, "kid": key.kid, "typ": typ}
-    return jws.serialize_compact(
-        header, canonical_json(claims), keeper.unsealed(key), algorithms=[key.algorithm]
-    )
+    header = {"alg": key.algorithm, "kid": key.kid, **named}
+    return jws.serialize_compact(header, payload, keeper.unsealed(key), algorithms=[key.algorithm])
 
 
 def find_verifying_key(kid: str) -> VerifyingKey | None:

@@ -81,12 +81,14 @@ def update_agent(
     expires_at: datetime | None,
     sponsor: User | None = None,
     recertify_by: datetime | None = None,
+    exposed: bool | None = None,
 ) -> Changes:
     """Change what is said about an agent; return what changed.
 
     Raises StateConflict once it is revoked, SecondPersonNeeded for another owner while the present one is there.
     Without a ``sponsor`` or ``recertify_by`` they stay: an agent is not rid of them again. A date that is set
-    may come sooner; that it comes later is for ``recertify_agent``.
+    may come sooner; that it comes later is for ``recertify_agent``. ``exposed``: whether agents of others may find
+    it, None where that stays; who may start it is said elsewhere.
     """
     locked = lock_agent(agent)
     require(actor, CHANGE, locked.team, locked)
@@ -99,6 +101,7 @@ def update_agent(
     if locked.recertify_by is not None and (recertify_by is None or recertify_by > locked.recertify_by):
         raise StateConflict("recertification_due", "a later date takes somebody who recertifies the agent")
     values: dict[str, object] = {"name": name, "purpose": purpose, "owner": owner, "sponsor": sponsor}
+    values["exposed"] = locked.exposed if exposed is None else exposed
     cleared: Mapping[str, str] = {}
     if owner.pk != locked.owner_id:
         cleared = clear_change(actor, describe_hand_over(locked, {**values, "ends_at": expires_at}))
@@ -109,6 +112,7 @@ def update_agent(
         facts = {
             "fields": sorted(changes),
             "expires_at": _text(locked.expires_at),
+            "exposed": locked.exposed,
             **_people(locked),
             **cleared,
         }

@@ -47,12 +47,30 @@ def note_outcome(
         facts["read_back"] = True
     if outcome.receipt:
         facts["receipt"] = outcome.receipt
+    if outcome.remote:
+        _note_awaited(session, call, outcome, facts)
+        return
     if outcome.status == "succeeded":
         content = {"value": outcome.value, **({"has_blocks": True} if outcome.has_blocks else {})}
         facts |= evidence.size_of(outcome.value, session.state.engine)
         session.note(e.CALL_SUCCEEDED, facts, content, keep_parts(session, outcome.parts))
         return
     _note_trouble(session, call, outcome, facts, rest_s)
+
+
+# Between two questions to an agent that works on a task, by how often it was asked: what takes long is asked rarely.
+FIRST_POLL_S, LONGEST_POLL_S = 1.0, 60.0
+
+
+def _note_awaited(
+    session: Session, call: CallState, outcome: Outcome, facts: dict[str, Any]
+) -> None:  # Any: JSON
+    """Note that an agent elsewhere works on it, and when it is asked again: not all that wait at the same moment."""
+    usual_s = min(LONGEST_POLL_S, FIRST_POLL_S * 2 ** min(call.polls, 10))
+    wish_s = min(outcome.retry_after_s or 0.0, RETRY_AFTER_LIMIT_S)
+    delay_s = max(usual_s, wish_s) * random.uniform(0.75, 1.25)  # noqa: S311  spreads questions, keeps no secret
+    awaited = {**facts, "remote": outcome.remote, "delay_ms": round(delay_s * 1000)}
+    session.note(e.CALL_AWAITED, awaited, {"detail": outcome.detail})
 
 
 def _note_trouble(

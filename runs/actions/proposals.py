@@ -81,6 +81,7 @@ def call_of(session: Session, call: CallState, spec: ToolSpec, arguments: Any) -
     """Return a call as adapters take it; arguments that were erased are none."""
     given = arguments if isinstance(arguments, dict) else {}
     made = make_call(session, spec, given, key_of(session, call), call.attempts + 1)
+    made = replace(made, remote=call.remote) if call.remote else made
     undone = undone_by(session, call)
     return replace(made, undoes=undone.key) if undone else made
 

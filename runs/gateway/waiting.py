@@ -42,7 +42,7 @@ async def wait_for_answer(
     """
     until = time.monotonic() + settings.GATEWAY_WAIT_S
     while True:
-        seq = await asyncio.to_thread(_read_seq, received.run_id)
+        seq = await asyncio.to_thread(read_seq, received.run_id)
         answer = await ask_database(lambda: look(received))
         await tell()
         left = until - time.monotonic()
@@ -51,6 +51,7 @@ async def wait_for_answer(
         await head_watch().wait_beyond(received.run_id, seq, left)
 
 
-def _read_seq(run_id: UUID) -> int:
+def read_seq(run_id: UUID) -> int:
+    """Return how far a run's stream has come."""
     with borrowed() as connection, connection.cursor() as cursor:
         return read_head(cursor, run_id).seq

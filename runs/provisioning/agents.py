@@ -70,6 +70,8 @@ def _create(session: Session, slug: str, entry: dict[str, Any]) -> AgentIdentity
     state = entry.get("state", AgentIdentity.State.ACTIVE)
     if state != agent.state:
         agent = _move(session, agent, state) or agent
+    if entry.get("exposed"):
+        update_agent(actor=session.actor, agent=agent, exposed=True, **fields)
     session.created("agent", slug, {"team": team.slug, **fields, "state": agent.state})
     return agent
 
@@ -88,6 +90,7 @@ def _update(session: Session, agent: AgentIdentity, entry: dict[str, Any]) -> Ch
     if stated is not None and standing is not None and stated != standing:
         fields["recertify_by"] = None  # who recertified it has looked at it, a document has not
         session.notes.append(f"{agent.slug} is to be recertified by {standing:%Y-%m-%d}: that stays")
+    fields["exposed"] = entry.get("exposed")
     update = partial(update_agent, actor=session.actor, agent=agent, **fields)
     changes = session.govern(f"agent {agent.slug}", update) or {}
     # Nothing becomes a draft again.

@@ -64,6 +64,12 @@ def test_an_entry_with_missing_facts_is_still_told(kind: str) -> None:
             "decided",
             "refund: a person found that it had not happened",
         ),
+        (
+            e.CALL_AWAITED,
+            {"code": "remote_working"},
+            "executed",
+            "refund: an agent elsewhere has the task, remote working",
+        ),
         (e.RUN_HALTED, {"reason": "budget_reached"}, "broke", "Halted: budget reached"),
         ("something.new_here", {}, "executed", "Something new here"),
     ],

@@ -159,6 +159,19 @@ def test_update_records_the_names_of_fields_only(cast: Cast) -> None:
     assert last_entry(cast.agent.id).facts["fields"] == ["name", "owner"]
 
 
+def test_an_agent_is_exposed_by_who_may_change_it(cast: Cast) -> None:
+    agent = cast.agent
+    said = {"name": agent.name, "purpose": agent.purpose, "owner": agent.owner, "expires_at": None}
+    with pytest.raises(PolicyDenied):
+        update_agent(actor=cast.charlie, agent=agent, exposed=True, **said)  # type: ignore[arg-type]  # as it is
+    agent.refresh_from_db()
+    assert not agent.exposed  # nobody is, unless somebody says so
+    changes = update_agent(actor=cast.alice, agent=agent, exposed=True, **said)  # type: ignore[arg-type]  # as above
+    assert changes == {"exposed": (False, True)}
+    assert last_entry(agent.id).facts["exposed"] is True
+    assert update_agent(actor=cast.alice, agent=agent, **said) == {}  # type: ignore[arg-type]  # as above
+
+
 def test_update_that_changes_nothing_records_nothing(cast: Cast) -> None:
     agent = cast.agent
     changes = update_agent(

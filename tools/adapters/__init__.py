@@ -10,6 +10,7 @@ from typing import cast
 from tools.adapters.base import Adapter, AdapterOptions
 
 BUILT_IN = {
+    "a2a": "tools.adapters.a2a.A2aAdapter",
     "agent": "tools.adapters.agent.AgentAdapter",
     "decision": "tools.adapters.decision.DecisionAdapter",
     "http": "tools.adapters.http.HttpAdapter",

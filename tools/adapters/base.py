@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from tools.calls import Call
-from tools.outcomes import JSON, Outcome, doubt, succeed
+from tools.outcomes import JSON, NEVER_ASKED, Outcome, doubt, succeed
 from tools.schemas import OUTPUT_LIMIT_BYTES, validate_output
 
 NOT_EXECUTED = "not_executed"
@@ -79,6 +79,18 @@ def settle_read_back(answer: Outcome) -> Outcome:
     if answer.code == NOT_EXECUTED:
         return replace(answer, status="failed", retryable=True)
     return replace(answer, status="unknown")
+
+
+def settle_poll(call: Call, answer: Outcome | None) -> Outcome:
+    """Return what an agent elsewhere says of its task; that it could not be asked proves nothing: it is asked again."""
+    if answer is not None and (answer.remote or answer.status == "succeeded"):
+        return answer
+    if answer is None or answer.code in NEVER_ASKED or answer.code == "tool_error":
+        detail = answer.detail if answer else "It cannot be asked."
+        return replace(
+            doubt("irreversible", "remote_unreachable", detail, retryable=False), remote=call.remote
+        )
+    return answer
 
 
 def measure(attempt: Callable[[], Outcome]) -> Outcome:

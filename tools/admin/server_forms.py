@@ -24,7 +24,7 @@ class ServerForm(forms.Form):
     transport = forms.ChoiceField(choices=ToolServer.Transport.choices)
     url = forms.CharField(
         max_length=500, required=False, label="Address",
-        help_text="For streamable HTTP. Of an interface: where it is, empty for where its document says.",
+        help_text="For streamable HTTP and A2A. Of an interface: where it is, empty for where its document says.",
     )  # fmt: skip
     document_url = forms.CharField(
         max_length=500, required=False, label="Address of its document",
@@ -123,6 +123,26 @@ class FunctionForm(OperationForm):
     )
 
 
+class RemoteTaskForm(OperationForm):
+    """What a person decides about a task for an agent elsewhere."""
+
+    field_order = ("name", "description", "effect", "statement", "idempotency", "error_is_refusal")
+    idempotency = forms.ChoiceField(
+        choices=[
+            ("none", "nothing"),
+            ("honours_key", "same message id, one task"),
+            ("read_back", "it takes our context id, by which a lost task is found"),
+        ],
+        label="Same message twice",
+    )
+    error_is_refusal = forms.BooleanField(
+        required=False,
+        label="A failed task has done nothing",
+        help_text="Only if a task that it reports as failed surely had no effect.",
+    )
+    credential = None  # type: ignore[assignment]  # how Django takes a field away: it is the server's
+
+
 class DocumentForm(forms.Form):
     """An OpenAPI document, as a file or pasted."""
 
@@ -153,6 +173,7 @@ def form_for(row: ServerTool) -> type[TakeoverForm]:
     forms_of: dict[str, type[TakeoverForm]] = {
         ToolServer.Transport.OPENAPI: OperationForm,
         ToolServer.Transport.PYTHON: FunctionForm,
+        ToolServer.Transport.A2A: RemoteTaskForm,
     }
     return forms_of.get(row.server.transport, TakeoverForm)
 

@@ -13,7 +13,7 @@ from tools.querysets import ServerToolQuerySet, ToolServerQuerySet
 
 
 class ToolServer(models.Model):
-    """A server of tools that speaks MCP, or is described by an OpenAPI document, or a module of our own.
+    """A server of tools that speaks MCP, or is described by an OpenAPI document, a module of our own, or an agent.
 
     Where it is never changes: approvals are bound to it. An address that is left to the document is written once, when
     that is read first.
@@ -24,6 +24,7 @@ class ToolServer(models.Model):
         STDIO = "stdio", "a command on our own hosts"
         OPENAPI = "openapi", "an interface with an OpenAPI document"
         PYTHON = "python", "functions of a module of this installation"
+        A2A = "a2a", "an agent elsewhere that speaks A2A"
 
     class State(models.TextChoices):
         ACTIVE = "active"

@@ -22,8 +22,11 @@ def find_audience_faults(team: Team, definition: ToolDefinition) -> Iterator[str
     slug = definition.config.get(CREDENTIAL)
     secret = Secret.objects.filter(team=team, slug=slug).first() if isinstance(slug, str) else None
     # Two masters: the server would get one of them, and nobody could say which.
-    if secret is not None and header_of(secret).lower() == HEADER:
-        yield "config: name an audience, or a credential that is not sent in Authorization; not both"
+    if (
+        secret is not None
+        and header_of(secret).lower() == definition.config.get("token_header", HEADER).lower()
+    ):
+        yield "config: name an audience, or a credential that is not sent where the token is; not both"
 
 
 def header_of(secret: Secret) -> str:

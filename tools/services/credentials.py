@@ -9,7 +9,7 @@ from tools.calls import CREDENTIAL
 from tools.credentials.leases import LONGEST_TIMEOUT_S
 from tools.services.definition import ToolDefinition
 
-IN_A_HEADER = ("http", "mcp")
+IN_A_HEADER = ("a2a", "http", "mcp")
 
 
 def find_credential_faults(team: Team, definition: ToolDefinition) -> Iterator[str]:

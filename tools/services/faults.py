@@ -51,7 +51,8 @@ def _find_choice_faults(definition: ToolDefinition) -> Iterator[str]:
             yield f"{name}: declare one of {', '.join(allowed)}"
     if not 0 < len(definition.description.strip()) <= LONGEST_DESCRIPTION:
         yield f"description: tell the model what the tool does, in at most {LONGEST_DESCRIPTION} characters"
-    if definition.idempotency == Idempotency.READ_BACK and "read_back" not in definition.config:
+    can_be_asked = "read_back" in definition.config or definition.adapter == "a2a"  # whose protocol asks
+    if definition.idempotency == Idempotency.READ_BACK and not can_be_asked:
         yield "config: add a read_back, or declare another idempotency than read_back"
     if definition.effect == Effect.IRREVERSIBLE and not definition.statement:
         yield "statement: say in plain words what a call does; people approve it"

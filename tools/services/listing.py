@@ -73,6 +73,8 @@ def list_server(server: ToolServer, document: str = "") -> Listing:
             tools = [Listed(each.name, each.values, each.digest, each.faults) for each in reading.operations]
         elif server.transport == ToolServer.Transport.PYTHON:
             reading, tools = None, _read_module(server.module)
+        elif server.transport == ToolServer.Transport.A2A:
+            reading, tools = None, _read_card(server)
         else:
             reading, tools = None, _ask(server)
     except AgentOpsError as error:
@@ -91,6 +93,15 @@ def _ask(server: ToolServer) -> list[Listed]:
     with _papers(server) as headers:
         described = ask_for_tools(target, headers, parse_commands(settings.MCP_COMMANDS), WITHIN_S)
     found = [(each, [*find_faults(each), *find_template_faults(each.name)]) for each in described]
+    return [Listed(each.name, each.values(), "" if faults else each.digest, faults) for each, faults in found]
+
+
+def _read_card(server: ToolServer) -> list[Listed]:
+    """Return the skills of an agent's card, which is public: nothing that lets us in is sent for it."""
+    from tools.adapters.a2a.cards import read_skills  # few installations call agents elsewhere
+
+    described = read_skills(server.url, server.allow_private, WITHIN_S)
+    found = [(each, find_faults(each)) for each in described]
     return [Listed(each.name, each.values(), "" if faults else each.digest, faults) for each, faults in found]
 
 

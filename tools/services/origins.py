@@ -9,6 +9,8 @@ from django.conf import settings
 
 from agentops.errors import StateConflict
 from identities.models import Application, Secret, Team
+from tools.adapters.a2a.config import ADAPTER, OWN, have_one_origin
+from tools.adapters.a2a.config import find_faults as find_remote_faults
 from tools.adapters.http.config import find_address_faults, find_base_faults
 from tools.adapters.http.origin import find_origin_faults
 from tools.adapters.mcp.config import find_faults
@@ -38,6 +40,8 @@ def find_target_faults(server: ToolServer) -> list[str]:
         faults = _find_interface_faults(server)
     elif server.transport == ToolServer.Transport.PYTHON:
         faults = find_module_faults(server)
+    elif server.transport == ToolServer.Transport.A2A:
+        faults = _find_agent_faults(server)
     elif server.document_url:
         faults = ["leave the document's address empty: only an interface has one"]
     else:
@@ -48,6 +52,25 @@ def find_target_faults(server: ToolServer) -> list[str]:
     if server.credential and not Secret.objects.filter(slug=server.credential, **team).exists():
         faults.append("name as credential the slug of a secret of the team that is not retired")
     return faults
+
+
+def _find_agent_faults(server: ToolServer) -> list[str]:
+    faults = [f"url: {fault}" for fault in find_base_faults(server.url)]
+    if server.document_url:
+        faults.append("leave the document's address empty: an agent's card is beside the agent")
+    if server.audience and not have_one_origin(server.audience, server.url):
+        faults.append("set url to the audience's own scheme, host and port")
+    return faults
+
+
+def describe_task(
+    server: ToolServer, described: Mapping[str, Any], digest: str
+) -> dict[str, Any]:  # Any: JSON
+    """Return the configuration by which an agent's skill is called, all of it but what people say beside the card."""
+    told = described["annotations"]
+    header = {"token_header": told["token_header"]} if told["token_header"] else {}
+    own = {"skill": described["name"], "digest": digest, "agent": told["agent"], "url": told["url"]}
+    return {**config_of(server), **own, **header}
 
 
 def _find_interface_faults(server: ToolServer) -> list[str]:
@@ -109,10 +132,31 @@ def _find_operation_faults(team: Team, definition: ToolDefinition) -> Iterator[s
         yield "config: leave what its document says as it was imported, or leave origin out"
 
 
+def _find_task_faults(team: Team, definition: ToolDefinition) -> Iterator[str]:
+    """Yield what a version by hand makes otherwise than the agent's card says."""
+    config = definition.config
+    if find_remote_faults(config):
+        return  # which the adapter says
+    row = (
+        ServerTool.objects.filter(server=config["server"], name=config["skill"], server__team=team)
+        .select_related("server").filter(server__state=ToolServer.State.ACTIVE).first()
+    )  # fmt: skip
+    known = {} if row is None else {row.accepted_digest: row.accepted, row.digest: row.described}
+    described = known.get(config["digest"])
+    if row is None or not described:
+        yield "config: skill is none that an agent of the team describes or that was accepted"
+        return
+    told = {name: value for name, value in config.items() if name not in OWN}
+    if told != describe_task(row.server, described, config["digest"]):
+        yield "config: leave what its card says as it was imported"
+
+
 def find_server_faults(team: Team, definition: ToolDefinition) -> Iterator[str]:
     """Yield what has to be put right in a tool's definition, worded as "where: what"."""
     if definition.adapter in ("http", "python") and "origin" in definition.config:
         yield from _find_operation_faults(team, definition)
+    if definition.adapter == ADAPTER:
+        yield from _find_task_faults(team, definition)
     if definition.adapter != "mcp" or find_faults(definition.config, settings.MCP_COMMANDS):
         return
     server = ToolServer.objects.filter(

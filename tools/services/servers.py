@@ -24,7 +24,13 @@ from tools.models import ServerTool, Tool, ToolServer, ToolVersion
 from tools.services.audiences import header_of
 from tools.services.catalogue import CHANGE, accept_tool, add_version, create_tool, lock_tool, retire_tool
 from tools.services.definition import ToolDefinition
-from tools.services.origins import config_of, describe_call, describe_function_call, find_target_faults
+from tools.services.origins import (
+    config_of,
+    describe_call,
+    describe_function_call,
+    describe_task,
+    find_target_faults,
+)
 from tools.services.refreshing import refresh
 
 ADD = "tools.add_tool"
@@ -176,6 +182,8 @@ def _define(row: ServerTool, takeover: Takeover) -> ToolDefinition:
         return _define_operation(row, takeover)
     if row.server.transport == ToolServer.Transport.PYTHON:
         return _define_function(row, takeover)
+    if row.server.transport == ToolServer.Transport.A2A:
+        return _define_task(row, takeover)
     if takeover.description or takeover.credential or takeover.read_back:
         raise ValidationFailed(
             "invalid_tool", "a tool of an MCP server is described by it, and let in as it says"
@@ -245,6 +253,23 @@ def _define_function(row: ServerTool, takeover: Takeover) -> ToolDefinition:
         statement=takeover.statement,
         config=config,
         **takeover.terms,
+    )
+
+
+def _define_task(row: ServerTool, takeover: Takeover) -> ToolDefinition:
+    """Return a task for an agent elsewhere; whether it has an effect on the world is the person's word alone."""
+    if takeover.asks or takeover.credential or takeover.read_back:
+        raise ValidationFailed("invalid_tool", "an agent is let in to as its server says, and asks nothing")
+    told = row.described
+    marks: dict[str, Any] = {"error_is_refusal": True} if takeover.error_is_refusal else {}  # Any: JSON
+    return ToolDefinition(
+        description=takeover.description or told["description"],
+        effect=takeover.effect,
+        idempotency=takeover.idempotency,
+        adapter="a2a",
+        statement=takeover.statement,
+        config={**describe_task(row.server, told, row.digest), **marks},
+        **{"input_schema": told["input_schema"], **takeover.terms},
     )
 
 

@@ -155,6 +155,14 @@ def _called_off(state: RunState, facts: Facts, event: Event) -> RunState:
     return state.with_call(call._replace(called_off=True))
 
 
+def _call_awaited(state: RunState, facts: Facts, event: Event) -> RunState:
+    """An agent elsewhere works on the task: it is asked again when that is due, and sent nothing more."""
+    call = pick_call(state, facts, "started", "awaited")
+    retry_at = event.at + timedelta(milliseconds=facts["delay_ms"])
+    changed = call._replace(status="awaited", code=facts["code"], remote=facts["remote"], retry_at=retry_at)
+    return state.with_call(changed._replace(polls=call.polls + 1, in_doubt=call.effect != "read"))
+
+
 def _settle_share(state: RunState, call: CallState, used: Facts) -> RunState:
     """Charge what a child has used; of children side by side the time of the one that took longest counts."""
     longest = max((each.child_ms for each in state.calls), default=0)
@@ -192,7 +200,9 @@ def _call_ended(status: CallStatus) -> Change:
     def change(state: RunState, facts: Facts, event: Event) -> RunState:
         # A replayed outcome was recorded under this key before, a recalled one in another run: nothing is attempted.
         unattempted = facts.get("replayed") or "recalled" in facts
-        call = pick_call(state, facts, *(_BEFORE if unattempted else ("started", "unknown", "delegated")))
+        call = pick_call(
+            state, facts, *(_BEFORE if unattempted else ("started", "unknown", "delegated", "awaited"))
+        )
         if "recalled" in facts:  # in that run it was
             state = _count_planned(state, call)
         if call.status == "delegated":
@@ -217,7 +227,12 @@ def _result_read(state: RunState, facts: Facts, event: Event) -> RunState:
 def _call_unknown(state: RunState, facts: Facts, event: Event) -> RunState:
     # A call in doubt that may not be repeated any more was retrying or deferred.
     call = pick_call(
-        state, facts, "started", "unknown", *(("retrying", "deferred") if facts["then"] == "park" else ())
+        state,
+        facts,
+        "started",
+        "unknown",
+        "awaited",
+        *(("retrying", "deferred") if facts["then"] == "park" else ()),
     )
     retry_at = event.at + timedelta(milliseconds=facts["delay_ms"])
     changed = call._replace(code=facts["code"], retry_at=retry_at, in_doubt=True)
@@ -251,6 +266,7 @@ CHANGES: dict[str, Change] = {
     e.ATTEMPT_STARTED: _attempt_started,
     e.CALL_DELEGATED: _call_delegated,
     e.CALLED_OFF: _called_off,
+    e.CALL_AWAITED: _call_awaited,
     e.ATTEMPT_FAILED: _attempt_failed,
     e.CALL_DEFERRED: _call_deferred,
     e.CALL_SUCCEEDED: _call_ended("succeeded"),

@@ -227,6 +227,19 @@ def test_a_document_says_who_else_answers_and_until_when(ada: User) -> None:
     assert "desk-agent is to be recertified by 2099-12-31: that stays" in str(plan)
 
 
+def test_a_document_says_which_agents_others_may_find(ada: User) -> None:
+    def exposed(**fields: Any) -> str:  # Any: YAML
+        return edited(lambda document: document["agents"]["desk-agent"].update(fields))
+
+    apply(ada, exposed(exposed=True))
+    agent = AgentIdentity.objects.get(slug="desk-agent")
+    assert agent.exposed
+    assert apply(ada, exposed()).is_empty  # what it does not say stays
+    apply(ada, exposed(exposed=False))
+    agent.refresh_from_db()
+    assert not agent.exposed
+
+
 def test_a_tool_is_described_with_what_looks_up_for_it(ada: User) -> None:
     told = yaml.safe_load(BASE)
     told["tools"]["cancel"] = {  # before look_up in the alphabet, and after it in what is done
