@@ -56,11 +56,10 @@ WHERE v.memory_id IN (
     ORDER BY d.due_at, d.memory_id LIMIT %(batch)s FOR UPDATE OF d SKIP LOCKED)
 RETURNING v.memory_id
 """
-# The note is held against being taken back meanwhile: what has no words any more gets no vector.
+# Of a note that was taken back meanwhile the row is gone.
 _KEEP = """
-WITH still AS (SELECT id FROM runs_memory WHERE id = %(memory)s AND state = 'active' AND text = %(text)s FOR SHARE)
-UPDATE runs_memoryvector v SET numbers = %(numbers)s::real[], dimension = %(dimension)s, code = '', due_at = NULL
-FROM still WHERE v.memory_id = still.id AND v.model = %(model)s
+UPDATE runs_memoryvector SET numbers = %(numbers)s::real[], dimension = %(dimension)s, code = '', due_at = NULL
+WHERE memory_id = %(memory)s AND model = %(model)s
 """
 _FAIL = "UPDATE runs_memoryvector SET code = %s, due_at = CASE WHEN %s THEN due_at END WHERE memory_id = %s"
 
@@ -145,7 +144,7 @@ def _ask(memory: Memory, text: str, target: Target, price: Price, held: Held) ->
 def _keep(memory: Memory, answer: Embedded, target: Target, price: Price, taken: Charge) -> None:
     """Keep a vector, and on the note's stream what it has cost."""
     values: dict[str, Any] = {
-        "memory": memory.pk, "text": memory.text, "numbers": list(answer.vector), "dimension": len(answer.vector),
+        "memory": memory.pk, "numbers": list(answer.vector), "dimension": len(answer.vector),
         "model": target.name,
     }  # fmt: skip
     with connection.cursor() as cursor:
