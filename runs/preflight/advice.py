@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from django.conf import settings
 
 from runs.models import EXTERNAL, AgentVersion
+from runs.preflight.embeddings import advise_embeddings
 from runs.preflight.findings import Finding
 from tools.commands import parse_commands
 from tools.models import Effect, ToolVersion
@@ -37,6 +38,12 @@ def _advise_marks(acting: list[ToolVersion]) -> Iterator[Finding]:
 
 
 def advise_installation() -> Iterator[Finding]:
+    """Yield what this installation does without, though somebody has set it up, or has switched it off."""
+    yield from _advise_commands()
+    yield from advise_embeddings()
+
+
+def _advise_commands() -> Iterator[Finding]:
     """Yield which servers of tools run without a sandbox by their operator's word, or do not run for want of one."""
     try:
         commands = parse_commands(settings.MCP_COMMANDS)

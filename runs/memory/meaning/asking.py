@@ -27,6 +27,7 @@ from runs.planner.answers import Embedded, PlannerFailure
 from runs.planner.embeddings import EmbeddingRequest, bound_tokens
 from runs.redaction import Redactor
 from runs.routing.choosing import NULL, NoRoute, Route, find_route, want_vector
+from runs.routing.providers import find_target
 from runs.session import Session
 from runs.slots import waiting_outside
 from runs.telemetry.places import EMBEDDING
@@ -82,6 +83,8 @@ def settle_lost(session: Session) -> None:
 def _find_hindrance(session: Session, text: str) -> str:
     if not text:
         return "nothing_asked"
+    if embedder_of(find_target(find_model()).provider) is None:
+        return "no_endpoint"
     context = session.context
     whose = (context.identity_id, context.principal_id, session.now, find_model())
     with borrowed() as connection:
@@ -105,9 +108,11 @@ def _request(session: Session, text: str, route: Route) -> EmbeddingRequest:
 def _ask(
     session: Session, where: dict[str, Any], route: Route, request: EmbeddingRequest
 ) -> Vector | str:  # Any: facts
+    embedder = embedder_of(route.target.provider)
+    assert embedder is not None  # noqa: S101  nobody is asked who cannot be: see _find_hindrance
     with waiting_outside():
         started = time.monotonic()
-        answer = embedder_of(route.target.provider).ask(request)
+        answer = embedder.ask(request)
         latency_ms = round((time.monotonic() - started) * 1000)
         route.tell(answer)
     session.read_clock()

@@ -21,11 +21,11 @@ from agentops.errors import NotFound
 from agentops.ledger.entries import Draft
 from agentops.ledger.store import record
 from identities.models import KillSwitch
-from runs.memory.meaning.paying import Charge, Held, holding
+from runs.memory.meaning.paying import NOTHING, Charge, Held, holding
 from runs.memory.meaning.provider import embedder_of, find_model
 from runs.models import AgentVersion, Memory
 from runs.planner.answers import Embedded, PlannerFailure
-from runs.planner.embeddings import EmbeddingRequest, bound_tokens
+from runs.planner.embeddings import Embedder, EmbeddingRequest, bound_tokens
 from runs.planner.prices import Price
 from runs.redaction import Redactor
 from runs.routing import breakers
@@ -103,10 +103,13 @@ def _make(memory: Memory, model: str, now: datetime) -> tuple[str, bool]:
     except NotFound as unknown:
         return unknown.code, True
     text, target = _redact(memory), find_target(model)
+    embedder = embedder_of(target.provider)
+    if embedder is None:
+        return "no_endpoint", True
     tokens = bound_tokens(text)
     worst = Charge(tokens, worst_usd(tokens, 0, dearest_rates(price)))
     with holding(memory.run.team_id, memory.identity_id, worst, now) as held:
-        return ("budget_short", True) if held is None else _ask(memory, text, target, price, held)
+        return ("budget_short", True) if held is None else _ask(memory, embedder, text, target, price, held)
 
 
 def _is_stopped(memory: Memory, now: datetime) -> bool:
@@ -123,14 +126,14 @@ def _redact(memory: Memory) -> str:
     return Redactor(sorted(kinds | set(memory.run.agent_version.redact))).redact_text(memory.text)
 
 
-def _ask(memory: Memory, text: str, target: Target, price: Price, held: Held) -> tuple[str, bool]:
+def _ask(
+    memory: Memory, embedder: Embedder, text: str, target: Target, price: Price, held: Held
+) -> tuple[str, bool]:
     admission = breakers.admit(target)
     if not admission.allowed:
-        held.taken = Charge(0, held.worst.usd * 0)
+        held.taken = NOTHING
         return "planner_circuit_open", True
-    answer = embedder_of(target.provider).ask(
-        EmbeddingRequest(target.model, text, settings.MODEL_TIMEOUT_S, {})
-    )
+    answer = embedder.ask(EmbeddingRequest(target.model, text, settings.MODEL_TIMEOUT_S, {}))
     breakers.tell(target, admission, answer)
     if isinstance(answer, PlannerFailure):
         held.fail(answer, price)

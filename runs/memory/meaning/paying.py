@@ -38,6 +38,9 @@ class Charge:
     estimated: bool = False
 
 
+NOTHING = Charge(0, Decimal(0))
+
+
 @dataclass
 class Held:
     """What is held for a call, in which windows, and what of it the call has taken: all, until somebody says less."""
@@ -54,7 +57,7 @@ class Held:
     def fail(self, failure: PlannerFailure, price: Price) -> None:
         """Take what a call has cost that came to nothing."""
         if failure.usage is None and failure.charge == "none":
-            self.taken = Charge(0, Decimal(0))
+            self.taken = NOTHING
         self.settle(failure.usage, price)
 
 

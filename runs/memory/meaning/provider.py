@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 
 from django.conf import settings
@@ -9,6 +10,8 @@ from django.conf import settings
 from agentops.messages import send_after_commit, send_now
 from runs.planner.embeddings import Embedder
 from runs.routing.providers import endpoint_of
+
+logger = logging.getLogger(__name__)
 
 MAKE_VECTORS = "runs.make_vectors"
 # A lost message is no loss: whoever looks twice a minute finds what is due.
@@ -21,10 +24,14 @@ def find_model() -> str:
 
 
 @cache
-def embedder_of(provider: str) -> Embedder:
-    """Return this process's way to a provider; raises ValueError where it has no usable address or key."""
-    base_url, api_key = endpoint_of(provider)
-    return Embedder(base_url=base_url, api_key=api_key)
+def embedder_of(provider: str) -> Embedder | None:
+    """Return this process's way to a provider, or None where it has no usable address or key."""
+    try:
+        base_url, api_key = endpoint_of(provider)
+        return Embedder(base_url=base_url, api_key=api_key)
+    except (KeyError, ValueError) as fault:
+        logger.warning("the provider %s cannot be asked for vectors: %s", provider, type(fault).__name__)
+        return None
 
 
 def hint_vectors() -> None:

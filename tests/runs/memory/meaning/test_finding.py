@@ -249,6 +249,20 @@ def test_before_there_is_a_vector_nobody_is_asked(clever: Company) -> None:
     assert len(clever.provider.embedded) == asked
 
 
+def test_without_a_key_nobody_is_asked(clever: Company, settings: Settings) -> None:
+    remember(clever, "Has a dog.")
+    settings.MODEL_PROVIDERS = {"backup": clever.provider.base_url}
+    settings.EMBEDDINGS_MODEL = "backup/embed-1"
+    PriceFactory.create(model="backup/embed-1")
+    MemoryVector.objects.update(model="backup/embed-1")
+    asked = len(clever.provider.embedded)
+    assert ways_of(clever, later(clever)) == [{"ways": ["words"], "without": "no_endpoint"}]
+    note(clever, "Is deaf.")
+    making.make_vectors(timezone.now())
+    assert MemoryVector.objects.get(numbers=None).code == "no_endpoint"
+    assert len(clever.provider.embedded) == asked
+
+
 def test_without_pgvector_nobody_is_asked(clever: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     remember(clever, "Has a dog.")
     rewrite_text(monkeypatch, asking, "_COMPARABLE", "to_regtype('vector')", "to_regtype('no_such_type')")
