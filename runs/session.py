@@ -106,7 +106,7 @@ class Session:
     # What it was told and has read, labelled, and what was looked up for its calls; read when a call needs it.
     sources: RunSources | None = None
     lookups: Lookups = field(default_factory=Lookups)
-    # Vectors that were paid for, by text: what follows from them may have to be decided once more.
+    # The last vector that was paid for, by its text: what follows from it may have to be decided once more.
     vectors: dict[str, tuple[float, ...]] = field(default_factory=dict)
     idle_ms: int = 0
     kept_seq: int = 0

@@ -31,8 +31,8 @@ def _embedding_settled(state: RunState, facts: Facts, event: Event) -> RunState:
     """The run goes on where it was; what is recalled is an entry of its own."""
     if state.phase != "embedding":
         raise ValueError("no vector is awaited")
-    settled = settle_model(state, facts)
-    return settled._replace(phase="calling" if state.open_calls else "ready")
+    phase = "calling" if state.open_calls else "ready"
+    return settle_model(state, facts)._replace(phase=phase)
 
 
 CHANGES: dict[str, Change] = {

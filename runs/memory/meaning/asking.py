@@ -139,5 +139,5 @@ def _note_made(
         **charge(session, answer.usage, route.price),
     }  # fmt: skip
     session.note(e.EMBEDDING_MADE, facts)
-    session.vectors[text] = answer.vector
+    session.vectors = {text: answer.vector}
     return answer.vector

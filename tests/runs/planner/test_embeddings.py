@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,8 +14,10 @@ from runs.planner.answers import Embedded, PlannerFailure
 from runs.planner.embeddings import MOST_NUMBERS, Embedder, EmbeddingRequest, bound_tokens, read_embedding
 from tests.runs.planner.provider import embedding
 
+HERE = "http://127.0.0.1:9/v1"
 
-def read(**changes: object) -> Embedded | PlannerFailure:
+
+def read(**changes: Any) -> Embedded | PlannerFailure:
     return read_embedding(json.dumps(embedding("A dog.", **changes)).encode())
 
 
@@ -25,7 +28,7 @@ def of(*numbers: object) -> Embedded | PlannerFailure:
 def test_a_vector_has_length_one() -> None:
     answer = of(3, 4.0)
     assert isinstance(answer, Embedded)
-    assert answer.vector == (pytest.approx(0.6), pytest.approx(0.8))
+    assert list(answer.vector) == pytest.approx([0.6, 0.8])
     assert answer.usage is not None
     assert (answer.usage.input_tokens, answer.usage.output_tokens) == (1, 0)
 
@@ -51,7 +54,7 @@ def test_what_has_no_direction_is_none(numbers: tuple[object, ...]) -> None:
     "changes",
     [{"data": []}, {"data": None}, {"data": [1]}, {"data": [{"embedding": "AAAA"}]}, {"data": [{}, {}]}],
 )
-def test_what_holds_no_vector_is_no_answer(changes: dict[str, object]) -> None:
+def test_what_holds_no_vector_is_no_answer(changes: dict[str, Any]) -> None:
     assert isinstance(read(**changes), PlannerFailure)
 
 
@@ -79,7 +82,7 @@ def test_any_numbers_make_a_vector_that_single_precision_holds_or_none(numbers: 
 
 def test_a_text_that_cannot_be_sent_is_not() -> None:
     asked = EmbeddingRequest("m", "\ud800", 1.0, {})
-    answer = Embedder(base_url="http://127.0.0.1:9/v1", api_key="k").ask(asked)
+    answer = Embedder(base_url=HERE, api_key="k").ask(asked)
     assert isinstance(answer, PlannerFailure)
     assert (answer.code, answer.charge) == ("planner_request_invalid", "none")
 
@@ -87,7 +90,7 @@ def test_a_text_that_cannot_be_sent_is_not() -> None:
 @pytest.mark.parametrize("settings", [{"api_key": ""}, {"api_key": "a b"}, {"base_url": "ftp://x"}])
 def test_settings_that_cannot_be_meant_are_refused(settings: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"planner's base URL|API key"):
-        Embedder(**{"api_key": "k", "base_url": "http://127.0.0.1:9/v1", **settings})
+        Embedder(api_key=settings.get("api_key", "k"), base_url=settings.get("base_url", HERE))
 
 
 @given(st.text())

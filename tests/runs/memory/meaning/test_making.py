@@ -132,11 +132,8 @@ def test_another_model_sees_all_notes_anew(clever: Company, settings: Settings) 
     clever.provider.embed = vectors(data=[{"embedding": [3.0, 4.0]}])
     assert make() == 1
     vector = MemoryVector.objects.get(memory=entry)
-    assert (vector.model, vector.numbers, vector.attempts) == (
-        "embed-2",
-        [pytest.approx(0.6), pytest.approx(0.8)],
-        1,
-    )
+    assert (vector.model, vector.attempts) == ("embed-2", 1)
+    assert vector.numbers == pytest.approx([0.6, 0.8])
     assert [facts["requested_model"] for facts in told(entry)] == [MODEL, "embed-2"]
 
 
