@@ -54,7 +54,7 @@ OTHERS = (
     "Was told to wait for the mail man.", "Has a garden gate that sticks.", "Got the wrong lamp in March.",
     "Any colleague may sign.", "Somebody else answers the door.", "Took the jacket to a tailor.",
 )  # fmt: skip
-NOTES = int(os.environ.get("RECALL_NOTES", "1000000"))
+NOTES = int(os.environ.get("RECALL_NOTES", "100000"))  # a million take ten minutes to lay out
 OWN, DIMENSION = 10_000, 1_536
 OF_OTHERS = 100  # notes of each other end user
 _PRINCIPALS = """
@@ -140,7 +140,7 @@ def test_more_is_found_by_both_than_by_words_alone(run: Run, capsys: pytest.Capt
 
 @pytest.fixture
 def crowd(run: Run) -> Run:
-    """Have 10,000 notes of one end user lie among a million of all."""
+    """Have 10,000 notes of one end user lie among all others'."""
     of_others = NOTES - OWN
     principals = max(1, of_others // OF_OTHERS)
     told: dict[str, Any] = {
