@@ -356,6 +356,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "count": {"task": "runs.count", "schedule": 5.0, "options": {"expires": 5}},
     "judge": {"task": "runs.judge", "schedule": 5.0, "options": {"expires": 5}},
+    "make-vectors": {"task": "runs.make_vectors", "schedule": 30.0, "options": {"expires": 30}},
     "look-at-versions": {"task": "runs.look_at_versions", "schedule": 60.0, "options": {"expires": 60}},
     "export-spans": {"task": "runs.export_spans", "schedule": 5.0, "options": {"expires": 5}},
     "close-campaigns": {"task": "runs.close_campaigns", "schedule": 60.0, "options": {"expires": 60}},
@@ -408,6 +409,9 @@ MODEL_TIMEOUT_S = env.float("MODEL_TIMEOUT_S", default=60.0)
 # Further providers, by name, and their keys: a model ``backup/large`` is the one that ``backup`` calls ``large``.
 MODEL_PROVIDERS: dict[str, str] = json.loads(env.str("MODEL_PROVIDERS", default="") or "{}")
 MODEL_PROVIDER_KEYS: dict[str, str] = json.loads(env.str("MODEL_PROVIDER_KEYS", default="") or "{}")
+# The model by which notes are found by their meaning too; empty: by their words alone. Named as prices name it.
+EMBEDDINGS_MODEL = env.str("EMBEDDINGS_MODEL", default="")
+EMBEDDINGS_TIMEOUT_S = env.float("EMBEDDINGS_TIMEOUT_S", default=3.0)
 
 # Where tools, credential providers and issuers may be besides the public internet, if they say that they are private.
 OUTGOING_PRIVATE_NETWORKS = [

@@ -27,8 +27,8 @@ def check_preflight(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[C
 
 
 @register(Tags.security, deploy=True)
-def check_servers(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """Warn of servers of tools that run without a sandbox, or that no sandbox can be made for."""
+def check_advice(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """Warn of what the installation does without: sandboxes of servers, notes found by their meaning."""
     if not settings.PRODUCTION:
         return []
     return [

@@ -55,6 +55,7 @@ from runs.interruptions import (
 )
 from runs.lease_rows import RunContext
 from runs.leases import leases, stopping
+from runs.memory.meaning import asking
 from runs.models import ChangeSet
 from runs.queues import is_asked, is_turn_over
 from runs.session import Session, open_session, utc_now
@@ -304,6 +305,7 @@ _EFFECTS: dict[type, Callable[[Session, Any], None]] = {
     ),
     c.Summarise: _summarise,
     c.SettleLostSummary: lambda session, command: summarising.settle_lost(session, command.through),
+    c.SettleLostEmbedding: lambda session, _: asking.settle_lost(session),
     c.OfferChanges: lambda session, command: staging.offer_changes(session, command.items),
     c.AssessCalls: _assess,
     c.CallTools: _call_tools,
@@ -397,5 +399,13 @@ def _keep_evidence(session: Session) -> None:
 
 
 _OUTCOMES = frozenset(
-    (e.CALL_SUCCEEDED, e.CALL_FAILED, e.CALL_UNKNOWN, e.ATTEMPT_FAILED, e.STEP_DECIDED, e.SUMMARY_WRITTEN)
+    (
+        e.CALL_SUCCEEDED,
+        e.CALL_FAILED,
+        e.CALL_UNKNOWN,
+        e.ATTEMPT_FAILED,
+        e.STEP_DECIDED,
+        e.SUMMARY_WRITTEN,
+        e.EMBEDDING_MADE,
+    )
 )

@@ -18,7 +18,7 @@ from django.db import connection as orm_connection
 from agentops.database import borrowed, orm_section
 from agentops.engine import ENGINE_VERSION
 from agentops.engine.budgets import Amount
-from agentops.engine.events import INTENTS, MODEL_REQUESTED, SUMMARY_REQUESTED, Event
+from agentops.engine.events import EMBEDDING_REQUESTED, INTENTS, MODEL_REQUESTED, SUMMARY_REQUESTED, Event
 from agentops.engine.fold import fold, is_overtaken
 from agentops.engine.snapshots import dump_state
 from agentops.engine.state import Mark, RunState
@@ -69,7 +69,8 @@ _REFUSALS: dict[journal.Word, tuple[type[AgentOpsError], str]] = {
     "budget_short": (BudgetShort, "finds too little in a shared budget"),
 }
 
-
+# With these a model is asked: budgets and standing are compared with what they were when it was decided.
+_ASKS = frozenset((MODEL_REQUESTED, SUMMARY_REQUESTED, EMBEDDING_REQUESTED))
 _DECISION = "SELECT decision FROM runs_tool_call WHERE run_id = %s AND step = %s AND number = %s"
 
 
@@ -105,6 +106,8 @@ class Session:
     # What it was told and has read, labelled, and what was looked up for its calls; read when a call needs it.
     sources: RunSources | None = None
     lookups: Lookups = field(default_factory=Lookups)
+    # The last vector that was paid for, by its text: what follows from it may have to be decided once more.
+    vectors: dict[str, tuple[float, ...]] = field(default_factory=dict)
     idle_ms: int = 0
     kept_seq: int = 0
     # Heads that appends were to lead to: one whose answer was lost may have been written all the same.
@@ -232,7 +235,7 @@ class Session:
             project(projection, Event(state.seq, draft.kind, draft.facts, draft.at), state)
         row = run_row(self.state, self.pending[-1][0].at, projection)
         run, identity = self.context.run_id, self.context.identity_id
-        asks = any(draft.kind in (MODEL_REQUESTED, SUMMARY_REQUESTED) for draft, _ in self.pending)
+        asks = any(draft.kind in _ASKS for draft, _ in self.pending)
         bound, actors = (self.state.drawn.units, self.actors) if asks else (None, None)
         return Write(
             run, identity, self.epoch, self.head, after, entries, row, projection, bound, actors, self.draw,

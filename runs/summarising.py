@@ -11,11 +11,19 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from agentops.amounts import plain_decimal
 from agentops.engine import events as e
 from agentops.engine.decide import LOST
 from agentops.engine.windows import outgrown_marks
 from runs.authority import heed_standing
+from runs.charging import (
+    NOTHING,
+    charge,
+    charge_lost,
+    describe_priced,
+    describe_route,
+    describe_usage,
+    find_lacking,
+)
 from runs.labelling import label_entries
 from runs.planner.answers import PlannerAnswer, PlannerFailure
 from runs.planner.estimates import upper_bound_tokens
@@ -25,16 +33,7 @@ from runs.session import Session
 from runs.showing import show_step
 from runs.slots import waiting_outside
 from runs.telemetry.places import SUMMARY
-from runs.turns import (
-    CIRCUIT_OPEN,
-    charge,
-    count_redacted,
-    describe_priced,
-    describe_route,
-    describe_usage,
-    planner_of,
-    time_left,
-)
+from runs.turns import count_redacted, planner_of, time_left
 from runs.window import LEFT_OUT, SUMMARISED, Block, by_step
 
 # A summary takes at most this share of the window, so that there is room for what it is made for.
@@ -47,7 +46,6 @@ HOW_TO_SUMMARISE = (
     "what was done with which outcome, what was refused or failed, and what is still open. Add nothing. Plain text, no "
     "more than {words} words."
 )
-NOTHING: dict[str, Any] = {"tokens": 0, "usd": "0", "estimated": False}  # Any: facts
 
 
 def summarise(session: Session, through: int) -> None:
@@ -61,7 +59,7 @@ def summarise(session: Session, through: int) -> None:
     wanted = want_summary(session, upper_bound_tokens(messages, ()), _most_tokens(session))
     route = find_route(session, wanted)
     if isinstance(route, NoRoute):
-        _note_gap(session, through, _lacking(route), asked=False, **NOTHING)
+        _note_gap(session, through, find_lacking(route), asked=False, **NOTHING)
         return
     with route.until_asked():
         facts = {"through": through, **describe_route(route), **count_redacted(blocks)}
@@ -77,27 +75,9 @@ def summarise(session: Session, through: int) -> None:
     _note_answer(session, through, answer, route, latency_ms)
 
 
-def _lacking(route: NoRoute) -> str:
-    """Return a word for why no model could be asked."""
-    if route.unpriced is not None:
-        return "no_price"
-    return CIRCUIT_OPEN if route.retry_at is not None else "no_budget"
-
-
 def settle_lost(session: Session, through: int) -> None:
     """Charge a summary that died with its driver in full, and go on without it."""
-    state = session.state
-    usd = plain_decimal(state.reserved_usd)
-    _note_gap(
-        session,
-        through,
-        LOST,
-        asked=True,
-        latency_ms=0,
-        tokens=state.reserved_tokens,
-        usd=usd,
-        estimated=True,
-    )
+    _note_gap(session, through, LOST, asked=True, latency_ms=0, **charge_lost(session))
 
 
 def _messages(session: Session, blocks: Sequence[Block]) -> tuple[Message, ...]:

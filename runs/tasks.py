@@ -19,6 +19,8 @@ from runs.driver import drive_in_turn
 from runs.fulfilment import judging
 from runs.indicators import watching
 from runs.leases import stopping
+from runs.memory.meaning import making
+from runs.memory.meaning.provider import MAKE_VECTORS, hint_vectors_after_commit
 from runs.metrics import counting
 from runs.queues import DRIVE, RUN_QUEUES, queue_of, send_due
 from runs.schedules import firing as schedules
@@ -73,6 +75,15 @@ def count() -> int:
 def judge() -> int:
     """Judge the runs of tasks that have ended since by the checks of their type; return how many."""
     return judging.judge_ended(timezone.now())
+
+
+@shared_task(name=MAKE_VECTORS)
+def make_vectors() -> int:
+    """Give notes their vectors, as many as are due for one at a time; return how many were tried."""
+    tried = making.make_vectors(timezone.now())
+    if tried == making.BATCH:
+        hint_vectors_after_commit()
+    return tried
 
 
 @shared_task(name="runs.look_at_versions")

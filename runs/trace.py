@@ -25,7 +25,14 @@ from agentops.ledger.store import (
 from runs.models import Run, ToolCall
 from runs.trace_titles import LANES, Facts, Lane, lane_of, title_of
 
-SPENDING = (e.STEP_DECIDED, e.MODEL_FAILED, e.SUMMARY_WRITTEN, e.SUMMARY_FAILED)
+SPENDING = (
+    e.STEP_DECIDED,
+    e.MODEL_FAILED,
+    e.SUMMARY_WRITTEN,
+    e.SUMMARY_FAILED,
+    e.EMBEDDING_MADE,
+    e.EMBEDDING_FAILED,
+)
 
 Tools = Mapping[tuple[int, int], str]  # by step and call
 

@@ -34,6 +34,8 @@ LANES: dict[str, Lane] = {
     **dict.fromkeys((e.RESULT_READ, e.MEMORY_RECALLED, e.MEMORY_WRITTEN), "executed"),
     **dict.fromkeys((e.SUMMARY_REQUESTED, e.SUMMARY_WRITTEN), "decided"),
     e.SUMMARY_FAILED: "broke",
+    **dict.fromkeys((e.EMBEDDING_REQUESTED, e.EMBEDDING_MADE), "executed"),
+    e.EMBEDDING_FAILED: "broke",
     **dict.fromkeys(
         (e.MODEL_FAILED, e.CALL_REFUSED, e.ATTEMPT_FAILED, e.CALL_DEFERRED, e.CALL_FAILED), "broke"
     ),
@@ -77,7 +79,19 @@ def _decided(facts: Facts, _: str) -> str:
 def _recalled(facts: Facts, _: str) -> str:
     count = len(facts["entries"] or ())
     whose = ", with strangers' words among them" if facts["label"] == "untrusted" else ""
-    return f"Recalls {count} notes of earlier runs{whose}" if count else "Recalls nothing from earlier runs"
+    how = _ways(facts)
+    if not count:
+        return f"Recalls nothing from earlier runs{how}"
+    return f"Recalls {count} notes of earlier runs{whose}{how}"
+
+
+def _ways(facts: Facts) -> str:
+    """Return by which ways notes were found, where there are two; where one was not taken, why."""
+    if not facts["ways"]:
+        return ""
+    if facts["without"]:
+        return f", by their words alone: {_words(facts['without'])}"
+    return ", by their words and by their meaning"
 
 
 def _remembered(facts: Facts, _: str) -> str:
@@ -236,6 +250,15 @@ TITLES: dict[str, str | Callable[[Facts, str], str]] = {
         f"From now on a summary stands for the steps up to {facts['through']}, by {facts['model']}"
     ),
     e.SUMMARY_FAILED: _unsummarised,
+    e.EMBEDDING_REQUESTED: lambda facts, _: (
+        f"{facts['model']} is asked for the vector of what is looked for in the memory{_redacted(facts)}"
+    ),
+    e.EMBEDDING_MADE: lambda facts, _: (
+        f"{facts['requested_model']} turns what is looked for in the memory into a vector"
+    ),
+    e.EMBEDDING_FAILED: lambda facts, _: (
+        f"What is looked for in the memory has no vector, {_words(facts['code'])}"
+    ),
     e.CALL_ALLOWED: _allowed,
     e.CALL_GATED: _gated,
     e.CALL_REFUSED: lambda facts, tool: f"{tool}: refused, {_words(facts['code'])}",

@@ -12,7 +12,6 @@ from typing import Any
 
 from django.conf import settings
 
-from agentops.amounts import plain_decimal
 from agentops.canonical import keyed_digest
 from agentops.engine import events as e
 from agentops.engine.budgets import Reservation
@@ -21,13 +20,21 @@ from agentops.engine.retry import RETRY_AFTER_LIMIT_S
 from agentops.errors import ValidationFailed
 from runs import escrow, planning
 from runs.authority import heed_standing
+from runs.charging import (
+    CIRCUIT_OPEN,
+    NOTHING,
+    charge,
+    charge_lost,
+    describe_priced,
+    describe_route,
+    describe_usage,
+)
 from runs.lookups.offering import offer_tools
 from runs.memory.reading import recall_at_start
 from runs.planner import Planner, build_planner
-from runs.planner.answers import PlannerAnswer, PlannerFailure, ProposedCall, Usage
+from runs.planner.answers import PlannerAnswer, PlannerFailure, ProposedCall
 from runs.planner.estimates import upper_bound_tokens
 from runs.planner.messages import Message, PlannerRequest, ToolSchema
-from runs.planner.prices import Price, cost
 from runs.routing.choosing import NoRoute, Route, find_other, find_route, want_turn
 from runs.routing.providers import DEFAULT, endpoint_of
 from runs.session import Session
@@ -40,7 +47,6 @@ from runs.window import Block, system_message
 BACKOFF_BASE_S, BACKOFF_CAP_S = 0.5, 20.0
 # Facts outlive erasure, and an invented name may hold anything. No tool can have this one.
 UNKNOWN_TOOL = "(unknown)"
-CIRCUIT_OPEN = "planner_circuit_open"
 
 
 @cache
@@ -158,18 +164,6 @@ def _note_request(session: Session, step: int, attempt: int, route: Route, shown
     session.note(e.MODEL_REQUESTED, {**facts, **session.lookups.take_trail()})
 
 
-def describe_route(route: Route) -> dict[str, Any]:  # Any: JSON
-    """Return, as facts, which model is asked and why, and what is reserved for it."""
-    return {
-        "model": route.target.name,
-        "price_version": route.price.version,
-        "reserved_tokens": route.reservation.tokens,
-        "reserved_usd": plain_decimal(route.reservation.usd),
-        "max_completion_tokens": route.reservation.max_completion_tokens,
-        **route.facts,
-    }
-
-
 def _request(
     session: Session,
     window: list[Block],
@@ -199,37 +193,21 @@ def time_left(session: Session) -> float:
 
 def settle_lost_answer(session: Session, step: int, attempt: int) -> None:
     """Charge a model call whose answer died with its driver in full, and go on."""
-    state = session.state
     facts = {
         "step": step,
         "attempt": attempt,
         "code": LOST,
         "retryable": True,
         "delay_ms": 0,
-        "tokens": state.reserved_tokens,
-        "usd": plain_decimal(state.reserved_usd),
-        "estimated": True,
+        **charge_lost(session),
         "latency_ms": 0,
     }
     session.note(e.MODEL_FAILED, facts, {"detail": "the driver died before the answer was recorded"})
 
 
-def charge(session: Session, usage: Usage | None, price: Price) -> dict[str, Any]:
-    """Return tokens and USD by the provider's usage; without one, the whole reservation, marked estimated."""
-    if usage is None:
-        state = session.state
-        return {"tokens": state.reserved_tokens, "usd": plain_decimal(state.reserved_usd), "estimated": True}
-    tokens, usd = usage.input_tokens + usage.output_tokens, cost(price, usage)
-    taken = {"tokens": tokens, "usd": plain_decimal(usd), "estimated": False}
-    if tokens > session.state.reserved_tokens or usd > session.state.reserved_usd:
-        taken["overrun"] = True  # the provider took more than it was allowed
-    return taken
-
-
 def _note_failure(
     session: Session, step: int, attempt: int, failure: PlannerFailure, route: Route, latency_ms: int
 ) -> None:
-    nothing = {"tokens": 0, "usd": "0", "estimated": False}
     known = failure.usage is not None or failure.charge == "estimated"
     facts = {
         "step": step,
@@ -239,7 +217,7 @@ def _note_failure(
         "delay_ms": 0 if find_other(session, route, failure) else _delay_ms(attempt, failure),
         "latency_ms": latency_ms,
         **describe_priced(route),
-        **(charge(session, failure.usage, route.price) if known else nothing),
+        **(charge(session, failure.usage, route.price) if known else NOTHING),
     }
     session.note(e.MODEL_FAILED, facts, {"detail": failure.detail})
 
@@ -249,11 +227,6 @@ def _delay_ms(attempt: int, failure: PlannerFailure) -> int:
     jitter = random.random()  # noqa: S311  no secret
     delay_s: float = max(jitter * ceiling, failure.retry_after_s or 0.0)
     return round(delay_s * 1000)
-
-
-def describe_priced(route: Route) -> dict[str, str]:
-    """Return, as facts, which model was asked, by the name that it is priced under, and by which price."""
-    return {"requested_model": route.target.name, "price_version": route.price.version}
 
 
 def _find_cut(answer: PlannerAnswer, reservation: Reservation) -> dict[str, Any]:
@@ -287,18 +260,6 @@ def _note_decision(session: Session, step: int, answer: PlannerAnswer, route: Ro
         "calls": [keep_call(number, call) for number, call in enumerate(answer.calls, start=1)],
     }
     session.note(e.STEP_DECIDED, facts, content)
-
-
-def describe_usage(measured: Usage | None) -> dict[str, int]:
-    """Return, as facts, what a provider says it took."""
-    usage = measured or Usage(0, 0, 0, 0, 0)
-    return {
-        "input": usage.input_tokens,
-        "cached": usage.cached_input_tokens,
-        "cache_write": usage.cache_write_tokens,
-        "output": usage.output_tokens,
-        "reasoning": usage.reasoning_tokens,
-    }
 
 
 def _size(answer: PlannerAnswer) -> int:

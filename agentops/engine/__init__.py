@@ -21,4 +21,6 @@ that mattered is an event of the run's ledger stream. Folding that stream again 
 # 12: each model call has a role, by which it is put to one of several models; another is asked where one is down.
 # 13: a run may remember, and recall what earlier runs of its agent for its principal have remembered.
 # 14: what became of a call may be recalled from the recording of another run: nothing was attempted for it.
-ENGINE_VERSION = 14
+# 15: a run may have what it looks for turned into a vector, by which notes are found by their meaning; and a call may
+#     be awaited that an agent elsewhere works on.
+ENGINE_VERSION = 15

@@ -40,6 +40,11 @@ class SettleLostSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class SettleLostEmbedding:
+    """A model was asked for a vector, and that was lost with its driver: charge it in full, and look once more."""
+
+
+@dataclass(frozen=True, slots=True)
 class AssessCalls:
     """Decide for each of these proposed calls whether it may run, must wait for people, or is refused."""
 
@@ -128,6 +133,7 @@ Command = (
     | SettleLostAnswer
     | Summarise
     | SettleLostSummary
+    | SettleLostEmbedding
     | AssessCalls
     | CallTools
     | CallOff

@@ -21,6 +21,7 @@ from agentops.engine.commands import (
     Rest,
     SettleLostAnswer,
     SettleLostAttempt,
+    SettleLostEmbedding,
     SettleLostSummary,
     Summarise,
     Wait,
@@ -56,11 +57,13 @@ def find_deadline(state: RunState, now: datetime, idle_ms: int) -> datetime:
 
 
 def _settle_losses(state: RunState) -> Command | None:
-    """A driver that died left either a model call or attempts without an outcome."""
+    """A driver that died left either a call of a model or attempts without an outcome."""
     if state.phase == "asking":
         return SettleLostAnswer(state.step, state.model_attempt)
     if state.phase == "summarising":
         return SettleLostSummary(find_outgrown(state) or 0)
+    if state.phase == "embedding":
+        return SettleLostEmbedding()
     for call in state.calls:
         if call.status == "started":
             return SettleLostAttempt(call.number)

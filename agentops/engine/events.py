@@ -31,6 +31,9 @@ MODEL_FAILED = "model.failed"
 SUMMARY_REQUESTED = "summary.requested"
 SUMMARY_WRITTEN = "summary.written"
 SUMMARY_FAILED = "summary.failed"
+EMBEDDING_REQUESTED = "embedding.requested"
+EMBEDDING_MADE = "embedding.made"
+EMBEDDING_FAILED = "embedding.failed"
 CALL_ALLOWED = "call.allowed"
 CALL_GATED = "call.gated"
 CALL_REFUSED = "call.refused"
@@ -86,6 +89,7 @@ INTENTS = frozenset(
         RUN_ADMITTED,
         MODEL_REQUESTED,
         SUMMARY_REQUESTED,
+        EMBEDDING_REQUESTED,
         # Written with rows that may have been taken back meanwhile, or are one too many.
         MEMORY_RECALLED,
         MEMORY_WRITTEN,

@@ -14,6 +14,7 @@ from agentops.engine.changes import (
     admission,
     budgets,
     calls,
+    embeddings,
     memory,
     people,
     planner,
@@ -141,6 +142,7 @@ _CHANGES: dict[str, Change] = {
     **staging.CHANGES,
     **summaries.CHANGES,
     **memory.CHANGES,
+    **embeddings.CHANGES,
     **budgets.CHANGES,
     **dict.fromkeys(e.ENDINGS, _ended),
 }

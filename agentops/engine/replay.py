@@ -25,6 +25,7 @@ from agentops.engine.commands import (
     ReadBack,
     SettleLostAnswer,
     SettleLostAttempt,
+    SettleLostEmbedding,
     SettleLostSummary,
     Summarise,
     Wait,
@@ -49,11 +50,20 @@ _VERDICTS = frozenset(
         e.AUTHORITY_LOST,
     )
 )
-_OF_MODEL = frozenset((e.STEP_DECIDED, e.MODEL_FAILED, e.SUMMARY_WRITTEN, e.SUMMARY_FAILED))
+_OF_MODEL = frozenset(
+    (
+        e.STEP_DECIDED,
+        e.MODEL_FAILED,
+        e.SUMMARY_WRITTEN,
+        e.SUMMARY_FAILED,
+        e.EMBEDDING_MADE,
+        e.EMBEDDING_FAILED,
+    )
+)
 _OF_ATTEMPT = frozenset((e.ATTEMPT_FAILED, e.CALL_SUCCEEDED, e.CALL_FAILED, e.CALL_UNKNOWN, e.CALL_AWAITED))
 _ASKED_AGAIN = ("unknown", "awaited")  # what became of the attempt is found out by asking
 _OF_BUDGET = frozenset((e.BUDGET_DRAWN, e.BUDGET_EXHAUSTED))
-_BEFORE_ASKING = frozenset((e.PLAN_FROZEN, e.MEMORY_RECALLED))
+_BEFORE_ASKING = frozenset((e.PLAN_FROZEN, e.MEMORY_RECALLED, e.EMBEDDING_REQUESTED))
 _OF_ADMISSION = frozenset((e.RUN_HELD_BACK, e.RUN_ADMITTED))
 _ASSESSED = frozenset(
     (
@@ -67,6 +77,7 @@ _ASSESSED = frozenset(
         e.RESULT_READ,
         e.MEMORY_RECALLED,
         e.MEMORY_WRITTEN,
+        e.EMBEDDING_REQUESTED,
     )
 )
 _CALLED = frozenset(
@@ -206,7 +217,11 @@ def _leads_to(command: Command, event: Event, view: RunState) -> bool:
             unasked = kind == e.MODEL_FAILED and not facts.get("asked", True)
             begun = kind == e.MODEL_REQUESTED or unasked
             asked = begun and (facts["step"], facts["attempt"]) == (step, attempt)
-            return asked or kind in _OF_BUDGET or (kind in _BEFORE_ASKING and "call" not in facts)
+            return (
+                asked
+                or kind in _OF_BUDGET
+                or (kind in _BEFORE_ASKING and not facts.keys() & {"call", "for_call"})
+            )
         case SettleLostAnswer(step, attempt):
             lost = kind == e.MODEL_FAILED and facts.get("asked", True)
             return lost and (facts["step"], facts["attempt"]) == (step, attempt)
@@ -216,8 +231,13 @@ def _leads_to(command: Command, event: Event, view: RunState) -> bool:
             return begun or kind in _OF_BUDGET
         case SettleLostSummary(through):
             return kind == e.SUMMARY_FAILED and facts["asked"] and facts["through"] == through
+        case SettleLostEmbedding():
+            return kind == e.EMBEDDING_FAILED
         case AssessCalls(calls):
-            return kind in _ASSESSED and facts.get("call") in calls
+            # A vector for a call that looks for notes is paid for like any other call of a model.
+            return (
+                kind in _ASSESSED and facts.get("call", facts.get("for_call")) in calls
+            ) or kind in _OF_BUDGET
         case CallTools(calls):
             return kind in _CALLED and facts["call"] in calls and _may_go_out(view.call(facts["call"]), calls)
         case CallOff(calls):

@@ -257,8 +257,9 @@ class RunState(NamedTuple):
     """Everything that decides what happens next.
 
     ``phase`` is ready (the planner may be asked), asking (it was, no answer yet), summarising (a model was
-    asked for a summary, no answer yet), calling (a step's calls are under way), answered (a final answer
-    stands) or ended. ``engine`` is the version whose rules decide.
+    asked for a summary, no answer yet), embedding (one was asked for a vector, no answer yet), calling (a
+    step's calls are under way), answered (a final answer stands) or ended. ``engine`` is the version whose
+    rules decide.
     """
 
     limits: Limits

@@ -14,6 +14,8 @@ from agentops.identifiers import text_of
 from agentops.ledger.store import Cursor
 from runs.actions.proposals import proposal, where_of
 from runs.actions.refusals import note_refused
+from runs.memory.meaning import ranking
+from runs.memory.meaning.asking import find_vector, may_find_by_meaning
 from runs.memory.offering import LONGEST_QUERY, has_memory
 from runs.session import Session
 from tools.provenance.labels import Label, join_labels
@@ -72,9 +74,11 @@ def recall_at_start(session: Session) -> None:
     if session.state.has_recalled or not has_memory(session.state, session.version):
         return
     message = str((session.content_of(session.state.marks[0].seq) or {}).get("message", ""))
-    words = list(dict.fromkeys(message.split()))[:MOST_WORDS]
-    notes = find_notes(session, _BEST, " ".join(words))
-    _note_reading(session, {"step": session.state.step}, notes)
+    words = " ".join(list(dict.fromkeys(message.split()))[:MOST_WORDS])
+    where = {"step": session.state.step}
+    vector, ways = _find_ways(session, message, where)
+    notes = find_notes(session, ranking.BEST if vector else _BEST, words, vector)
+    _note_reading(session, {**where, **ways}, notes)
 
 
 def recall(session: Session, call: CallState) -> None:
@@ -84,15 +88,33 @@ def recall(session: Session, call: CallState) -> None:
     if not isinstance(query, str) or not query.strip() or len(query) > LONGEST_QUERY:
         note_refused(session, call, "invalid_arguments", HOW_TO_RECALL)
         return
-    _note_reading(session, where_of(session, call), find_notes(session, _MATCHING, query))
+    where = where_of(session, call)
+    vector, ways = _find_ways(session, query, {"step": where["step"], "for_call": where["call"]})
+    notes = find_notes(session, ranking.MATCHING if vector else _MATCHING, query, vector)
+    _note_reading(session, {**where, **ways}, notes)
 
 
-def find_notes(session: Session, statement: str, words: str) -> list[Note]:
+def _find_ways(
+    session: Session, text: str, where: dict[str, Any]
+) -> tuple[tuple[float, ...], dict[str, Any]]:  # Any: facts
+    """Return the vector of what is looked for, empty where there is none, and by which ways notes are found, as facts.
+
+    Where no model is set for it, nothing is said of ways: there is one.
+    """
+    if not may_find_by_meaning(session):
+        return (), {}
+    found = find_vector(session, text, where)
+    if isinstance(found, str):
+        return (), {"ways": ["words"], "without": found}
+    return found, {"ways": ["words", "meaning"]}
+
+
+def find_notes(session: Session, statement: str, words: str, vector: tuple[float, ...] = ()) -> list[Note]:
     """Return the best notes of the run's agent and principal, as many as there is room for."""
     context = session.context
     asked = {
         "identity": context.identity_id, "principal": context.principal_id, "now": session.now, "most": MOST_SHOWN,
-        "words": words,
+        "words": words, **(ranking.describe(vector) if vector else {}),
     }  # fmt: skip
     with borrowed() as connection:
         found = [Note(*row) for row in connection.execute(statement, asked).fetchall()]

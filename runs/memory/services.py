@@ -11,6 +11,7 @@ from agentops.ledger.store import record
 from agentops.text import is_blank
 from identities.models import User
 from runs.memory.affected import find_affected
+from runs.memory.meaning.provider import hint_vectors_after_commit
 from runs.memory.policies import may_release
 from runs.models import Memory
 from runs.policies import may_control
@@ -33,6 +34,7 @@ def release_memory(*, actor: User, memory: Memory, reason: str) -> Memory:
         may_release(actor, locked).enforce()
         if locked.state != State.QUARANTINED or locked.expires_at <= timezone.now():
             raise StateConflict("not_quarantined", "the note is not in quarantine, or has expired")
+        hint_vectors_after_commit()
         return _settle(locked, State.ACTIVE, "memory.released", actor, reason)
 
 

@@ -17,6 +17,7 @@ from runs.actions.proposals import proposal, where_of
 from runs.actions.refusals import note_refused
 from runs.labelling import label_entries
 from runs.memory.grounding import find_grounded
+from runs.memory.meaning.provider import hint_vectors
 from runs.memory.offering import LONGEST
 from runs.models import AgentVersion, Memory
 from runs.redaction import Redactor
@@ -130,6 +131,8 @@ def _note_written(session: Session, call: CallState, row: dict[str, Any]) -> Non
     }  # fmt: skip
     session.note(e.MEMORY_WRITTEN, facts, {"value": told, "text": row["text"], "passages": row["passages"]})
     session.commit([lambda cursor: _insert(cursor, row)])
+    if row["state"] == STATE.ACTIVE:
+        hint_vectors()
 
 
 def _insert(cursor: Cursor, row: dict[str, Any]) -> bool:

@@ -28,7 +28,15 @@ _SETTLED = {
     e.CALL_ASKED_BACK: "asked_back",
 }
 # Answers of a model, and whether they are ones: a summary is a call like any other, where one was asked for.
-_OF_MODEL = {e.STEP_DECIDED: True, e.MODEL_FAILED: False, e.SUMMARY_WRITTEN: True, e.SUMMARY_FAILED: False}
+_OF_MODEL = {
+    e.STEP_DECIDED: True,
+    e.MODEL_FAILED: False,
+    e.SUMMARY_WRITTEN: True,
+    e.SUMMARY_FAILED: False,
+    e.EMBEDDING_MADE: True,
+    e.EMBEDDING_FAILED: False,
+}
+_OF_VECTORS = (e.EMBEDDING_MADE, e.EMBEDDING_FAILED)
 _TOKENS = {"input": "input", "output": "output", "cached": "cached_input", "reasoning": "reasoning_output"}
 
 
@@ -64,7 +72,8 @@ def _add_model(sums: dict[tuple[str, str], Decimal], entry: Happened) -> None:
     if entry.kind not in _OF_MODEL or not facts.get("asked", True):
         return
     error = "" if _OF_MODEL[entry.kind] else str(facts.get("code", ""))
-    _observe(sums, f.MODEL_SECONDS, ("chat", entry.model, error), _seconds(facts))
+    operation = "embeddings" if entry.kind in _OF_VECTORS else "chat"
+    _observe(sums, f.MODEL_SECONDS, (operation, entry.model, error), _seconds(facts))
     usage = facts.get("usage")
     for name, label in _TOKENS.items():
         if isinstance(usage, dict) and (tokens := usage.get(name)):

@@ -7,7 +7,7 @@ from runs.models.changesets import ChangeItem, ChangeSet
 from runs.models.dead_letters import DeadLetter
 from runs.models.fulfilment import Fulfilment
 from runs.models.indicators import Regression, VersionLook
-from runs.models.memory import Memory, MemoryReading
+from runs.models.memory import Memory, MemoryReading, MemoryVector
 from runs.models.metrics import Count, CountMark
 from runs.models.parts import KeptPart
 from runs.models.received import ReceivedCall
@@ -50,6 +50,7 @@ __all__ = [
     "KeptPart",
     "Memory",
     "MemoryReading",
+    "MemoryVector",
     "Price",
     "Priority",
     "Proof",

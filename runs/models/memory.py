@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
@@ -72,6 +72,53 @@ class Memory(models.Model):
 
     def __str__(self) -> str:
         return f"memory {self.pk}"
+
+
+if TYPE_CHECKING:
+    _Field = models.Field[list[float] | None, list[float] | None]
+else:  # it takes no parameters where it runs
+    _Field = models.Field
+
+
+class Reals(_Field):
+    """Numbers of single precision, as any PostgreSQL keeps them: a database without pgvector holds them, too."""
+
+    def db_type(self, connection: Any) -> str:  # Any: as the base class has it
+        """Return the column's type."""
+        return "real[]"
+
+
+class MemoryVector(models.Model):
+    """Where a note stands among others by its meaning, as one model sees it. Each active note has a row, no other has.
+
+    The database sees to that. ``numbers`` are None until the model has been asked, ``due_at`` when it is to be asked
+    next; None where it is not, or was asked in vain too often. It is as personal as the note.
+    """
+
+    memory = models.OneToOneField(Memory, on_delete=models.CASCADE, primary_key=True, related_name="vector")
+    model = models.CharField(max_length=120, blank=True, db_default="", default="")
+    dimension = models.PositiveIntegerField(db_default=0, default=0)
+    numbers = Reals(null=True)
+    attempts = models.PositiveSmallIntegerField(db_default=0, default=0)
+    code = models.CharField(max_length=48, blank=True, db_default="", default="")
+    due_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "runs_memoryvector"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(numbers=None, dimension=0)
+                | (Q(dimension__gt=0) & ~Q(numbers=None) & ~Q(model="")),
+                name="memory_vector_has_its_model",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index("due_at", condition=~Q(due_at=None), name="memory_vector_due"),
+            models.Index("model", condition=~Q(numbers=None), name="memory_vector_by_model"),
+        ]
+
+    def __str__(self) -> str:
+        return f"vector of memory {self.memory_id}"
 
 
 class MemoryReading(models.Model):

@@ -89,3 +89,15 @@ class PlannerFailure:
     retry_after_s: float | None
     charge: Charge
     usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The vector of a text, of length one, and what it took.
+
+    `usage` None means that the provider reported none worth believing: charge the estimate.
+    """
+
+    vector: tuple[float, ...]
+    usage: Usage | None
+    model: str

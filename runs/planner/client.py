@@ -18,10 +18,16 @@ _clients: dict[ClientKey, openai.OpenAI] = {}
 _lock = threading.Lock()
 
 
-def post_completion(
-    key: ClientKey, body: bytes, *, trace: dict[str, str], connect_timeout_s: float, total_timeout_s: float
+def post(
+    key: ClientKey,
+    path: str,
+    body: bytes,
+    *,
+    trace: dict[str, str],
+    connect_timeout_s: float,
+    total_timeout_s: float,
 ) -> bytes | PlannerFailure:
-    """Return the body of the provider's 200, or the failure.
+    """Return the body of the provider's 200 to what is sent to a path, or the failure.
 
     The SDK's `post` is used rather than `chat.completions.create`: the latter checks every message and tool
     against its types again, 4 ms of CPU for a history of 20 messages, and would build a model that is then
@@ -29,7 +35,7 @@ def post_completion(
     """
     try:
         response = shared_client(key).post(
-            "/chat/completions",
+            path,
             cast_to=httpx2.Response,
             content=body,
             options={

@@ -29,17 +29,13 @@ class OpenAIPlanner:
         total_timeout_s: float = 60.0,
         proxy_url: str | None = None,
     ) -> None:
-        _check_url(base_url)
-        # A line break from a secrets file would otherwise show up as a protocol error in every call.
-        if not api_key or not api_key.isascii() or not api_key.isprintable() or " " in api_key:
-            raise ValueError("the API key is empty or has characters that no key has")
-        self._key = (base_url, api_key, proxy_url)
+        self._key = client_key(base_url, api_key, proxy_url)
         self._connect_timeout_s = connect_timeout_s
         self._total_timeout_s = total_timeout_s
 
     def ask(self, request: PlannerRequest) -> PlannerAnswer | PlannerFailure:
         """Return the model's turn, or what went wrong; never raises for anything a provider does."""
-        from runs.planner.client import post_completion  # loads openai
+        from runs.planner.client import post  # loads openai
 
         try:
             body = encode_request(request)
@@ -48,8 +44,9 @@ class OpenAIPlanner:
             detail = f"the request cannot be encoded ({type(error).__name__})"
             return PlannerFailure("planner_request_invalid", detail, False, None, "none")
         started = time.monotonic()
-        outcome = post_completion(
+        outcome = post(
             self._key,
+            "/chat/completions",
             body,
             trace=request.trace,
             connect_timeout_s=self._connect_timeout_s,
@@ -58,6 +55,15 @@ class OpenAIPlanner:
         if isinstance(outcome, PlannerFailure):
             return outcome
         return read_completion(outcome, latency_ms=round((time.monotonic() - started) * 1000))
+
+
+def client_key(base_url: str, api_key: str, proxy_url: str | None = None) -> tuple[str, str, str | None]:
+    """Return the key of the client of an endpoint; raises ValueError for settings that cannot be meant."""
+    _check_url(base_url)
+    # A line break from a secrets file would otherwise show up as a protocol error in every call.
+    if not api_key or not api_key.isascii() or not api_key.isprintable() or " " in api_key:
+        raise ValueError("the API key is empty or has characters that no key has")
+    return base_url, api_key, proxy_url
 
 
 def _check_url(base_url: str) -> None:

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from django.conf import settings
 
 from runs.models import EXTERNAL, AgentVersion
+from runs.preflight.embeddings import advise_embeddings
 from runs.preflight.findings import Finding
 from tools.commands import parse_commands
 from tools.models import Effect, ToolVersion
@@ -39,7 +40,7 @@ def _advise_marks(acting: list[ToolVersion]) -> Iterator[Finding]:
 
 def advise_installation() -> list[Finding]:
     """Return what runs less safely than it could, or is set and cannot run."""
-    return [*_advise_commands(), *_advise_traces()]
+    return [*_advise_commands(), *_advise_traces(), *advise_embeddings()]
 
 
 def _advise_traces() -> Iterator[Finding]:

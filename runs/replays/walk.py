@@ -167,6 +167,8 @@ def find_awaited(state: RunState) -> str:
         return f"the model's answer in step {state.step}"
     if state.phase == "summarising":
         return "the summary"
+    if state.phase == "embedding":
+        return "the vector"
     started = [call.number for call in state.calls if call.status == "started"]
     return f"what became of call {started[0]} of step {state.step}" if started else ""
 

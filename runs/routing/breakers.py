@@ -9,7 +9,7 @@ from django.conf import settings
 
 from agentops.engine.breaker import Admission, BreakerSettings
 from agentops.engine.tiers import DOWN
-from runs.planner.answers import PlannerAnswer, PlannerFailure
+from runs.planner.answers import Embedded, PlannerAnswer, PlannerFailure
 from runs.routing.providers import Target, find_target
 from tools.breaker import BreakerSnapshot, breaker
 
@@ -34,7 +34,7 @@ def give_back(target: Target, admission: Admission) -> None:
     breaker().record(target.breaker_id, breaker_settings(), None, admission.probe_token)
 
 
-def tell(target: Target, admission: Admission, answer: PlannerAnswer | PlannerFailure) -> None:
+def tell(target: Target, admission: Admission, answer: PlannerAnswer | Embedded | PlannerFailure) -> None:
     """Tell the breaker how a call went. What has been answered is answered, whatever becomes of that."""
     try:
         breaker().record(target.breaker_id, breaker_settings(), verdict(answer), admission.probe_token)
@@ -42,9 +42,9 @@ def tell(target: Target, admission: Admission, answer: PlannerAnswer | PlannerFa
         logger.exception("the breaker of %s could not be told", target.name)
 
 
-def verdict(answer: PlannerAnswer | PlannerFailure) -> bool | None:
+def verdict(answer: PlannerAnswer | Embedded | PlannerFailure) -> bool | None:
     """Return whether the provider was there: who refuses or talks nonsense is. None: it was never asked."""
-    if isinstance(answer, PlannerAnswer):
+    if not isinstance(answer, PlannerFailure):
         return True
     return None if answer.code == "planner_request_invalid" else answer.code not in DOWN
 

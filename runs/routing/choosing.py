@@ -13,7 +13,7 @@ from agentops.engine.breaker import Admission
 from agentops.engine.budgets import Reservation, Shortfall, plan_reservation, worst_usd
 from agentops.engine.tiers import DOWN, Offer, choose_role, is_low, is_routed, rank_models
 from agentops.errors import NotFound
-from runs.planner.answers import PlannerAnswer, PlannerFailure
+from runs.planner.answers import Embedded, PlannerAnswer, PlannerFailure
 from runs.planner.prices import Price
 from runs.reservations import plan_call
 from runs.routing import breakers
@@ -47,7 +47,7 @@ class Route:
     others: tuple[str, ...] = ()
     admission: Admission | None = None  # None: nobody was asked whether it is there
 
-    def tell(self, answer: PlannerAnswer | PlannerFailure) -> None:
+    def tell(self, answer: PlannerAnswer | Embedded | PlannerFailure) -> None:
         """Tell the model's breaker how the call went."""
         if self.admission is not None:
             breakers.tell(self.target, self.admission, answer)
@@ -92,6 +92,14 @@ def want_summary(session: Session, prompt_tokens: int, completion_tokens: int) -
     low = is_low(state)
     facts = {"role": "summarise", "why": "outgrown", **({"low": True} if low else {})}
     return Wanted(facts, models, state.routing.summary_tried, low, prompt_tokens, completion_tokens)
+
+
+def want_vector(model: str, prompt_tokens: int) -> Wanted:
+    """Return the call that is to turn a text into a vector.
+
+    Nothing is generated. One token is held for it all the same: a completion of none would fit into any budget.
+    """
+    return Wanted({"role": "embed"}, (model,), (), False, prompt_tokens, 1)
 
 
 def find_route(session: Session, wanted: Wanted) -> Route | NoRoute:

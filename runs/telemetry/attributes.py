@@ -72,6 +72,10 @@ def of_chat(start: StoredEntry, end: StoredEntry, provider: str) -> Told:
         told |= _usage(got.get("usage") or {})
         told["agentops.calls"] = len(got.get("calls") or [])
         told |= _content("gen_ai.output.messages", _answer(end))
+    elif end.kind == e.EMBEDDING_MADE:
+        _add(told, "gen_ai.response.model", got.get("model"))
+        _add(told, "gen_ai.embeddings.dimension.count", got.get("dimension"))
+        _add(told, "gen_ai.usage.input_tokens", (got.get("usage") or {}).get("input"))
     return told | _cost(got)
 
 

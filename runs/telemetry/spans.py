@@ -18,11 +18,12 @@ from agentops.engine import events as e
 from agentops.ledger.store import StoredEntry
 from agentops.tracing import derive_span_id
 from runs.telemetry import attributes as a
-from runs.telemetry.places import APPROVAL, CHAT, CONFIRMATION, SETTLED, SUMMARY, TOOL
+from runs.telemetry.places import APPROVAL, CHAT, CONFIRMATION, EMBEDDING, SETTLED, SUMMARY, TOOL
 
 OPENS = {
     e.MODEL_REQUESTED: CHAT,
     e.SUMMARY_REQUESTED: SUMMARY,
+    e.EMBEDDING_REQUESTED: EMBEDDING,
     e.ATTEMPT_STARTED: TOOL,
     e.CALL_GATED: APPROVAL,
     e.CONFIRMATION_REQUESTED: CONFIRMATION,
@@ -32,6 +33,8 @@ CLOSES = {
     e.MODEL_FAILED: CHAT,
     e.SUMMARY_WRITTEN: SUMMARY,
     e.SUMMARY_FAILED: SUMMARY,
+    e.EMBEDDING_MADE: EMBEDDING,
+    e.EMBEDDING_FAILED: EMBEDDING,
     e.ATTEMPT_FAILED: TOOL,
     e.CALL_SUCCEEDED: TOOL,
     e.CALL_FAILED: TOOL,
@@ -44,11 +47,11 @@ CLOSES = {
     e.CONFIRMATION_GIVEN: CONFIRMATION,
     e.CONFIRMATION_REFUSED: CONFIRMATION,
 }
-OF_MODEL = (CHAT, SUMMARY)
+OF_MODEL = (CHAT, SUMMARY, EMBEDDING)
 # What ends well; any other end is an error of its code. That a person says no is none of theirs.
 ENDS_WELL = frozenset((
-    e.STEP_DECIDED, e.SUMMARY_WRITTEN, e.CALL_SUCCEEDED, e.APPROVAL_GRANTED, e.APPROVAL_REFUSED, e.CALL_EDITED,
-    e.CALL_ASKED_BACK, e.CONFIRMATION_GIVEN, e.CONFIRMATION_REFUSED, e.RUN_COMPLETED, e.RUN_CANCELLED,
+    e.STEP_DECIDED, e.SUMMARY_WRITTEN, e.EMBEDDING_MADE, e.CALL_SUCCEEDED, e.APPROVAL_GRANTED, e.APPROVAL_REFUSED,
+    e.CALL_EDITED, e.CALL_ASKED_BACK, e.CONFIRMATION_GIVEN, e.CONFIRMATION_REFUSED, e.RUN_COMPLETED, e.RUN_CANCELLED,
 ))  # fmt: skip
 
 Place = tuple[str, int, int]  # what, step, call; of a model call 0
@@ -114,6 +117,8 @@ def map_entries(
 
 
 def _place(kind: str, entry: StoredEntry) -> Place:
+    if kind == EMBEDDING:  # one at a time, and whoever settles a lost one does not know what it was for
+        return (kind, 0, 0)
     return (kind, entry.facts.get("step") or 0, entry.facts.get("call") or 0)
 
 
@@ -141,8 +146,9 @@ def _tell(
     called = calls.get((step, number), a.UNKNOWN_CALL)
     told = {**a.of_run(subject.run), **a.of_entries(start, end)}
     if kind in OF_MODEL:
-        name = f"chat {start.facts.get('model', '')}"
-        told |= a.of_chat(start, end, subject.provider)
+        operation = "embeddings" if kind == EMBEDDING else "chat"
+        name = f"{operation} {start.facts.get('model', '')}"
+        told |= {**a.of_chat(start, end, subject.provider), "gen_ai.operation.name": operation}
     elif kind == TOOL:
         name = f"execute_tool {called.tool}"
         told |= a.of_tool(start, end, called)
@@ -161,6 +167,8 @@ def _name(kind: str, start: StoredEntry) -> tuple[object, ...]:
         return (SETTLED, start.seq)
     if kind == SUMMARY:
         return (SUMMARY, facts.get("through"))
+    if kind == EMBEDDING:
+        return (EMBEDDING, start.seq)
     if kind == CHAT:
         return (CHAT, facts.get("step"), facts.get("attempt"))
     if kind == TOOL:

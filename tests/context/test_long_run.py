@@ -10,13 +10,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.utils import timezone
+from pytest_django import Settings
 
 from agentops.engine import events as e
 from runs import session as sessions
-from runs.models import Run
+from runs.memory.meaning import making
+from runs.models import AgentVersion, Run
 from runs.summarising import SHARE
 from runs.window import CHARACTERS_PER_TOKEN, OBSERVATION_LIMIT, RULES, SUMMARISED
 from tests.context.meter import Meter
+from tests.factories import PriceFactory
 from tests.runs.company import Company, proposes, says
 from tests.runs.deeds import WORLD
 from tests.runs.planner.provider import Conversation
@@ -63,7 +67,8 @@ def drive_far(
         else:
             record = RECORD * 500 if step in AT_LENGTH else RECORD
             WORLD.mishaps.append(lambda _: {"record": record})
-            proposes(("look_up", {"order_id": f"A-{step}"}))(conversation)
+            looks = [("recall", {"query": f"refund {step}"})] if version.get("memory") else []
+            proposes(("look_up", {"order_id": f"A-{step}"}), *looks)(conversation)
 
     company.play(play)
     run = company.start()
@@ -104,6 +109,30 @@ def test_five_hundred_steps_take_what_the_first_took(
     for name in ("called", "written", "held"):
         assert meter.around(LATE, name) <= meter.around(EARLY, name) * 1.15, name
     assert meter.most("held") <= meter.most("held", until=100) * 1.1
+
+
+def test_nor_does_a_step_grow_in_which_notes_are_looked_for_by_their_meaning(
+    company: Company,
+    meter: Meter,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings.EMBEDDINGS_MODEL = "embed-1"
+    PriceFactory.create(model="embed-1", output_usd_per_mtok=0)
+    company.publish(memory="all")
+    first = company.run(proposes(("remember", {"text": "Wants a refund."})), says("Done."))
+    assert (first.state, making.make_vectors(timezone.now())) == ("completed", 1)
+    AgentVersion.objects.filter(state="published").update(state="retired")
+    run = drive_far(company, meter, monkeypatch, price=False, memory="all")
+    found = company.facts(run, e.MEMORY_RECALLED)
+    with capsys.disabled():
+        print(f"\nwith a recall in each step:\n{meter.tell(EARLY, LATE)}")
+    assert len(found) == STEPS + 1
+    assert {tuple(facts["ways"]) for facts in found} == {("words", "meaning")}
+    check_prompts(meter)
+    for name in ("called", "written", "held"):
+        assert meter.around(LATE, name) <= meter.around(EARLY, name) * 1.15, name
 
 
 def test_without_a_window_it_would_grow(

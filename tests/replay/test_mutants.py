@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 from agentops.engine import decide, fold, retry, tiers, trouble
-from agentops.engine.changes import budgets, calls, memory, planner, summaries
+from agentops.engine.changes import budgets, calls, embeddings, memory, planner, summaries
 from agentops.engine.fold import UnfoldableEvent
 from agentops.engine.probes import check_history
 from agentops.engine.replay import replay
@@ -51,6 +51,18 @@ SHOWN: dict[str, Mutation] = {
         "_settle_losses",
         'if state.phase == "summarising":',
         "if False:",
+    ),
+    "a lost vector is not settled": (
+        decide,
+        "_settle_losses",
+        'if state.phase == "embedding":',
+        "if False:",
+    ),
+    "a run that has a vector forgets its calls": (
+        embeddings,
+        "_embedding_settled",
+        '"calling" if state.open_calls else "ready"',
+        '"ready"',
     ),
     "what was summarised stays": (summaries, "_put_instead", 'mark.step > facts["through"]', "True"),
     "what was noted is noted again": (memory, "_answered", 'status="succeeded"', 'status="proposed"'),

@@ -10,6 +10,7 @@ import pytest
 from pytest_django import Settings
 
 from runs import driver, turns
+from runs.memory.meaning.provider import embedder_of
 from runs.planner.client import close_clients
 from tests.cast import Cast
 from tests.runs.company import HERE, Company
@@ -47,12 +48,14 @@ def company(
     settings.TOOLS_PYTHON_MODULES = [HERE]
     monkeypatch.setattr(turns, "BACKOFF_BASE_S", 0.001)  # as that of the company's tools
     turns.planner_of.cache_clear()
+    embedder_of.cache_clear()
     WORLD.reset()
     with watched_driver() as faults:
         made = Company(cast, provider, faults=faults)
         yield made
     made.check()
     turns.planner_of.cache_clear()
+    embedder_of.cache_clear()
     close_clients()
     provider.close()
 

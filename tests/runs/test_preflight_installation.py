@@ -17,10 +17,18 @@ from django.db import connection
 from psycopg import sql
 
 from identities.models import ChangeRule
+from runs.memory.meaning.provider import embedder_of
 from runs.models import AgentVersion
-from runs.preflight import advice, advise_installation, check_installation, refuse_unsafe_start
+from runs.preflight import (
+    advice,
+    advise_installation,
+    check_installation,
+    embeddings,
+    refuse_unsafe_start,
+)
 from runs.preflight import database as database_preflight
 from tests.cast import Cast
+from tests.factories import PriceFactory
 from tests.runs.guardrails import (
     OLD_KEY,
     agents,
@@ -211,6 +219,31 @@ def test_a_collector_that_nothing_is_sent_to_is_named(
     assert [each.code for each in advise_installation()] == ["no_exporter"]
     production.OTEL_EXPORTER_OTLP_ENDPOINT = ""
     assert advise_installation() == []
+
+
+def advised() -> set[str]:
+    return {each.code for each in advise_installation()}
+
+
+@pytest.mark.usefixtures("db")
+def test_a_model_for_vectors_needs_pgvector_a_price_and_a_key_and_keeps_nothing_from_starting(
+    production: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert advised() == set()
+    production.EMBEDDINGS_MODEL, production.OPENAI_API_KEY = "embed-1", ""
+    embedder_of.cache_clear()
+    assert advised() == {"embeddings_unpriced", "embeddings_no_endpoint"}
+    with monkeypatch.context() as patch:
+        patch.setattr(embeddings, "_COMPARES", "SELECT to_regtype('no_such_type') IS NOT NULL")
+        assert advised() == {"no_pgvector", "embeddings_unpriced", "embeddings_no_endpoint"}
+        told = {m.id for m in run_checks(include_deployment_checks=True) if not m.is_serious()}
+        assert "agentops.no_pgvector" in told
+        refuse_unsafe_start()
+
+    production.OPENAI_API_KEY = "sk-something"
+    embedder_of.cache_clear()
+    PriceFactory.create(model="embed-1")
+    assert advised() == set()
 
 
 # --- the database role -----------------------------------------------------------------------------------

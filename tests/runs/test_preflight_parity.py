@@ -11,7 +11,7 @@ from django.conf import LazySettings
 
 from agentops.errors import ValidationFailed
 from runs.behaviour import behaviour_of
-from runs.checks import check_preflight, check_servers
+from runs.checks import check_advice, check_preflight
 from runs.models import AgentVersion
 from runs.preflight import advise_installation, check_installation
 from runs.preflight.findings import OUT_OF_SERVICE
@@ -123,7 +123,7 @@ def test_advice_for_the_installation_is_the_same_everywhere(cast: Cast, settings
     assert [each[0] for each in told] == ["no_sandbox_wanted"]
     assert said(page.context["advice"]) == said(ada.get("/preflight").body["advice"]) == told
     assert all(word in text_of(page) for each in told for word in each)
-    warned = [(str(m.id).removeprefix("agentops."), m.obj, m.msg, str(m.hint)) for m in check_servers(None)]
+    warned = [(str(m.id).removeprefix("agentops."), m.obj, m.msg, str(m.hint)) for m in check_advice(None)]
     assert warned == told
 
 

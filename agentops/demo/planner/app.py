@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from agentops.demo.planner.completion import EMPTY, build_completion
 from agentops.demo.planner.conversation import InvalidRequest, JsonObject, is_error, read_conversation
+from agentops.demo.planner.embeddings import build_embedding, read_embedding
 from agentops.demo.planner.faults import FaultCounter, error_response, pause, play_fault
 from agentops.demo.planner.script import Fault, Script, ScriptError, Turn, parse_script
 from agentops.demo.planner.template import TemplateError
@@ -126,12 +127,34 @@ def describe(
     }
 
 
+async def answer_embedding(planner: Planner, request: Request) -> Response:
+    """Answer POST /v1/embeddings. A script that is for this model plays the fault and the delay of its first turn."""
+    try:
+        asked = read_embedding(json.loads(await read_body(request, MAX_REQUEST_BYTES)))
+    except InvalidRequest as error:
+        return error_response(400, str(error), param=error.param)
+    except (ValueError, RecursionError):
+        return error_response(400, "the body is not JSON", code="invalid_json")
+    script = next((each for each in planner.scripts.values() if each.model == asked.model), None)
+    turn = script.turns[0][-1] if script else FINISHED
+    if turn.delay_s:
+        await pause(request, turn.delay_s)
+    if turn.fault is None or not planner.faults.is_due(turn.fault, asked.digest):
+        return JSONResponse(build_embedding(asked))
+    if turn.fault.kind == "empty":
+        return JSONResponse({**build_embedding(asked), "data": []})
+    return await play_fault(turn.fault, request)
+
+
 def build_app(scripts: dict[str, Script]) -> Starlette:
     """Return the planner as an ASGI application that starts with these scripts."""
     planner = Planner(scripts)
 
     async def chat(request: Request) -> Response:
         return await answer_chat(planner, request)
+
+    async def embeddings(request: Request) -> Response:
+        return await answer_embedding(planner, request)
 
     async def list_models(request: Request) -> Response:
         models = [
@@ -158,6 +181,7 @@ def build_app(scripts: dict[str, Script]) -> Starlette:
 
     routes = [
         Route("/v1/chat/completions", chat, methods=["POST"]),
+        Route("/v1/embeddings", embeddings, methods=["POST"]),
         Route("/v1/models", list_models),
         Route("/scripts/{name}", put_script, methods=["PUT"]),
         Route("/requests", list_requests),

@@ -37,7 +37,7 @@ def _budget_drawn(state: RunState, facts: Facts, event: Event) -> RunState:
 
 
 def _budget_returned(state: RunState, facts: Facts, event: Event) -> RunState:
-    if state.phase in ("asking", "summarising"):
+    if state.phase in ("asking", "summarising", "embedding"):
         raise ValueError("what is reserved cannot go back")
     held = state.drawn
     kept = Drawn(

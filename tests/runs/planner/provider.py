@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from agentops.demo.planner.vectors import embed
+
 Turn = Callable[["Conversation"], None]
+EMBEDDINGS = "/embeddings"
 
 
 def completion(**changes: Any) -> dict[str, Any]:
@@ -64,8 +67,9 @@ class Conversation(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.asked = Received(self.path, headers, json.loads(body), self.client_address[1])
-        self.server.provider.note(self.asked)
-        self.server.provider.next_turn()(self)
+        provider = self.server.provider
+        provider.note(self.asked)
+        (provider.embed if self.path.endswith(EMBEDDINGS) else provider.next_turn())(self)
 
     def log_message(self, format: str, *args: object) -> None:
         """Stay silent."""
@@ -110,6 +114,9 @@ class Provider:
     """
 
     received: list[Received] = field(default_factory=list)
+    # Asked for vectors, it answers at any time, and without being told to.
+    embedded: list[Received] = field(default_factory=list)
+    embed: Turn = field(default_factory=lambda: vectors())
     over: threading.Event = field(default_factory=threading.Event)
     settled: threading.Event = field(default_factory=threading.Event)
     stop_reading: threading.Event = field(default_factory=threading.Event)
@@ -132,7 +139,7 @@ class Provider:
 
     def note(self, received: Received) -> None:
         with self._lock:
-            self.received.append(received)
+            (self.embedded if received.path.endswith(EMBEDDINGS) else self.received).append(received)
 
     def next_turn(self) -> Turn:
         with self._lock:
@@ -170,5 +177,27 @@ def drip(data: bytes, *, every_s: float, at_once: bytes = b"") -> Turn:
             conversation.wfile.write(data[position : position + 1])
             time.sleep(every_s)
         conversation.drop()
+
+    return turn
+
+
+def embedding(text: str, name: Callable[[str], str] = str, **changes: Any) -> dict[str, Any]:
+    """Return an ordinary answer to one text; top-level keys can be changed."""
+    tokens = max(1, len(text) // 4)
+    return {
+        "object": "list",
+        "model": "embed-1-2026",
+        "data": [{"object": "embedding", "index": 0, "embedding": embed(text, name)}],
+        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+        **changes,
+    }
+
+
+def vectors(name: Callable[[str], str] = str, **changes: Any) -> Turn:
+    """Answer with vectors of words by their hashes; ``name`` says what a word is counted as."""
+
+    def turn(conversation: Conversation) -> None:
+        document = embedding(conversation.asked.body["input"], name, **changes)
+        conversation.send(200, json.dumps(document).encode(), {})
 
     return turn
