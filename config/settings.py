@@ -356,6 +356,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "count": {"task": "runs.count", "schedule": 5.0, "options": {"expires": 5}},
     "judge": {"task": "runs.judge", "schedule": 5.0, "options": {"expires": 5}},
+    "evaluate": {"task": "runs.evaluate", "schedule": 5.0, "options": {"expires": 5}},
     "look-at-versions": {"task": "runs.look_at_versions", "schedule": 60.0, "options": {"expires": 60}},
     "export-spans": {"task": "runs.export_spans", "schedule": 5.0, "options": {"expires": 5}},
     "close-campaigns": {"task": "runs.close_campaigns", "schedule": 60.0, "options": {"expires": 60}},

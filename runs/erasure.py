@@ -16,6 +16,7 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import Cursor, erase_contents, record
 from identities.models import STAFF_ISSUER, Principal, Team, User
 from identities.policies import require
+from runs.evaluation.erasing import erase_cases, runs_of_cases
 from runs.memory.erasing import erase_memories
 from runs.models import Run
 from runs.parts import erase_parts
@@ -40,7 +41,8 @@ SELECT EXISTS (SELECT FROM ledger_entry WHERE stream = %s AND content_digest IS 
 
 
 def erase_run(*, actor: User, run: Run, reason: str) -> int:
-    """Erase every word that a run that has ended, and its forks, have left in the ledger; return of how many entries.
+    """Erase every word that a run that has ended, its forks and its cases have left in the ledger; return of how many
+    entries.
 
     The principal's issuer and subject stay in their own row. Raises PolicyDenied, StateConflict.
     """
@@ -49,7 +51,8 @@ def erase_run(*, actor: User, run: Run, reason: str) -> int:
         locked = Run.objects.select_for_update().get(pk=run.pk)
         # They hold the same words; none begins while the run is locked.
         forks = list(locked.forks.select_for_update().order_by("pk"))
-        erased = sum(_erase_words(cursor, each) for each in (locked, *forks))
+        cases = list(runs_of_cases(locked).select_for_update(of=("self",)).order_by("pk"))
+        erased = sum(_erase_words(cursor, each) for each in (locked, *forks, *cases))
         content = {"reason": reason} if reason else None
         record(run.principal_id, "principal", _erased(locked, erased, timezone.now(), actor, content))
     return erased
@@ -113,6 +116,7 @@ def _erase_words(cursor: Cursor, run: Run) -> int:
     streams = [stream for (stream,) in cursor.fetchall()]
     erase_parts(cursor, run.pk)
     erase_memories(run)
+    erase_cases(run)
     Run.objects.filter(pk=run.pk).update(trace_state="")  # the caller's own words, whatever they are
     return sum(erase_contents(cursor, stream) for stream in streams)
 

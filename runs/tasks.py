@@ -16,6 +16,7 @@ from runs import admission, extensions, lease_rows, retention, review_notices, w
 from runs.campaigns import close_due_campaigns
 from runs.driver import drive as drive_run
 from runs.driver import drive_in_turn
+from runs.evaluation import evaluating
 from runs.fulfilment import judging
 from runs.indicators import watching
 from runs.leases import stopping
@@ -73,6 +74,12 @@ def count() -> int:
 def judge() -> int:
     """Judge the runs of tasks that have ended since by the checks of their type; return how many."""
     return judging.judge_ended(timezone.now())
+
+
+@shared_task(name="runs.evaluate")
+def evaluate() -> int:
+    """Judge the cases of evaluations whose runs have ended, and start the next; return of how many evaluations."""
+    return evaluating.carry_on()
 
 
 @shared_task(name="runs.look_at_versions")
