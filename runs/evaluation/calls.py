@@ -48,15 +48,13 @@ def assess_calls(session: Session, case: Case, numbers: Sequence[int]) -> None:
 
 def _assess(session: Session, case: Case, call: CallState, spec: ToolSpec) -> None:
     assessment = judge(session, Fork(session.context.run_id, 1), call, spec)
+    told: dict[str, Any] = {"reasons": reasons_of(assessment), "decision": assessment.verdict}
     if assessment.verdict == "DENY":
-        told: dict[str, Any] = {"reasons": reasons_of(assessment), "decision": "DENY"}
         note_refused(session, call, assessment.decision.code, assessment.detail, recalled=0, **told)
         return
     asked = {"would_ask": who} if (who := _who_is_asked(assessment)) else {}
     if asked and _what_people_say(session, case, call) == "deny":
-        note_refused(
-            session, call, "denied_by_human", DENIED, recalled=0, decision=assessment.verdict, **asked
-        )
+        note_refused(session, call, "denied_by_human", DENIED, recalled=0, **told, **asked)
     else:
         session.note(e.CALL_ALLOWED, {**terms_of(session, call, assessment), **asked, "recalled": 0})
 

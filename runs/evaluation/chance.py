@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from random import Random
 
 LEVEL = 0.05  # of differences that there are not, at most this share is called more than chance
-DEALS = 2_000
+DEALS = 1_000
 _SEED = 20_261_201  # one, so that the same results are always told in the same words
 _ALIKE = 1e-9  # what adding in another order makes of the same numbers
 

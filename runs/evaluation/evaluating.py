@@ -82,6 +82,7 @@ def evaluate(
     check_room(Priority.LOW, evaluation_set.identity.team_id)
     locked = lock_set(evaluation_set)
     cases = list(locked.cases.all())
+    version = AgentVersion.objects.get(pk=version.pk)  # as it is written, whatever somebody holds
     _check(locked, version, trial, len(cases))
     made = Evaluation.objects.create(
         evaluation_set=locked, version=version, set_digest=locked.digest, repeat=trial.repeat,

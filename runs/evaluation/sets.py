@@ -186,7 +186,7 @@ def _change_cases(row: EvaluationSet, written: Written) -> tuple[object, object]
         EvaluationCase(evaluation_set=row, place=place, name=each["name"], written=each)
         for place, each in enumerate(written, start=1)
     )
-    return [case.name for case in before], [each["name"] for each in written]
+    return {case.name: case.written for case in before}, {each["name"]: each for each in written}
 
 
 def _check_whole(row: EvaluationSet) -> None:

@@ -29,6 +29,7 @@ from tests.runs.evaluation.trying import (
     begin,
     carry_through,
     case,
+    draft,
     keep_set,
     only,
     starter,
@@ -208,9 +209,8 @@ def test_what_did_not_come_to_its_end_does_not_pass_unless_a_check_says_so(compa
 
 def test_a_type_of_task_brings_its_checks_and_is_asked_of_the_version(refunds: Company) -> None:
     task = {"name": "greet", "fulfilled_when": [{"answer": {"contains": ["hello"]}}]}
-    refunds.publish(price=False, tasks=[task], state="draft")
     row = keep_set(refunds, case(task="greet"))
-    result = only(tried(refunds, row, LOOKS, PAYS, ANSWERS))
+    result = only(tried(refunds, row, LOOKS, PAYS, ANSWERS, version=draft(refunds, tasks=[task])))
     assert [check["passed"] for check in result.checks] == [True, False]
     assert result.run is not None
     assert result.run.task == ""  # so that it is none of the agent's work of that type
@@ -245,10 +245,7 @@ def test_the_same_model_gives_the_same_results(refunds: Company) -> None:
 
 def test_it_never_costs_more_than_was_allowed_and_says_where_it_stopped(refunds: Company) -> None:
     """What a run may cost is counted of it while it goes, so that with room for one they go one by one."""
-    version = refunds.published
-    assert version is not None
-    assert version.max_usd is not None
-    made = begin(refunds, keep_set(refunds, case("one"), case("two")), max_usd=version.max_usd)
+    made = begin(refunds, keep_set(refunds, case("one"), case("two")), max_usd=Decimal(2))
     refunds.play(LOOKS, PAYS, ANSWERS)
     carry_on()
     assert Run.objects.filter(kind="case").count() == 1
@@ -290,9 +287,7 @@ def test_nobody_helps_a_case_along(refunds: Company) -> None:
 
 def test_a_set_that_changes_stops_what_was_begun_with_it(refunds: Company) -> None:
     row = keep_set(refunds, case("one"), case("two"))
-    version = refunds.published
-    assert version is not None
-    made = begin(refunds, row, max_usd=version.max_usd)
+    made = begin(refunds, row, max_usd=Decimal(2))
     refunds.play(LOOKS, PAYS, ANSWERS)
     carry_on()
     keep_set(refunds, case("one"), case("two", message="Something else."))

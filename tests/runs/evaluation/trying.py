@@ -9,6 +9,7 @@ from identities.models import User
 from runs.evaluation.evaluating import Trial, carry_on, evaluate
 from runs.evaluation.sets import SetSpec, save_set
 from runs.models import AgentVersion, Evaluation, EvaluationResult, EvaluationSet, Run
+from tests.factories import AgentVersionFactory
 from tests.runs.company import Company, proposes, says
 from tests.runs.planner.provider import Turn
 from tests.runs.replays.forking import let_fork
@@ -50,6 +51,14 @@ def begin(
     return evaluate(actor=starter(company), evaluation_set=row, version=tried, trial=trial)
 
 
+def draft(company: Company, **changes: Any) -> AgentVersion:
+    """Draft another version of the agent, with all its tools."""
+    made: AgentVersion = AgentVersionFactory.create(
+        identity=company.cast.agent, model=company.model, catalogue=company.versions, **changes
+    )
+    return AgentVersion.objects.get(pk=made.pk)
+
+
 def starter(company: Company) -> User:
     """Return Alice, who may start runs of the agent."""
     return let_fork(company.cast.alice)
@@ -66,9 +75,11 @@ def carry_through(company: Company, evaluation: Evaluation) -> Evaluation:
     return evaluation
 
 
-def tried(company: Company, row: EvaluationSet, *turns: Turn, **changes: Any) -> Evaluation:
+def tried(
+    company: Company, row: EvaluationSet, *turns: Turn, version: AgentVersion | None = None, **changes: Any
+) -> Evaluation:
     """Play turns to a whole evaluation."""
-    made = begin(company, row, **changes)
+    made = begin(company, row, version, **changes)
     company.play(*turns)
     return carry_through(company, made)
 
