@@ -607,7 +607,7 @@ DEEDS: dict[str, Deed] = {
     "drop_set": lambda c, a: sets.drop_set(actor=a, evaluation_set=set_of(c), reason="Nobody asks that."),
     "drop_case": lambda c, a: sets.drop_case(actor=a, case=set_of(c).cases.get()),
     "make_case": lambda c, a: recorded.make_case(
-        actor=a, run=served_run(c, a), evaluation_set=set_of(c), name="new"
+        actor=a, run=served_run(c), evaluation_set=set_of(c), name="new"
     ),
     "evaluate": lambda c, a: evaluating.evaluate(
         actor=a, evaluation_set=set_of(c), version=version_of(c), trial=evaluating.Trial(Decimal(100))
@@ -629,7 +629,7 @@ DEEDS: dict[str, Deed] = {
 NOBODYS = {"authenticate", "step_up", "create_first_superuser", "expire_grant", "confirm_person", "sign_on"}
 NOBODYS |= {"begin_key_proof", "step_up_by_key", "take_signed", "link_account"}
 # Which call other verbs, in the name of who called them.
-NOBODYS |= {"do_or_propose", "carry_out", "append_to_run"}
+NOBODYS |= {"do_or_propose", "carry_out", "append_to_run", "add_case"}
 NOBODYS |= {"carry_out_rule", "carry_out_sampling", "carry_out_oversight", "carry_out_absence"}
 
 
