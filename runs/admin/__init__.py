@@ -7,6 +7,7 @@ from runs.admin.capacity import ReviewCapacityAdmin
 from runs.admin.changesets import ChangeSetAdmin
 from runs.admin.dead_letters import DeadLetterAdmin
 from runs.admin.evaluations import EvaluationSetAdmin
+from runs.admin.examples import ExampleAdmin
 from runs.admin.extensions import ExtensionAdmin
 from runs.admin.handovers import HandoverAdmin
 from runs.admin.memories import MemoryAdmin
@@ -23,6 +24,7 @@ __all__ = [
     "ChangeSetAdmin",
     "DeadLetterAdmin",
     "EvaluationSetAdmin",
+    "ExampleAdmin",
     "ExtensionAdmin",
     "HandoverAdmin",
     "KillSwitchAdmin",

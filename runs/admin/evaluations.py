@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -157,6 +158,7 @@ def case_view(page: EvaluationSetAdmin, request: HttpRequest, run_id: UUID) -> H
     except AgentOpsError as error:
         raise Http404(error.detail) from None
 
+    @transaction.atomic
     def submit(values: dict[str, Any]) -> HttpResponse:
         checks, chosen = read_checks(values["checks"]), values["evaluation_set"]
         if chosen is None:

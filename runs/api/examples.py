@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from uuid import UUID
 
-from django.http import HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponseBase
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.renderers import JSONRenderer
@@ -19,10 +19,9 @@ from agentops.api.views import ApiView
 from identities.api.authentication import caller
 from identities.api.views import find_agent
 from runs.api.lookup import find_run
+from runs.examples.sending import FileStream
 from runs.examples.services import Export, Selection, decide_example, export_examples
 from runs.models import Example
-
-CONTENT_TYPE = "application/jsonl; charset=utf-8"
 
 
 class JsonLinesRenderer(JSONRenderer):
@@ -127,9 +126,7 @@ class ExampleExport(ApiView):
         agent, reason = find_agent(actor, pk=agent_id), body.pop("reason")
         made = export_examples(actor=actor, identity=agent, selection=Selection(**body), reason=reason)
         if isinstance(request.accepted_renderer, JsonLinesRenderer):
-            response = StreamingHttpResponse(made.chunks(), content_type=CONTENT_TYPE)
-            response["Content-Disposition"] = f'attachment; filename="{agent.slug}.jsonl"'
-            return response
+            return FileStream(made, agent.slug)
         lines = b"".join(made.chunks()).splitlines()
         told = {"runs": made.runs, "lines": made.lines, "left_out": made.left_out, "digest": made.digest}
         return Response({**told, "examples": [json.loads(line) for line in lines]})

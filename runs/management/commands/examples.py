@@ -62,9 +62,11 @@ class Command(BaseCommand):
             raise CommandError("there is no such agent, or it is not for you to see")
         moments = {name: _in_zone(options[name]) for name in ("since", "until")}
         selection = Selection(options["number"], options["task"], **moments)
-        made = export_examples(actor=actor, identity=agent, selection=selection, reason=options["reason"])
         try:
             with Path(options["to"]).open("xb") as file:
+                made = export_examples(
+                    actor=actor, identity=agent, selection=selection, reason=options["reason"]
+                )
                 file.writelines(made.chunks())
         except OSError as error:
             raise CommandError(str(error)) from error

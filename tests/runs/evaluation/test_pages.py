@@ -89,7 +89,7 @@ def test_settings_are_changed_and_a_set_is_dropped(refunds: Company, alice: Clie
     alice.post(form, {"description": "New.", "gating": "on", "pass_rate": "0.75"})
     row.refresh_from_db()
     assert (row.description, row.gating, str(row.pass_rate), row.cases.count()) == ("New.", True, "0.7500", 1)
-    act(alice, SETS, "drop", row)
+    act(alice, SETS, "drop", row.pk)
     row.refresh_from_db()
     assert row.dropped_at is not None
 

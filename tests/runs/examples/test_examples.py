@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -156,7 +158,7 @@ def test_it_is_narrowed_by_version_task_and_time(refunds: Company, run: Run) -> 
 def test_every_export_and_every_word_is_on_the_record(refunds: Company, run: Run) -> None:
     row = approve(refunds, run)
     _, made = export(refunds)
-    [said] = Entry.objects.filter(stream=row.pk)
+    [said] = Entry.objects.filter(stream_id=row.pk)
     assert (said.kind, said.facts["steps"], said.actor) == (
         "example.approved",
         [1, 2, 3],
@@ -241,6 +243,10 @@ def test_what_is_no_example_is_refused(refunds: Company, run: Run) -> None:
         )  # fmt: skip
 
 
+async def gather(parts: AsyncIterator[bytes]) -> bytes:
+    return b"".join([part async for part in parts])
+
+
 def test_the_api_streams_the_file(refunds: Company, run: Run, callers: Callers) -> None:
     said = {"verdict": "approved", "reason": "It is right.", "steps": [1, 3]}
     assert callers.bob.post(f"/runs/{run.pk}/example", said, key="b").status == 403
@@ -259,7 +265,7 @@ def test_the_api_streams_the_file(refunds: Company, run: Run, callers: Callers) 
         f"/api/v1{path}", json.dumps(body), content_type="application/json", headers=headers
     )
     assert streamed.headers["Content-Type"].startswith("application/jsonl")
-    file = b"".join(streamed.streaming_content)
+    file = asyncio.run(gather(streamed.streaming_content))
     assert hashlib.sha256(file).hexdigest() == told["digest"]
     assert [json.loads(line) for line in file.splitlines()] == told["examples"]
 
