@@ -72,12 +72,9 @@ class CaseForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Want one of the two: a set that there is, or the name of a new one."""
         values = super().clean() or {}
-        if (values.get("evaluation_set") is None) == (not values.get("new_set")):
-            return values if values.get("new_set") else self._refuse(values)
-        return self._refuse(values)
-
-    def _refuse(self, values: dict[str, Any]) -> dict[str, Any]:
-        self.add_error("new_set", "Choose a set, or name a new one.")
+        given = [name for name in ("evaluation_set", "new_set") if values.get(name)]
+        if len(given) != 1:
+            self.add_error("new_set", "Choose a set, or name a new one.")
         return values
 
 

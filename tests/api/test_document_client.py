@@ -15,6 +15,7 @@ from guardian.shortcuts import assign_perm
 from agentops import database
 from approvals.capacity import set_review_capacity
 from approvals.models import NoticeDelivery
+from identities.models import ApiKey
 from runs.campaigns import open_campaign
 from runs.evaluation.sets import SetSpec, save_set
 from runs.models import Evaluation, Run
@@ -433,6 +434,7 @@ def evaluate_and_learn(story: Story, run: str) -> None:
     assert {each["words"] for each in told["figures"] if each["name"] != "model_s"} == {"no difference"}
     made = client.call(story.ada, "evaluateVersion", body, set_id=listed["id"])
     assert client.call(story.ada, "stopEvaluation", {}, evaluation_id=made["id"])["state"] == "stopped"
+    ApiKey.objects.update(verified_until=timezone.now() + timedelta(minutes=5))
     approved = {"verdict": "approved", "reason": "It is right."}
     assert client.call(story.ada, "decideExample", approved, run_id=run)["verdict"] == "approved"
     asked = {"reason": "To tune."}

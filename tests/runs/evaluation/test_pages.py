@@ -76,6 +76,7 @@ def test_a_run_is_made_a_case_of_a_new_set_and_of_one_that_there_is(refunds: Com
     ):
         assert alice.post(form, wrong).status_code == 422
     made = alice.post(form, {"name": "one", "checks": checks, "new_set": "from life"})
+    assert made.status_code == 302, text_of(made)
     row = EvaluationSet.objects.get(name="from life")
     assert made.headers["Location"] == page_of(SETS, "change", row.pk)
     alice.post(form, {"name": "two", "checks": checks, "evaluation_set": row.pk})

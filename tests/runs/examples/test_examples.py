@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
 from agentops.ledger.models import Entry
-from identities.models import User
+from identities.models import ApiKey, User
 from runs.erasure import erase_run
 from runs.examples import lines as example_lines
 from runs.examples.services import Selection, decide_example, export_examples
@@ -251,6 +251,8 @@ def test_the_api_streams_the_file(refunds: Company, run: Run, callers: Callers) 
     said = {"verdict": "approved", "reason": "It is right.", "steps": [1, 3]}
     assert callers.bob.post(f"/runs/{run.pk}/example", said, key="b").status == 403
     assert callers.charlie.post(f"/runs/{run.pk}/example", said, key="c").status == 404
+    assert callers.ada.post(f"/runs/{run.pk}/example", said).code == "second_factor_required"
+    ApiKey.objects.update(verified_until=timezone.now() + timedelta(minutes=5))
     assert callers.ada.post(f"/runs/{run.pk}/example", said, key="a").body["steps"] == [1, 3]
     path, body = f"/agents/{refunds.cast.agent.pk}/examples/export", {"reason": "To tune."}
     told = callers.ada.post(path, body).body
