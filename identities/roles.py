@@ -60,6 +60,7 @@ ROLES: dict[str, frozenset[str]] = {
             "runs.add_agentversion",
             "runs.add_budget",
             "runs.change_agentversion",
+            "runs.change_evaluationset",
             "tools.add_toolgrant",
         }
     ),

@@ -41,7 +41,7 @@ _WRITES = f"""
 _APPEND = """
 WITH w AS MATERIALIZED ({writes}), fence AS (
     SELECT r.id, r.team_id, r.identity_id, r.application_id, r.started_by_id, r.principal_id, r.agent_version_id,
-        r.line, r.credential_id, w.bound, w.actors, w.premises,
+        r.kind, r.line, r.credential_id, w.bound, w.actors, w.premises,
         w.drawn_at, w.spent_steps, w.spent_tokens, w.spent_usd, w.hold_steps, w.hold_tokens, w.hold_usd
     FROM w, LATERAL (
         SELECT * FROM runs_run WHERE id = w.id AND lease_epoch = w.epoch FOR NO KEY UPDATE SKIP LOCKED) AS r

@@ -40,6 +40,7 @@ from runs.delegation import answering, calling, joining
 from runs.delegation.remote import call_off_remote
 from runs.delegation.waking import wake_family
 from runs.erasure import are_words_erased
+from runs.evaluation import calls as case_calls
 from runs.forks import calls as forked_calls
 from runs.forks import turns as forked_turns
 from runs.gateway import taking
@@ -282,18 +283,22 @@ def _summarise(session: Session, command: c.Summarise) -> None:
 
 
 def _assess(session: Session, command: c.AssessCalls) -> None:
-    """Assess calls; for those of a fork nobody is asked."""
+    """Assess calls; for those of a fork, and of a case, nobody is asked."""
     if session.fork is not None:
         forked_calls.assess_calls(session, session.fork, command.calls)
+    elif session.case is not None:
+        case_calls.assess_calls(session, session.case, command.calls)
     else:
         assessing.assess_calls(session, command.calls)
 
 
 def _call_tools(session: Session, command: c.CallTools) -> None:
-    """Make calls. A fork makes none but reads, where whoever began it asked for that."""
+    """Make calls. A fork makes none but reads, where whoever began it asked for that; a case none at all."""
     numbers: Sequence[int] = command.calls
     if session.fork is not None:
         numbers = forked_calls.answer_calls(session, session.fork, numbers)
+    elif session.case is not None:
+        numbers = case_calls.answer_calls(session, session.case, numbers)
     if numbers:
         calling.call_tools(session, numbers)
 

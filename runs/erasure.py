@@ -16,8 +16,9 @@ from agentops.ledger.entries import Draft
 from agentops.ledger.store import Cursor, erase_contents, record
 from identities.models import STAFF_ISSUER, Principal, Team, User
 from identities.policies import require
+from runs.evaluation.erasing import erase_cases, runs_of_cases
 from runs.memory.erasing import erase_memories
-from runs.models import Run
+from runs.models import Example, Run
 from runs.parts import erase_parts
 from runs.schedules.forgetting import forget_schedules
 
@@ -30,6 +31,7 @@ UNION SELECT id FROM approvals_approvalrequest WHERE subject_ref = %(run)s::text
 UNION SELECT id FROM approvals_confirmation WHERE subject_ref = %(run)s::text
 UNION SELECT request_id FROM runs_change_item i JOIN runs_changeset s ON s.id = i.change_set_id WHERE s.run_id = %(run)s
 UNION SELECT id FROM runs_memory WHERE run_id = %(run)s
+UNION SELECT id FROM runs_example WHERE run_id = %(run)s
 UNION SELECT stream FROM ledger_entry WHERE kind = 'outcome.late' AND facts ->> 'run' = %(run)s::text
 """
 # Conflicts with the lock of an erasure only: nobody else is kept waiting.
@@ -40,7 +42,8 @@ SELECT EXISTS (SELECT FROM ledger_entry WHERE stream = %s AND content_digest IS 
 
 
 def erase_run(*, actor: User, run: Run, reason: str) -> int:
-    """Erase every word that a run that has ended, and its forks, have left in the ledger; return of how many entries.
+    """Erase every word that a run that has ended, its forks and its cases have left in the ledger; return of how many
+    entries.
 
     The principal's issuer and subject stay in their own row. Raises PolicyDenied, StateConflict.
     """
@@ -49,7 +52,8 @@ def erase_run(*, actor: User, run: Run, reason: str) -> int:
         locked = Run.objects.select_for_update().get(pk=run.pk)
         # They hold the same words; none begins while the run is locked.
         forks = list(locked.forks.select_for_update().order_by("pk"))
-        erased = sum(_erase_words(cursor, each) for each in (locked, *forks))
+        cases = list(runs_of_cases(locked).select_for_update(of=("self",)).order_by("pk"))
+        erased = sum(_erase_words(cursor, each) for each in (locked, *forks, *cases))
         content = {"reason": reason} if reason else None
         record(run.principal_id, "principal", _erased(locked, erased, timezone.now(), actor, content))
     return erased
@@ -113,6 +117,8 @@ def _erase_words(cursor: Cursor, run: Run) -> int:
     streams = [stream for (stream,) in cursor.fetchall()]
     erase_parts(cursor, run.pk)
     erase_memories(run)
+    erase_cases(run)
+    Example.objects.filter(run=run).delete()  # of which nothing is left to learn
     Run.objects.filter(pk=run.pk).update(trace_state="")  # the caller's own words, whatever they are
     return sum(erase_contents(cursor, stream) for stream in streams)
 

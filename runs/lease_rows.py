@@ -23,7 +23,7 @@ _CONTEXT = """
     r.id, r.team_id, r.identity_id, i.name, r.agent_version_id, r.principal_id, p.issuer, p.subject,
     r.application_id, r.started_by_id, r.trace_id, r.trace_flags, r.trace_state, r.proof, r.limits, r.line,
     r.credential_id, r.undoes_id, r.applies_id, r.delegated_call, r.priority, r.drives,
-    r.fork_of_id
+    r.fork_of_id, r.kind
 """
 # Whoever takes the lease also takes the bell: a ring after this moment is seen before the lease is given back.
 _LEASE = f"""
@@ -137,6 +137,7 @@ class RunContext:
     priority: int = Priority.NORMAL
     drives: int = 0  # this drive included: how many in a row have come to nothing
     fork_of_id: UUID | None = None
+    kind: str = "task"
 
     def traceparent_of(self, *place: object) -> str:
         """Return a W3C traceparent with the span of a place in the run, under the flags that its caller chose."""

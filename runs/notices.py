@@ -29,7 +29,8 @@ _TOLD = {
     (e.CALL_ASKED, e.BUILT_IN_TOOLS[e.HAND_OVER]): HANDOVER_OPENED,
 }
 _ROWS = ", ".join(f"('{kind}', '{action}', '{told}')" for (kind, action), told in _TOLD.items())
-# Part of the append, behind its fence and head: what nobody wants to know is not written.
+# Part of the append, behind its fence and head: what nobody wants to know is not written, nor what
+# becomes of the cases of an evaluation.
 NOTICES = f""", notices AS (
     INSERT INTO approvals_notice (id, key, team_id, application_id, kind, subject, facts, at)
     SELECT gen_random_uuid(), head.id || ':' || n.seq, fence.team_id, fence.application_id, k.told, head.id,
@@ -40,7 +41,7 @@ NOTICES = f""", notices AS (
         JOIN (VALUES {_ROWS}) AS k(kind, action, told)
             ON k.kind = n.kind AND k.action IN ('', n.facts::jsonb ->> 'action')
             AND (k.told <> '{CALL_HELD}' OR n.facts::jsonb ->> 'held_until' IS NOT NULL)
-    WHERE coalesce(
+    WHERE fence.kind <> 'case' AND coalesce(
         (SELECT true FROM approvals_noticechannel c WHERE c.team_id = fence.team_id AND c.state = 'active'
             AND k.told = ANY (c.kinds)
             AND (c.application_id IS NULL OR c.application_id = fence.application_id) LIMIT 1),

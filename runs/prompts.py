@@ -52,7 +52,7 @@ def read_prompt(run: Run, step: int) -> Prompt:
     """
     history = read_history(run.pk)
     asked = [event for event in history if event.kind == e.MODEL_REQUESTED and event.facts["step"] == step]
-    if not asked or run.kind not in (RunKind.TASK, RunKind.FORK):
+    if not asked or run.kind not in (RunKind.TASK, RunKind.FORK, RunKind.CASE):
         raise NotFound("unknown_prompt", "no model was asked in this step")
     request = asked[-1]
     before = list(takewhile(lambda event: event.seq < request.seq, history))

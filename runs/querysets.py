@@ -19,6 +19,9 @@ if TYPE_CHECKING:
         Campaign,
         ChangeSet,
         DeadLetter,
+        Evaluation,
+        EvaluationSet,
+        Example,
         Extension,
         Handover,
         Memory,
@@ -155,3 +158,28 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
     def due(self, now: datetime) -> Self:
         """Return those whose time has come, the longest due first."""
         return self.filter(state="active", starts_at__lte=now).order_by("starts_at", "id")
+
+
+class EvaluationSetQuerySet(models.QuerySet["EvaluationSet"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the sets of the agents of a person's teams, those that were dropped left out."""
+        if not is_known_person(user):
+            return self.none()
+        standing = self.filter(dropped_at=None)
+        return standing if user.is_superuser else standing.filter(identity__team__members=user)
+
+
+class EvaluationQuerySet(models.QuerySet["Evaluation"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the evaluations of the agents of a person's teams."""
+        if not is_known_person(user):
+            return self.none()
+        return self if user.is_superuser else self.filter(evaluation_set__identity__team__members=user)
+
+
+class ExampleQuerySet(models.QuerySet["Example"]):
+    def visible_to(self, user: User) -> Self:
+        """Return those of the runs that a person may see."""
+        if not is_known_person(user):
+            return self.none()
+        return self.filter(run__in=apps.get_model("runs", "Run").objects.visible_to(user).order_by())

@@ -205,6 +205,8 @@ def add_message(*, actor: User, run: Run, text: str) -> Run:
         raise StateConflict(
             "is_an_apply", "nobody reads messages while a change set is applied; nothing was changed"
         )
+    if run.kind == RunKind.CASE:
+        raise StateConflict("is_a_case", "a case is tried with its own words only; nothing was changed")
     check_text(text)
     return append_to_run(
         actor, run, e.MESSAGE_RECEIVED, {"size": len(text)}, {"text": text}, void_approvals(run)

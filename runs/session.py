@@ -30,6 +30,8 @@ from runs import group_commit, journal, lease_rows
 from runs.changesets.plans import ApplyPlan
 from runs.changesets.plans import read_plan as read_apply_plan
 from runs.draws import Draw
+from runs.evaluation.declared import Case
+from runs.evaluation.plans import read_case_of, without_memory
 from runs.folding import fold_on, read_state
 from runs.forks.plans import Fork, read_fork
 from runs.guards import Guard, append_guarded, append_with, in_lock_order
@@ -120,6 +122,8 @@ class Session:
         version = read_version(self.context.agent_version_id)
         if self.fork is not None:
             return self.fork.change(version)
+        if self.case is not None:
+            return without_memory(version)
         if self.applying is not None:  # nobody is there to plan, or to ask
             return replace(version, plan="", may_ask_user=False, may_hand_over=False, memory="")
         return self.undo.narrow(version) if self.undo else version
@@ -143,6 +147,16 @@ class Session:
     def fork(self) -> Fork | None:
         """Return what the run takes from which recording, if it is a fork: it calls no tool that has an effect."""
         return read_fork(self.context.run_id) if self.context.fork_of_id else None
+
+    @cached_property
+    def case(self) -> Case | None:
+        """Return the case of an evaluation set that the run is of: it calls no tool at all."""
+        return read_case_of(self.context.run_id) if self.context.kind == "case" else None
+
+    @property
+    def is_dry(self) -> bool:
+        """Return whether calls are answered by a recording or a script: nobody is asked, and nothing looked up."""
+        return self.fork is not None or self.case is not None
 
     @cached_property
     def authority(self) -> Authority:

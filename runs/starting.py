@@ -98,6 +98,7 @@ def create_run(
     undoes: Run | None = None,
     applies: ChangeSet | None = None,
     fork_of: Run | None = None,
+    is_case: bool = False,
     mode: RunMode = RunMode.ACT,
     task: str = "",
     priority: Priority = Priority.NORMAL,
@@ -114,14 +115,14 @@ def create_run(
     run = Run.objects.create(
         id=applies.pk if applies else new_id(),
         principal=principal, application=application, started_by_id=by, credential_id=key, proof=proof,
-        kind=RunKind.FORK if fork_of else _kind_of(undoes, applies, conversation), fork_of=fork_of, mode=mode,
+        kind=_kind_of(undoes, applies, conversation, fork_of, is_case=is_case), fork_of=fork_of, mode=mode,
         task=task, conversation=conversation,
         undoes=undoes, applies=applies.run if applies else None, priority=priority, needs_review=needs_review,
         trace_id=trace.trace_id, trace_flags=trace.flags, trace_state=trace.state,
         **_agent_columns(version), **_place_columns(bounds, origin), **_time_columns(version, bounds.parent),
         **_limit_columns(version, ceilings, max_steps),
     )  # fmt: skip
-    if not fork_of:  # what it only recalls would be told and counted as calls that were made
+    if not fork_of and not is_case:  # what is only recalled would be told and counted as calls that were made
         begin_telling(run, trace)
         begin_counting(run)
     if task:
@@ -179,7 +180,11 @@ def _ceiling(version: AgentVersion, ceilings: Ceilings | None, name: str) -> Any
     return (getattr(version, f"max_{name}") or 0) if own is None else own
 
 
-def _kind_of(undoes: Run | None, applies: ChangeSet | None, conversation: str) -> RunKind:
+def _kind_of(
+    undoes: Run | None, applies: ChangeSet | None, conversation: str, fork_of: Run | None, *, is_case: bool
+) -> RunKind:
+    if fork_of or is_case:
+        return RunKind.FORK if fork_of else RunKind.CASE
     if undoes or applies:
         return RunKind.UNDO if undoes else RunKind.APPLY
     return RunKind.EXTERNAL if conversation else RunKind.TASK
@@ -207,14 +212,14 @@ def _extensions(run: Run) -> dict[str, int]:
 def _window(run: Run) -> dict[str, int]:
     """Return, as a fact, beyond how many characters a run's oldest steps are summarised; others know no model."""
     version = run.agent_version
-    summarises = version.summarise and run.kind in (RunKind.TASK, RunKind.FORK)
+    summarises = version.summarise and run.kind in (RunKind.TASK, RunKind.FORK, RunKind.CASE)
     return {"summarise_at": version.context_tokens * CHARACTERS_PER_TOKEN} if summarises else {}
 
 
 def _routing(run: Run) -> dict[str, dict[str, int]]:
-    """Return, as facts, when a run's calls go to another of its models; others than tasks ask none."""
+    """Return, as facts, when a run's calls go to another of its models; others than tasks and cases ask none."""
     version = run.agent_version
-    if run.kind != RunKind.TASK or not version.model_roles:
+    if run.kind not in (RunKind.TASK, RunKind.CASE) or not version.model_roles:
         return {}
     names = ("escalate_invalid", "escalate_failed", "demote_percent")
     return {"routing": {name: getattr(version, name) for name in names}}

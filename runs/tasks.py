@@ -16,6 +16,7 @@ from runs import admission, extensions, lease_rows, retention, review_notices, w
 from runs.campaigns import close_due_campaigns
 from runs.driver import drive as drive_run
 from runs.driver import drive_in_turn
+from runs.evaluation import evaluating
 from runs.fulfilment import judging
 from runs.indicators import watching
 from runs.leases import stopping
@@ -84,6 +85,12 @@ def make_vectors() -> int:
     if tried == making.BATCH:
         hint_vectors_after_commit()
     return tried
+
+
+@shared_task(name="runs.evaluate")
+def evaluate() -> int:
+    """Judge the cases of evaluations whose runs have ended, and start the next; return of how many evaluations."""
+    return evaluating.carry_on()
 
 
 @shared_task(name="runs.look_at_versions")

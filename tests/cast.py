@@ -46,6 +46,7 @@ GOVERNING = (
     "operate_tool",
     "add_agentversion",
     "change_agentversion",
+    "change_evaluationset",
     "add_budget",
     "add_absence",
     "add_approvalrule",

@@ -13,7 +13,7 @@ BROWSER = "browser"
 SUITES = (
     "retail", "crash", "budget", "authority", "revocation", "canary", "tokens", "dmn", "mcp", "api", "attacks", BROWSER,
     "retail-faults", "undo", "approvals", "batch", "changesets", "rude", "delegation", "console", "setup",
-    "context", "burst", "otel", "indicators", "replay", "webhooks",
+    "context", "burst", "otel", "indicators", "replay", "webhooks", "evaluation",
 )  # fmt: skip
 # One more than the two cores of a small machine: tests wait for their servers, for locks, and for processes.
 WORKERS = "3"

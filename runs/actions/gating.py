@@ -44,7 +44,7 @@ def ask_people(
 
     ``pinned`` is what it changes, where that was read just now.
     """
-    if session.fork is not None:  # a read that went out unasked a moment ago would wait for people now
+    if session.is_dry:  # a read that went out unasked a moment ago would wait for people now
         note_refused(session, call, NOT_MADE, NOBODY)
         return
     if session.applying is not None:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from agentops.database import borrowed
 from agentops.errors import NotFound
+from runs.evaluation.plans import without_memory
 from runs.forks.recorded import Recorded, read_recorded
 from runs.versions import VersionSpec, read_version
 
@@ -83,6 +84,8 @@ def read_fork(run: UUID) -> Fork:
 
 
 def read_version_of(run: Run) -> VersionSpec:
-    """Return the version by which a run goes: of a fork with what is changed in it."""
+    """Return the version by which a run goes: of a fork with what is changed in it, of a case without its memory."""
     version = read_version(run.agent_version_id)
+    if run.kind == "case":
+        return without_memory(version)
     return read_fork(run.pk).change(version) if run.fork_of_id else version

@@ -91,7 +91,7 @@ class TaskType:
 
 def read_tasks(written: Json) -> tuple[TaskType, ...]:
     """Return the types of tasks that a version's ``tasks`` declare; raises Undeclarable."""
-    tasks = _each(written, "tasks", MOST_TASKS, _read_task)
+    tasks = read_each(written, "tasks", MOST_TASKS, _read_task)
     names = [task.name for task in tasks]
     if len(set(names)) < len(names):
         raise Undeclarable("tasks: each name once")
@@ -99,19 +99,20 @@ def read_tasks(written: Json) -> tuple[TaskType, ...]:
 
 
 def _read_task(written: Json, where: str) -> TaskType:
-    given = _members(written, where, needed={"name", "fulfilled_when"}, optional={"description"})
+    given = read_members(written, where, needed={"name", "fulfilled_when"}, optional={"description"})
     name, description = given["name"], given.get("description", "")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise Undeclarable(f"{where}/name: 1 to 64 of a-z, 0-9, _ and -, a letter or digit first")
     if not isinstance(description, str) or len(description) > LONGEST_DESCRIPTION:
         raise Undeclarable(f"{where}/description: at most {LONGEST_DESCRIPTION} characters")
-    checks = _each(given["fulfilled_when"], f"{where}/fulfilled_when", MOST_CHECKS, _read_check)
+    checks = read_each(given["fulfilled_when"], f"{where}/fulfilled_when", MOST_CHECKS, read_check)
     if not checks:
         raise Undeclarable(f"{where}/fulfilled_when: at least one check, or it is fulfilled whatever happens")
     return TaskType(name, description, checks)
 
 
-def _read_check(written: Json, where: str) -> Check:
+def read_check(written: Json, where: str) -> Check:
+    """Return a check as it is declared; raises Undeclarable, as all of these do."""
     for kind, read in _READERS.items():
         if isinstance(written, Mapping) and kind in written:
             return read(written, where)
@@ -119,16 +120,16 @@ def _read_check(written: Json, where: str) -> Check:
 
 
 def _read_called(written: Json, where: str) -> Called:
-    given = _members(written, where, needed={"called"}, optional={"times", "with", "after"})
+    given = read_members(written, where, needed={"called"}, optional={"times", "with", "after"})
     least, most = _read_times(given.get("times", {"at_least": 1}), f"{where}/times")
-    conditions = _each(given.get("with", []), f"{where}/with", MOST_CONDITIONS, _read_condition)
-    after = _read_tool(given["after"], f"{where}/after") if "after" in given else ""
-    return Called(_read_tool(given["called"], f"{where}/called"), least, most, conditions, after)
+    conditions = read_each(given.get("with", []), f"{where}/with", MOST_CONDITIONS, _read_condition)
+    after = read_tool(given["after"], f"{where}/after") if "after" in given else ""
+    return Called(read_tool(given["called"], f"{where}/called"), least, most, conditions, after)
 
 
 def _read_times(written: Json, where: str) -> tuple[int, int | None]:
     if isinstance(written, Mapping):
-        given = _members(written, where, optional={"at_least", "at_most"})
+        given = read_members(written, where, optional={"at_least", "at_most"})
         least, most = given.get("at_least", 0), given.get("at_most")
         if not given or (most is None and least == 0):
             raise Undeclarable(f"{where}: at_least, at_most or both, or it holds whatever happens")
@@ -143,38 +144,38 @@ def _read_times(written: Json, where: str) -> tuple[int, int | None]:
 
 
 def _read_condition(written: Json, where: str) -> Condition:
-    given = _members(written, where, needed={"at"}, optional={"is", "same_as", "from"})
+    given = read_members(written, where, needed={"at"}, optional={"is", "same_as", "from"})
     if len(given) != 2:
         raise Undeclarable(f"{where}: at, and one of is, same_as and from")
-    at = _read_pointer(given["at"], f"{where}/at")
+    at = read_pointer(given["at"], f"{where}/at")
     if "same_as" in given:
         return Condition(at, same=_read_same(given["same_as"], f"{where}/same_as"))
     if "from" in given:
-        return Condition(at, source=_choose(given["from"], ("words", "principal"), f"{where}/from"))
+        return Condition(at, source=choose(given["from"], ("words", "principal"), f"{where}/from"))
     if isinstance(given["is"], list | Mapping):
         raise Undeclarable(f"{where}/is: a text, a number, true, false or null")
     return Condition(at, constant=given["is"])
 
 
 def _read_same(written: Json, where: str) -> Same:
-    given = _members(written, where, needed={"call", "at"}, optional={"in"})
-    part = _choose(given.get("in", "answer"), ("arguments", "answer"), f"{where}/in")
-    return Same(_read_tool(given["call"], f"{where}/call"), part, _read_pointer(given["at"], f"{where}/at"))
+    given = read_members(written, where, needed={"call", "at"}, optional={"in"})
+    part = choose(given.get("in", "answer"), ("arguments", "answer"), f"{where}/in")
+    return Same(read_tool(given["call"], f"{where}/call"), part, read_pointer(given["at"], f"{where}/at"))
 
 
 def _read_ended(written: Json, where: str) -> Ended:
-    given = _members(written, where, needed={"ended"})
-    states = _each(given["ended"], f"{where}/ended", len(ENDS), lambda each, at: _choose(each, ENDS, at))
+    given = read_members(written, where, needed={"ended"})
+    states = read_each(given["ended"], f"{where}/ended", len(ENDS), lambda each, at: choose(each, ENDS, at))
     if not states:
         raise Undeclarable(f"{where}/ended: one or more of {', '.join(ENDS)}")
     return Ended(states)
 
 
 def _read_answered(written: Json, where: str) -> Answered:
-    told = _members(written, where, needed={"answer"})["answer"]
-    given = _members(told, f"{where}/answer", optional={"contains", "lacks", "most_characters"})
+    told = read_members(written, where, needed={"answer"})["answer"]
+    given = read_members(told, f"{where}/answer", optional={"contains", "lacks", "most_characters"})
     contains, lacks = (
-        _each(given.get(name, []), f"{where}/answer/{name}", MOST_TEXTS, _read_text)
+        read_each(given.get(name, []), f"{where}/answer/{name}", MOST_TEXTS, read_text)
         for name in ("contains", "lacks")
     )
     most = given.get("most_characters")
@@ -190,40 +191,46 @@ _READERS: dict[str, Callable[[Json, str], Check]] = {
 }
 
 
-def _read_tool(written: Json, where: str) -> str:
+def read_tool(written: Json, where: str) -> str:
+    """Return the name of a tool."""
     if not isinstance(written, str) or not _TOOL.fullmatch(written):
         raise Undeclarable(f"{where}: the name of a tool")
     return written
 
 
-def _read_pointer(written: Json, where: str) -> str:
+def read_pointer(written: Json, where: str) -> str:
+    """Return a JSON pointer."""
     is_one = isinstance(written, str) and len(written) <= LONGEST_POINTER and written[:1] in ("", "/")
     if not is_one:
         raise Undeclarable(f"{where}: a JSON pointer like /order_id")
     return str(written)
 
 
-def _read_text(written: Json, where: str) -> str:
+def read_text(written: Json, where: str) -> str:
+    """Return a text that says something, and not much."""
     if not isinstance(written, str) or not written.strip() or len(written) > LONGEST_TEXT:
         raise Undeclarable(f"{where}: a text of 1 to {LONGEST_TEXT} characters")
     return written
 
 
-def _choose(written: Json, among: Sequence[str], where: str) -> Any:  # Any: one of the words
+def choose(written: Json, among: Sequence[str], where: str) -> Any:  # Any: one of the words
+    """Return one of the words that can stand there."""
     if written not in among:
         raise Undeclarable(f"{where}: one of {', '.join(among)}")
     return written
 
 
-def _each(written: Json, where: str, most: int, read: Callable[[Json, str], Item]) -> tuple[Item, ...]:
+def read_each(written: Json, where: str, most: int, read: Callable[[Json, str], Item]) -> tuple[Item, ...]:
+    """Return the items of a list of at most so many."""
     if not isinstance(written, list | tuple) or len(written) > most:
         raise Undeclarable(f"{where}: a list of at most {most}")
     return tuple(read(each, f"{where}/{place}") for place, each in enumerate(written))
 
 
-def _members(
+def read_members(
     written: Json, where: str, *, needed: Set[str] = frozenset(), optional: Set[str] = frozenset()
 ) -> Mapping[str, Json]:
+    """Return the members of an object that has these, and no others."""
     names = set(written) if isinstance(written, Mapping) else None
     if names is None or not needed <= names <= needed | optional:
         listed = ", ".join((*sorted(needed), *(f"{name} (or not)" for name in sorted(optional))))

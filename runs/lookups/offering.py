@@ -54,7 +54,7 @@ def may_read_on(state: RunState, version: VersionSpec) -> bool:
 
 def _show_listed(session: Session) -> tuple[ToolSchema, ...]:
     listed = {spec.name: spec for spec in session.version.catalogue.values() if _is_listed(spec)}
-    if not listed or session.fork is not None:  # a fork asks no tool which values there are
+    if not listed or session.is_dry:  # it asks no tool which values there are
         return session.version.schemas
     return tuple(
         _show(session, listed[each.name]) if each.name in listed else each for each in session.version.schemas

@@ -11,7 +11,7 @@ UNFOLLOW = "DROP TRIGGER runs_memory_has_vector ON runs_memory; DROP FUNCTION ru
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('runs', '0013_fulfilment'),
+        ('runs', '0014_evaluation'),
     ]
 
     operations = [

@@ -5,6 +5,7 @@ from runs.models.budgets import Budget, BudgetWindow, Escrow
 from runs.models.campaigns import Campaign, CampaignItem
 from runs.models.changesets import ChangeItem, ChangeSet
 from runs.models.dead_letters import DeadLetter
+from runs.models.evaluations import Evaluation, EvaluationCase, EvaluationResult, EvaluationSet, Example
 from runs.models.fulfilment import Fulfilment
 from runs.models.indicators import Regression, VersionLook
 from runs.models.memory import Memory, MemoryReading, MemoryVector
@@ -44,6 +45,11 @@ __all__ = [
     "CountMark",
     "DeadLetter",
     "Escrow",
+    "Evaluation",
+    "EvaluationCase",
+    "EvaluationResult",
+    "EvaluationSet",
+    "Example",
     "Extension",
     "Fulfilment",
     "Handover",

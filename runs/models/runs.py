@@ -35,6 +35,7 @@ class RunKind(models.TextChoices):
     UNDO = "undo", "what another run has done is undone"
     APPLY = "apply", "what another run has proposed is carried out"
     FORK = "fork", "another run is gone through again from one of its steps on, without effects"
+    CASE = "case", "a case of an evaluation set, whose tools answer as it says, without effects"
 
 
 class RunMode(models.TextChoices):

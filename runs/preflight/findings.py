@@ -18,7 +18,7 @@ OUT_OF_SERVICE = frozenset(
     }
 )
 # What is published already goes on: this is said before something begins.
-ONLY_BEFORE = frozenset({"lint_errors"})
+ONLY_BEFORE = frozenset({"lint_errors", "not_evaluated", "evaluation_failed"})
 
 
 @dataclass(frozen=True, slots=True)

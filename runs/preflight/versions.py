@@ -14,6 +14,7 @@ from agentops.engine.state import RECENT_LIMIT
 from identities.models import AgentIdentity
 from identities.querysets import is_known_person
 from runs.catalogues import read_catalogue
+from runs.evaluation.gate import check_evaluations
 from runs.models import EXTERNAL, AgentVersion, Price
 from runs.models.versions import list_models
 from runs.preflight.approvers import find_approvable
@@ -57,7 +58,7 @@ def check_version(version: AgentVersion) -> list[Finding]:
         findings += _check_lint(tool_version)
         findings += _check_authority(version, tool_version, standing)
         findings += _check_lookups(tool_version, tools)
-    return findings
+    return [*findings, *check_evaluations(version)]
 
 
 def check_published(version: AgentVersion) -> list[Finding]:

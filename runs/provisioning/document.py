@@ -24,6 +24,7 @@ from runs.provisioning.capacity import apply_review_capacity
 from runs.provisioning.catalogue import apply_agent_tools, apply_tools
 from runs.provisioning.checking import check_document
 from runs.provisioning.denial_reasons import apply_denial_reasons
+from runs.provisioning.evaluation_sets import apply_evaluation_sets
 from runs.provisioning.money import apply_budgets, apply_prices
 from runs.provisioning.oversight import apply_oversight_rules
 from runs.provisioning.people import apply_groups, apply_people, apply_teams
@@ -49,6 +50,7 @@ SECTIONS = (
     apply_agents,
     apply_agent_tools,
     apply_grants,
+    apply_evaluation_sets,
     apply_versions,
     apply_applications,
     apply_budgets,

@@ -12,6 +12,7 @@ from agentops.errors import ValidationFailed
 from agentops.rows import Changes
 from identities.models import AgentIdentity
 from runs.behaviour import FIELDS, Behaviour, behaviour_of
+from runs.evaluation.gate import NOT_EVALUATED
 from runs.models import AgentVersion
 from runs.preflight import advise
 from runs.provisioning.session import Session, at
@@ -53,12 +54,16 @@ def _apply(session: Session, agent: AgentIdentity, entry: dict[str, Any]) -> Non
 
 
 def _publish(session: Session, version: AgentVersion) -> bool:
-    """Publish a draft; return False, with a note, where that, or what it needs, waits for a second person."""
+    """Publish a draft; return False, with a note, where that waits for a second person, or for an evaluation."""
     try:
         with transaction.atomic():
             publish = partial(publish_version, actor=session.actor, version=version)
             return session.govern(f"version {version}", publish) is not None
     except ValidationFailed as error:
+        if error.code == "preflight_failed" and {each.code for each in error.problems} == {NOT_EVALUATED}:
+            session.notes += [str(each) for each in error.problems]
+            session.notes.append(f"{version}: drafted; apply this again when it has been evaluated")
+            return False
         if error.code != "preflight_failed" or not session.waiting:
             raise
         session.notes.append(f"{version}: drafted; apply this again when what waits is activated")

@@ -17,7 +17,7 @@ from runs.replays.report import Difference, Outcome, Report
 from runs.replays.walk import MOST_DIFFERENCES, Walk
 
 # Who has asked a model: of the others no request was sent anywhere.
-ASKING = (RunKind.TASK, RunKind.FORK)
+ASKING = (RunKind.TASK, RunKind.FORK, RunKind.CASE)
 
 
 def replay_run(*, actor: User, run: Run) -> Report:
