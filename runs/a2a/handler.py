@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from collections.abc import AsyncGenerator, Callable
+from typing import Any, NoReturn, TypeVar, cast
 from uuid import UUID
 
 from a2a.server.context import ServerCallContext
@@ -56,8 +56,7 @@ _log = logging.getLogger(__name__)
 
 CALLER = "agentops.caller"  # in the request's scope, and in the context's state
 _PREFIX = "TASK_STATE_"
-P = ParamSpec("P")
-T = TypeVar("T")
+Method = TypeVar("Method", bound=Callable[..., Any])  # Any: each has its own types
 
 
 def translate(error: Exception) -> A2AError:
@@ -81,22 +80,26 @@ def translate(error: Exception) -> A2AError:
     return InternalError("Something went wrong here.")
 
 
-def _told(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+def _told(method: Method) -> Method:
+    """Check that a request is whole, as the SDK does, and word what goes wrong: it would tell the client its words."""
+    checked = validate_request_params(method)
+
     @functools.wraps(method)
-    async def told(*args: P.args, **kwargs: P.kwargs) -> T:
+    async def told(
+        handler: RunsHandler, params: Any, context: ServerCallContext
+    ) -> Any:  # Any: of each method
         try:
-            return await method(*args, **kwargs)
-        except Exception as error:  # the boundary: the SDK would tell the client its words
+            return await checked(handler, params, context)
+        except Exception as error:  # the boundary
             raise translate(error) from None
 
-    return told
+    return cast(Method, told)
 
 
 class RunsHandler(RequestHandler):
     """Tasks that are runs."""
 
     @_told
-    @validate_request_params
     async def on_message_send(self, params: SendMessageRequest, context: ServerCallContext) -> Task:
         """Start a run or go on with one, and wait until it is somebody else's turn, unless asked not to."""
         caller = _caller(context)
@@ -136,7 +139,6 @@ class RunsHandler(RequestHandler):
             raise translate(error) from None
 
     @_told
-    @validate_request_params
     async def on_get_task(self, params: GetTaskRequest, context: ServerCallContext) -> Task:
         """Return a task of the caller's own."""
         return write_task(await look(_caller(context), _read_id(params.id)))
@@ -153,7 +155,6 @@ class RunsHandler(RequestHandler):
         return ListTasksResponse(tasks=tasks, next_page_token=after, page_size=wanted.size, total_size=total)
 
     @_told
-    @validate_request_params
     async def on_cancel_task(self, params: CancelTaskRequest, context: ServerCallContext) -> Task:
         """Have a run stop, and wait for that; what it did by then stays done."""
         caller = _caller(context)

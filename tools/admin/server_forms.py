@@ -135,7 +135,7 @@ class RemoteTaskForm(OperationForm):
         ],
         label="Same message twice",
     )
-    error_is_refusal = forms.BooleanField(
+    error_is_refusal = forms.BooleanField(  # type: ignore[assignment]  # given back: here no status says it
         required=False,
         label="A failed task has done nothing",
         help_text="Only if a task that it reports as failed surely had no effect.",

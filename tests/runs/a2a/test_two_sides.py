@@ -9,6 +9,7 @@ from guardian.shortcuts import assign_perm
 from pytest_django import Settings
 
 from identities.models import AgentIdentity, Application
+from identities.oauth.documents import sign_document
 from identities.oauth.issuers import forget_keys
 from identities.services import add_issuer, create_secret
 from runs.models import Run
@@ -55,10 +56,10 @@ def connect(served: Served) -> ToolServer:
     return add_server(served.company, served.base, audience=audience, credential="far-key")
 
 
-def hire(served: Served, **more: str) -> AgentIdentity:
+def hire(served: Served, idempotency: str) -> AgentIdentity:
     """Add a supervisor whose one tool is the exposed agent."""
     company = served.company
-    version = take_over(company, connect(served), **more)
+    version = take_over(company, connect(served), idempotency=idempotency)
     agent: AgentIdentity = AgentFactory.create(team=company.cast.team, slug="boss", name="Boss")
     assign_perm("start_run", company.cast.application.service_account, agent)
     AgentVersionFactory.create(identity=agent, model=company.model, catalogue=[version], published=True)
@@ -122,7 +123,7 @@ def test_the_card_is_believed_by_its_signature_only(served: Served, monkeypatch:
 
     from runs.a2a import cards
 
-    real = cards.sign_document
+    real = sign_document
     monkeypatch.setattr(cards, "sign_document", sign_another)
     told = refresh_server(actor=served.company.cast.alice, server=server)
     assert told.trouble == "its card's signature does not hold: signature"
