@@ -27,17 +27,20 @@ WITH wanted AS (SELECT {{query}} AS words), mine AS MATERIALIZED (
     WHERE m.identity_id = %(identity)s AND m.principal_id = %(principal)s AND m.state = 'active'
         AND m.expires_at > %(now)s
 ), placed AS (
-    SELECT id, fit, distance, row_number() OVER (ORDER BY fit DESC NULLS LAST, written_at DESC, id DESC) AS by_words,
+    SELECT id, written_at, fit, distance,
+        row_number() OVER (ORDER BY fit DESC NULLS LAST, written_at DESC, id DESC) AS by_words,
         row_number() OVER (ORDER BY distance NULLS LAST, written_at DESC, id DESC) AS by_meaning
     FROM mine
 ), ranked AS (
-    SELECT id, CASE WHEN fit IS NULL THEN 0 ELSE 1.0 / ({CONSTANT} + by_words) END
+    SELECT id, written_at, CASE WHEN fit IS NULL THEN 0 ELSE 1.0 / ({CONSTANT} + by_words) END
         + CASE WHEN distance < {FARTHEST} AND by_meaning <= {NEAREST} THEN 1.0 / ({CONSTANT} + by_meaning) ELSE 0 END
         AS score
     FROM placed
+), best AS (
+    SELECT id, score FROM ranked {{having}} ORDER BY score DESC, written_at DESC, id DESC LIMIT %(most)s
 )
-SELECT m.id, m.text, m.passages, m.label, m.sensitive, m.written_at FROM ranked JOIN runs_memory m USING (id)
-{{having}} ORDER BY score DESC, m.written_at DESC, m.id DESC LIMIT %(most)s
+SELECT m.id, m.text, m.passages, m.label, m.sensitive, m.written_at FROM best JOIN runs_memory m USING (id)
+ORDER BY score DESC, m.written_at DESC, m.id DESC
 """  # noqa: S608  constants only
 ANY_WORD = "replace(plainto_tsquery('english', %(words)s)::text, '&', '|')::tsquery"
 ALL_WORDS = "websearch_to_tsquery('english', %(words)s)"
