@@ -65,7 +65,7 @@ class CaseForm(forms.Form):
     def of(cls, sets: QuerySet[EvaluationSet], proposed: dict[str, Any], *data: Any) -> CaseForm:
         """Return the form with the sets of the agent, and the checks that are proposed."""
         checks = json.dumps(proposed["checks"], indent=2, ensure_ascii=False)
-        form = cls(*data, initial={"checks": checks})
+        form = cls(data[0] if data else None, initial={"checks": checks})
         cast(Any, form.fields["evaluation_set"]).queryset = sets  # Any: as above
         return form
 

@@ -63,8 +63,9 @@ class EvaluationSetAdmin(GovernedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Load what the list names."""
-        rows = super().get_queryset(request).select_related("identity__team")
-        return rows.annotate(number=Count("cases"))
+        rows: QuerySet[Any] = super().get_queryset(request).select_related("identity__team")
+        counted: QuerySet[Any] = rows.annotate(number=Count("cases"))
+        return counted
 
     def has_edit_permission(self, request: HttpRequest, obj: EvaluationSet | None = None) -> bool:
         """Whether this person may change the set, or some."""

@@ -45,7 +45,7 @@ def make_lines(recording: Recording, version: VersionSpec, steps: Collection[int
     prompter, state = Prompter(recording, version), None
     shown: dict[int, Shown] = {}
     for event in recording.events:
-        step = event.facts.get("step")
+        step = event.facts.get("step", 0)
         if state is not None and event.kind == e.MODEL_REQUESTED and step in steps:
             shown.pop(step, None)
             if (found := _show(prompter, version, state, event.facts)) is not None:

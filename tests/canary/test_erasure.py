@@ -10,7 +10,7 @@ from django.conf import LazySettings
 from approvals.models import ApprovalRequest
 from identities.models import Principal
 from runs import erasure
-from runs.evaluation.sets import refresh_digest
+from runs.evaluation.sets import SetSpec, refresh_digest, save_set
 from runs.examples.services import decide_example
 from runs.forks.plans import Fork
 from runs.forks.services import fork_run
@@ -24,7 +24,7 @@ from tests.browser.stage import HERE, SUBJECT, stage
 from tests.runs import company as companies
 from tests.runs.company import Company, says
 from tests.runs.conftest import company
-from tests.runs.evaluation.trying import case, keep_set, tried
+from tests.runs.evaluation.trying import tried
 from tests.runs.furnishing import furnish, put_batch_together
 from tests.runs.replays.forking import let_fork
 from tests.runs.test_erasure import dump
@@ -61,7 +61,8 @@ def talked(company: Company, receiver: Receiver, settings: LazySettings) -> Prin
 
 def learn_from(company: Company, talk: Run) -> None:
     """Make a case of a run, which is tried, and an example."""
-    row = keep_set(company, case())
+    spec = SetSpec("everyday")
+    row = save_set(actor=company.cast.ada, identity=company.cast.agent, spec=spec)[0]
     checks = [{"answer": {"contains": [hostile.brief("check")]}}]
     told = {"name": "of a run", "message": hostile.hostile("case"), "checks": checks}
     EvaluationCase.objects.create(evaluation_set=row, place=9, name="of a run", written=told, source_run=talk)
