@@ -34,7 +34,8 @@ from runs.versions import dearest_rates, read_price
 
 logger = logging.getLogger(__name__)
 
-BATCH = 100
+# All of a batch have been tried before the first of them is due again, however slow each answer is.
+BATCH = 20
 MOST_ATTEMPTS = 8
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
 STREAM_KIND = "memory"
@@ -133,7 +134,7 @@ def _ask(
     if not admission.allowed:
         held.taken = NOTHING
         return "planner_circuit_open", True
-    answer = embedder.ask(EmbeddingRequest(target.model, text, settings.MODEL_TIMEOUT_S, {}))
+    answer = embedder.ask(EmbeddingRequest(target.model, text, settings.EMBEDDINGS_TIMEOUT_S, {}))
     breakers.tell(target, admission, answer)
     if isinstance(answer, PlannerFailure):
         held.fail(answer, price)
