@@ -19,6 +19,7 @@ from runs.models import Budget, BudgetWindow, Count, Evaluation, Run, SpanExport
 from runs.replays.services import replay_run
 from runs.services import add_message
 from tests.approvals.notices.conftest import make_channel
+from tests.rewriting import rewrite
 from tests.runs.company import Company, proposes, says
 from tests.runs.evaluation.trying import (
     ANSWERS,
@@ -99,9 +100,8 @@ def test_without_the_driver_s_own_turn_a_tool_would_have_been_called(
     refunds: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another: the driver makes the calls of a case as those of any other run."""
-    monkeypatch.setitem(
-        driver._EFFECTS, CallTools, lambda session, command: driver.calling.call_tools(session, command.calls)
-    )
+    effect = rewrite(monkeypatch, driver, "_call_tools", "elif session.case is not None:", "elif False:")
+    monkeypatch.setitem(driver._EFFECTS, CallTools, effect)
     refunds.is_mutant = True
     tried(refunds, keep_set(refunds), LOOKS, PAYS, ANSWERS)
     assert refunds.world.attempts == ["look_up", "refund"]

@@ -227,7 +227,8 @@ def test_only_those_with_the_right_of_its_own(refunds: Company, run: Run) -> Non
 
 
 def test_what_is_no_example_is_refused(refunds: Company, run: Run) -> None:
-    for changes in ({"reason": " "}, {"verdict": "perhaps"}, {"steps": [9]}, {"steps": []}):
+    wrong: list[dict[str, Any]] = [{"reason": " "}, {"verdict": "perhaps"}, {"steps": [9]}, {"steps": []}]
+    for changes in wrong:
         with pytest.raises(ValidationFailed):
             approve(refunds, run, **changes)
     with pytest.raises(StateConflict):
