@@ -266,6 +266,8 @@ SPECTACULAR_SETTINGS: dict[str, object] = {
         "RunProof": "runs.models.Proof",
         "ExtensionState": "runs.models.Extension.State",
         "DeadLetterState": "runs.models.DeadLetter.State",
+        "EvaluationState": "runs.models.Evaluation.State",
+        "ExampleVerdict": "runs.models.Example.Verdict",
         "MemoryState": "runs.models.Memory.State",
         "MemoryLabel": "runs.models.Memory.Label",
         "DeadLetterReason": "runs.models.DeadLetter.Reason",

@@ -18,7 +18,7 @@ from identities.models import STAFF_ISSUER, Principal, Team, User
 from identities.policies import require
 from runs.evaluation.erasing import erase_cases, runs_of_cases
 from runs.memory.erasing import erase_memories
-from runs.models import Run
+from runs.models import Example, Run
 from runs.parts import erase_parts
 from runs.schedules.forgetting import forget_schedules
 
@@ -31,6 +31,7 @@ UNION SELECT id FROM approvals_approvalrequest WHERE subject_ref = %(run)s::text
 UNION SELECT id FROM approvals_confirmation WHERE subject_ref = %(run)s::text
 UNION SELECT request_id FROM runs_change_item i JOIN runs_changeset s ON s.id = i.change_set_id WHERE s.run_id = %(run)s
 UNION SELECT id FROM runs_memory WHERE run_id = %(run)s
+UNION SELECT id FROM runs_example WHERE run_id = %(run)s
 UNION SELECT stream FROM ledger_entry WHERE kind = 'outcome.late' AND facts ->> 'run' = %(run)s::text
 """
 # Conflicts with the lock of an erasure only: nobody else is kept waiting.
@@ -117,6 +118,7 @@ def _erase_words(cursor: Cursor, run: Run) -> int:
     erase_parts(cursor, run.pk)
     erase_memories(run)
     erase_cases(run)
+    Example.objects.filter(run=run).delete()  # of which nothing is left to learn
     Run.objects.filter(pk=run.pk).update(trace_state="")  # the caller's own words, whatever they are
     return sum(erase_contents(cursor, stream) for stream in streams)
 

@@ -56,8 +56,20 @@ from runs import (
 )
 from runs import services as runs
 from runs.behaviour import behaviour_of
+from runs.evaluation import evaluating, recorded, sets
+from runs.examples import services as examples
 from runs.memory import services as memory
-from runs.models import AgentVersion, Campaign, DeadLetter, Handover, Memory, Run, Schedule
+from runs.models import (
+    AgentVersion,
+    Campaign,
+    DeadLetter,
+    Evaluation,
+    EvaluationSet,
+    Handover,
+    Memory,
+    Run,
+    Schedule,
+)
 from runs.planner.prices import Price
 from runs.routing import services as routing
 from runs.schedules import services as schedules
@@ -287,6 +299,20 @@ def price(cast: Cast, actor: User) -> object:
 def budget(cast: Cast, actor: User) -> object:
     """Set the team's ceiling."""
     return budgeting.set_budget(actor=actor, team=cast.team, identity=None, window="day", max_steps=5)
+
+
+CASE: dict[str, Any] = {"name": "one", "message": "Hello.", "checks": [{"answer": {}}]}
+
+
+def set_of(cast: Cast) -> EvaluationSet:
+    """Have Ada keep a set of one case."""
+    return sets.save_set(actor=cast.ada, identity=cast.agent, spec=sets.SetSpec("everyday", (CASE,)))[0]
+
+
+def evaluation_of(cast: Cast) -> Evaluation:
+    """Have Ada try a version by it."""
+    trial, version = evaluating.Trial(Decimal(100)), version_of(cast)
+    return evaluating.evaluate(actor=cast.ada, evaluation_set=set_of(cast), version=version, trial=trial)
 
 
 def open_campaign(cast: Cast, actor: User) -> Campaign:
@@ -577,6 +603,22 @@ DEEDS: dict[str, Deed] = {
     "release_memory": lambda c, a: memory.release_memory(actor=a, memory=note_of(c), reason="It is so."),
     "revert_memory": lambda c, a: memory.revert_memory(actor=a, memory=note_of(c), reason="It lies."),
     "delete_memory": lambda c, a: memory.delete_memory(actor=a, memory=note_of(c)),
+    "save_set": lambda c, a: sets.save_set(actor=a, identity=c.agent, spec=sets.SetSpec("new", (CASE,))),
+    "drop_set": lambda c, a: sets.drop_set(actor=a, evaluation_set=set_of(c), reason="Nobody asks that."),
+    "drop_case": lambda c, a: sets.drop_case(actor=a, case=set_of(c).cases.get()),
+    "make_case": lambda c, a: recorded.make_case(
+        actor=a, run=served_run(c), evaluation_set=set_of(c), name="new"
+    ),
+    "evaluate": lambda c, a: evaluating.evaluate(
+        actor=a, evaluation_set=set_of(c), version=version_of(c), trial=evaluating.Trial(Decimal(100))
+    ),
+    "stop_evaluation": lambda c, a: evaluating.stop_evaluation(actor=a, evaluation=evaluation_of(c)),
+    "decide_example": lambda c, a: examples.decide_example(
+        actor=a, run=served_run(c), verdict="approved", reason="It is right."
+    ),
+    "export_examples": lambda c, a: examples.export_examples(
+        actor=a, identity=c.agent, selection=examples.Selection(), reason="To tune."
+    ),
     "veto_call": lambda c, a: runs.veto_call(actor=a, run=run_of(c), step=1, call=1, reason="No."),
     "settle_outcome": lambda c, a: runs.settle_outcome(
         actor=a, run=run_of(c), step=1, call=1, happened=True, note="I looked."
@@ -587,7 +629,7 @@ DEEDS: dict[str, Deed] = {
 NOBODYS = {"authenticate", "step_up", "create_first_superuser", "expire_grant", "confirm_person", "sign_on"}
 NOBODYS |= {"begin_key_proof", "step_up_by_key", "take_signed", "link_account"}
 # Which call other verbs, in the name of who called them.
-NOBODYS |= {"do_or_propose", "carry_out", "append_to_run"}
+NOBODYS |= {"do_or_propose", "carry_out", "append_to_run", "add_case"}
 NOBODYS |= {"carry_out_rule", "carry_out_sampling", "carry_out_oversight", "carry_out_absence"}
 
 
@@ -617,6 +659,10 @@ def verbs() -> set[str]:
         extensions,
         dead_letters,
         memory,
+        sets,
+        recorded,
+        evaluating,
+        examples,
     ):
         found |= {
             name

@@ -118,6 +118,21 @@ class AsyncOperations(Protocol):
         answer: t.BlastRadius = await self._answer(Call("GET", Call.path("/api/v1/agents/{agent_id}/blast-radius", agent_id)))
         return answer
 
+    async def export_examples(
+        self,
+        agent_id: str,
+        /,
+        **body: Unpack[t.ExportBody],
+    ) -> t.Exported:
+        """Export approved examples for fine-tuning; with `Accept: application/jsonl`, as the file itself.
+
+        It takes a right of its own, and is on the record with the digest of the file. What was erased is not in it.
+        422 `too_many_examples`.
+        """
+
+        answer: t.Exported = await self._answer(Call("POST", Call.path("/api/v1/agents/{agent_id}/examples/export", agent_id), body=body))
+        return answer
+
     async def get_indicators(
         self,
         agent_id: str,
@@ -698,6 +713,95 @@ class AsyncOperations(Protocol):
         answer: t.DeadLetter = await self._answer(Call("POST", Call.path("/api/v1/dead-letters/{letter_id}/redrive", letter_id), key=idempotency_key or new_key(), body=body))
         return answer
 
+    async def list_evaluation_sets(
+        self,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> t.EvaluationSetPage:
+        """List the sets of the agents of the caller's teams, newest first."""
+
+        answer: t.EvaluationSetPage = await self._answer(Call("GET", "/api/v1/evaluation-sets", query={"cursor": cursor, "limit": limit}))
+        return answer
+
+    async def get_evaluation_set(
+        self,
+        set_id: str,
+        /,
+    ) -> t.WholeEvaluationSet:
+        """Return a set with its cases."""
+
+        answer: t.WholeEvaluationSet = await self._answer(Call("GET", Call.path("/api/v1/evaluation-sets/{set_id}", set_id)))
+        return answer
+
+    async def evaluate_version(
+        self,
+        set_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.EvaluationBody],
+    ) -> t.Evaluation:
+        """Have a version tried by every case of a set: the model is asked, and no tool is called.
+
+        Who may start runs of the agent may. 404 `unknown_version`; 409 `agent_not_active`, `no_cases`; 422
+        `budget_too_small`, `bad_repeat`, `planned_outside`.
+        """
+
+        answer: t.Evaluation = await self._answer(Call("POST", Call.path("/api/v1/evaluation-sets/{set_id}/evaluate", set_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    async def list_evaluations(
+        self,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+        set: str | None = None,
+    ) -> t.EvaluationPage:
+        """List evaluations, newest first."""
+
+        answer: t.EvaluationPage = await self._answer(Call("GET", "/api/v1/evaluations", query={"cursor": cursor, "limit": limit, "set": set}))
+        return answer
+
+    async def get_evaluation(
+        self,
+        evaluation_id: str,
+        /,
+    ) -> t.WholeEvaluation:
+        """Return an evaluation with what came of each case so far."""
+
+        answer: t.WholeEvaluation = await self._answer(Call("GET", Call.path("/api/v1/evaluations/{evaluation_id}", evaluation_id)))
+        return answer
+
+    async def compare_evaluations(
+        self,
+        evaluation_id: str,
+        /,
+        *,
+        other: str | None = None,
+    ) -> t.EvaluationComparison:
+        """Put two evaluations of one agent side by side: what passed, and what it took, per case and in sum.
+
+        Of each difference it is said whether repetition alone could explain it. 404 `unknown_evaluation`; 422
+        `another_agent`.
+        """
+
+        answer: t.EvaluationComparison = await self._answer(Call("GET", Call.path("/api/v1/evaluations/{evaluation_id}/compare", evaluation_id), query={"other": other}))
+        return answer
+
+    async def stop_evaluation(
+        self,
+        evaluation_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.EmptyBody],
+    ) -> t.Evaluation:
+        """Start no more of its cases; what has begun goes to its end. 409 `not_running`."""
+
+        answer: t.Evaluation = await self._answer(Call("POST", Call.path("/api/v1/evaluations/{evaluation_id}/stop", evaluation_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
     async def list_extensions(
         self,
         *,
@@ -1144,6 +1248,22 @@ class AsyncOperations(Protocol):
         """
 
         answer: t.EventPage = await self._answer(Call("GET", Call.path("/api/v1/runs/{run_id}/events", run_id), query={"after": after, "cursor": cursor, "limit": limit}))
+        return answer
+
+    async def decide_example(
+        self,
+        run_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.ExampleBody],
+    ) -> t.Example:
+        """Approve or reject steps of a run that has ended as an example to learn from; said anew, it counts.
+
+        It takes a right of its own. 409 `run_not_ended`, `erased`, `not_an_example`; 422 `unknown_step`.
+        """
+
+        answer: t.Example = await self._answer(Call("POST", Call.path("/api/v1/runs/{run_id}/example", run_id), key=idempotency_key or new_key(), body=body))
         return answer
 
     async def compare_fork(
@@ -2054,6 +2174,21 @@ class Operations(Protocol):
         answer: t.BlastRadius = self._answer(Call("GET", Call.path("/api/v1/agents/{agent_id}/blast-radius", agent_id)))
         return answer
 
+    def export_examples(
+        self,
+        agent_id: str,
+        /,
+        **body: Unpack[t.ExportBody],
+    ) -> t.Exported:
+        """Export approved examples for fine-tuning; with `Accept: application/jsonl`, as the file itself.
+
+        It takes a right of its own, and is on the record with the digest of the file. What was erased is not in it.
+        422 `too_many_examples`.
+        """
+
+        answer: t.Exported = self._answer(Call("POST", Call.path("/api/v1/agents/{agent_id}/examples/export", agent_id), body=body))
+        return answer
+
     def get_indicators(
         self,
         agent_id: str,
@@ -2634,6 +2769,95 @@ class Operations(Protocol):
         answer: t.DeadLetter = self._answer(Call("POST", Call.path("/api/v1/dead-letters/{letter_id}/redrive", letter_id), key=idempotency_key or new_key(), body=body))
         return answer
 
+    def list_evaluation_sets(
+        self,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> t.EvaluationSetPage:
+        """List the sets of the agents of the caller's teams, newest first."""
+
+        answer: t.EvaluationSetPage = self._answer(Call("GET", "/api/v1/evaluation-sets", query={"cursor": cursor, "limit": limit}))
+        return answer
+
+    def get_evaluation_set(
+        self,
+        set_id: str,
+        /,
+    ) -> t.WholeEvaluationSet:
+        """Return a set with its cases."""
+
+        answer: t.WholeEvaluationSet = self._answer(Call("GET", Call.path("/api/v1/evaluation-sets/{set_id}", set_id)))
+        return answer
+
+    def evaluate_version(
+        self,
+        set_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.EvaluationBody],
+    ) -> t.Evaluation:
+        """Have a version tried by every case of a set: the model is asked, and no tool is called.
+
+        Who may start runs of the agent may. 404 `unknown_version`; 409 `agent_not_active`, `no_cases`; 422
+        `budget_too_small`, `bad_repeat`, `planned_outside`.
+        """
+
+        answer: t.Evaluation = self._answer(Call("POST", Call.path("/api/v1/evaluation-sets/{set_id}/evaluate", set_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
+    def list_evaluations(
+        self,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+        set: str | None = None,
+    ) -> t.EvaluationPage:
+        """List evaluations, newest first."""
+
+        answer: t.EvaluationPage = self._answer(Call("GET", "/api/v1/evaluations", query={"cursor": cursor, "limit": limit, "set": set}))
+        return answer
+
+    def get_evaluation(
+        self,
+        evaluation_id: str,
+        /,
+    ) -> t.WholeEvaluation:
+        """Return an evaluation with what came of each case so far."""
+
+        answer: t.WholeEvaluation = self._answer(Call("GET", Call.path("/api/v1/evaluations/{evaluation_id}", evaluation_id)))
+        return answer
+
+    def compare_evaluations(
+        self,
+        evaluation_id: str,
+        /,
+        *,
+        other: str | None = None,
+    ) -> t.EvaluationComparison:
+        """Put two evaluations of one agent side by side: what passed, and what it took, per case and in sum.
+
+        Of each difference it is said whether repetition alone could explain it. 404 `unknown_evaluation`; 422
+        `another_agent`.
+        """
+
+        answer: t.EvaluationComparison = self._answer(Call("GET", Call.path("/api/v1/evaluations/{evaluation_id}/compare", evaluation_id), query={"other": other}))
+        return answer
+
+    def stop_evaluation(
+        self,
+        evaluation_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.EmptyBody],
+    ) -> t.Evaluation:
+        """Start no more of its cases; what has begun goes to its end. 409 `not_running`."""
+
+        answer: t.Evaluation = self._answer(Call("POST", Call.path("/api/v1/evaluations/{evaluation_id}/stop", evaluation_id), key=idempotency_key or new_key(), body=body))
+        return answer
+
     def list_extensions(
         self,
         *,
@@ -3080,6 +3304,22 @@ class Operations(Protocol):
         """
 
         answer: t.EventPage = self._answer(Call("GET", Call.path("/api/v1/runs/{run_id}/events", run_id), query={"after": after, "cursor": cursor, "limit": limit}))
+        return answer
+
+    def decide_example(
+        self,
+        run_id: str,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        **body: Unpack[t.ExampleBody],
+    ) -> t.Example:
+        """Approve or reject steps of a run that has ended as an example to learn from; said anew, it counts.
+
+        It takes a right of its own. 409 `run_not_ended`, `erased`, `not_an_example`; 422 `unknown_step`.
+        """
+
+        answer: t.Example = self._answer(Call("POST", Call.path("/api/v1/runs/{run_id}/example", run_id), key=idempotency_key or new_key(), body=body))
         return answer
 
     def compare_fork(

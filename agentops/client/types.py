@@ -658,6 +658,15 @@ class CodeCounts(TypedDict):
 CodeEnum: TypeAlias = "Literal[\"amount\", \"own_amount\", \"rare_target\", \"new_recipient\", \"tainted\"]"
 
 
+class ComparedCase(TypedDict):
+    """One case in both; its figures are left out where one lacks it."""
+
+    name: str
+    one: list[EvaluationResult]
+    other: list[EvaluationResult]
+    figures: list[EvaluationFigure]
+
+
 class Confirmation(TypedDict):
     """A question to an end user: shall exactly this be done? `shown` is what to show them, null once it was erased.
 
@@ -975,6 +984,115 @@ class EmptyBody(TypedDict):
 
 
 
+class Evaluation(TypedDict):
+    """A version, tried by a set: what both were is named by their digests."""
+
+    id: str
+    set: str
+    agent: str
+    version: int
+    set_digest: str
+    version_digest: str
+    repeat: int
+    max_usd: str
+    state: EvaluationState
+    why_stopped: str
+    started_by: str
+    created_at: str
+    ended_at: str | None
+
+
+class EvaluationBody(TypedDict):
+    """Which version, how often, and for how much money at most."""
+
+    version: int
+    max_usd: str
+    repeat: NotRequired[int]
+
+
+class EvaluationCase(TypedDict):
+    """One case, as it is written."""
+
+    name: str
+    written: dict[str, Any]
+    source_run: str | None
+
+
+class EvaluationCheck(TypedDict):
+    """What was asked for, and what was found."""
+
+    passed: bool
+    said: str
+
+
+class EvaluationComparison(TypedDict):
+    """Two evaluations side by side."""
+
+    one: Evaluation
+    other: Evaluation
+    is_alike: bool
+    figures: list[EvaluationFigure]
+    cases: list[ComparedCase]
+
+
+class EvaluationFigure(TypedDict):
+    """One figure of both, on average of a run, each case counting the same."""
+
+    name: NameEnum
+    one: float
+    other: float
+    chance: float
+    differs: bool
+    words: str
+
+
+class EvaluationPage(TypedDict):
+    data: list[Evaluation]
+    has_more: bool
+    next_cursor: str | None
+
+
+class EvaluationResult(TypedDict):
+    """What came of one case, one time."""
+
+    case: str
+    repetition: int
+    run: str | None
+    passed: bool | None
+    checks: list[EvaluationCheck]
+    why: str
+    steps: int
+    tokens: int
+    usd: str
+    model_ms: int
+    approvals: int
+    denials: int
+    tool_errors: int
+    misses: int
+
+
+class EvaluationSet(TypedDict):
+    """Cases that versions of an agent are tried by."""
+
+    id: str
+    agent: str
+    agent_id: str
+    name: str
+    description: str
+    gating: bool
+    pass_rate: str
+    digest: str
+
+
+class EvaluationSetPage(TypedDict):
+    data: list[EvaluationSet]
+    has_more: bool
+    next_cursor: str | None
+
+
+EvaluationState: TypeAlias = "Literal[\"running\", \"finished\", \"stopped\"]"
+
+
 class Event(TypedDict):
     """One entry of the run's ledger stream."""
 
@@ -1012,6 +1130,47 @@ class Evidence(TypedDict):
     reasons: NotRequired[list[ShownReason]]
     step: NotRequired[int]
     call: NotRequired[int]
+
+
+class Example(TypedDict):
+    """A person's word on whether steps of a run are an example to learn from."""
+
+    run: str
+    verdict: ExampleVerdict
+    steps: list[int]
+    decided_by: str
+    decided_at: str
+
+
+class ExampleBody(TypedDict):
+    """Whether it is one, of which steps, and why."""
+
+    verdict: ExampleVerdict
+    steps: NotRequired[list[int]]
+    reason: str
+
+
+ExampleVerdict: TypeAlias = "Literal[\"approved\", \"rejected\"]"
+
+
+class ExportBody(TypedDict):
+    """Which examples, and what for; what is left out narrows nothing."""
+
+    version: NotRequired[int]
+    task: NotRequired[str]
+    since: NotRequired[str]
+    until: NotRequired[str]
+    reason: str
+
+
+class Exported(TypedDict):
+    """The file, line by line, and what is on the record of it."""
+
+    runs: int
+    lines: int
+    left_out: int
+    digest: str
+    examples: list[dict[str, Any]]
 
 
 class Extension(TypedDict):
@@ -1680,6 +1839,9 @@ class ModelSpend(TypedDict):
     month: str | None
 
 
+NameEnum: TypeAlias = "Literal[\"passed\", \"usd\", \"steps\", \"tokens\", \"model_s\", \"approvals\", \"denials\", \"tool_errors\"]"
+
+
 NeedsEnum: TypeAlias = "Literal[\"one\", \"two_to_loosen\", \"two\"]"
 
 
@@ -2169,7 +2331,7 @@ class RunFormBody(TypedDict):
     budget: NotRequired[CeilingsBody]
 
 
-RunKind: TypeAlias = "Literal[\"task\", \"external\", \"undo\", \"apply\", \"fork\"]"
+RunKind: TypeAlias = "Literal[\"task\", \"external\", \"undo\", \"apply\", \"fork\", \"case\"]"
 
 
 class RunLinks(TypedDict):
@@ -3049,6 +3211,39 @@ class WhatIfBody(TypedDict):
     tool: str
     arguments: Any
     principal: NotRequired[PrincipalBody]
+
+
+class WholeEvaluation(TypedDict):
+    """An evaluation with what came of each case."""
+
+    id: str
+    set: str
+    agent: str
+    version: int
+    set_digest: str
+    version_digest: str
+    repeat: int
+    max_usd: str
+    state: EvaluationState
+    why_stopped: str
+    started_by: str
+    created_at: str
+    ended_at: str | None
+    results: list[EvaluationResult]
+
+
+class WholeEvaluationSet(TypedDict):
+    """A set with its cases."""
+
+    id: str
+    agent: str
+    agent_id: str
+    name: str
+    description: str
+    gating: bool
+    pass_rate: str
+    digest: str
+    cases: list[EvaluationCase]
 
 
 class WhyBody(TypedDict):

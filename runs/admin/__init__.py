@@ -6,6 +6,8 @@ from runs.admin.campaigns import CampaignAdmin
 from runs.admin.capacity import ReviewCapacityAdmin
 from runs.admin.changesets import ChangeSetAdmin
 from runs.admin.dead_letters import DeadLetterAdmin
+from runs.admin.evaluations import EvaluationSetAdmin
+from runs.admin.examples import ExampleAdmin
 from runs.admin.extensions import ExtensionAdmin
 from runs.admin.handovers import HandoverAdmin
 from runs.admin.memories import MemoryAdmin
@@ -21,6 +23,8 @@ __all__ = [
     "CampaignAdmin",
     "ChangeSetAdmin",
     "DeadLetterAdmin",
+    "EvaluationSetAdmin",
+    "ExampleAdmin",
     "ExtensionAdmin",
     "HandoverAdmin",
     "KillSwitchAdmin",

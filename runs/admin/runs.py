@@ -35,6 +35,7 @@ from runs.admin.replays import fork_view, replay_view
 from runs.admin.start_form import StartForm, read_form
 from runs.answering import answer_handover
 from runs.erasure import ERASE, erase_run
+from runs.examples.services import APPROVE, decide_example
 from runs.models import ENDED_STATES, Handover, Run, RunMode
 from runs.policies import May, may_control, startable_by
 from runs.services import (
@@ -86,7 +87,17 @@ class RunAdmin(GovernedAdmin):
     list_select_related = ("identity", "principal", "agent_version")
     search_fields = ("=id", "=trace_id", "identity__name", "principal__subject")
     ordering = ("-id",)
-    actions = ("compare", "pause", "resume", "cancel", "kill", "undo", "erase")
+    actions = (
+        "compare",
+        "pause",
+        "resume",
+        "cancel",
+        "kill",
+        "undo",
+        "approve_example",
+        "reject_example",
+        "erase",
+    )
 
     @admin.display(description="run")
     def run_name(self, run: Run) -> str:
@@ -174,6 +185,38 @@ class RunAdmin(GovernedAdmin):
         return perform(
             self, request, queryset, lambda run, why: undo_run(actor=person, run=run, reason=why), asked
         )
+
+    def has_learn_permission(self, request: HttpRequest, obj: Run | None = None) -> bool:
+        """Whether this person may say of the run, or of some run, that it is an example to learn from."""
+        person = acting_person(request)
+        return person.has_perm(APPROVE) if obj is None else may_govern(person, APPROVE, obj.team).allowed
+
+    @offered_when(*ENDED_STATES)
+    @admin.action(permissions=["learn"], description="Approve as an example")
+    def approve_example(self, request: HttpRequest, queryset: QuerySet[Run]) -> HttpResponse:
+        """Say that all steps of runs are examples to learn from."""
+        asked = "Let models learn from every step of this run? It may be exported then, as far as nothing is redacted."
+        return self._decide_example(
+            request, queryset, "approved", Confirmation(asked, "approved as examples")
+        )
+
+    @offered_when(*ENDED_STATES)
+    @admin.action(permissions=["learn"], description="Reject as an example")
+    def reject_example(self, request: HttpRequest, queryset: QuerySet[Run]) -> HttpResponse:
+        """Say that runs are no examples to learn from."""
+        asked = "Let no model learn from this run? What was exported before is out."
+        return self._decide_example(
+            request, queryset, "rejected", Confirmation(asked, "rejected as examples")
+        )
+
+    def _decide_example(
+        self, request: HttpRequest, queryset: QuerySet[Run], verdict: str, asked: Confirmation
+    ) -> HttpResponse:
+        person = acting_person(request)
+        return perform(
+            self, request, queryset,
+            lambda run, why: decide_example(actor=person, run=run, verdict=verdict, reason=why), asked,
+        )  # fmt: skip
 
     @offered_when(*ENDED_STATES, danger=True)
     @admin.action(permissions=["erase"], description="Erase the words")

@@ -9,7 +9,9 @@ from runs.api import (
     confirmations,
     controls,
     dead_letters,
+    evaluations,
     events,
+    examples,
     extensions,
     handovers,
     indicators,
@@ -31,6 +33,8 @@ RUN = "runs/<uuid:run_id>"
 MEMORY = "memories/<uuid:memory_id>"
 DEAD_LETTER = "dead-letters/<uuid:letter_id>"
 SCHEDULE = "schedules/<uuid:schedule_id>"
+EVALUATION_SET = "evaluation-sets/<uuid:set_id>"
+EVALUATION = "evaluations/<uuid:evaluation_id>"
 CHANGE_SET = "change-sets/<uuid:change_set_id>"
 
 urlpatterns = [
@@ -46,6 +50,7 @@ urlpatterns = [
     path(f"{RUN}/undo", undoing.Undo.as_view(), name="run-undo"),
     path(f"{RUN}/replay", replays.Replay.as_view(), name="run-replay"),
     path(f"{RUN}/fork", replays.Forking.as_view(), name="run-fork"),
+    path(f"{RUN}/example", examples.ExampleDecision.as_view(), name="run-example"),
     path(f"{RUN}/resume", controls.Resume.as_view(), name="run-resume"),
     path(f"{RUN}/input", controls.Input.as_view(), name="run-input"),
     path(f"{RUN}/messages", controls.Messages.as_view(), name="run-messages"),
@@ -90,6 +95,13 @@ urlpatterns = [
     path(f"{SCHEDULE}/pause", schedules.SchedulePause.as_view(), name="schedule-pause"),
     path(f"{SCHEDULE}/resume", schedules.ScheduleResume.as_view(), name="schedule-resume"),
     path(f"{SCHEDULE}/end", schedules.ScheduleEnd.as_view(), name="schedule-end"),
+    path("evaluation-sets", evaluations.EvaluationSets.as_view(), name="evaluation-sets"),
+    path(EVALUATION_SET, evaluations.EvaluationSetDetail.as_view(), name="evaluation-set"),
+    path(f"{EVALUATION_SET}/evaluate", evaluations.EvaluationStart.as_view(), name="evaluation-start"),
+    path("evaluations", evaluations.Evaluations.as_view(), name="evaluations"),
+    path(EVALUATION, evaluations.EvaluationDetail.as_view(), name="evaluation"),
+    path(f"{EVALUATION}/compare", evaluations.EvaluationComparison.as_view(), name="evaluation-compare"),
+    path(f"{EVALUATION}/stop", evaluations.EvaluationStop.as_view(), name="evaluation-stop"),
     path("dead-letters", dead_letters.DeadLetters.as_view(), name="dead-letters"),
     path(DEAD_LETTER, dead_letters.DeadLetterDetail.as_view(), name="dead-letter"),
     path(f"{DEAD_LETTER}/redrive", dead_letters.Redrive.as_view(), name="dead-letter-redrive"),
@@ -114,5 +126,6 @@ urlpatterns = [
         "agents/<uuid:agent_id>/blast-radius", blast_radius.BlastRadiusDetail.as_view(), name="blast-radius"
     ),
     path("agents/<uuid:agent_id>/indicators", indicators.Indicators.as_view(), name="indicators"),
+    path("agents/<uuid:agent_id>/examples/export", examples.ExampleExport.as_view(), name="example-export"),
     path("agents/<uuid:agent_id>/preflight", preflight.Preflight.as_view(), name="agent-preflight"),
 ]

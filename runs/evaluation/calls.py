@@ -52,7 +52,7 @@ def _assess(session: Session, case: Case, call: CallState, spec: ToolSpec) -> No
     if assessment.verdict == "DENY":
         note_refused(session, call, assessment.decision.code, assessment.detail, recalled=0, **told)
         return
-    asked = {"would_ask": who} if (who := _who_is_asked(assessment)) else {}
+    asked: dict[str, Any] = {"would_ask": who} if (who := _who_is_asked(assessment)) else {}
     if asked and _what_people_say(session, case, call) == "deny":
         note_refused(session, call, "denied_by_human", DENIED, recalled=0, **told, **asked)
     else:

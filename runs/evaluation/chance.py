@@ -1,4 +1,4 @@
-"""Whether two samples, case by case, differ by more than repetition alone explains. Pure.
+"""Whether two samples, case by case, differ by more than repetition alone explains. The same samples say the same.
 
 A permutation test: if the version makes no difference, each run of a case may as well have been the other version's.
 So within each case the runs are dealt out anew, many times, and it is counted how often the sums differ as much. It

@@ -144,6 +144,12 @@ def find_evaluation(viewer: User, evaluation_id: Any) -> Evaluation:  # Any: a U
     return row
 
 
+def find_before(evaluation: Evaluation) -> UUID | None:
+    """Return which evaluation by the same set began last before one."""
+    earlier = Evaluation.objects.filter(evaluation_set=evaluation.evaluation_set_id, pk__lt=evaluation.pk)
+    return earlier.order_by("-id").values_list("pk", flat=True).first()
+
+
 def carry_on() -> int:
     """Judge the cases whose runs have ended and start the next ones; return how many evaluations were looked at."""
     running = Evaluation.objects.filter(state=State.RUNNING).order_by("id").values_list("pk", flat=True)

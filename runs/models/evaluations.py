@@ -154,7 +154,8 @@ class Example(models.Model):
         APPROVED = "approved"
         REJECTED = "rejected"
 
-    run = models.OneToOneField(Run, on_delete=models.PROTECT, primary_key=True, related_name="example")
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    run = models.OneToOneField(Run, on_delete=models.PROTECT, related_name="example")
     verdict = models.CharField(max_length=8, choices=Verdict)
     steps = models.JSONField(default=list, help_text="Which of its steps are meant.")
     decided_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")

@@ -30,12 +30,19 @@ class Prompter:
 
         None where that cannot be known: tools were asked which values to offer.
         """
+        shown = self.show(state)
+        if shown is None:
+            return None
+        window, offered = shown
+        return {**count_redacted(window), **self._digest(window, offered)}
+
+    def show(self, state: RunState) -> tuple[list[Block], tuple[ToolSchema, ...]] | None:
+        """Return the messages behind the rules, step by step, and the functions of a request; None as above."""
         declaring = is_declaring(state, self.version)
         offered = (DECLARE_PLAN,) if declaring else offered_unasked(state, self.version)
         if offered is None:
             return None
-        window = [self._show_words(state)] if declaring else self._show(state)
-        return {**count_redacted(window), **self._digest(window, offered)}
+        return ([self._show_words(state)] if declaring else self._show(state)), offered
 
     def _digest(self, window: list[Block], offered: tuple[ToolSchema, ...]) -> dict[str, Any]:
         bound = bound_prompt(self.version, window, offered)

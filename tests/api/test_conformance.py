@@ -30,6 +30,7 @@ from tests.tools.tables import eligibility, make_table, publish
 from tests.verbs import (
     absence_of,
     delivery_of,
+    evaluation_of,
     key_of,
     key_set_of,
     listed_by,
@@ -68,6 +69,8 @@ confirmation_id = "{confirmation}"
 extension_id = "{extension}"
 letter_id = "{letter}"
 memory_id = "{memory}"
+set_id = "{set}"
+evaluation_id = "{evaluation}"
 switch_id = "{switch}"
 application_id = "{application}"
 api_key_id = "{api_key}"
@@ -126,6 +129,8 @@ def config(cast: Cast, version: AgentVersion, tmp_path: Path) -> Path:
             extension=asked_extension(cast, run).pk,
             letter=parked_letter(run).pk,
             memory=kept_note(run).pk,
+            evaluation=(tried := evaluation_of(cast)).pk,
+            set=tried.evaluation_set_id,
             switch=switch_of(cast).pk,
             application=cast.application.pk,
             api_key=key_of(cast).pk,

@@ -15,8 +15,10 @@ from guardian.shortcuts import assign_perm
 from agentops import database
 from approvals.capacity import set_review_capacity
 from approvals.models import NoticeDelivery
+from identities.models import ApiKey
 from runs.campaigns import open_campaign
-from runs.models import Run
+from runs.evaluation.sets import SetSpec, save_set
+from runs.models import Evaluation, Run
 from tests.api.conftest import Callers
 from tests.api.document_client import DocumentClient, Json
 from tests.api.interface import INTERFACE
@@ -29,6 +31,7 @@ from tests.factories import give_second_factor
 from tests.factories.identities import current_code
 from tests.runs.company import ORDER, Company, proposes, says
 from tests.runs.deeds import lose_request
+from tests.runs.evaluation.trying import carry_through
 from tests.runs.planner.provider import Turn
 from tests.tools.tables import CASES, eligibility
 from tests.verbs import second_look_of
@@ -108,6 +111,7 @@ def test_the_document_is_enough(client: DocumentClient, company: Company, caller
     decide_by_table(story)
     undo(story, refunded)
     replay_and_fork(story, refunded)
+    evaluate_and_learn(story, refunded)
     propose_changes(story)
     decide_together(story)
     look_twice(story)
@@ -404,6 +408,38 @@ def replay_and_fork(story: Story, run: str) -> None:
     report = client.call(story.ada, "compareFork", run_id=made["id"])
     assert (report["of"], report["changed"]) == (run, ["policy"])
     assert report["parting"] is not None
+
+
+def evaluate_and_learn(story: Story, run: str) -> None:
+    """Try the published version by a set, put it beside itself, and export a run that somebody approved."""
+    client, cast = story.client, story.company.cast
+    case = {"name": "greeting", "message": "Hello.", "checks": [{"answer": {}}]}
+    save_set(actor=cast.ada, identity=cast.agent, spec=SetSpec("everyday", (case,)))
+    [listed] = client.pages(story.ada, "listEvaluationSets")
+    shown = client.call(story.ada, "getEvaluationSet", set_id=listed["id"])
+    assert [each["written"]["message"] for each in shown["cases"]] == ["Hello."]
+    body, tried = {"version": 1, "max_usd": "50.00"}, []
+    for number in (1, 2):
+        key = f"evaluate-{number}"
+        made = client.call(story.ada, "evaluateVersion", body, set_id=listed["id"], Idempotency_Key=key)
+        story.company.play(says("Hello."))
+        carry_through(story.company, Evaluation.objects.get(pk=made["id"]))
+        tried.append(made["id"])
+    assert [each["id"] for each in client.pages(story.ada, "listEvaluations", set=listed["id"])] == tried[
+        ::-1
+    ]
+    [result] = client.call(story.ada, "getEvaluation", evaluation_id=tried[0])["results"]
+    assert (result["passed"], result["steps"]) == (True, 1)
+    told = client.call(story.ada, "compareEvaluations", evaluation_id=tried[1], other=tried[0])
+    assert {each["words"] for each in told["figures"] if each["name"] != "model_s"} == {"no difference"}
+    made = client.call(story.ada, "evaluateVersion", body, set_id=listed["id"])
+    assert client.call(story.ada, "stopEvaluation", {}, evaluation_id=made["id"])["state"] == "stopped"
+    ApiKey.objects.update(verified_until=timezone.now() + timedelta(minutes=5))
+    approved = {"verdict": "approved", "reason": "It is right."}
+    assert client.call(story.ada, "decideExample", approved, run_id=run)["verdict"] == "approved"
+    asked = {"reason": "To tune."}
+    exported = client.call(story.ada, "exportExamples", asked, agent_id=str(cast.agent.pk))
+    assert exported["runs"] == 1
 
 
 def undo(story: Story, run: str) -> None:

@@ -31,6 +31,8 @@ def address(path: str) -> str:
         "confirmation_id",
         "extension_id",
         "letter_id",
+        "set_id",
+        "evaluation_id",
         "memory_id",
         "switch_id",
         "application_id",

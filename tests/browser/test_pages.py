@@ -24,7 +24,7 @@ LISTS = (
     "approvals/samplingrule", "approvals/approvalrequest/together", "approvals/absence",
     "approvals/noticechannel", "approvals/noticedelivery", "approvals/mailpreference",
     "approvals/oversightrule", "approvals/oversightrule/report", "approvals/secondlook",
-    "runs/extension", "runs/schedule", "runs/deadletter", "runs/memory",
+    "runs/extension", "runs/schedule", "runs/deadletter", "runs/memory", "runs/evaluationset", "runs/example",
 )  # fmt: skip
 FORMS = (
     "runs/run/add", "runs/stop/add", "identities/apikey/add", "identities/user/add", "tools/toolgrant/add",
@@ -34,6 +34,7 @@ FORMS = (
     "approvals/reviewcapacity/add", "approvals/samplingrule/add", "approvals/absence/add",
     "approvals/noticechannel/add",
     "approvals/oversightrule/add", "runs/schedule/add",
+    "runs/example/export",
 )  # fmt: skip
 
 

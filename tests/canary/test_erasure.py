@@ -10,9 +10,11 @@ from django.conf import LazySettings
 from approvals.models import ApprovalRequest
 from identities.models import Principal
 from runs import erasure
+from runs.evaluation.sets import SetSpec, refresh_digest, save_set
+from runs.examples.services import decide_example
 from runs.forks.plans import Fork
 from runs.forks.services import fork_run
-from runs.models import Run
+from runs.models import EvaluationCase, Run
 from runs.services import cancel_run
 from tests.approvals.notices.conftest import deliver_all, make_channel, receiver
 from tests.approvals.notices.receivers import Receiver
@@ -20,8 +22,9 @@ from tests.asking import kept_note
 from tests.browser import hostile
 from tests.browser.stage import HERE, SUBJECT, stage
 from tests.runs import company as companies
-from tests.runs.company import Company
+from tests.runs.company import Company, says
 from tests.runs.conftest import company
+from tests.runs.evaluation.trying import tried
 from tests.runs.furnishing import furnish, put_batch_together
 from tests.runs.replays.forking import let_fork
 from tests.runs.test_erasure import dump
@@ -39,7 +42,7 @@ OF_NOBODY = {
 
 @pytest.fixture
 def talked(company: Company, receiver: Receiver, settings: LazySettings) -> Principal:
-    """Return somebody who has been in every kind of run, in a note, in a fork, in batches and in notices."""
+    """Return somebody who has been in every kind of run, in a note, a fork, a case, in batches and in notices."""
     settings.TOOLS_PYTHON_MODULES = [companies.HERE, HERE]
     make_channel(company.cast, receiver.url, name="told")
     stage(company)
@@ -49,10 +52,24 @@ def talked(company: Company, receiver: Receiver, settings: LazySettings) -> Prin
     kept_note(talk, step=2, text=hostile.hostile("note"))
     changed = Fork(talk.pk, 1, instructions=hostile.hostile("changed"))
     company.drive(fork_run(actor=let_fork(company.cast.alice), run=talk, fork=changed))
+    learn_from(company, talk)
     furnish(company)
     deliver_all()
     company.is_mutant = True  # a note and a batch that no run has made
     return Principal.objects.get(subject=SUBJECT)
+
+
+def learn_from(company: Company, talk: Run) -> None:
+    """Make a case of a run, which is tried, and an example."""
+    spec = SetSpec("everyday")
+    row = save_set(actor=company.cast.ada, identity=company.cast.agent, spec=spec)[0]
+    checks = [{"answer": {"contains": [hostile.brief("check")]}}]
+    told = {"name": "of a run", "message": hostile.hostile("case"), "checks": checks}
+    EvaluationCase.objects.create(evaluation_set=row, place=9, name="of a run", written=told, source_run=talk)
+    refresh_digest(row)
+    tried(company, row, says(hostile.hostile("tried")), version=talk.agent_version)
+    why = hostile.hostile("learned")
+    decide_example(actor=company.cast.ada, run=talk, verdict="approved", reason=why)
 
 
 def written() -> set[str]:
@@ -78,7 +95,7 @@ def test_a_person_is_erased_from_everything(company: Company, receiver: Receiver
     assert not [posted for posted in receiver.posted if b"by-" in posted.body], "nor was any of it told"
 
 
-@pytest.mark.parametrize("guard", ["erase_memories", "_pseudonymise"])
+@pytest.mark.parametrize("guard", ["erase_memories", "erase_cases", "_pseudonymise"])
 def test_without_a_part_of_it_words_are_left(
     company: Company, receiver: Receiver, talked: Principal, monkeypatch: pytest.MonkeyPatch, guard: str
 ) -> None:

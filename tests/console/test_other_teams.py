@@ -30,7 +30,7 @@ from approvals.models import (
 from identities.changes import do_or_propose, set_rule
 from identities.models import ChangeRule
 from identities.services import add_issuer, suspend_agent
-from runs.models import Handover
+from runs.models import Example, Handover
 from runs.stops import stop
 from tests.api.caller import Caller, bearer_of
 from tests.asking import asked_confirmation, asked_extension, kept_note, parked_letter
@@ -53,6 +53,7 @@ from tests.verbs import (
     channel_of,
     delegation_to,
     delivery_of,
+    evaluation_of,
     granted,
     key_of,
     key_set_of,
@@ -149,6 +150,10 @@ ROWS: dict[str, Callable[[Cast], Model]] = {
     "runs.campaign": lambda cast: open_campaign(cast, cast.ada),
     "runs.changeset": lambda cast: change_set_of(run_of(cast)),
     "runs.deadletter": lambda cast: parked_letter(RunFactory.create(agent_version__identity=cast.agent)),
+    "runs.evaluationset": lambda cast: evaluation_of(cast).evaluation_set,
+    "runs.example": lambda cast: Example.objects.create(
+        run=run_of(cast), verdict="approved", steps=[1], decided_by=cast.alice, decided_at=timezone.now()
+    ),
     "runs.extension": lambda cast: asked_extension(cast, run_of(cast)),
     "runs.handover": handover,
     "runs.memory": lambda cast: kept_note(RunFactory.create(agent_version__identity=cast.agent)),
@@ -238,6 +243,8 @@ def test_the_api_tells_an_outsider_nothing(cast: Cast) -> None:
     ids["delivery_id"] = delivery_of(cast)
     ids["webhook_id"] = channel_of(cast)
     ids["handover_id"] = Handover.objects.get(run=run)
+    tried = evaluation_of(cast)
+    ids["set_id"], ids["evaluation_id"] = tried.evaluation_set, tried
     ids["letter_id"] = parked_letter(run)
     ids["memory_id"] = kept_note(run)
     ids["extension_id"] = asked_extension(cast, run)

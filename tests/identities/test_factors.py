@@ -30,6 +30,7 @@ UNASKED = {
     "create_tool", "add_version", "reset_breaker", "reset_model_breaker", "draft_version",
     "create_table", "save_table", "import_table", "retire_table",
     "disable_channel", "try_channel", "send_again",
+    "evaluate", "stop_evaluation",
     "create_schedule", "change_schedule", "pause_schedule", "resume_schedule", "end_schedule",
     "end_absence", "start_run", "resume_run", "add_message", "answer_input", "settle_outcome",
     "erase_run", "erase_principal", "claim_handover", "release_handover", "answer_handover", "close_handover",

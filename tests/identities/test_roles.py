@@ -47,6 +47,7 @@ MAY: dict[str, set[str]] = {
         "declare_absence", "end_absence",
         "create_channel", "rotate_channel", "enable_channel", "disable_channel", "remove_channel", "try_channel",
         "send_again",
+        "save_set", "drop_set", "drop_case", "make_case",
         "propose", "activate", "reject", "roll_back",  # what they may do themselves: here, a budget
     },
     "operator": {
@@ -64,8 +65,11 @@ SUPERUSERS = {
     "create_team", "set_members", "rotate_signing_key", "revoke_signing_key", "set_price", "set_rule",
     "reset_model_breaker",
 }  # fmt: skip
-# Given beside a role: to start runs agent by agent, to erase by who answers for the data. One withdraws one's own only.
+# Given beside a role: to start runs agent by agent, to erase by who answers for the data, to let words out likewise.
+# One withdraws one's own only.
 BESIDE = {"start_run", "erase_run", "erase_principal", "withdraw"}
+BESIDE |= {"evaluate", "stop_evaluation"}  # which starts runs
+BESIDE |= {"decide_example", "export_examples"}
 BESIDE |= {"create_schedule", "change_schedule", "resume_schedule"}  # in one's own name
 
 

@@ -6,19 +6,22 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from agentops.engine import events as e
 from agentops.engine.commands import CallTools
 from agentops.errors import PolicyDenied, StateConflict, ValidationFailed
 from approvals.models import ApprovalRequest, Notice
-from runs import driver
+from runs import driver, services, starting
 from runs.evaluation import calls as case_calls
+from runs.evaluation import evaluating
 from runs.evaluation.evaluating import MOST_REPEATS, Trial, carry_on, evaluate, stop_evaluation
 from runs.evaluation.sets import SetSpec, save_set
-from runs.models import Budget, BudgetWindow, Count, Evaluation, Run, SpanExport
+from runs.models import Budget, BudgetWindow, Count, CountMark, Evaluation, Run, SpanExport
 from runs.replays.services import replay_run
 from runs.services import add_message
 from tests.approvals.notices.conftest import make_channel
+from tests.rewriting import rewrite, rewrite_appends
 from tests.runs.company import Company, proposes, says
 from tests.runs.evaluation.trying import (
     ANSWERS,
@@ -99,9 +102,8 @@ def test_without_the_driver_s_own_turn_a_tool_would_have_been_called(
     refunds: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another: the driver makes the calls of a case as those of any other run."""
-    monkeypatch.setitem(
-        driver._EFFECTS, CallTools, lambda session, command: driver.calling.call_tools(session, command.calls)
-    )
+    effect = rewrite(monkeypatch, driver, "_call_tools", "elif session.case is not None:", "elif False:")
+    monkeypatch.setitem(driver._EFFECTS, CallTools, effect)
     refunds.is_mutant = True
     tried(refunds, keep_set(refunds), LOOKS, PAYS, ANSWERS)
     assert refunds.world.attempts == ["look_up", "refund"]
@@ -260,14 +262,45 @@ def test_it_is_paid_for_out_of_the_shared_budget(refunds: Company) -> None:
     assert BudgetWindow.objects.get(budget=budget).committed_usd == result.usd
 
 
-def test_what_is_tried_counts_in_nothing_and_is_told_to_nobody(refunds: Company) -> None:
+@pytest.fixture
+def watched(settings: Settings) -> None:
+    """Let somebody ask for metrics, and collect spans."""
+    settings.METRICS_TOKEN, settings.OTEL_EXPORTER_OTLP_ENDPOINT = "m" * 32, "http://127.0.0.1:9"
+
+
+def test_what_is_tried_counts_in_nothing_and_is_told_to_nobody(refunds: Company, watched: None) -> None:
     make_channel(refunds.cast, "https://hooks.example/told", name="told", kinds=["run.ended"])
     result = only(tried(refunds, keep_set(refunds), LOOKS, PAYS, ANSWERS))
     assert result.run is not None
     assert not Notice.objects.exists()
     assert not SpanExport.objects.filter(run=result.run).exists()
     assert not Count.objects.exists()
+    assert not CountMark.objects.filter(run=result.run).exists()
     assert not hasattr(result.run, "fulfilment")
+
+
+def test_without_their_guards_it_would_be_told_and_counted(
+    refunds: Company, watched: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mutants: a case's end is told like any run's, and what it does counts."""
+    rewrite_appends(monkeypatch, "fence.kind <> 'case' AND ", "")
+    counted = rewrite(monkeypatch, starting, "create_run", "not fork_of and not is_case", "not fork_of")
+    monkeypatch.setattr(evaluating, "create_run", counted)
+    make_channel(refunds.cast, "https://hooks.example/told", name="told", kinds=["run.ended"])
+    result = only(tried(refunds, keep_set(refunds), LOOKS, PAYS, ANSWERS))
+    assert Notice.objects.filter(kind="run.ended", subject=result.run_id).exists()
+    assert CountMark.objects.filter(run=result.run).exists()
+    assert SpanExport.objects.filter(run=result.run).exists()
+
+
+def test_without_its_guard_somebody_would_help(refunds: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another: a case takes messages like any run."""
+    add = rewrite(monkeypatch, services, "add_message", "run.kind == RunKind.CASE", "False")
+    begin(refunds, keep_set(refunds))
+    carry_on()
+    run = Run.objects.get(kind="case")
+    add(actor=refunds.cast.ada, run=run, text="Do it like this.")
+    assert "message.received" in refunds.kinds(run)
 
 
 def test_a_run_of_a_case_can_be_replayed(refunds: Company) -> None:

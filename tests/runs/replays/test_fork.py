@@ -271,7 +271,7 @@ def test_no_person_is_asked_about_a_read_whose_grant_changes_this_moment(
     monkeypatch.setitem(driver._EFFECTS, CallTools, change_first)
     if not is_guarded:
         company.is_mutant = True
-        asking = rewrite(monkeypatch, gating, "ask_people", "if session.fork is not None:", "if False:")
+        asking = rewrite(monkeypatch, gating, "ask_people", "if session.is_dry:", "if False:")
         monkeypatch.setattr(executing, "ask_people", asking)
     made = fork(company, run, 1, proposes(("look_up", ORDER)), says("Then not."), call_reads=True)
     asked = ApprovalRequest.objects.filter(subject_ref=str(made.pk)).exists()
