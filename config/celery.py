@@ -7,6 +7,7 @@ import sys
 
 from celery import Celery
 from celery.signals import beat_init, setup_logging, worker_init
+from django.conf import settings
 from kombu.transport.redis import Channel
 
 from config.broker import put_back
@@ -23,6 +24,12 @@ app.autodiscover_tasks()
 @setup_logging.connect
 def keep_logging(**_: object) -> None:
     """Keep what the settings say: Celery would set the level of its own command line over LOG_LEVEL."""
+
+
+@worker_init.connect
+def give_way(**_: object) -> None:
+    """Let the machine's other processes before this worker by as much as WORKER_NICE says."""
+    os.nice(settings.WORKER_NICE)
 
 
 @worker_init.connect

@@ -322,6 +322,8 @@ CELERY_TASK_DEFAULT_QUEUE = "normal"
 CELERY_TASK_ROUTES = {"runs.sweep": {"queue": "critical"}}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 8.0
+# By how much a worker gives way to the machine's other processes, as `nice` has it.
+WORKER_NICE = env.int("WORKER_NICE", default=0)
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A task runs for one time slice; a message is redelivered long after that at the earliest.

@@ -25,6 +25,7 @@ PORTS_FILE = "demo-ports.json"
 SCRIPTED_KEY = "scripted-planner-needs-no-key"  # tells the scripted planner from a real provider
 CONCURRENCY = "64"  # threads: a run that waits for a model needs one, and little else
 URGENT_CONCURRENCY = "8"
+NICE = "10"  # of the worker that takes everything: in a burst what is urgent has the processor first
 WEB_GRACE_S = "5"  # for requests under way; an open event stream would never end by itself
 WORKER_GRACE_S = 15.0
 WORKER_VARIABLES = {
@@ -116,9 +117,9 @@ def spawn_demo_servers(stack: Stack, ports: DemoPorts) -> None:
 
 
 def spawn_worker(stack: Stack) -> Process:
-    """Start the Celery worker; it gets time to end the steps in its hands."""
-    argv = [*CELERY, "worker", "-P", "threads", "-c", CONCURRENCY]
-    return stack.spawn("worker", [*argv, "-Q", QUEUES], env=WORKER_VARIABLES, grace_s=WORKER_GRACE_S)
+    """Start the Celery worker, which gives way to what is urgent; it gets time to end the steps in its hands."""
+    argv = [*CELERY, "worker", "-P", "threads", "-c", CONCURRENCY, "-Q", QUEUES]
+    return stack.spawn("worker", argv, env=WORKER_VARIABLES | {"WORKER_NICE": NICE}, grace_s=WORKER_GRACE_S)
 
 
 def spawn_urgent_worker(stack: Stack) -> Process:

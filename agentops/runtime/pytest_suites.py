@@ -25,6 +25,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=SUITES,
         help="run one named suite; a skip in it is a failure unless it is on its list",
     )
+    group.addoption(
+        "--only-slow",
+        action="store_true",
+        help="of the suite only what the run without --suite leaves out: for whoever has made that run, too",
+    )
     for option in ("allowed_skips", "allowed_suite_skips"):
         parser.addini(option, "exact reasons for which a test may be skipped", type="linelist", default=[])
 
@@ -33,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Select the suite's tests and watch the skips."""
     suite: str | None = config.getoption("suite")
     if suite:
-        config.option.markexpr = suite
+        config.option.markexpr = f"{suite} and slow" if config.getoption("only_slow") else suite
     allowed: list[str] = config.getini("allowed_suite_skips" if suite else "allowed_skips")
     if not hasattr(config, "workerinput"):  # a worker of a parallel run reports to the controller
         config.pluginmanager.register(SkipWatch(allowed, must_pass=bool(suite)), "agentops-skip-watch")

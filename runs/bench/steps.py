@@ -17,7 +17,7 @@ from celery import current_app
 from django.conf import settings
 from django.db import connection
 
-from agentops.runtime.application import QUEUES, URGENT_QUEUES
+from agentops.runtime.application import NICE, QUEUES, URGENT_QUEUES
 from agentops.runtime.processes import tied_argv
 from identities.models import AgentIdentity, ApiKey, Application
 from runs.bench.meter import Counters, cpu_ms, memory_kb, postmaster, read_counters, settle_statistics
@@ -131,7 +131,8 @@ def workers_for(load: Load, urgent: int = 0) -> Iterator[list[subprocess.Popen[b
     ``urgent`` is how many threads another one has for what is urgent alone, as the stack's; none: no such worker.
     """
     count = 1 if load.concurrency == 1 else WORKERS
-    started = [_start_worker(number, load, load.concurrency // count) for number in range(count)]
+    nice = NICE if urgent else "0"
+    started = [_start_worker(number, load, load.concurrency // count, nice=nice) for number in range(count)]
     if urgent:
         started.append(_start_worker(count, load, urgent, URGENT_QUEUES))
     try:
@@ -144,7 +145,9 @@ def workers_for(load: Load, urgent: int = 0) -> Iterator[list[subprocess.Popen[b
             worker.wait(30)
 
 
-def _start_worker(number: int, load: Load, threads: int, queues: str = QUEUES) -> subprocess.Popen[bytes]:
+def _start_worker(
+    number: int, load: Load, threads: int, queues: str = QUEUES, nice: str = "0"
+) -> subprocess.Popen[bytes]:
     argv = [sys.executable, "-m", "celery", "-A", "config", "worker", "-P", "threads", "-c", str(threads)]
     options = [
         "-Q",
@@ -157,6 +160,7 @@ def _start_worker(number: int, load: Load, threads: int, queues: str = QUEUES) -
     ]
     env = {
         **os.environ,
+        "WORKER_NICE": nice,
         "NULL_PLANNER_LATENCY_S": str(load.latency_ms / 1000),
         "NULL_PLANNER_STEPS": str(load.steps),
         "TOOLS_PYTHON_MODULES": "runs.bench.noop",

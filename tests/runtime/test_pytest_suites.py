@@ -143,6 +143,14 @@ def test_a_slow_test_in_a_suite_runs_with_it(tmp_path: Path) -> None:
     assert (run.returncode, "1 passed" in run.stdout) == (0, True)
 
 
+def test_of_a_suite_what_is_slow_can_be_run_alone(tmp_path: Path) -> None:
+    quick = IN_SUITE + PASSES
+    run = run_pytest(tmp_path, [IN_SUITE + SLOW + PASSES, quick], "--suite", "crash", "--only-slow")
+    assert (run.returncode, "1 passed, 1 deselected" in run.stdout) == (0, True), run.stdout
+    run = run_pytest(tmp_path, [IN_SUITE + SLOW + PASSES, quick], "--suite", "crash")
+    assert "2 passed" in run.stdout
+
+
 @pytest.mark.parametrize("suite", SUITES)
 def test_every_suite_has_tests(suite: str) -> None:
     named = rf'^(?:pytestmark = .*|@)pytest\.mark\.{suite}\b|^ *getattr\(pytest\.mark, "{suite}"\)'
