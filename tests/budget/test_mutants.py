@@ -345,5 +345,11 @@ def test_lost_answers_cost(company: Company, books: psycopg.Connection) -> None:
 def test_without_charging_lost_answers_they_are_free(
     company: Company, books: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rewrite(monkeypatch, turns, "settle_lost_answer", '"tokens": state.reserved_tokens', '"tokens": 0')
+    rewrite(
+        monkeypatch,
+        turns,
+        "settle_lost_answer",
+        "**charge_lost(session)",
+        '**charge_lost(session), "tokens": 0',
+    )
     assert_red(lambda: check_lost_answers_cost(company, books))

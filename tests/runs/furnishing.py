@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from approvals.models import ApprovalBatch, ApprovalRequest, MailPreference
+from runs.evaluation.evaluating import Trial, evaluate
+from runs.examples.services import decide_example
 from runs.models import Run
 from runs.schedules.services import create_schedule
 from tests import verbs
@@ -31,9 +35,18 @@ def furnish(company: Company) -> None:
         make(cast)
     parked_letter(Run.objects.earliest("id"))
     kept_note(Run.objects.earliest("id"))
+    try_a_version(company)
     verbs.stop_everything(cast, cast.ada)
     plan_by_the_clock(company)
     MailPreference.objects.create(user=cast.fiona)
+
+
+def try_a_version(company: Company) -> None:
+    """Have a version tried by a set of one case, and a run approved as an example."""
+    cast, run = company.cast, Run.objects.earliest("id")
+    trial = Trial(max_usd=Decimal(100))
+    evaluate(actor=cast.ada, evaluation_set=verbs.set_of(cast), version=run.agent_version, trial=trial)
+    decide_example(actor=cast.ada, run=run, verdict="approved", reason="It is right.")
 
 
 def put_batch_together(company: Company, request: ApprovalRequest) -> ApprovalBatch:

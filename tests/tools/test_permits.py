@@ -281,7 +281,12 @@ def test_only_execution_reaches_the_adapters() -> None:
     assert files_that_call("ask_for_tools") == {LISTING}
     theirs = "agentops/demo/shop/app.py"  # the demo's shop, which calls what it serves
     assert files_that_call("call_tool") - {theirs} == {"tools/adapters/mcp/conversation.py"}
-    others = {path for path in files_that_import("tools.adapters.http") if "/adapters/mcp/" not in path}
+    of_adapters = ("/adapters/mcp/", "/adapters/a2a/")  # which send what the HTTP adapter sends
+    others = {
+        path
+        for path in files_that_import("tools.adapters.http")
+        if not any(package in path for package in of_adapters)
+    }
     signed = "tools/adapters/signed.py"  # an adapter itself, which pins as the other does
     assert others == {wire_only, words_only, shown_only, signed, DOCUMENTS, "tools/services/origins.py"}
     over_the_wire = {
@@ -323,5 +328,6 @@ def test_only_the_driver_executes() -> None:
         "runs/actions/executing.py",
         "runs/actions/outcomes.py",
         "runs/delegation/calling.py",  # gives back what it was admitted for
+        "runs/delegation/remote.py",  # tells agents elsewhere that nobody waits any more
         "runs/lookups/calling.py",
     }

@@ -37,6 +37,10 @@ class Credential:
         """Return the credential itself, for the one request that needs it."""
         return self._material
 
+    def in_header(self, name: str) -> Credential:
+        """Return the same credential for another header, where it stands alone."""
+        return Credential(self._material, name)
+
     def header_line(self) -> tuple[bytes, bytes]:
         """Return name and value of the header that carries it; raises ValueError if no header can."""
         value = f"{self.scheme} {self._material}" if self.scheme else self._material

@@ -41,7 +41,7 @@ def test_a_built_in_name_cannot_be_taken() -> None:
 
 
 def test_an_unknown_name_is_an_error_that_lists_the_known_ones() -> None:
-    with pytest.raises(LookupError, match="known are agent, decision, http, mcp, python"):
+    with pytest.raises(LookupError, match="known are a2a, agent, decision, http, mcp, python"):
         get_adapter("smoke-signals")
 
 

@@ -12,7 +12,6 @@ from uuid import NAMESPACE_URL, uuid5
 from tools.adapters.a2a.config import Remote
 from tools.adapters.http.request import PLAIN_HEADERS, Request, call_headers
 from tools.calls import Call
-from tools.credentials.material import Credential
 
 Json = Mapping[str, Any]  # Any: JSON
 
@@ -45,7 +44,7 @@ def _place_token(remote: Remote, call: Call) -> Call:
     """Put the call's token where the card wants a user's; it is the caller's own where nothing else lets us in."""
     if call.token is None or call.credential is None or not remote.token_header:
         return call
-    return replace(call, token=Credential(call.token.reveal(), remote.token_header))
+    return replace(call, token=call.token.in_header(remote.token_header))
 
 
 def write_message(remote: Remote, call: Call) -> dict[str, Any]:  # Any: JSON
