@@ -64,6 +64,7 @@ _OF_ATTEMPT = frozenset((e.ATTEMPT_FAILED, e.CALL_SUCCEEDED, e.CALL_FAILED, e.CA
 _ASKED_AGAIN = ("unknown", "awaited")  # what became of the attempt is found out by asking
 _OF_BUDGET = frozenset((e.BUDGET_DRAWN, e.BUDGET_EXHAUSTED))
 _BEFORE_ASKING = frozenset((e.PLAN_FROZEN, e.MEMORY_RECALLED, e.EMBEDDING_REQUESTED))
+_NAMES_CALL = frozenset(("call", "for_call"))
 _OF_ADMISSION = frozenset((e.RUN_HELD_BACK, e.RUN_ADMITTED))
 _ASSESSED = frozenset(
     (
@@ -217,11 +218,7 @@ def _leads_to(command: Command, event: Event, view: RunState) -> bool:
             unasked = kind == e.MODEL_FAILED and not facts.get("asked", True)
             begun = kind == e.MODEL_REQUESTED or unasked
             asked = begun and (facts["step"], facts["attempt"]) == (step, attempt)
-            return (
-                asked
-                or kind in _OF_BUDGET
-                or (kind in _BEFORE_ASKING and not facts.keys() & {"call", "for_call"})
-            )
+            return asked or kind in _OF_BUDGET or (kind in _BEFORE_ASKING and not facts.keys() & _NAMES_CALL)
         case SettleLostAnswer(step, attempt):
             lost = kind == e.MODEL_FAILED and facts.get("asked", True)
             return lost and (facts["step"], facts["attempt"]) == (step, attempt)

@@ -24,6 +24,9 @@ from tools.assessment import Assessment
 from tools.calls import ToolSpec
 from tools.outcomes import Outcome, Status
 
+# Between two questions to an agent that works on a task, by how often it was asked: what takes long is asked rarely.
+FIRST_POLL_S, LONGEST_POLL_S = 1.0, 60.0
+
 
 def note_outcome(
     session: Session,
@@ -56,10 +59,6 @@ def note_outcome(
         session.note(e.CALL_SUCCEEDED, facts, content, keep_parts(session, outcome.parts))
         return
     _note_trouble(session, call, outcome, facts, rest_s)
-
-
-# Between two questions to an agent that works on a task, by how often it was asked: what takes long is asked rarely.
-FIRST_POLL_S, LONGEST_POLL_S = 1.0, 60.0
 
 
 def _note_awaited(

@@ -166,7 +166,7 @@ def _carry_on_apart(evaluation: UUID) -> None:
         while _start_next(evaluation):
             pass
         _finish(evaluation)
-    except Exception:
+    except Exception:  # a boundary: the others go on
         logger.exception("evaluation %s could not be carried on; it is tried again", evaluation)
 
 

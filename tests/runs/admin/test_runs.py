@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -44,6 +46,19 @@ class TestRunPage:
         page = show(sign_in(company.cast.bob), run).content.decode()
         broke = page.split('class="told lane-broke')[1]
         assert "not allow listed" in broke.split("</li>")[0]
+
+    def test_a_step_is_told_in_its_order_in_time(self, company: Company) -> None:
+        """What broke first stands before what was executed then: the lanes are columns, not one after the other."""
+        company.add_reads()
+        run = company.run(proposes(("refund", ORDER), ("look_up", ORDER)), says("I may not refund."))
+        page = show(sign_in(company.cast.bob), run).content.decode()
+        told = [
+            (int(seq), lane)
+            for lane, seq in re.findall(r'class="told lane-(\w+)[^"]*" id="entry-(\d+)"', page)
+        ]
+        assert told == sorted(told)
+        lanes = [lane for _, lane in told]
+        assert lanes.index("broke") < lanes.index("executed")
 
     def test_erased_words_are_missing_and_the_rest_stands(self, cast: Cast, finished: Run) -> None:
         with connection.cursor() as cursor:
