@@ -15,18 +15,14 @@ from uuid import UUID
 
 import psycopg
 from django.conf import settings
-from django.db import connection as orm_connection
 
 from agentops.clock import lease_clock_s
-from agentops.database import borrowed, discard_broken, is_unreachable, orm_section
+from agentops.database import borrowed, discard_broken, is_unreachable
 from agentops.engine import commands as c
-from agentops.engine import events as e
 from agentops.engine.decide import next_command
 from agentops.engine.fold import NewerEngine
 from agentops.errors import StateConflict
-from agentops.identifiers import new_id
-from agentops.ledger.entries import Draft
-from agentops.ledger.store import Cursor, record
+from agentops.ledger.store import Cursor
 from agentops.logs import in_trace
 from approvals.confirmations.asking import void_confirmations
 from approvals.services import void_requests
@@ -39,7 +35,6 @@ from runs.dead_letters import is_worn_out, park
 from runs.delegation import answering, calling, joining
 from runs.delegation.remote import call_off_remote
 from runs.delegation.waking import wake_family
-from runs.erasure import are_words_erased
 from runs.evaluation import calls as case_calls
 from runs.forks import calls as forked_calls
 from runs.forks import turns as forked_turns
@@ -54,6 +49,7 @@ from runs.interruptions import (
     StandingChanged,
     WindowMissing,
 )
+from runs.late_outcomes import keep_late_outcomes
 from runs.lease_rows import RunContext
 from runs.leases import leases, stopping
 from runs.memory.meaning import asking
@@ -179,7 +175,7 @@ def _drive_leased(session: Session) -> bool:
     try:
         return _drive_on(session)
     except LeaseLost:
-        _keep_evidence(session)
+        keep_late_outcomes(session)
         raise
     except Exception:
         _save_outcomes(session)
@@ -218,7 +214,7 @@ def _save_outcomes(session: Session) -> None:
     except Exception as error:  # the fault that brought us here is raised on
         logger.error("run %s: outcomes kept as evidence: %s", session.context.run_id, error)
         try:
-            _keep_evidence(session)
+            keep_late_outcomes(session)
         except Exception:
             logger.exception("run %s: outcomes could not be kept", session.context.run_id)
 
@@ -387,30 +383,3 @@ def _withdraw_questions(session: Session) -> None:
     void_confirmations(subject_ref=str(run), code="run_ended", now=now)
     extensions.void_extensions(run, now)
     withdraw_changes(run, ChangeSet.State.VOIDED, "run_ended", now)
-
-
-def _keep_evidence(session: Session) -> None:
-    """A driver that lost its lease keeps what it saw happen, outside the run's stream, and writes nothing else."""
-    late = [draft for draft, _ in session.pending if draft.kind in _OUTCOMES]
-    if not late:
-        return
-    run = session.context.run_id
-    with orm_section(), orm_connection.cursor() as cursor:
-        erased = are_words_erased(cursor, run)
-        for draft in late:
-            facts = {**draft.facts, "run": str(run), "kind": draft.kind, "epoch": session.epoch}
-            content = None if erased else draft.content
-            record(new_id(), "evidence", Draft("outcome.late", draft.at, facts, content, draft.actor))
-
-
-_OUTCOMES = frozenset(
-    (
-        e.CALL_SUCCEEDED,
-        e.CALL_FAILED,
-        e.CALL_UNKNOWN,
-        e.ATTEMPT_FAILED,
-        e.STEP_DECIDED,
-        e.SUMMARY_WRITTEN,
-        e.EMBEDDING_MADE,
-    )
-)

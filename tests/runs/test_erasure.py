@@ -20,7 +20,7 @@ from agentops.identifiers import new_id
 from agentops.ledger.entries import Draft, digest_content
 from agentops.ledger.models import Stream
 from identities.models import STAFF_ISSUER, Principal
-from runs import driver, erasure, lease_rows
+from runs import driver, erasure, late_outcomes, lease_rows
 from runs.erasure import erase_principal, erase_run
 from runs.models import Run
 from runs.services import add_message, answer_input, cancel_run, start_run
@@ -188,7 +188,7 @@ def test_an_outcome_that_comes_after_its_run_was_erased_brings_no_words_back(
 ) -> None:
     run = Run.objects.get(pk=frozen.context.run_id)
     erase_run(actor=company.cast.alice, run=run, reason="")
-    driver._keep_evidence(frozen)
+    late_outcomes.keep_late_outcomes(frozen)
     assert CANARY not in dump()
     entry = last_entry(Stream.objects.get(kind="evidence").pk)
     assert (entry.kind, entry.facts["kind"]) == ("outcome.late", "call.succeeded"), (
@@ -200,7 +200,7 @@ def test_an_outcome_that_comes_while_its_run_is_erased_brings_no_words_back(
     company: Company, frozen: Session
 ) -> None:
     run = Run.objects.get(pk=frozen.context.run_id)
-    late = threading.Thread(target=driver._keep_evidence, args=(frozen,))
+    late = threading.Thread(target=late_outcomes.keep_late_outcomes, args=(frozen,))
     with transaction.atomic():
         erase_run(actor=company.cast.alice, run=run, reason="")
         late.start()
@@ -212,7 +212,7 @@ def test_an_outcome_that_comes_while_its_run_is_erased_brings_no_words_back(
 def test_an_outcome_that_came_too_late_keeps_its_words_until_they_are_erased(
     company: Company, frozen: Session
 ) -> None:
-    driver._keep_evidence(frozen)
+    late_outcomes.keep_late_outcomes(frozen)
     assert CANARY in dump()
     erase_run(actor=company.cast.alice, run=Run.objects.get(pk=frozen.context.run_id), reason="")
     assert CANARY not in dump()
